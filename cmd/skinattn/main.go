@@ -1,0 +1,16 @@
+// Command skinattn reproduces "Diagnostic support of skin lesion classification
+// using CNN and Soft Attention": data, splits, training, evaluation, figures.
+// Run it with --help.
+package main
+
+import (
+	"os"
+
+	"github.com/skinattn/skinattn/internal/cli"
+	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+)
+
+func main() {
+	engine.TuneProcess()
+	os.Exit(cli.Main(os.Args[1:], os.Stdout, os.Stderr))
+}

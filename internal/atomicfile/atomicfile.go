@@ -1,0 +1,89 @@
+// Package atomicfile writes files that are either complete or absent.
+//
+// A run folder is the only hand-over between the stages of this project, so a
+// file in it must never be seen half-written: not after a crash, not on a full
+// disk, not by a second process that reads while the first still writes.
+package atomicfile
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// WriteFile calls write with a buffered writer and makes the result appear
+// under path in one step: the bytes go to a temporary file in the same folder,
+// which is synced to disk and renamed over path. On any failure, the previous
+// content of path is untouched, the temporary file is removed, and the error
+// names path.
+func WriteFile(path string, write func(w io.Writer) error) (err error) {
+	dir := filepath.Dir(path)
+	tmp, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, bareCause(err))
+	}
+	defer func() {
+		if err != nil {
+			tmp.Close() // a second close only repeats an error we already return
+			os.Remove(tmp.Name())
+			err = fmt.Errorf("writing %s: %w", path, bareCause(err))
+		}
+	}()
+	buffered := bufio.NewWriterSize(tmp, 1<<16)
+	if err = write(buffered); err != nil {
+		return err
+	}
+	if err = buffered.Flush(); err != nil {
+		return err
+	}
+	if err = tmp.Chmod(0o644); err != nil { // CreateTemp makes 0600, run folders are shared
+		return err
+	}
+	if err = tmp.Sync(); err != nil {
+		return err
+	}
+	if err = tmp.Close(); err != nil {
+		return err
+	}
+	if err = os.Rename(tmp.Name(), path); err != nil {
+		return err
+	}
+	return SyncDir(dir)
+}
+
+// WriteBytes is WriteFile for content that is already in memory.
+func WriteBytes(path string, content []byte) error {
+	return WriteFile(path, func(w io.Writer) error {
+		_, err := w.Write(content)
+		return err
+	})
+}
+
+// SyncDir makes renames in dir durable. File systems that cannot sync a folder
+// (some network mounts) are not an error: there the rename is all one can have.
+func SyncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, os.ErrInvalid) {
+		return err
+	}
+	return nil
+}
+
+// bareCause drops the temporary file's name from an error of package os: the
+// user knows the path that was asked for, not the one beside it.
+func bareCause(err error) error {
+	switch e := err.(type) {
+	case *os.PathError:
+		return e.Err
+	case *os.LinkError:
+		return e.Err
+	}
+	return err
+}

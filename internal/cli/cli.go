@@ -1,0 +1,157 @@
+// Package cli is the command line: flags in, package pipeline called, answers
+// out. Answers go to standard output, progress and errors to standard error.
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/training"
+)
+
+// Exit codes.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+// common are the flags that every command has.
+type common struct {
+	Data   string `help:"HAM10000 folder." env:"SKINATTN_DATA" placeholder:"DIR" group:"common"`
+	Seed   uint64 `help:"Seed of everything random." default:"1" group:"common"`
+	Engine string `help:"What computes: auto, cuda, cpu (both XLA) or go." env:"SKINATTN_ENGINE" default:"auto" placeholder:"NAME" group:"common"`
+	JSON   bool   `help:"Answer in JSON." name:"json" group:"common"`
+	Quiet  bool   `help:"No progress, errors only." short:"q" group:"common"`
+}
+
+// commands is the command line's grammar.
+type commands struct {
+	common
+
+	Train trainCommand `cmd:"" help:"Train a network; leaves a run folder."`
+}
+
+// session is what commands work with.
+type session struct {
+	common
+	ctx    context.Context
+	stdout io.Writer
+	stderr io.Writer
+}
+
+// usageError is a mistake in the command line.
+type usageError struct{ error }
+
+func (u usageError) Unwrap() error { return u.error }
+
+// usagef makes a usageError.
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// Main runs the command line and returns the exit code.
+func Main(args []string, stdout, stderr io.Writer) (code int) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// A second Ctrl-C must work even while the first is being handled.
+	go func() { <-ctx.Done(); stop() }()
+	return execute(ctx, args, stdout, stderr)
+}
+
+// exit carries kong's wish to leave, after --help, through a panic.
+type exit int
+
+func execute(ctx context.Context, args []string, stdout, stderr io.Writer) (code int) {
+	defer func() {
+		switch cause := recover().(type) {
+		case nil:
+		case exit:
+			code = int(cause)
+		default:
+			panic(cause)
+		}
+	}()
+	var grammar commands
+	parser, err := kong.New(&grammar,
+		kong.Name("skinattn"),
+		kong.Description(description),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.ExplicitGroups([]kong.Group{{Key: "common", Title: "Flags of every command:"}}),
+		kong.Vars(grammarVars()),
+	)
+	if err != nil {
+		panic(err) // an error in the grammar above
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		return report(stderr, usageError{err})
+	}
+	s := &session{common: grammar.common, ctx: ctx, stdout: stdout, stderr: stderr}
+	return report(stderr, parsed.Run(s))
+}
+
+const description = `Reproduces "Diagnostic support of skin lesion classification using CNN and Soft Attention" (Sensors 2022).
+
+Try 'skinattn demo' first: it needs no data. 'skinattn COMMAND --help' has examples.`
+
+// report writes an error as one line and returns the exit code for it.
+func report(stderr io.Writer, err error) int {
+	if err == nil {
+		return exitDone
+	}
+	text := strings.Join(strings.Fields(strings.ReplaceAll(err.Error(), "\n", "; ")), " ")
+	var usage usageError
+	switch {
+	case errors.Is(err, training.ErrInterrupted), errors.Is(err, context.Canceled):
+		fmt.Fprintf(stderr, "skinattn: %s\n", text)
+		return exitInterrupted
+	case errors.As(err, &usage):
+		fmt.Fprintf(stderr, "skinattn: wrong usage: %s; see 'skinattn --help'\n", text)
+		return exitUsage
+	default:
+		fmt.Fprintf(stderr, "skinattn: %s\n", text)
+		return exitFailed
+	}
+}
+
+// log writes a line for people, unless --quiet.
+func (s *session) log(line string) {
+	if !s.Quiet {
+		fmt.Fprintln(s.stderr, line)
+	}
+}
+
+// answer writes value as JSON.
+func (s *session) answer(value any) error {
+	encoder := json.NewEncoder(s.stdout)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}
+
+// openEngine starts the engine that the flags ask for.
+func (s *session) openEngine() (*engine.Engine, error) {
+	eng, err := engine.Open(s.ctx, s.Engine, engine.Options{Log: s.log})
+	if err != nil {
+		return nil, err
+	}
+	return eng, nil
+}
+
+// openData opens the data folder that the flags ask for.
+func (s *session) openData() (*ham10000.Dataset, error) { return ham10000.Open(s.Data) }

@@ -1,0 +1,235 @@
+package hdf5
+
+import (
+	"fmt"
+	"math"
+)
+
+// class is the class of a datatype (section IV.A.2.d).
+type class uint8
+
+const (
+	classInteger  class = 0
+	classFloat    class = 1
+	classString   class = 3
+	classEnum     class = 8
+	classVariable class = 9
+)
+
+var classNames = map[class]string{
+	classInteger: "integer", classFloat: "float", 2: "time", classString: "string", 4: "bit field", 5: "opaque",
+	6: "compound", 7: "reference", classEnum: "enumeration", classVariable: "variable length", 10: "array",
+}
+
+// datatype describes one element.
+type datatype struct {
+	class     class
+	size      uint64 // bytes in the file
+	bigEndian bool
+	signed    bool
+	text      bool // of a variable-length type: a string
+	bits      uint8
+}
+
+// String gives the type's name in the manner of NumPy, such as "float32" or "int64 big-endian".
+func (t datatype) String() string {
+	name := classNames[t.class]
+	switch t.class {
+	case classInteger, classEnum, classFloat:
+		if t.class != classFloat {
+			name = "uint"
+			if t.signed {
+				name = "int"
+			}
+		}
+		name = fmt.Sprintf("%s%d", name, t.size*8)
+		if t.bigEndian && t.size > 1 {
+			name += " big-endian"
+		}
+	case classString:
+		name = fmt.Sprintf("string of %d bytes", t.size)
+	case classVariable:
+		if t.text {
+			name = "string of variable length"
+		}
+	}
+	return name
+}
+
+// readDatatype decodes a datatype message. Types that are not read get
+// an error that wraps ErrUnsupported.
+func readDatatype(c *cursor) (datatype, error) {
+	head := c.u8()
+	bits := c.uint(3)
+	t := datatype{class: class(head & 0x0f), size: uint64(c.u32())}
+	if c.err != nil {
+		return t, c.err
+	}
+	if version := head >> 4; version < 1 || version > 4 {
+		return t, c.errorf(0, "datatype version %d: %w", version, ErrUnsupported)
+	}
+	if t.size == 0 {
+		return t, c.errorf(4, "a type of 0 bytes")
+	}
+	switch t.class {
+	case classInteger:
+		return t, t.readInteger(c, bits)
+	case classFloat:
+		return t, t.readFloat(c, bits)
+	case classString:
+		return t, nil
+	case classEnum:
+		base, err := readDatatype(c)
+		if err == nil && (base.class != classInteger || base.size != t.size) {
+			err = c.errorf(8, "an enumeration that is not based on an integer of its size")
+		}
+		base.class = classEnum
+		return base, err
+	case classVariable:
+		t.text = bits&0x0f == 1
+		if t.size != 16 {
+			return t, c.errorf(4, "a variable-length element of %d bytes instead of 16", t.size)
+		}
+		if t.text {
+			return t, nil
+		}
+	}
+	return t, c.errorf(0, "type %s: %w", t, ErrUnsupported)
+}
+
+func (t *datatype) readInteger(c *cursor, bits uint64) error {
+	t.bigEndian, t.signed = bits&1 != 0, bits&(1<<3) != 0
+	offset, precision := c.u16(), c.u16()
+	if c.err != nil {
+		return c.err
+	}
+	if t.size > 8 || t.size&(t.size-1) != 0 || offset != 0 || uint64(precision) != t.size*8 {
+		return c.errorf(0, "an integer of %d bits in %d bytes: %w", precision, t.size, ErrUnsupported)
+	}
+	return nil
+}
+
+// readFloat takes the IEEE 754 binary formats of 16, 32 and 64 bits only.
+func (t *datatype) readFloat(c *cursor, bits uint64) error {
+	t.bigEndian = bits&1 != 0
+	offset, precision := c.u16(), c.u16()
+	exponentAt, exponentBits := c.u8(), c.u8()
+	mantissaAt, mantissaBits := c.u8(), c.u8()
+	bias := c.u32()
+	if c.err != nil {
+		return c.err
+	}
+	type layout struct {
+		exponentAt, exponentBits, mantissaBits uint8
+		bias                                   uint32
+	}
+	ieee := map[uint64]layout{2: {10, 5, 10, 15}, 4: {23, 8, 23, 127}, 8: {52, 11, 52, 1023}}
+	got := layout{exponentAt, exponentBits, mantissaBits, bias}
+	vaxOrder := bits&(1<<6) != 0
+	if want, ok := ieee[t.size]; !ok || got != want || mantissaAt != 0 || offset != 0 || uint64(precision) != t.size*8 || vaxOrder {
+		return c.errorf(0, "a %d-byte float that is not IEEE 754 binary16, 32 or 64: %w", t.size, ErrUnsupported)
+	}
+	return nil
+}
+
+// uint assembles one element of at most 8 bytes in the type's byte order.
+func (t datatype) uint(b []byte) uint64 {
+	var v uint64
+	for i := range b {
+		if t.bigEndian {
+			v = v<<8 | uint64(b[i])
+		} else {
+			v |= uint64(b[i]) << (8 * i)
+		}
+	}
+	return v
+}
+
+// int assembles a signed or unsigned integer; ok is false if an unsigned one
+// is too large for int64.
+func (t datatype) int(b []byte) (v int64, ok bool) {
+	u := t.uint(b)
+	if t.signed {
+		shift := 64 - 8*uint(t.size)
+		return int64(u<<shift) >> shift, true
+	}
+	return int64(u), u <= math.MaxInt64
+}
+
+// float64 assembles a float of 2, 4 or 8 bytes.
+func (t datatype) float64(b []byte) float64 {
+	u := t.uint(b)
+	switch t.size {
+	case 2:
+		return halfToFloat64(uint16(u))
+	case 4:
+		return float64(math.Float32frombits(uint32(u)))
+	default:
+		return math.Float64frombits(u)
+	}
+}
+
+// halfToFloat64 widens an IEEE 754 binary16 number, which is always exact.
+func halfToFloat64(h uint16) float64 {
+	sign := 1.0
+	if h&0x8000 != 0 {
+		sign = -1
+	}
+	exponent, mantissa := int(h>>10&0x1f), float64(h&0x3ff)
+	switch exponent {
+	case 0:
+		return sign * math.Ldexp(mantissa, -24)
+	case 0x1f:
+		if mantissa != 0 {
+			return math.NaN()
+		}
+		return math.Inf(int(sign))
+	}
+	return sign * math.Ldexp(1024+mantissa, exponent-25)
+}
+
+// readDataspace returns the dimensions: none for a scalar, one of length 0 for
+// the null dataspace (section IV.A.2.b). The product fits in an int.
+func readDataspace(c *cursor) ([]int, error) {
+	version, rank, flags := c.u8(), c.u8(), c.u8()
+	kind := uint8(1)
+	switch {
+	case c.err != nil:
+		return nil, c.err
+	case version == 1:
+		c.skip(5)
+	case version == 2:
+		kind = c.u8()
+	default:
+		return nil, c.errorf(0, "dataspace version %d: %w", version, ErrUnsupported)
+	}
+	if flags&^1 != 0 {
+		return nil, c.errorf(2, "dataspace flags %#x: %w", flags, ErrUnsupported)
+	}
+	if kind == 2 {
+		return []int{0}, nil
+	}
+	if rank > 32 { // H5S_MAX_RANK
+		return nil, c.errorf(1, "rank %d", rank)
+	}
+	shape := make([]int, rank)
+	product := uint64(1)
+	for i := range shape {
+		n := c.u64()
+		if n > math.MaxInt32 || product > math.MaxInt64/max(n, 1) {
+			return nil, c.errorf(c.pos-8, "a dimension of %d elements is too large", n)
+		}
+		shape[i] = int(n)
+		product *= max(n, 1)
+	}
+	return shape, c.err
+}
+
+// count returns the number of elements of a shape that readDataspace made.
+func count(shape []int) uint64 {
+	n := uint64(1)
+	for _, d := range shape {
+		n *= uint64(d)
+	}
+	return n
+}

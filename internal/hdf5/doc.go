@@ -1,0 +1,21 @@
+// Package hdf5 reads the part of the HDF5 format that h5py and Keras use to
+// store weights.
+//
+// It covers superblocks 0 to 3 (with a user block), groups of both kinds
+// (version-1 B-tree with symbol nodes and local heap; link messages, compact
+// or in a fractal heap), object headers 1 and 2 with continuations, attributes
+// 1 to 3 (in the header or in a fractal heap), fixed-point, floating-point,
+// enumerated, fixed and variable-length string types of either byte order, and
+// compact, contiguous and chunked datasets (deflate and shuffle filters).
+// Anything else, such as soft links, compound types or other filters, is
+// listed but gives an error that says so when it is read.
+//
+// A file from elsewhere is data to distrust: every address and length is
+// checked against the size of the file before it is used, every structure that
+// could point back to itself is visited at most once, and no allocation is
+// larger than the bytes that the file really has for it (times the largest
+// ratio that deflate can reach). Errors name the object and the byte offset.
+//
+// Layouts follow the "HDF5 File Format Specification Version 3.0" of The HDF
+// Group; section numbers in the comments refer to it.
+package hdf5

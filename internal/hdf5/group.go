@@ -1,0 +1,240 @@
+package hdf5
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Limits that no real weights file comes near; they end crafted ones early.
+const (
+	maxNameLength = 4096 // bytes of one link or attribute name
+	maxDepth      = 64   // of nested groups and of B-trees
+)
+
+// Group is an HDF5 group: named links to groups and datasets.
+type Group struct {
+	*object
+	links  []link
+	loaded bool
+}
+
+// link is one entry of a group. An empty reason means a hard link.
+type link struct {
+	name    string
+	address uint64
+	reason  string // why the link can't be followed
+}
+
+// Children returns the names of the group's links, in the order of the file
+// (by name in most files).
+func (g *Group) Children() ([]string, error) {
+	if err := g.load(); err != nil {
+		return nil, err
+	}
+	names := make([]string, len(g.links))
+	for i, l := range g.links {
+		names[i] = l.name
+	}
+	return names, nil
+}
+
+// Group opens the group at path, which is relative to g and may have several
+// parts. The error wraps ErrNotFound if there is none.
+func (g *Group) Group(path string) (*Group, error) {
+	o, err := g.open(path)
+	if err != nil {
+		return nil, err
+	}
+	if !o.isGroup() {
+		return nil, o.errorf(o.address, "not a group")
+	}
+	return &Group{object: o}, nil
+}
+
+// Dataset opens the dataset at path, which is relative to g and may have
+// several parts. The error wraps ErrNotFound if there is none.
+func (g *Group) Dataset(path string) (*Dataset, error) {
+	o, err := g.open(path)
+	if err != nil {
+		return nil, err
+	}
+	return newDataset(o)
+}
+
+// Walk calls visit with every dataset below g, each once however many links
+// lead to it, depth first and in the order of Children.
+func (g *Group) Walk(visit func(d *Dataset) error) error {
+	return g.walk(visit, map[uint64]bool{g.address: true}, 0)
+}
+
+func (g *Group) walk(visit func(d *Dataset) error, seen map[uint64]bool, depth int) error {
+	if depth > maxDepth {
+		return g.errorf(g.address, "groups nest deeper than %d", maxDepth)
+	}
+	if err := g.load(); err != nil {
+		return err
+	}
+	for _, l := range g.links {
+		if l.reason != "" || seen[l.address] {
+			continue
+		}
+		seen[l.address] = true
+		o, err := g.follow(l)
+		if err != nil {
+			return err
+		}
+		switch {
+		case o.isGroup():
+			err = (&Group{object: o}).walk(visit, seen, depth+1)
+		case o.isDataset():
+			var d *Dataset
+			if d, err = newDataset(o); err == nil {
+				err = visit(d)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// open follows path part by part.
+func (g *Group) open(path string) (*object, error) {
+	parts := strings.Split(strings.Trim(path, "/"), "/")
+	at := g
+	for i, name := range parts {
+		if err := at.load(); err != nil {
+			return nil, err
+		}
+		l := at.lookup(name)
+		if l == nil {
+			return nil, at.errorf(at.address, "%q: %w", name, ErrNotFound)
+		}
+		o, err := at.follow(*l)
+		if err != nil || i == len(parts)-1 {
+			return o, err
+		}
+		if !o.isGroup() {
+			return nil, o.errorf(o.address, "not a group")
+		}
+		at = &Group{object: o}
+	}
+	return g.object, nil
+}
+
+func (g *Group) lookup(name string) *link {
+	for i := range g.links {
+		if g.links[i].name == name {
+			return &g.links[i]
+		}
+	}
+	return nil
+}
+
+func (g *Group) follow(l link) (*object, error) {
+	path := strings.TrimSuffix(g.path, "/") + "/" + l.name
+	if l.reason != "" {
+		return nil, &FormatError{Object: path, Offset: g.address, Err: fmt.Errorf("%s: %w", l.reason, ErrUnsupported)}
+	}
+	return g.file.openObject(path, l.address)
+}
+
+// load reads the links once.
+func (g *Group) load() (err error) {
+	if g.loaded {
+		return nil
+	}
+	var links []link
+	if m := g.find(msgSymbolTable); m != nil {
+		links, err = g.symbolTableLinks(g.cursor(m))
+	} else {
+		links, err = g.messageLinks()
+	}
+	if err != nil {
+		return err
+	}
+	names := make(map[string]bool, len(links))
+	for _, l := range links {
+		if names[l.name] {
+			return g.errorf(g.address, "two links named %q", l.name)
+		}
+		names[l.name] = true
+	}
+	g.links, g.loaded = links, true
+	return nil
+}
+
+// messageLinks reads a new-style group: link messages in the header, or in
+// the fractal heap that the link info message names (section IV.A.2.c).
+func (g *Group) messageLinks() ([]link, error) {
+	var links []link
+	for i := range g.messages {
+		m := &g.messages[i]
+		if m.kind != msgLink {
+			continue
+		}
+		l, err := readLink(g.cursor(m))
+		if err != nil {
+			return nil, err
+		}
+		links = append(links, l)
+	}
+	m := g.find(msgLinkInfo)
+	if m == nil {
+		return links, nil
+	}
+	c := g.cursor(m)
+	version, flags := c.u8(), c.u8()
+	if version != 0 {
+		return nil, c.errorf(0, "link info version %d: %w", version, ErrUnsupported)
+	}
+	if flags&1 != 0 {
+		c.skip(8) // highest creation order
+	}
+	heap, index := c.u64(), c.u64()
+	if c.err != nil || heap == undefined {
+		return links, c.err
+	}
+	err := g.denseRecords(heap, index, recordLinkName, func(c *cursor) error {
+		l, err := readLink(c)
+		links = append(links, l)
+		return err
+	})
+	return links, err
+}
+
+// readLink decodes a link message (section IV.A.2.g).
+func readLink(c *cursor) (link, error) {
+	version, flags := c.u8(), c.u8()
+	if c.err == nil && version != 1 {
+		return link{}, c.errorf(0, "link message version %d: %w", version, ErrUnsupported)
+	}
+	kind := uint8(0)
+	if flags&(1<<3) != 0 {
+		kind = c.u8()
+	}
+	if flags&(1<<2) != 0 {
+		c.skip(8) // creation order
+	}
+	if flags&(1<<4) != 0 {
+		c.skip(1) // character set
+	}
+	length := c.uint(1 << (flags & 3))
+	if c.err == nil && (length == 0 || length > maxNameLength) {
+		c.fail("a link name of %d bytes", length)
+	}
+	l := link{name: string(c.bytes(length))}
+	switch kind {
+	case 0:
+		l.address = c.u64()
+	case 1:
+		l.reason = "a soft link"
+	default:
+		l.reason = "an external link"
+	}
+	if c.err == nil && strings.ContainsAny(l.name, "/\x00") {
+		c.fail("a link name with a slash or a zero byte: %q", l.name)
+	}
+	return l, c.err
+}

@@ -1,0 +1,170 @@
+package eval
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"unicode"
+)
+
+// Unknown is the Truth of an image whose class is not known.
+const Unknown = -1
+
+// SumTolerance is how far the probabilities of one image may be from summing
+// to 1. A float32 softmax over a handful of classes errs by about 1e-7 a term;
+// the tolerance leaves room for half-precision engines and for tables printed
+// with six digits, and is far below any difference that a metric would show.
+const SumTolerance = 1e-4
+
+// Predictions is a table of class probabilities, one row an image. It is all
+// that a metric or a figure needs; where the rows came from does not matter.
+//
+// The slices run in parallel: row i is ImageIDs[i], LesionIDs[i], Truth[i] and
+// Probs[i]. Probabilities are float32, as networks give them; every metric is
+// computed from their exact float64 values.
+type Predictions struct {
+	// Classes names the columns of Probs, in class order (at least two).
+	Classes []string
+	// ImageIDs are unique and not empty.
+	ImageIDs []string
+	// LesionIDs groups photos of one lesion. An empty id (or a nil slice)
+	// means unknown: such an image counts as a lesion of its own.
+	LesionIDs []string
+	// Truth is the index of the true class, or Unknown.
+	Truth []int
+	// Probs has a row of len(Classes) probabilities for each image.
+	Probs [][]float32
+}
+
+// Len returns the number of images.
+func (p *Predictions) Len() int { return len(p.ImageIDs) }
+
+// Predicted returns the index of the largest probability of image i, the first
+// in class order on a tie.
+func (p *Predictions) Predicted(i int) int { return argmax(p.Probs[i]) }
+
+func argmax(row []float32) int {
+	best := 0
+	for k, v := range row {
+		if v > row[best] {
+			best = k
+		}
+	}
+	return best
+}
+
+// ClassIndex returns the column of the named class, or -1.
+func (p *Predictions) ClassIndex(name string) int {
+	for k, c := range p.Classes {
+		if c == name {
+			return k
+		}
+	}
+	return -1
+}
+
+// Validate reports the first thing that makes p no table of probabilities:
+// slices of different lengths, bad class names, missing or repeated image ids,
+// a true class out of range, or probabilities that are not finite, not in
+// [0, 1] or do not sum to 1 within [SumTolerance]. The functions of this
+// package that return an error validate for themselves.
+func (p *Predictions) Validate() error {
+	if err := validateClasses(p.Classes); err != nil {
+		return err
+	}
+	n := len(p.ImageIDs)
+	if len(p.Truth) != n || len(p.Probs) != n {
+		return fmt.Errorf("%d image ids, %d true classes and %d rows of probabilities: the table needs as many of each", n, len(p.Truth), len(p.Probs))
+	}
+	if len(p.LesionIDs) != n && len(p.LesionIDs) != 0 {
+		return fmt.Errorf("%d image ids but %d lesion ids: give one for each image, or none", n, len(p.LesionIDs))
+	}
+	seen := make(map[string]bool, n)
+	for i := range n {
+		if err := p.validateRow(i, seen); err != nil {
+			return fmt.Errorf("image %d (%q), %w", i, p.ImageIDs[i], err)
+		}
+	}
+	return nil
+}
+
+// validateRow checks row i; seen holds the image ids before it.
+// Its error starts with the name of the column, which callers put a place to.
+func (p *Predictions) validateRow(i int, seen map[string]bool) error {
+	id := p.ImageIDs[i]
+	if id == "" {
+		return errors.New("column image_id: is empty")
+	}
+	if hasControl(id) {
+		return fmt.Errorf("column image_id: %q has a control character", id)
+	}
+	if seen[id] {
+		return fmt.Errorf("column image_id: %q was given before", id)
+	}
+	seen[id] = true
+	if len(p.LesionIDs) != 0 && hasControl(p.LesionIDs[i]) {
+		return fmt.Errorf("column lesion_id: %q has a control character", p.LesionIDs[i])
+	}
+	if t := p.Truth[i]; t != Unknown && (t < 0 || t >= len(p.Classes)) {
+		return fmt.Errorf("column dx: class index %d, but there are %d classes", t, len(p.Classes))
+	}
+	row := p.Probs[i]
+	if len(row) != len(p.Classes) {
+		return fmt.Errorf("columns %s: %d probabilities for %d classes", strings.Join(p.Classes, ","), len(row), len(p.Classes))
+	}
+	sum := 0.0
+	for k, v := range row {
+		// The comparison is written so that NaN fails it.
+		if !(v >= 0 && v <= 1) {
+			return fmt.Errorf("column %s: probability %v is not in [0, 1]", p.Classes[k], v)
+		}
+		sum += float64(v)
+	}
+	if math.Abs(sum-1) > SumTolerance {
+		return fmt.Errorf("columns %s: probabilities sum to %.6g, not 1 (within %g)", strings.Join(p.Classes, ","), sum, SumTolerance)
+	}
+	return nil
+}
+
+func validateClasses(classes []string) error {
+	if len(classes) < 2 {
+		return fmt.Errorf("%d class columns: a table of predictions needs at least two", len(classes))
+	}
+	seen := make(map[string]bool, len(classes))
+	for k, c := range classes {
+		switch {
+		case strings.TrimSpace(c) != c || c == "":
+			return fmt.Errorf("class column %d: name %q is empty or has space around it", k+1, c)
+		case hasControl(c):
+			return fmt.Errorf("class column %d: name %q has a control character", k+1, c)
+		case seen[c]:
+			return fmt.Errorf("class column %d: name %q is there twice", k+1, c)
+		}
+		seen[c] = true
+	}
+	return nil
+}
+
+// hasControl finds what would not survive a round trip through CSV (line ends)
+// or would upset a terminal.
+func hasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }
+
+// Labelled returns the rows of p whose true class is known, sharing its
+// probabilities, and the number of rows left out.
+func (p *Predictions) Labelled() (known *Predictions, unknown int) {
+	known = &Predictions{Classes: p.Classes}
+	for i, t := range p.Truth {
+		if t == Unknown {
+			unknown++
+			continue
+		}
+		known.ImageIDs = append(known.ImageIDs, p.ImageIDs[i])
+		if len(p.LesionIDs) != 0 {
+			known.LesionIDs = append(known.LesionIDs, p.LesionIDs[i])
+		}
+		known.Truth = append(known.Truth, t)
+		known.Probs = append(known.Probs, p.Probs[i])
+	}
+	return known, unknown
+}

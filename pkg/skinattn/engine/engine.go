@@ -1,0 +1,161 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/gobackend"
+	"github.com/gomlx/go-xla/compute/xla"
+	"github.com/gomlx/go-xla/pjrt"
+)
+
+// Names of the engines.
+const (
+	Auto = "auto" // the first that works of CUDA, CPU, Go
+	CUDA = "cuda" // XLA on an NVIDIA GPU
+	CPU  = "cpu"  // XLA on the CPU
+	Go   = "go"   // GoMLX's pure Go backend
+)
+
+// Names lists what Open accepts.
+var Names = []string{Auto, CUDA, CPU, Go}
+
+// Environment variables that override the defaults.
+const (
+	EnvEngine = "SKINATTN_ENGINE"      // an engine's name, in place of auto
+	EnvPlugin = "SKINATTN_PJRT_PLUGIN" // path of a PJRT plug-in to use for cpu or cuda
+)
+
+// Engine is a running backend and what it is.
+type Engine struct {
+	// Backend is not embedded: GoMLX compares backends by identity, so the
+	// Engine itself must not pass for one.
+	Backend compute.Backend
+	Kind    string // CUDA, CPU or Go
+	Plugin  string // path of the PJRT plug-in, empty for Go
+	Wheel   string // name and version of the pinned wheel the plug-in came from, empty if unknown
+}
+
+// String describes the engine in one line.
+func (e *Engine) String() string {
+	switch {
+	case e.Kind == Go:
+		return "go (GoMLX's pure Go backend)"
+	case e.Wheel != "":
+		return fmt.Sprintf("%s (XLA, %s)", e.Kind, e.Wheel)
+	default:
+		return fmt.Sprintf("%s (XLA, %s)", e.Kind, filepath.Base(e.Plugin))
+	}
+}
+
+// Options of Open.
+type Options struct {
+	// Log receives progress lines and warnings for people; nil drops them.
+	Log func(line string)
+	// Offline forbids fetching a plug-in that is not installed yet.
+	Offline bool
+}
+
+func (o Options) logf(format string, args ...any) {
+	if o.Log != nil {
+		o.Log(fmt.Sprintf(format, args...))
+	}
+}
+
+// Open starts the engine called name; an empty name means $SKINATTN_ENGINE, or
+// auto. A plug-in that is missing is fetched first. With auto, an engine that
+// can't be had is passed over with one warning to opts.Log; with any other
+// name that is an error.
+func Open(ctx context.Context, name string, opts Options) (*Engine, error) {
+	if name == "" {
+		name = os.Getenv(EnvEngine)
+	}
+	switch strings.ToLower(name) {
+	case "", Auto:
+		return openAuto(ctx, opts)
+	case CUDA:
+		return openCUDA(ctx, opts)
+	case CPU:
+		return openCPU(ctx, opts)
+	case Go:
+		return openGo()
+	}
+	return nil, fmt.Errorf("engine %q is unknown; choose one of %s", name, strings.Join(Names, ", "))
+}
+
+func openAuto(ctx context.Context, opts Options) (*Engine, error) {
+	if GPUSeen() {
+		eng, err := openCUDA(ctx, opts)
+		if err == nil {
+			return eng, nil
+		}
+		opts.logf("warning: the GPU can't be used (%v); going on with the CPU", err)
+	}
+	eng, err := openCPU(ctx, opts)
+	switch {
+	case err == nil:
+		return eng, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.Is(err, errUnsupported):
+		opts.logf("note: there is no XLA plug-in for %s/%s; using the slower pure Go engine", runtime.GOOS, runtime.GOARCH)
+	default:
+		opts.logf("warning: XLA can't be used (%v); using the pure Go engine, which is much slower; 'skinattn doctor' tells how to mend it", err)
+	}
+	return openGo()
+}
+
+func openGo() (*Engine, error) {
+	backend, err := gobackend.New("")
+	if err != nil {
+		return nil, fmt.Errorf("starting the pure Go engine: %w", err)
+	}
+	return &Engine{Backend: backend, Kind: Go}, nil
+}
+
+func openCPU(ctx context.Context, opts Options) (*Engine, error) {
+	plugin, wheel, err := cpuPlugin(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	// One device: it uses all cores. The plug-in would show several virtual ones.
+	return openXLA(CPU, plugin, wheel, pjrt.NamedValuesMap{"cpu_device_count": int64(1)})
+}
+
+func openCUDA(ctx context.Context, opts Options) (*Engine, error) {
+	plugin, wheel, err := cudaPlugin(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	// float32 throughout: TF32 would cost the agreement with Keras.
+	return openXLA(CUDA, plugin+",tf32=false,preallocate=false", wheel, nil)
+}
+
+func openXLA(kind, config, wheel string, options pjrt.NamedValuesMap) (*Engine, error) {
+	// go-xla would otherwise look for plug-ins of its own on a release page.
+	xla.EnableAutoInstall(false)
+	backend, err := xla.NewWithOptions(config, options)
+	plugin, _, _ := strings.Cut(config, ",")
+	if err != nil {
+		return nil, fmt.Errorf("starting XLA with the plug-in %s: %w", plugin, firstLine(err))
+	}
+	return &Engine{Backend: backend, Kind: kind, Plugin: plugin, Wheel: wheel}, nil
+}
+
+// firstLine keeps GoMLX's stack traces out of one-line messages.
+func firstLine(err error) error {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return errors.New(line)
+}
+
+// GPUSeen says whether an NVIDIA device is present (its driver's device file).
+func GPUSeen() bool {
+	matches, err := filepath.Glob("/dev/nvidia[0-9]*")
+	return err == nil && len(matches) > 0
+}

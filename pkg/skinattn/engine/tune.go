@@ -1,0 +1,32 @@
+package engine
+
+import (
+	"os"
+	"runtime"
+	"syscall"
+)
+
+// allocatorTunables makes glibc keep and reuse the large buffers of XLA's CPU
+// client, on huge pages: 1.1 times faster training, 1.17 times inference (see
+// docs/performance.md). They are read before main, so they must be in the
+// environment when the process starts.
+const allocatorTunables = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=8589934592:glibc.malloc.trim_threshold=17179869184"
+
+// TuneProcess starts the running program again, in the same process, with the
+// environment that XLA on the CPU runs best in. It returns when that is
+// already so, or when it can't be done; it costs a few milliseconds. Call it
+// first in main. A GLIBC_TUNABLES set by the user is left alone.
+func TuneProcess() {
+	if runtime.GOOS != "linux" || os.Getenv("GLIBC_TUNABLES") != "" {
+		return
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return
+	}
+	env := append(os.Environ(), "GLIBC_TUNABLES="+allocatorTunables)
+	if os.Getenv("TF_CPP_MIN_LOG_LEVEL") == "" {
+		env = append(env, "TF_CPP_MIN_LOG_LEVEL=2") // XLA's start-up chatter
+	}
+	_ = syscall.Exec(self, os.Args, env) // on failure, just go on untuned
+}

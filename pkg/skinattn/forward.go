@@ -1,0 +1,54 @@
+package skinattn
+
+import (
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
+	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
+	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+)
+
+// Preprocessed turns RGB pixels 0..255 [B H W 3], of any number type, into what
+// the backbone is fed: float32 in the network's channel order and scaling.
+func (n *Network) Preprocessed(pixels *graph.Node) *graph.Node {
+	x := graph.ConvertDType(pixels, dtypes.Float32)
+	order := n.order
+	if n.Preprocess == imaging.PreprocessCaffe { // Keras's caffe mode turns the channels round
+		order = 1 - order
+	}
+	if order == imaging.BGROrder {
+		channel := func(c int) *graph.Node {
+			return graph.Slice(x, graph.AxisRange(), graph.AxisRange(), graph.AxisRange(), graph.AxisRange(c, c+1))
+		}
+		x = graph.Concatenate([]*graph.Node{channel(2), channel(1), channel(0)}, -1)
+	}
+	perChannel := func(values ...float32) *graph.Node {
+		return graph.ExpandLeftToRank(graph.Const(x.Graph(), values), 4)
+	}
+	switch n.Preprocess {
+	case imaging.PreprocessTF:
+		x = graph.AddScalar(graph.DivScalar(x, 127.5), -1)
+	case imaging.PreprocessCaffe:
+		x = graph.Sub(x, perChannel(103.939, 116.779, 123.68))
+	case imaging.PreprocessTorch:
+		x = graph.Div(graph.Sub(graph.DivScalar(x, 255), perChannel(.485, .456, .406)), perChannel(.229, .224, .225))
+	}
+	return x
+}
+
+// Forward computes all layers for pixels [B H W 3] and encoded metadata
+// [B MetadataWidth] (nil if the network takes none), and returns the outputs
+// by layer name; see layers.Builder.Build.
+func (n *Network) Forward(b *layers.Builder, pixels, metadata *graph.Node) map[string]*graph.Node {
+	inputs := map[string]*graph.Node{backbone.InputLayer: n.Preprocessed(pixels)}
+	if n.Metadata {
+		columns := func(from, to int) *graph.Node {
+			return graph.Slice(metadata, graph.AxisRange(), graph.AxisRange(from, to))
+		}
+		inputs[ageInput] = columns(0, 1)
+		inputs[sexInput] = columns(1, 1+sexWidth)
+		inputs[localizationInput] = columns(1+sexWidth, MetadataWidth)
+	}
+	return b.Build(n.Graph, inputs)
+}

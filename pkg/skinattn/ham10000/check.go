@@ -1,0 +1,268 @@
+package ham10000
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
+)
+
+// CheckOptions are the settings of Dataset.Check.
+type CheckOptions struct {
+	// Progress, if set, is called after each file, never by two goroutines at
+	// once, with done rising from 1 to total.
+	Progress func(done, total int)
+}
+
+// FileProblem is a file that cannot be used, and why.
+type FileProblem struct {
+	ImageID string `json:"image_id"`
+	Path    string `json:"path"` // relative to the data folder
+	Problem string `json:"problem"`
+}
+
+// SizedImage is an image with its size in pixels.
+type SizedImage struct {
+	ImageID string `json:"image_id"`
+	Width   int    `json:"width"`
+	Height  int    `json:"height"`
+}
+
+// DoubleFile is an image id that has files in several folders; the first path is used.
+type DoubleFile struct {
+	ImageID string   `json:"image_id"`
+	Paths   []string `json:"paths"` // relative to the data folder
+}
+
+// MaskReport is what Dataset.Check found out about the lesion masks.
+type MaskReport struct {
+	Files int `json:"files"`
+	// Missing are records without a mask, empty if the folder has no masks at all.
+	Missing []string `json:"missing"`
+	// Extra are masks of images that the metadata do not list.
+	Extra   []string      `json:"extra"`
+	Damaged []FileProblem `json:"damaged"`
+}
+
+// Report is what Dataset.Check found. All lists are sorted and none is null in JSON.
+type Report struct {
+	Dir      string `json:"dir"`
+	Metadata string `json:"metadata"` // the table's path
+	Records  int    `json:"records"`
+	Lesions  int    `json:"lesions"`
+	// Images is the number of records with an image file.
+	Images int `json:"images"`
+	// ByClass counts records by diagnosis.
+	ByClass map[string]int `json:"by_class"`
+	// Width and Height are the size in pixels that most images have.
+	Width  int `json:"width"`
+	Height int `json:"height"`
+
+	// Missing are records without an image file.
+	Missing []string `json:"missing"`
+	// Extra are images that the metadata do not list.
+	Extra []string `json:"extra"`
+	// Damaged are image files of records that do not decode.
+	Damaged []FileProblem `json:"damaged"`
+	// WrongSize are images of another size than most.
+	WrongSize []SizedImage `json:"wrong_size"`
+	// Duplicates are groups of images with identical pixels.
+	Duplicates  [][]string   `json:"duplicates"`
+	DoubleFiles []DoubleFile `json:"double_files"`
+	Masks       MaskReport   `json:"masks"`
+
+	// OK tells whether every record has an image that decodes, and every mask
+	// that is there decodes. The other lists are for the reader to judge.
+	OK bool `json:"ok"`
+	// Complete tells whether this is the whole published data set: OK, and no
+	// Differences.
+	Complete bool `json:"is_complete_ham10000"`
+	// Differences says in which counts the folder departs from the published set.
+	Differences []string `json:"differences"`
+}
+
+// decoded is what remains of a decoded image.
+type decoded struct {
+	width, height int
+	hash          [sha256.Size]byte
+	problem       string // why it does not decode, or empty
+}
+
+// Check decodes every image and mask that the metadata list, on all cores, and
+// compares the folder with its metadata and with the published data set. What
+// it finds is in the report; the error is that of a cancelled ctx only.
+func (d *Dataset) Check(ctx context.Context, opts CheckOptions) (*Report, error) {
+	r := &Report{
+		Dir: d.Dir, Metadata: d.MetadataFile, Records: len(d.Records),
+		ByClass: make(map[string]int), Duplicates: [][]string{}, WrongSize: []SizedImage{},
+		Damaged: []FileProblem{}, DoubleFiles: []DoubleFile{},
+	}
+	lesions := make(map[string]bool)
+	listed := make(map[string]bool, len(d.Records))
+	var ids []string
+	for _, rec := range d.Records {
+		lesions[rec.LesionID] = true
+		listed[rec.ImageID] = true
+		r.ByClass[rec.Dx]++
+		ids = append(ids, rec.ImageID)
+	}
+	slices.Sort(ids)
+	r.Lesions = len(lesions)
+
+	var images, masks []string
+	images, r.Missing, r.Extra = compare(ids, listed, d.images)
+	masks, r.Masks.Missing, r.Masks.Extra = compare(ids, listed, d.masks)
+	r.Images = len(images)
+	r.Masks.Files = len(d.masks)
+	if len(d.masks) == 0 {
+		r.Masks.Missing = []string{}
+	}
+	for _, id := range slices.Sorted(maps.Keys(d.images)) {
+		if paths := d.images[id]; len(paths) > 1 {
+			double := DoubleFile{ImageID: id}
+			for _, p := range paths {
+				double.Paths = append(double.Paths, d.relative(p))
+			}
+			r.DoubleFiles = append(r.DoubleFiles, double)
+		}
+	}
+
+	var paths []string
+	for _, id := range images {
+		paths = append(paths, d.images[id][0])
+	}
+	for _, id := range masks {
+		paths = append(paths, d.masks[id][0])
+	}
+	found, err := decodeAll(ctx, paths, opts.Progress)
+	if err != nil {
+		return nil, err
+	}
+	r.judgeImages(d, images, found[:len(images)])
+	r.Masks.Damaged = d.damaged(masks, d.masks, found[len(images):])
+	r.OK = len(r.Missing) == 0 && len(r.Damaged) == 0 && len(r.Masks.Damaged) == 0
+	r.Differences = r.compareWithPublished()
+	r.Complete = r.OK && len(r.Differences) == 0
+	return r, nil
+}
+
+// compare divides the sorted ids of the metadata, and those of the files, into
+// ids with a file, ids without one, and files without an id.
+func compare(ids []string, listed map[string]bool, files map[string][]string) (present, missing, extra []string) {
+	missing, extra = []string{}, []string{}
+	for _, id := range ids {
+		if len(files[id]) > 0 {
+			present = append(present, id)
+		} else {
+			missing = append(missing, id)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(files)) {
+		if !listed[id] {
+			extra = append(extra, id)
+		}
+	}
+	return present, missing, extra
+}
+
+// decodeAll decodes the files at paths on all cores; results are in the order of paths.
+func decodeAll(ctx context.Context, paths []string, progress func(done, total int)) ([]decoded, error) {
+	results := make([]decoded, len(paths))
+	var mu sync.Mutex
+	done := 0
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, path := range paths {
+		if ctx.Err() != nil {
+			break
+		}
+		group.Go(func() error {
+			results[i] = decode(path)
+			if progress != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				done++
+				progress(done, len(paths))
+			}
+			return nil
+		})
+	}
+	group.Wait() // no task fails; a file that does not decode is a result
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("checking the data folder: %w", err)
+	}
+	return results, nil
+}
+
+func decode(path string) decoded {
+	img, err := imaging.DecodeFile(path)
+	if err != nil {
+		if cause := errors.Unwrap(err); cause != nil {
+			err = cause // without the path, which the report gives beside it
+		}
+		return decoded{problem: err.Error()}
+	}
+	h := sha256.New()
+	var size [16]byte
+	binary.LittleEndian.PutUint64(size[:8], uint64(img.Width))
+	binary.LittleEndian.PutUint64(size[8:], uint64(img.Height))
+	h.Write(size[:])
+	h.Write(img.Pix)
+	return decoded{width: img.Width, height: img.Height, hash: [sha256.Size]byte(h.Sum(nil))}
+}
+
+// judgeImages fills in the majority size and the lists Damaged, WrongSize and Duplicates.
+func (r *Report) judgeImages(d *Dataset, ids []string, found []decoded) {
+	r.Damaged = d.damaged(ids, d.images, found)
+	type size struct{ width, height int }
+	counts := make(map[size]int)
+	byHash := make(map[[sha256.Size]byte][]string)
+	most := 0
+	for i, f := range found {
+		if f.problem != "" {
+			continue
+		}
+		byHash[f.hash] = append(byHash[f.hash], ids[i])
+		s := size{f.width, f.height}
+		counts[s]++
+		if counts[s] > most { // the first to reach the maximum in the order of ids
+			most, r.Width, r.Height = counts[s], f.width, f.height
+		}
+	}
+	for i, f := range found {
+		if f.problem == "" && (f.width != r.Width || f.height != r.Height) {
+			r.WrongSize = append(r.WrongSize, SizedImage{ImageID: ids[i], Width: f.width, Height: f.height})
+		}
+		if group := byHash[f.hash]; f.problem == "" && len(group) > 1 && group[0] == ids[i] {
+			r.Duplicates = append(r.Duplicates, group)
+		}
+	}
+}
+
+func (d *Dataset) damaged(ids []string, files map[string][]string, found []decoded) []FileProblem {
+	list := []FileProblem{}
+	for i, f := range found {
+		if f.problem != "" {
+			list = append(list, FileProblem{ImageID: ids[i], Path: d.relative(files[ids[i]][0]), Problem: f.problem})
+		}
+	}
+	return list
+}
+
+// relative shortens a path below the data folder.
+func (d *Dataset) relative(path string) string {
+	if rel, err := filepath.Rel(d.Dir, path); err == nil {
+		return rel
+	}
+	return path
+}

@@ -1,0 +1,171 @@
+package ham10000
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// metadataNames are the names of the metadata table in a HAM10000 folder, the
+// first that exists is read. The last is the table of the official test images
+// of ISIC 2018 Task 3, which the authors publish in the same form.
+var metadataNames = []string{
+	"HAM10000_metadata.csv", "HAM10000_metadata", "HAM10000_metadata.tab",
+	"ISIC2018_Task3_Test_GroundTruth.csv", "ISIC2018_Task3_Test_GroundTruth.tab",
+}
+
+// ErrNoFolder is the error of [Open] for an empty folder name.
+var ErrNoFolder = errors.New("no data folder: set --data or $SKINATTN_DATA; scripts/download.sh fetches HAM10000, `skinattn demo` works without it")
+
+const (
+	idPrefix   = "ISIC_"
+	maskSuffix = "_segmentation.png"
+)
+
+// Dataset is an opened HAM10000 folder.
+type Dataset struct {
+	// Dir is the folder as it was given to Open.
+	Dir string
+	// MetadataFile is the path of the table that Records were read from.
+	MetadataFile string
+	// Records are the rows of the table, in its order.
+	Records []Record
+
+	images map[string][]string // paths by image id, sorted; more than one is a double
+	masks  map[string][]string
+}
+
+// Open reads the metadata table of the HAM10000 folder dir and finds its image
+// and mask files in all subfolders, links included. Image files need not be
+// there, nor be readable: see [Dataset.RequireImages] and [Dataset.Check].
+// If a name lies in several subfolders, the first path in lexical order counts.
+func Open(dir string) (*Dataset, error) {
+	if dir == "" {
+		return nil, ErrNoFolder
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, fmt.Errorf("opening the data folder: %w; set --data or $SKINATTN_DATA to a HAM10000 folder", err)
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("opening the data folder: %s is a file; set --data or $SKINATTN_DATA to the folder that holds %s", dir, metadataNames[0])
+	}
+	d := &Dataset{Dir: dir, images: make(map[string][]string), masks: make(map[string][]string)}
+	if d.MetadataFile, err = findMetadata(dir); err != nil {
+		return nil, err
+	}
+	if d.Records, err = ReadMetadata(d.MetadataFile); err != nil {
+		return nil, err
+	}
+	if err := d.index(dir, make(map[string]bool)); err != nil {
+		return nil, fmt.Errorf("listing the data folder: %w", err)
+	}
+	for _, paths := range []map[string][]string{d.images, d.masks} {
+		for _, p := range paths {
+			slices.Sort(p)
+		}
+	}
+	return d, nil
+}
+
+func findMetadata(dir string) (string, error) {
+	for _, name := range metadataNames {
+		path := filepath.Join(dir, name)
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("%s holds no %s; set --data or $SKINATTN_DATA to the folder that does, or fetch it with scripts/download.sh", dir, metadataNames[0])
+}
+
+// index records the image and mask files below dir. Folders behind links are
+// entered too (image folders often lie on another disk), each only once.
+func (d *Dataset) index(dir string, seen map[string]bool) error {
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return err
+	}
+	if seen[real] {
+		return nil
+	}
+	seen[real] = true
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		path := filepath.Join(dir, entry.Name())
+		mode := entry.Type()
+		if mode&fs.ModeSymlink != 0 {
+			info, err := os.Stat(path)
+			if err != nil {
+				continue // a dangling link is no image; RequireImages names what it leaves missing
+			}
+			mode = info.Mode()
+		}
+		switch {
+		case mode.IsDir():
+			if err := d.index(path, seen); err != nil {
+				return err
+			}
+		case mode.IsRegular():
+			d.add(path)
+		}
+	}
+	return nil
+}
+
+func (d *Dataset) add(path string) {
+	name := filepath.Base(path)
+	if !strings.HasPrefix(name, idPrefix) {
+		return
+	}
+	if id, ok := strings.CutSuffix(name, maskSuffix); ok {
+		d.masks[id] = append(d.masks[id], path)
+		return
+	}
+	ext := filepath.Ext(name)
+	switch strings.ToLower(ext) {
+	case ".jpg", ".jpeg":
+		id := strings.TrimSuffix(name, ext)
+		d.images[id] = append(d.images[id], path)
+	}
+}
+
+// ImagePath returns the file of image id, and whether there is one.
+func (d *Dataset) ImagePath(id string) (string, bool) { return first(d.images[id]) }
+
+// MaskPath returns the lesion mask of image id, and whether there is one.
+func (d *Dataset) MaskPath(id string) (string, bool) { return first(d.masks[id]) }
+
+func first(paths []string) (string, bool) {
+	if len(paths) == 0 {
+		return "", false
+	}
+	return paths[0], true
+}
+
+// RequireImages returns an error unless every record has an image file; it
+// gives the number of those without one and names the first few.
+func (d *Dataset) RequireImages(records []Record) error {
+	const named = 5
+	var missing []string
+	for _, r := range records {
+		if _, ok := d.ImagePath(r.ImageID); !ok {
+			missing = append(missing, r.ImageID)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	list := strings.Join(missing[:min(named, len(missing))], ", ")
+	if len(missing) > named {
+		list += ", ..."
+	}
+	return fmt.Errorf("%s: %d of %d images are missing (%s); put %s*.jpg in any of its subfolders or run scripts/download.sh, `skinattn data check` lists them all",
+		d.Dir, len(missing), len(records), list, idPrefix)
+}

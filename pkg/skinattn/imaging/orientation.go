@@ -1,0 +1,77 @@
+package imaging
+
+import (
+	"bytes"
+
+	"github.com/bep/imagemeta"
+)
+
+// exifOrientation returns the EXIF orientation of an image file, 1 to 8, and 1
+// (upright) where it has none or none that can be read.
+func exifOrientation(data []byte) int {
+	// Few photos of a dataset have EXIF data; the search spares the others the parse.
+	format := imagemeta.JPEG
+	switch {
+	case bytes.HasPrefix(data, []byte("\x89PNG")):
+		if !bytes.Contains(data, []byte("eXIf")) {
+			return 1
+		}
+		format = imagemeta.PNG
+	case !bytes.Contains(data, []byte("Exif\x00\x00")):
+		return 1
+	}
+	orientation := 1
+	_, err := imagemeta.Decode(imagemeta.Options{
+		R:           bytes.NewReader(data),
+		ImageFormat: format,
+		Sources:     imagemeta.EXIF,
+		ShouldHandleTag: func(tag imagemeta.TagInfo) bool {
+			return tag.Tag == "Orientation" && tag.Namespace == "IFD0"
+		},
+		HandleTag: func(tag imagemeta.TagInfo) error {
+			if v, ok := tag.Value.(uint16); ok && v >= 1 && v <= 8 {
+				orientation = int(v)
+			}
+			return imagemeta.ErrStopWalking
+		},
+	})
+	if err != nil {
+		return 1
+	}
+	return orientation
+}
+
+// orient undoes an EXIF orientation: the result is the scene upright.
+func orient(src *RGB, orientation int) *RGB {
+	if orientation < 2 || orientation > 8 {
+		return src
+	}
+	w, h := src.Width, src.Height
+	if orientation >= 5 { // 5 to 8 swap rows and columns
+		w, h = h, w
+	}
+	dst := newRGB(w, h)
+	for y := range h {
+		for x := range w {
+			var sx, sy int
+			switch orientation {
+			case 2: // mirrored left to right
+				sx, sy = w-1-x, y
+			case 3: // turned by half
+				sx, sy = w-1-x, h-1-y
+			case 4: // mirrored top to bottom
+				sx, sy = x, h-1-y
+			case 5: // mirrored on the main diagonal
+				sx, sy = y, x
+			case 6: // to be turned a quarter clockwise
+				sx, sy = y, w-1-x
+			case 7: // mirrored on the other diagonal
+				sx, sy = h-1-y, w-1-x
+			case 8: // to be turned a quarter counter-clockwise
+				sx, sy = h-1-y, x
+			}
+			copy(dst.Pix[3*(y*w+x):][:3], src.Pix[3*(sy*src.Width+sx):][:3])
+		}
+	}
+	return dst
+}

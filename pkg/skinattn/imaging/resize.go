@@ -1,0 +1,168 @@
+package imaging
+
+import (
+	"fmt"
+	"math"
+)
+
+// Fit says how a photo is brought to the shape of the network's input.
+type Fit int
+
+const (
+	// CenterCrop crops to the target's aspect ratio and resizes bilinearly
+	// ([SmartResize]): the authors' metadata regime.
+	CenterCrop Fit = iota
+	// Stretch resizes by nearest neighbour, changing the aspect ratio
+	// ([StretchResize]): the authors' augmented-data regime.
+	Stretch
+)
+
+func (f Fit) String() string {
+	switch f {
+	case CenterCrop:
+		return "center-crop"
+	case Stretch:
+		return "stretch"
+	}
+	return fmt.Sprintf("Fit(%d)", int(f))
+}
+
+// Validate returns an error if f is not one of the named values.
+func (f Fit) Validate() error {
+	if f != CenterCrop && f != Stretch {
+		return fmt.Errorf("fit %d: must be CenterCrop or Stretch", int(f))
+	}
+	return nil
+}
+
+// SmartResize resizes img to height x width as smart_resize of Keras 2.15 does
+// (keras/src/preprocessing/image.py over tf.image.resize): the largest centred
+// part with the target's aspect ratio, then bilinear interpolation with
+// half-pixel centres and no antialiasing.
+//
+// The result has shape [height][width][3], channels red, green, blue, values 0
+// to 255, not rounded. Where Keras would crop to zero rows or columns (and
+// fail), one is kept. Height and width must be positive; otherwise the result
+// is nil.
+func SmartResize(img *RGB, height, width int) []float32 {
+	if height <= 0 || width <= 0 {
+		return nil
+	}
+	dst := make([]float32, 3*height*width)
+	smartResize(dst, img, height, width)
+	return dst
+}
+
+// smartResize is SmartResize into memory that the caller keeps.
+func smartResize(dst []float32, img *RGB, height, width int) {
+	left, top, cropWidth, cropHeight := smartCrop(img.Width, img.Height, height, width)
+	columns := taps(cropWidth, width)
+	for i := range columns {
+		columns[i].lower = 3 * (left + columns[i].lower)
+		columns[i].upper = 3 * (left + columns[i].upper)
+	}
+	stride := 3 * img.Width
+	for y, row := range taps(cropHeight, height) {
+		upper := img.Pix[(top+row.lower)*stride:][:stride]
+		lower := img.Pix[(top+row.upper)*stride:][:stride]
+		out := dst[3*width*y:][:3*width]
+		for x, column := range columns {
+			l, r := column.lower, column.upper
+			a, b := upper[l:l+3:l+3], upper[r:r+3:r+3]
+			c, d := lower[l:l+3:l+3], lower[r:r+3:r+3]
+			pixel := out[3*x : 3*x+3 : 3*x+3]
+			pixel[0] = bilinear(a[0], b[0], c[0], d[0], column.weight, row.weight)
+			pixel[1] = bilinear(a[1], b[1], c[1], d[1], column.weight, row.weight)
+			pixel[2] = bilinear(a[2], b[2], c[2], d[2], column.weight, row.weight)
+		}
+	}
+}
+
+// smartCrop returns the part of a width x height picture that smart_resize
+// keeps. The float32 steps are Keras's: they decide where a rounding falls.
+func smartCrop(width, height, targetHeight, targetWidth int) (left, top, cropWidth, cropHeight int) {
+	cropHeight = int(float32(width*targetHeight) / float32(targetWidth))
+	cropWidth = int(float32(height*targetWidth) / float32(targetHeight))
+	cropHeight = max(1, min(height, cropHeight))
+	cropWidth = max(1, min(width, cropWidth))
+	top = int(float32(height-cropHeight) / 2)
+	left = int(float32(width-cropWidth) / 2)
+	return left, top, cropWidth, cropHeight
+}
+
+// tap holds the two source samples of an output sample and the weight of the
+// second.
+type tap struct {
+	lower, upper int
+	weight       float32
+}
+
+// taps places out samples over in samples as TensorFlow's ResizeBilinear kernel
+// does with half_pixel_centers (compute_interpolation_weights in
+// image_resizer_state.h and resize_bilinear_op.cc).
+func taps(in, out int) []tap {
+	result := make([]tap, out)
+	scale := float32(in) / float32(out)
+	for i := range result {
+		// The conversions forbid fused multiply-add, so that every processor
+		// rounds alike.
+		position := float32((float32(i)+0.5)*scale) - 0.5
+		floor := float32(math.Floor(float64(position)))
+		result[i] = tap{
+			lower:  max(int(floor), 0),
+			upper:  min(int(math.Ceil(float64(position))), in-1),
+			weight: position - floor,
+		}
+		result[i].lower = min(result[i].lower, in-1)
+		result[i].upper = max(result[i].upper, 0)
+	}
+	return result
+}
+
+// bilinear interpolates between a, b (upper row) and c, d (lower row).
+func bilinear(a, b, c, d uint8, wx, wy float32) float32 {
+	fa, fc := float32(a), float32(c)
+	top := fa + float32((float32(b)-fa)*wx)
+	bottom := fc + float32((float32(d)-fc)*wx)
+	return top + float32((bottom-top)*wy)
+}
+
+// StretchResize resizes img to height x width by nearest neighbour without
+// keeping the aspect ratio, as Keras's load_img does by default (Pillow's
+// NEAREST). The result is as of [SmartResize], with whole values.
+func StretchResize(img *RGB, height, width int) []float32 {
+	if height <= 0 || width <= 0 {
+		return nil
+	}
+	dst := make([]float32, 3*height*width)
+	stretchResize(dst, img, height, width)
+	return dst
+}
+
+// stretchResize is StretchResize into memory that the caller keeps.
+func stretchResize(dst []float32, img *RGB, height, width int) {
+	columns := nearest(img.Width, width)
+	i := 0
+	for _, sy := range nearest(img.Height, height) {
+		row := img.Pix[3*img.Width*sy:][:3*img.Width]
+		for _, sx := range columns {
+			dst[i] = float32(row[3*sx])
+			dst[i+1] = float32(row[3*sx+1])
+			dst[i+2] = float32(row[3*sx+2])
+			i += 3
+		}
+	}
+}
+
+// nearest places out samples over in samples as Pillow's ImagingScaleAffine
+// does, which adds up positions in double precision.
+func nearest(in, out int) []int {
+	result := make([]int, out)
+	scale := float64(in) / float64(out)
+	position := scale * 0.5
+	for i := range result {
+		result[i] = min(int(position), in-1)
+		position += scale
+	}
+	return result
+}

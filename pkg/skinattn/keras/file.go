@@ -1,0 +1,295 @@
+package keras
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/skinattn/skinattn/internal/hdf5"
+)
+
+// Kind is the form of a Keras file.
+type Kind int
+
+const (
+	// Weights is a file of weights alone: a Keras applications file or one of
+	// Model.save_weights.
+	Weights Kind = iota
+	// Model is a whole model: configuration, weights and perhaps the state of
+	// the optimizer, which is not read.
+	Model
+)
+
+// String names the kind.
+func (k Kind) String() string {
+	if k == Model {
+		return "model"
+	}
+	return "weights"
+}
+
+// Tensor is one variable of a layer.
+type Tensor struct {
+	Name  string    // as Keras wrote it, such as "block_1_expand/kernel:0" or "count:0"
+	Layer string    // the layer that owns it, such as "block_1_expand"
+	Shape []int     // empty for a scalar
+	Data  []float32 // in C order; the int64 "count" of Normalization included
+}
+
+// Weight returns the last part of the tensor's name, without the output
+// number: "kernel" of "block_1_expand/kernel:0".
+func (t *Tensor) Weight() string {
+	name := t.Name[strings.LastIndexByte(t.Name, '/')+1:]
+	name, _, _ = strings.Cut(name, ":")
+	return name
+}
+
+// File is the content of a Keras weight file.
+type File struct {
+	Path         string
+	Kind         Kind
+	KerasVersion string   // of the Keras that wrote it, empty if it does not say
+	Layers       []string // all layers in the order of layer_names, also those without weights
+	Tensors      []Tensor // in the order of layer_names and weight_names
+	Unlisted     []string // datasets among the weights that no weight_names lists
+
+	byLayer map[string][]int
+}
+
+// LayerTensors returns the tensors of a layer in the order of its
+// weight_names, none if the layer is unknown or has no weights.
+func (f *File) LayerTensors(layer string) []Tensor {
+	var tensors []Tensor
+	for _, i := range f.byLayer[layer] {
+		tensors = append(tensors, f.Tensors[i])
+	}
+	return tensors
+}
+
+// HasLayer reports whether the file lists the layer.
+func (f *File) HasLayer(layer string) bool {
+	_, ok := f.byLayer[layer]
+	return ok
+}
+
+// modelGroup holds the layers in a file of a whole model.
+const modelGroup = "model_weights"
+
+// topLevelGroup holds variables of the model that belong to no layer. It is
+// in every file since TensorFlow 2.6 and mostly empty.
+const topLevelGroup = "top_level_model_weights"
+
+// ReadFile reads all tensors of a Keras HDF5 file. Its error is one line that
+// names the file and what is wrong with it: not HDF5, truncated, no layer
+// list, a tensor that is missing, listed twice or not finite.
+func ReadFile(path string) (*File, error) {
+	f, err := readFile(path)
+	if err != nil {
+		var pathError *os.PathError
+		if errors.As(err, &pathError) {
+			err = pathError.Err // the path is said once
+		}
+		return nil, fmt.Errorf("reading Keras weights %s: %w", path, err)
+	}
+	return f, nil
+}
+
+func readFile(path string) (*File, error) {
+	in, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	info, err := in.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("not a regular file")
+	}
+	h5, err := hdf5.New(in, info.Size())
+	if errors.Is(err, hdf5.ErrNotHDF5) {
+		return nil, fmt.Errorf("%w%s", err, hint(in))
+	}
+	if err != nil {
+		return nil, err
+	}
+	f, err := read(h5)
+	if err != nil {
+		return nil, err
+	}
+	f.Path = path
+	return f, nil
+}
+
+// hint says what a file that is not HDF5 may be.
+func hint(in *os.File) string {
+	head := make([]byte, 16)
+	n, _ := in.ReadAt(head, 0)
+	switch text := string(head[:n]); {
+	case n == 0:
+		return ": it is empty"
+	case strings.HasPrefix(text, "PK\x03\x04"):
+		return ": it is a zip archive, perhaps a .keras file; load it in Keras and save with save_weights(\"weights.h5\")"
+	case strings.HasPrefix(text, "version https://"):
+		return ": it is a Git LFS pointer; fetch the file itself"
+	case strings.HasPrefix(strings.ToLower(strings.TrimSpace(text)), "<"):
+		return ": it is a web page or XML"
+	}
+	return ""
+}
+
+// read collects the tensors of an open file.
+func read(h5 *hdf5.File) (*File, error) {
+	f := &File{byLayer: map[string][]int{}}
+	group := h5.Root()
+	if model, err := group.Group(modelGroup); err == nil {
+		group, f.Kind = model, Model
+	} else if !errors.Is(err, hdf5.ErrNotFound) {
+		return nil, err
+	}
+	layers, err := names(group, "layer_names")
+	if errors.Is(err, hdf5.ErrNotFound) {
+		return nil, errors.New("no attribute layer_names: not a weight file of Keras 2 (files named .weights.h5 have another layout; " +
+			"load it in Keras 2 and save with save_weights(\"weights.h5\"))")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if f.KerasVersion, err = version(h5.Root(), group); err != nil {
+		return nil, err
+	}
+	r := reader{file: f, paths: map[string]bool{}, budget: h5.Size()}
+	for _, layer := range layers {
+		if f.HasLayer(layer) {
+			return nil, fmt.Errorf("layer_names lists the layer %q twice", layer)
+		}
+		f.Layers = append(f.Layers, layer)
+		if err := r.layer(group, layer); err != nil {
+			return nil, fmt.Errorf("layer %q: %w", layer, err)
+		}
+	}
+	if top, err := group.Group(topLevelGroup); err == nil && !f.HasLayer(topLevelGroup) {
+		if _, err := top.Attr("weight_names"); err == nil {
+			if err := r.layer(group, topLevelGroup); err != nil {
+				return nil, fmt.Errorf("%s: %w", topLevelGroup, err)
+			}
+		}
+	}
+	return f, group.Walk(func(d *hdf5.Dataset) error {
+		if !r.paths[d.Path()] {
+			f.Unlisted = append(f.Unlisted, strings.TrimPrefix(d.Path(), group.Path()))
+		}
+		return nil
+	})
+}
+
+// reader reads the tensors layer by layer.
+type reader struct {
+	file   *File
+	paths  map[string]bool // of the datasets read
+	budget int64           // stored bytes that tensors may still take
+}
+
+func (r *reader) layer(parent *hdf5.Group, layer string) error {
+	group, err := parent.Group(layer)
+	if err != nil {
+		return err
+	}
+	weights, err := names(group, "weight_names")
+	if err != nil {
+		return err
+	}
+	r.file.byLayer[layer] = nil
+	for _, name := range weights {
+		if slices.ContainsFunc(r.file.LayerTensors(layer), func(t Tensor) bool { return t.Name == name }) {
+			return fmt.Errorf("weight_names lists %q twice", name)
+		}
+		t, err := r.tensor(group, name)
+		if err != nil {
+			return fmt.Errorf("tensor %q: %w", name, err)
+		}
+		t.Layer = layer
+		r.file.byLayer[layer] = append(r.file.byLayer[layer], len(r.file.Tensors))
+		r.file.Tensors = append(r.file.Tensors, t)
+	}
+	return nil
+}
+
+func (r *reader) tensor(group *hdf5.Group, name string) (Tensor, error) {
+	d, err := group.Dataset(name)
+	if err != nil {
+		return Tensor{}, err
+	}
+	// Tensors that share bytes exist only in files made to exhaust memory.
+	stored, err := d.StoredBytes()
+	if err != nil {
+		return Tensor{}, err
+	}
+	if r.budget -= stored; r.budget < 0 {
+		return Tensor{}, errors.New("tensors overlap in the file")
+	}
+	data, err := d.Float32s()
+	if err != nil {
+		return Tensor{}, err
+	}
+	for i, v := range data {
+		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			return Tensor{}, fmt.Errorf("value %d is %v", i, v)
+		}
+	}
+	r.paths[d.Path()] = true
+	return Tensor{Name: name, Shape: d.Shape(), Data: data}, nil
+}
+
+// names reads a list of names. Keras splits one of more than 64 kB into
+// attributes numbered from 0: layer_names0, layer_names1 and so on.
+func names(group *hdf5.Group, attribute string) ([]string, error) {
+	attr, err := group.Attr(attribute)
+	if err == nil {
+		return attr.Strings()
+	}
+	if !errors.Is(err, hdf5.ErrNotFound) {
+		return nil, err
+	}
+	var all []string
+	for i := 0; ; i++ {
+		attr, chunkErr := group.Attr(fmt.Sprintf("%s%d", attribute, i))
+		if errors.Is(chunkErr, hdf5.ErrNotFound) {
+			if i > 0 {
+				return all, nil
+			}
+			return nil, err
+		}
+		if chunkErr != nil {
+			return nil, chunkErr
+		}
+		part, chunkErr := attr.Strings()
+		if chunkErr != nil {
+			return nil, chunkErr
+		}
+		all = append(all, part...)
+	}
+}
+
+// version reads the attribute keras_version of the first group that has it.
+func version(groups ...*hdf5.Group) (string, error) {
+	for _, group := range groups {
+		attr, err := group.Attr("keras_version")
+		if errors.Is(err, hdf5.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		text, err := attr.Strings()
+		if err != nil || len(text) != 1 {
+			return "", err
+		}
+		return text[0], nil
+	}
+	return "", nil
+}

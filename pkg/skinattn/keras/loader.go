@@ -1,0 +1,184 @@
+package keras
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Loader hands out the tensors of a file, each once, and knows which are left.
+type Loader struct {
+	file *File
+	used []bool // by index in file.Tensors
+}
+
+// NewLoader returns a Loader over all tensors of f.
+func NewLoader(f *File) *Loader {
+	return &Loader{file: f, used: make([]bool, len(f.Tensors))}
+}
+
+// File returns the file behind the loader.
+func (l *Loader) File() *File { return l.file }
+
+// Take returns the values of one weight of a layer, such as "kernel" of
+// "block_1_expand", and marks the tensor as used. It is an error, which names
+// the tensor, if the file has no such layer or weight, if its shape is not the
+// given one (no dimensions for a scalar), or if it was taken before.
+//
+// A weight matches by the last part of the tensor's name without ":0". Names
+// of older Keras versions match too: "conv1_W_1:0" is the kernel of its layer,
+// "conv1_b:0" the bias, "bn_running_std:0" the moving variance.
+func (l *Loader) Take(layer, weight string, shape ...int) ([]float32, error) {
+	if !l.file.HasLayer(layer) {
+		return nil, fmt.Errorf("%s: no layer %q%s", l.file.Path, layer, l.nearby(layer))
+	}
+	index, err := l.match(layer, weight)
+	if err != nil {
+		return nil, fmt.Errorf("%s: layer %q: %w", l.file.Path, layer, err)
+	}
+	t := &l.file.Tensors[index]
+	if l.used[index] {
+		return nil, fmt.Errorf("%s: layer %q: tensor %q is used twice", l.file.Path, layer, t.Name)
+	}
+	if !slices.Equal(t.Shape, shape) {
+		return nil, fmt.Errorf("%s: layer %q: tensor %q has shape %v where the network has %v", l.file.Path, layer, t.Name, t.Shape, shape)
+	}
+	l.used[index] = true
+	return t.Data, nil
+}
+
+// match finds the tensor of a layer that a weight name means: by its exact
+// name, else by the name that today's Keras gives it.
+func (l *Loader) match(layer, weight string) (int, error) {
+	indexes := l.file.byLayer[layer]
+	for _, same := range []func(*Tensor) bool{
+		func(t *Tensor) bool { return t.Weight() == weight },
+		func(t *Tensor) bool { return modernName(t.Weight()) == weight },
+	} {
+		found := -1
+		for _, i := range indexes {
+			if !same(&l.file.Tensors[i]) {
+				continue
+			}
+			if found >= 0 {
+				return 0, fmt.Errorf("both %q and %q could be its %q", l.file.Tensors[found].Name, l.file.Tensors[i].Name, weight)
+			}
+			found = i
+		}
+		if found >= 0 {
+			return found, nil
+		}
+	}
+	var have []string
+	for _, i := range indexes {
+		have = append(have, l.file.Tensors[i].Name)
+	}
+	if have == nil {
+		return 0, fmt.Errorf("no weight %q: the layer has no weights in this file", weight)
+	}
+	return 0, fmt.Errorf("no weight %q among %s", weight, strings.Join(have, ", "))
+}
+
+// counter is the number that TensorFlow appends to a name in use.
+var counter = regexp.MustCompile(`_\d+$`)
+
+// modernName maps a weight name of Keras 1 and early Keras 2 to today's.
+func modernName(name string) string {
+	name = counter.ReplaceAllString(name, "")
+	for _, rename := range [][2]string{
+		{"_W", "kernel"}, {"_b", "bias"},
+		{"_gamma", "gamma"}, {"_beta", "beta"},
+		{"_running_mean", "moving_mean"}, {"_running_std", "moving_variance"},
+	} {
+		if strings.HasSuffix(name, rename[0]) {
+			return rename[1]
+		}
+	}
+	return name
+}
+
+// nearby lists a few layers, to show what file this is.
+func (l *Loader) nearby(layer string) string {
+	const most = 4
+	var with []string
+	for _, name := range l.file.Layers {
+		if len(l.file.byLayer[name]) > 0 && len(with) < most {
+			with = append(with, name)
+		}
+	}
+	if len(with) == 0 {
+		return ": no layer of the file has weights"
+	}
+	return fmt.Sprintf(" (its layers with weights start with %s)", strings.Join(with, ", "))
+}
+
+// Unused returns the tensors that were not taken, as "layer: name" in file
+// order, followed by the datasets that no layer lists. Tensors of the layers
+// in ignore, such as those that lie after a cut, are left out.
+func (l *Loader) Unused(ignore ...string) []string {
+	skip := make(map[string]bool, len(ignore))
+	for _, layer := range ignore {
+		skip[layer] = true
+	}
+	var unused []string
+	for i, t := range l.file.Tensors {
+		if !l.used[i] && !skip[t.Layer] {
+			unused = append(unused, fmt.Sprintf("%s: %s", t.Layer, t.Name))
+		}
+	}
+	for _, path := range l.file.Unlisted {
+		layer, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+		if !skip[layer] {
+			unused = append(unused, path+" (in no layer's weight_names)")
+		}
+	}
+	return unused
+}
+
+// Finish returns an error that names the tensors left over, if there are any
+// outside the layers in ignore.
+func (l *Loader) Finish(ignore ...string) error {
+	unused := l.Unused(ignore...)
+	if len(unused) == 0 {
+		return nil
+	}
+	const most = 3
+	text := strings.Join(unused[:min(most, len(unused))], ", ")
+	if len(unused) > most {
+		text += fmt.Sprintf(" and %d more", len(unused)-most)
+	}
+	return fmt.Errorf("%s: %d of %d tensors have no place in the network: %s; is it another network?",
+		l.file.Path, len(unused), len(l.file.Tensors), text)
+}
+
+// Numbered returns the layers that Keras named automatically from a class,
+// such as "dense", "dense_1", "dense_2" for "dense", in the order of their
+// numbers, which is the order in which they were made. The numbers themselves
+// depend on what else was built in that Python session, so a network asks for
+// the second dense layer rather than for "dense_1".
+func (f *File) Numbered(class string) []string {
+	number := func(layer string) int {
+		if layer == class {
+			return 0
+		}
+		digits, ok := strings.CutPrefix(layer, class+"_")
+		if !ok || strings.Trim(digits, "0123456789") != "" {
+			return -1
+		}
+		n, err := strconv.Atoi(digits)
+		if err != nil {
+			return -1
+		}
+		return n
+	}
+	var layers []string
+	for _, layer := range f.Layers {
+		if number(layer) >= 0 {
+			layers = append(layers, layer)
+		}
+	}
+	slices.SortStableFunc(layers, func(a, b string) int { return number(a) - number(b) })
+	return layers
+}

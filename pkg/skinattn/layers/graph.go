@@ -1,0 +1,175 @@
+package layers
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Shape is the shape of a layer's output without the batch axis: [H W C] for
+// feature maps, [features] for vectors.
+type Shape []int
+
+// Size is the number of elements of one example.
+func (s Shape) Size() int {
+	size := 1
+	for _, dim := range s {
+		size *= dim
+	}
+	return size
+}
+
+// Op is what a layer computes. Implementations are plain structs that hold the
+// layer's hyperparameters under Keras's names.
+type Op interface {
+	// Shape is the output's shape for inputs of the given shapes, or an error
+	// that says why they do not fit.
+	Shape(inputs ...Shape) (Shape, error)
+	// Variables lists what the layer learns or keeps, in Keras's order.
+	Variables(inputs ...Shape) []Variable
+	// Build adds the computation to the graph of its inputs.
+	Build(b *Builder, layer *Layer, inputs ...*Node) *Node
+}
+
+// Layer is one named node of a Graph.
+type Layer struct {
+	Name   string
+	Op     Op
+	Inputs []string // names of earlier layers
+	Out    Shape
+}
+
+// Graph is a network: layers in the order of their creation, inputs before
+// their users. The zero value is an empty graph, ready to use.
+type Graph struct {
+	layers []*Layer
+	byName map[string]*Layer
+}
+
+// Add appends a layer and returns its name, so that calls can be chained. It
+// panics on an unknown input, a name used twice, or shapes that do not fit:
+// all are errors in a builder's code, and Try turns them into errors.
+func (g *Graph) Add(name string, op Op, inputs ...string) string {
+	if g.byName == nil {
+		g.byName = map[string]*Layer{}
+	}
+	if g.byName[name] != nil {
+		panic(fmt.Errorf("layer %q is already in the graph", name))
+	}
+	shapes := make([]Shape, len(inputs))
+	for i, input := range inputs {
+		layer := g.byName[input]
+		if layer == nil {
+			panic(fmt.Errorf("layer %q: input %q is not in the graph", name, input))
+		}
+		shapes[i] = layer.Out
+	}
+	out, err := op.Shape(shapes...)
+	if err != nil {
+		panic(fmt.Errorf("layer %q: %w", name, err))
+	}
+	layer := &Layer{Name: name, Op: op, Inputs: inputs, Out: out}
+	g.layers = append(g.layers, layer)
+	g.byName[name] = layer
+	return name
+}
+
+// Try runs build and turns its panics, which carry errors, into an error.
+func Try(build func()) (err error) {
+	defer func() {
+		switch cause := recover().(type) {
+		case nil:
+		case error:
+			err = cause
+		default:
+			err = fmt.Errorf("%v", cause)
+		}
+	}()
+	build()
+	return nil
+}
+
+// Layers returns the layers in order.
+func (g *Graph) Layers() []*Layer { return g.layers }
+
+// Layer returns the layer of that name, nil if there is none.
+func (g *Graph) Layer(name string) *Layer { return g.byName[name] }
+
+// At returns the layer at a Keras index; negative ones count from the end.
+func (g *Graph) At(index int) *Layer {
+	if index < 0 {
+		index += len(g.layers)
+	}
+	return g.layers[index]
+}
+
+// Last returns the layer that was added last.
+func (g *Graph) Last() *Layer { return g.At(-1) }
+
+// InputShapes returns the shapes of l's inputs.
+func (g *Graph) InputShapes(l *Layer) []Shape {
+	shapes := make([]Shape, len(l.Inputs))
+	for i, name := range l.Inputs {
+		shapes[i] = g.byName[name].Out
+	}
+	return shapes
+}
+
+// Cut returns the part of the graph that the named layer depends on, itself
+// included: what is left of a Keras model when one takes that layer's output.
+// Layers of a parallel branch that does not feed it are dropped.
+func (g *Graph) Cut(name string) (*Graph, error) {
+	if g.byName[name] == nil {
+		return nil, fmt.Errorf("no layer is called %q", name)
+	}
+	needed := map[string]bool{name: true}
+	for _, layer := range slices.Backward(g.layers) {
+		if needed[layer.Name] {
+			for _, input := range layer.Inputs {
+				needed[input] = true
+			}
+		}
+	}
+	part := &Graph{byName: map[string]*Layer{}}
+	for _, layer := range g.layers {
+		if needed[layer.Name] {
+			part.layers = append(part.layers, layer)
+			part.byName[layer.Name] = layer
+		}
+	}
+	return part, nil
+}
+
+// Consumers counts how many layers use each layer's output.
+func (g *Graph) Consumers() map[string]int {
+	count := map[string]int{}
+	for _, layer := range g.layers {
+		for _, input := range layer.Inputs {
+			count[input]++
+		}
+	}
+	return count
+}
+
+// Variables lists all variables in layer order, each under its full Keras name
+// ("layer/variable").
+func (g *Graph) Variables() []Variable {
+	var all []Variable
+	for _, layer := range g.layers {
+		for _, v := range layer.Op.Variables(g.InputShapes(layer)...) {
+			v.Layer = layer.Name
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
+// Parameters counts the scalars in all variables, as Keras's summary does.
+func (g *Graph) Parameters() (total, trainable int) {
+	for _, v := range g.Variables() {
+		total += v.Shape.Size()
+		if v.Trainable {
+			trainable += v.Shape.Size()
+		}
+	}
+	return total, trainable
+}

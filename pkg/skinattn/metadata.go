@@ -1,0 +1,77 @@
+package skinattn
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+)
+
+// Widths of the one-hot encodings: Keras's CategoryEncoding has a first place
+// for values outside the vocabulary.
+var (
+	sexWidth          = 1 + len(ham10000.Sexes)
+	localizationWidth = 1 + len(ham10000.Localizations)
+	// MetadataWidth is the length of an encoded patient: age, sex, localization.
+	MetadataWidth = 1 + sexWidth + localizationWidth
+)
+
+// Metadata is what is known of a patient. An age that is NaN is unknown, and
+// so are empty strings.
+type Metadata struct {
+	Age               float64 // years
+	Sex, Localization string
+}
+
+// MetadataOf takes the metadata out of a record.
+func MetadataOf(r ham10000.Record) Metadata {
+	return Metadata{Age: r.Age, Sex: r.Sex, Localization: r.Localization}
+}
+
+// Complete replaces what is unknown: the age by meanAge, the mean of the
+// training set, and empty words by "unknown". A word that HAM10000 does not
+// have is an error that lists those it has.
+func (m Metadata) Complete(meanAge float64) (Metadata, error) {
+	if math.IsNaN(m.Age) {
+		m.Age = meanAge
+	}
+	var err error
+	if m.Sex, err = known("sex", m.Sex, ham10000.Sexes); err != nil {
+		return m, err
+	}
+	m.Localization, err = known("localization", m.Localization, ham10000.Localizations)
+	return m, err
+}
+
+func known(what, value string, vocabulary []string) (string, error) {
+	if value == "" {
+		return ham10000.Unknown, nil
+	}
+	if !slices.Contains(vocabulary, value) {
+		return "", fmt.Errorf("%s %q is unknown; choose one of %s", what, value, strings.Join(vocabulary, ", "))
+	}
+	return value, nil
+}
+
+// encode writes a completed m to dst [MetadataWidth]: the age in years, which
+// the network normalises itself, then the one-hot words as Keras's StringLookup
+// and CategoryEncoding give them. The vocabularies are HAM10000's, fixed; the
+// authors took those of their training part, which are the same unless the
+// split puts all seven 'acral' images into the other part.
+func (m Metadata) encode(dst []float32) {
+	clear(dst)
+	dst[0] = float32(m.Age)
+	dst[1+1+slices.Index(ham10000.Sexes, m.Sex)] = 1
+	dst[1+sexWidth+1+slices.Index(ham10000.Localizations, m.Localization)] = 1
+}
+
+// EncodeMetadata encodes completed metadata row by row: [len(rows) MetadataWidth].
+func EncodeMetadata(rows []Metadata) []float32 {
+	encoded := make([]float32, len(rows)*MetadataWidth)
+	for i, row := range rows {
+		row.encode(encoded[i*MetadataWidth : (i+1)*MetadataWidth])
+	}
+	return encoded
+}

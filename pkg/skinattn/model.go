@@ -1,0 +1,132 @@
+package skinattn
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+)
+
+// Model is a network with its weights on an engine, ready to predict.
+type Model struct {
+	*Network
+	Store *model.Store
+
+	exec  *model.Exec
+	batch int
+}
+
+// inferenceBatch is how many images are predicted at once. A batch that is not
+// full is padded, so that one compiled graph serves all.
+const inferenceBatch = 32
+
+// NewModel prepares predictions of net with the weights in store, batch images
+// at a time (0: a good default). All variables must be in store when Predict is
+// first called; training may change them between calls.
+func NewModel(backend compute.Backend, net *Network, store *model.Store, batch int) (*Model, error) {
+	if batch <= 0 {
+		batch = inferenceBatch
+	}
+	m := &Model{Network: net, Store: store, batch: batch}
+	exec, err := model.NewExec(backend, store, func(_ *model.Scope, in []*graph.Node) []*graph.Node {
+		outputs := net.Forward(&layers.Builder{Store: store}, in[0], in[1])
+		results := []*graph.Node{outputs[layers.LogitsOf(net.Output)], outputs[net.Output]}
+		if net.SoftAttention {
+			results = append(results, outputs[layers.MapsOf(AttentionLayer)])
+		}
+		return results
+	})
+	if err != nil {
+		return nil, fmt.Errorf("preparing the network: %w", err)
+	}
+	m.exec = exec
+	return m, nil
+}
+
+// Prediction is what the network says of one image.
+type Prediction struct {
+	Logits        []float32 // before the softmax, in class order
+	Probabilities []float32 // in class order, summing to 1
+	// Attention has the Soft-Attention maps, [heads rows cols] in row-major
+	// order, each head summing to 1; nil without Soft-Attention.
+	Attention []float32
+}
+
+// MeanAge is the mean age of the training part, which stands in for an unknown
+// one; 0 for a network without metadata.
+func (m *Model) MeanAge() float64 {
+	v := m.Store.GetVariable("/" + NormalizationLayer + "/mean")
+	if v == nil {
+		return 0
+	}
+	return float64(tensors.ToScalar[float32](v.MustValue()))
+}
+
+// AttentionShape is [heads rows cols] of Prediction.Attention, nil without
+// Soft-Attention.
+func (m *Model) AttentionShape() []int {
+	if !m.SoftAttention {
+		return nil
+	}
+	cut := m.Graph.Layer(m.Cut).Out
+	return []int{attentionHeads, cut[0], cut[1]}
+}
+
+// Predict computes the predictions for n images. image gives the i-th one,
+// RGB [Size Size 3]; metadata has n completed entries, or is nil if the network
+// takes none. done, if not nil, is told after each batch how many images are
+// finished.
+func (m *Model) Predict(ctx context.Context, n int, image func(i int) []uint8, metadata []Metadata, done func(int)) ([]Prediction, error) {
+	predictions := make([]Prediction, 0, n)
+	imageBytes := m.Size * m.Size * 3
+	for start := 0; start < n; start += m.batch {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		end := min(start+m.batch, n)
+		pixels := make([]uint8, m.batch*imageBytes)
+		for i := start; i < end; i++ {
+			copy(pixels[(i-start)*imageBytes:], image(i))
+		}
+		encoded := make([]float32, m.batch*MetadataWidth)
+		if m.Metadata {
+			copy(encoded, EncodeMetadata(metadata[start:end]))
+		}
+		results, err := m.exec.Call(
+			tensors.FromFlatDataAndDimensions(pixels, m.batch, m.Size, m.Size, 3),
+			tensors.FromFlatDataAndDimensions(encoded, m.batch, MetadataWidth))
+		if err != nil {
+			line, _, _ := strings.Cut(err.Error(), "\n") // GoMLX adds stack traces
+			return nil, fmt.Errorf("predicting: %s", line)
+		}
+		flat := make([][]float32, len(results))
+		for i, r := range results {
+			if flat[i], err = tensors.CopyFlatData[float32](r); err != nil {
+				return nil, fmt.Errorf("predicting: %w", err)
+			}
+		}
+		for i := range end - start {
+			p := Prediction{Logits: row(flat[0], i, ham10000.NumClasses), Probabilities: row(flat[1], i, ham10000.NumClasses)}
+			if m.SoftAttention {
+				p.Attention = row(flat[2], i, len(flat[2])/m.batch)
+			}
+			predictions = append(predictions, p)
+		}
+		if done != nil {
+			done(end)
+		}
+	}
+	return predictions, nil
+}
+
+// Close frees the compiled graphs; the weights stay in the store.
+func (m *Model) Close() { m.exec.Finalize() }
+
+func row(flat []float32, i, width int) []float32 { return flat[i*width : (i+1)*width : (i+1)*width] }

@@ -1,0 +1,89 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/skinattn/skinattn/pkg/eval"
+	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
+	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
+)
+
+// Predict writes the predictions of a run's best weights on its validation and
+// test parts, and the metrics of the latter. A split with one held-out part only
+// is selected and reported on the same images, as the authors did: both tables
+// are then equal.
+func Predict(ctx context.Context, eng *engine.Engine, folder *run.Folder, data *ham10000.Dataset, cache *imaging.Cache) error {
+	cfg, err := folder.Config()
+	if err != nil {
+		return err
+	}
+	parts, err := split.ReadFile(folder.Path(run.SplitFile))
+	if err != nil {
+		return err
+	}
+	network, err := folder.LoadModel(eng, func(string) {})
+	if err != nil {
+		return err
+	}
+	defer network.Close()
+
+	tables := map[split.Part]*eval.Predictions{}
+	for _, part := range []split.Part{split.Val, split.Test} {
+		set, err := examples(data, parts, part, cache, cfg.Regime)
+		if err != nil {
+			return err
+		}
+		if len(set.Records) == 0 {
+			continue
+		}
+		if tables[part], err = predictPart(ctx, network, set.Records, set.Images); err != nil {
+			return err
+		}
+	}
+	// A split that lacks one part uses the other for both.
+	val, test := cmp.Or(tables[split.Val], tables[split.Test]), cmp.Or(tables[split.Test], tables[split.Val])
+	if err := errors.Join(
+		val.WriteFile(folder.Path(run.PredictionsFile(string(split.Val)))),
+		test.WriteFile(folder.Path(run.PredictionsFile(string(split.Test))))); err != nil {
+		return err
+	}
+	metrics, err := eval.Evaluate(test, eval.DefaultOptions())
+	if err != nil {
+		return err
+	}
+	return metrics.WriteFile(folder.Path(run.MetricsFile))
+}
+
+// predictPart predicts records whose photos images gives.
+func predictPart(ctx context.Context, network *skinattn.Model, records []ham10000.Record, images func(i int) []uint8) (*eval.Predictions, error) {
+	metadata := make([]skinattn.Metadata, len(records))
+	for i, r := range records {
+		var err error
+		if metadata[i], err = skinattn.MetadataOf(r).Complete(network.MeanAge()); err != nil {
+			return nil, fmt.Errorf("image %s: %w", r.ImageID, err)
+		}
+	}
+	predictions, err := network.Predict(ctx, len(records), images, metadata, nil)
+	if err != nil {
+		return nil, err
+	}
+	table := &eval.Predictions{Classes: ham10000.Classes}
+	for i, r := range records {
+		class, err := ham10000.ClassIndex(r.Dx)
+		if err != nil {
+			return nil, fmt.Errorf("image %s: %w", r.ImageID, err)
+		}
+		table.ImageIDs = append(table.ImageIDs, r.ImageID)
+		table.LesionIDs = append(table.LesionIDs, r.LesionID)
+		table.Truth = append(table.Truth, class)
+		table.Probs = append(table.Probs, predictions[i].Probabilities)
+	}
+	return table, nil
+}

@@ -1,0 +1,88 @@
+package run
+
+import (
+	"os"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+)
+
+// Environment is environment.json: with what a run was made.
+type Environment struct {
+	Go       string            `json:"go"`
+	OS       string            `json:"os"`
+	Arch     string            `json:"arch"`
+	CPU      string            `json:"cpu"`
+	Cores    int               `json:"cores"`
+	Engine   string            `json:"engine"`
+	Plugin   string            `json:"plugin,omitempty"`
+	Commit   string            `json:"commit,omitempty"`
+	Modified bool              `json:"modified,omitempty"` // the commit had uncommitted changes on top
+	Modules  map[string]string `json:"modules"`
+}
+
+// modules whose versions decide about numbers.
+var recorded = []string{"github.com/gomlx/gomlx", "github.com/gomlx/compute", "github.com/gomlx/go-xla", "gonum.org/v1/gonum", "golang.org/x/image"}
+
+// CurrentEnvironment describes this process on eng.
+func CurrentEnvironment(eng *engine.Engine) Environment {
+	env := Environment{
+		Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
+		CPU: cpuModel(), Cores: runtime.NumCPU(),
+		Engine: eng.Kind, Plugin: eng.Wheel,
+		Modules: map[string]string{},
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return env
+	}
+	for _, dep := range info.Deps {
+		for _, path := range recorded {
+			if dep.Path == path {
+				env.Modules[path] = dep.Version
+			}
+		}
+	}
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			env.Commit = s.Value
+		case "vcs.modified":
+			env.Modified = s.Value == "true"
+		}
+	}
+	if env.Commit == "" { // 'go run' leaves it out
+		env.Commit, env.Modified = workingCommit()
+	}
+	return env
+}
+
+// workingCommit asks git about the working folder, if it is this module's.
+func workingCommit() (commit string, modified bool) {
+	if _, err := os.Stat("cmd/skinattn/main.go"); err != nil {
+		return "", false
+	}
+	head, err := exec.Command("git", "rev-parse", "HEAD").Output()
+	if err != nil {
+		return "", false
+	}
+	status, err := exec.Command("git", "status", "--porcelain", "--untracked-files=no").Output()
+	return strings.TrimSpace(string(head)), err == nil && len(status) > 0
+}
+
+// cpuModel is the processor's name where the system tells it.
+func cpuModel() string {
+	text, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(text)) {
+		if key, value, found := strings.Cut(line, ":"); found && strings.TrimSpace(key) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,33 @@
+package run
+
+import (
+	"errors"
+
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+)
+
+// LoadModel returns the run's network with its best weights. warn gets a line
+// about each damaged checkpoint that had to be passed over.
+func (f *Folder) LoadModel(eng *engine.Engine, warn func(line string)) (*skinattn.Model, error) {
+	cfg, err := f.Config()
+	if err != nil {
+		return nil, err
+	}
+	net, err := skinattn.NewNetwork(cfg.Network)
+	if err != nil {
+		return nil, err
+	}
+	store := model.NewStore()
+	var state struct{} // what training wants to remember is of no use here
+	err = f.LoadCheckpoint(Best, store, &state, warn)
+	if errors.Is(err, ErrNoCheckpoint) {
+		err = f.LoadCheckpoint(Last, store, &state, warn)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return skinattn.NewModel(eng.Backend, net, store, 0)
+}

@@ -1,0 +1,215 @@
+package split
+
+import (
+	"cmp"
+	"hash/fnv"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+)
+
+// Shares of the protocols.
+const (
+	paperVal     = 0.10    // of the images
+	dattaTest    = 0.15    // of the single-photo lesions
+	groupedTest  = 0.20    // of the lesions
+	groupedVal   = 1.0 / 8 // of the lesions that are not test: a tenth of all beside 20 % test
+	heldOutTenth = 0.10    // of the lesions
+)
+
+// unit is what is drawn as a whole: one image, or one lesion with its images.
+type unit struct {
+	id     string
+	class  int
+	images []string
+}
+
+// draw makes the random choices of one split.
+type draw struct {
+	seed     uint64
+	protocol string
+}
+
+// generator returns the random stream of one stage of the protocol. Stages have
+// streams of their own, so that adding one never changes another's choice.
+func (d *draw) generator(stage string) *rand.Rand {
+	h := fnv.New64a()
+	h.Write([]byte(d.protocol + "/" + stage))
+	return rand.New(rand.NewPCG(d.seed, h.Sum64()))
+}
+
+func (d *draw) paper(records []ham10000.Record) map[string]Part {
+	var known []ham10000.Record
+	for _, r := range records {
+		if r.HasAge() {
+			known = append(known, r)
+		}
+	}
+	rest, val := d.hold(images(known), paperVal, "val")
+	return assign(rest, val, nil)
+}
+
+func (d *draw) datta828(records []ham10000.Record, asRun bool) map[string]Part {
+	var pool, others []unit
+	for _, lesion := range lesions(records) {
+		if len(lesion.images) == 1 {
+			pool = append(pool, lesion)
+		} else {
+			others = append(others, lesion)
+		}
+	}
+	rest, test := d.hold(pool, dattaTest, "test")
+	rest = append(rest, others...)
+	if asRun {
+		return assign(rest, nil, test)
+	}
+	rest, val := d.hold(rest, heldOutTenth, "val")
+	return assign(rest, val, test)
+}
+
+func (d *draw) grouped(records []ham10000.Record, folds, fold int) map[string]Part {
+	all := lesions(records)
+	var rest, test []unit
+	stage := "val"
+	if folds == 0 {
+		rest, test = d.hold(all, groupedTest, "test")
+	} else {
+		rest, test = d.fold(all, folds, fold)
+		stage = "val of fold" // of its own: a fold's val owes nothing to the 70/10/20 draw
+	}
+	rest, val := d.hold(rest, groupedVal, stage)
+	return assign(rest, val, test)
+}
+
+func (d *draw) isic2018(records []ham10000.Record) map[string]Part {
+	rest, val := d.hold(lesions(records), heldOutTenth, "val")
+	return assign(rest, val, nil)
+}
+
+// hold draws ceil(share*n) of the n units, stratified by class, as
+// scikit-learn's train_test_split(test_size=share, stratify=class) does: the
+// numbers are fixed for the part that stays, the rest of each class is held out.
+func (d *draw) hold(units []unit, share float64, stage string) (rest, held []unit) {
+	rng := d.generator(stage)
+	byClass := shuffledByClass(units, rng)
+	counts := make([]int, len(byClass))
+	for i, c := range byClass {
+		counts[i] = len(c)
+	}
+	n := len(units)
+	stay := apportion(counts, n-int(math.Ceil(share*float64(n))), rng)
+	for i, c := range byClass {
+		rest = append(rest, c[:stay[i]]...)
+		held = append(held, c[stay[i]:]...)
+	}
+	return rest, held
+}
+
+// fold deals the units of each class in turn to the folds and returns fold
+// number k as held. The dealing goes on from class to class, so that folds
+// differ by at most one unit in each class and in all.
+func (d *draw) fold(units []unit, folds, k int) (rest, held []unit) {
+	next := 0
+	for _, c := range shuffledByClass(units, d.generator("folds")) {
+		for _, u := range c {
+			if next == k {
+				held = append(held, u)
+			} else {
+				rest = append(rest, u)
+			}
+			next = (next + 1) % folds
+		}
+	}
+	return rest, held
+}
+
+// shuffledByClass sorts the units by id, groups them by class and shuffles each group.
+func shuffledByClass(units []unit, rng *rand.Rand) [ham10000.NumClasses][]unit {
+	sorted := slices.SortedFunc(slices.Values(units), func(a, b unit) int { return cmp.Compare(a.id, b.id) })
+	var byClass [ham10000.NumClasses][]unit
+	for _, u := range sorted {
+		byClass[u.class] = append(byClass[u.class], u)
+	}
+	for _, c := range byClass {
+		rng.Shuffle(len(c), func(i, j int) { c[i], c[j] = c[j], c[i] })
+	}
+	return byClass
+}
+
+// apportion divides draws over classes in proportion to counts: shares rounded
+// down, then one more for the largest remainders, equal ones at random. It is
+// the rule of scikit-learn's _approximate_mode, with its floating-point steps,
+// so that equal remainders are equal here where they are there.
+func apportion(counts []int, draws int, rng *rand.Rand) []int {
+	total := 0
+	for _, c := range counts {
+		total += c
+	}
+	out := make([]int, len(counts))
+	if total == 0 {
+		return out
+	}
+	remainder := make([]float64, len(counts))
+	left := draws
+	for i, c := range counts {
+		share := float64(c) / float64(total) * float64(draws)
+		out[i] = int(math.Floor(share))
+		remainder[i] = share - math.Floor(share)
+		left -= out[i]
+	}
+	// A shuffle before a stable sort makes the order among equals random.
+	order := rng.Perm(len(counts))
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(remainder[b], remainder[a]) })
+	for _, i := range order {
+		if left > 0 && out[i] < counts[i] {
+			out[i]++
+			left--
+		}
+	}
+	return out
+}
+
+// images makes every record a unit of its own.
+func images(records []ham10000.Record) []unit {
+	units := make([]unit, len(records))
+	for i, r := range records {
+		units[i] = unit{id: r.ImageID, class: classOf(r), images: []string{r.ImageID}}
+	}
+	return units
+}
+
+// lesions makes the records of one lesion a unit.
+func lesions(records []ham10000.Record) []unit {
+	var units []unit
+	at := make(map[string]int)
+	for _, r := range records {
+		i, ok := at[r.LesionID]
+		if !ok {
+			i = len(units)
+			at[r.LesionID] = i
+			units = append(units, unit{id: r.LesionID, class: classOf(r)})
+		}
+		units[i].images = append(units[i].images, r.ImageID)
+	}
+	return units
+}
+
+// classOf relies on New having checked the diagnosis.
+func classOf(r ham10000.Record) int { return slices.Index(ham10000.Classes, r.Dx) }
+
+func assign(train, val, test []unit) map[string]Part {
+	parts := make(map[string]Part)
+	for _, group := range []struct {
+		part  Part
+		units []unit
+	}{{Train, train}, {Val, val}, {Test, test}} {
+		for _, u := range group.units {
+			for _, id := range u.images {
+				parts[id] = group.part
+			}
+		}
+	}
+	return parts
+}

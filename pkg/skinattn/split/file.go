@@ -1,0 +1,216 @@
+package split
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/csv"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/skinattn/skinattn/internal/atomicfile"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+)
+
+var header = []string{"image_id", "lesion_id", "dx", "part"}
+
+// Summary is the JSON file beside a split's CSV.
+type Summary struct {
+	Protocol string `json:"protocol"`
+	Seed     uint64 `json:"seed"`
+	Folds    int    `json:"folds,omitempty"`
+	// Fold is present with Folds only.
+	Fold  *int `json:"fold,omitempty"`
+	AsRun bool `json:"as_run,omitempty"`
+	// Images and Lesions are by part, Counts are images by part and class.
+	Images  map[Part]int            `json:"images"`
+	Lesions map[Part]int            `json:"lesions"`
+	Counts  map[Part]map[string]int `json:"counts"`
+	// LeakRate is the share of held-out images (val and test) whose lesion has a
+	// photo in train; null where no image is held out.
+	LeakRate        *float64            `json:"leak_rate"`
+	LeakRateByClass map[string]*float64 `json:"leak_rate_by_class"`
+	// SHA256 is of the CSV file, in hexadecimal.
+	SHA256 string `json:"sha256"`
+}
+
+// SummaryPath returns the name of the JSON file that belongs to the CSV file at
+// path: its extension .csv replaced by .json.
+func SummaryPath(path string) string { return strings.TrimSuffix(path, ".csv") + ".json" }
+
+// Summary describes the split; its SHA256 is of the bytes that WriteFile writes.
+func (s *Split) Summary() Summary {
+	sum := sha256.Sum256(s.encode())
+	return s.summary(hex.EncodeToString(sum[:]))
+}
+
+func (s *Split) summary(sha string) Summary {
+	sum := Summary{
+		Protocol: s.Protocol, Seed: s.Seed, Folds: s.Folds, AsRun: s.AsRun,
+		Images: make(map[Part]int), Lesions: make(map[Part]int), Counts: make(map[Part]map[string]int),
+		LeakRateByClass: make(map[string]*float64), SHA256: sha,
+	}
+	if s.Folds > 0 {
+		sum.Fold = &s.Fold
+	}
+	for _, count := range s.Counts() {
+		sum.Images[count.Part] = count.Images
+		sum.Lesions[count.Part] = count.Lesions
+		byClass := make(map[string]int)
+		for class, dx := range ham10000.Classes {
+			byClass[dx] = count.ByClass[class]
+		}
+		sum.Counts[count.Part] = byClass
+	}
+	leak := s.LeakRate()
+	sum.LeakRate = leak.Overall.json()
+	for class, dx := range ham10000.Classes {
+		sum.LeakRateByClass[dx] = leak.ByClass[class].json()
+	}
+	return sum
+}
+
+// json is nil, hence null, where the rate is undefined.
+func (r Rate) json() *float64 {
+	if r.HeldOut == 0 {
+		return nil
+	}
+	v := r.Value()
+	return &v
+}
+
+// WriteFile writes the split to path as CSV (image_id,lesion_id,dx,part) and
+// its Summary beside it; files that are there already are replaced, each in one
+// step. The same split gives the same bytes.
+func (s *Split) WriteFile(path string) error {
+	if err := s.Check(); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	if strings.HasSuffix(path, ".json") {
+		return fmt.Errorf("writing %s: .json is the ending of the summary beside the split; give the split the ending .csv", path)
+	}
+	summary, err := json.MarshalIndent(s.Summary(), "", "  ")
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", SummaryPath(path), err)
+	}
+	if err := atomicfile.WriteBytes(path, s.encode()); err != nil {
+		return err
+	}
+	return atomicfile.WriteBytes(SummaryPath(path), append(summary, '\n'))
+}
+
+func (s *Split) encode() []byte {
+	var buf bytes.Buffer
+	out := csv.NewWriter(&buf)
+	out.Write(header) // a bytes.Buffer does not fail
+	for _, r := range s.Rows {
+		out.Write([]string{r.ImageID, r.LesionID, r.Dx, string(r.Part)})
+	}
+	out.Flush()
+	return buf.Bytes()
+}
+
+// ReadFile reads a split that WriteFile wrote, or one of the same form made
+// elsewhere; without the JSON file beside it, its protocol is empty. Errors
+// name the file and the line. If the JSON file is there, the CSV must have the
+// SHA-256 that it gives and keep the protocol's promises (see Split.Check).
+func ReadFile(path string) (*Split, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the split: %w", err)
+	}
+	s := &Split{}
+	if s.Rows, err = parse(bytes.NewReader(content), path); err != nil {
+		return nil, err
+	}
+	if err := s.readSummary(path, content); err != nil {
+		return nil, err
+	}
+	if err := s.Check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return s, nil
+}
+
+// readSummary takes protocol and options from the JSON file beside the CSV file
+// at csvPath, if there is one.
+func (s *Split) readSummary(csvPath string, content []byte) error {
+	path := SummaryPath(csvPath)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the split's summary: %w", err)
+	}
+	var summary Summary
+	if err := json.Unmarshal(text, &summary); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if sum := sha256.Sum256(content); summary.SHA256 != hex.EncodeToString(sum[:]) {
+		return fmt.Errorf("%s has not the SHA-256 that %s gives, so one of them was changed; write the split anew, or remove the JSON file to use the CSV as it is",
+			csvPath, filepath.Base(path))
+	}
+	opts := Options{Seed: summary.Seed, Folds: summary.Folds, AsRun: summary.AsRun}
+	if summary.Fold != nil {
+		opts.Fold = *summary.Fold
+	}
+	if summary.Protocol != "" { // empty for a split made elsewhere and written again
+		if err := opts.check(summary.Protocol); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	s.Protocol, s.Options = summary.Protocol, opts
+	return nil
+}
+
+// parse reads the rows of a split's CSV; name stands for the file in errors.
+func parse(r io.Reader, name string) ([]Row, error) {
+	in := csv.NewReader(r)
+	in.FieldsPerRecord = len(header)
+	got, err := in.Read()
+	if err != nil || !slices.Equal(got, header) {
+		return nil, fmt.Errorf("%s:1: want the header %s of a split", name, strings.Join(header, ","))
+	}
+	var rows []Row
+	lineOf := make(map[string]int)
+	for {
+		fields, err := in.Read()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			var parseErr *csv.ParseError
+			if errors.As(err, &parseErr) {
+				return nil, fmt.Errorf("%s:%d: %w", name, parseErr.Line, parseErr.Err)
+			}
+			return nil, fmt.Errorf("reading %s: %w", name, err)
+		}
+		line, _ := in.FieldPos(0)
+		row := Row{ImageID: fields[0], LesionID: fields[1], Dx: fields[2], Part: Part(fields[3])}
+		switch first, twice := lineOf[row.ImageID]; {
+		case row.ImageID == "" || row.LesionID == "":
+			return nil, fmt.Errorf("%s:%d: image_id or lesion_id is empty", name, line)
+		case twice:
+			return nil, fmt.Errorf("%s:%d: image %s is listed already in line %d", name, line, row.ImageID, first)
+		case !slices.Contains(Parts, row.Part):
+			return nil, fmt.Errorf("%s:%d: unknown part %q; known are train, val, test", name, line, row.Part)
+		}
+		if _, err := ham10000.ClassIndex(row.Dx); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", name, line, err)
+		}
+		lineOf[row.ImageID] = line
+		rows = append(rows, row)
+	}
+	if len(rows) == 0 {
+		return nil, fmt.Errorf("%s: no rows below the header", name)
+	}
+	return rows, nil
+}

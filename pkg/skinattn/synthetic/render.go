@@ -1,0 +1,118 @@
+package synthetic
+
+import (
+	"image"
+	"math"
+)
+
+var (
+	greyMelanin  = rgb{0.68, 0.95, 1.12}
+	redMelanin   = rgb{0.42, 0.98, 1.22}
+	bloodAbsorbs = rgb{0.14, 0.88, 0.72} // red
+
+	blueGrey   = rgb{0.46, 0.46, 0.54}
+	nestSlate  = rgb{0.36, 0.33, 0.40}
+	scarWhite  = rgb{0.93, 0.84, 0.84}
+	waxYellow  = rgb{0.74, 0.60, 0.42}
+	flakeWhite = rgb{0.95, 0.88, 0.82}
+	cystWhite  = rgb{0.96, 0.91, 0.80}
+	septum     = rgb{0.74, 0.50, 0.60}
+)
+
+// render paints a photo of l and returns it with the lesion's mask (0 or 255).
+func render(l *lesion, p *photo) (*image.RGBA, *image.Gray) {
+	w, h := p.width, p.height
+	img, mask := image.NewRGBA(image.Rect(0, 0, w, h)), image.NewGray(image.Rect(0, 0, w, h))
+
+	blood, hair := newLayer(w, h), newLayer(w, h)
+	for _, v := range l.skin.vessels {
+		line := stroke{width: v.width * float64(w)}
+		for _, q := range v.points {
+			line.points = append(line.points, q.scale(float64(w)))
+		}
+		blood.draw(line, 0.35)
+	}
+	for _, v := range l.vessels {
+		line := stroke{width: v.width * p.radius}
+		for _, q := range v.points {
+			line.points = append(line.points, p.toPhoto(q))
+		}
+		blood.draw(line, 0.65)
+	}
+	for _, s := range p.hairs {
+		hair.draw(s, 0.85)
+	}
+	if p.ruler {
+		p.drawRuler(hair)
+	}
+
+	for y := range h {
+		for x := range w {
+			i := y*w + x
+			q := p.toLesion(float64(x), float64(y))
+			c := l.skinAt(q.scale(p.radius / float64(w)))
+			inside := l.inside(q)
+			if inside > 0 {
+				mask.Pix[i] = 255
+			}
+			if inside > -l.edge {
+				c = l.tint(c, q, inside)
+			}
+			if b := float64(blood.cover[i]); b > 0 {
+				c = l.absorb(c, 0, 0.9*b)
+			}
+			c = c.mix(l.skin.hairTone, float64(hair.cover[i]))
+			c = p.expose(c, float64(x), float64(y))
+			for k := range 3 {
+				img.Pix[4*i+k] = uint8(255*clamp01(c[k]) + 0.5)
+			}
+			img.Pix[4*i+3] = 255
+		}
+	}
+	for _, b := range p.bubbles {
+		drawBubble(img, b)
+	}
+	return img, mask
+}
+
+// absorb darkens c by pigments of the given optical densities.
+func (l *lesion) absorb(c rgb, melanin, blood float64) rgb {
+	for k := range c {
+		c[k] *= math.Exp(-melanin*l.brown[k] - blood*bloodAbsorbs[k])
+	}
+	return c
+}
+
+// skinAt returns the colour of healthy skin; q is in units of the photo's width.
+func (l *lesion) skinAt(q vec) rgb {
+	s := &l.skin
+	q = q.add(s.at)
+	mottle := fractal(q.scale(7), 3)
+	melanin, blood := 0.25*s.blotchy*noise(q.scale(3)), 2*s.blotchy*mottle
+	if s.lines > 0 {
+		furrow := 1 - math.Abs(noise(vec{42*q.x + 9*q.y, 60 * q.y})) - math.Abs(noise(vec{55 * q.x, 38*q.y - 16*q.x}))
+		melanin += 0.8 * s.lines * furrow
+		blood += s.lines * furrow
+	}
+	if s.freckles > 0 {
+		melanin += s.freckles * smoothstep(0.1, 0.75, fractal(q.scale(16), 4))
+	}
+	return l.absorb(s.color, melanin, blood)
+}
+
+// inside returns how deep q lies in the lesion, in radii: 0 on the border,
+// negative outside.
+func (l *lesion) inside(q vec) float64 {
+	stretch := math.Sqrt(l.elongation)
+	q = vec{q.x / stretch, q.y * stretch}
+	if q.length() > 2.2 {
+		return -1
+	}
+	at := q.scale(1.4).add(l.atWarp)
+	q = q.add(vec{noise(at), noise(vec{at.x + 40, at.y + 71})}.scale(l.warp))
+	best := -9.0
+	for _, lobe := range l.lobes {
+		best = max(best, lobe.radius-q.sub(lobe.center).length())
+	}
+	return best + l.ragged*fractal(q.scale(5).add(l.atEdge), 3)
+}

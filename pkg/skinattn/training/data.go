@@ -1,0 +1,77 @@
+package training
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+
+	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+)
+
+// Examples are the labelled images of one part of a split.
+type Examples struct {
+	Records  []ham10000.Record
+	Images   func(i int) []uint8 // RGB [size size 3] of example i
+	labels   []int32
+	metadata []skinattn.Metadata // completed
+}
+
+// complete fills labels and metadata, unknown ages with meanAge.
+func (e *Examples) complete(meanAge float64) error {
+	e.labels = make([]int32, len(e.Records))
+	e.metadata = make([]skinattn.Metadata, len(e.Records))
+	for i, r := range e.Records {
+		class, err := ham10000.ClassIndex(r.Dx)
+		if err != nil {
+			return fmt.Errorf("image %s: %w", r.ImageID, err)
+		}
+		e.labels[i] = int32(class)
+		if e.metadata[i], err = skinattn.MetadataOf(r).Complete(meanAge); err != nil {
+			return fmt.Errorf("image %s: %w", r.ImageID, err)
+		}
+	}
+	return nil
+}
+
+// AgeStats are the mean and the population variance of the known ages, which
+// Keras's Normalization takes from the training part, and their count.
+func AgeStats(records []ham10000.Record) (mean, variance float64, count int) {
+	for _, r := range records {
+		if r.HasAge() {
+			mean += r.Age
+			count++
+		}
+	}
+	if count == 0 {
+		return 0, 1, 0
+	}
+	mean /= float64(count)
+	for _, r := range records {
+		if r.HasAge() {
+			variance += (r.Age - mean) * (r.Age - mean)
+		}
+	}
+	return mean, variance / float64(count), count
+}
+
+// order is the order of the n training examples in an epoch.
+func order(n int, seed uint64, epoch int) []int {
+	// The second word keeps this stream apart from the other uses of the seed.
+	return rand.New(rand.NewPCG(seed^0x5348554646_4c45, uint64(epoch))).Perm(n)
+}
+
+// checkFinite stops a run whose loss is no number any more, naming what it
+// last saw.
+func checkFinite(loss float64, step int, batch []int, records []ham10000.Record) error {
+	if !math.IsNaN(loss) && !math.IsInf(loss, 0) {
+		return nil
+	}
+	ids := make([]string, len(batch))
+	for i, index := range batch {
+		ids[i] = records[index].ImageID
+	}
+	return fmt.Errorf("the loss is %g in step %d on images %s; go on from the last checkpoint with a lower learning rate",
+		loss, step, strings.Join(ids, " "))
+}

@@ -1,0 +1,47 @@
+package training
+
+import "github.com/skinattn/skinattn/pkg/skinattn/regime"
+
+// plateauState is the memory of Keras's ReduceLROnPlateau.
+type plateauState struct {
+	Seen bool    `json:"seen"` // false until the first epoch is judged
+	Best float64 `json:"best"`
+	Wait int     `json:"wait"`
+}
+
+// next returns the learning rate after an epoch with the given validation loss.
+func (s *plateauState) next(p regime.Plateau, loss, learningRate float64) float64 {
+	if p.Factor == 0 {
+		return learningRate
+	}
+	if !s.Seen || loss < s.Best-p.MinDelta {
+		s.Seen, s.Best, s.Wait = true, loss, 0
+		return learningRate
+	}
+	s.Wait++
+	if s.Wait >= p.Patience && learningRate > p.LearningRate {
+		s.Wait = 0
+		return max(learningRate*p.Factor, p.LearningRate)
+	}
+	return learningRate
+}
+
+// stopState is the memory of Keras's EarlyStopping.
+type stopState struct {
+	Seen bool    `json:"seen"`
+	Best float64 `json:"best"`
+	Wait int     `json:"wait"`
+}
+
+// stop judges an epoch and says whether it was the last.
+func (s *stopState) stop(e regime.EarlyStop, loss float64) bool {
+	if e.Patience == 0 {
+		return false
+	}
+	if !s.Seen || loss+e.MinDelta < s.Best {
+		s.Seen, s.Best, s.Wait = true, loss, 0
+		return false
+	}
+	s.Wait++
+	return s.Wait >= e.Patience
+}

@@ -1,0 +1,345 @@
+package training
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/skinattn/skinattn/pkg/eval"
+	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/run"
+)
+
+// Run is a training run: what Train needs.
+type Run struct {
+	Engine *engine.Engine
+	Folder *run.Folder // locked; its config.json is Config
+	Config run.Config  // Config.Regime is set
+	Train  *Examples
+	Val    *Examples
+	// Weights fills the first weights of a new run: the backbone's, say. What
+	// it leaves unset is drawn from the seed. nil: all is drawn.
+	Weights func(net *skinattn.Network, store *model.Store) error
+	// Watch follows the run; nil: nobody does.
+	Watch Watcher
+}
+
+// Watcher is told how a run goes on.
+type Watcher interface {
+	// Log gets a line for people.
+	Log(line string)
+	// StartEpoch, Step and EndEpoch follow an epoch; done and total count images.
+	StartEpoch(epoch, epochs, total int)
+	Step(done int, loss, accuracy float64)
+	EndEpoch(row run.Epoch, best bool)
+}
+
+// state is what a checkpoint keeps beside the weights and Adam's moments.
+type state struct {
+	Epoch        int          `json:"epoch"` // epochs finished
+	Step         int          `json:"step"`  // updates made
+	LearningRate float64      `json:"learning_rate"`
+	Plateau      plateauState `json:"plateau"`
+	EarlyStop    stopState    `json:"early_stop"`
+	BestEpoch    int          `json:"best_epoch"` // 0: none yet
+	BestAccuracy float64      `json:"best_val_accuracy"`
+	Finished     bool         `json:"finished"` // the stopping rule has fired
+	History      []run.Epoch  `json:"history"`
+
+	// of an epoch that was interrupted
+	Running partial `json:"running"`
+}
+
+// partial is an epoch so far.
+type partial struct {
+	Images  int     `json:"images"`
+	Loss    float64 `json:"loss"` // summed over images
+	Correct int     `json:"correct"`
+	Seconds float64 `json:"seconds"`
+	Wait    float64 `json:"wait"` // seconds spent waiting for images
+}
+
+func (p partial) loss() float64     { return p.Loss / float64(max(p.Images, 1)) }
+func (p partial) accuracy() float64 { return float64(p.Correct) / float64(max(p.Images, 1)) }
+
+// position names a checkpoint so that text order is time order.
+func (s *state) position() string {
+	return fmt.Sprintf("epoch%05d-step%08d", s.Epoch, s.Step)
+}
+
+// ErrInterrupted says that a run was stopped from outside; its state is saved.
+var ErrInterrupted = errors.New("interrupted; the state is saved, go on with --resume")
+
+// trainer is a run in progress.
+type trainer struct {
+	Run
+	net     *skinattn.Network
+	store   *model.Store
+	stepper *Stepper
+	model   *skinattn.Model
+	state   state
+}
+
+// Train trains until the stopping rule or the last epoch, from the beginning or
+// from the newest checkpoint in the folder, and leaves the best weights, by
+// validation accuracy, and the history there. Cancelling ctx saves the state,
+// also in the middle of an epoch, and returns ErrInterrupted.
+func Train(ctx context.Context, r Run) error {
+	t := &trainer{Run: r, store: model.NewStore()}
+	if err := t.prepare(); err != nil {
+		return err
+	}
+	defer t.stepper.Close()
+	defer t.model.Close()
+	for !t.state.Finished && t.state.Epoch < t.Config.Regime.Epochs {
+		if err := t.epoch(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *trainer) log(format string, args ...any) {
+	if t.Watch != nil {
+		t.Watch.Log(fmt.Sprintf(format, args...))
+	}
+}
+
+// prepare sets up the network, its first or saved weights and the step.
+func (t *trainer) prepare() (err error) {
+	reg := t.Config.Regime
+	if err := reg.Check(ham10000.NumClasses); err != nil {
+		return err
+	}
+	if len(t.Train.Records) == 0 || len(t.Val.Records) == 0 {
+		return fmt.Errorf("the split leaves %d images to train on and %d to validate on; both must be above 0", len(t.Train.Records), len(t.Val.Records))
+	}
+	if t.net, err = skinattn.NewNetwork(t.Config.Network); err != nil {
+		return err
+	}
+	t.state.LearningRate = reg.LearningRate
+	switch err := t.Folder.LoadCheckpoint(run.Last, t.store, &t.state, func(line string) { t.log("%s", line) }); {
+	case err == nil:
+		t.log("going on after epoch %d, step %d", t.state.Epoch, t.state.Step)
+	case errors.Is(err, run.ErrNoCheckpoint):
+		if err := t.firstWeights(); err != nil {
+			return err
+		}
+	default:
+		return err
+	}
+	mean, _, _ := AgeStats(t.Train.Records)
+	for _, examples := range []*Examples{t.Train, t.Val} {
+		if err := examples.complete(mean); err != nil {
+			return err
+		}
+	}
+	adam := Adam{reg.LearningRate, reg.Beta1, reg.Beta2, reg.Epsilon}
+	if t.stepper, err = NewStepper(t.Engine.Backend, t.store, t.net, adam, reg.ClassWeights, t.Config.Seed); err != nil {
+		return err
+	}
+	t.model, err = skinattn.NewModel(t.Engine.Backend, t.net, t.store, 0)
+	return err
+}
+
+// firstWeights fills the store of a new run.
+func (t *trainer) firstWeights() error {
+	if t.Weights != nil {
+		if err := t.Weights(t.net, t.store); err != nil {
+			return err
+		}
+	}
+	if t.Config.Network.Metadata {
+		mean, variance, count := AgeStats(t.Train.Records)
+		for name, value := range map[string]float64{"mean": mean, "variance": variance, "count": float64(count)} {
+			v := layers.Variable{Layer: skinattn.NormalizationLayer, Name: name, Shape: layers.Shape{}}
+			if err := layers.SetVariable(t.store, v, []float32{float32(value)}); err != nil {
+				return err
+			}
+		}
+	}
+	return layers.Initialize(t.store, t.net.Graph.Variables(), t.Config.Seed)
+}
+
+// epoch trains one epoch, or what is left of an interrupted one, validates and
+// saves.
+func (t *trainer) epoch(ctx context.Context) error {
+	number := t.state.Epoch + 1
+	if t.Watch != nil {
+		t.Watch.StartEpoch(number, t.Config.Regime.Epochs, len(t.Train.Records))
+	}
+	if err := t.updates(ctx, number); err != nil {
+		return err
+	}
+	start := time.Now()
+	row, err := t.validate(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return t.interrupt()
+		}
+		return err
+	}
+	trained := t.state.Running
+	row.Epoch, row.LearningRate = number, t.state.LearningRate
+	row.TrainLoss, row.TrainAccuracy = trained.loss(), trained.accuracy()
+	row.Seconds = trained.Seconds + time.Since(start).Seconds()
+	row.TrainImagesPerSecond = float64(trained.Images) / trained.Seconds
+	row.InputWait = trained.Wait / trained.Seconds
+	return t.finish(row)
+}
+
+// updates makes the optimizer steps of an epoch from where it stands. The last
+// batch may be smaller, as in Keras.
+func (t *trainer) updates(ctx context.Context, epoch int) error {
+	feeding, stop := context.WithCancel(ctx)
+	defer stop()
+	done := &t.state.Running
+	batches := feed(feeding, t.Train, order(len(t.Train.Records), t.Config.Seed, epoch)[done.Images:], t.Config.Regime.Batch, t.Config.Network.Size)
+	last := time.Now()
+	for batch := range batches {
+		wait := time.Since(last)
+		loss, correct, err := t.stepper.Step(batch.Batch, t.state.Step+1, t.state.LearningRate)
+		if err != nil {
+			return err
+		}
+		if err := checkFinite(loss, t.state.Step+1, batch.indices, t.Train.Records); err != nil {
+			return err
+		}
+		n := len(batch.indices)
+		t.state.Step++
+		done.Images += n
+		done.Loss += loss * float64(n)
+		done.Correct += correct
+		done.Wait += wait.Seconds()
+		done.Seconds += time.Since(last).Seconds()
+		last = time.Now()
+		if t.Watch != nil {
+			t.Watch.Step(done.Images, done.loss(), done.accuracy())
+		}
+	}
+	if ctx.Err() != nil {
+		return t.interrupt()
+	}
+	return nil
+}
+
+// fedBatch is a batch on its way to the engine.
+type fedBatch struct {
+	Batch
+	indices []int // of its examples
+}
+
+// feed prepares the batches of the given examples ahead of the engine, in
+// order, until they are done or ctx is.
+func feed(ctx context.Context, examples *Examples, indices []int, size, pixels int) <-chan fedBatch {
+	const ahead = 2
+	batches := make(chan fedBatch, ahead)
+	go func() {
+		defer close(batches)
+		for start := 0; start < len(indices); start += size {
+			part := indices[start:min(start+size, len(indices))]
+			flat := make([]uint8, len(part)*pixels*pixels*3)
+			b := fedBatch{indices: part}
+			for i, index := range part {
+				copy(flat[i*pixels*pixels*3:], examples.Images(index))
+				b.Rows = append(b.Rows, int32(i))
+				b.Labels = append(b.Labels, examples.labels[index])
+				b.Metadata = append(b.Metadata, examples.metadata[index])
+			}
+			b.Pixels = tensors.FromFlatDataAndDimensions(flat, len(part), pixels, pixels, 3)
+			// Select picks at random when both are ready: look at ctx first.
+			if ctx.Err() != nil {
+				return
+			}
+			select {
+			case batches <- b:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return batches
+}
+
+// validate measures the network on the validation part.
+func (t *trainer) validate(ctx context.Context) (row run.Epoch, err error) {
+	predictions, err := t.model.Predict(ctx, len(t.Val.Records), t.Val.Images, t.Val.metadata, nil)
+	if err != nil {
+		return row, err
+	}
+	confusion := eval.NewConfusion(ham10000.NumClasses)
+	for i, p := range predictions {
+		truth := int(t.Val.labels[i])
+		row.ValLoss += crossEntropyOf(p.Logits, truth) / float64(len(predictions))
+		confusion[truth][argmax(p.Logits)]++
+	}
+	row.ValAccuracy, row.ValBalancedAccuracy = confusion.Accuracy(), confusion.BalancedAccuracy()
+	return row, nil
+}
+
+// crossEntropyOf is -log softmax(logits)[truth].
+func crossEntropyOf(logits []float32, truth int) float64 {
+	top := float64(logits[argmax(logits)])
+	var sum float64
+	for _, l := range logits {
+		sum += math.Exp(float64(l) - top)
+	}
+	return math.Log(sum) + top - float64(logits[truth])
+}
+
+// argmax is the first index of the largest value.
+func argmax(values []float32) int {
+	best := 0
+	for i, v := range values {
+		if v > values[best] {
+			best = i
+		}
+	}
+	return best
+}
+
+// finish closes an epoch: best weights, schedule, stopping rule, checkpoint,
+// history.
+func (t *trainer) finish(row run.Epoch) error {
+	s, reg := &t.state, t.Config.Regime
+	s.Epoch = row.Epoch
+	s.Running = partial{}
+	s.History = append(s.History, row)
+	better := s.BestEpoch == 0 || row.ValAccuracy > s.BestAccuracy
+	if better {
+		s.BestEpoch, s.BestAccuracy = row.Epoch, row.ValAccuracy
+	}
+	s.LearningRate = s.Plateau.next(reg.Plateau, row.ValLoss, s.LearningRate)
+	s.Finished = s.EarlyStop.stop(reg.EarlyStop, row.ValLoss)
+	if better {
+		if err := t.Folder.SaveCheckpoint(run.Best, s.position(), t.store, s); err != nil {
+			return err
+		}
+	}
+	if err := t.Folder.SaveCheckpoint(run.Last, s.position(), t.store, s); err != nil {
+		return err
+	}
+	if err := t.Folder.WriteHistory(s.History); err != nil {
+		return err
+	}
+	if t.Watch != nil {
+		t.Watch.EndEpoch(row, better)
+	}
+	return nil
+}
+
+// interrupt saves the state as it is.
+func (t *trainer) interrupt() error {
+	if err := t.Folder.SaveCheckpoint(run.Last, t.state.position(), t.store, t.state); err != nil {
+		return fmt.Errorf("interrupted, and the state could not be saved: %w", err)
+	}
+	return ErrInterrupted
+}
