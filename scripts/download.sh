@@ -108,6 +108,17 @@ url_of() { # NAME
 	esac
 }
 
+# await COMMAND...: runs it so that a signal to this script stops it at once.
+child=
+await() {
+	local status=0
+	"$@" &
+	child=$!
+	wait "$child" || status=$?
+	child=
+	return "$status"
+}
+
 # transfer NAME PART: fetches into PART, going on after what it holds already.
 transfer() {
 	local name=$1 part=$2 url size have status code delay=$FIRST_DELAY attempt progress=-s
@@ -121,8 +132,9 @@ transfer() {
 			rm -f "$part"
 		fi
 		status=0
-		code=$(curl -fL "$progress" -C - --connect-timeout 30 --speed-limit 1024 --speed-time "$STALL_SECONDS" \
-			-w '%{http_code}' -o "$part" "$url") || status=$?
+		await curl -fL "$progress" -C - --connect-timeout 30 --speed-limit 1024 --speed-time "$STALL_SECONDS" \
+			-w '%{http_code}' -o "$part" "$url" >"$work/code" || status=$?
+		code=$(cat "$work/code")
 		case "$status $code" in
 		"0 "*) return 0 ;;
 		*" 416") # nothing follows what we have: it is all, or too much
@@ -135,7 +147,7 @@ transfer() {
 		esac
 		if [ "$attempt" -lt "$ATTEMPTS" ]; then
 			say "$name: attempt $attempt of $ATTEMPTS failed (curl $status, HTTP $code); again in $delay s"
-			sleep "$delay"
+			await sleep "$delay"
 			delay=$((delay * 2))
 		fi
 	done
@@ -182,23 +194,25 @@ need_space() {
 	fi
 }
 
-# table NAME FOLDER: a table, as FOLDER/NAME.
+# table NAME FOLDER: a table, as FOLDER/NAME. A stamp keeps the MD5 it had, for
+# the next run.
 table() {
-	local name=$1 target=$2/$1 stamp=$work/$1.done rows
+	local name=$1 target=$2/$1 stamp=$work/$1.done got rows
 	if [ -f "$target" ]; then
-		local want
-		want=$(field 3 "$name")
-		if [ "$want" = - ] && [ -f "$stamp" ]; then want=$(head -n 1 "$stamp"); fi
-		if [ "$want" = - ]; then want=$(published_md5 "$(field 1 "$name")"); fi
-		if [ "$(md5_of "$target")" = "$want" ] || { [ -f "$stamp" ] && [ "$(md5_of "$target")" = "$(head -n 1 "$stamp")" ]; }; then
+		got=$(md5_of "$target")
+		if [ "$got" = "$(field 3 "$name")" ] || [ "$got" = "$(cat "$stamp" 2>/dev/null)" ] ||
+			[ "$got" = "$(published_md5 "$(field 1 "$name")")" ]; then
 			say "$name: there and verified"
 			return 0
 		fi
 		die "$target is there and is not the published file; move it away or name another folder"
 	fi
 	fetch "$name" "$work/$name"
-	rows=$(($(awk 'END { print NR }' "$work/$name") - 1))
-	if [ "$rows" -ne "$(field 4 "$name")" ]; then die "verifying $name: $rows rows, not $(field 4 "$name"); $work/$name is not what this script knows"; fi
+	rows=$(awk 'END { print NR - 1 }' "$work/$name")
+	if [ "$rows" -ne "$(field 4 "$name")" ]; then
+		rm -f "$work/$name"
+		die "verifying $name: $rows rows, not $(field 4 "$name"); Dataverse has changed it"
+	fi
 	echo "$verified" >"$stamp"
 	mv -f "$work/$name" "$target"
 }
@@ -216,7 +230,7 @@ unpacked() {
 
 # pictures NAME FOLDER SUFFIX: the archive's pictures ISIC_nnnnnnnSUFFIX, in FOLDER.
 pictures() {
-	local name=$1 folder=$2 suffix=$3 archive=$work/$1 fresh=$work/unpack count
+	local name=$1 folder=$2 suffix=$3 archive=$work/$1 fresh=$work/unpack strange count
 	if unpacked "$name" "$folder"; then
 		say "$name: there and unpacked"
 		return 0
@@ -240,7 +254,8 @@ pictures() {
 	# made on macOS, stubs like __MACOSX/._ISIC_0025504_segmentation.png.
 	unzip -qq -j -o "$archive" "*ISIC_*$suffix" -x '__MACOSX/*' '._*' '*/._*' -d "$fresh" >/dev/null 2>&1 ||
 		die "unpacking $name: unzip failed; is the disk full? run the script again"
-	if find "$fresh" ! -type d ! -type f | grep -q . || ls "$fresh" | grep -qvE "^ISIC_[0-9]{7}$suffix\$"; then
+	strange=$(find "$fresh" ! -type d ! -type f && ls "$fresh" | grep -vE "^ISIC_[0-9]{7}$suffix\$") || true
+	if [ -n "$strange" ]; then
 		die "unpacking $name: it has an entry that is no picture of the data set; refused"
 	fi
 	count=$(find "$fresh" -type f -size +0 | wc -l | tr -d ' ')
@@ -265,7 +280,7 @@ complete() {
 		if [ ! -s "$2/$id.jpg" ] && [ "$id" != ISIC_0035068 ]; then echo "$id"; fi
 	done)
 	if [ -n "$missing" ]; then
-		die "$1 lists $(echo "$missing" | wc -l | tr -d ' ') images that $2 lacks, such as $(echo "$missing" | head -n 1); remove $work and run the script again"
+		die "$1 lists $(echo "$missing" | wc -l | tr -d ' ') images that $2 lacks, such as ${missing%%$'\n'*}; remove $work and run the script again"
 	fi
 }
 
@@ -294,7 +309,7 @@ for argument in "$@"; do
 		;;
 	esac
 done
-if [ -n "$only_metadata$with_test" ] && [ -n "$only_metadata" ] && [ -n "$with_test" ]; then
+if [ -n "$only_metadata" ] && [ -n "$with_test" ]; then
 	misuse "--only-metadata and --with-test exclude each other"
 fi
 folder=${folder:-data/ham10000}
@@ -318,6 +333,7 @@ folder=$(cd "$folder" && pwd)
 work=$folder/.download
 lock=$work/lock
 if ! mkdir "$lock" 2>/dev/null; then
+	sleep 1 # the other may just have made it, and not yet written its number
 	holder=$(cat "$lock/pid" 2>/dev/null || true)
 	if [ -n "$holder" ] && kill -0 "$holder" 2>/dev/null; then
 		die "another download into $folder is running (process $holder); wait for it"
@@ -326,8 +342,14 @@ if ! mkdir "$lock" 2>/dev/null; then
 	mkdir "$lock" 2>/dev/null || die "cannot lock $folder; is it writable?"
 fi
 echo $$ >"$lock/pid"
-trap 'rm -rf "$lock" "$work/unpack" "$work/stamp" "$work/entries"' EXIT
-trap 'say "interrupted; run the script again to go on from there"; exit 130' INT TERM
+trap 'rm -rf "$lock" "$work/unpack" "$work/stamp" "$work/entries" "$work/code"' EXIT
+stop() {
+	if [ -n "$child" ]; then kill "$child" 2>/dev/null || true; fi
+	say "interrupted; run the script again to go on from there"
+	exit "$1"
+}
+trap 'stop 130' INT
+trap 'stop 143' TERM
 
 table HAM10000_metadata.csv "$folder"
 if [ -z "$only_metadata" ]; then

@@ -2,6 +2,7 @@ package hdf5
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -201,6 +202,8 @@ func (g *Group) messageLinks() ([]link, error) {
 		links = append(links, l)
 		return err
 	})
+	// The index is in the order of a hash; by name is how other groups are.
+	slices.SortFunc(links, func(a, b link) int { return strings.Compare(a.name, b.name) })
 	return links, err
 }
 

@@ -12,19 +12,26 @@ import (
 // environment when the process starts.
 const allocatorTunables = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=8589934592:glibc.malloc.trim_threshold=17179869184"
 
+// tuned marks a process that TuneProcess has started again.
+const tuned = "SKINATTN_TUNED"
+
 // TuneProcess starts the running program again, in the same process, with the
 // environment that XLA on the CPU runs best in. It returns when that is
 // already so, or when it can't be done; it costs a few milliseconds. Call it
-// first in main. A GLIBC_TUNABLES set by the user is left alone.
+// first in main. Tunables that the user has set keep their values.
 func TuneProcess() {
-	if runtime.GOOS != "linux" || os.Getenv("GLIBC_TUNABLES") != "" {
+	if runtime.GOOS != "linux" || os.Getenv(tuned) != "" {
 		return
 	}
 	self, err := os.Executable()
 	if err != nil {
 		return
 	}
-	env := append(os.Environ(), "GLIBC_TUNABLES="+allocatorTunables)
+	tunables := allocatorTunables
+	if own := os.Getenv("GLIBC_TUNABLES"); own != "" {
+		tunables += ":" + own // the last of a name counts
+	}
+	env := append(os.Environ(), tuned+"=1", "GLIBC_TUNABLES="+tunables)
 	if os.Getenv("TF_CPP_MIN_LOG_LEVEL") == "" {
 		env = append(env, "TF_CPP_MIN_LOG_LEVEL=2") // XLA's start-up chatter
 	}

@@ -153,12 +153,9 @@ func writePhotos(ctx context.Context, dir string, opts Options, plans []planned,
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range plans {
-		if ctx.Err() != nil {
-			break
-		}
 		group.Go(func() error {
 			if err := ctx.Err(); err != nil {
-				return err
+				return fmt.Errorf("making synthetic data: %w", err)
 			}
 			if err := writePhoto(dir, opts, plans[i]); err != nil {
 				return fmt.Errorf("making synthetic data: %w", err)
@@ -172,10 +169,7 @@ func writePhotos(ctx context.Context, dir string, opts Options, plans []planned,
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	return ctx.Err()
+	return group.Wait()
 }
 
 // writePhoto renders one photo and writes it and, if wanted, its mask.

@@ -13,6 +13,7 @@ type lesion struct {
 	details
 
 	brown rgb     // what the melanin absorbs; follows from its redness
+	reach float64 // distance from the centre beyond which there is only skin
 	area  float64 // part of the photo that it covers at zoom 1
 	skin  skin
 
@@ -89,6 +90,10 @@ func newLesion(rng *rand.Rand, dx string) lesion {
 		l.towardsNevus(drawNevus(rng), uniform(rng, 0.3, 0.75))
 	}
 	l.brown = greyMelanin.mix(redMelanin, l.redness)
+	for _, lobe := range l.lobes {
+		l.reach = max(l.reach, lobe.center.length()+lobe.radius)
+	}
+	l.reach += math.Sqrt2*l.warp + l.ragged + l.edge
 	l.skin = newSkin(rng)
 	for _, at := range []*vec{&l.atWarp, &l.atEdge, &l.atZone, &l.atTone, &l.atCells, &l.atSpots, &l.atFlakes} {
 		*at = randomOffset(rng)

@@ -22,6 +22,10 @@ type patients struct {
 	dxTypes        []weighted
 }
 
+// ageFocus narrows the real spread of ages a little, so that a few hundred
+// photos are enough to show that metadata helps.
+const ageFocus = 0.7
+
 var byHistology = []weighted{{"histo", 1}}
 
 var classPatients = map[string]patients{
@@ -40,7 +44,7 @@ func newRecord(rng *rand.Rand, dx string) ham10000.Record {
 	record := ham10000.Record{
 		Dx:           dx,
 		DxType:       pick(rng, who.dxTypes),
-		Age:          math.Min(math.Max(5*math.Round((who.age+who.ageSpread*rng.NormFloat64())/5), 5), 85),
+		Age:          math.Min(math.Max(5*math.Round((who.age+ageFocus*who.ageSpread*rng.NormFloat64())/5), 5), 85),
 		Sex:          "female",
 		Localization: pick(rng, who.sites),
 		Dataset:      "synthetic",

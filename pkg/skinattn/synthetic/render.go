@@ -46,11 +46,12 @@ func render(l *lesion, p *photo) (*image.RGBA, *image.Gray) {
 		p.drawRuler(hair)
 	}
 
+	ground := newGround(l, p)
 	for y := range h {
 		for x := range w {
 			i := y*w + x
 			q := p.toLesion(float64(x), float64(y))
-			c := l.skinAt(q.scale(p.radius / float64(w)))
+			c := ground.at(x, y)
 			inside := l.inside(q)
 			if inside > 0 {
 				mask.Pix[i] = 255
@@ -78,9 +79,57 @@ func render(l *lesion, p *photo) (*image.RGBA, *image.Gray) {
 // absorb darkens c by pigments of the given optical densities.
 func (l *lesion) absorb(c rgb, melanin, blood float64) rgb {
 	for k := range c {
-		c[k] *= math.Exp(-melanin*l.brown[k] - blood*bloodAbsorbs[k])
+		c[k] *= transmit(melanin*l.brown[k] + blood*bloodAbsorbs[k])
 	}
 	return c
+}
+
+// transmittance holds exp(-d) for optical densities d from -1 in steps of 1/256.
+var transmittance = func() (t [10*256 + 2]float64) {
+	for i := range t {
+		t[i] = math.Exp(1 - float64(i)/256)
+	}
+	return
+}()
+
+// transmit is exp(-density), interpolated to five digits: with math.Exp a
+// quarter of the time would go into it.
+func transmit(density float64) float64 {
+	at := min(max(density+1, 0), 10) * 256
+	i := int(at)
+	return transmittance[i] + (at-float64(i))*(transmittance[i+1]-transmittance[i])
+}
+
+// ground is healthy skin, computed for every second pixel of every second row:
+// nothing in it is finer.
+type ground struct {
+	width  int
+	colors []rgb
+}
+
+func newGround(l *lesion, p *photo) ground {
+	g := ground{width: p.width/2 + 2}
+	for y := range p.height/2 + 2 {
+		for x := range g.width {
+			q := p.toLesion(float64(2*x), float64(2*y))
+			g.colors = append(g.colors, l.skinAt(q.scale(p.radius/float64(p.width))))
+		}
+	}
+	return g
+}
+
+func (g *ground) at(x, y int) rgb {
+	i := y/2*g.width + x/2
+	a, b, c, d := &g.colors[i], &g.colors[i+1], &g.colors[i+g.width], &g.colors[i+g.width+1]
+	switch {
+	case x&1 == 0 && y&1 == 0:
+		return *a
+	case y&1 == 0:
+		return a.mix(*b, 0.5)
+	case x&1 == 0:
+		return a.mix(*c, 0.5)
+	}
+	return a.mix(*b, 0.5).mix(c.mix(*d, 0.5), 0.5)
 }
 
 // skinAt returns the colour of healthy skin; q is in units of the photo's width.
@@ -105,7 +154,7 @@ func (l *lesion) skinAt(q vec) rgb {
 func (l *lesion) inside(q vec) float64 {
 	stretch := math.Sqrt(l.elongation)
 	q = vec{q.x / stretch, q.y * stretch}
-	if q.length() > 2.2 {
+	if q.length() > l.reach {
 		return -1
 	}
 	at := q.scale(1.4).add(l.atWarp)
