@@ -230,7 +230,7 @@ unpacked() {
 
 # pictures NAME FOLDER SUFFIX: the archive's pictures ISIC_nnnnnnnSUFFIX, in FOLDER.
 pictures() {
-	local name=$1 folder=$2 suffix=$3 archive=$work/$1 fresh=$work/unpack strange count
+	local name=$1 folder=$2 suffix=$3 archive=$work/$1 fresh=$work/unpack status strange count
 	if unpacked "$name" "$folder"; then
 		say "$name: there and unpacked"
 		return 0
@@ -247,14 +247,20 @@ pictures() {
 	rm -rf "$fresh"
 	mkdir -p "$fresh"
 	unzip -Z1 "$archive" >"$work/entries" 2>/dev/null || die "unpacking $name: it is no zip archive"
-	if grep -qE '^/|(^|/)\.\.(/|$)|\\' "$work/entries"; then
+	if grep -qE '^/|(^|/)[.][.](/|$)|[\]' "$work/entries"; then
 		die "unpacking $name: it has an entry that would leave the folder; refused"
 	fi
 	# Flat, and only what is wanted: the archives also hold folders and, being
 	# made on macOS, stubs like __MACOSX/._ISIC_0025504_segmentation.png.
-	unzip -qq -j -o "$archive" "*ISIC_*$suffix" -x '__MACOSX/*' '._*' '*/._*' -d "$fresh" >/dev/null 2>&1 ||
-		die "unpacking $name: unzip failed; is the disk full? run the script again"
-	strange=$(find "$fresh" ! -type d ! -type f && ls "$fresh" | grep -vE "^ISIC_[0-9]{7}$suffix\$") || true
+	status=0
+	unzip -qq -j -o "$archive" "*ISIC_*$suffix" -x '__MACOSX/*' '._*' '*/._*' -d "$fresh" >/dev/null 2>&1 || status=$?
+	if [ "$status" -gt 1 ]; then # 1 is a warning
+		die "unpacking $name: unzip failed (exit code $status); is the disk full? run the script again"
+	fi
+	strange=$(
+		find "$fresh" -mindepth 1 ! -type f
+		find "$fresh" -type f | sed 's|.*/||' | grep -vE "^ISIC_[0-9]{7}${suffix/./\\.}\$"
+	) || true
 	if [ -n "$strange" ]; then
 		die "unpacking $name: it has an entry that is no picture of the data set; refused"
 	fi
@@ -313,7 +319,6 @@ if [ -n "$only_metadata" ] && [ -n "$with_test" ]; then
 	misuse "--only-metadata and --with-test exclude each other"
 fi
 folder=${folder:-data/ham10000}
-case $folder in -* | /*) ;; *) folder=./$folder ;; esac
 
 for tool in curl unzip awk; do
 	command -v "$tool" >/dev/null || die "$tool is not installed; install it and run the script again"

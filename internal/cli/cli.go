@@ -30,18 +30,25 @@ const (
 
 // common are the flags that every command has.
 type common struct {
-	Data   string `help:"HAM10000 folder." env:"SKINATTN_DATA" placeholder:"DIR" group:"common"`
-	Seed   uint64 `help:"Seed of everything random." default:"1" group:"common"`
-	Engine string `help:"What computes: auto, cuda, cpu (both XLA) or go." env:"SKINATTN_ENGINE" default:"auto" placeholder:"NAME" group:"common"`
-	JSON   bool   `help:"Answer in JSON." name:"json" group:"common"`
-	Quiet  bool   `help:"No progress, errors only." short:"q" group:"common"`
+	Data   string  `help:"HAM10000 folder." env:"SKINATTN_DATA" placeholder:"DIR" group:"common"`
+	Seed   *uint64 `help:"Seed of everything random (default: 1)." placeholder:"N" group:"common"`
+	Engine string  `help:"What computes: auto, cuda, cpu (both XLA) or go." env:"SKINATTN_ENGINE" default:"auto" placeholder:"NAME" group:"common"`
+	JSON   bool    `help:"Answer in JSON." name:"json" group:"common"`
+	Quiet  bool    `help:"No progress, errors only." short:"q" group:"common"`
 }
 
 // commands is the command line's grammar.
 type commands struct {
 	common
 
-	Train trainCommand `cmd:"" help:"Train a network; leaves a run folder."`
+	Demo      demoCommand      `cmd:"" help:"The whole way on synthetic lesions: data, split, training, evaluation, figures."`
+	Doctor    doctorCommand    `cmd:"" help:"What is there, what is missing, and how to get it."`
+	Backbones backbonesCommand `cmd:"" help:"The table of networks."`
+	Data      dataCommand      `cmd:"" help:"Look at a HAM10000 folder."`
+	Split     splitCommand     `cmd:"" help:"Divide the images into parts."`
+	Train     trainCommand     `cmd:"" help:"Train a network; leaves a run folder."`
+	Evaluate  evaluateCommand  `cmd:"" help:"Metrics with intervals, from predictions alone."`
+	Predict   predictCommand   `cmd:"" help:"Class probabilities of images."`
 }
 
 // session is what commands work with.
@@ -142,6 +149,14 @@ func (s *session) answer(value any) error {
 	encoder := json.NewEncoder(s.stdout)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(value)
+}
+
+// seed is the seed that the flags ask for.
+func (s *session) seed() uint64 {
+	if s.Seed == nil {
+		return 1
+	}
+	return *s.Seed
 }
 
 // openEngine starts the engine that the flags ask for.

@@ -28,7 +28,6 @@ type datatype struct {
 	bigEndian bool
 	signed    bool
 	text      bool // of a variable-length type: a string
-	bits      uint8
 }
 
 // String gives the type's name in the manner of NumPy, such as "float32" or "int64 big-endian".
@@ -65,7 +64,7 @@ func readDatatype(c *cursor) (datatype, error) {
 	if c.err != nil {
 		return t, c.err
 	}
-	if version := head >> 4; version < 1 || version > 4 {
+	if version := head >> 4; version < 1 || version > 5 {
 		return t, c.errorf(0, "datatype version %d: %w", version, ErrUnsupported)
 	}
 	if t.size == 0 {

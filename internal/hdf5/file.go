@@ -66,7 +66,10 @@ func Open(path string) (*File, error) {
 // which must stay readable while the file is in use.
 func New(r io.ReaderAt, size int64) (*File, error) {
 	f := &File{r: r, heaps: map[uint64]*globalHeap{}}
-	return f, f.open(size)
+	if err := f.open(size); err != nil {
+		return nil, err
+	}
+	return f, nil
 }
 
 func (f *File) open(size int64) error {

@@ -26,8 +26,7 @@ type link struct {
 	reason  string // why the link can't be followed
 }
 
-// Children returns the names of the group's links, in the order of the file
-// (by name in most files).
+// Children returns the names of the group's links in byte order.
 func (g *Group) Children() ([]string, error) {
 	if err := g.load(); err != nil {
 		return nil, err
@@ -103,6 +102,9 @@ func (g *Group) walk(visit func(d *Dataset) error, seen map[uint64]bool, depth i
 // open follows path part by part.
 func (g *Group) open(path string) (*object, error) {
 	parts := strings.Split(strings.Trim(path, "/"), "/")
+	if len(parts) > maxDepth {
+		return nil, g.errorf(g.address, "a path of %d parts", len(parts))
+	}
 	at := g
 	for i, name := range parts {
 		if err := at.load(); err != nil {
@@ -151,6 +153,9 @@ func (g *Group) load() (err error) {
 		links, err = g.symbolTableLinks(g.cursor(m))
 	} else {
 		links, err = g.messageLinks()
+		// They are in the order of their making or of a hash; those of old-style
+		// groups are in this order.
+		slices.SortFunc(links, func(a, b link) int { return strings.Compare(a.name, b.name) })
 	}
 	if err != nil {
 		return err
@@ -202,8 +207,6 @@ func (g *Group) messageLinks() ([]link, error) {
 		links = append(links, l)
 		return err
 	})
-	// The index is in the order of a hash; by name is how other groups are.
-	slices.SortFunc(links, func(a, b link) int { return strings.Compare(a.name, b.name) })
 	return links, err
 }
 

@@ -2,6 +2,7 @@ package hdf5
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math"
 )
@@ -45,6 +46,12 @@ func (v *values) float32s() ([]float32, error) {
 	out := make([]float32, v.n)
 	switch v.kind.class {
 	case classFloat:
+		if v.kind.size == 4 && !v.kind.bigEndian { // nearly all weights
+			for i := range out {
+				out[i] = math.Float32frombits(binary.LittleEndian.Uint32(v.raw[4*i:]))
+			}
+			break
+		}
 		for i := range out {
 			out[i] = float32(v.kind.float64(v.element(i)))
 		}
@@ -52,7 +59,7 @@ func (v *values) float32s() ([]float32, error) {
 		for i := range out {
 			number, ok := v.kind.int(v.element(i))
 			out[i] = float32(number)
-			if !ok || number > 1<<62 || number < -1<<62 || int64(out[i]) != number {
+			if !ok || out[i] >= 1<<63 || int64(out[i]) != number {
 				return nil, v.errorf("element %d is an integer that float32 cannot hold", i)
 			}
 		}

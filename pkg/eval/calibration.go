@@ -45,7 +45,8 @@ type Bin struct {
 // probability) and cuts them into equal-mass bins: bins of as equal counts as
 // can be, the fuller ones at the low end. Images of equal confidence that
 // straddle a cut share their mean accuracy, so the order of rows does not
-// matter. Fewer images than bins give fewer bins.
+// matter. Fewer images than bins give fewer bins; without images there are
+// none.
 func Reliability(p *Predictions, bins int) []Bin {
 	known, _ := p.Labelled()
 	predicted := make([]int, known.Len())
@@ -104,11 +105,11 @@ func newConfidenceRanking(p *Predictions, predicted []int) confidenceRanking {
 // bins cuts total = sum(counts) images into at most k bins.
 func (r confidenceRanking) bins(counts []uint32, total, k int) []Bin {
 	k = min(k, total)
-	out := make([]Bin, k)
-	b, room := 0, 0
-	if k > 0 {
-		room = binSize(total, k, 0)
+	if k < 1 {
+		return nil
 	}
+	out := make([]Bin, k)
+	b, room := 0, binSize(total, k, 0)
 	group, correct := 0, 0
 	for rank, e := range r.order {
 		n := int(counts[e>>entryShift])

@@ -11,6 +11,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 )
 
@@ -79,21 +80,22 @@ func (m *Model) AttentionShape() []int {
 	return []int{attentionHeads, cut[0], cut[1]}
 }
 
-// Predict computes the predictions for n images. image gives the i-th one,
-// RGB [Size Size 3]; metadata has n completed entries, or is nil if the network
+// Predict computes the predictions for n images. image writes the i-th one,
+// RGB 0..255 [Size Size 3], to dst: unrounded as imaging.SmartResize gives it,
+// or from a cache (see FromBytes). metadata has n completed entries, or is nil if the network
 // takes none. done, if not nil, is told after each batch how many images are
 // finished.
-func (m *Model) Predict(ctx context.Context, n int, image func(i int) []uint8, metadata []Metadata, done func(int)) ([]Prediction, error) {
+func (m *Model) Predict(ctx context.Context, n int, image func(i int, dst []float32), metadata []Metadata, done func(int)) ([]Prediction, error) {
 	predictions := make([]Prediction, 0, n)
-	imageBytes := m.Size * m.Size * 3
+	values := m.Size * m.Size * 3
 	for start := 0; start < n; start += m.batch {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		end := min(start+m.batch, n)
-		pixels := make([]uint8, m.batch*imageBytes)
+		pixels := make([]float32, m.batch*values)
 		for i := start; i < end; i++ {
-			copy(pixels[(i-start)*imageBytes:], image(i))
+			image(i, pixels[(i-start)*values:(i-start+1)*values])
 		}
 		encoded := make([]float32, m.batch*MetadataWidth)
 		if m.Metadata {
@@ -124,6 +126,11 @@ func (m *Model) Predict(ctx context.Context, n int, image func(i int) []uint8, m
 		}
 	}
 	return predictions, nil
+}
+
+// FromBytes makes the image function of Predict from one that gives bytes.
+func FromBytes(image func(i int) []uint8) func(i int, dst []float32) {
+	return func(i int, dst []float32) { imaging.RGBOrder.Floats(dst, image(i)) }
 }
 
 // Close frees the compiled graphs; the weights stay in the store.

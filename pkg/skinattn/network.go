@@ -20,6 +20,9 @@ type Config struct {
 	Dropout       float64            `json:"dropout"`        // rate after the Soft-Attention block
 	ChannelOrder  string             `json:"channel_order"`  // rgb or bgr: what the network is fed
 	Preprocess    imaging.Preprocess `json:"preprocess"`     // how pixels are scaled
+	// BatchNormMomentum, where above 0, replaces that of the Keras network. Its
+	// moving averages need thousands of steps to settle, more than a short run has.
+	BatchNormMomentum float64 `json:"batch_norm_momentum,omitempty"`
 }
 
 // DefaultConfig is the authors' network on the given backbone in the metadata
@@ -82,6 +85,9 @@ func NewNetwork(cfg Config) (*Network, error) {
 	if cfg.Dropout < 0 || cfg.Dropout >= 1 {
 		return nil, fmt.Errorf("dropout is %g; it must be in [0, 1)", cfg.Dropout)
 	}
+	if cfg.BatchNormMomentum < 0 || cfg.BatchNormMomentum >= 1 {
+		return nil, fmt.Errorf("batch-norm momentum is %g; it must be in [0, 1)", cfg.BatchNormMomentum)
+	}
 	if err := cfg.Preprocess.Validate(); err != nil {
 		return nil, err
 	}
@@ -95,6 +101,14 @@ func NewNetwork(cfg Config) (*Network, error) {
 	}
 	if n.Graph, err = whole.Cut(cfg.Cut); err != nil {
 		return nil, fmt.Errorf("cutting %s: %w", b.Name, err)
+	}
+	if cfg.BatchNormMomentum != 0 {
+		for _, layer := range n.Graph.Layers() {
+			if bn, ok := layer.Op.(layers.BatchNormalization); ok {
+				bn.Momentum = cfg.BatchNormMomentum
+				layer.Op = bn
+			}
+		}
 	}
 	if err := layers.Try(n.addHead); err != nil {
 		return nil, fmt.Errorf("building the head on %s: %w", b.Name, err)

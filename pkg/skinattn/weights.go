@@ -15,13 +15,48 @@ import (
 // every tensor of the file up to the cut is used exactly once; anything else is
 // an error that names it, and store is then unchanged.
 func (n *Network) LoadBackbone(store *model.Store, file *keras.File) error {
-	b, err := backbone.Find(n.Backbone)
+	fit, err := n.FitBackbone(file)
 	if err != nil {
 		return err
 	}
+	return fit.Load(store)
+}
+
+// LoadKeras fills all variables from a Keras file of the whole network:
+// Model.save_weights or a full model. It is as strict as LoadBackbone.
+func (n *Network) LoadKeras(store *model.Store, file *keras.File) error {
+	return n.FitKeras(file).Load(store)
+}
+
+// Fit is how the tensors of a Keras file meet the variables of a network.
+type Fit struct {
+	Variables int     // that the file is to fill
+	Used      int     // tensors that have found their variable
+	// Unused are the tensors without a variable, as "layer: name".
+	Unused []string
+	// Problems are the variables without their tensor, in network order, and one
+	// about Unused.
+	Problems []error
+
+	values []value
+}
+
+// value is a variable and what the file has for it.
+type value struct {
+	layers.Variable
+	data []float32
+}
+
+// FitBackbone compares the part up to the cut with a Keras applications
+// weights file. The error is one of the network, not of the file.
+func (n *Network) FitBackbone(file *keras.File) (*Fit, error) {
+	b, err := backbone.Find(n.Backbone)
+	if err != nil {
+		return nil, err
+	}
 	whole, err := b.Graph(n.Size)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var wanted []layers.Variable
 	var beyond []string // layers of the backbone that the cut drops
@@ -35,12 +70,12 @@ func (n *Network) LoadBackbone(store *model.Store, file *keras.File) error {
 			wanted = append(wanted, v)
 		}
 	}
-	return fill(store, keras.NewLoader(file), wanted, nil, beyond)
+	return fit(keras.NewLoader(file), wanted, nil, beyond), nil
 }
 
-// LoadKeras fills all variables from a Keras file of the whole network:
-// Model.save_weights or a full model.
-func (n *Network) LoadKeras(store *model.Store, file *keras.File) error {
+// FitKeras compares the whole network with a Keras file of Model.save_weights
+// or of a full model.
+func (n *Network) FitKeras(file *keras.File) *Fit {
 	rename := map[string]string{}
 	// Keras numbers these layers by what else was built in the session.
 	for class, ours := range map[string][]string{
@@ -55,29 +90,52 @@ func (n *Network) LoadKeras(store *model.Store, file *keras.File) error {
 			}
 		}
 	}
-	return fill(store, keras.NewLoader(file), n.Graph.Variables(), rename, nil)
+	return fit(keras.NewLoader(file), n.Graph.Variables(), rename, nil)
 }
 
-// fill takes the wanted variables out of the loader, under the layer names of
-// the file where rename has one, and sets them all once nothing is missing and
-// nothing is left over.
-func fill(store *model.Store, loader *keras.Loader, wanted []layers.Variable, rename map[string]string, ignore []string) error {
-	values := make([][]float32, len(wanted))
-	for i, v := range wanted {
+// fit takes the wanted variables out of the loader, under the layer names of
+// the file where rename has one.
+func fit(loader *keras.Loader, wanted []layers.Variable, rename map[string]string, ignore []string) *Fit {
+	f := &Fit{Variables: len(wanted)}
+	for _, v := range wanted {
 		layer := v.Layer
 		if name, ok := rename[layer]; ok {
 			layer = name
 		}
-		var err error
-		if values[i], err = loader.Take(layer, v.Name, v.Shape...); err != nil {
-			return err
+		data, err := loader.Take(layer, v.Name, v.Shape...)
+		if err != nil {
+			f.Problems = append(f.Problems, err)
+			continue
 		}
+		f.values = append(f.values, value{v, data})
 	}
+	f.Used, f.Unused = len(f.values), loader.Unused(ignore...)
 	if err := loader.Finish(ignore...); err != nil {
+		f.Problems = append(f.Problems, err)
+	}
+	return f
+}
+
+// Err is nil if everything fits, and else the first problem with the number of
+// the others.
+func (f *Fit) Err() error {
+	switch n := len(f.Problems); n {
+	case 0:
+		return nil
+	case 1:
+		return f.Problems[0]
+	default:
+		return fmt.Errorf("%w (and %d more; 'skinattn weights check' lists them)", f.Problems[0], n-1)
+	}
+}
+
+// Load sets all variables in store, or none if something does not fit.
+func (f *Fit) Load(store *model.Store) error {
+	if err := f.Err(); err != nil {
 		return err
 	}
-	for i, v := range wanted {
-		if err := layers.SetVariable(store, v, values[i]); err != nil {
+	for _, v := range f.values {
+		if err := layers.SetVariable(store, v.Variable, v.data); err != nil {
 			return fmt.Errorf("setting %s: %w", v.Path(), err)
 		}
 	}

@@ -46,15 +46,16 @@ def attributes(f):
 
 
 def groups(f):
-    """Nested groups, a long name, and 200 links to one object, which need a B-tree of two levels."""
+    """Nested groups, a long name, and 150 links to one object, which need a B-tree of two levels."""
     f["block_1/expand/kernel:0"] = numbers("nested", 1, 1, 2, 3)
     f["deep/" + "/".join("abcdef")] = np.float32(6)
     f["long/" + "x" * 300] = np.float32(300)
     f["unicode/läsion"] = np.float32(2)
-    f["many/layer_000"] = np.int64(200)
-    for i in range(1, 200):
+    f["many/layer_000"] = np.int64(150)
+    for i in range(1, 150):
         f[f"many/layer_{i:03d}"] = f["many/layer_000"]
     f.create_group("empty")
+    f["loop/again"] = f.create_group("loop")
 
 
 def storage(f):
@@ -204,13 +205,13 @@ def make_broken():
     with broken("no_layer_names") as f:
         del f.attrs["layer_names"]
     with broken("layer_twice") as f:
-        f.attrs["layer_names"] = ["conv", "dense", "conv"]
+        f.attrs["layer_names"] = np.array([b"conv", b"dense", b"conv"])
     with broken("layer_missing") as f:
         del f["dense"]
     with broken("no_weight_names") as f:
         del f["conv"].attrs["weight_names"]
     with broken("weight_twice") as f:
-        f["conv"].attrs["weight_names"] = ["conv/kernel:0", "conv/kernel:0"]
+        f["conv"].attrs["weight_names"] = np.array([b"conv/kernel:0"] * 2)
     with broken("tensor_missing") as f:
         del f["conv/conv/bias:0"]
     with broken("not_finite") as f:
@@ -220,12 +221,12 @@ def make_broken():
         f["conv/conv/bias:0"] = "text"
     with broken("unlisted") as f:
         f["conv/conv/extra:0"] = np.float32(1)
-    with broken("shared") as f:  # 40 names for one tensor
-        names = [f"w{i}:0" for i in range(40)]
+    with broken("shared") as f:  # six names for one tensor
+        names = [f"w{i}:0" for i in range(6)]
         f["conv/w0:0"] = np.zeros(500, "<f4")
         for n in names[1:]:
             f[f"conv/{n}"] = f["conv/w0:0"]
-        f["conv"].attrs["weight_names"] = names
+        f["conv"].attrs["weight_names"] = np.array(names, "S")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import (
 // client, on huge pages: 1.1 times faster training, 1.17 times inference (see
 // docs/performance.md). They are read before main, so they must be in the
 // environment when the process starts.
-const allocatorTunables = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=8589934592:glibc.malloc.trim_threshold=17179869184"
+const allocatorTunables = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=8589934592:glibc.malloc.trim_threshold=17179869184:glibc.malloc.arena_max=1"
 
 // tuned marks a process that TuneProcess has started again.
 const tuned = "SKINATTN_TUNED"

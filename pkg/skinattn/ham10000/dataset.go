@@ -40,7 +40,7 @@ type Dataset struct {
 }
 
 // Open reads the metadata table of the HAM10000 folder dir and finds its image
-// and mask files in all subfolders, links included. Image files need not be
+// and mask files in all subfolders, links included, hidden ones not. Image files need not be
 // there, nor be readable: see [Dataset.RequireImages] and [Dataset.Check].
 // If a name lies in several subfolders, the first path in lexical order counts.
 func Open(dir string) (*Dataset, error) {
@@ -98,6 +98,9 @@ func (d *Dataset) index(dir string, seen map[string]bool) error {
 		return err
 	}
 	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), ".") {
+			continue // macOS stubs (._ISIC_...) and the download script's unfinished files
+		}
 		path := filepath.Join(dir, entry.Name())
 		mode := entry.Type()
 		if mode&fs.ModeSymlink != 0 {

@@ -70,6 +70,7 @@ func TestOpenFindsFilesInSubfolders(t *testing.T) {
 		"deep/er/ISIC_0000002.jpeg":                            nil,
 		"masks/ISIC_0000002_segmentation.png":                  nil,
 		"__MACOSX/._ISIC_0000004.jpg":                          nil,
+		".download/unpack/ISIC_0000004.jpg":                    nil,
 		"ISIC_0000004.txt":                                     nil,
 		"other/IMG_0000004.jpg":                                nil,
 		"masks/not_a_mask_ISIC_0000004_segmentation.png.~copy": nil,

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/skinattn/skinattn/internal/hdf5"
@@ -54,7 +53,7 @@ type File struct {
 	KerasVersion string   // of the Keras that wrote it, empty if it does not say
 	Layers       []string // all layers in the order of layer_names, also those without weights
 	Tensors      []Tensor // in the order of layer_names and weight_names
-	Unlisted     []string // datasets among the weights that no weight_names lists
+	Unlisted     []string // paths of datasets among the weights that no weight_names lists
 
 	byLayer map[string][]int
 }
@@ -181,7 +180,7 @@ func read(h5 *hdf5.File) (*File, error) {
 	}
 	return f, group.Walk(func(d *hdf5.Dataset) error {
 		if !r.paths[d.Path()] {
-			f.Unlisted = append(f.Unlisted, strings.TrimPrefix(d.Path(), group.Path()))
+			f.Unlisted = append(f.Unlisted, strings.TrimLeft(strings.TrimPrefix(d.Path(), group.Path()), "/"))
 		}
 		return nil
 	})
@@ -192,7 +191,12 @@ type reader struct {
 	file   *File
 	paths  map[string]bool // of the datasets read
 	budget int64           // stored bytes that tensors may still take
+	values int64           // in all tensors so far
 }
+
+// maxValues bounds what compressed tensors can unfold to: 4 GiB, seven times
+// the largest network of the paper's family.
+const maxValues = 1 << 30
 
 func (r *reader) layer(parent *hdf5.Group, layer string) error {
 	group, err := parent.Group(layer)
@@ -204,10 +208,12 @@ func (r *reader) layer(parent *hdf5.Group, layer string) error {
 		return err
 	}
 	r.file.byLayer[layer] = nil
+	seen := make(map[string]bool, len(weights))
 	for _, name := range weights {
-		if slices.ContainsFunc(r.file.LayerTensors(layer), func(t Tensor) bool { return t.Name == name }) {
+		if seen[name] {
 			return fmt.Errorf("weight_names lists %q twice", name)
 		}
+		seen[name] = true
 		t, err := r.tensor(group, name)
 		if err != nil {
 			return fmt.Errorf("tensor %q: %w", name, err)
@@ -231,6 +237,13 @@ func (r *reader) tensor(group *hdf5.Group, name string) (Tensor, error) {
 	}
 	if r.budget -= stored; r.budget < 0 {
 		return Tensor{}, errors.New("tensors overlap in the file")
+	}
+	values := int64(1)
+	for _, n := range d.Shape() {
+		values *= int64(n)
+	}
+	if r.values += values; r.values > maxValues {
+		return Tensor{}, fmt.Errorf("more than %d values in the file", int64(maxValues))
 	}
 	data, err := d.Float32s()
 	if err != nil {

@@ -129,8 +129,9 @@ func (l *Loader) Unused(ignore ...string) []string {
 		}
 	}
 	for _, path := range l.file.Unlisted {
-		layer, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-		if !skip[layer] {
+		// Names of layers can hold slashes, as those of MobileNetV3 do.
+		inside := func(layer string) bool { return strings.HasPrefix(path, layer+"/") }
+		if !slices.ContainsFunc(ignore, inside) {
 			unused = append(unused, path+" (in no layer's weight_names)")
 		}
 	}

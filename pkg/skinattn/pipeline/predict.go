@@ -70,7 +70,7 @@ func predictPart(ctx context.Context, network *skinattn.Model, records []ham1000
 			return nil, fmt.Errorf("image %s: %w", r.ImageID, err)
 		}
 	}
-	predictions, err := network.Predict(ctx, len(records), images, metadata, nil)
+	predictions, err := network.Predict(ctx, len(records), skinattn.FromBytes(images), metadata, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -86,4 +86,44 @@ func predictPart(ctx context.Context, network *skinattn.Model, records []ham1000
 		table.Probs = append(table.Probs, predictions[i].Probabilities)
 	}
 	return table, nil
+}
+
+// FilePrediction is the prediction for a photo from outside, or why there is
+// none.
+type FilePrediction struct {
+	Path string
+	skinattn.Prediction
+	Err error
+}
+
+// PredictFiles predicts photos, all of one patient's metadata. Photos are
+// resized as for training, but not rounded to bytes: the probabilities are
+// Keras's within 1e-4. A file that can't be read has its Err set and does not
+// keep the others from being predicted.
+func PredictFiles(ctx context.Context, network *skinattn.Model, paths []string, metadata skinattn.Metadata) ([]FilePrediction, error) {
+	results := make([]FilePrediction, len(paths))
+	var readable []int
+	photos := make([][]float32, len(paths))
+	for i, path := range paths {
+		results[i].Path = path
+		photo, err := imaging.DecodeFile(path)
+		if err != nil {
+			results[i].Err = err
+			continue
+		}
+		photos[i] = imaging.SmartResize(photo, network.Size, network.Size)
+		readable = append(readable, i)
+	}
+	same := make([]skinattn.Metadata, len(readable))
+	for i := range same {
+		same[i] = metadata
+	}
+	predictions, err := network.Predict(ctx, len(readable), func(i int, dst []float32) { copy(dst, photos[readable[i]]) }, same, nil)
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range predictions {
+		results[readable[i]].Prediction = p
+	}
+	return results, nil
 }

@@ -42,8 +42,10 @@ type TrainOptions struct {
 	// Weights is a Keras applications file for the backbone, or RandomWeights.
 	Weights string
 	Dir     string // the run folder
-	Resume  bool
-	Watch   training.Watcher
+	// Resume goes on with the run in Dir. All other options must be as they were;
+	// Protocol and Weights may be empty.
+	Resume bool
+	Watch  training.Watcher
 	// Progress is called while images are decoded for the first time.
 	Progress func(done, total int)
 }
@@ -72,6 +74,9 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 		return err
 	}
 	cfg.Data.Protocol = parts.Protocol
+	if opts.Resume && opts.Protocol != "" {
+		cfg.Data.Protocol = opts.Protocol
+	}
 	cfg.Data.SplitSHA256 = parts.Summary().SHA256
 	cache, err := OpenImages(ctx, opts.Data, cfg.Network.Size, opts.Progress)
 	if err != nil {
@@ -81,7 +86,7 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 	cfg.Data.ImagesSHA256 = cache.ContentHash()
 
 	if opts.Resume {
-		if err := sameConfig(folder, cfg); err != nil {
+		if err := sameConfig(folder, cfg, opts.Weights == ""); err != nil {
 			return err
 		}
 	} else {
@@ -103,7 +108,7 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 	if trainer.Val, err = examples(opts.Data, parts, selection, cache, cfg.Regime); err != nil {
 		return err
 	}
-	if opts.Weights != RandomWeights {
+	if !opts.Resume && opts.Weights != RandomWeights {
 		trainer.Weights = func(net *skinattn.Network, store *model.Store) error {
 			file, err := keras.ReadFile(opts.Weights)
 			if err != nil {
@@ -130,13 +135,14 @@ func (o TrainOptions) config() (run.Config, error) {
 		cfg.Network.Size = o.Size
 	}
 	cfg.Network.SoftAttention, cfg.Network.Metadata, cfg.Network.Dropout = o.Regime.SoftAttention, o.Regime.Metadata, o.Regime.Dropout
+	cfg.Network.BatchNormMomentum = o.Regime.BatchNormMomentum
 	if err := o.Regime.Check(ham10000.NumClasses); err != nil {
 		return cfg, err
 	}
 	if _, err := skinattn.NewNetwork(cfg.Network); err != nil {
 		return cfg, err
 	}
-	if o.Weights != RandomWeights {
+	if o.Weights != RandomWeights && o.Weights != "" {
 		cfg.Init = "imagenet"
 		if cfg.InitSHA256, err = fileSHA256(o.Weights); err != nil {
 			b, _ := backbone.Find(o.Backbone)
@@ -190,11 +196,14 @@ func examples(data *ham10000.Dataset, parts *split.Split, part split.Part, cache
 }
 
 // sameConfig refuses to resume with settings other than the run's own, naming
-// those that differ.
-func sameConfig(folder *run.Folder, wanted run.Config) error {
+// those that differ. anyInit leaves out where the first weights came from.
+func sameConfig(folder *run.Folder, wanted run.Config, anyInit bool) error {
 	have, err := folder.Config()
 	if err != nil {
 		return err
+	}
+	if anyInit {
+		wanted.Init, wanted.InitSHA256 = have.Init, have.InitSHA256
 	}
 	var differ []string
 	a, b := flatten(have), flatten(wanted)

@@ -36,6 +36,8 @@ type Regime struct {
 	SoftAttention bool    `json:"soft_attention"`
 	Metadata      bool    `json:"metadata"`
 	Dropout       float64 `json:"dropout"`
+	// BatchNormMomentum, where above 0, replaces the network's own.
+	BatchNormMomentum float64 `json:"batch_norm_momentum,omitempty"`
 }
 
 // Plateau is Keras's ReduceLROnPlateau on the validation loss. Factor 0 means none.
@@ -74,7 +76,21 @@ var table = []Regime{
 		MissingAge:    DropAge,
 		SoftAttention: true, Metadata: true, Dropout: .5,
 	},
+	{
+		// For a few hundred synthetic images and a few minutes: from random
+		// weights, with an epsilon and a batch-norm momentum for short runs.
+		Name:  "demo",
+		Batch: 16, Epochs: 20,
+		LearningRate: 1e-3, Beta1: .9, Beta2: .999, Epsilon: 1e-7,
+		Plateau:       Plateau{Factor: .2, Patience: 5, MinDelta: 1e-4, LearningRate: 1e-6},
+		MissingAge:    ImputeAge,
+		SoftAttention: true, Metadata: true, Dropout: .5,
+		BatchNormMomentum: .9,
+	},
 }
+
+// Demo is the regime of 'skinattn demo'.
+const Demo = "demo"
 
 // Names lists the regimes.
 func Names() []string {
@@ -111,6 +127,8 @@ func (r Regime) Check(classes int) error {
 		return fmt.Errorf("epsilon is %g; it must be above 0", r.Epsilon)
 	case r.Dropout < 0 || r.Dropout >= 1:
 		return fmt.Errorf("dropout is %g; it must be in [0, 1)", r.Dropout)
+	case r.BatchNormMomentum < 0 || r.BatchNormMomentum >= 1:
+		return fmt.Errorf("batch-norm momentum is %g; it must be in [0, 1)", r.BatchNormMomentum)
 	case r.Plateau.Factor < 0 || r.Plateau.Factor >= 1:
 		return fmt.Errorf("plateau factor is %g; it must be in [0, 1)", r.Plateau.Factor)
 	case len(r.ClassWeights) != 0 && len(r.ClassWeights) != classes:

@@ -24,8 +24,10 @@ type Environment struct {
 	Modules  map[string]string `json:"modules"`
 }
 
-// modules whose versions decide about numbers.
-var recorded = []string{"github.com/gomlx/gomlx", "github.com/gomlx/compute", "github.com/gomlx/go-xla", "gonum.org/v1/gonum", "golang.org/x/image"}
+// RecordedModules are the modules whose versions decide about numbers.
+func RecordedModules() []string {
+	return []string{"github.com/gomlx/gomlx", "github.com/gomlx/compute", "github.com/gomlx/go-xla", "gonum.org/v1/gonum"}
+}
 
 // CurrentEnvironment describes this process on eng.
 func CurrentEnvironment(eng *engine.Engine) Environment {
@@ -40,7 +42,7 @@ func CurrentEnvironment(eng *engine.Engine) Environment {
 		return env
 	}
 	for _, dep := range info.Deps {
-		for _, path := range recorded {
+		for _, path := range RecordedModules() {
 			if dep.Path == path {
 				env.Modules[path] = dep.Version
 			}

@@ -102,6 +102,9 @@ func Generate(ctx context.Context, dir string, opts Options, progress func(done,
 // prepare makes dir ready for a new set: an earlier one is removed, anything
 // else is refused.
 func prepare(dir string, opts Options) error {
+	if dir == "" {
+		return errors.New("making synthetic data: no folder named")
+	}
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("making synthetic data: %w", err)

@@ -93,7 +93,7 @@ func newLesion(rng *rand.Rand, dx string) lesion {
 	for _, lobe := range l.lobes {
 		l.reach = max(l.reach, lobe.center.length()+lobe.radius)
 	}
-	l.reach += math.Sqrt2*l.warp + l.ragged + l.edge
+	l.reach += 1.2*math.Sqrt2*l.warp + l.ragged + l.edge
 	l.skin = newSkin(rng)
 	for _, at := range []*vec{&l.atWarp, &l.atEdge, &l.atZone, &l.atTone, &l.atCells, &l.atSpots, &l.atFlakes} {
 		*at = randomOffset(rng)

@@ -17,10 +17,10 @@ func (p *photo) expose(c rgb, x, y float64) rgb {
 	}
 	at := vec{x + p.atGrain.x, y + p.atGrain.y}
 	gx, gy := int(at.x), int(at.y)
-	coarse := noise(at.scale(0.45))
+	coarse := 2*latticeAt(gx>>1, gy>>1) - 1
 	for k := range c {
 		fine := latticeAt(gx+83*k, gy+19*k) - 0.5
-		c[k] = c[k]*p.balance[k]*light + p.grain*(2*fine+0.8*coarse)
+		c[k] = c[k]*p.balance[k]*light + p.grain*(2*fine+0.6*coarse)
 	}
 	return c
 }

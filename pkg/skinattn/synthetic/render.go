@@ -93,7 +93,7 @@ var transmittance = func() (t [10*256 + 2]float64) {
 }()
 
 // transmit is exp(-density), interpolated to five digits: with math.Exp a
-// quarter of the time would go into it.
+// fifth of all the time went into it.
 func transmit(density float64) float64 {
 	at := min(max(density+1, 0), 10) * 256
 	i := int(at)
@@ -157,11 +157,14 @@ func (l *lesion) inside(q vec) float64 {
 	if q.length() > l.reach {
 		return -1
 	}
-	at := q.scale(1.4).add(l.atWarp)
-	q = q.add(vec{noise(at), noise(vec{at.x + 40, at.y + 71})}.scale(l.warp))
+	at := q.scale(1.3).add(l.atWarp)
+	q = q.add(vec{fractal(at, 2), fractal(vec{at.x + 40, at.y + 71}, 2)}.scale(1.2 * l.warp))
 	best := -9.0
 	for _, lobe := range l.lobes {
 		best = max(best, lobe.radius-q.sub(lobe.center).length())
+	}
+	if best < -l.ragged-l.edge {
+		return -1
 	}
 	return best + l.ragged*fractal(q.scale(5).add(l.atEdge), 3)
 }

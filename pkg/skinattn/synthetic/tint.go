@@ -7,7 +7,7 @@ import "math"
 func (l *lesion) tint(c rgb, q vec, depth float64) rgb {
 	cover := smoothstep(-l.edge, l.edge, depth)
 	zone := fractal(q.scale(1/l.zoneSize).add(l.atZone), 3)
-	tone := fractal(q.scale(3).add(l.atTone), 3)
+	tone := fractal(q.scale(3).add(l.atTone), 2)
 	r := q.length()
 
 	melanin := l.melanin * max(0.08, 1+1.6*l.zones*zone+l.centerDark*(0.6-r)+0.18*tone)

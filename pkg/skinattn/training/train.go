@@ -271,7 +271,7 @@ func feed(ctx context.Context, examples *Examples, indices []int, size, pixels i
 
 // validate measures the network on the validation part.
 func (t *trainer) validate(ctx context.Context) (row run.Epoch, err error) {
-	predictions, err := t.model.Predict(ctx, len(t.Val.Records), t.Val.Images, t.Val.metadata, nil)
+	predictions, err := t.model.Predict(ctx, len(t.Val.Records), skinattn.FromBytes(t.Val.Images), t.Val.metadata, nil)
 	if err != nil {
 		return row, err
 	}

@@ -1,0 +1,31 @@
+package cli
+
+import (
+	"path/filepath"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
+)
+
+type demoCommand struct {
+	Out    string `help:"Folder for data, run and summary; must be new." default:"demo" placeholder:"DIR"`
+	Images int    `help:"Synthetic photos." default:"600" placeholder:"N"`
+	Size   int    `help:"Image width and height of the network in pixels." default:"64" placeholder:"PX"`
+	Epochs int    `help:"Epochs (default: the regime's)." placeholder:"N"`
+}
+
+// Run goes the whole way.
+func (c *demoCommand) Run(s *session) error {
+	eng, err := s.openEngine()
+	if err != nil {
+		return err
+	}
+	s.log("engine: " + eng.String())
+	opts := pipeline.DemoOptions{
+		Dir: c.Out, Images: c.Images, Size: c.Size, Epochs: c.Epochs, Seed: s.seed(),
+		Watch: newTrainingBar(s), Generate: s.progress("drawing synthetic lesions"),
+	}
+	if err := pipeline.Demo(s.ctx, eng, opts); err != nil {
+		return err
+	}
+	return (&evaluateCommand{Inputs: []string{filepath.Join(c.Out, pipeline.DemoRun)}, Part: "test", Resamples: 2000, Unit: "lesion"}).Run(s)
+}

@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"text/tabwriter"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
+	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
+	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
+	"github.com/skinattn/skinattn/pkg/skinattn/run"
+)
+
+type doctorCommand struct {
+	Fetch bool `help:"Fetch the engine's plug-in if it is missing."`
+}
+
+// finding is one line of the diagnosis.
+type finding struct {
+	What   string `json:"what"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"`
+	Mend   string `json:"mend,omitempty"` // what to do if it is not
+}
+
+// diagnosis is the JSON answer.
+type diagnosis struct {
+	Findings    []finding       `json:"findings"`
+	Environment run.Environment `json:"environment"`
+}
+
+// Run looks at everything that the other commands use. What is missing is not
+// a failure: nothing but Go is needed for the demo.
+func (c *doctorCommand) Run(s *session) error {
+	var d diagnosis
+	add := func(what string, ok bool, detail, mend string) {
+		if ok {
+			mend = ""
+		}
+		d.Findings = append(d.Findings, finding{what, ok, detail, mend})
+	}
+
+	eng, err := engine.Open(s.ctx, s.Engine, engine.Options{Log: s.log, Offline: !c.Fetch})
+	if err != nil {
+		add("engine", false, err.Error(), "choose another with --engine, or fetch the plug-in with 'skinattn doctor --fetch'")
+		if eng, err = engine.Open(s.ctx, engine.Go, engine.Options{}); err != nil {
+			return err
+		}
+	} else {
+		add("engine", eng.Kind != engine.Go, eng.String(),
+			fmt.Sprintf("'skinattn doctor --fetch' gets the XLA plug-in (65 MB); without a network, copy it into %s or name it in $%s", pluginDir(), engine.EnvPlugin))
+	}
+	add("devices", true, fmt.Sprintf("%d", eng.Backend.NumDevices()), "")
+	gpu := "none seen"
+	if engine.GPUSeen() {
+		gpu = "an NVIDIA device is present; --engine cuda uses it"
+	}
+	add("gpu", true, gpu, "")
+
+	detail, mend := "", "scripts/download.sh data/ham10000 fetches HAM10000 (3 GB); then set $SKINATTN_DATA to the folder"
+	data, err := ham10000.Open(s.Data)
+	if err == nil {
+		err = data.RequireImages(data.Records)
+		detail = fmt.Sprintf("%s: %d images", data.Dir, len(data.Records))
+	}
+	if err != nil {
+		detail = err.Error()
+	}
+	add("data", err == nil, detail, mend)
+
+	for _, b := range backbone.Table {
+		path, err := pipeline.WeightsPath(b.Name)
+		if err != nil {
+			continue // made without ImageNet weights
+		}
+		_, err = os.Stat(path)
+		detail := path
+		if err != nil {
+			detail = "not there: " + path
+		}
+		add("weights "+b.Name, err == nil, detail, fmt.Sprintf("'skinattn weights fetch %s', or set $%s to a folder that has the file", b.Name, pipeline.EnvWeights))
+	}
+	cacheDir := imaging.DefaultCacheDir()
+	free, err := freeBytes(cacheDir)
+	if err != nil {
+		add("disk", false, err.Error(), "set $XDG_CACHE_HOME to a folder that can be written")
+	} else {
+		const wanted = 4 << 30
+		add("disk", free > wanted, fmt.Sprintf("%.1f GB free for %s", float64(free)/1e9, cacheDir), "make room, or set $XDG_CACHE_HOME to another disk")
+	}
+	kernel, ok := notebookKernel()
+	add("notebooks", ok, kernel, "scripts/notebooks.sh setup installs the Go kernel for Jupyter (needs Python 3)")
+
+	d.Environment = run.CurrentEnvironment(eng)
+	if s.JSON {
+		return s.answer(d)
+	}
+	table := tabwriter.NewWriter(s.stdout, 0, 0, 2, ' ', 0)
+	for _, f := range d.Findings {
+		mark := "ok"
+		if !f.OK {
+			mark = "--"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\n", mark, f.What, f.Detail)
+		if f.Mend != "" {
+			fmt.Fprintf(table, "\t\t  %s\n", f.Mend)
+		}
+	}
+	fmt.Fprintf(table, "ok\tversions\t%s %s/%s", d.Environment.Go, d.Environment.OS, d.Environment.Arch)
+	for _, module := range run.RecordedModules() {
+		fmt.Fprintf(table, ", %s %s", module, d.Environment.Modules[module])
+	}
+	fmt.Fprintln(table)
+	return table.Flush()
+}
+
+func pluginDir() string {
+	dir, err := engine.PluginDir()
+	if err != nil {
+		return "go-xla's plug-in folder"
+	}
+	return dir
+}

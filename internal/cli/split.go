@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"text/tabwriter"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
+)
+
+type splitCommand struct {
+	Protocol string `help:"How to split: ${enum}." required:"" enum:"${protocols}" placeholder:"NAME"`
+	Out      string `help:"CSV file to write; its summary goes beside it as .json." required:"" placeholder:"FILE"`
+	Folds    int    `help:"Protocol grouped: this many folds." placeholder:"K"`
+	Fold     int    `help:"Protocol grouped with --folds: which fold is the test part, from 0." placeholder:"I"`
+	AsRun    bool   `help:"Protocol datta828: no validation part, the test selects, as the authors of [14] did."`
+}
+
+// Help is the command's long help.
+func (splitCommand) Help() string {
+	return `Protocols:
+  paper      as the authors split: by image, so that lesions leak; no test part
+  datta828   of [14]: the test is 828 images of single-image lesions
+  grouped    70/10/20 by lesion, or folds: no lesion in two parts
+  isic2018   train and val by lesion; the official test comes from its own folder
+
+Example:
+  skinattn split --protocol grouped --seed 2 --out splits/grouped-2.csv`
+}
+
+// Run draws and writes a split.
+func (c *splitCommand) Run(s *session) error {
+	data, err := s.openData()
+	if err != nil {
+		return err
+	}
+	parts, err := split.New(c.Protocol, data.Records, split.Options{Seed: s.seed(), Folds: c.Folds, Fold: c.Fold, AsRun: c.AsRun})
+	if err != nil {
+		return err
+	}
+	if err := parts.WriteFile(c.Out); err != nil {
+		return err
+	}
+	if s.JSON {
+		return s.answer(parts.Summary())
+	}
+	return writeSplit(s.stdout, parts)
+}
+
+// writeSplit shows the counts and the leak.
+func writeSplit(w io.Writer, parts *split.Split) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprint(table, "part\timages\tlesions\t")
+	for _, class := range ham10000.Classes {
+		fmt.Fprintf(table, "%s\t", class)
+	}
+	fmt.Fprintln(table)
+	summary := parts.Summary()
+	for _, part := range split.Parts {
+		if summary.Images[part] == 0 {
+			continue
+		}
+		fmt.Fprintf(table, "%s\t%d\t%d\t", part, summary.Images[part], summary.Lesions[part])
+		for _, class := range ham10000.Classes {
+			fmt.Fprintf(table, "%d\t", summary.Counts[part][class])
+		}
+		fmt.Fprintln(table)
+	}
+	leak := parts.LeakRate()
+	fmt.Fprintf(table, "leak\t%s\t\t", percent(leak.Overall.Value()))
+	for _, rate := range leak.ByClass {
+		fmt.Fprintf(table, "%s\t", percent(rate.Value()))
+	}
+	fmt.Fprintln(table)
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w, "leak: held-out images of a lesion that is also in train")
+	return err
+}
+
+func percent(share float64) string {
+	if math.IsNaN(share) {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f%%", 100*share)
+}

@@ -1,0 +1,233 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
+	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
+	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
+)
+
+type weightsCommand struct {
+	Fetch  weightsFetchCommand  `cmd:"" help:"Download ImageNet weights from Keras's address."`
+	Import weightsImportCommand `cmd:"" help:"Take in a Keras HDF5 file: ImageNet weights, or a trained network as a run folder."`
+	Check  weightsCheckCommand  `cmd:"" help:"Say what a Keras HDF5 file is and whether it fits a network."`
+}
+
+type weightsFetchCommand struct {
+	Backbones []string `arg:"" name:"backbone" optional:"" help:"Networks (default: all): ${enum}." enum:"${backbones}"`
+}
+
+// Help is the command's long help.
+func (weightsFetchCommand) Help() string {
+	return `Examples:
+  skinattn weights fetch mobilenet_v2
+  SKINATTN_MIRROR=https://mirror.example.org/keras skinattn weights fetch
+
+The files go to the folder where training looks for them: $SKINATTN_WEIGHTS, or weights in the cache
+folder. A download that was cut off goes on where it ended. A file is accepted with Keras's checksum or,
+where Keras publishes none, if it fits the network tensor for tensor. $SKINATTN_MIRROR replaces the
+server (https://storage.googleapis.com) in all addresses; https_proxy and no_proxy are respected.`
+}
+
+// Run fetches; what fails does not keep the others from being fetched.
+func (c *weightsFetchCommand) Run(s *session) error {
+	names := c.Backbones
+	if len(names) == 0 {
+		for _, b := range backbone.Table {
+			if b.Weights.URL != "" {
+				names = append(names, b.Name)
+			}
+		}
+	}
+	rows := []pipeline.FetchedWeights{}
+	var failures []error
+	for _, name := range names {
+		progress, end := s.byteProgress(name)
+		row, err := pipeline.FetchWeights(s.ctx, name, s.log, progress)
+		end()
+		if err != nil {
+			row.Error = err.Error()
+			failures = append(failures, err)
+		} else if !s.JSON {
+			how := "was there already"
+			if row.Downloaded {
+				how = "fetched"
+			}
+			fmt.Fprintf(s.stdout, "%s: %s, %s\n  from %s\n  licence %s, checksum: %s\n", name, row.File, how, row.URL, row.Licence, row.Checksum)
+		}
+		rows = append(rows, row)
+		if s.ctx.Err() != nil {
+			break
+		}
+	}
+	if s.JSON {
+		failures = append(failures, s.answer(rows))
+	}
+	return errors.Join(failures...)
+}
+
+// byteProgress is a bar for a download, nil where there is no terminal, and
+// what removes it.
+func (s *session) byteProgress(title string) (progress func(done, total int64), end func()) {
+	if s.Quiet || !terminal(s.stderr) {
+		return nil, func() {}
+	}
+	var bar *progressbar.ProgressBar
+	progress = func(done, total int64) {
+		if bar == nil {
+			bar = progressbar.NewOptions64(total,
+				progressbar.OptionSetWriter(s.stderr), progressbar.OptionSetDescription(title), progressbar.OptionShowBytes(true),
+				progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetWidth(24))
+		}
+		bar.Set64(done)
+	}
+	return progress, func() {
+		if bar != nil {
+			bar.Clear()
+		}
+	}
+}
+
+// kerasFileFlags tell what a Keras file does not say of itself.
+type kerasFileFlags struct {
+	Backbone     string `help:"Network: ${enum}." required:"" enum:"${backbones}" placeholder:"NAME"`
+	Cut          string `help:"Keras layer after which the backbone ends (default: as the file has it)." placeholder:"LAYER"`
+	Size         int    `help:"Image width and height in pixels (default: as the file has it)." placeholder:"PX"`
+	ChannelOrder string `help:"What the network was fed: rgb or bgr (default: bgr with metadata, rgb without, as the authors did)." enum:",rgb,bgr" default:"" placeholder:"ORDER"`
+	Preprocess   string `help:"How its pixels were scaled: tf, caffe, torch or none (default: as the authors did)." enum:",tf,caffe,torch,none" default:"" placeholder:"MODE"`
+}
+
+func (f kerasFileFlags) options(s *session, file string) (pipeline.ImportOptions, error) {
+	opts := pipeline.ImportOptions{
+		Keras: file, Backbone: f.Backbone, Cut: f.Cut, Size: f.Size,
+		ChannelOrder: f.ChannelOrder, Preprocess: imaging.Preprocess(f.Preprocess), Log: s.log,
+	}
+	if f.Size < 0 {
+		return opts, usagef("--size is %d; it must be above 0", f.Size)
+	}
+	return opts, nil
+}
+
+type weightsImportCommand struct {
+	Keras string `help:"Keras HDF5 file (.h5, .hdf5)." required:"" placeholder:"FILE"`
+	kerasFileFlags
+	Dir string `name:"run" help:"Run folder to make; needed unless the file holds ImageNet weights." placeholder:"DIR"`
+}
+
+// Help is the command's long help.
+func (weightsImportCommand) Help() string {
+	return `Examples:
+  skinattn weights import --keras trained.hdf5 --backbone mobilenet_v2 --run runs/theirs
+  skinattn predict --run runs/theirs ISIC_0027419.jpg
+  skinattn weights import --keras mobilenet_v2_imagenet.h5 --backbone mobilenet_v2
+
+A file of Model.save_weights or a whole model (.hdf5) of the authors' network, with or without
+Soft-Attention and metadata, becomes a run folder that 'predict' and 'explain' use. An ImageNet file of
+Keras applications, with or without top, is installed where 'train' looks for it; it makes no run folder,
+for it has no head that predicts the classes. Every tensor up to the cut must be used once and every
+variable of the network filled once; otherwise nothing is made.`
+}
+
+// Run imports.
+func (c *weightsImportCommand) Run(s *session) error {
+	opts, err := c.options(s, c.Keras)
+	if err != nil {
+		return err
+	}
+	opts.Dir = c.Dir
+	made, err := pipeline.Import(opts)
+	if errors.Is(err, pipeline.ErrNoRunFolder) {
+		return usageError{err}
+	}
+	if err != nil {
+		return err
+	}
+	if made.Installed != "" && c.Dir != "" {
+		s.log(fmt.Sprintf("note: %s has ImageNet weights, not a trained head: %s was not made; 'skinattn train --backbone %s --run %s' starts from them",
+			c.Keras, c.Dir, c.Backbone, c.Dir))
+	}
+	if s.JSON {
+		return s.answer(made)
+	}
+	writeWeightsReport(s, made.WeightsReport)
+	if made.Installed != "" {
+		fmt.Fprintf(s.stdout, "installed as %s\n", made.Installed)
+	} else {
+		fmt.Fprintf(s.stdout, "run folder %s; now: skinattn predict --run %s IMAGE...\n", made.Run, made.Run)
+	}
+	return nil
+}
+
+type weightsCheckCommand struct {
+	File string `arg:"" help:"Keras HDF5 file (.h5, .hdf5)."`
+	kerasFileFlags
+}
+
+// Help is the command's long help.
+func (weightsCheckCommand) Help() string {
+	return `Examples:
+  skinattn weights check trained.hdf5 --backbone mobilenet_v2
+  skinattn weights check trained.h5 --backbone mobilenet_v2 --json
+
+The exit code is 0 if the file fits and 1 if it does not; everything that does not is named.`
+}
+
+// Run checks.
+func (c *weightsCheckCommand) Run(s *session) error {
+	opts, err := c.options(s, c.File)
+	if err != nil {
+		return err
+	}
+	report, err := pipeline.CheckWeights(opts)
+	if s.JSON {
+		return errors.Join(s.answer(report), err)
+	}
+	if report.Form != "" {
+		writeWeightsReport(s, report)
+	}
+	if len(report.Problems) > 1 {
+		for _, problem := range report.Problems {
+			fmt.Fprintf(s.stdout, "  %s\n", strings.TrimPrefix(problem, c.File+": "))
+		}
+	}
+	return err
+}
+
+// formNames say what the forms of Keras files are.
+var formNames = map[string]string{
+	pipeline.FormApplications: "ImageNet weights of Keras applications",
+	pipeline.FormSaveWeights:  "weights of a trained network (save_weights)",
+	pipeline.FormModel:        "a whole trained network (model)",
+}
+
+// writeWeightsReport describes a Keras file for people.
+func writeWeightsReport(s *session, r pipeline.WeightsReport) {
+	version := ""
+	if r.KerasVersion != "" {
+		version = ", Keras " + r.KerasVersion
+	}
+	fmt.Fprintf(s.stdout, "%s: %s, %d tensors, %d parameters%s\n", r.File, formNames[r.Form], r.Tensors, r.Parameters, version)
+	if n := r.Network; n != nil {
+		with := func(has bool) string {
+			if has {
+				return "with"
+			}
+			return "without"
+		}
+		fmt.Fprintf(s.stdout, "network: %s up to %s, %s Soft-Attention, %s metadata, %d px, channels %s, scaling %s\n",
+			n.Backbone, n.Cut, with(n.SoftAttention), with(n.Metadata), n.Size, n.ChannelOrder, n.Preprocess)
+	} else if r.Cut != "" {
+		fmt.Fprintf(s.stdout, "network: %s up to %s\n", r.Backbone, r.Cut)
+	}
+	if r.Fits {
+		fmt.Fprintf(s.stdout, "fits: %d variables, each filled by one tensor\n", r.Variables)
+	} else {
+		fmt.Fprintf(s.stdout, "does not fit: %d of %d variables filled, %d of the tensors not used\n", r.Used, r.Variables, len(r.Unused))
+	}
+}

@@ -1,0 +1,289 @@
+package fetch
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/skinattn/skinattn/internal/atomicfile"
+)
+
+// Options of File. The zero value verifies nothing but the length.
+type Options struct {
+	// MD5 and SHA256 are the file's digests in hexadecimal, where known.
+	MD5, SHA256 string
+	// Verify, if not nil, looks at the whole file before it gets its name, and
+	// at one that is already there.
+	Verify func(path string) error
+
+	// Progress, if not nil, is told the bytes there so far and in all (-1: the
+	// server does not say).
+	Progress func(done, total int64)
+	// Log, if not nil, gets lines for people.
+	Log func(line string)
+
+	Client   *http.Client  // nil: one with the environment's proxy
+	Attempts int           // tries in all; 0: 6
+	Backoff  time.Duration // pause before the second try, doubled each time up to a minute; 0: 1 s
+	Stall    time.Duration // a try ends when nothing arrives for so long; 0: 1 min
+}
+
+const maxPause = time.Minute
+
+func (o Options) withDefaults() Options {
+	if o.Client == nil {
+		o.Client = &http.Client{Transport: http.DefaultTransport} // its proxy is the environment's
+	}
+	if o.Attempts <= 0 {
+		o.Attempts = 6
+	}
+	if o.Backoff <= 0 {
+		o.Backoff = time.Second
+	}
+	if o.Stall <= 0 {
+		o.Stall = time.Minute
+	}
+	return o
+}
+
+func (o Options) logf(format string, args ...any) {
+	if o.Log != nil {
+		o.Log(fmt.Sprintf(format, args...))
+	}
+}
+
+// ChecksumError says that a file is not the one whose digest is known. The
+// bytes have been deleted.
+type ChecksumError struct {
+	Algorithm string // "MD5" or "SHA-256"
+	Want, Got string
+}
+
+func (e *ChecksumError) Error() string {
+	return fmt.Sprintf("wrong bytes: %s is %s, not %s; they were deleted", e.Algorithm, e.Got, e.Want)
+}
+
+// StatusError is an answer of the server other than the file.
+type StatusError struct {
+	Code  int // HTTP status
+	pause time.Duration
+}
+
+func (e *StatusError) Error() string {
+	return strings.TrimSpace(fmt.Sprintf("the server answers HTTP %d %s", e.Code, http.StatusText(e.Code)))
+}
+
+// ErrWebPage says that a web page came in place of the file, as from a login
+// page or a proxy's notice.
+var ErrWebPage = errors.New("the server sent a web page instead of the file")
+
+// permanent marks an error that another try would not mend.
+type permanent struct{ error }
+
+func (p permanent) Unwrap() error { return p.error }
+
+// File makes the file at address (http or https) lie at path, and reports
+// whether it had to be downloaded: one that is there already and passes the
+// checks of opts is left as it is. Folders are made as needed.
+//
+// The error may be a *ChecksumError, a *StatusError, ErrWebPage, ctx's error
+// or one of opts.Verify or the file system. After a cut or a cancelled context
+// PATH.part stays, and the next call goes on from there.
+func File(ctx context.Context, address, path string, opts Options) (downloaded bool, err error) {
+	source, err := mirrored(address)
+	if err != nil {
+		return false, err
+	}
+	d := &download{Options: opts.withDefaults(), source: source, path: path}
+	if d.check(path) == nil { // before the lock: the folder may be read-only
+		return false, nil
+	}
+	downloaded, err = d.run(ctx)
+	if err != nil {
+		return false, fmt.Errorf("fetching %s to %s: %w", source.Redacted(), path, err)
+	}
+	return downloaded, nil
+}
+
+// EnvMirror names a server that stands in for those of all addresses.
+const EnvMirror = "SKINATTN_MIRROR"
+
+// mirrored is the address to ask: the given one, or its path on the mirror.
+func mirrored(address string) (*url.URL, error) {
+	source, err := parse(address)
+	if err != nil {
+		return nil, err
+	}
+	mirror := os.Getenv(EnvMirror)
+	if mirror == "" {
+		return source, nil
+	}
+	base, err := parse(mirror)
+	if err != nil {
+		return nil, fmt.Errorf("$%s: %w", EnvMirror, err)
+	}
+	result := base.JoinPath(source.EscapedPath())
+	result.RawQuery = source.RawQuery
+	return result, nil
+}
+
+func parse(address string) (*url.URL, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, errors.New("not a web address: " + strings.TrimPrefix(err.Error(), "parse "))
+	}
+	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return nil, fmt.Errorf("%q is not an http or https address", u.Redacted())
+	}
+	return u, nil
+}
+
+// download is one call of File.
+type download struct {
+	Options
+	source *url.URL
+	path   string
+}
+
+func (d *download) part() string { return d.path + ".part" }
+
+// run downloads under the lock.
+func (d *download) run(ctx context.Context) (downloaded bool, err error) {
+	dir := filepath.Dir(d.path)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return false, err
+	}
+	lock := flock.New(filepath.Join(dir, "."+filepath.Base(d.path)+".lock"))
+	locked, err := lock.TryLock()
+	if err == nil && !locked {
+		d.logf("waiting for another process that fetches %s", d.path)
+		_, err = lock.TryLockContext(ctx, 100*time.Millisecond)
+	}
+	if err != nil {
+		return false, fmt.Errorf("locking: %w", err)
+	}
+	defer lock.Unlock()
+	defer d.tidy()
+	switch err := d.check(d.path); {
+	case err == nil: // another process was faster
+		return false, nil
+	case !errors.Is(err, os.ErrNotExist):
+		d.logf("%s is there but not right (%v); fetching it anew", d.path, err)
+	}
+	d.logf("fetching %s", d.source.Redacted())
+	for try := 1; ; try++ {
+		resumed, err := d.attempt(ctx)
+		if err == nil {
+			if err = d.finish(); err == nil {
+				return true, nil
+			}
+			if !resumed { // otherwise the two halves may be of different files
+				err = permanent{err}
+			}
+		}
+		if err := d.pause(ctx, try, err); err != nil {
+			return false, err
+		}
+	}
+}
+
+// tidy removes what no later call could go on with.
+func (d *download) tidy() {
+	if info, err := os.Stat(d.part()); err == nil && (info.Size() > 0 || !info.Mode().IsRegular()) {
+		return
+	}
+	os.Remove(d.part())
+	os.Remove(d.statePath())
+}
+
+// pause waits after a failed try, or returns why there is no other.
+func (d *download) pause(ctx context.Context, try int, failure error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var final permanent
+	if errors.As(failure, &final) {
+		return final.error
+	}
+	if try == d.Attempts {
+		if info, err := os.Stat(d.part()); err == nil && info.Size() > 0 {
+			return fmt.Errorf("%w (try %d of %d); %d bytes are kept, run it again to go on from there", failure, try, d.Attempts, info.Size())
+		}
+		return fmt.Errorf("%w (try %d of %d); check the network, the proxy and $%s", failure, try, d.Attempts, EnvMirror)
+	}
+	wait := d.Backoff << min(try-1, 16)
+	var status *StatusError
+	if errors.As(failure, &status) {
+		wait = max(wait, status.pause)
+	}
+	wait = min(wait, maxPause)
+	d.logf("fetching failed (%v); trying again in %s", failure, wait)
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(wait):
+		return nil
+	}
+}
+
+// finish verifies the complete part file and gives it its name. A wrong one is
+// deleted.
+func (d *download) finish() error {
+	defer os.Remove(d.statePath())
+	if err := d.check(d.part()); err != nil {
+		os.Remove(d.part())
+		return err
+	}
+	if err := errors.Join(os.Rename(d.part(), d.path), atomicfile.SyncDir(filepath.Dir(d.path))); err != nil {
+		return permanent{err}
+	}
+	return nil
+}
+
+// check verifies the file at path; none there is an error too.
+func (d *download) check(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return errors.New("not a regular file")
+	}
+	for _, digest := range []struct {
+		algorithm, want string
+		hash            hash.Hash
+	}{{"MD5", d.MD5, md5.New()}, {"SHA-256", d.SHA256, sha256.New()}} {
+		if digest.want == "" {
+			continue
+		}
+		file, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(digest.hash, file)
+		file.Close()
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", path, err)
+		}
+		if got := hex.EncodeToString(digest.hash.Sum(nil)); !strings.EqualFold(got, digest.want) {
+			return &ChecksumError{Algorithm: digest.algorithm, Want: strings.ToLower(digest.want), Got: got}
+		}
+	}
+	if d.Verify != nil {
+		return d.Verify(path)
+	}
+	return nil
+}

@@ -1,0 +1,222 @@
+package eval
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	approx "gonum.org/v1/gonum/floats/scalar"
+)
+
+// Scoring with counts is scoring the table in which each image is repeated.
+func TestCountsAreRepetitions(t *testing.T) {
+	for seed := range uint64(60) {
+		rng := newRNG(seed)
+		p := syntheticPredictions(rng, 1+int(seed), 2+int(seed%6), int(seed%4)*5)
+		counts := make([]uint32, p.Len())
+		repeated := &Predictions{Classes: p.Classes}
+		for i := range counts {
+			counts[i] = uint32(rng.IntN(4))
+			for j := range counts[i] {
+				repeated.ImageIDs = append(repeated.ImageIDs, fmt.Sprintf("%d-%d", i, j))
+				repeated.Truth = append(repeated.Truth, p.Truth[i])
+				repeated.Probs = append(repeated.Probs, p.Probs[i])
+			}
+		}
+		got := newMetrics(p.Classes)
+		newRanked(p).score(counts, got)
+		want, err := Evaluate(repeated, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, path := range Paths(p.Classes) {
+			g, w := got.Values()[i], want.Values()[i]
+			if !(math.IsNaN(g) && math.IsNaN(w)) && !approx.EqualWithinAbs(g, w, 1e-12) {
+				t.Errorf("seed %d, %s: %v by counts, %v by repetition", seed, path, g, w)
+			}
+		}
+	}
+}
+
+func TestBootstrapDoesNotDependOnCores(t *testing.T) {
+	p := syntheticPredictions(newRNG(3), 150, 7, 0)
+	var first []byte
+	for _, workers := range []int{1, 2, 7} {
+		opts := Options{Resamples: 50, Seed: 5, Workers: workers}
+		m, err := Evaluate(p, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		if err := m.WriteJSON(&out); err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = out.Bytes()
+		} else if !bytes.Equal(first, out.Bytes()) {
+			t.Errorf("%d workers give other bytes than 1", workers)
+		}
+	}
+	other, err := Evaluate(p, Options{Resamples: 50, Seed: 6})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := other.WriteJSON(&out); err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Equal(first, out.Bytes()) {
+		t.Error("another seed gives the same intervals")
+	}
+}
+
+// Each resample draws whole lesions, as many as there are.
+func TestResamplesDrawWholeLesions(t *testing.T) {
+	lesions := []string{"a", "b", "a", "", "c", "", "b", "a"}
+	units, unit := resamplingUnits(len(lesions), lesions, ByLesion)
+	want := [][]int{{0, 2, 7}, {1, 6}, {3}, {4}, {5}}
+	if unit != ByLesion || !slices.EqualFunc(units, want, slices.Equal[[]int]) {
+		t.Fatalf("units = %v (%v), want %v", units, unit, want)
+	}
+	counts := make([]uint32, len(lesions))
+	for r := range 100 {
+		drawCounts(counts, units, 1, r)
+		drawn := uint32(0)
+		for _, u := range units {
+			drawn += counts[u[0]]
+			for _, i := range u {
+				if counts[i] != counts[u[0]] {
+					t.Fatalf("resample %d splits a lesion: %v", r, counts)
+				}
+			}
+		}
+		if drawn != uint32(len(units)) {
+			t.Fatalf("resample %d draws %d lesions of %d", r, drawn, len(units))
+		}
+	}
+	if units, unit := resamplingUnits(3, nil, ByLesion); len(units) != 3 || unit != ByImage {
+		t.Errorf("without lesion ids: %v by %v", units, unit)
+	}
+	if units, _ := resamplingUnits(3, []string{"a", "a", "a"}, ByImage); len(units) != 3 {
+		t.Errorf("by image: %v", units)
+	}
+}
+
+// NumPy's quantile([1, 2, 4, 8], [0, .1, .5, .9, 1]) is [1, 1.3, 3, 6.8, 8].
+func TestQuantile(t *testing.T) {
+	values := []float64{1, 2, 4, 8}
+	for _, tt := range [][2]float64{{0, 1}, {.1, 1.3}, {.5, 3}, {.9, 6.8}, {1, 8}} {
+		if got := quantile(values, tt[0]); !approx.EqualWithinAbs(got, tt[1], 1e-12) {
+			t.Errorf("quantile(%v) = %v, want %v", tt[0], got, tt[1])
+		}
+	}
+	if got := quantile(nil, .5); !math.IsNaN(got) {
+		t.Errorf("quantile of nothing = %v", got)
+	}
+}
+
+// drawTrial makes a table of lesions with photos copies each, of which a model
+// with true accuracy 0.8 gets all or none right: copies carry no information.
+func drawTrial(seed uint64, lesions, photos int) *Predictions {
+	rng := newRNG(seed)
+	p := &Predictions{Classes: []string{"a", "b"}}
+	for l := range lesions {
+		truth := rng.IntN(2)
+		row := []float32{0, 0}
+		if rng.Float64() < 0.8 {
+			row[truth] = 1
+		} else {
+			row[1-truth] = 1
+		}
+		for c := range photos {
+			p.ImageIDs = append(p.ImageIDs, fmt.Sprintf("%d-%d", l, c))
+			p.LesionIDs = append(p.LesionIDs, fmt.Sprint(l))
+			p.Truth = append(p.Truth, truth)
+			p.Probs = append(p.Probs, row)
+		}
+	}
+	return p
+}
+
+// 95 % intervals must hold the truth in about 95 % of trials: by lesion when
+// photos are copies. By image they must fail, or the clustering does nothing.
+func TestBootstrapCoverage(t *testing.T) {
+	const trials = 300
+	covered := map[Unit]int{}
+	for trial := range trials {
+		p := drawTrial(uint64(trial), 120, 4)
+		for _, unit := range []Unit{ByLesion, ByImage} {
+			m, err := Evaluate(p, Options{Resamples: 200, Seed: uint64(trial), Unit: unit})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ci := m.CI["accuracy"]; ci.Low <= 0.8 && 0.8 <= ci.High {
+				covered[unit]++
+			}
+		}
+	}
+	// Standard error of 300 trials at .95 is .013.
+	if share := float64(covered[ByLesion]) / trials; share < 0.90 || share > 0.99 {
+		t.Errorf("by lesion: %.3f of the intervals hold the truth, want about .95", share)
+	}
+	if share := float64(covered[ByImage]) / trials; share > 0.80 {
+		t.Errorf("by image: %.3f of the intervals hold the truth; with four copies of each photo they should be half as wide as they must be", share)
+	}
+}
+
+func TestIntervalsOfRareClasses(t *testing.T) {
+	p := syntheticPredictions(newRNG(1), 200, 2, 0)
+	p.Classes = []string{"common", "rare"}
+	for i := range p.Truth {
+		p.Truth[i] = 0
+	}
+	p.Truth[10] = 1 // in about 63 % of the resamples
+	m, err := Evaluate(p, Options{Resamples: 200, Seed: 1, Unit: ByImage})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := ClassPath("rare", "recall")
+	if ci := m.CI[path]; !math.IsNaN(ci.Low) || !strings.Contains(m.Undefined["ci."+path], "of the resamples") {
+		t.Errorf("interval %v with reason %q", ci, m.Undefined["ci."+path])
+	}
+	if v, _ := m.Value(path); math.IsNaN(v) {
+		t.Error("the recall itself is defined")
+	}
+	if ci := m.CI["accuracy"]; !(ci.Low < m.Accuracy && m.Accuracy < ci.High) {
+		t.Errorf("accuracy %v, interval %v", m.Accuracy, ci)
+	}
+}
+
+func TestBootstrapErrors(t *testing.T) {
+	p := syntheticPredictions(newRNG(1), 20, 3, 0)
+	for name, opts := range map[string]Options{
+		"negative resamples": {Resamples: -1},
+		"level":              {Resamples: 10, Level: 95},
+		"unit":               {Resamples: 10, Unit: 7},
+	} {
+		if _, err := Evaluate(p, opts); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	if _, err := Bootstrap(p, Options{}); err == nil {
+		t.Error("Bootstrap without resamples: no error")
+	}
+	p.Probs[3][0] = 2
+	if _, err := Bootstrap(p, DefaultOptions()); err == nil {
+		t.Error("Bootstrap of a bad table: no error")
+	}
+}
+
+func TestBootstrapOfNothing(t *testing.T) {
+	p := &Predictions{Classes: []string{"a", "b"}}
+	m, err := Evaluate(p, Options{Resamples: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !math.IsNaN(m.Accuracy) || m.Undefined["accuracy"] == "" || m.Undefined["ci.accuracy"] == "" {
+		t.Errorf("accuracy %v, undefined %v", m.Accuracy, m.Undefined)
+	}
+}

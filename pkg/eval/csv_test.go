@@ -1,0 +1,219 @@
+package eval
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const smallCSV = `image_id,lesion_id,dx,mel,nv
+ISIC_1,HAM_1,mel,0.75,0.25
+ISIC_2,,,1e-05,0.99999
+"ISIC,3",HAM_1,nv,0,1
+`
+
+func smallPredictions() *Predictions {
+	return &Predictions{
+		Classes:   []string{"mel", "nv"},
+		ImageIDs:  []string{"ISIC_1", "ISIC_2", "ISIC,3"},
+		LesionIDs: []string{"HAM_1", "", "HAM_1"},
+		Truth:     []int{0, Unknown, 1},
+		Probs:     [][]float32{{0.75, 0.25}, {1e-05, 0.99999}, {0, 1}},
+	}
+}
+
+func TestReadCSV(t *testing.T) {
+	for name, text := range map[string]string{
+		"plain":             smallCSV,
+		"byte order mark":   "\uFEFF" + smallCSV,
+		"CRLF":              strings.ReplaceAll(smallCSV, "\n", "\r\n"),
+		"no final line end": strings.TrimSuffix(smallCSV, "\n"),
+	} {
+		got, err := ReadCSV(strings.NewReader(text))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if diff := cmp.Diff(smallPredictions(), got); diff != "" {
+			t.Errorf("%s: (-want +got)\n%s", name, diff)
+		}
+	}
+}
+
+func TestWriteCSV(t *testing.T) {
+	var got bytes.Buffer
+	if err := smallPredictions().WriteCSV(&got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(smallCSV, got.String()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	// No lesion ids at all is written as unknown lesions.
+	p := smallPredictions()
+	p.LesionIDs = nil
+	got.Reset()
+	if err := p.WriteCSV(&got); err != nil {
+		t.Fatal(err)
+	}
+	if want := strings.ReplaceAll(smallCSV, "HAM_1", ""); got.String() != want {
+		t.Errorf("without lesions: got\n%s", &got)
+	}
+}
+
+func TestReadCSVErrors(t *testing.T) {
+	const header = "image_id,lesion_id,dx,mel,nv\n"
+	tests := []struct {
+		name, text string
+		want       []string // parts of the message
+	}{
+		{"empty", "", []string{"empty file"}},
+		{"wrong header", "image,lesion_id,dx,mel,nv\n", []string{"row 1", "image,lesion_id", "image_id,lesion_id,dx"}},
+		{"no classes", "image_id,lesion_id,dx\n", []string{"row 1", "at least two"}},
+		{"one class", "image_id,lesion_id,dx,mel\n", []string{"row 1", "at least two"}},
+		{"class twice", "image_id,lesion_id,dx,mel,mel\n", []string{"row 1", `"mel"`, "twice"}},
+		{"empty class", "image_id,lesion_id,dx,mel,\n", []string{"row 1", "class column 2"}},
+		{"unknown class", header + "a,,mel,1,0\nb,,melanoma,1,0\n", []string{"row 3", "column dx", `"melanoma"`, "mel, nv"}},
+		{"not a number", header + "a,,mel,x,1\n", []string{"row 2", "column mel", `"x"`}},
+		{"empty cell", header + "a,,mel,1,\n", []string{"row 2", "column nv", `""`}},
+		{"NaN", header + "a,,mel,NaN,1\n", []string{"row 2", "column mel", "NaN", "[0, 1]"}},
+		{"infinite", header + "a,,mel,0,Inf\n", []string{"row 2", "column nv"}},
+		{"beyond float32", header + "a,,mel,0,1e99\n", []string{"row 2", "column nv"}},
+		{"negative", header + "a,,mel,-0.1,1.1\n", []string{"row 2", "column mel", "-0.1"}},
+		{"above one", header + "a,,mel,1.5,0\n", []string{"row 2", "column mel", "1.5"}},
+		{"sum", header + "a,,mel,0.5,0.4\n", []string{"row 2", "sum to 0.9"}},
+		{"sum just beyond tolerance", header + "a,,mel,0.5,0.50011\n", []string{"row 2", "sum to 1.00011"}},
+		{"duplicate image", header + "a,,mel,1,0\nb,,mel,1,0\na,,nv,1,0\n", []string{"row 4", "column image_id", `"a"`, "before"}},
+		{"no image id", header + ",x,mel,1,0\n", []string{"row 2", "column image_id", "empty"}},
+		{"short row", header + "a,,mel,1\n", []string{"line 2", "wrong number of fields"}},
+		{"quote", header + "a,,mel,1,\"0\n", []string{"line"}},
+		{"row after quoted line end", header + "\"a\nb\",,mel,1,0\n", []string{"row 2", "control character"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "predictions.csv")
+			if err := os.WriteFile(path, []byte(tt.text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			_, err := ReadFile(path)
+			if err == nil {
+				t.Fatal("read without an error")
+			}
+			for _, part := range append(tt.want, path) {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("error %q does not name %q", err, part)
+				}
+			}
+		})
+	}
+}
+
+func TestReadFileMissing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "absent.csv")
+	if _, err := ReadFile(path); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("error %v does not name %s", err, path)
+	}
+}
+
+func TestSumTolerance(t *testing.T) {
+	p := smallPredictions()
+	p.Probs[0] = []float32{0.75, 0.25 - 0.9e-4}
+	if err := p.Validate(); err != nil {
+		t.Errorf("sum within the tolerance: %v", err)
+	}
+}
+
+func TestValidateErrors(t *testing.T) {
+	tests := map[string]func(*Predictions){
+		"truth out of range": func(p *Predictions) { p.Truth[1] = 2 },
+		"truth below -1":     func(p *Predictions) { p.Truth[1] = -2 },
+		"short truth":        func(p *Predictions) { p.Truth = p.Truth[:2] },
+		"short lesions":      func(p *Predictions) { p.LesionIDs = p.LesionIDs[:1] },
+		"short probs":        func(p *Predictions) { p.Probs = p.Probs[:1] },
+		"ragged probs":       func(p *Predictions) { p.Probs[2] = []float32{1} },
+		"lesion line end":    func(p *Predictions) { p.LesionIDs[0] = "a\r\n" },
+		"class with space":   func(p *Predictions) { p.Classes = []string{" mel", "nv"} },
+		"class control":      func(p *Predictions) { p.Classes = []string{"m\tl", "nv"} },
+	}
+	for name, damage := range tests {
+		p := smallPredictions()
+		damage(p)
+		if p.Validate() == nil {
+			t.Errorf("%s: no error", name)
+		}
+		if _, err := Evaluate(p, Options{}); err == nil {
+			t.Errorf("%s: evaluated", name)
+		}
+	}
+}
+
+func TestWriteFileKeepsOldOnError(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "predictions.csv")
+	p := smallPredictions()
+	if err := p.WriteFile(path); err != nil {
+		t.Fatal(err)
+	}
+	p.Probs[1][0] = 0.5
+	if err := p.WriteFile(path); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "ISIC_2") {
+		t.Errorf("error %v does not name file and image", err)
+	}
+	got, err := ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(smallPredictions(), got); diff != "" {
+		t.Errorf("old file changed (-want +got)\n%s", diff)
+	}
+}
+
+// Whatever is read is valid, writes, and reads back to the same bytes.
+func FuzzReadCSV(f *testing.F) {
+	f.Add([]byte(smallCSV))
+	f.Add([]byte("\uFEFFimage_id,lesion_id,dx,a,b\r\nx,,,-0,1\r\n"))
+	f.Add([]byte("image_id,lesion_id,dx,a,b\n\"\"\"q\",\" \",b,0x1p-1,.5\n"))
+	f.Add([]byte("image_id,lesion_id,dx,a,b\n\xff,,a,3.4e-46,1\n\n\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		p, err := ReadCSV(bytes.NewReader(text))
+		if err != nil {
+			return
+		}
+		if err := p.Validate(); err != nil {
+			t.Fatalf("read a table that is not valid: %v", err)
+		}
+		var first, second bytes.Buffer
+		if err := p.WriteCSV(&first); err != nil {
+			t.Fatal(err)
+		}
+		again, err := ReadCSV(bytes.NewReader(first.Bytes()))
+		if err != nil {
+			t.Fatalf("does not read back: %v\n%s", err, first.Bytes())
+		}
+		if err := again.WriteCSV(&second); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(first.Bytes(), second.Bytes()) {
+			t.Fatalf("round trip changed\n%q\nto\n%q", first.Bytes(), second.Bytes())
+		}
+		if _, err := Evaluate(p, Options{}); err != nil {
+			t.Fatalf("valid table does not evaluate: %v", err)
+		}
+	})
+}
+
+func TestEveryFloat32RoundTrips(t *testing.T) {
+	p := syntheticPredictions(newRNG(7), 500, 7, 0)
+	var text bytes.Buffer
+	if err := p.WriteCSV(&text); err != nil {
+		t.Fatal(err)
+	}
+	got, err := ReadCSV(&text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(p, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}

@@ -1,0 +1,57 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
+	"github.com/skinattn/skinattn/pkg/skinattn/synthetic"
+	"github.com/skinattn/skinattn/pkg/skinattn/training"
+)
+
+// Folders of a demo.
+const (
+	DemoData = "data"
+	DemoRun  = "run"
+)
+
+// DemoOptions say where the demo goes and who watches.
+type DemoOptions struct {
+	Dir      string
+	Images   int // synthetic photos
+	Size     int // pixels, of the network's input
+	Epochs   int // 0: the regime's
+	Seed     uint64
+	Watch    training.Watcher
+	Generate func(done, total int) // progress of the photos
+}
+
+// Demo goes the whole way on synthetic lesions, in Dir: data, split, training,
+// predictions and metrics. The run folder is Dir/run.
+func Demo(ctx context.Context, eng *engine.Engine, opts DemoOptions) error {
+	dataDir := filepath.Join(opts.Dir, DemoData)
+	synth := synthetic.Options{Images: opts.Images, Seed: opts.Seed, Masks: true}
+	if err := synthetic.Generate(ctx, dataDir, synth, opts.Generate); err != nil {
+		return fmt.Errorf("making the synthetic lesions: %w", err)
+	}
+	data, err := ham10000.Open(dataDir)
+	if err != nil {
+		return err
+	}
+	reg, err := regime.Find(regime.Demo)
+	if err != nil {
+		return err
+	}
+	if opts.Epochs > 0 {
+		reg.Epochs = opts.Epochs
+	}
+	return Train(ctx, eng, TrainOptions{
+		Data: data, Backbone: "mobilenet_v2", Size: opts.Size, Regime: reg,
+		Protocol: split.Grouped, Seed: opts.Seed, Weights: RandomWeights,
+		Dir: filepath.Join(opts.Dir, DemoRun), Watch: opts.Watch,
+	})
+}

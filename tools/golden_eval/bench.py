@@ -1,0 +1,85 @@
+"""Times lesion-clustered bootstrap resamples of all metrics with scikit-learn,
+on a table like that of pkg/eval's BenchmarkEvaluate, and that benchmark itself.
+
+    python bench.py [RESAMPLES]    (packages: requirements.txt; needs go)
+
+scikit-learn runs RESAMPLES resamples (default 50) in one process and, as a user
+with two cores would, split over all cores; times are scaled to 2,000.
+"""
+
+import multiprocessing as mp
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+import warnings
+
+import numpy as np
+from sklearn import metrics as sk
+
+from tables import CLASSES, softmax_table
+
+N, SCALED_TO = 10_000, 2_000
+LABELS = list(range(len(CLASSES)))
+warnings.simplefilter("ignore")
+
+rng = np.random.default_rng(1)
+TABLE = softmax_table(rng, N, np.full(7, 1 / 7), skill=1.5)
+Y, P = TABLE.truth, TABLE.probs.astype(float)
+PRED, CONFIDENCE, ONEHOT = P.argmax(1), P.max(1), np.eye(7, dtype=int)[TABLE.truth]
+_, lesion = np.unique(TABLE.lesions, return_inverse=True)
+UNITS = np.split(np.argsort(lesion, kind="stable"), np.cumsum(np.bincount(lesion))[:-1])
+
+
+def all_metrics(rows):
+    """The metrics of pkg/eval, each quantity computed once."""
+    y, p, pred, onehot = Y[rows], P[rows], PRED[rows], ONEHOT[rows]
+    cm = sk.confusion_matrix(y, pred, labels=LABELS)
+    ovr = sk.multilabel_confusion_matrix(y, pred, labels=LABELS)
+    precision, recall, f1, support = sk.precision_recall_fscore_support(y, pred, labels=LABELS, zero_division=np.nan)
+    specificity = ovr[:, 0, 0] / (ovr[:, 0, 0] + ovr[:, 0, 1])
+    auroc = sk.roc_auc_score(onehot, p, average=None)
+    ap = sk.average_precision_score(onehot, p, average=None)
+    order = np.argsort(CONFIDENCE[rows])
+    confidence, correct = CONFIDENCE[rows][order], (pred == y)[order]
+    ece = sum(abs(part.sum()) for part in np.array_split(correct - confidence, 15)) / len(rows)
+    return (
+        sk.accuracy_score(y, pred), recall.mean(), ((recall + specificity) / 2).mean(), precision.mean(), f1.mean(),
+        np.average(f1, weights=support), auroc.mean(), np.average(auroc, weights=support),
+        sk.roc_auc_score(onehot.ravel(), p.ravel()), ap.mean(), sk.matthews_corrcoef(y, pred),
+        sk.cohen_kappa_score(y, pred), sk.log_loss(y, p, labels=LABELS), ((p - onehot) ** 2).sum(1).mean(), ece,
+        cm, precision, recall, specificity, f1, auroc, ap,
+    )
+
+
+def resample(seed):
+    r = np.random.default_rng(seed)
+    all_metrics(np.concatenate([UNITS[u] for u in r.integers(len(UNITS), size=len(UNITS))]))
+
+
+def main():
+    resamples = int(sys.argv[1]) if len(sys.argv) > 1 else 50
+    resample(0)  # imports and caches
+    start = time.perf_counter()
+    for i in range(resamples):
+        resample(i)
+    one = (time.perf_counter() - start) / resamples * SCALED_TO
+    print(f"scikit-learn, one process: {one:8.1f} s for {SCALED_TO} resamples (measured {resamples})")
+    cores = len(os.sched_getaffinity(0))
+    with mp.Pool(cores) as pool:
+        pool.map(resample, range(cores), chunksize=1)
+        start = time.perf_counter()
+        pool.map(resample, range(resamples), chunksize=max(1, resamples // (4 * cores)))
+        many = (time.perf_counter() - start) / resamples * SCALED_TO
+    print(f"scikit-learn, {cores} processes: {many:8.1f} s")
+    output = subprocess.run(
+        ["go", "test", "./pkg/eval", "-run", "^$", "-bench", "Evaluate/10000x7/2000-by-lesion", "-benchtime", "3x"],
+        cwd=pathlib.Path(__file__).parents[2], check=True, capture_output=True, text=True).stdout
+    ours = int(re.search(r"2000-by-lesion\S*\s+\d+\s+(\d+) ns/op", output).group(1)) / 1e9
+    print(f"pkg/eval, {cores} cores:       {ours:8.2f} s; {one / ours:.0f} times as fast as one process, {many / ours:.0f} as {cores}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Runs notebooks from beginning to end and writes each as HTML.
+
+Called by scripts/notebooks.sh run. A cell that fails, or that does not show what
+its tags promise, makes the exit status 1; the HTML is written all the same, up
+to that cell.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from jupyter_client.kernelspec import NoSuchKernel
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbconvert import HTMLExporter
+
+# What a cell with the tag must show: a picture, a table, or lines of text.
+SHOWS = {
+    "shows-figure": lambda output: "<img" in html(output),
+    "shows-table": lambda output: "<table" in html(output),
+    "shows-text": lambda output: output.output_type == "stream" and output.name == "stdout" and output.text.strip(),
+}
+
+
+def html(output):
+    return output.get("data", {}).get("text/html", "")
+
+
+def missing(notebook):
+    """Names the cells that do not show what their tags promise."""
+    for number, cell in enumerate(notebook.cells, 1):
+        for tag in cell.metadata.get("tags", []):
+            if tag in SHOWS and not any(SHOWS[tag](output) for output in cell.outputs):
+                yield f"cell {number} has the tag {tag} but does not"
+
+
+def run(path, out):
+    """Runs one notebook; returns what is wrong with it, or None."""
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(notebook, timeout=None, startup_timeout=120,
+                            resources={"metadata": {"path": str(path.parent)}})
+    wrong = None
+    try:
+        client.execute()
+        wrong = "; ".join(missing(notebook)) or None
+    except CellExecutionError as error:
+        number = 1 + max(i for i, cell in enumerate(notebook.cells) if cell.get("outputs"))
+        wrong = f"cell {number} failed:\n{error}"
+    except (DeadKernelError, NoSuchKernel) as error:
+        wrong = str(error)
+    # Nothing in the page is fetched from elsewhere.
+    exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="")
+    page, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": path.stem}})
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"{path.stem}.html").write_text(page, encoding="utf-8")
+    return wrong
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("notebooks", type=Path, nargs="+")
+    args = parser.parse_args()
+    failed = 0
+    for path in args.notebooks:
+        start = time.monotonic()
+        print(f"{path.stem} ...", end=" ", flush=True)
+        wrong = run(path, args.out)
+        print(f"{'failed' if wrong else 'ok'} after {time.monotonic() - start:.0f} s: {args.out / path.stem}.html", flush=True)
+        if wrong:
+            failed += 1
+            print(f"{path.stem}: {wrong}", file=sys.stderr, flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
