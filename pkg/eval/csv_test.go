@@ -83,6 +83,7 @@ func TestReadCSVErrors(t *testing.T) {
 		{"infinite", header + "a,,mel,0,Inf\n", []string{"row 2", "column nv"}},
 		{"beyond float32", header + "a,,mel,0,1e99\n", []string{"row 2", "column nv"}},
 		{"negative", header + "a,,mel,-0.1,1.1\n", []string{"row 2", "column mel", "-0.1"}},
+		{"above one by more than rounding", header + "a,,mel,1.00001,0\n", []string{"row 2", "column mel", "1.00001"}},
 		{"above one", header + "a,,mel,1.5,0\n", []string{"row 2", "column mel", "1.5"}},
 		{"sum", header + "a,,mel,0.5,0.4\n", []string{"row 2", "sum to 0.9"}},
 		{"sum just beyond tolerance", header + "a,,mel,0.5,0.50011\n", []string{"row 2", "sum to 1.00011"}},
@@ -123,6 +124,10 @@ func TestSumTolerance(t *testing.T) {
 	p.Probs[0] = []float32{0.75, 0.25 - 0.9e-4}
 	if err := p.Validate(); err != nil {
 		t.Errorf("sum within the tolerance: %v", err)
+	}
+	p.Probs[0] = []float32{1.0000001, 0} // 1/15 added fifteen times in float32
+	if err := p.Validate(); err != nil {
+		t.Errorf("one rounding error above 1: %v", err)
 	}
 }
 

@@ -43,7 +43,42 @@ func ExampleMetrics_Table() {
 		log.Fatal(err)
 	}
 	fmt.Print(m.Table())
-	// Output: x
+	// Output:
+	// 5 images (1 more without a known class left out); 95 % intervals from 200 resamples of 4 lesions, seed 1
+	//
+	// accuracy                         0.600  [0.250, 1.000]
+	// balanced accuracy (mean recall)  0.583  [0.250, 1.000]
+	// mean of (sens.+spec.)/2          0.583  -
+	// precision, macro                 0.583  [0.250, 1.000]
+	// F1, macro                        0.583  [0.200, 1.000]
+	// F1, weighted                     0.600  [0.333, 1.000]
+	// AUROC, macro                     0.833  -
+	// AUROC, weighted                  0.833  -
+	// AUROC, micro                     0.920  [0.719, 1.000]
+	// average precision, macro         0.875  [0.667, 1.000]
+	// Matthews correlation             0.167  [-0.500, 0.612]
+	// Cohen's kappa                    0.167  [-0.500, 0.545]
+	// negative log-likelihood          0.561  [0.308, 0.804]
+	// Brier score                      0.328  [0.130, 0.524]
+	// calibration error (ECE)          0.360  [0.220, 0.460]
+	//
+	//   class  images  precision  recall  specificity     F1  AUROC     AP
+	//     bkl       0          -       -        1.000      -      -      -
+	//     mel       2      0.500   0.500        0.667  0.500  0.833  0.833
+	//      nv       3      0.667   0.667        0.500  0.667  0.833  0.917
+	//
+	// confusion (rows: truth, columns: predicted)
+	//        bkl  mel  nv
+	//   bkl    0    0   0
+	//   mel    0    1   1
+	//    nv    0    1   2
+	//
+	// -: undefined
+	//    ci.paper_balanced_accuracy: defined in only 69 % of the resamples
+	//    per_class.bkl.precision: class bkl is never predicted
+	//    per_class.bkl.recall: no image of class bkl
+	//    per_class.bkl.f1: class bkl is neither in the truth nor predicted
+	//    ci.per_class.mel.recall: defined in only 70 % of the resamples
 }
 
 func ExampleNewROC() {

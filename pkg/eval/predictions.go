@@ -17,6 +17,10 @@ const Unknown = -1
 // with six digits, and is far below any difference that a metric would show.
 const SumTolerance = 1e-4
 
+// roundingSlack lets a probability exceed 1 by a few float32 rounding errors, as
+// the average of several softmax outputs does.
+const roundingSlack = 1e-6
+
 // Predictions is a table of class probabilities, one row an image. It is all
 // that a metric or a figure needs; where the rows came from does not matter.
 //
@@ -67,7 +71,7 @@ func (p *Predictions) ClassIndex(name string) int {
 // Validate reports the first thing that makes p no table of probabilities:
 // slices of different lengths, bad class names, missing or repeated image ids,
 // a true class out of range, or probabilities that are not finite, not in
-// [0, 1] or do not sum to 1 within [SumTolerance]. The functions of this
+// [0, 1] (but for float32 rounding) or do not sum to 1 within [SumTolerance]. The functions of this
 // package that return an error validate for themselves.
 func (p *Predictions) Validate() error {
 	if err := validateClasses(p.Classes); err != nil {
@@ -116,7 +120,7 @@ func (p *Predictions) validateRow(i int, seen map[string]bool) error {
 	sum := 0.0
 	for k, v := range row {
 		// The comparison is written so that NaN fails it.
-		if !(v >= 0 && v <= 1) {
+		if !(v >= 0 && v <= 1+roundingSlack) {
 			return fmt.Errorf("column %s: probability %v is not in [0, 1]", p.Classes[k], v)
 		}
 		sum += float64(v)

@@ -30,8 +30,8 @@ func (n *Network) LoadKeras(store *model.Store, file *keras.File) error {
 
 // Fit is how the tensors of a Keras file meet the variables of a network.
 type Fit struct {
-	Variables int     // that the file is to fill
-	Used      int     // tensors that have found their variable
+	Variables int // that the file is to fill
+	Used      int // tensors that have found their variable
 	// Unused are the tensors without a variable, as "layer: name".
 	Unused []string
 	// Problems are the variables without their tensor, in network order, and one
@@ -97,6 +97,7 @@ func (n *Network) FitKeras(file *keras.File) *Fit {
 // the file where rename has one.
 func fit(loader *keras.Loader, wanted []layers.Variable, rename map[string]string, ignore []string) *Fit {
 	f := &Fit{Variables: len(wanted)}
+	blamed := map[string]bool{} // tensors of the wrong shape, which need no second problem
 	for _, v := range wanted {
 		layer := v.Layer
 		if name, ok := rename[layer]; ok {
@@ -105,13 +106,23 @@ func fit(loader *keras.Loader, wanted []layers.Variable, rename map[string]strin
 		data, err := loader.Take(layer, v.Name, v.Shape...)
 		if err != nil {
 			f.Problems = append(f.Problems, err)
+			for _, t := range loader.File().LayerTensors(layer) {
+				if t.Weight() == v.Name {
+					blamed[layer+": "+t.Name] = true
+				}
+			}
 			continue
 		}
 		f.values = append(f.values, value{v, data})
 	}
-	f.Used, f.Unused = len(f.values), loader.Unused(ignore...)
-	if err := loader.Finish(ignore...); err != nil {
-		f.Problems = append(f.Problems, err)
+	f.Used = len(f.values)
+	for _, name := range loader.Unused(ignore...) {
+		if !blamed[name] {
+			f.Unused = append(f.Unused, name)
+		}
+	}
+	if len(f.Unused) > 0 {
+		f.Problems = append(f.Problems, loader.Finish(ignore...))
 	}
 	return f
 }

@@ -3,20 +3,120 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
+	"runtime"
+
+	"github.com/gomlx/go-xla/installer"
 )
 
+// cudaWheel is JAX's CUDA plug-in; its release is the one of the CPU plug-in.
+var cudaWheel = wheel{"jax-cuda13-pjrt", "0.11.2", "xla_cuda_plugin.so",
+	"e5ff589d43064913bb74027682d89639c7ea48f9f81c2bae6fc75117e913f93e"}
+
+// cudaLibraries are NVIDIA's libraries that the plug-in needs, all of one CUDA
+// release. Their folder "nvidia" is unpacked whole.
+var cudaLibraries = []wheel{
+	{"nvidia-cublas", "13.10.0.20", "nvidia", "dcc6d63884c53d07e267ce7e6feac17b2538cebaafec5db865736c3e28e4dc84"},
+	{"nvidia-cuda-cupti", "13.5.25", "nvidia", "9dcca41c12a734192b14e7128ae116bc9ce1b9da686e2ebf48ae7a4415f76650"},
+	{"nvidia-cuda-nvcc", "13.5.37", "nvidia", "f5c4f7ead5d964fb4af42bbf1e6d3ec3c1e6e9d83b53749f691d387e7fcaa3a7"},
+	{"nvidia-cuda-runtime", "13.5.37", "nvidia", "df2b79a8852f10d1fef8c848489c49eebb5754051bf870202a862831412b179d"},
+	{"nvidia-cudnn-cu13", "9.28.1.4", "nvidia", "a54f205b1db1f2895d99f398754db1369816f0569dd459731f925635cf7b65ec"},
+	{"nvidia-cufft", "12.5.0.14", "nvidia", "b8be26837a5abad2b5b74f3e92dd29f622a42934b355be0961a48712cbba23ad"},
+	{"nvidia-cusolver", "12.4.1.2", "nvidia", "b3b8e02fd2f2df869369af075dc3a179d43f6f7b85e94632a7dce556697be044"},
+	{"nvidia-cusparse", "12.9.4.2", "nvidia", "072667e58c851a318738f5527a12eb225cbf058803f2ea451c722d8cf8edddec"},
+	{"nvidia-nccl-cu13", "2.32.3", "nvidia", "1459723080ac889d73a26edfa3e04383a7928ab31ac8f0ec43b3ea9548b04ff3"},
+	{"nvidia-nvjitlink", "13.5.37", "nvidia", "280d7cb9649704145f074b8dbde500de04ce02d0872e066e20a83c17bcaa93eb"},
+	{"nvidia-cuda-nvrtc", "13.5.37", "nvidia", "86b4d68058807988b7d9af5b44917a0601e9c337f35ccd657bfb3c759ff8d8bc"},
+	{"nvidia-nvshmem-cu13", "3.8.0", "nvidia", "81a4d1f666543e6d34df6d2ff940c7da1435e34e186aab6f3c2b48861b64ef38"},
+	{"nvidia-nvvm", "13.5.37", "nvidia", "c41bfa362e407405163f103c2229f0765f8cc2ed7d148b754dc77f228bf7e070"},
+}
+
+// cudaPluginFile is the name that go-xla knows the plug-in by; it finds the
+// libraries beside it.
+const cudaPluginFile = "pjrt_c_api_cuda_plugin.so"
+
+// cudaPlugin is the path of the CUDA plug-in, fetched with its libraries if
+// need be (about 2.5 GB), and the wheel it came from.
 func cudaPlugin(ctx context.Context, opts Options) (path, from string, err error) {
-	if !GPUSeen() {
-		return "", "", errors.New("no NVIDIA GPU was found (no /dev/nvidia*); use --engine cpu")
-	}
 	if path, err = overridePlugin(); path != "" || err != nil {
 		return path, "", err
+	}
+	if !GPUSeen() {
+		return "", "", errors.New("no NVIDIA GPU was found (no /dev/nvidia0); use --engine cpu")
+	}
+	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+		return "", "", fmt.Errorf("the CUDA engine runs on linux/amd64 only, this is %s/%s; use --engine cpu", runtime.GOOS, runtime.GOARCH)
 	}
 	dir, err := PluginDir()
 	if err != nil {
 		return "", "", err
 	}
-	path = filepath.Join(dir, "nvidia", "pjrt_c_api_cuda_plugin.so")
-	return path, "", nil
+	path = filepath.Join(dir, "nvidia", cudaPluginFile)
+	if fileExists(path) {
+		return path, cudaWheel.String(), nil
+	}
+	if opts.Offline {
+		return "", "", errors.New("the CUDA plug-in is not installed")
+	}
+	return path, cudaWheel.String(), installCUDA(ctx, dir, path, opts)
+}
+
+// installCUDA unpacks everything into a folder beside the final one and renames
+// it, so that an interrupted installation leaves nothing that looks whole.
+func installCUDA(ctx context.Context, dir, path string, opts Options) error {
+	return withInstallLock(ctx, filepath.Join(dir, "nvidia"), func() error {
+		if fileExists(path) {
+			return nil
+		}
+		opts.logf("fetching CUDA for XLA: %s and NVIDIA's libraries (about 2.5 GB, once)", cudaWheel)
+		part := filepath.Join(dir, "nvidia.part")
+		if err := os.RemoveAll(part); err != nil {
+			return err
+		}
+		defer os.RemoveAll(part)
+		for _, w := range cudaLibraries {
+			err := fetchWheel(ctx, w, opts, func(file string) error { return installer.ExtractDirFromZip(file, w.file, part) })
+			if err != nil {
+				return err
+			}
+		}
+		err := fetchWheel(ctx, cudaWheel, opts, func(file string) error {
+			return installer.ExtractFileFromZip(file, cudaWheel.file, filepath.Join(part, cudaPluginFile))
+		})
+		if err != nil {
+			return err
+		}
+		if err := linkCUDA(dir, part); err != nil {
+			return err
+		}
+		final := filepath.Dir(path)
+		if err := os.RemoveAll(final); err != nil { // an installation without its plug-in
+			return err
+		}
+		return os.Rename(part, final)
+	})
+}
+
+// linkCUDA makes the links that NVIDIA's libraries look each other up by, as
+// go-xla's own installer does: ptxas in bin, cuBLAS in the lib folder above.
+func linkCUDA(dir, part string) error {
+	bin := filepath.Join(part, "bin")
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		return err
+	}
+	if err := os.Symlink(filepath.Join("..", "cu13", "bin", "ptxas"), filepath.Join(bin, "ptxas")); err != nil {
+		return err
+	}
+	for _, name := range []string{"libcublasLt.so.13", "libcublas.so.13"} {
+		link := filepath.Join(filepath.Dir(dir), name)
+		if err := os.Remove(link); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		if err := os.Symlink(filepath.Join("go-xla", "nvidia", "cu13", "lib", name), link); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -21,7 +21,7 @@ var errUnsupported = errors.New("no XLA plug-in for this platform")
 // wheel is a pinned Python wheel with a PJRT plug-in inside.
 type wheel struct {
 	name, version string // on the Python package index
-	file          string // the plug-in inside the wheel
+	file          string // the plug-in inside the wheel, or the folder to unpack
 	sha256        string // of the wheel
 }
 
@@ -109,42 +109,57 @@ func cpuPlugin(ctx context.Context, opts Options) (path, from string, err error)
 	return "", "", errors.Join(failures...)
 }
 
-// installWheel fetches w, verifies it and puts its plug-in at path. A lock
-// file beside it keeps two processes from doing so at once.
+// installWheel fetches w and puts its plug-in at path.
 func installWheel(ctx context.Context, w wheel, path string, opts Options) error {
-	fail := func(err error) error {
-		return fmt.Errorf("installing the XLA plug-in %s: %w", w, firstLine(err))
-	}
+	return withInstallLock(ctx, path, func() error {
+		if fileExists(path) { // another process was faster
+			return nil
+		}
+		opts.logf("fetching the XLA plug-in %s (about 65 MB, once)", w)
+		part := path + ".part"
+		defer os.Remove(part)
+		err := fetchWheel(ctx, w, opts, func(file string) error { return installer.ExtractFileFromZip(file, w.file, part) })
+		if err != nil {
+			return err
+		}
+		if err := os.Rename(part, path); err != nil {
+			return fmt.Errorf("installing %s: %w", w, err)
+		}
+		opts.logf("installed %s", path)
+		return nil
+	})
+}
+
+// withInstallLock runs install while no other process installs to path.
+func withInstallLock(ctx context.Context, path string, install func() error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fail(err)
+		return fmt.Errorf("making the plug-in folder: %w", err)
 	}
 	lock := flock.New(path + ".lock")
 	if _, err := lock.TryLockContext(ctx, 200*time.Millisecond); err != nil {
-		return fail(err)
+		return fmt.Errorf("waiting for another installation (%s.lock): %w", path, err)
 	}
 	defer lock.Unlock()
-	if fileExists(path) { // another process was faster
-		return nil
+	return install()
+}
+
+// fetchWheel downloads w, verifies it and hands the file to unpack. The wheel
+// itself is not kept.
+func fetchWheel(ctx context.Context, w wheel, opts Options, unpack func(file string) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
 	}
-	opts.logf("fetching the XLA plug-in %s (about 65 MB, once)", w)
 	address, err := wheelURL(w)
+	if err == nil {
+		var file string
+		if file, err = download(address, fmt.Sprintf("skinattn_%s-%s-%s.whl", w.name, w.version, runtime.GOARCH), w.sha256); err == nil {
+			defer os.Remove(file)
+			err = unpack(file)
+		}
+	}
 	if err != nil {
-		return fail(err)
+		return fmt.Errorf("installing %s: %w", w, firstLine(err))
 	}
-	file, err := download(address, fmt.Sprintf("skinattn_%s-%s-%s.whl", w.name, w.version, runtime.GOARCH), w.sha256)
-	if err != nil {
-		return fail(err)
-	}
-	defer os.Remove(file) // the plug-in is kept, the wheel is of no more use
-	part := path + ".part"
-	defer os.Remove(part)
-	if err := installer.ExtractFileFromZip(file, w.file, part); err != nil {
-		return fail(err)
-	}
-	if err := os.Rename(part, path); err != nil {
-		return fail(err)
-	}
-	opts.logf("installed %s", path)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -43,7 +44,6 @@ func examine(opts ImportOptions) (*examined, error) {
 	if err := found.identify(opts, b); err != nil {
 		return found, fmt.Errorf("%s: %w", opts.Keras, err)
 	}
-	found.Cut = found.net.Cut
 	if found.Form == FormApplications {
 		found.fit, err = found.net.FitBackbone(found.file)
 	} else {
@@ -92,12 +92,12 @@ func (found *examined) identify(opts ImportOptions, b *backbone.Backbone) error 
 	if err != nil {
 		return err
 	}
-	if cfg.Cut = opts.Cut; cfg.Cut == "" {
-		cfg.Cut = b.Cut
-		if found.Form != FormApplications {
-			cfg.Cut = cutOf(found.file, whole, b.Cut)
-		}
+	end := b.Cut // of the backbone in the file
+	if found.Form != FormApplications {
+		end = cutOf(found.file, whole, b.Cut)
 	}
+	cfg.Cut = cmp.Or(opts.Cut, end)
+	found.Cut = cfg.Cut
 	if whole.Layer(cfg.Cut) == nil {
 		return fmt.Errorf("%s has no layer %q to cut at", b.Title, cfg.Cut)
 	}
@@ -138,7 +138,9 @@ func (found *examined) identify(opts ImportOptions, b *backbone.Backbone) error 
 			return err
 		}
 	}
-	found.net, err = found.sized(opts, cfg)
+	if found.net, err = found.sized(opts, cfg); err != nil && end != cfg.Cut {
+		err = fmt.Errorf("%w; the backbone in the file ends at %s, not at %s", err, end, cfg.Cut)
+	}
 	return err
 }
 
@@ -195,8 +197,8 @@ func (found *examined) sized(opts ImportOptions, cfg skinattn.Config) (*skinattn
 	if len(dense) == 0 {
 		return nil, errors.New("it has no dense layer for the classes")
 	}
-	last := dense[len(dense)-1]
-	kernel := found.file.LayerTensors(last)[0]
+	tensors := found.file.LayerTensors(dense[len(dense)-1])
+	kernel := tensors[max(0, slices.IndexFunc(tensors, func(t keras.Tensor) bool { return t.Weight() == "kernel" }))]
 	if len(kernel.Shape) != 2 || kernel.Shape[1] != ham10000.NumClasses {
 		return nil, fmt.Errorf("tensor %q has shape %v; the network ends in a dense kernel [features %d]", kernel.Name, kernel.Shape, ham10000.NumClasses)
 	}

@@ -1,0 +1,160 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
+	"github.com/skinattn/skinattn/pkg/skinattn/bench"
+)
+
+type benchCommand struct {
+	Backbone string `help:"Network: ${enum}." default:"mobilenet_v2" enum:"${backbones}" placeholder:"NAME"`
+	Mode     string `help:"What to time: ${enum}." default:"both" enum:"train,infer,both" placeholder:"WORD"`
+	Size     []int  `help:"Image width and height in pixels; several are measured one by one (default: the network's own)." placeholder:"PX"`
+	Batch    int    `help:"Images a step." default:"32" placeholder:"N"`
+	Steps    int    `help:"Steps that are timed." default:"10" placeholder:"N"`
+}
+
+// Help is the command's long help.
+func (benchCommand) Help() string {
+	return `Examples:
+  skinattn bench
+  skinattn bench --mode train --size 128 --size 224 --batch 10
+  skinattn bench --mode infer --size 224 --json
+
+The network is whole and has random weights, the images are generated. Each measurement has a process of its own, so that the peaks of memory do not mix. Close other programs first: they share the processor.`
+}
+
+// Run measures one configuration, or starts a process for each of several.
+func (c *benchCommand) Run(s *session) error {
+	configs, err := c.configs(s.seed())
+	if err != nil {
+		return err
+	}
+	eng, err := s.openEngine()
+	if err != nil {
+		return err
+	}
+	s.log(fmt.Sprintf("engine: %s", eng))
+	var results []bench.Result
+	if len(configs) == 1 {
+		result, err := bench.Measure(s.ctx, eng, configs[0])
+		if err != nil {
+			return err
+		}
+		results = []bench.Result{result}
+	} else {
+		kind := eng.Kind
+		eng.Backend.Finalize() // it has been found and, if need be, fetched: the children start their own
+		self, err := os.Executable()
+		if err != nil {
+			return fmt.Errorf("starting a process for each measurement: %w", err)
+		}
+		for _, cfg := range configs {
+			s.log(fmt.Sprintf("measuring %s of %s at %d px", cfg.Mode, cfg.Backbone, cfg.Size))
+			result, err := measureApart(s.ctx, self, kind, cfg)
+			if err != nil {
+				return err
+			}
+			results = append(results, result)
+		}
+	}
+	switch {
+	case !s.JSON:
+		return writeBenchTable(s.stdout, results)
+	case len(results) == 1:
+		return s.answer(results[0])
+	default:
+		return s.answer(results)
+	}
+}
+
+// configs are the measurements that the flags ask for.
+func (c *benchCommand) configs(seed uint64) ([]bench.Config, error) {
+	modes := []string{c.Mode}
+	if c.Mode == "both" {
+		modes = bench.Modes
+	}
+	sizes := c.Size
+	if len(sizes) == 0 {
+		b, err := backbone.Find(c.Backbone)
+		if err != nil {
+			return nil, err
+		}
+		sizes = []int{b.Input}
+	}
+	switch {
+	case slices.Min(sizes) < 1:
+		return nil, usagef("--size must be above 0")
+	case c.Batch < 1:
+		return nil, usagef("--batch must be above 0")
+	case c.Steps < 1:
+		return nil, usagef("--steps must be above 0")
+	}
+	var configs []bench.Config
+	for _, mode := range modes {
+		for _, size := range sizes {
+			configs = append(configs, bench.Config{
+				Backbone: c.Backbone, Mode: mode, Size: size, Batch: c.Batch, Steps: c.Steps, Seed: seed})
+		}
+	}
+	return configs, nil
+}
+
+// measureApart makes a measurement in a process of its own: program, which
+// understands this command line.
+func measureApart(ctx context.Context, program, engine string, cfg bench.Config) (result bench.Result, err error) {
+	child := exec.CommandContext(ctx, program, "bench", "--json", "--quiet", "--engine", engine,
+		"--backbone", cfg.Backbone, "--mode", cfg.Mode, "--size", fmt.Sprint(cfg.Size),
+		"--batch", fmt.Sprint(cfg.Batch), "--steps", fmt.Sprint(cfg.Steps), "--seed", fmt.Sprint(cfg.Seed))
+	var stdout, stderr bytes.Buffer
+	child.Stdout, child.Stderr = &stdout, &stderr
+	err = child.Run()
+	if ctx.Err() != nil {
+		return result, ctx.Err()
+	}
+	if err == nil {
+		err = json.Unmarshal(stdout.Bytes(), &result)
+	} else if said := lastError(stderr.String()); said != "" {
+		err = fmt.Errorf("%s (%w)", said, err)
+	}
+	if err != nil {
+		return result, fmt.Errorf("measuring %s of %s at %d px in a process of its own: %w", cfg.Mode, cfg.Backbone, cfg.Size, err)
+	}
+	return result, nil
+}
+
+// lastError is the error line in what a child wrote, without the program's name.
+func lastError(stderr string) string {
+	var last string
+	for line := range strings.Lines(stderr) {
+		if said, found := strings.CutPrefix(line, "skinattn: "); found {
+			last = strings.TrimSpace(said)
+		}
+	}
+	return last
+}
+
+// writeBenchTable is the answer for people.
+func writeBenchTable(w io.Writer, results []bench.Result) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "backbone\tmode\tpx\tbatch\timages/s\tstep\tfastest\tslowest\tcompile\tpeak memory\t")
+	for _, r := range results {
+		peak := "unknown"
+		if r.PeakRSSBytes > 0 {
+			peak = fmt.Sprintf("%.2f GB", float64(r.PeakRSSBytes)/1e9)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%.1f\t%.3f s\t%.3f s\t%.3f s\t%.1f s\t%s\t\n", r.Backbone, r.Mode, r.Size, r.Batch,
+			r.ImagesPerSecond, r.MedianStep(), slices.Min(r.StepSeconds), slices.Max(r.StepSeconds), r.CompileSeconds, peak)
+	}
+	return table.Flush()
+}

@@ -1,0 +1,131 @@
+package plots
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/csv"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"math"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"codeberg.org/go-pdf/fpdf"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
+	"gonum.org/v1/plot/vg/vgpdf"
+	"gonum.org/v1/plot/vg/vgsvg"
+
+	"github.com/skinattn/skinattn/internal/atomicfile"
+)
+
+// Figure can draw itself and tell the numbers that it draws.
+type Figure interface {
+	// Height returns the height that suits a figure of the style's width.
+	Height(s Style) vg.Length
+	// Draw draws on a canvas of that size. It fails if there is nothing to
+	// draw or the knobs do not fit the data.
+	Draw(c draw.Canvas, s Style) error
+	// Data returns the numbers drawn: a header and rows of equal length.
+	Data() [][]string
+}
+
+// Save draws f in the format of path's extension (.svg, .pdf or .png) and
+// writes it in one step: a failure leaves what was there before.
+func Save(path string, f Figure, s Style) error {
+	format := strings.TrimPrefix(strings.ToLower(filepath.Ext(path)), ".")
+	var image bytes.Buffer
+	if err := Encode(&image, format, f, s); err != nil {
+		return fmt.Errorf("figure %s: %w", path, err)
+	}
+	return atomicfile.WriteBytes(path, image.Bytes())
+}
+
+// SaveWithData is [Save] and writes the figure's numbers as CSV beside it,
+// under the same name but for the extension.
+func SaveWithData(path string, f Figure, s Style) error {
+	if err := Save(path, f, s); err != nil {
+		return err
+	}
+	return atomicfile.WriteFile(strings.TrimSuffix(path, filepath.Ext(path))+".csv", func(w io.Writer) error {
+		return csv.NewWriter(w).WriteAll(f.Data())
+	})
+}
+
+// Encode draws f and writes it to w. The format is "svg", "pdf" or "png".
+func Encode(w io.Writer, format string, f Figure, s Style) error {
+	if err := s.validate(); err != nil {
+		return err
+	}
+	width, height := s.Width, f.Height(s)
+	var out vg.CanvasWriterTo
+	polish := func(image []byte) []byte { return image }
+	switch format {
+	case "svg":
+		out, polish = vgsvg.New(width, height), addFallbackFonts
+	case "pdf":
+		reproduciblePDF()
+		out = vgpdf.New(width, height)
+	case "png":
+		out = vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(s.DPI))}
+		polish = func(image []byte) []byte { return addResolution(image, s.DPI) }
+	default:
+		return fmt.Errorf("unknown format %q: use svg, pdf or png", format)
+	}
+	if err := f.Draw(draw.New(out), s); err != nil {
+		return err
+	}
+	var image bytes.Buffer
+	if _, err := out.WriteTo(&image); err != nil {
+		return err
+	}
+	_, err := w.Write(polish(image.Bytes()))
+	return err
+}
+
+// reproduciblePDF makes fpdf write a fixed date and sort its catalogue. gonum
+// hides the document, so only fpdf's defaults can be reached.
+var reproduciblePDF = sync.OnceFunc(func() {
+	fpdf.SetDefaultCatalogSort(true)
+	fpdf.SetDefaultCreationDate(time.Unix(0, 0).UTC())
+	fpdf.SetDefaultModificationDate(time.Unix(0, 0).UTC())
+})
+
+// addFallbackFonts names fonts of the same metrics and generic families, for
+// viewers without Liberation.
+func addFallbackFonts(svg []byte) []byte {
+	svg = bytes.ReplaceAll(svg, []byte("font-family:Liberation Sans;"), []byte("font-family:'Liberation Sans',Arial,Helvetica,sans-serif;"))
+	return bytes.ReplaceAll(svg, []byte("font-family:Liberation Serif;"), []byte("font-family:'Liberation Serif','Times New Roman',Times,serif;"))
+}
+
+// addResolution inserts the pHYs chunk (PNG specification 11.3.5.3) after the
+// header, so that the file has its size in millimetres.
+func addResolution(png []byte, dpi int) []byte {
+	const afterHeader = 8 + 4 + 4 + 13 + 4 // signature; IHDR length, type, content, CRC
+	perMetre := uint32(math.Round(float64(dpi) / 0.0254))
+	body := []byte("pHYs")
+	body = binary.BigEndian.AppendUint32(body, perMetre)
+	body = binary.BigEndian.AppendUint32(body, perMetre)
+	body = append(body, 1) // unit: metre
+	chunk := binary.BigEndian.AppendUint32(nil, uint32(len(body)-4))
+	chunk = append(chunk, body...)
+	chunk = binary.BigEndian.AppendUint32(chunk, crc32.ChecksumIEEE(body))
+	out := make([]byte, 0, len(png)+len(chunk))
+	out = append(out, png[:afterHeader]...)
+	out = append(out, chunk...)
+	return append(out, png[afterHeader:]...)
+}
+
+// cell formats a number for a data file: the shortest text that reads back, and
+// nothing for NaN.
+func cell(v float64) string {
+	if math.IsNaN(v) {
+		return ""
+	}
+	return strconv.FormatFloat(v, 'g', -1, 64)
+}

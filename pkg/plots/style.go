@@ -1,0 +1,164 @@
+package plots
+
+import (
+	"fmt"
+	"image/color"
+	"strings"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/text"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// Style is what figures have in common: size, type and line weight. Heights
+// follow from the width, figure by figure.
+type Style struct {
+	// Width of the figure: a journal column, a slide.
+	Width vg.Length
+	// FontSize of labels; ticks and legends are a little smaller.
+	FontSize vg.Length
+	// LineWidth of curves; axes and grids are thinner.
+	LineWidth vg.Length
+	// DPI is the resolution of PNG files and of images inside other formats.
+	DPI int
+	// Font is the typeface; its size is not used.
+	Font font.Font
+}
+
+// Sans and Serif are the typefaces at hand, Liberation's metric twins of Arial
+// and Times.
+var (
+	Sans  = font.Font{Typeface: "Liberation", Variant: "Sans"}
+	Serif = font.Font{Typeface: "Liberation", Variant: "Serif"}
+)
+
+// Paper is a single journal column: 85 mm, 8 pt, 300 dpi.
+func Paper() Style {
+	return Style{Width: 85 * vg.Millimeter, FontSize: 8, LineWidth: 1, DPI: 300, Font: Sans}
+}
+
+// PaperWide is a double journal column: 175 mm, 8 pt, 300 dpi.
+func PaperWide() Style {
+	s := Paper()
+	s.Width = 175 * vg.Millimeter
+	return s
+}
+
+// Talk is most of a slide: 240 mm, 18 pt, 150 dpi.
+func Talk() Style {
+	return Style{Width: 240 * vg.Millimeter, FontSize: 18, LineWidth: 2.25, DPI: 150, Font: Sans}
+}
+
+// ParseStyle returns the style named "paper", "paper-wide" or "talk".
+func ParseStyle(name string) (Style, error) {
+	switch strings.ToLower(name) {
+	case "paper":
+		return Paper(), nil
+	case "paper-wide":
+		return PaperWide(), nil
+	case "talk":
+		return Talk(), nil
+	}
+	return Style{}, fmt.Errorf("unknown figure style %q: use paper, paper-wide or talk", name)
+}
+
+func (s Style) validate() error {
+	switch {
+	case !(s.Width > 0) || !(s.FontSize > 0) || !(s.LineWidth > 0):
+		return fmt.Errorf("figure style: width %v, font size %v and line width %v must be positive", s.Width, s.FontSize, s.LineWidth)
+	case s.DPI < 1:
+		return fmt.Errorf("figure style: %d dpi must be positive", s.DPI)
+	}
+	return nil
+}
+
+// smallText is the size of ticks and legends relative to labels.
+const smallText = 0.875
+
+var (
+	ink      = color.Gray{0x20}
+	axisInk  = color.Gray{0x50}
+	faintInk = color.Gray{0xdd}
+	muted    = color.Gray{0x70}
+)
+
+// text returns a style of the given share of the font size.
+func (s Style) text(share float64) text.Style {
+	return text.Style{
+		Color:   ink,
+		Font:    font.From(s.Font, s.FontSize*vg.Length(share)),
+		Handler: plot.DefaultTextHandler,
+	}
+}
+
+func (s Style) line(c color.Color) draw.LineStyle {
+	return draw.LineStyle{Color: c, Width: s.LineWidth}
+}
+
+// thin is the line of axes, frames and error bars.
+func (s Style) thin(c color.Color) draw.LineStyle {
+	return draw.LineStyle{Color: c, Width: s.LineWidth / 2}
+}
+
+func (s Style) dashed(c color.Color) draw.LineStyle {
+	line := s.line(c)
+	line.Dashes = []vg.Length{4 * s.LineWidth, 2 * s.LineWidth}
+	return line
+}
+
+func (s Style) dotted(c color.Color) draw.LineStyle {
+	line := s.line(c)
+	line.Dashes = []vg.Length{s.LineWidth, 1.5 * s.LineWidth}
+	return line
+}
+
+// newPlot returns an empty plot in this style, with a title if there is one.
+func (s Style) newPlot(title, x, y string) *plot.Plot {
+	p := plot.New()
+	p.Title.Text = title
+	p.Title.TextStyle = centred(s.text(1))
+	p.Title.TextStyle.YAlign = draw.YTop
+	p.Title.Padding = s.FontSize / 2
+	p.X.Label.Text, p.Y.Label.Text = x, y
+	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
+		label := axis.Label.TextStyle
+		label.Font, label.Color = s.text(1).Font, ink
+		axis.Label.TextStyle = label
+		axis.Label.Padding = s.FontSize / 4
+		axis.LineStyle = s.thin(axisInk)
+		tick := axis.Tick.Label
+		tick.Font, tick.Color = s.text(smallText).Font, ink
+		axis.Tick.Label = tick
+		axis.Tick.LineStyle = s.thin(axisInk)
+		axis.Tick.Length = s.FontSize * 0.35
+		axis.Padding = 0
+	}
+	return p
+}
+
+func centred(t text.Style) text.Style {
+	t.XAlign, t.YAlign = draw.XCenter, draw.YCenter
+	return t
+}
+
+// addGrid puts faint lines at the major ticks, behind what is added later.
+func (s Style) addGrid(p *plot.Plot, vertical, horizontal bool) {
+	grid := plotter.NewGrid()
+	grid.Vertical, grid.Horizontal = s.thin(faintInk), s.thin(faintInk)
+	if !vertical {
+		grid.Vertical.Color = nil
+	}
+	if !horizontal {
+		grid.Horizontal.Color = nil
+	}
+	p.Add(grid)
+}
+
+// margin keeps labels off the edge of the figure.
+func (s Style) margin(c draw.Canvas) draw.Canvas {
+	m := s.FontSize * 0.4
+	return draw.Crop(c, m, -m, m, -m)
+}

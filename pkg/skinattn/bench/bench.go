@@ -1,0 +1,178 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/training"
+)
+
+// What can be measured.
+const (
+	Train = "train" // optimizer steps of the default regime
+	Infer = "infer" // predictions
+)
+
+// Modes lists them.
+var Modes = []string{Train, Infer}
+
+// Config is one measurement.
+type Config struct {
+	Backbone string
+	Mode     string // Train or Infer
+	Size     int    // width and height of the images in pixels; 0: the backbone's own
+	Batch    int    // images a step
+	Steps    int    // timed steps, after those that warm up
+	Seed     uint64 // of weights and images
+}
+
+// check finds values that no measurement can be made with.
+func (c Config) check() error {
+	switch {
+	case !slices.Contains(Modes, c.Mode):
+		return fmt.Errorf("mode %q is unknown; choose one of %v", c.Mode, Modes)
+	case c.Size < 0:
+		return fmt.Errorf("the image size is %d pixels; it must be above 0", c.Size)
+	case c.Batch < 1:
+		return fmt.Errorf("the batch has %d images; it needs at least 1", c.Batch)
+	case c.Steps < 1:
+		return fmt.Errorf("%d steps can't be timed; take at least 1", c.Steps)
+	}
+	return nil
+}
+
+// warmUp is how many steps after the first one are not timed.
+const warmUp = 2
+
+// Measure builds the network, takes one step, which compiles it, warms up, and
+// times cfg.Steps steps. Cancelling ctx ends it between two steps.
+func Measure(ctx context.Context, eng *engine.Engine, cfg Config) (Result, error) {
+	if err := cfg.check(); err != nil {
+		return Result{}, err
+	}
+	step, net, stop, err := prepare(ctx, eng, cfg)
+	if err != nil {
+		return Result{}, fmt.Errorf("measuring %s of %s: %w", cfg.Mode, cfg.Backbone, err)
+	}
+	defer stop()
+	var seconds []float64
+	for i := range 1 + warmUp + cfg.Steps {
+		if err := ctx.Err(); err != nil {
+			return Result{}, err
+		}
+		start := time.Now()
+		if err := step(i); err != nil {
+			return Result{}, fmt.Errorf("measuring %s of %s: %w", cfg.Mode, cfg.Backbone, err)
+		}
+		seconds = append(seconds, time.Since(start).Seconds())
+	}
+	r := Result{
+		Backbone: cfg.Backbone, Mode: cfg.Mode, Batch: cfg.Batch, Size: net.Size,
+		Engine: eng.Kind, PeakRSSBytes: peakRSS(),
+	}
+	r.Parameters, _ = net.Graph.Parameters()
+	r.time(seconds[0], seconds[1+warmUp:])
+	return r, nil
+}
+
+// prepare builds the network with random weights and returns its step number i
+// (from 0) and what frees it.
+func prepare(ctx context.Context, eng *engine.Engine, cfg Config) (step func(i int) error, net *skinattn.Network, stop func(), err error) {
+	netCfg, err := skinattn.DefaultConfig(cfg.Backbone)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if cfg.Size > 0 {
+		netCfg.Size = cfg.Size
+	}
+	if net, err = skinattn.NewNetwork(netCfg); err != nil {
+		return nil, nil, nil, err
+	}
+	store := model.NewStore()
+	if err := layers.Initialize(store, net.Graph.Variables(), cfg.Seed); err != nil {
+		return nil, nil, nil, err
+	}
+	examples := generate(net.Size, cfg.Batch, cfg.Seed)
+	if cfg.Mode == Train {
+		step, stop, err = trainStep(eng, net, store, examples, cfg.Seed)
+	} else {
+		step, stop, err = inferStep(ctx, eng, net, store, examples)
+	}
+	return step, net, stop, err
+}
+
+// trainStep is an optimizer step of the default regime.
+func trainStep(eng *engine.Engine, net *skinattn.Network, store *model.Store, e examples, seed uint64) (step func(i int) error, stop func(), err error) {
+	reg, err := regime.Find(regime.Default)
+	if err != nil {
+		return nil, nil, err
+	}
+	adam := training.Adam{LearningRate: reg.LearningRate, Beta1: reg.Beta1, Beta2: reg.Beta2, Epsilon: reg.Epsilon}
+	stepper, err := training.NewStepper(eng.Backend, store, net, adam, reg.ClassWeights, seed)
+	if err != nil {
+		return nil, nil, err
+	}
+	rows := make([]int32, len(e.images))
+	for i := range rows {
+		rows[i] = int32(i)
+	}
+	flat := slices.Concat(e.images...)
+	return func(i int) error {
+		// A new tensor each time: in training, too, every batch comes from the host.
+		pixels := tensors.FromFlatDataAndDimensions(flat, len(rows), net.Size, net.Size, 3)
+		_, _, err := stepper.Step(training.Batch{Pixels: pixels, Rows: rows, Metadata: e.metadata, Labels: e.labels}, i+1, reg.LearningRate)
+		return err
+	}, stepper.Close, nil
+}
+
+// inferStep is the prediction of a batch.
+func inferStep(ctx context.Context, eng *engine.Engine, net *skinattn.Network, store *model.Store, e examples) (step func(i int) error, stop func(), err error) {
+	m, err := skinattn.NewModel(eng.Backend, net, store, len(e.images))
+	if err != nil {
+		return nil, nil, err
+	}
+	image := skinattn.FromBytes(func(i int) []uint8 { return e.images[i] })
+	return func(int) error {
+		_, err := m.Predict(ctx, len(e.images), image, e.metadata, nil)
+		return err
+	}, m.Close, nil
+}
+
+// examples are a generated batch.
+type examples struct {
+	images   [][]uint8 // RGB [size size 3]
+	metadata []skinattn.Metadata
+	labels   []int32
+}
+
+// generate draws n examples. The images are noise: what a pixel holds does not
+// change the time it takes.
+func generate(size, n int, seed uint64) examples {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	var e examples
+	for range n {
+		image := make([]uint8, size*size*3)
+		for i := range image {
+			image[i] = uint8(rng.Uint32())
+		}
+		e.images = append(e.images, image)
+		e.metadata = append(e.metadata, skinattn.Metadata{
+			Age:          float64(5 * rng.IntN(18)),
+			Sex:          ham10000.Sexes[rng.IntN(len(ham10000.Sexes))],
+			Localization: ham10000.Localizations[rng.IntN(len(ham10000.Localizations))],
+		})
+		e.labels = append(e.labels, int32(rng.IntN(ham10000.NumClasses)))
+	}
+	return e
+}

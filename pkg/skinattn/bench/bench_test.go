@@ -1,0 +1,133 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+)
+
+// The pure Go engine needs no plug-in and does not compile, so a measurement at
+// the smallest size is quick.
+func TestMeasure(t *testing.T) {
+	eng, err := engine.Open(context.Background(), engine.Go, engine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, mode := range Modes {
+		t.Run(mode, func(t *testing.T) {
+			cfg := Config{Backbone: "mobilenet_v2", Mode: mode, Size: 32, Batch: 1, Steps: 1, Seed: 1}
+			r, err := Measure(context.Background(), eng, cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(r.StepSeconds) != cfg.Steps || r.StepSeconds[0] <= 0 {
+				t.Errorf("step times %v, want %d above 0", r.StepSeconds, cfg.Steps)
+			}
+			if want := float64(cfg.Batch) / r.StepSeconds[0]; r.ImagesPerSecond != want {
+				t.Errorf("%g images/s, want %g", r.ImagesPerSecond, want)
+			}
+			// 1,354,714 at 224 px, where 4x4x1920 features reach the last layer; here 1x1x1920.
+			if want := 1_354_714 - 7*1920*(4*4-1*1); r.Parameters != want {
+				t.Errorf("%d parameters, want %d", r.Parameters, want)
+			}
+			if runtime.GOOS == "linux" && r.PeakRSSBytes < 10<<20 {
+				t.Errorf("peak memory %d bytes", r.PeakRSSBytes)
+			}
+		})
+	}
+}
+
+func TestMeasureStops(t *testing.T) {
+	eng, err := engine.Open(context.Background(), engine.Go, engine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err = Measure(ctx, eng, Config{Backbone: "mobilenet_v2", Mode: Infer, Size: 32, Batch: 1, Steps: 1})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want context.Canceled", err)
+	}
+}
+
+func TestMeasureRefuses(t *testing.T) {
+	good := Config{Backbone: "mobilenet_v2", Mode: Infer, Size: 32, Batch: 1, Steps: 1}
+	for name, change := range map[string]func(*Config){
+		"backbone": func(c *Config) { c.Backbone = "lenet" },
+		"mode":     func(c *Config) { c.Mode = "both" },
+		"size":     func(c *Config) { c.Size = -1 },
+		"batch":    func(c *Config) { c.Batch = 0 },
+		"steps":    func(c *Config) { c.Steps = 0 },
+	} {
+		cfg := good
+		change(&cfg)
+		if _, err := Measure(context.Background(), nil, cfg); err == nil {
+			t.Errorf("%s: no error for %+v", name, cfg)
+		}
+	}
+}
+
+func TestTimes(t *testing.T) {
+	for _, c := range []struct {
+		name            string
+		first           float64
+		steps           []float64
+		median, perSec  float64
+		compile         float64
+		orderMustRemain []float64
+	}{
+		{"odd", 20, []float64{3, 1, 2}, 2, 16, 18, []float64{3, 1, 2}},
+		{"even", 20, []float64{4, 1, 3, 2}, 2.5, 12.8, 17.5, []float64{4, 1, 3, 2}},
+		{"one", 4, []float64{.5}, .5, 64, 3.5, []float64{.5}},
+		{"first is not slower", 1, []float64{2}, 2, 16, 0, []float64{2}},
+	} {
+		r := Result{Batch: 32}
+		r.time(c.first, c.steps)
+		if r.MedianStep() != c.median || r.ImagesPerSecond != c.perSec || r.CompileSeconds != c.compile {
+			t.Errorf("%s: median %g, %g images/s, compile %g; want %g, %g, %g", c.name,
+				r.MedianStep(), r.ImagesPerSecond, r.CompileSeconds, c.median, c.perSec, c.compile)
+		}
+		if diff := cmp.Diff(c.orderMustRemain, r.StepSeconds); diff != "" {
+			t.Errorf("%s: steps (-want +got):\n%s", c.name, diff)
+		}
+	}
+}
+
+// Scripts rely on these names.
+func TestJSONKeys(t *testing.T) {
+	text, err := json.Marshal(Result{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var object map[string]any
+	if err := json.Unmarshal(text, &object); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"backbone", "batch", "compile_seconds", "engine", "images_per_second", "mode",
+		"parameters", "peak_rss_bytes", "size", "step_seconds"}
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(object))); diff != "" {
+		t.Errorf("keys (-want +got):\n%s", diff)
+	}
+}
+
+func TestParsePeakRSS(t *testing.T) {
+	for status, want := range map[string]int64{
+		"Name:\tx\nVmPeak:\t 9 kB\nVmHWM:\t  1953284 kB\nVmRSS:\t 5 kB\n": 1953284 * 1024,
+		"Name:\tx\n":     0,
+		"VmHWM:\n":       0,
+		"VmHWM: much kB": 0,
+		"":               0,
+	} {
+		if got := parsePeakRSS([]byte(status)); got != want {
+			t.Errorf("%q: %d, want %d", status, got, want)
+		}
+	}
+}

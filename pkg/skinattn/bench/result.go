@@ -1,0 +1,72 @@
+package bench
+
+import (
+	"bytes"
+	"os"
+	"slices"
+	"strconv"
+)
+
+// Result is what a measurement found; its JSON is that of 'skinattn bench --json'.
+type Result struct {
+	Backbone string `json:"backbone"`
+	Mode     string `json:"mode"`
+	Batch    int    `json:"batch"`
+	Size     int    `json:"size"`
+	Engine   string `json:"engine"`
+	// Parameters counts all scalars of the network at this size, which tells
+	// whether a peer's network is the same.
+	Parameters int `json:"parameters"`
+
+	// ImagesPerSecond is the batch over the median of StepSeconds.
+	ImagesPerSecond float64   `json:"images_per_second"`
+	StepSeconds     []float64 `json:"step_seconds"` // of the timed steps, in order
+	// CompileSeconds is how much longer than the median the first step took:
+	// building the graph, compiling it, and the first touch of its memory.
+	CompileSeconds float64 `json:"compile_seconds"`
+	// PeakRSSBytes is the largest resident memory of the process so far, 0 where
+	// the system does not tell.
+	PeakRSSBytes int64 `json:"peak_rss_bytes"`
+}
+
+// time fills in the times from those of the first step and the timed ones.
+func (r *Result) time(first float64, steps []float64) {
+	r.StepSeconds = steps
+	r.ImagesPerSecond = float64(r.Batch) / r.MedianStep()
+	r.CompileSeconds = max(first-r.MedianStep(), 0)
+}
+
+// MedianStep is the median of StepSeconds, in seconds.
+func (r *Result) MedianStep() float64 {
+	sorted := slices.Sorted(slices.Values(r.StepSeconds))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
+
+// peakRSS is the process's largest resident memory in bytes. Linux has it in
+// /proc; getrusage's figure would include what the process was before exec.
+func peakRSS() int64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	return parsePeakRSS(status)
+}
+
+// parsePeakRSS finds the line "VmHWM:  12345 kB".
+func parsePeakRSS(status []byte) int64 {
+	for line := range bytes.Lines(status) {
+		if value, found := bytes.CutPrefix(line, []byte("VmHWM:")); found {
+			fields := bytes.Fields(value)
+			if len(fields) == 0 {
+				return 0
+			}
+			kib, err := strconv.ParseInt(string(fields[0]), 10, 64)
+			if err != nil {
+				return 0
+			}
+			return kib << 10
+		}
+	}
+	return 0
+}

@@ -1,0 +1,124 @@
+package nb
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"html"
+	"image"
+	"image/jpeg"
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/image/draw"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
+)
+
+// imageTypes are the kinds of picture files that a page can show.
+var imageTypes = map[string]string{
+	".svg": "image/svg+xml", ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg",
+}
+
+// Figure shows a picture file (SVG, PNG or JPEG) as it is.
+func Figure(path string) { Check(figure(path)) }
+
+func figure(path string) error {
+	mime, ok := imageTypes[strings.ToLower(filepath.Ext(path))]
+	if !ok {
+		return fmt.Errorf("showing %s: it is no SVG, PNG or JPEG file", path)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("showing a figure: %w", err)
+	}
+	alt := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+	out.html(imgTag(mime, content, strings.ReplaceAll(alt, "_", " ")), "figure: "+path+"\n")
+	return nil
+}
+
+// imgTag embeds a picture. SVG goes in as a picture too, not as elements: ids
+// and styles of several in one page would mix.
+func imgTag(mime string, content []byte, alt string) string {
+	return fmt.Sprintf(`<img alt="%s" style="max-width: 100%%" src="data:%s;base64,%s">`,
+		html.EscapeString(alt), mime, base64.StdEncoding.EncodeToString(content))
+}
+
+// Picture is an image with a line below it.
+type Picture struct {
+	Image   image.Image
+	Caption string
+}
+
+// thumbnailWidth is that of the photos in a gallery, in pixels; a page full of
+// photos in their own size would be too large.
+const thumbnailWidth = 160
+
+// Photo reads a photo for a gallery, smaller than it is.
+func Photo(path, caption string) (Picture, error) {
+	rgb, err := imaging.DecodeFile(path)
+	if err != nil {
+		return Picture{}, err
+	}
+	small := image.NewRGBA(image.Rect(0, 0, thumbnailWidth, max(1, rgb.Height*thumbnailWidth/rgb.Width)))
+	draw.CatmullRom.Scale(small, small.Bounds(), rgbImage(rgb), image.Rect(0, 0, rgb.Width, rgb.Height), draw.Src, nil)
+	return Picture{small, caption}, nil
+}
+
+// Square reads a photo as the networks see it, cropped to the square in its
+// centre, size pixels wide and high.
+func Square(path string, size int) (image.Image, error) {
+	rgb, err := imaging.DecodeFile(path)
+	if err != nil {
+		return nil, err
+	}
+	square := imaging.RGB{Width: size, Height: size, Pix: make([]uint8, 3*size*size)}
+	for i, v := range imaging.SmartResize(rgb, size, size) {
+		square.Pix[i] = uint8(v + .5)
+	}
+	return rgbImage(&square), nil
+}
+
+func rgbImage(rgb *imaging.RGB) *image.RGBA {
+	img := image.NewRGBA(image.Rect(0, 0, rgb.Width, rgb.Height))
+	for i := range rgb.Width * rgb.Height {
+		copy(img.Pix[4*i:], rgb.Pix[3*i:3*i+3])
+		img.Pix[4*i+3] = 255
+	}
+	return img
+}
+
+// Gallery shows pictures with their captions, so many in a row.
+func Gallery(columns int, pictures ...Picture) { Check(gallery(columns, pictures)) }
+
+func gallery(columns int, pictures []Picture) error {
+	var b, plain strings.Builder
+	fmt.Fprintf(&b, `<div style="display: grid; grid-template-columns: repeat(%d, max-content); gap: 8px">`, columns)
+	for _, p := range pictures {
+		mime, content, err := encode(p.Image)
+		if err != nil {
+			return fmt.Errorf("showing the picture %q: %w", p.Caption, err)
+		}
+		caption := html.EscapeString(p.Caption)
+		fmt.Fprintf(&b, `<figure style="margin: 0">%s<figcaption style="font-size: small">%s</figcaption></figure>`,
+			imgTag(mime, content, p.Caption), caption)
+		fmt.Fprintf(&plain, "picture: %s\n", p.Caption)
+	}
+	b.WriteString("</div>")
+	out.html(b.String(), plain.String())
+	return nil
+}
+
+// encode makes a file of a picture: PNG for the small ones, where each pixel may
+// be meant to be seen, JPEG for the others.
+func encode(img image.Image) (mime string, content []byte, err error) {
+	var b bytes.Buffer
+	if size := img.Bounds().Size(); size.X*size.Y <= 64*64 {
+		err = png.Encode(&b, img)
+		return imageTypes[".png"], b.Bytes(), err
+	}
+	err = jpeg.Encode(&b, img, &jpeg.Options{Quality: 88})
+	return imageTypes[".jpg"], b.Bytes(), err
+}
