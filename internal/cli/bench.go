@@ -17,11 +17,11 @@ import (
 )
 
 type benchCommand struct {
-	Backbone string `help:"Network: ${enum}." default:"mobilenet_v2" enum:"${backbones}" placeholder:"NAME"`
-	Mode     string `help:"What to time: ${enum}." default:"both" enum:"train,infer,both" placeholder:"WORD"`
+	Backbone string `help:"Network: ${enum} (default: ${default})." default:"mobilenet_v2" enum:"${backbones}" placeholder:"NAME"`
+	Mode     string `help:"What to time: ${enum} (default: ${default})." default:"both" enum:"train,infer,both" placeholder:"WORD"`
 	Size     []int  `help:"Image width and height in pixels; several are measured one by one (default: the network's own)." placeholder:"PX"`
-	Batch    int    `help:"Images a step." default:"32" placeholder:"N"`
-	Steps    int    `help:"Steps that are timed." default:"10" placeholder:"N"`
+	Batch    int    `help:"Images a step (default: ${default})." default:"32" placeholder:"N"`
+	Steps    int    `help:"Steps that are timed (default: ${default})." default:"10" placeholder:"N"`
 }
 
 // Help is the command's long help.
@@ -31,7 +31,7 @@ func (benchCommand) Help() string {
   skinattn bench --mode train --size 128 --size 224 --batch 10
   skinattn bench --mode infer --size 224 --json
 
-The network is whole and has random weights, the images are generated. Each measurement has a process of its own, so that the peaks of memory do not mix. Close other programs first: they share the processor.`
+The network is whole, its weights and the images are generated. Each measurement has a process of its own, so that the peaks of memory do not mix. Close other programs first: they share the processor.`
 }
 
 // Run measures one configuration, or starts a process for each of several.

@@ -13,6 +13,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 	"github.com/skinattn/skinattn/pkg/skinattn/regime"
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
@@ -34,7 +35,7 @@ type Config struct {
 	Size     int    // width and height of the images in pixels; 0: the backbone's own
 	Batch    int    // images a step
 	Steps    int    // timed steps, after those that warm up
-	Seed     uint64 // of weights and images
+	Seed     uint64 // of the images and of dropout
 }
 
 // check finds values that no measurement can be made with.
@@ -86,7 +87,7 @@ func Measure(ctx context.Context, eng *engine.Engine, cfg Config) (Result, error
 	return r, nil
 }
 
-// prepare builds the network with random weights and returns its step number i
+// prepare builds the network with weights filled by name and returns its step number i
 // (from 0) and what frees it.
 func prepare(ctx context.Context, eng *engine.Engine, cfg Config) (step func(i int) error, net *skinattn.Network, stop func(), err error) {
 	netCfg, err := skinattn.DefaultConfig(cfg.Backbone)
@@ -100,8 +101,12 @@ func prepare(ctx context.Context, eng *engine.Engine, cfg Config) (step func(i i
 		return nil, nil, nil, err
 	}
 	store := model.NewStore()
-	if err := layers.Initialize(store, net.Graph.Variables(), cfg.Seed); err != nil {
-		return nil, nil, nil, err
+	// Not the random weights of a new run: without trained batch-norm statistics
+	// these would let activations fade layer by layer, in inference.
+	for _, v := range net.Graph.Variables() {
+		if err := layers.SetVariable(store, v, keras.FillByName(v.Layer+"/"+v.Name, v.Shape)); err != nil {
+			return nil, nil, nil, err
+		}
 	}
 	examples := generate(net.Size, cfg.Batch, cfg.Seed)
 	if cfg.Mode == Train {

@@ -227,7 +227,7 @@ func (found *examined) sized(opts ImportOptions, cfg skinattn.Config) (*skinattn
 	case opts.Size != 0:
 		return nil, fmt.Errorf("tensor %q has %d rows, a network %s at %d px has %d; %d px has that many", kernel.Name, rows, what, cfg.Size, need, fitting[len(fitting)-1])
 	case len(fitting) > 1:
-		opts.logf("note: %d rows fit images of %s px; the last is taken, --size says otherwise", rows, strings.Trim(fmt.Sprint(fitting), "[]"))
+		opts.logf("warning: %d rows fit images of %s px; the last is taken, --size says otherwise", rows, strings.Trim(fmt.Sprint(fitting), "[]"))
 	}
 	return net, nil
 }

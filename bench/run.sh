@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Measures skinattn beside Keras and PyTorch and prints the table of docs/performance.md.
+# Installs the peers into bench/.venv on first use. Arguments go to compare.py: see --help.
+#   PYTHON                a Python from 3.9 to 3.11 (default: the first found)
+#   SKINATTN_BENCH_VENV   where the peers are installed
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+venv=${SKINATTN_BENCH_VENV:-$here/.venv}
+
+find_python() {
+  local name
+  for name in ${PYTHON:-python3.11 python3.10 python3.9 python3}; do
+    if "$name" -c 'import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))' 2>/dev/null; then
+      echo "$name"
+      return
+    fi
+  done
+  echo "bench/run.sh: TensorFlow 2.15 needs Python 3.9 to 3.11, and none was found; set PYTHON" >&2
+  return 1
+}
+
+# The mark is written last, and holds what was installed: an interrupted or outdated installation is made anew.
+if ! cmp -s "$here/requirements.txt" "$venv/installed.txt"; then
+  python=$(find_python)
+  echo "installing TensorFlow and PyTorch into $venv" >&2
+  rm -rf "$venv"
+  "$python" -m venv "$venv"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$here/requirements.txt"
+  cp "$here/requirements.txt" "$venv/installed.txt"
+fi
+
+mkdir -p "$here/out"
+(cd "$here/.." && go build -o "$here/out/skinattn" ./cmd/skinattn)
+exec "$venv/bin/python" "$here/compare.py" --skinattn "$here/out/skinattn" "$@"
