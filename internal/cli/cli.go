@@ -49,6 +49,9 @@ type commands struct {
 	Train     trainCommand     `cmd:"" help:"Train a network; leaves a run folder."`
 	Evaluate  evaluateCommand  `cmd:"" help:"Metrics with intervals, from predictions alone."`
 	Predict   predictCommand   `cmd:"" help:"Class probabilities of images."`
+	Figures   figuresCommand   `cmd:"" help:"Every figure that runs allow."`
+	Weights   weightsCommand   `cmd:"" help:"ImageNet and Keras weights: fetch, import, check."`
+	Bench     benchCommand     `cmd:"" help:"Images per second, compile time, peak memory."`
 }
 
 // session is what commands work with.

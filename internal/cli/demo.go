@@ -3,6 +3,7 @@ package cli
 import (
 	"path/filepath"
 
+	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 )
 
@@ -27,5 +28,11 @@ func (c *demoCommand) Run(s *session) error {
 	if err := pipeline.Demo(s.ctx, eng, opts); err != nil {
 		return err
 	}
-	return (&evaluateCommand{Inputs: []string{filepath.Join(c.Out, pipeline.DemoRun)}, Part: "test", Resamples: 2000, Unit: "lesion"}).Run(s)
+	evaluate := evaluateCommand{Inputs: []string{filepath.Join(c.Out, pipeline.DemoRun)}, Part: "test", Resamples: eval.DefaultOptions().Resamples, Unit: "lesion"}
+	if err := evaluate.Run(s); err != nil {
+		return err
+	}
+	s.log("summary: " + filepath.Join(c.Out, pipeline.DemoSummary))
+	s.log("figures: " + filepath.Join(c.Out, pipeline.DemoFigures))
+	return nil
 }

@@ -1,7 +1,9 @@
 package plots
 
 import (
+	"errors"
 	"fmt"
+	"image/color"
 	"math"
 
 	"gonum.org/v1/plot"
@@ -19,9 +21,27 @@ type Curve struct {
 	X, Y, Thresholds []float64
 	// Area stands in the legend: AUROC or average precision.
 	Area float64
-	// Average marks a curve over classes, drawn dashed, dotted, ... in grey.
-	Average bool
+	// Line is how it is drawn; zero means a solid line in the class colour of
+	// its place in the list.
+	Line CurveLine
 }
+
+// CurveLine is the look of a [Curve].
+type CurveLine struct {
+	Color color.Color
+	// Average marks a curve over classes: a grey line, dashed for macro, dotted
+	// for micro averages.
+	Average Average
+}
+
+// Average says how a curve was averaged over classes.
+type Average int
+
+const (
+	NoAverage    Average = iota // one class
+	MacroAverage                // mean of the classes
+	MicroAverage                // all (image, class) pairs together
+)
 
 // ROC draws one-vs-rest ROC curves with their areas in the legend.
 type ROC struct {
@@ -47,23 +67,23 @@ func NewROC(p *eval.Predictions) (*ROC, error) {
 			return nil, fmt.Errorf("ROC: %w", err)
 		}
 		curves = append(curves, c)
-		f.add(class, c, false)
+		f.add(class, c, CurveLine{Color: ClassColor(k)})
 	}
 	micro, err := eval.MicroROC(p)
 	if err != nil {
 		return nil, fmt.Errorf("ROC: %w", err)
 	}
-	f.add("macro", eval.MacroROC(curves), true)
-	f.add("micro", micro, true)
+	f.add("macro", eval.MacroROC(curves), CurveLine{Average: MacroAverage})
+	f.add("micro", micro, CurveLine{Average: MicroAverage})
 	return f, nil
 }
 
 // add appends c unless its area is undefined. The points on straight lines are
 // not needed for drawing.
-func (f *ROC) add(name string, c *eval.ROC, average bool) {
+func (f *ROC) add(name string, c *eval.ROC, line CurveLine) {
 	if !math.IsNaN(c.AUC) {
 		c = c.Simplify()
-		f.Curves = append(f.Curves, Curve{name, c.FPR, c.TPR, c.Thresholds, c.AUC, average})
+		f.Curves = append(f.Curves, Curve{name, c.FPR, c.TPR, c.Thresholds, c.AUC, line})
 	}
 }
 
@@ -71,9 +91,9 @@ func (f *ROC) add(name string, c *eval.ROC, average bool) {
 // pairs ranked together (micro).
 func NewPR(p *eval.Predictions) (*PR, error) {
 	f := &PR{}
-	add := func(name string, c *eval.PR, average bool) {
+	add := func(name string, c *eval.PR, line CurveLine) {
 		if !math.IsNaN(c.AP) {
-			f.Curves = append(f.Curves, Curve{name, c.Recall, c.Precision, c.Thresholds, c.AP, average})
+			f.Curves = append(f.Curves, Curve{name, c.Recall, c.Precision, c.Thresholds, c.AP, line})
 		}
 	}
 	for k, class := range p.Classes {
@@ -81,13 +101,13 @@ func NewPR(p *eval.Predictions) (*PR, error) {
 		if err != nil {
 			return nil, fmt.Errorf("precision-recall: %w", err)
 		}
-		add(class, c, false)
+		add(class, c, CurveLine{Color: ClassColor(k)})
 	}
 	micro, err := eval.MicroPR(p)
 	if err != nil {
 		return nil, fmt.Errorf("precision-recall: %w", err)
 	}
-	add("micro", micro, true)
+	add("micro", micro, CurveLine{Average: MicroAverage})
 	return f, nil
 }
 
@@ -125,10 +145,10 @@ func (f *PR) Draw(c draw.Canvas, s Style) error {
 
 func drawCurves(p *plot.Plot, c draw.Canvas, s Style, curves []Curve, area string, at corner) error {
 	if len(curves) == 0 {
-		return fmt.Errorf("no class has both positives and negatives: there is nothing to draw")
+		return errors.New("no class has both positives and negatives: there is nothing to draw")
 	}
 	key := legend{style: s}
-	averages := 0
+	key.heading(area)
 	for i, curve := range curves {
 		if len(curve.X) != len(curve.Y) || len(curve.X) == 0 {
 			return fmt.Errorf("curve %s has %d and %d coordinates", curve.Name, len(curve.X), len(curve.Y))
@@ -141,11 +161,7 @@ func drawCurves(p *plot.Plot, c draw.Canvas, s Style, curves []Curve, area strin
 		if err != nil {
 			return fmt.Errorf("curve %s: %w", curve.Name, err)
 		}
-		line.LineStyle = s.line(ClassColor(i))
-		if curve.Average {
-			line.LineStyle = averageLine(s, averages)
-			averages++
-		}
+		line.LineStyle = curve.Line.style(s, i)
 		p.Add(line)
 		key.add(fmt.Sprintf("%s %.3f", curve.Name, curve.Area), lineSample(line.LineStyle))
 	}
@@ -159,18 +175,21 @@ func drawCurves(p *plot.Plot, c draw.Canvas, s Style, curves []Curve, area strin
 	p.X.Padding, p.Y.Padding = 2*s.LineWidth, 2*s.LineWidth
 	c = s.margin(c)
 	p.Draw(c)
-	heading := s.text(smallText)
-	_ = heading
 	key.inside(p.DataCanvas(c), at)
 	return nil
 }
 
-// averageLine is the line of the i-th average over classes.
-func averageLine(s Style, i int) draw.LineStyle {
-	if i%2 == 0 {
+// style returns the line of the i-th curve.
+func (l CurveLine) style(s Style, i int) draw.LineStyle {
+	switch {
+	case l.Average == MacroAverage:
 		return s.dashed(muted)
+	case l.Average == MicroAverage:
+		return s.dotted(muted)
+	case l.Color != nil:
+		return s.line(l.Color)
 	}
-	return s.dotted(muted)
+	return s.line(ClassColor(i))
 }
 
 // Data implements [Figure].

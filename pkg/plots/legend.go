@@ -24,6 +24,9 @@ func (l *legend) add(label string, sample plot.Thumbnailer) {
 	l.entries = append(l.entries, legendEntry{label, sample})
 }
 
+// heading adds a line of text alone.
+func (l *legend) heading(text string) { l.add(text, nil) }
+
 // metrics of an entry: width of the sample, of the gap after it, height of a
 // line.
 func (l *legend) metrics() (sample, gap, height vg.Length) {
@@ -33,6 +36,9 @@ func (l *legend) metrics() (sample, gap, height vg.Length) {
 
 func (l *legend) width(e legendEntry) vg.Length {
 	sample, gap, _ := l.metrics()
+	if e.sample == nil {
+		return l.style.text(smallText).Width(e.label)
+	}
 	return sample + gap + l.style.text(smallText).Width(e.label)
 }
 
@@ -105,10 +111,14 @@ func (l *legend) draw(c draw.Canvas, e legendEntry, x, y vg.Length) {
 		Min: vg.Point{X: x, Y: y - height + inset},
 		Max: vg.Point{X: x + sample, Y: y - inset},
 	}}
-	e.sample.Thumbnail(&icon)
+	textX := x
+	if e.sample != nil {
+		e.sample.Thumbnail(&icon)
+		textX += sample + gap
+	}
 	label := l.style.text(smallText)
 	label.YAlign = draw.YCenter
-	c.FillText(label, vg.Point{X: x + sample + gap, Y: y - height/2}, e.label)
+	c.FillText(label, vg.Point{X: textX, Y: y - height/2}, e.label)
 }
 
 // lineSample and fillSample are legend samples.

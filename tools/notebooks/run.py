@@ -7,6 +7,7 @@ to that cell.
 
 import argparse
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -36,20 +37,35 @@ def missing(notebook):
                 yield f"cell {number} has the tag {tag} but does not"
 
 
+def failure(notebook):
+    """Says which cell failed and what it wrote to standard error."""
+    for number, cell in enumerate(notebook.cells, 1):
+        outputs = cell.get("outputs", [])
+        if any(output.output_type == "error" for output in outputs):
+            said = [output.text for output in outputs if output.output_type == "stream" and output.name == "stderr"]
+            said += [output.evalue for output in outputs if output.output_type == "error"]
+            return f"cell {number} failed: " + "\n".join(said).strip()
+    return None
+
+
 def run(path, out):
     """Runs one notebook; returns what is wrong with it, or None."""
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(notebook, timeout=None, startup_timeout=120,
                             resources={"metadata": {"path": str(path.parent)}})
     wrong = None
-    try:
-        client.execute()
-        wrong = "; ".join(missing(notebook)) or None
-    except CellExecutionError as error:
-        number = 1 + max(i for i, cell in enumerate(notebook.cells) if cell.get("outputs"))
-        wrong = f"cell {number} failed:\n{error}"
-    except (DeadKernelError, NoSuchKernel) as error:
-        wrong = str(error)
+    with tempfile.TemporaryFile("w+") as log:
+        try:
+            # Compiler errors as text, not as HTML; the kernel's chatter into a file.
+            client.execute(extra_arguments=["-raw_error=true"], stderr=log)
+            wrong = "; ".join(missing(notebook)) or None
+        except CellExecutionError as error:
+            wrong = failure(notebook) or str(error)
+        except NoSuchKernel as error:
+            wrong = str(error)
+        except (DeadKernelError, RuntimeError) as error:
+            log.seek(0)
+            wrong = f"{error}\n{log.read()}"
     # Nothing in the page is fetched from elsewhere.
     exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="")
     page, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": path.stem}})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/skinattn/skinattn/pkg/plots"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/regime"
@@ -31,7 +32,7 @@ type DemoOptions struct {
 }
 
 // Demo goes the whole way on synthetic lesions, in Dir: data, split, training,
-// predictions and metrics. The run folder is Dir/run.
+// predictions, metrics (Dir/run), figures and a summary page.
 func Demo(ctx context.Context, eng *engine.Engine, opts DemoOptions) error {
 	dataDir := filepath.Join(opts.Dir, DemoData)
 	synth := synthetic.Options{Images: opts.Images, Seed: opts.Seed, Masks: true}
@@ -49,9 +50,17 @@ func Demo(ctx context.Context, eng *engine.Engine, opts DemoOptions) error {
 	if opts.Epochs > 0 {
 		reg.Epochs = opts.Epochs
 	}
-	return Train(ctx, eng, TrainOptions{
+	runDir := filepath.Join(opts.Dir, DemoRun)
+	if err := Train(ctx, eng, TrainOptions{
 		Data: data, Backbone: "mobilenet_v2", Size: opts.Size, Regime: reg,
 		Protocol: split.Grouped, Seed: opts.Seed, Weights: RandomWeights,
-		Dir: filepath.Join(opts.Dir, DemoRun), Watch: opts.Watch,
-	})
+		Dir: runDir, Watch: opts.Watch,
+	}); err != nil {
+		return err
+	}
+	figures, err := Figures([]string{runDir}, filepath.Join(opts.Dir, DemoFigures), FigureOptions{Style: plots.Paper(), Formats: []string{"svg"}})
+	if err != nil {
+		return err
+	}
+	return writeDemoSummary(opts.Dir, figures)
 }

@@ -26,7 +26,7 @@ type kerasFile struct {
 }
 
 // fileOf is the file of a network with tensors filled by name. The numbers that
-// Keras gives to layers of the head are shifted as in a long session.
+// Keras gives to layers of the head are shifted, as after building other networks.
 func fileOf(t *testing.T, cfg skinattn.Config) *kerasFile {
 	t.Helper()
 	net, err := skinattn.NewNetwork(cfg)

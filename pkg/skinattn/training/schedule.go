@@ -1,6 +1,10 @@
 package training
 
-import "github.com/skinattn/skinattn/pkg/skinattn/regime"
+import (
+	"math"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+)
 
 // plateauState is the memory of Keras's ReduceLROnPlateau.
 type plateauState struct {
@@ -14,7 +18,7 @@ func (s *plateauState) next(p regime.Plateau, loss, learningRate float64) float6
 	if p.Factor == 0 {
 		return learningRate
 	}
-	if !s.Seen || loss < s.Best-p.MinDelta {
+	if loss < bestSoFar(s.Seen, s.Best)-p.MinDelta {
 		s.Seen, s.Best, s.Wait = true, loss, 0
 		return learningRate
 	}
@@ -24,6 +28,14 @@ func (s *plateauState) next(p regime.Plateau, loss, learningRate float64) float6
 		return max(learningRate*p.Factor, p.LearningRate)
 	}
 	return learningRate
+}
+
+// bestSoFar is infinite before the first epoch, which JSON can't write.
+func bestSoFar(seen bool, best float64) float64 {
+	if !seen {
+		return math.Inf(1)
+	}
+	return best
 }
 
 // stopState is the memory of Keras's EarlyStopping.
@@ -38,7 +50,7 @@ func (s *stopState) stop(e regime.EarlyStop, loss float64) bool {
 	if e.Patience == 0 {
 		return false
 	}
-	if !s.Seen || loss+e.MinDelta < s.Best {
+	if loss+e.MinDelta < bestSoFar(s.Seen, s.Best) {
 		s.Seen, s.Best, s.Wait = true, loss, 0
 		return false
 	}

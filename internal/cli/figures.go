@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/skinattn/skinattn/pkg/plots"
+	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
+)
+
+type figuresCommand struct {
+	Inputs []string `arg:"" name:"run-or-csv" help:"Run folders or predictions CSV files; several are drawn side by side."`
+	Out    string   `help:"Folder for the figures." required:"" placeholder:"DIR"`
+	Style  string   `help:"Size and type: paper, paper-wide or talk." default:"paper" placeholder:"NAME"`
+	Format []string `help:"File formats: svg, pdf, png." default:"svg,png" placeholder:"NAME,..."`
+}
+
+// Help is the command's long help.
+func (figuresCommand) Help() string {
+	return `Examples:
+  skinattn figures runs/mnv2 --out figures
+  skinattn figures results/* --out figures --style talk --format png`
+}
+
+// Run draws.
+func (c *figuresCommand) Run(s *session) error {
+	style, err := plots.ParseStyle(c.Style)
+	if err != nil {
+		return usageError{err}
+	}
+	paths, err := pipeline.Figures(c.Inputs, c.Out, pipeline.FigureOptions{Style: style, Formats: c.Format})
+	if err != nil {
+		return err
+	}
+	if s.JSON {
+		return s.answer(paths)
+	}
+	for _, path := range paths {
+		fmt.Fprintln(s.stdout, path)
+	}
+	return nil
+}

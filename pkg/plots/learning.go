@@ -1,0 +1,215 @@
+package plots
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// LearningCurves draws loss, accuracy and learning rate over the epochs of a
+// training run, one above the other, with the best epoch marked.
+type LearningCurves struct {
+	History *History
+	// Best is the epoch to mark; NaN for none.
+	Best  float64
+	Title string
+}
+
+// NewLearningCurves marks the epoch of the highest validation accuracy.
+func NewLearningCurves(h *History) *LearningCurves {
+	best, ok := h.BestEpoch()
+	if !ok {
+		best = math.NaN()
+	}
+	return &LearningCurves{History: h, Best: best}
+}
+
+// panel is one of the plots of the figure.
+type panel struct {
+	label      string
+	train, val string // columns
+	log        bool
+	share      float64 // of the height
+}
+
+func (f *LearningCurves) panels() []panel {
+	all := []panel{
+		{"Loss", TrainLossColumn, ValLossColumn, false, 1},
+		{"Accuracy", TrainAccuracyColumn, ValAccuracyColumn, false, 1},
+		{"Learning rate", LearningRateColumn, "", true, 0.6},
+	}
+	return slices.DeleteFunc(all, func(p panel) bool {
+		return !slices.ContainsFunc(p.columns(), func(column string) bool { return len(f.points(column, p.log)) > 0 })
+	})
+}
+
+func (p panel) columns() []string { return []string{p.train, p.val} }
+
+// points returns what can be drawn of a column.
+func (f *LearningCurves) points(column string, log bool) plotter.XYs {
+	var points plotter.XYs
+	for i, v := range f.History.Values[column] {
+		x := f.History.Values[EpochColumn][i]
+		if isFinite(x) && isFinite(v) && !(log && v <= 0) {
+			points = append(points, plotter.XY{X: x, Y: v})
+		}
+	}
+	return points
+}
+
+func isFinite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+// Height implements [Figure].
+func (f *LearningCurves) Height(s Style) vg.Length {
+	height := 4*s.FontSize + titleHeight(s, f.Title)
+	for _, p := range f.panels() {
+		height += vg.Length(p.share) * min(s.Width*0.4, 16*s.FontSize)
+	}
+	return height
+}
+
+// Draw implements [Figure].
+func (f *LearningCurves) Draw(c draw.Canvas, s Style) error {
+	panels := f.panels()
+	if len(panels) == 0 {
+		return errors.New("learning curves: the history has no loss, accuracy or learning rate")
+	}
+	first, last := math.Inf(1), math.Inf(-1)
+	var plots []*plot.Plot
+	for i, panel := range panels {
+		x := ""
+		if i == len(panels)-1 {
+			x = "Epoch"
+		}
+		p := s.newPlot("", x, panel.label)
+		s.addGrid(p, false, true)
+		for j, column := range panel.columns() {
+			points := f.points(column, panel.log)
+			if len(points) == 0 {
+				continue
+			}
+			line, err := plotter.NewLine(points)
+			if err != nil {
+				return fmt.Errorf("learning curves: %s: %w", column, err)
+			}
+			line.LineStyle = s.line(SeriesColor(j))
+			if panel.log {
+				line.StepStyle, line.Color = plotter.PostStep, ink
+			}
+			p.Add(line)
+			if len(points) == 1 {
+				dot, err := plotter.NewScatter(points)
+				if err != nil {
+					return fmt.Errorf("learning curves: %s: %w", column, err)
+				}
+				dot.GlyphStyle = draw.GlyphStyle{Color: line.Color, Radius: 1.5 * s.LineWidth, Shape: draw.CircleGlyph{}}
+				p.Add(dot)
+			}
+		}
+		first, last = min(first, p.X.Min), max(last, p.X.Max)
+		if panel.log {
+			p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.TickerFunc(decades)
+			p.Y.Min, p.Y.Max = p.Y.Min/1.5, p.Y.Max*1.5
+		} else {
+			pad := 0.05 * (p.Y.Max - p.Y.Min)
+			if pad == 0 {
+				pad = 0.05
+			}
+			p.Y.Min, p.Y.Max = p.Y.Min-pad, p.Y.Max+pad
+			p.Y.Tick.Marker = plot.TickerFunc(fewTicks)
+		}
+		if !math.IsNaN(f.Best) {
+			p.Add(verticalRule{f.Best, s.dashedThin(ink)})
+		}
+		plots = append(plots, p)
+	}
+	for i, p := range plots {
+		p.X.Min, p.X.Max = first, last
+		if first == last {
+			p.X.Min, p.X.Max = first-1, last+1
+		}
+		p.X.Padding = 2 * s.LineWidth
+		p.X.Tick.Marker = plot.TickerFunc(epochTicks)
+		if i < len(plots)-1 {
+			p.X.Tick.Marker = plot.TickerFunc(unlabelled(epochTicks))
+		}
+	}
+	c = s.margin(c)
+	if f.Title != "" {
+		title := s.text(1)
+		title.XAlign, title.YAlign = draw.XCenter, draw.YTop
+		c.FillText(title, vg.Point{X: c.Center().X, Y: c.Max.Y}, f.Title)
+		c = draw.Crop(c, 0, 0, 0, -titleHeight(s, f.Title))
+	}
+	f.stack(c, s, panels, plots)
+	return nil
+}
+
+// stack draws the legend and the plots beneath each other, with their vertical
+// axes in line.
+func (f *LearningCurves) stack(c draw.Canvas, s Style, panels []panel, plots []*plot.Plot) {
+	// Plots line up when their data areas begin at the same x.
+	left := c.Min.X
+	total := 0.0
+	for i, p := range plots {
+		left = max(left, p.DataCanvas(c).Min.X)
+		total += panels[i].share
+	}
+	key := legend{style: s}
+	key.add("training", lineSample(s.line(SeriesColor(0))))
+	key.add("validation", lineSample(s.line(SeriesColor(1))))
+	if !math.IsNaN(f.Best) {
+		key.add("best epoch ("+strconv.FormatFloat(f.Best, 'g', -1, 64)+")", lineSample(s.dashedThin(ink)))
+	}
+	c = key.above(c, left)
+
+	gap := s.FontSize * 0.6
+	footer := 2.6 * s.FontSize // tick labels and label of the last axis
+	room := c.Max.Y - c.Min.Y - footer - gap*vg.Length(len(plots)-1)
+	top := c.Max.Y
+	for i, p := range plots {
+		height := room * vg.Length(panels[i].share/total)
+		area := c
+		area.Max.Y, area.Min.Y = top, top-height
+		if i == len(plots)-1 {
+			area.Min.Y = c.Min.Y
+		}
+		area.Min.X += left - p.DataCanvas(c).Min.X
+		p.Draw(area)
+		top -= height + gap
+	}
+}
+
+// Data implements [Figure].
+func (f *LearningCurves) Data() [][]string {
+	out := [][]string{f.History.Columns}
+	for i := range f.History.Len() {
+		row := make([]string, len(f.History.Columns))
+		for j, name := range f.History.Columns {
+			row[j] = cell(f.History.Values[name][i])
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+// verticalRule is a line across the data at x.
+type verticalRule struct {
+	x float64
+	draw.LineStyle
+}
+
+func (r verticalRule) Plot(c draw.Canvas, p *plot.Plot) {
+	if r.x < p.X.Min || r.x > p.X.Max {
+		return
+	}
+	x, _ := p.Transforms(&c)
+	c.StrokeLine2(r.LineStyle, x(r.x), c.Min.Y, x(r.x), c.Max.Y)
+}

@@ -1,0 +1,78 @@
+package plots
+
+import (
+	"math"
+	"strconv"
+
+	"gonum.org/v1/plot"
+)
+
+// niceStep returns the smallest of 1, 2, 5, 10, 20, ... (times a power of ten)
+// that divides a span into at most n steps.
+func niceStep(span float64, n int) float64 {
+	if !(span > 0) {
+		return 1
+	}
+	raw := span / float64(n)
+	power := math.Pow(10, math.Floor(math.Log10(raw)))
+	for _, m := range []float64{1, 2, 5, 10} {
+		if m*power >= raw*(1-1e-9) {
+			return m * power
+		}
+	}
+	return 10 * power
+}
+
+func ticksAt(low, high, step float64) []plot.Tick {
+	decimals := max(0, int(math.Ceil(-math.Log10(step)-1e-9)))
+	var ticks []plot.Tick
+	for i := math.Ceil(low/step - 1e-9); i*step <= high+1e-9*step; i++ {
+		ticks = append(ticks, plot.Tick{Value: i * step, Label: strconv.FormatFloat(i*step+0, 'f', decimals, 64)})
+	}
+	return ticks
+}
+
+// fewTicks are for short axes: two to five round numbers.
+func fewTicks(low, high float64) []plot.Tick { return ticksAt(low, high, niceStep(high-low, 4)) }
+
+// epochTicks are whole numbers.
+func epochTicks(low, high float64) []plot.Tick {
+	return ticksAt(low, high, max(1, niceStep(high-low, 8)))
+}
+
+// decades are powers of ten with unlabelled ticks between; an axis that holds
+// none of them gets its ends.
+func decades(low, high float64) []plot.Tick {
+	var ticks []plot.Tick
+	labelled := false
+	for e := math.Floor(math.Log10(low)); e <= math.Ceil(math.Log10(high)); e++ {
+		for m := 1.0; m < 10; m++ {
+			v := m * math.Pow(10, e)
+			if v < low || v > high {
+				continue
+			}
+			tick := plot.Tick{Value: v}
+			if m == 1 {
+				tick.Label = strconv.FormatFloat(v, 'g', 1, 64)
+				labelled = true
+			}
+			ticks = append(ticks, tick)
+		}
+	}
+	if !labelled {
+		for i := range ticks {
+			ticks[i].Label = strconv.FormatFloat(ticks[i].Value, 'g', 1, 64)
+		}
+	}
+	return ticks
+}
+
+func unlabelled(ticker func(low, high float64) []plot.Tick) func(low, high float64) []plot.Tick {
+	return func(low, high float64) []plot.Tick {
+		ticks := ticker(low, high)
+		for i := range ticks {
+			ticks[i].Label = ""
+		}
+		return ticks
+	}
+}

@@ -1,0 +1,140 @@
+package layers
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+	benchmarks "github.com/janpfeifer/go-benchmarks"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+)
+
+// benchBatch is the batch of the benchmarks.
+const benchBatch = 32
+
+// contest is one layer in this package's form and in GoMLX's own, on the same
+// input and weights. The two must agree, so that a fast wrong one can't win.
+type contest struct {
+	name string
+	op   Op
+	in   Shape
+	// native computes the layer with GoMLX's own operation; variables are those
+	// of op that are trained, in its order.
+	native func(x *Node, variables []*Node) *Node
+	// forwardOnly leaves out the gradient of the native form, for one that is
+	// too slow to wait for.
+	forwardOnly bool
+}
+
+// run prints the contest's times: of the forward pass, and of the gradients of
+// input and variables (with what they need of the forward pass), on the engine
+// that $SKINATTN_ENGINE names.
+func (c contest) run(b *testing.B) {
+	b.Helper()
+	eng, err := engine.Open(context.Background(), "", engine.Options{Log: func(line string) { b.Log(line) }})
+	if err != nil {
+		b.Fatal(err)
+	}
+	net := &Graph{}
+	net.Add("x", Input{Dims: c.in})
+	net.Add("layer", c.op, "x")
+	store := model.NewStore()
+	if err := Initialize(store, net.Variables(), 1); err != nil {
+		b.Fatal(err)
+	}
+	ours := func(x *Node, _ []*Node) *Node {
+		return (&Builder{Store: store, Training: true}).Build(net, map[string]*Node{"x": x})["layer"]
+	}
+	x, cotangent := noise(c.in, 1), noise(net.Last().Out, 2)
+
+	var functions []benchmarks.NamedFunction
+	for _, gradient := range []bool{false, true} {
+		what := "forward"
+		if gradient {
+			what = "gradients"
+		}
+		var first []*tensors.Tensor
+		for _, form := range []struct {
+			name  string
+			build func(*Node, []*Node) *Node
+		}{{"ours", ours}, {"native", c.native}} {
+			if gradient && c.forwardOnly && form.name == "native" {
+				continue
+			}
+			exec := c.compile(b, eng, store, net, form.build, gradient)
+			defer exec.Finalize()
+			results := exec.MustCall(x, cotangent)
+			if first == nil {
+				first = results
+			}
+			agree(b, fmt.Sprintf("%s, %s", c.name, what), results, first)
+			functions = append(functions, benchmarks.NamedFunction{
+				Name: fmt.Sprintf("%-34s %-9s %-6s", c.name, what, form.name),
+				Func: func() {
+					for _, r := range exec.MustCall(x, cotangent) {
+						r.MustFinalizeAll()
+					}
+				},
+			})
+		}
+	}
+	for b.Loop() {
+		benchmarks.New(functions...).WithWarmUps(2).WithDuration(time.Second).WithQuantiles(5, 95).Done()
+	}
+}
+
+// compile prepares the layer's value, or its gradients under a cotangent.
+func (c contest) compile(b *testing.B, eng *engine.Engine, store *model.Store, net *Graph, build func(*Node, []*Node) *Node, gradient bool) *model.Exec {
+	b.Helper()
+	exec, err := model.NewExec(eng.Backend, store, func(_ *model.Scope, in []*Node) []*Node {
+		x, cotangent := in[0], in[1]
+		var variables []*Node
+		for _, v := range net.Variables() {
+			if v.Trainable {
+				variables = append(variables, store.GetVariable(v.Path()).NodeValue(x.Graph()))
+			}
+		}
+		y := build(x, variables)
+		if !gradient {
+			return []*Node{y}
+		}
+		return graph.Gradient(graph.ReduceAllSum(graph.Mul(y, cotangent)), append([]*Node{x}, variables...)...)
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return exec
+}
+
+// noise is a batch of uniform values in -1..1.
+func noise(shape Shape, seed uint64) *tensors.Tensor {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	batch := append(Shape{benchBatch}, shape...)
+	return tensors.FromFlatDataAndDimensions(uniform(batch, 1, rng), batch...)
+}
+
+// agree fails unless the tensors are equal to 1e-3 of their spread.
+func agree(b *testing.B, what string, got, want []*tensors.Tensor) {
+	b.Helper()
+	for i := range want {
+		g, w := tensors.MustCopyFlatData[float32](got[i]), tensors.MustCopyFlatData[float32](want[i])
+		if len(g) != len(w) {
+			b.Fatalf("%s: the forms give %d and %d values", what, len(g), len(w))
+		}
+		var off, square float64
+		for j := range w {
+			off = max(off, math.Abs(float64(g[j]-w[j])))
+			square += float64(w[j]) * float64(w[j])
+		}
+		if spread := math.Sqrt(square / float64(len(w))); !(off <= 1e-3*spread) {
+			b.Fatalf("%s: the forms differ by %.2g in output %d, where values are about %.2g", what, off, i, spread)
+		}
+	}
+}

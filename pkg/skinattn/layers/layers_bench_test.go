@@ -1,0 +1,79 @@
+package layers
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+// Maps of MobileNetV2 at 224 pixels: [rows and columns, channels].
+
+func BenchmarkDepthwise(b *testing.B) {
+	for _, c := range []struct{ side, channels, stride int }{
+		{112, 32, 1}, {112, 96, 2}, {56, 144, 1}, {28, 192, 1}, {14, 576, 1}, {7, 960, 1},
+	} {
+		op := DepthwiseConv2D{Kernel: [2]int{3, 3}, Stride: c.stride, Padding: Same}
+		contest{
+			name: fmt.Sprintf("depthwise 3x3/%d on %dx%dx%d", c.stride, c.side, c.side, c.channels),
+			op:   op, in: Shape{c.side, c.side, c.channels},
+			native: func(x *Node, variables []*Node) *Node {
+				pad, err := resolvePadding(op.Padding, c.side, c.side, op.Kernel, op.Stride)
+				if err != nil {
+					panic(err)
+				}
+				kernel := graph.Reshape(variables[0], 3, 3, 1, c.channels)
+				return graph.Convolve(x, kernel).ChannelGroupCount(c.channels).Strides(c.stride).PaddingPerDim(pad[:]).Done()
+			},
+			forwardOnly: true, // its gradient has a graph node or more for each channel
+		}.run(b)
+	}
+}
+
+func BenchmarkPointwise(b *testing.B) {
+	for _, c := range []struct{ side, in, out int }{
+		{112, 32, 16}, {56, 24, 144}, {28, 192, 32}, {14, 96, 576}, {7, 576, 160},
+	} {
+		contest{
+			name: fmt.Sprintf("1x1 %d->%d on %dx%d", c.in, c.out, c.side, c.side),
+			op:   Conv2D{Filters: c.out, Kernel: [2]int{1, 1}, Stride: 1, Padding: Same}, in: Shape{c.side, c.side, c.in},
+			native: func(x *Node, variables []*Node) *Node {
+				return graph.Convolve(x, variables[0]).NoPadding().Done()
+			},
+		}.run(b)
+	}
+}
+
+func BenchmarkBatchNormalization(b *testing.B) {
+	for _, c := range []struct{ side, channels int }{{112, 32}, {56, 144}, {14, 576}} {
+		op := BatchNormalization{Epsilon: 1e-3, Momentum: .999}
+		contest{
+			name: fmt.Sprintf("batch norm on %dx%dx%d", c.side, c.side, c.channels),
+			op:   op, in: Shape{c.side, c.side, c.channels},
+			native: func(x *Node, variables []*Node) *Node {
+				y, _, _ := graph.InternalBatchNormForTraining(x, variables[0], variables[1], float32(op.Epsilon), -1)
+				return y
+			},
+		}.run(b)
+	}
+}
+
+func BenchmarkSoftAttention(b *testing.B) {
+	for _, side := range []int{4, 7} {
+		const channels, heads = 960, 16
+		contest{
+			name: fmt.Sprintf("Soft-Attention on %dx%dx%d", side, side, channels),
+			op:   SoftAttention{Heads: heads}, in: Shape{side, side, channels},
+			// The 3-D convolution of the authors' code, over the whole padded volume.
+			native: func(x *Node, variables []*Node) *Node {
+				volume := graph.ExpandAxes(x, -1)
+				pad := [][2]int{{(channels - 1) / 2, channels / 2}, {1, 1}, {0, 0}}
+				logits := graph.Convolve(volume, variables[0]).StridePerDim(1, 1, channels).PaddingPerDim(pad).Done()
+				logits = relu(addBias(graph.Reshape(logits, benchBatch, side*side, heads), variables[1]), 0)
+				maps := graph.Softmax(logits, 1)
+				alpha := graph.ReduceSum(graph.Reshape(maps, benchBatch, side, side, heads), -1)
+				return graph.Mul(x, graph.ExpandAxes(alpha, -1))
+			},
+		}.run(b)
+	}
+}
