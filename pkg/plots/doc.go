@@ -12,7 +12,8 @@
 //	roc, err := plots.NewROC(predictions)
 //	err = plots.SaveWithData("roc.pdf", roc, plots.Paper())
 //
-// Equal input gives equal bytes in every format. (For PDF this sets the
+// Equal input gives equal bytes, except in a PDF that holds photos
+// ([ClassSamples]), whose image objects come in changing order. (For PDF this sets the
 // process-wide defaults of the fpdf library behind gonum/plot for dates and
 // object order, once, when the first PDF is written.)
 //

@@ -280,7 +280,9 @@ func TestTrainingStepEqualsKeras(t *testing.T) {
 		for i := range values {
 			values[i] += g.BetaShift.By
 		}
-		beta.MustSetValue(tensors.FromFlatDataAndDimensions(values, len(values)))
+		if err := beta.SetValue(tensors.FromFlatDataAndDimensions(values, len(values))); err != nil {
+			t.Fatal(err)
+		}
 	}
 	var names []string
 	for name := range g.Gradients {

@@ -145,13 +145,14 @@ func TestUnlisted(t *testing.T) {
 	}
 }
 
-// The real file of SKINATTN_WEIGHTS holds Keras's MobileNetV2 without top:
+// The real file in the folder SKINATTN_WEIGHTS holds Keras's MobileNetV2 without top:
 // 2,257,984 parameters by Keras's summary.
 func TestRealWeights(t *testing.T) {
-	path := os.Getenv("SKINATTN_WEIGHTS")
-	if path == "" {
-		t.Skip("SKINATTN_WEIGHTS is not set to Keras's MobileNetV2 weight file without top")
+	dir := os.Getenv("SKINATTN_WEIGHTS")
+	if dir == "" {
+		t.Skip("SKINATTN_WEIGHTS is not set to a folder with Keras's MobileNetV2 weight file without top")
 	}
+	path := filepath.Join(dir, "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5")
 	f, err := ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

@@ -150,14 +150,26 @@ func largestDivisor(n, limit int) int {
 }
 
 // padMap pads the two spatial axes of x [B H W C] with zeros, and puts
-// stride-1 zeros between neighbours. Negative pads crop.
+// stride-1 zeros between neighbours. Negative pads crop; they are done by a
+// slice, since the pure Go backend's Pad does not know them.
 func padMap(x *Node, pad Padding, stride int) *Node {
-	if pad == (Padding{}) && stride == 1 {
-		return x
+	var grow, crop Padding
+	for axis := range pad {
+		for side, n := range pad[axis] {
+			grow[axis][side], crop[axis][side] = max(n, 0), max(-n, 0)
+		}
 	}
-	return graph.Pad(x, graph.ScalarZero(x.Graph(), x.DType()),
-		compute.PadAxis{},
-		compute.PadAxis{Start: pad[0][0], End: pad[0][1], Interior: stride - 1},
-		compute.PadAxis{Start: pad[1][0], End: pad[1][1], Interior: stride - 1},
-		compute.PadAxis{})
+	if grow != (Padding{}) || stride != 1 {
+		x = graph.Pad(x, graph.ScalarZero(x.Graph(), x.DType()),
+			compute.PadAxis{},
+			compute.PadAxis{Start: grow[0][0], End: grow[0][1], Interior: stride - 1},
+			compute.PadAxis{Start: grow[1][0], End: grow[1][1], Interior: stride - 1},
+			compute.PadAxis{})
+	}
+	if crop != (Padding{}) {
+		dims := x.Shape().Dimensions
+		x = graph.Slice(x, graph.AxisRange(),
+			graph.AxisRange(crop[0][0], dims[1]-crop[0][1]), graph.AxisRange(crop[1][0], dims[2]-crop[1][1]), graph.AxisRange())
+	}
+	return x
 }
