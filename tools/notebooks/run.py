@@ -52,12 +52,12 @@ def run(path, out):
     """Runs one notebook; returns what is wrong with it, or None."""
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(notebook, timeout=None, startup_timeout=120,
+                            extra_arguments=["-raw_error=true"],  # compiler errors as text, not as HTML
                             resources={"metadata": {"path": str(path.parent)}})
     wrong = None
     with tempfile.TemporaryFile("w+") as log:
         try:
-            # Compiler errors as text, not as HTML; the kernel's chatter into a file.
-            client.execute(extra_arguments=["-raw_error=true"], stderr=log)
+            client.execute(stderr=log)  # the kernel's chatter
             wrong = "; ".join(missing(notebook)) or None
         except CellExecutionError as error:
             wrong = failure(notebook) or str(error)

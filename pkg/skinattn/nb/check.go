@@ -14,7 +14,6 @@ var exit = os.Exit
 
 // fail shows line and ends the cell, which the notebook counts as failed.
 func fail(line string) {
-	out.sync()
 	fmt.Fprintln(os.Stderr, line)
 	exit(1)
 }

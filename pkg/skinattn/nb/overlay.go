@@ -24,8 +24,8 @@ func MeanMap(maps []float32, shape []int) ([]float64, error) {
 }
 
 // Overlay lays a map [rows cols] over a picture as heat: black is the smallest
-// value, white the largest. Values between the fields' centres are interpolated
-// linearly.
+// value, then red and yellow, white the largest. Values between the fields'
+// centres are interpolated linearly.
 func Overlay(base image.Image, heat []float64, rows, cols int) (image.Image, error) {
 	if rows < 1 || cols < 1 || len(heat) != rows*cols {
 		return nil, fmt.Errorf("laying a map over a picture: %d values are no map of %d rows and %d columns", len(heat), rows, cols)
@@ -37,7 +37,7 @@ func Overlay(base image.Image, heat []float64, rows, cols int) (image.Image, err
 	if high == low {
 		high = low + 1 // an even map is all black
 	}
-	colors := moreland.ExtendedBlackBody()
+	colors := moreland.BlackBody()
 	colors.SetMin(low)
 	colors.SetMax(high)
 

@@ -1,0 +1,67 @@
+# syntax=docker/dockerfile:1
+#
+# The command line, with its engine, on a small Debian:
+#   docker build -t skinattn .
+#   docker run --rm -v "$PWD":/work skinattn demo --out demo
+#   docker run --rm -v "$PWD":/work -v DIR:/data:ro skinattn data check
+#
+# The notebooks, in JupyterLab, whose address with its token is in what it prints:
+#   docker build --target notebook -t skinattn-notebook .
+#   docker run --rm -p 8888:8888 skinattn-notebook
+#
+# Neither holds photos of patients or trained weights: /data is where a HAM10000
+# folder is looked for. On Linux, add --user "$(id -u):$(id -g)" to write into
+# folders of your own.
+
+ARG GO_VERSION=1.26.8
+ARG DEBIAN_CODENAME=bookworm
+ARG DEBIAN_VERSION=12.12
+
+FROM golang:${GO_VERSION}-${DEBIAN_CODENAME} AS build
+RUN useradd --create-home --uid 1000 skinattn \
+    && install --directory --owner=1000 --group=1000 /home/skinattn/src
+USER 1000:1000
+# Caches in the user's home, so that the notebook's cells find them warm.
+ENV HOME=/home/skinattn GOPATH=/home/skinattn/go
+WORKDIR /home/skinattn/src
+# Alone, so that a change of the code does not fetch the modules again.
+COPY --chown=1000:1000 go.mod go.sum ./
+RUN go mod download
+COPY --chown=1000:1000 . .
+RUN go build -trimpath -o /home/skinattn/bin/skinattn ./cmd/skinattn
+# doctor tells of a plug-in that can't be had, and does not fail: the file decides.
+RUN /home/skinattn/bin/skinattn doctor --fetch --engine cpu \
+    && ls /home/skinattn/.local/lib/go-xla/*.so
+
+FROM build AS notebook
+USER 0:0
+# Debian keeps only the newest build of a version: pins would break the image.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends python3 python3-venv \
+    && rm -rf /var/lib/apt/lists/*
+USER 1000:1000
+ENV PATH=/home/skinattn/bin:$PATH
+RUN scripts/notebooks.sh setup && rm -rf /home/skinattn/.cache/pip
+EXPOSE 8888
+HEALTHCHECK --start-period=20s CMD ["python3", "-c", "import urllib.request as r; r.urlopen('http://localhost:8888/api', timeout=5)"]
+CMD ["scripts/notebooks.sh", "lab", "--ip=0.0.0.0", "--no-browser"]
+
+# Last, so that it is what a build without --target makes.
+FROM debian:${DEBIAN_VERSION}-slim AS skinattn
+# The XLA plug-in wants the C++ library. For the pins, see above.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates libstdc++6 \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --create-home --uid 1000 skinattn \
+    && install --directory --owner=1000 --group=1000 /work /data
+COPY --from=build /home/skinattn/bin/skinattn /usr/local/bin/skinattn
+COPY --from=build --chown=1000:1000 /home/skinattn/.local /home/skinattn/.local
+USER 1000:1000
+# The cache lies where any user may write, for docker run --user.
+ENV HOME=/home/skinattn XDG_CACHE_HOME=/tmp/cache SKINATTN_DATA=/data
+WORKDIR /work
+RUN skinattn doctor
+ENTRYPOINT ["skinattn"]
+CMD ["--help"]
