@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 
+	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/plots"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 )
@@ -27,7 +28,9 @@ func (c *figuresCommand) Run(s *session) error {
 	if err != nil {
 		return usageError{err}
 	}
-	paths, err := pipeline.Figures(c.Inputs, c.Out, pipeline.FigureOptions{Style: style, Formats: c.Format})
+	intervals := eval.DefaultOptions()
+	intervals.Seed = s.seed()
+	paths, err := pipeline.Figures(c.Inputs, c.Out, pipeline.FigureOptions{Style: style, Formats: c.Format, Intervals: intervals})
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/plots"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
@@ -58,7 +59,8 @@ func Demo(ctx context.Context, eng *engine.Engine, opts DemoOptions) error {
 	}); err != nil {
 		return err
 	}
-	figures, err := Figures([]string{runDir}, filepath.Join(opts.Dir, DemoFigures), FigureOptions{Style: plots.Paper(), Formats: []string{"svg"}})
+	figures, err := Figures([]string{runDir}, filepath.Join(opts.Dir, DemoFigures), FigureOptions{
+		Style: plots.Paper(), Formats: []string{"svg"}, Intervals: eval.DefaultOptions()})
 	if err != nil {
 		return err
 	}

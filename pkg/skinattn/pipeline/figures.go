@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/skinattn/skinattn/pkg/eval"
@@ -15,6 +16,47 @@ import (
 type FigureOptions struct {
 	Style   plots.Style
 	Formats []string // svg, pdf, png
+	// Intervals say how those of the bars are found; the zero value draws none.
+	Intervals eval.Options
+}
+
+var figureFormats = []string{"svg", "pdf", "png"}
+
+// figureInput is a run or a predictions file to draw.
+type figureInput struct {
+	name, path string // path of the predictions
+	history    string // of a run, empty otherwise
+	table      *eval.Predictions
+}
+
+// readFigureInputs reads everything before anything is drawn, and sees to it
+// that no two inputs would write the same files.
+func readFigureInputs(inputs []string) ([]figureInput, error) {
+	var all []figureInput
+	taken := map[string]string{}
+	for _, input := range inputs {
+		in := figureInput{name: strings.TrimSuffix(filepath.Base(filepath.Clean(input)), ".csv"), path: input}
+		info, err := os.Stat(input)
+		if err != nil {
+			return nil, fmt.Errorf("reading predictions: %w", err)
+		}
+		if info.IsDir() {
+			in.path = filepath.Join(input, run.PredictionsFile("test"))
+			in.history = filepath.Join(input, run.HistoryFile)
+			if _, err := os.Stat(in.path); err != nil {
+				return nil, fmt.Errorf("%s has no %s; a run has it when its training is finished", input, run.PredictionsFile("test"))
+			}
+		}
+		if other, ok := taken[in.name]; ok {
+			return nil, fmt.Errorf("%s and %s would both be drawn as %q; rename one", other, input, in.name)
+		}
+		taken[in.name] = input
+		if in.table, err = eval.ReadFile(in.path); err != nil {
+			return nil, err
+		}
+		all = append(all, in)
+	}
+	return all, nil
 }
 
 type namedFigure struct {
@@ -26,6 +68,15 @@ type namedFigure struct {
 // files, allow, into the folder out, each with its numbers as CSV beside it. It
 // returns the paths of the pictures.
 func Figures(inputs []string, out string, opts FigureOptions) ([]string, error) {
+	tables, err := readFigureInputs(inputs)
+	if err != nil {
+		return nil, err
+	}
+	for _, format := range opts.Formats {
+		if !slices.Contains(figureFormats, format) {
+			return nil, fmt.Errorf("figure format %q is unknown; choose of %s", format, strings.Join(figureFormats, ", "))
+		}
+	}
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return nil, fmt.Errorf("making the folder for the figures: %w", err)
 	}
@@ -41,39 +92,30 @@ func Figures(inputs []string, out string, opts FigureOptions) ([]string, error) 
 		return nil
 	}
 	var runs []plots.Run
-	for _, input := range inputs {
-		path, history := input, ""
-		if info, err := os.Stat(input); err == nil && info.IsDir() {
-			path = filepath.Join(input, run.PredictionsFile("test"))
-			history = filepath.Join(input, run.HistoryFile)
-		}
-		table, err := eval.ReadFile(path)
+	for _, in := range tables {
+		table, name := in.table, in.name
+		metrics, err := eval.Evaluate(table, opts.Intervals)
 		if err != nil {
-			return drawn, err
+			return drawn, fmt.Errorf("drawing %s: %w", in.path, err)
 		}
-		metrics, err := eval.Evaluate(table, eval.DefaultOptions())
-		if err != nil {
-			return drawn, err
-		}
-		name := strings.TrimSuffix(filepath.Base(filepath.Clean(input)), ".csv")
 		runs = append(runs, plots.Run{Name: name, Metrics: metrics})
 		prefix := ""
-		if len(inputs) > 1 {
+		if len(tables) > 1 {
 			prefix = name + "-"
 		}
 		shares := plots.NewConfusionMatrix(metrics)
 		shares.Normalize = plots.ByTruth
 		roc, err := plots.NewROC(table)
 		if err != nil {
-			return drawn, err
+			return drawn, fmt.Errorf("drawing %s: %w", in.path, err)
 		}
 		pr, err := plots.NewPR(table)
 		if err != nil {
-			return drawn, err
+			return drawn, fmt.Errorf("drawing %s: %w", in.path, err)
 		}
 		reliability, err := plots.NewReliability(table)
 		if err != nil {
-			return drawn, err
+			return drawn, fmt.Errorf("drawing %s: %w", in.path, err)
 		}
 		figures := []namedFigure{
 			{"confusion", plots.NewConfusionMatrix(metrics)},
@@ -83,8 +125,8 @@ func Figures(inputs []string, out string, opts FigureOptions) ([]string, error) 
 			{"reliability", reliability},
 			{"classes", plots.NewClassDistribution(table)},
 		}
-		if _, err := os.Stat(history); err == nil {
-			h, err := plots.ReadHistory(history)
+		if _, err := os.Stat(in.history); err == nil {
+			h, err := plots.ReadHistory(in.history)
 			if err != nil {
 				return drawn, err
 			}
