@@ -51,6 +51,20 @@ type regimeFlags struct {
 	StopMinDelta      *float64  `help:"Progress that counts for stopping." placeholder:"X" group:"regime"`
 	ClassWeights      []float64 `help:"Seven weights of the loss, in class order." placeholder:"X,..." group:"regime"`
 	MissingAge        *string   `help:"Images without an age: drop (in training and validation) or impute." placeholder:"WORD" group:"regime"`
+	Schedule          *string   `help:"How the learning rate goes on: empty (the plateau rule alone) or cosine." placeholder:"WORD" group:"regime"`
+	WarmUp            *float64  `help:"Epochs in which the learning rate first rises from 0." placeholder:"X" group:"regime"`
+	Select            *string   `help:"Which weights are kept as best: empty (highest validation accuracy) or last." placeholder:"WORD" group:"regime"`
+	LabelSmoothing    *float64  `help:"Share of the true class's 1 that is spread over all classes." placeholder:"X" group:"regime"`
+	MetadataDropout   *float64  `help:"Probability of hiding each of age, sex and localization in training." placeholder:"X" group:"regime"`
+	ChannelOrder      *string   `help:"rgb or bgr; empty: as the authors fed the network." placeholder:"WORD" group:"regime"`
+	Rotation          *float64  `help:"Turn photos by up to this many degrees." placeholder:"X" group:"augmentation"`
+	Shift             *float64  `help:"Shift photos by up to this share of their size." placeholder:"X" group:"augmentation"`
+	Zoom              *float64  `help:"Zoom each axis by 1-X..1+X." placeholder:"X" group:"augmentation"`
+	HorizontalFlip    *bool     `help:"Mirror half of the photos." negatable:"" group:"augmentation"`
+	VerticalFlip      *bool     `help:"Turn half of the photos upside down." negatable:"" group:"augmentation"`
+	Brightness        *float64  `help:"Brightness by 1-X..1+X." placeholder:"X" group:"augmentation"`
+	Contrast          *float64  `help:"Contrast by 1-X..1+X." placeholder:"X" group:"augmentation"`
+	Saturation        *float64  `help:"Saturation by 1-X..1+X." placeholder:"X" group:"augmentation"`
 	Dropout           *float64  `help:"Rate after the Soft-Attention block." placeholder:"X" group:"regime"`
 	BatchNormMomentum *float64  `help:"Decay of the moving averages, in place of the network's own." placeholder:"X" group:"regime"`
 	SoftAttention     *bool     `help:"Use the Soft-Attention block." negatable:"" group:"regime"`
@@ -79,6 +93,20 @@ func (f regimeFlags) regime(base regime.Regime) (regime.Regime, error) {
 	set(&r.EarlyStop.Patience, f.StopPatience)
 	set(&r.EarlyStop.MinDelta, f.StopMinDelta)
 	set(&r.MissingAge, f.MissingAge)
+	set(&r.Schedule, f.Schedule)
+	set(&r.WarmUp, f.WarmUp)
+	set(&r.Select, f.Select)
+	set(&r.LabelSmoothing, f.LabelSmoothing)
+	set(&r.MetadataDropout, f.MetadataDropout)
+	set(&r.ChannelOrder, f.ChannelOrder)
+	set(&r.Augment.Rotation, f.Rotation)
+	set(&r.Augment.Shift, f.Shift)
+	set(&r.Augment.Zoom, f.Zoom)
+	set(&r.Augment.HorizontalFlip, f.HorizontalFlip)
+	set(&r.Augment.VerticalFlip, f.VerticalFlip)
+	set(&r.Augment.Brightness, f.Brightness)
+	set(&r.Augment.Contrast, f.Contrast)
+	set(&r.Augment.Saturation, f.Saturation)
 	set(&r.Dropout, f.Dropout)
 	set(&r.BatchNormMomentum, f.BatchNormMomentum)
 	set(&r.SoftAttention, f.SoftAttention)

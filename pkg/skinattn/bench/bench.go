@@ -123,8 +123,7 @@ func trainStep(eng *engine.Engine, net *skinattn.Network, store *model.Store, e 
 	if err != nil {
 		return nil, nil, err
 	}
-	adam := training.Adam{LearningRate: reg.LearningRate, Beta1: reg.Beta1, Beta2: reg.Beta2, Epsilon: reg.Epsilon}
-	stepper, err := training.NewStepper(eng.Backend, store, net, adam, reg.ClassWeights, seed)
+	stepper, err := training.NewStepper(eng.Backend, store, net, &reg, seed)
 	if err != nil {
 		return nil, nil, err
 	}

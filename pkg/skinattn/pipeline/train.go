@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -136,6 +137,7 @@ func (o TrainOptions) config() (run.Config, error) {
 	}
 	cfg.Network.SoftAttention, cfg.Network.Metadata, cfg.Network.Dropout = o.Regime.SoftAttention, o.Regime.Metadata, o.Regime.Dropout
 	cfg.Network.BatchNormMomentum = o.Regime.BatchNormMomentum
+	cfg.Network.ChannelOrder = cmp.Or(o.Regime.ChannelOrder, cfg.Network.ChannelOrder)
 	if err := o.Regime.Check(ham10000.NumClasses); err != nil {
 		return cfg, err
 	}

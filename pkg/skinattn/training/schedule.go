@@ -6,6 +6,19 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/regime"
 )
 
+// scheduled is the learning rate of an update (from 0) of a run of total
+// updates, perEpoch in each epoch, where the plateau rule gives rate.
+func scheduled(reg *regime.Regime, rate float64, update, perEpoch int) float64 {
+	total, warm := float64(perEpoch*reg.Epochs), float64(perEpoch)*reg.WarmUp
+	switch at := float64(update); {
+	case at < warm:
+		return rate * (at + 1) / warm
+	case reg.Schedule == regime.Cosine:
+		return rate * (1 + math.Cos(math.Pi*(at-warm)/(total-warm))) / 2
+	}
+	return rate
+}
+
 // plateauState is the memory of Keras's ReduceLROnPlateau.
 type plateauState struct {
 	Seen bool    `json:"seen"` // false until the first epoch is judged

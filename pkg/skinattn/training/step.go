@@ -16,6 +16,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/regime"
 )
 
 // Batch is what one step is trained on.
@@ -27,6 +28,8 @@ type Batch struct {
 	Rows     []int32
 	Metadata []skinattn.Metadata // completed
 	Labels   []int32             // class indices
+	// Transforms change the photos; nil: they are taken as they are.
+	Transforms []Transform
 }
 
 // Stepper runs optimizer steps on a network whose weights are in a store.
@@ -35,17 +38,20 @@ type Stepper struct {
 	exec      *model.Exec
 	optimizer Adam
 	weights   []float32 // of the classes in the loss
+	smoothing float64   // of the labels
+	size      int       // of the photos, in pixels
 	seed      uint64
 }
 
-// NewStepper prepares training steps of net. classWeights multiply the loss of
-// the images of each class; nil means 1.
-func NewStepper(backend compute.Backend, store *model.Store, net *skinattn.Network, opt Adam, classWeights []float64, seed uint64) (*Stepper, error) {
-	s := &Stepper{store: store, optimizer: opt, seed: seed, weights: make([]float32, ham10000.NumClasses)}
+// NewStepper prepares training steps of net as reg has them.
+func NewStepper(backend compute.Backend, store *model.Store, net *skinattn.Network, reg *regime.Regime, seed uint64) (*Stepper, error) {
+	opt := Adam{reg.LearningRate, reg.Beta1, reg.Beta2, reg.Epsilon}
+	s := &Stepper{store: store, optimizer: opt, seed: seed, size: net.Size,
+		smoothing: reg.LabelSmoothing, weights: make([]float32, ham10000.NumClasses)}
 	for i := range s.weights {
 		s.weights[i] = 1
-		if classWeights != nil {
-			s.weights[i] = float32(classWeights[i])
+		if reg.ClassWeights != nil {
+			s.weights[i] = float32(reg.ClassWeights[i])
 		}
 	}
 	if err := opt.prepare(store, net.Graph.Variables()); err != nil {
@@ -71,17 +77,24 @@ const (
 	inWeights         // float32 [B]
 	inRate            // float32: Adam's step size, bias corrections included
 	inRNG             // uint64 [3]
+	inAffine          // float32 [B 6], with transforms only
+	inColours         // float32 [B 3]: brightness, contrast, saturation, likewise
 )
 
 // build is the graph of one step: forward, loss, gradients, update.
 func (s *Stepper) build(net *skinattn.Network, in []*graph.Node) []*graph.Node {
 	g := in[inPixels].Graph()
 	builder := &layers.Builder{Store: s.store, Training: true, RNG: in[inRNG]}
-	pixels := graph.StopGradient(graph.Gather(in[inPixels], graph.ExpandAxes(in[inRows], -1)))
-	outputs := net.Forward(builder, pixels, in[inMetadata])
+	var pixels *graph.Node
+	if len(in) > inAffine {
+		pixels = colourJitter(warp(in[inPixels], in[inRows], in[inAffine]), in[inColours])
+	} else {
+		pixels = graph.Gather(in[inPixels], graph.ExpandAxes(in[inRows], -1))
+	}
+	outputs := net.Forward(builder, graph.StopGradient(pixels), in[inMetadata])
 	logits := outputs[layers.LogitsOf(net.Output)]
 
-	loss := crossEntropy(logits, in[inLabels], in[inWeights])
+	loss := crossEntropy(logits, in[inLabels], in[inWeights], s.smoothing)
 	s.optimizer.update(s.store, g, loss, net.Graph.Variables(), in[inRate])
 	predicted := graph.ArgMax(logits, -1, dtypes.Int32)
 	correct := graph.ReduceAllSum(graph.ConvertDType(graph.Equal(predicted, in[inLabels]), dtypes.Float32))
@@ -89,9 +102,14 @@ func (s *Stepper) build(net *skinattn.Network, in []*graph.Node) []*graph.Node {
 }
 
 // crossEntropy is Keras's categorical cross-entropy with class weights: the
-// mean over the batch's size, not over its weights.
-func crossEntropy(logits, labels, weights *graph.Node) *graph.Node {
-	truth := graph.OneHot(labels, logits.Shape().Dimensions[1], logits.DType())
+// mean over the batch's size, not over its weights. smoothing moves that share
+// of the true class's 1 evenly to all classes.
+func crossEntropy(logits, labels, weights *graph.Node, smoothing float64) *graph.Node {
+	classes := logits.Shape().Dimensions[1]
+	truth := graph.OneHot(labels, classes, logits.DType())
+	if smoothing != 0 {
+		truth = graph.AddScalar(graph.MulScalar(truth, 1-smoothing), smoothing/float64(classes))
+	}
 	perImage := graph.Neg(graph.ReduceSum(graph.Mul(truth, graph.LogSoftmax(logits, -1)), -1))
 	return graph.ReduceAllMean(graph.Mul(perImage, weights))
 }
@@ -113,6 +131,15 @@ func (s *Stepper) Step(b Batch, step int, learningRate float64) (loss float64, c
 		tensors.FromFlatDataAndDimensions(weights, n),
 		tensors.FromScalar(float32(s.optimizer.rate(learningRate, step))),
 		rngState(s.seed, step),
+	}
+	if b.Transforms != nil {
+		affine, colours := make([]float32, 0, 6*n), make([]float32, 0, 3*n)
+		for _, t := range b.Transforms {
+			matrix := t.Affine(s.size)
+			affine = append(affine, matrix[:]...)
+			colours = append(colours, float32(t.Brightness), float32(t.Contrast), float32(t.Saturation))
+		}
+		inputs = append(inputs, tensors.FromFlatDataAndDimensions(affine, n, 6), tensors.FromFlatDataAndDimensions(colours, n, 3))
 	}
 	results, err := s.exec.Call(inputs...)
 	if err != nil {

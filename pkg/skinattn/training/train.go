@@ -15,6 +15,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/regime"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 )
 
@@ -85,6 +86,7 @@ type trainer struct {
 	store   *model.Store
 	stepper *Stepper
 	model   *skinattn.Model
+	meanAge float64 // of the training part
 	state   state
 }
 
@@ -142,8 +144,8 @@ func (t *trainer) prepare() (err error) {
 			return err
 		}
 	}
-	adam := Adam{reg.LearningRate, reg.Beta1, reg.Beta2, reg.Epsilon}
-	if t.stepper, err = NewStepper(t.Engine.Backend, t.store, t.net, adam, reg.ClassWeights, t.Config.Seed); err != nil {
+	t.meanAge = mean
+	if t.stepper, err = NewStepper(t.Engine.Backend, t.store, t.net, reg, t.Config.Seed); err != nil {
 		return err
 	}
 	t.model, err = skinattn.NewModel(t.Engine.Backend, t.net, t.store, 0)
@@ -188,7 +190,7 @@ func (t *trainer) epoch(ctx context.Context) error {
 		return err
 	}
 	trained := t.state.Running
-	row.Epoch, row.LearningRate = number, t.state.LearningRate
+	row.Epoch, row.LearningRate = number, t.learningRate(t.state.Step-1)
 	row.TrainLoss, row.TrainAccuracy = trained.loss(), trained.accuracy()
 	row.Seconds = trained.Seconds + time.Since(start).Seconds()
 	row.TrainImagesPerSecond = float64(trained.Images) / trained.Seconds
@@ -202,11 +204,11 @@ func (t *trainer) updates(ctx context.Context, epoch int) error {
 	feeding, stop := context.WithCancel(ctx)
 	defer stop()
 	done := &t.state.Running
-	batches := feed(feeding, t.Train, order(len(t.Train.Records), t.Config.Seed, epoch)[done.Images:], t.Config.Regime.Batch, t.Config.Network.Size)
+	batches := t.feed(feeding, epoch, done.Images)
 	last := time.Now()
 	for batch := range batches {
 		wait := time.Since(last)
-		loss, correct, err := t.stepper.Step(batch.Batch, t.state.Step+1, t.state.LearningRate)
+		loss, correct, err := t.stepper.Step(batch.Batch, t.state.Step+1, t.learningRate(t.state.Step))
 		if err != nil {
 			return err
 		}
@@ -237,22 +239,38 @@ type fedBatch struct {
 	indices []int // of its examples
 }
 
-// feed prepares the batches of the given examples ahead of the engine, in
-// order, until they are done or ctx is.
-func feed(ctx context.Context, examples *Examples, indices []int, size, pixels int) <-chan fedBatch {
+// learningRate of an update, from 0.
+func (t *trainer) learningRate(update int) float64 {
+	reg := t.Config.Regime
+	return scheduled(reg, t.state.LearningRate, update, (len(t.Train.Records)+reg.Batch-1)/reg.Batch)
+}
+
+// feed prepares the batches of an epoch, but for its first images, ahead of the
+// engine, in order, until they are done or ctx is.
+func (t *trainer) feed(ctx context.Context, epoch, skip int) <-chan fedBatch {
 	const ahead = 2
+	reg, pixels := t.Config.Regime, t.Config.Network.Size
+	indices := order(len(t.Train.Records), t.Config.Seed, epoch)[skip:]
+	changed := reg.Augment != regime.Augment{} || reg.MetadataDropout != 0
 	batches := make(chan fedBatch, ahead)
 	go func() {
 		defer close(batches)
-		for start := 0; start < len(indices); start += size {
-			part := indices[start:min(start+size, len(indices))]
+		for start := 0; start < len(indices); start += reg.Batch {
+			part := indices[start:min(start+reg.Batch, len(indices))]
 			flat := make([]uint8, len(part)*pixels*pixels*3)
 			b := fedBatch{indices: part}
+			if changed {
+				b.Transforms = transforms(reg, pixels, t.Config.Seed, epoch, part)
+			}
 			for i, index := range part {
-				copy(flat[i*pixels*pixels*3:], examples.Images(index))
+				copy(flat[i*pixels*pixels*3:], t.Train.Images(index))
+				metadata := t.Train.metadata[index]
+				if changed {
+					metadata = b.Transforms[i].hide(metadata, t.meanAge)
+				}
 				b.Rows = append(b.Rows, int32(i))
-				b.Labels = append(b.Labels, examples.labels[index])
-				b.Metadata = append(b.Metadata, examples.metadata[index])
+				b.Labels = append(b.Labels, t.Train.labels[index])
+				b.Metadata = append(b.Metadata, metadata)
 			}
 			b.Pixels = tensors.FromFlatDataAndDimensions(flat, len(part), pixels, pixels, 3)
 			// Select picks at random when both are ready: look at ctx first.
@@ -313,7 +331,7 @@ func (t *trainer) finish(row run.Epoch) error {
 	s.Epoch = row.Epoch
 	s.Running = partial{}
 	s.History = append(s.History, row)
-	better := s.BestEpoch == 0 || row.ValAccuracy > s.BestAccuracy
+	better := s.BestEpoch == 0 || reg.Select == regime.SelectLast || row.ValAccuracy > s.BestAccuracy
 	if better {
 		s.BestEpoch, s.BestAccuracy = row.Epoch, row.ValAccuracy
 	}

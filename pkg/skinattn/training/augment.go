@@ -1,0 +1,150 @@
+package training
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+)
+
+// Affine says where the pixels of a changed photo come from: the pixel at row r
+// and column c is the photo at row A[0]*r+A[1]*c+A[2], column
+// A[3]*r+A[4]*c+A[5], interpolated bilinearly, and beyond the edge the nearest
+// pixel.
+type Affine [6]float32
+
+// Transform is one draw of Keras's ImageDataGenerator, in the parameters of its
+// get_random_transform.
+type Transform struct {
+	Theta            float64 // rotation in degrees
+	TX, TY           float64 // shift of the rows and of the columns, in pixels
+	ZX, ZY           float64 // zoom of the rows and of the columns; above 1 shows more
+	FlipH, FlipV     bool
+	Brightness       float64 // factors of colourJitter; not Keras's
+	Contrast         float64
+	Saturation       float64
+	dropAge, dropSex bool // metadata to be made unknown
+	dropLocalization bool
+}
+
+// draw takes the transform of one photo from rng. Every call draws the same
+// number of values, whatever the regime uses.
+func draw(reg *regime.Regime, size int, rng *rand.Rand) Transform {
+	a := reg.Augment
+	between := func(limit float64) float64 { return (2*rng.Float64() - 1) * limit }
+	return Transform{
+		Theta: between(a.Rotation),
+		TX:    between(a.Shift) * float64(size), TY: between(a.Shift) * float64(size),
+		ZX: 1 + between(a.Zoom), ZY: 1 + between(a.Zoom),
+		FlipH: rng.IntN(2) == 1 && a.HorizontalFlip, FlipV: rng.IntN(2) == 1 && a.VerticalFlip,
+		Brightness: 1 + between(a.Brightness), Contrast: 1 + between(a.Contrast), Saturation: 1 + between(a.Saturation),
+		dropAge:          rng.Float64() < reg.MetadataDropout,
+		dropSex:          rng.Float64() < reg.MetadataDropout,
+		dropLocalization: rng.Float64() < reg.MetadataDropout,
+	}
+}
+
+// transforms draws for the examples of an epoch at the given places of its
+// order. Each has a stream of its own, so that an epoch can go on in the middle.
+func transforms(reg *regime.Regime, size int, seed uint64, epoch int, examples []int) []Transform {
+	drawn := make([]Transform, len(examples))
+	for i, example := range examples {
+		// The constant keeps these streams apart from the other uses of the seed.
+		drawn[i] = draw(reg, size, rand.New(rand.NewPCG(seed^0x4155474d_454e54, uint64(epoch)<<32|uint64(example))))
+	}
+	return drawn
+}
+
+// Affine is the matrix of the transform for photos of size x size pixels:
+// rotation, shift and zoom about the centre, as apply_affine_transform of Keras
+// composes them, then the flips.
+func (t Transform) Affine(size int) Affine {
+	sin, cos := math.Sincos(t.Theta * math.Pi / 180)
+	// rotation * shift * zoom
+	a, b := cos*t.ZX, -sin*t.ZY
+	c, d := sin*t.ZX, cos*t.ZY
+	row, col := cos*t.TX-sin*t.TY, sin*t.TX+cos*t.TY
+	centre := float64(size)/2 - .5
+	row += centre - a*centre - b*centre
+	col += centre - c*centre - d*centre
+	last := float64(size - 1)
+	if t.FlipV { // r becomes last-r
+		row, col, a, c = row+a*last, col+c*last, -a, -c
+	}
+	if t.FlipH {
+		row, col, b, d = row+b*last, col+d*last, -b, -d
+	}
+	return Affine{float32(a), float32(b), float32(row), float32(c), float32(d), float32(col)}
+}
+
+// hide makes the drawn properties unknown.
+func (t Transform) hide(m skinattn.Metadata, meanAge float64) skinattn.Metadata {
+	if t.dropAge {
+		m.Age = meanAge
+	}
+	if t.dropSex {
+		m.Sex = ham10000.Unknown
+	}
+	if t.dropLocalization {
+		m.Localization = ham10000.Unknown
+	}
+	return m
+}
+
+// warp takes photos out of pixels, uint8 [N S S 3], at rows [B] and moves them
+// by affine, float32 [B 6]; the result is float32 [B S S 3].
+func warp(pixels, rows, affine *graph.Node) *graph.Node {
+	g := pixels.Graph()
+	batch, size := rows.Shape().Dimensions[0], pixels.Shape().Dimensions[1]
+	grid := shapes.Make(dtypes.Float32, batch, size, size)
+	r, c := graph.Iota(g, grid, 1), graph.Iota(g, grid, 2)
+	coefficient := func(i int) *graph.Node {
+		return graph.Reshape(graph.Slice(affine, graph.AxisRange(), graph.AxisRange(i, i+1)), batch, 1, 1)
+	}
+	source := func(first int) *graph.Node {
+		at := graph.Add(graph.Add(graph.Mul(r, coefficient(first)), graph.Mul(c, coefficient(first+1))), coefficient(first+2))
+		return graph.ClipScalar(at, 0, float64(size-1))
+	}
+	y, x := source(0), source(3)
+	top, left := graph.Floor(y), graph.Floor(x)
+	down, right := graph.ExpandAxes(graph.Sub(y, top), -1), graph.ExpandAxes(graph.Sub(x, left), -1)
+
+	flat := graph.Reshape(pixels, -1, 3)
+	first := graph.MulScalar(graph.Reshape(graph.ConvertDType(rows, dtypes.Int32), batch, 1, 1), float64(size*size))
+	tap := func(dy, dx float64) *graph.Node {
+		at := func(v *graph.Node, step float64) *graph.Node {
+			return graph.ConvertDType(graph.MinScalar(graph.AddScalar(v, step), float64(size-1)), dtypes.Int32)
+		}
+		index := graph.Add(first, graph.Add(graph.MulScalar(at(top, dy), float64(size)), at(left, dx)))
+		return graph.ConvertDType(graph.Gather(flat, graph.ExpandAxes(index, -1)), dtypes.Float32)
+	}
+	mix := func(a, b, share *graph.Node) *graph.Node { return graph.Add(a, graph.Mul(graph.Sub(b, a), share)) }
+	return mix(mix(tap(0, 0), tap(0, 1), right), mix(tap(1, 0), tap(1, 1), right), down)
+}
+
+// colourJitter changes photos x, 0..255 [B S S 3], by factors [B 3]: x times
+// the brightness; then the distance of each pixel from the photo's mean grey
+// times the contrast; then its distance from its own grey times the saturation.
+// Grey is that of ITU-R BT.601.
+func colourJitter(x, factors *graph.Node) *graph.Node {
+	batch := x.Shape().Dimensions[0]
+	factor := func(i int) *graph.Node {
+		return graph.Reshape(graph.Slice(factors, graph.AxisRange(), graph.AxisRange(i, i+1)), batch, 1, 1, 1)
+	}
+	grey := func(x *graph.Node) *graph.Node {
+		weights := graph.ExpandLeftToRank(graph.Const(x.Graph(), []float32{.299, .587, .114}), 4)
+		return graph.ExpandAxes(graph.ReduceSum(graph.Mul(x, weights), -1), -1)
+	}
+	from := func(origin, x, factor *graph.Node) *graph.Node {
+		return graph.ClipScalar(graph.Add(origin, graph.Mul(graph.Sub(x, origin), factor)), 0, 255)
+	}
+	x = graph.ClipScalar(graph.Mul(x, factor(0)), 0, 255)
+	x = from(graph.Reshape(graph.ReduceMean(grey(x), 1, 2, 3), batch, 1, 1, 1), x, factor(1))
+	return from(grey(x), x, factor(2))
+}

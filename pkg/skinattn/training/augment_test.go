@@ -1,0 +1,149 @@
+package training
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+)
+
+// warped moves the second of two photos of 3x3 pixels, whose red channel is 10
+// times the row plus the column.
+func warped(t *testing.T, transform Transform) (red [9]float32) {
+	t.Helper()
+	flat := make([]uint8, 2*27)
+	for i := range 9 {
+		flat[27+3*i] = uint8(10*(i/3) + i%3)
+	}
+	matrix := transform.Affine(3)
+	out, err := graph.CallOnce(testEngine.Backend, warp,
+		tensors.FromFlatDataAndDimensions(flat, 2, 3, 3, 3), []int32{1}, [][]float32{matrix[:]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, err := tensors.CopyFlatData[float32](out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range red {
+		red[i] = values[3*i]
+	}
+	return red
+}
+
+// The expected photos are worked out by hand.
+func TestWarp(t *testing.T) {
+	one := Transform{ZX: 1, ZY: 1}
+	with := func(change func(*Transform)) Transform { t := one; change(&t); return t }
+	for _, tc := range []struct {
+		name      string
+		transform Transform
+		want      [9]float32
+	}{
+		{"unchanged", one, [9]float32{0, 1, 2, 10, 11, 12, 20, 21, 22}},
+		// Row r of the result is row r+1 of the photo, the last one repeated.
+		{"a row down", with(func(t *Transform) { t.TX = 1 }), [9]float32{10, 11, 12, 20, 21, 22, 20, 21, 22}},
+		{"half a column", with(func(t *Transform) { t.TY = .5 }), [9]float32{.5, 1.5, 2, 10.5, 11.5, 12, 20.5, 21.5, 22}},
+		{"mirror", with(func(t *Transform) { t.FlipH = true }), [9]float32{2, 1, 0, 12, 11, 10, 22, 21, 20}},
+		{"upside down", with(func(t *Transform) { t.FlipV = true }), [9]float32{20, 21, 22, 10, 11, 12, 0, 1, 2}},
+		// Keras turns (row, column) by the angle: the result at (0, 0), which is
+		// (-1, -1) from the centre, comes from (1, -1): row 2, column 0.
+		{"90 degrees", with(func(t *Transform) { t.Theta = 90 }), [9]float32{20, 10, 0, 21, 11, 1, 22, 12, 2}},
+		// Zoom .5 halves the distance of the rows from the centre.
+		{"zoom of the rows", with(func(t *Transform) { t.ZX = .5 }), [9]float32{5, 6, 7, 10, 11, 12, 15, 16, 17}},
+		{"flip after shift", with(func(t *Transform) { t.TX, t.FlipV = 1, true }), [9]float32{20, 21, 22, 20, 21, 22, 10, 11, 12}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got := warped(t, tc.transform)
+			for i := range got {
+				if math.Abs(float64(got[i]-tc.want[i])) > 1e-4 {
+					t.Fatalf("got %v, want %v", got, tc.want)
+				}
+			}
+		})
+	}
+}
+
+// The expected colours are worked out by hand for photos of two pixels.
+func TestColourJitter(t *testing.T) {
+	photo := []float32{100, 100, 100, 200, 200, 200} // mean grey 150
+	red := []float32{100, 0, 0, 100, 0, 0}           // grey 29.9
+	for _, tc := range []struct {
+		name          string
+		photo, factor []float32
+		want          []float32
+	}{
+		{"none", photo, []float32{1, 1, 1}, photo},
+		{"brightness", photo, []float32{1.5, 1, 1}, []float32{150, 150, 150, 255, 255, 255}},
+		{"contrast", photo, []float32{1, .5, 1}, []float32{125, 125, 125, 175, 175, 175}},
+		{"saturation", red, []float32{1, 1, 0}, []float32{29.9, 29.9, 29.9, 29.9, 29.9, 29.9}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			out, err := graph.CallOnce(testEngine.Backend, colourJitter,
+				tensors.FromFlatDataAndDimensions(tc.photo, 1, 1, 2, 3), [][]float32{tc.factor})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := tensors.CopyFlatData[float32](out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range got {
+				if math.Abs(float64(got[i]-tc.want[i])) > 1e-3 {
+					t.Fatalf("got %v, want %v", got, tc.want)
+				}
+			}
+		})
+	}
+}
+
+// A photo's transform in an epoch does not depend on its place in the order.
+func TestTransformsBelongToTheExample(t *testing.T) {
+	reg, err := regime.Find("modern")
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := transforms(&reg, 64, 1, 3, []int{5, 9, 2})
+	if rest := transforms(&reg, 64, 1, 3, []int{9, 2}); rest[0] != whole[1] || rest[1] != whole[2] {
+		t.Error("the rest of an epoch draws other transforms")
+	}
+	if whole[0] == whole[1] || whole[0] == transforms(&reg, 64, 1, 4, []int{5})[0] || whole[0] == transforms(&reg, 64, 2, 3, []int{5})[0] {
+		t.Error("two examples, epochs or seeds draw the same transform")
+	}
+	var flips, hidden int
+	const n = 2000
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range n {
+		drawn := draw(&reg, 64, rng)
+		if drawn.FlipH {
+			flips++
+		}
+		if drawn.dropAge {
+			hidden++
+		}
+		if math.Abs(drawn.Theta) > 180 || math.Abs(drawn.TX) > 6.4 || drawn.ZX < .85 || drawn.ZX > 1.15 || drawn.Contrast < .85 || drawn.Contrast > 1.15 {
+			t.Fatalf("out of range: %+v", drawn)
+		}
+	}
+	// Five standard deviations.
+	if math.Abs(float64(flips)-n/2) > 112 || math.Abs(float64(hidden)-n*.1) > 67 {
+		t.Errorf("%d flips and %d hidden ages in %d draws", flips, hidden, n)
+	}
+}
+
+// Warm-up rises evenly to the rate, the cosine then falls to 0.
+func TestScheduled(t *testing.T) {
+	reg := regime.Regime{Epochs: 5, Schedule: regime.Cosine, WarmUp: 1}
+	for update, want := range map[int]float64{0: .1, 4: .5, 9: 1, 10: 1, 30: .5, 20: (1 + math.Sqrt2/2) / 2} {
+		if got := scheduled(&reg, 1, update, 10); math.Abs(got-want) > 1e-12 {
+			t.Errorf("update %d: %g, want %g", update, got, want)
+		}
+	}
+	if got := scheduled(&regime.Regime{Epochs: 5}, .3, 40, 10); got != .3 {
+		t.Errorf("without a schedule the rate is %g", got)
+	}
+}
