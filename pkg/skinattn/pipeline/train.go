@@ -34,12 +34,15 @@ const RandomWeights = "random"
 type TrainOptions struct {
 	Data     *ham10000.Dataset
 	Backbone string
-	Size     int // pixels; 0: the backbone's own
+	Size     int    // pixels; 0: the backbone's own
+	Cut      string // layer at which the backbone ends; empty: the authors' cut
 	Regime   regime.Regime
-	// Split is the division of the data; nil draws Protocol with Seed.
-	Split    *split.Split
-	Protocol string
-	Seed     uint64
+	// Split is the division of the data; nil draws Protocol with Seed and, where
+	// it is not 0, TestShare.
+	Split     *split.Split
+	Protocol  string
+	TestShare float64
+	Seed      uint64
 	// Weights is a Keras applications file for the backbone, or RandomWeights.
 	Weights string
 	Dir     string // the run folder
@@ -69,17 +72,21 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 	case opts.Resume:
 		parts, err = split.ReadFile(folder.Path(run.SplitFile))
 	case parts == nil:
-		parts, err = split.New(opts.Protocol, opts.Data.Records, split.Options{Seed: opts.Seed})
+		parts, err = split.New(opts.Protocol, opts.Data.Records, split.Options{Seed: opts.Seed, TestShare: opts.TestShare})
 	}
 	if err != nil {
 		return err
 	}
-	cfg.Data.Protocol = parts.Protocol
+	cfg.Data.Protocol, cfg.Data.TestShare = parts.Protocol, parts.TestShare
 	if opts.Resume && opts.Protocol != "" {
 		cfg.Data.Protocol = opts.Protocol
 	}
 	cfg.Data.SplitSHA256 = parts.Summary().SHA256
-	cache, err := OpenImages(ctx, opts.Data, cfg.Network.Size, opts.Progress)
+	fit, err := imaging.ParseFit(cfg.Network.Resize)
+	if err != nil {
+		return err
+	}
+	cache, err := OpenImages(ctx, opts.Data, cfg.Network.Size, fit, opts.Progress)
 	if err != nil {
 		return err
 	}
@@ -124,6 +131,26 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 	return Predict(ctx, eng, folder, opts.Data, cache)
 }
 
+// Config is the run's configuration as far as it is known without data and
+// weights: what 'train --show-config' prints.
+func (o TrainOptions) Config() (run.Config, error) {
+	pretrained := o.Weights != RandomWeights
+	o.Weights = RandomWeights // so that no file is read
+	cfg, err := o.config()
+	if pretrained {
+		cfg.Init = imagenetInit
+	}
+	cfg.Data.Protocol, cfg.Data.TestShare = o.Protocol, o.TestShare
+	if o.Split != nil {
+		cfg.Data.Protocol, cfg.Data.TestShare = o.Split.Protocol, o.Split.TestShare
+		cfg.Data.SplitSHA256 = o.Split.Summary().SHA256
+	}
+	return cfg, err
+}
+
+// imagenetInit is what a configuration calls a Keras applications file.
+const imagenetInit = "imagenet"
+
 // config is the run's configuration as the options have it; what the split and
 // the images add is filled in later.
 func (o TrainOptions) config() (run.Config, error) {
@@ -135,9 +162,8 @@ func (o TrainOptions) config() (run.Config, error) {
 	if o.Size != 0 {
 		cfg.Network.Size = o.Size
 	}
-	cfg.Network.SoftAttention, cfg.Network.Metadata, cfg.Network.Dropout = o.Regime.SoftAttention, o.Regime.Metadata, o.Regime.Dropout
-	cfg.Network.BatchNormMomentum = o.Regime.BatchNormMomentum
-	cfg.Network.ChannelOrder = cmp.Or(o.Regime.ChannelOrder, cfg.Network.ChannelOrder)
+	applyRegime(&cfg.Network, &o.Regime)
+	cfg.Network.Cut = cmp.Or(o.Cut, cfg.Network.Cut)
 	if err := o.Regime.Check(ham10000.NumClasses); err != nil {
 		return cfg, err
 	}
@@ -145,7 +171,7 @@ func (o TrainOptions) config() (run.Config, error) {
 		return cfg, err
 	}
 	if o.Weights != RandomWeights && o.Weights != "" {
-		cfg.Init = "imagenet"
+		cfg.Init = imagenetInit
 		if cfg.InitSHA256, err = fileSHA256(o.Weights); err != nil {
 			b, _ := backbone.Find(o.Backbone)
 			return cfg, fmt.Errorf("reading the ImageNet weights of %s: %w; 'skinattn weights fetch %s' gets them, --weights FILE names them, --weights random does without",
@@ -155,9 +181,19 @@ func (o TrainOptions) config() (run.Config, error) {
 	return cfg, nil
 }
 
+// applyRegime sets what a regime says about the network.
+func applyRegime(net *skinattn.Config, reg *regime.Regime) {
+	net.SoftAttention, net.Metadata, net.Dropout = reg.SoftAttention, reg.Metadata, reg.Dropout
+	net.BatchNormMomentum = reg.BatchNormMomentum
+	net.ChannelOrder = cmp.Or(reg.ChannelOrder, net.ChannelOrder)
+	net.Preprocess = cmp.Or(imaging.Preprocess(reg.Preprocess), net.Preprocess)
+	net.Cut = cmp.Or(reg.Cut, net.Cut)
+	net.Resize = reg.Resize
+}
+
 // OpenImages decodes and resizes all photos of a data set, or opens what an
 // earlier call left in the user's cache folder.
-func OpenImages(ctx context.Context, data *ham10000.Dataset, size int, progress func(done, total int)) (*imaging.Cache, error) {
+func OpenImages(ctx context.Context, data *ham10000.Dataset, size int, fit imaging.Fit, progress func(done, total int)) (*imaging.Cache, error) {
 	if err := data.RequireImages(data.Records); err != nil {
 		return nil, err
 	}
@@ -166,7 +202,7 @@ func OpenImages(ctx context.Context, data *ham10000.Dataset, size int, progress 
 		path, _ := data.ImagePath(r.ImageID)
 		items[i] = imaging.Item{ID: r.ImageID, Path: path}
 	}
-	return imaging.OpenCache(ctx, imaging.DefaultCacheDir(), items, size, imaging.CacheOptions{Progress: progress})
+	return imaging.OpenCache(ctx, imaging.DefaultCacheDir(), items, size, imaging.CacheOptions{Progress: progress, Fit: fit})
 }
 
 // examples are the images of one part. Where the regime drops images without

@@ -45,8 +45,10 @@ type Config struct {
 
 // Data says what a run was trained on.
 type Data struct {
-	Protocol    string `json:"protocol,omitempty"`
-	SplitSHA256 string `json:"split_sha256,omitempty"`
+	Protocol string `json:"protocol,omitempty"`
+	// TestShare is there where it is not the protocol's own.
+	TestShare   float64 `json:"test_share,omitempty"`
+	SplitSHA256 string  `json:"split_sha256,omitempty"`
 	// ImagesSHA256 is over the content of all images used, in order.
 	ImagesSHA256 string `json:"images_sha256,omitempty"`
 	// SourceSize is the size of the photos as they lie on disk, as "448x336".

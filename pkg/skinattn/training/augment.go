@@ -50,15 +50,24 @@ func draw(reg *regime.Regime, size int, rng *rand.Rand) Transform {
 	}
 }
 
-// transforms draws for the examples of an epoch at the given places of its
-// order. Each has a stream of its own, so that an epoch can go on in the middle.
-func transforms(reg *regime.Regime, size int, seed uint64, epoch int, examples []int) []Transform {
-	drawn := make([]Transform, len(examples))
-	for i, example := range examples {
+// transforms draws for entries of an epoch. Each has a stream of its own, so
+// that an epoch can go on in the middle.
+func transforms(reg *regime.Regime, size int, seed uint64, epoch int, entries []entry) []Transform {
+	drawn := make([]Transform, len(entries))
+	for i, e := range entries {
 		// The constant keeps these streams apart from the other uses of the seed.
-		drawn[i] = draw(reg, size, rand.New(rand.NewPCG(seed^0x4155474d_454e54, uint64(epoch)<<32|uint64(example))))
+		drawn[i] = draw(reg, size, rand.New(rand.NewPCG(seed^0x4155474d_454e54, uint64(epoch)<<32|uint64(e.id))))
+		if e.asIs {
+			drawn[i] = drawn[i].metadataOnly()
+		}
 	}
 	return drawn
+}
+
+// metadataOnly is t without what it does to the photo.
+func (t Transform) metadataOnly() Transform {
+	return Transform{ZX: 1, ZY: 1, Brightness: 1, Contrast: 1, Saturation: 1,
+		dropAge: t.dropAge, dropSex: t.dropSex, dropLocalization: t.dropLocalization}
 }
 
 // Affine is the matrix of the transform for photos of size x size pixels:

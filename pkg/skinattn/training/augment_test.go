@@ -107,11 +107,11 @@ func TestTransformsBelongToTheExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	whole := transforms(&reg, 64, 1, 3, []int{5, 9, 2})
-	if rest := transforms(&reg, 64, 1, 3, []int{9, 2}); rest[0] != whole[1] || rest[1] != whole[2] {
+	whole := transforms(&reg, 64, 1, 3, []entry{{id: 5}, {id: 9}, {id: 2}})
+	if rest := transforms(&reg, 64, 1, 3, []entry{{id: 9}, {id: 2}}); rest[0] != whole[1] || rest[1] != whole[2] {
 		t.Error("the rest of an epoch draws other transforms")
 	}
-	if whole[0] == whole[1] || whole[0] == transforms(&reg, 64, 1, 4, []int{5})[0] || whole[0] == transforms(&reg, 64, 2, 3, []int{5})[0] {
+	if whole[0] == whole[1] || whole[0] == transforms(&reg, 64, 1, 4, []entry{{id: 5}})[0] || whole[0] == transforms(&reg, 64, 2, 3, []entry{{id: 5}})[0] {
 		t.Error("two examples, epochs or seeds draw the same transform")
 	}
 	var flips, hidden int

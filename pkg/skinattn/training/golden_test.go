@@ -149,14 +149,18 @@ func TestEarlyStopEqualsKeras(t *testing.T) {
 	readGolden(t, "golden_keras_early_stopping.json", &golden)
 	tested := 0
 	for _, c := range golden.Cases {
-		if c.Mode != "min" || c.Patience == 0 {
+		if c.Patience == 0 {
 			continue
+		}
+		rule := regime.EarlyStop{Patience: c.Patience, MinDelta: c.MinDelta}
+		if c.Mode == "max" {
+			rule.Monitor = regime.MonitorAccuracy
 		}
 		tested++
 		var state stopState
 		stopped := 0
 		for i, loss := range c.Values {
-			if state.stop(regime.EarlyStop{Patience: c.Patience, MinDelta: c.MinDelta}, float64(loss)) {
+			if state.stop(rule, float64(loss), float64(loss)) {
 				stopped = i + 1
 				break
 			}

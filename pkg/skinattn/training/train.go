@@ -7,7 +7,6 @@ import (
 	"math"
 	"time"
 
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/skinattn/skinattn/pkg/eval"
@@ -86,6 +85,7 @@ type trainer struct {
 	store   *model.Store
 	stepper *Stepper
 	model   *skinattn.Model
+	sampler *sampler
 	meanAge float64 // of the training part
 	state   state
 }
@@ -145,7 +145,10 @@ func (t *trainer) prepare() (err error) {
 		}
 	}
 	t.meanAge = mean
-	if t.stepper, err = NewStepper(t.Engine.Backend, t.store, t.net, reg, t.Config.Seed); err != nil {
+	t.sampler = newSampler(reg, t.Config.Seed, t.Train.labels)
+	weighted := *reg
+	weighted.ClassWeights = classWeights(reg, t.Train.labels)
+	if t.stepper, err = NewStepper(t.Engine.Backend, t.store, t.net, &weighted, t.Config.Seed); err != nil {
 		return err
 	}
 	t.model, err = skinattn.NewModel(t.Engine.Backend, t.net, t.store, 0)
@@ -176,7 +179,7 @@ func (t *trainer) firstWeights() error {
 func (t *trainer) epoch(ctx context.Context) error {
 	number := t.state.Epoch + 1
 	if t.Watch != nil {
-		t.Watch.StartEpoch(number, t.Config.Regime.Epochs, len(t.Train.Records))
+		t.Watch.StartEpoch(number, t.Config.Regime.Epochs, t.sampler.images())
 	}
 	if err := t.updates(ctx, number); err != nil {
 		return err
@@ -233,58 +236,9 @@ func (t *trainer) updates(ctx context.Context, epoch int) error {
 	return nil
 }
 
-// fedBatch is a batch on its way to the engine.
-type fedBatch struct {
-	Batch
-	indices []int // of its examples
-}
-
-// learningRate of an update, from 0.
-func (t *trainer) learningRate(update int) float64 {
-	reg := t.Config.Regime
-	return scheduled(reg, t.state.LearningRate, update, (len(t.Train.Records)+reg.Batch-1)/reg.Batch)
-}
-
-// feed prepares the batches of an epoch, but for its first images, ahead of the
-// engine, in order, until they are done or ctx is.
-func (t *trainer) feed(ctx context.Context, epoch, skip int) <-chan fedBatch {
-	const ahead = 2
-	reg, pixels := t.Config.Regime, t.Config.Network.Size
-	indices := order(len(t.Train.Records), t.Config.Seed, epoch)[skip:]
-	changed := reg.Augment != regime.Augment{} || reg.MetadataDropout != 0
-	batches := make(chan fedBatch, ahead)
-	go func() {
-		defer close(batches)
-		for start := 0; start < len(indices); start += reg.Batch {
-			part := indices[start:min(start+reg.Batch, len(indices))]
-			flat := make([]uint8, len(part)*pixels*pixels*3)
-			b := fedBatch{indices: part}
-			if changed {
-				b.Transforms = transforms(reg, pixels, t.Config.Seed, epoch, part)
-			}
-			for i, index := range part {
-				copy(flat[i*pixels*pixels*3:], t.Train.Images(index))
-				metadata := t.Train.metadata[index]
-				if changed {
-					metadata = b.Transforms[i].hide(metadata, t.meanAge)
-				}
-				b.Rows = append(b.Rows, int32(i))
-				b.Labels = append(b.Labels, t.Train.labels[index])
-				b.Metadata = append(b.Metadata, metadata)
-			}
-			b.Pixels = tensors.FromFlatDataAndDimensions(flat, len(part), pixels, pixels, 3)
-			// Select picks at random when both are ready: look at ctx first.
-			if ctx.Err() != nil {
-				return
-			}
-			select {
-			case batches <- b:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return batches
+// learningRate of a step, from 0.
+func (t *trainer) learningRate(step int) float64 {
+	return scheduled(t.Config.Regime, t.state.LearningRate, t.sampler.update(step), t.sampler.updates())
 }
 
 // validate measures the network on the validation part.
@@ -336,7 +290,7 @@ func (t *trainer) finish(row run.Epoch) error {
 		s.BestEpoch, s.BestAccuracy = row.Epoch, row.ValAccuracy
 	}
 	s.LearningRate = s.Plateau.next(reg.Plateau, row.ValLoss, s.LearningRate)
-	s.Finished = s.EarlyStop.stop(reg.EarlyStop, row.ValLoss)
+	s.Finished = s.EarlyStop.stop(reg.EarlyStop, row.ValLoss, row.ValAccuracy)
 	if better {
 		if err := t.Folder.SaveCheckpoint(run.Best, s.position(), t.store, s); err != nil {
 			return err
