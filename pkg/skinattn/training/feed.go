@@ -54,6 +54,9 @@ func (t *trainer) batch(epoch int, entries []entry) fedBatch {
 		b.Labels = append(b.Labels, t.Train.labels[e.example])
 		b.Metadata = append(b.Metadata, drawn[i].hide(t.Train.metadata[e.example], t.meanAge))
 	}
+	if reg.Mix != (regime.Mix{}) {
+		b.Blend = drawBlend(reg.Mix, pixels, len(entries), t.Config.Seed, epoch, entries[0])
+	}
 	b.Pixels = tensors.FromFlatDataAndDimensions(flat, len(entries), pixels, pixels, 3)
 	return b
 }

@@ -74,6 +74,17 @@ func (s *sampler) update(step int) int {
 	return step/s.steps()*s.updates() + step%s.steps()/max(s.reg.Accumulate, 1)
 }
 
+// imagesOfUpdate is the number of images of all batches of an update if a step,
+// from 0, is the last of them, else 0.
+func (s *sampler) imagesOfUpdate(step int) int {
+	step %= s.steps()
+	every := max(s.reg.Accumulate, 1)
+	if (step+1)%every != 0 && step+1 != s.steps() {
+		return 0
+	}
+	return min((step+1)*s.reg.Batch, s.images()) - step/every*every*s.reg.Batch
+}
+
 // epoch lists the entries of an epoch in order. An epoch that StepsDivisor ends
 // early shows the first of a new order of all, as Keras's iterator does.
 func (s *sampler) epoch(epoch int) []entry {

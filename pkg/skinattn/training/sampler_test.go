@@ -123,9 +123,9 @@ func TestUpdatesOfSteps(t *testing.T) {
 	if s.updates() != 3 {
 		t.Fatalf("%d updates in 8 steps", s.updates())
 	}
-	for step, want := range []int{0, 0, 0, 1, 1, 1, 2, 2, 3, 3} {
-		if got := s.update(step); got != want {
-			t.Errorf("step %d works for update %d, want %d", step, got, want)
+	for step, want := range [][2]int{{0, 0}, {0, 0}, {0, 30}, {1, 0}, {1, 0}, {1, 30}, {2, 0}, {2, 15}, {3, 0}, {3, 0}} {
+		if got := [2]int{s.update(step), s.imagesOfUpdate(step)}; got != want {
+			t.Errorf("step %d: update and its images are %d, want %d", step, got, want)
 		}
 	}
 }

@@ -81,8 +81,10 @@ var ErrInterrupted = errors.New("interrupted; the state is saved, go on with --r
 // trainer is a run in progress.
 type trainer struct {
 	Run
-	net     *skinattn.Network
-	store   *model.Store
+	net   *skinattn.Network
+	store *model.Store
+	// best is what is validated and kept as best: store, or the moving average.
+	best    *model.Store
 	stepper *Stepper
 	model   *skinattn.Model
 	sampler *sampler
@@ -151,7 +153,11 @@ func (t *trainer) prepare() (err error) {
 	if t.stepper, err = NewStepper(t.Engine.Backend, t.store, t.net, &weighted, t.Config.Seed); err != nil {
 		return err
 	}
-	t.model, err = skinattn.NewModel(t.Engine.Backend, t.net, t.store, 0)
+	t.best = t.store
+	if reg.EMA > 0 {
+		t.best = model.NewStore()
+	}
+	t.model, err = skinattn.NewModel(t.Engine.Backend, t.net, t.best, 0)
 	return err
 }
 
@@ -211,7 +217,7 @@ func (t *trainer) updates(ctx context.Context, epoch int) error {
 	last := time.Now()
 	for batch := range batches {
 		wait := time.Since(last)
-		loss, correct, err := t.stepper.Step(batch.Batch, t.state.Step+1, t.learningRate(t.state.Step))
+		loss, correct, err := t.stepper.Step(batch.Batch, t.position())
 		if err != nil {
 			return err
 		}
@@ -236,6 +242,13 @@ func (t *trainer) updates(ctx context.Context, epoch int) error {
 	return nil
 }
 
+// position of the next step.
+func (t *trainer) position() Position {
+	step := t.state.Step
+	return Position{Epoch: t.state.Epoch + 1, Step: step + 1, Update: t.sampler.update(step) + 1,
+		Rate: t.learningRate(step), Images: t.sampler.imagesOfUpdate(step)}
+}
+
 // learningRate of a step, from 0.
 func (t *trainer) learningRate(step int) float64 {
 	return scheduled(t.Config.Regime, t.state.LearningRate, t.sampler.update(step), t.sampler.updates())
@@ -243,6 +256,11 @@ func (t *trainer) learningRate(step int) float64 {
 
 // validate measures the network on the validation part.
 func (t *trainer) validate(ctx context.Context) (row run.Epoch, err error) {
+	if t.best != t.store {
+		if err := copyAverage(t.best, t.store, t.net.Graph.Variables()); err != nil {
+			return row, err
+		}
+	}
 	predictions, err := t.model.Predict(ctx, len(t.Val.Records), skinattn.FromBytes(t.Val.Images), t.Val.metadata, nil)
 	if err != nil {
 		return row, err
@@ -292,7 +310,7 @@ func (t *trainer) finish(row run.Epoch) error {
 	s.LearningRate = s.Plateau.next(reg.Plateau, row.ValLoss, s.LearningRate)
 	s.Finished = s.EarlyStop.stop(reg.EarlyStop, row.ValLoss, row.ValAccuracy)
 	if better {
-		if err := t.Folder.SaveCheckpoint(run.Best, s.position(), t.store, s); err != nil {
+		if err := t.Folder.SaveCheckpoint(run.Best, s.position(), t.best, s); err != nil {
 			return err
 		}
 	}
