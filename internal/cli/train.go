@@ -23,6 +23,7 @@ type trainCommand struct {
 	Size     int     `help:"Image width and height in pixels (default: the network's own)." placeholder:"PX"`
 	Weights  string  `help:"Keras applications file to start from, 'imagenet' (as fetched; the default) or 'random'." placeholder:"FILE"`
 	Cut      string  `help:"Layer at which the backbone ends (default: where the authors cut it)." placeholder:"LAYER"`
+	Board    bool    `name:"tensorboard" help:"Leave files for TensorBoard in the run folder, too."`
 	Show     bool    `name:"show-config" help:"Print the whole configuration as JSON and train nothing; needs no data."`
 	regimeFlags
 }
@@ -65,6 +66,7 @@ func (c *trainCommand) Run(s *session) error {
 		return err
 	}
 	s.log(fmt.Sprintf("engine: %s", eng))
+	opts.TensorBoard = c.Board
 	opts.Watch, opts.Progress = newTrainingBar(s), s.progress("decoding images")
 	if err := pipeline.Train(s.ctx, eng, opts); err != nil {
 		return err

@@ -49,7 +49,9 @@ type TrainOptions struct {
 	// Resume goes on with the run in Dir. All other options must be as they were;
 	// Protocol and Weights may be empty.
 	Resume bool
-	Watch  training.Watcher
+	// TensorBoard leaves event files in the run folder, too.
+	TensorBoard bool
+	Watch       training.Watcher
 	// Progress is called while images are decoded for the first time.
 	Progress func(done, total int)
 }
@@ -125,10 +127,29 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 			return net.LoadBackbone(store, file)
 		}
 	}
+	if opts.TensorBoard {
+		board, err := training.NewBoard(folder.Path(run.TensorBoardDir), opts.log)
+		if err != nil {
+			return err
+		}
+		defer board.Close()
+		watchers := training.Watchers{board}
+		if opts.Watch != nil {
+			watchers = append(watchers, opts.Watch)
+		}
+		trainer.Watch = watchers
+	}
 	if err := training.Train(ctx, trainer); err != nil {
 		return err
 	}
 	return Predict(ctx, eng, folder, opts.Data, cache)
+}
+
+// log passes a line on to who watches.
+func (o TrainOptions) log(line string) {
+	if o.Watch != nil {
+		o.Watch.Log(line)
+	}
 }
 
 // Config is the run's configuration as far as it is known without data and

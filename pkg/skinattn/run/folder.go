@@ -21,6 +21,8 @@ const (
 	EnvironmentFile = "environment.json"
 	SplitFile       = "split.csv"
 	HistoryFile     = "history.csv"
+	RecallFile      = "history-recall.csv"
+	TensorBoardDir  = "tensorboard"
 	MetricsFile     = "metrics.json"
 	CheckpointDir   = "checkpoints"
 	FiguresDir      = "figures"

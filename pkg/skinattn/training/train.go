@@ -272,6 +272,13 @@ func (t *trainer) validate(ctx context.Context) (row run.Epoch, err error) {
 		confusion[truth][argmax(p.Logits)]++
 	}
 	row.ValAccuracy, row.ValBalancedAccuracy = confusion.Accuracy(), confusion.BalancedAccuracy()
+	row.ValRecall = make([]*float64, ham10000.NumClasses)
+	for class := range row.ValRecall {
+		if confusion.Support(class) > 0 {
+			recall := confusion.Recall(class)
+			row.ValRecall[class] = &recall
+		}
+	}
 	return row, nil
 }
 
