@@ -7,6 +7,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
+	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 	"github.com/skinattn/skinattn/pkg/skinattn/regime"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
@@ -24,6 +25,8 @@ type trainCommand struct {
 	Weights  string  `help:"Keras applications file to start from, 'imagenet' (as fetched; the default) or 'random'." placeholder:"FILE"`
 	Cut      string  `help:"Layer at which the backbone ends (default: where the authors cut it)." placeholder:"LAYER"`
 	Board    bool    `name:"tensorboard" help:"Leave files for TensorBoard in the run folder, too."`
+	FindRate bool    `name:"find-lr" help:"Do a learning rate range test instead: its table and figure go to the run folder, which then is none."`
+	Fast     bool    `name:"fast-dev-run" help:"Go the whole way with a few batches of every part, to see that all works."`
 	Show     bool    `name:"show-config" help:"Print the whole configuration as JSON and train nothing; needs no data."`
 	regimeFlags
 }
@@ -66,12 +69,31 @@ func (c *trainCommand) Run(s *session) error {
 		return err
 	}
 	s.log(fmt.Sprintf("engine: %s", eng))
-	opts.TensorBoard = c.Board
 	opts.Watch, opts.Progress = newTrainingBar(s), s.progress("decoding images")
+	if c.FindRate {
+		return c.findRate(s, eng, opts)
+	}
 	if err := pipeline.Train(s.ctx, eng, opts); err != nil {
 		return err
 	}
 	return (&evaluateCommand{Inputs: []string{c.Dir}, Part: "test", Resamples: eval.DefaultOptions().Resamples, Unit: "lesion"}).Run(s)
+}
+
+// findRate does a range test and tells what it says.
+func (c *trainCommand) findRate(s *session, eng *engine.Engine, opts pipeline.TrainOptions) error {
+	if c.Resume {
+		return usagef("--find-lr starts from the first weights; leave --resume out")
+	}
+	found, err := pipeline.FindRate(s.ctx, eng, opts, s.progress("raising the learning rate"))
+	if err != nil {
+		return err
+	}
+	if s.JSON {
+		return s.answer(found)
+	}
+	_, err = fmt.Fprintf(s.stdout, "steepest fall of the loss at learning rate %.2g, lowest loss at %.2g: try %.1g (%s)\n",
+		found.Steepest, found.Lowest, found.Suggestion, found.Figure)
+	return err
 }
 
 // options are what the flags say; with --resume, what they leave out is the
@@ -80,6 +102,7 @@ func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err erro
 	opts = pipeline.TrainOptions{
 		Backbone: c.Backbone, Size: c.Size, Protocol: c.Protocol, TestShare: c.Share, Seed: s.seed(),
 		Cut: c.Cut, Weights: c.Weights, Dir: c.Dir, Resume: c.Resume,
+		FastDevRun: c.Fast, TensorBoard: c.Board,
 	}
 	var base regime.Regime
 	if c.Resume {
@@ -98,6 +121,7 @@ func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err erro
 		opts.Backbone = cmp.Or(opts.Backbone, cfg.Network.Backbone)
 		opts.Size = cmp.Or(opts.Size, cfg.Network.Size)
 		opts.Cut = cmp.Or(opts.Cut, cfg.Network.Cut)
+		opts.FastDevRun = cfg.FastDevRun
 		if s.Seed == nil {
 			opts.Seed = cfg.Seed
 		}

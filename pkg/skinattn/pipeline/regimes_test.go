@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -68,5 +69,64 @@ func TestEveryRegimeGoesTheWholeWay(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+func TestFastDevRunIsAWholeRun(t *testing.T) {
+	data, eng := smallData(t), openTestEngine(t)
+	opts := smallOptions(t, data, "modern")
+	opts.Regime.Epochs, opts.Regime.Batch = 30, 5
+	opts.FastDevRun, opts.TensorBoard = true, true
+	if err := Train(context.Background(), eng, opts); err != nil {
+		t.Fatal(err)
+	}
+	folder, err := run.Open(opts.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := folder.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, err := split.ReadFile(folder.Path(run.SplitFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(parts.Part(split.Train)); !cfg.FastDevRun || cfg.Regime.Epochs != 2 || n != 15 {
+		t.Errorf("%d photos to train on, configuration %+v", n, cfg.Regime)
+	}
+	for _, name := range []string{run.HistoryFile, run.RecallFile, run.MetricsFile, run.PredictionsFile("val"), run.PredictionsFile("test")} {
+		if !folder.Exists(name) {
+			t.Errorf("%s is missing", name)
+		}
+	}
+	if events, _ := filepath.Glob(folder.Path(filepath.Join(run.TensorBoardDir, "events.out.tfevents.*"))); len(events) != 1 {
+		t.Errorf("event files: %v", events)
+	}
+	// What was 70/10/20 of 80 photos still has every class that fits.
+	classes := map[string]bool{}
+	for _, row := range parts.Part(split.Train) {
+		classes[row.Dx] = true
+	}
+	if len(classes) < 5 {
+		t.Errorf("only %v are left to train on", classes)
+	}
+}
+
+func TestFindRate(t *testing.T) {
+	data, eng := smallData(t), openTestEngine(t)
+	opts := smallOptions(t, data, "demo")
+	found, err := FindRate(context.Background(), eng, opts, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found.Points) < 10 || found.Suggestion <= 0 || found.Suggestion > found.Lowest/10 {
+		t.Errorf("%d points, suggestion %g, lowest %g", len(found.Points), found.Suggestion, found.Lowest)
+	}
+	if _, err := os.Stat(found.Figure); err != nil {
+		t.Error(err)
+	}
+	if _, err := run.Open(opts.Dir); err == nil {
+		t.Error("the folder has become a run")
 	}
 }

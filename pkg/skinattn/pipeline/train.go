@@ -49,6 +49,8 @@ type TrainOptions struct {
 	// Resume goes on with the run in Dir. All other options must be as they were;
 	// Protocol and Weights may be empty.
 	Resume bool
+	// FastDevRun goes the whole way with a few batches of every part.
+	FastDevRun bool
 	// TensorBoard leaves event files in the run folder, too.
 	TensorBoard bool
 	Watch       training.Watcher
@@ -69,13 +71,7 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 	}
 	defer func() { err = errors.Join(err, folder.Close()) }()
 
-	parts := opts.Split
-	switch {
-	case opts.Resume:
-		parts, err = split.ReadFile(folder.Path(run.SplitFile))
-	case parts == nil:
-		parts, err = split.New(opts.Protocol, opts.Data.Records, split.Options{Seed: opts.Seed, TestShare: opts.TestShare})
-	}
+	parts, err := opts.parts(folder)
 	if err != nil {
 		return err
 	}
@@ -84,11 +80,7 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 		cfg.Data.Protocol = opts.Protocol
 	}
 	cfg.Data.SplitSHA256 = parts.Summary().SHA256
-	fit, err := imaging.ParseFit(cfg.Network.Resize)
-	if err != nil {
-		return err
-	}
-	cache, err := OpenImages(ctx, opts.Data, cfg.Network.Size, fit, opts.Progress)
+	cache, err := opts.images(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -107,25 +99,9 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 			return err
 		}
 	}
-	trainer := training.Run{Engine: eng, Folder: folder, Config: cfg, Watch: opts.Watch}
-	if trainer.Train, err = examples(opts.Data, parts, split.Train, cache, cfg.Regime); err != nil {
+	trainer, err := opts.newRun(eng, folder, cfg, parts, cache)
+	if err != nil {
 		return err
-	}
-	selection := split.Val
-	if len(parts.Part(split.Val)) == 0 { // the test selects, as in [14]
-		selection = split.Test
-	}
-	if trainer.Val, err = examples(opts.Data, parts, selection, cache, cfg.Regime); err != nil {
-		return err
-	}
-	if !opts.Resume && opts.Weights != RandomWeights {
-		trainer.Weights = func(net *skinattn.Network, store *model.Store) error {
-			file, err := keras.ReadFile(opts.Weights)
-			if err != nil {
-				return err
-			}
-			return net.LoadBackbone(store, file)
-		}
 	}
 	if opts.TensorBoard {
 		board, err := training.NewBoard(folder.Path(run.TensorBoardDir), opts.log)
@@ -143,6 +119,56 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 		return err
 	}
 	return Predict(ctx, eng, folder, opts.Data, cache)
+}
+
+// parts is the division of the data: that of a run that is resumed, the one
+// given, or a new one.
+func (o TrainOptions) parts(folder *run.Folder) (*split.Split, error) {
+	parts, err := o.Split, error(nil)
+	switch {
+	case o.Resume:
+		return split.ReadFile(folder.Path(run.SplitFile))
+	case parts == nil:
+		parts, err = split.New(o.Protocol, o.Data.Records, split.Options{Seed: o.Seed, TestShare: o.TestShare})
+	}
+	if err == nil && o.FastDevRun {
+		parts = thinned(parts, o.Regime.Batch)
+	}
+	return parts, err
+}
+
+// images opens the photos as the network takes them.
+func (o TrainOptions) images(ctx context.Context, cfg run.Config) (*imaging.Cache, error) {
+	fit, err := imaging.ParseFit(cfg.Network.Resize)
+	if err != nil {
+		return nil, err
+	}
+	return OpenImages(ctx, o.Data, cfg.Network.Size, fit, o.Progress)
+}
+
+// newRun is the training that the options mean.
+func (o TrainOptions) newRun(eng *engine.Engine, folder *run.Folder, cfg run.Config, parts *split.Split, cache *imaging.Cache) (trainer training.Run, err error) {
+	trainer = training.Run{Engine: eng, Folder: folder, Config: cfg, Watch: o.Watch}
+	if trainer.Train, err = examples(o.Data, parts, split.Train, cache, cfg.Regime); err != nil {
+		return trainer, err
+	}
+	selection := split.Val
+	if len(parts.Part(split.Val)) == 0 { // the test selects, as in [14]
+		selection = split.Test
+	}
+	if trainer.Val, err = examples(o.Data, parts, selection, cache, cfg.Regime); err != nil {
+		return trainer, err
+	}
+	if !o.Resume && o.Weights != RandomWeights {
+		trainer.Weights = func(net *skinattn.Network, store *model.Store) error {
+			file, err := keras.ReadFile(o.Weights)
+			if err != nil {
+				return err
+			}
+			return net.LoadBackbone(store, file)
+		}
+	}
+	return trainer, nil
 }
 
 // log passes a line on to who watches.
@@ -175,7 +201,10 @@ const imagenetInit = "imagenet"
 // config is the run's configuration as the options have it; what the split and
 // the images add is filled in later.
 func (o TrainOptions) config() (run.Config, error) {
-	cfg := run.Config{Seed: o.Seed, Regime: &o.Regime, Init: RandomWeights}
+	if o.FastDevRun {
+		o.Regime = fastRegime(o.Regime)
+	}
+	cfg := run.Config{Seed: o.Seed, Regime: &o.Regime, Init: RandomWeights, FastDevRun: o.FastDevRun}
 	var err error
 	if cfg.Network, err = skinattn.DefaultConfig(o.Backbone); err != nil {
 		return cfg, err

@@ -43,6 +43,8 @@ type Config struct {
 	Init       string `json:"init"`
 	InitSHA256 string `json:"init_sha256,omitempty"`
 	Seed       uint64 `json:"seed"`
+	// FastDevRun marks a run of a few batches, made to see whether all works.
+	FastDevRun bool `json:"fast_dev_run,omitempty"`
 }
 
 // Data says what a run was trained on.

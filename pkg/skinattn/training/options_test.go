@@ -300,3 +300,21 @@ func TestMovingAverage(t *testing.T) {
 		}
 	}
 }
+
+// The smooth loss falls most from the second to the fourth point and is lowest
+// at the fifth.
+func TestSuggestRates(t *testing.T) {
+	var points []RatePoint
+	for i, loss := range []float64{2, 1.9, 1.5, .9, .8, 1.5} {
+		points = append(points, RatePoint{Rate: math.Pow(10, float64(i-6)), Smooth: loss})
+	}
+	if steepest, lowest := SuggestRates(points); steepest != 1e-4 || lowest != 1e-2 {
+		t.Errorf("steepest at %g, lowest at %g", steepest, lowest)
+	}
+	if steepest, lowest := SuggestRates(points[:2]); steepest != 0 || lowest != 0 {
+		t.Errorf("two points suggest %g and %g", steepest, lowest)
+	}
+	if r := (Range{Low: 1e-4, High: 1, Steps: 11}); math.Abs(r.rate(0)-1e-4) > 1e-12 || math.Abs(r.rate(5)-1e-2) > 1e-10 || math.Abs(r.rate(10)-1) > 1e-9 {
+		t.Errorf("rates %g, %g, %g", r.rate(0), r.rate(5), r.rate(10))
+	}
+}
