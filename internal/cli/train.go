@@ -25,6 +25,7 @@ type trainCommand struct {
 	Weights  string  `help:"Keras applications file to start from, 'imagenet' (as fetched; the default) or 'random'." placeholder:"FILE"`
 	Cut      string  `help:"Layer at which the backbone ends (default: where the authors cut it)." placeholder:"LAYER"`
 	Board    bool    `name:"tensorboard" help:"Leave files for TensorBoard in the run folder, too."`
+	Features bool    `name:"feature-cache" help:"With --freeze backbone and no augmentation: compute the backbone's features once and keep them."`
 	FindRate bool    `name:"find-lr" help:"Do a learning rate range test instead: its table and figure go to the run folder, which then is none."`
 	Fast     bool    `name:"fast-dev-run" help:"Go the whole way with a few batches of every part, to see that all works."`
 	Show     bool    `name:"show-config" help:"Print the whole configuration as JSON and train nothing; needs no data."`
@@ -102,7 +103,7 @@ func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err erro
 	opts = pipeline.TrainOptions{
 		Backbone: c.Backbone, Size: c.Size, Protocol: c.Protocol, TestShare: c.Share, Seed: s.seed(),
 		Cut: c.Cut, Weights: c.Weights, Dir: c.Dir, Resume: c.Resume,
-		FastDevRun: c.Fast, TensorBoard: c.Board,
+		FeatureCache: c.Features, FastDevRun: c.Fast, TensorBoard: c.Board,
 	}
 	var base regime.Regime
 	if c.Resume {
@@ -121,7 +122,7 @@ func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err erro
 		opts.Backbone = cmp.Or(opts.Backbone, cfg.Network.Backbone)
 		opts.Size = cmp.Or(opts.Size, cfg.Network.Size)
 		opts.Cut = cmp.Or(opts.Cut, cfg.Network.Cut)
-		opts.FastDevRun = cfg.FastDevRun
+		opts.FastDevRun, opts.FeatureCache = cfg.FastDevRun, cfg.FeatureCache
 		if s.Seed == nil {
 			opts.Seed = cfg.Seed
 		}

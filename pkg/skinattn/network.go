@@ -72,6 +72,8 @@ type Network struct {
 	Fit    imaging.Fit // what Config.Resize says
 
 	order imaging.Order
+	// fromFeatures: the pixels have become features already; see AfterCut.
+	fromFeatures bool
 }
 
 // NewNetwork describes the network that cfg means.

@@ -49,6 +49,9 @@ type TrainOptions struct {
 	// Resume goes on with the run in Dir. All other options must be as they were;
 	// Protocol and Weights may be empty.
 	Resume bool
+	// FeatureCache computes the features of a frozen backbone once, and keeps
+	// them in the user's cache folder.
+	FeatureCache bool
 	// FastDevRun goes the whole way with a few batches of every part.
 	FastDevRun bool
 	// TensorBoard leaves event files in the run folder, too.
@@ -148,7 +151,7 @@ func (o TrainOptions) images(ctx context.Context, cfg run.Config) (*imaging.Cach
 
 // newRun is the training that the options mean.
 func (o TrainOptions) newRun(eng *engine.Engine, folder *run.Folder, cfg run.Config, parts *split.Split, cache *imaging.Cache) (trainer training.Run, err error) {
-	trainer = training.Run{Engine: eng, Folder: folder, Config: cfg, Watch: o.Watch}
+	trainer = training.Run{Engine: eng, Folder: folder, Config: cfg, FeatureDir: imaging.DefaultCacheDir(), Watch: o.Watch}
 	if trainer.Train, err = examples(o.Data, parts, split.Train, cache, cfg.Regime); err != nil {
 		return trainer, err
 	}
@@ -204,7 +207,7 @@ func (o TrainOptions) config() (run.Config, error) {
 	if o.FastDevRun {
 		o.Regime = fastRegime(o.Regime)
 	}
-	cfg := run.Config{Seed: o.Seed, Regime: &o.Regime, Init: RandomWeights, FastDevRun: o.FastDevRun}
+	cfg := run.Config{Seed: o.Seed, Regime: &o.Regime, Init: RandomWeights, FeatureCache: o.FeatureCache, FastDevRun: o.FastDevRun}
 	var err error
 	if cfg.Network, err = skinattn.DefaultConfig(o.Backbone); err != nil {
 		return cfg, err

@@ -43,6 +43,9 @@ type Config struct {
 	Init       string `json:"init"`
 	InitSHA256 string `json:"init_sha256,omitempty"`
 	Seed       uint64 `json:"seed"`
+	// FeatureCache says that the features of the frozen backbone were computed
+	// once, before the training.
+	FeatureCache bool `json:"feature_cache,omitempty"`
 	// FastDevRun marks a run of a few batches, made to see whether all works.
 	FastDevRun bool `json:"fast_dev_run,omitempty"`
 }

@@ -54,15 +54,16 @@ func (s *Stepper) decay(at Position) float64 {
 	return min(s.reg.EMA, (1+t)/(10+t))
 }
 
-// copyAverage sets the variables of to from the averages in from.
-func copyAverage(to, from *model.Store, variables []layers.Variable) error {
+// copyVariables sets variables in to from what from has under a prefix of their
+// paths.
+func copyVariables(to, from *model.Store, prefix string, variables []layers.Variable) error {
 	for _, v := range variables {
-		value, err := from.GetVariable(averaged + v.Path()).Value()
+		value, err := from.GetVariable(prefix + v.Path()).Value()
 		if err == nil {
 			value, err = value.LocalClone()
 		}
 		if err != nil {
-			return fmt.Errorf("taking the moving average of %s: %w", v.Path(), err)
+			return fmt.Errorf("copying %s: %w", prefix+v.Path(), err)
 		}
 		if existing := to.GetVariable(v.Path()); existing != nil {
 			err = existing.SetValue(value)
@@ -70,7 +71,7 @@ func copyAverage(to, from *model.Store, variables []layers.Variable) error {
 			_, err = to.CreateVariable(v.Path(), value)
 		}
 		if err != nil {
-			return fmt.Errorf("taking the moving average of %s: %w", v.Path(), err)
+			return fmt.Errorf("copying %s: %w", prefix+v.Path(), err)
 		}
 	}
 	return nil

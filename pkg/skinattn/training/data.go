@@ -17,6 +17,15 @@ type Examples struct {
 	Images   func(i int) []uint8 // RGB [size size 3] of example i
 	labels   []int32
 	metadata []skinattn.Metadata // completed
+	features *Features           // in place of Images, where they are known
+}
+
+// input writes what the network takes of an example.
+func (e *Examples) input() func(i int, dst []float32) {
+	if e.features != nil {
+		return e.features.read
+	}
+	return skinattn.FromBytes(e.Images)
 }
 
 // complete fills labels and metadata, unknown ages with meanAge.

@@ -41,14 +41,12 @@ func (t *trainer) feed(ctx context.Context, epoch, skip int) <-chan fedBatch {
 // batch collects the photos of entries and draws what is random about them.
 func (t *trainer) batch(epoch int, entries []entry) fedBatch {
 	reg, pixels := t.Config.Regime, t.Config.Network.Size
-	flat := make([]uint8, len(entries)*pixels*pixels*3)
 	b := fedBatch{}
 	drawn := transforms(reg, pixels, t.Config.Seed, epoch, entries)
 	if reg.Augment != (regime.Augment{}) {
 		b.Transforms = drawn
 	}
 	for i, e := range entries {
-		copy(flat[i*pixels*pixels*3:], t.Train.Images(e.example))
 		b.indices = append(b.indices, e.example)
 		b.Rows = append(b.Rows, int32(i))
 		b.Labels = append(b.Labels, t.Train.labels[e.example])
@@ -57,6 +55,23 @@ func (t *trainer) batch(epoch int, entries []entry) fedBatch {
 	if reg.Mix != (regime.Mix{}) {
 		b.Blend = drawBlend(reg.Mix, pixels, len(entries), t.Config.Seed, epoch, entries[0])
 	}
-	b.Pixels = tensors.FromFlatDataAndDimensions(flat, len(entries), pixels, pixels, 3)
+	b.Pixels = t.inputs(entries)
 	return b
+}
+
+// inputs are the photos of entries, or their features.
+func (t *trainer) inputs(entries []entry) *tensors.Tensor {
+	if features := t.Train.features; features != nil {
+		flat := make([]float32, len(entries)*features.width)
+		for i, e := range entries {
+			features.read(e.example, flat[i*features.width:])
+		}
+		return tensors.FromFlatDataAndDimensions(flat, append([]int{len(entries)}, t.net.FeatureShape()...)...)
+	}
+	pixels := t.Config.Network.Size
+	flat := make([]uint8, len(entries)*pixels*pixels*3)
+	for i, e := range entries {
+		copy(flat[i*pixels*pixels*3:], t.Train.Images(e.example))
+	}
+	return tensors.FromFlatDataAndDimensions(flat, len(entries), pixels, pixels, 3)
 }

@@ -52,11 +52,10 @@ func FindRate(ctx context.Context, r Run, over Range, progress func(done, total 
 	reg.Accumulate, reg.EMA = 0, 0 // each batch shall show its rate
 	r.Config.Regime = &reg
 	t := &trainer{Run: r, store: model.NewStore()}
-	if err := t.prepare(); err != nil {
+	defer t.close()
+	if err := t.prepare(ctx); err != nil {
 		return nil, err
 	}
-	defer t.stepper.Close()
-	defer t.model.Close()
 	var points []RatePoint
 	var average float64
 	lowest := math.Inf(1)

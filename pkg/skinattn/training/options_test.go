@@ -291,7 +291,7 @@ func TestMovingAverage(t *testing.T) {
 		}
 	}
 	best := model.NewStore()
-	if err := copyAverage(best, s.store, s.net.Graph.Variables()); err != nil {
+	if err := copyVariables(best, s.store, averaged, s.net.Graph.Variables()); err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range paths {

@@ -20,7 +20,8 @@ import (
 // Batch is what one step is trained on.
 type Batch struct {
 	// Pixels holds photos, uint8 RGB [N Size Size 3]: the batch itself, or the
-	// whole set kept on the engine.
+	// whole set kept on the engine; or the features, float32, for a network after
+	// the cut.
 	Pixels *tensors.Tensor
 	// Rows picks the photos of the batch out of Pixels.
 	Rows     []int32

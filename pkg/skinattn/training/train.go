@@ -28,6 +28,9 @@ type Run struct {
 	// Weights fills the first weights of a new run: the backbone's, say. What
 	// it leaves unset is drawn from the seed. nil: all is drawn.
 	Weights func(net *skinattn.Network, store *model.Store) error
+	// FeatureDir is where features of the frozen backbone are kept if
+	// Config.FeatureCache is set.
+	FeatureDir string
 	// Watch follows the run; nil: nobody does.
 	Watch Watcher
 }
@@ -81,8 +84,9 @@ var ErrInterrupted = errors.New("interrupted; the state is saved, go on with --r
 // trainer is a run in progress.
 type trainer struct {
 	Run
-	net   *skinattn.Network
-	store *model.Store
+	net     *skinattn.Network
+	trained *skinattn.Network // net, or what comes after the cut where the features are known
+	store   *model.Store
 	// best is what is validated and kept as best: store, or the moving average.
 	best    *model.Store
 	stepper *Stepper
@@ -98,17 +102,31 @@ type trainer struct {
 // also in the middle of an epoch, and returns ErrInterrupted.
 func Train(ctx context.Context, r Run) error {
 	t := &trainer{Run: r, store: model.NewStore()}
-	if err := t.prepare(); err != nil {
+	defer t.close()
+	if err := t.prepare(ctx); err != nil {
 		return err
 	}
-	defer t.stepper.Close()
-	defer t.model.Close()
 	for !t.state.Finished && t.state.Epoch < t.Config.Regime.Epochs {
 		if err := t.epoch(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// close frees what prepare has set up.
+func (t *trainer) close() {
+	if t.stepper != nil {
+		t.stepper.Close()
+	}
+	if t.model != nil {
+		t.model.Close()
+	}
+	for _, examples := range []*Examples{t.Train, t.Val} {
+		if examples.features != nil {
+			examples.features.Close() // read only: there is nothing to lose
+		}
+	}
 }
 
 func (t *trainer) log(format string, args ...any) {
@@ -118,7 +136,7 @@ func (t *trainer) log(format string, args ...any) {
 }
 
 // prepare sets up the network, its first or saved weights and the step.
-func (t *trainer) prepare() (err error) {
+func (t *trainer) prepare(ctx context.Context) (err error) {
 	reg := t.Config.Regime
 	if err := reg.Check(ham10000.NumClasses); err != nil {
 		return err
@@ -148,16 +166,25 @@ func (t *trainer) prepare() (err error) {
 	}
 	t.meanAge = mean
 	t.sampler = newSampler(reg, t.Config.Seed, t.Train.labels)
+	t.trained = t.net
+	if t.Config.FeatureCache {
+		if err := t.useFeatures(ctx); err != nil {
+			return err
+		}
+	}
 	weighted := *reg
 	weighted.ClassWeights = classWeights(reg, t.Train.labels)
-	if t.stepper, err = NewStepper(t.Engine.Backend, t.store, t.net, &weighted, t.Config.Seed); err != nil {
+	if t.stepper, err = NewStepper(t.Engine.Backend, t.store, t.trained, &weighted, t.Config.Seed); err != nil {
 		return err
 	}
 	t.best = t.store
 	if reg.EMA > 0 {
 		t.best = model.NewStore()
+		if err := copyVariables(t.best, t.store, "", t.net.Graph.Variables()); err != nil {
+			return err
+		}
 	}
-	t.model, err = skinattn.NewModel(t.Engine.Backend, t.net, t.best, 0)
+	t.model, err = skinattn.NewModel(t.Engine.Backend, t.trained, t.best, 0)
 	return err
 }
 
@@ -257,11 +284,11 @@ func (t *trainer) learningRate(step int) float64 {
 // validate measures the network on the validation part.
 func (t *trainer) validate(ctx context.Context) (row run.Epoch, err error) {
 	if t.best != t.store {
-		if err := copyAverage(t.best, t.store, t.net.Graph.Variables()); err != nil {
+		if err := copyVariables(t.best, t.store, averaged, t.trained.Graph.Variables()); err != nil {
 			return row, err
 		}
 	}
-	predictions, err := t.model.Predict(ctx, len(t.Val.Records), skinattn.FromBytes(t.Val.Images), t.Val.metadata, nil)
+	predictions, err := t.model.Predict(ctx, len(t.Val.Records), t.Val.input(), t.Val.metadata, nil)
 	if err != nil {
 		return row, err
 	}
