@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sort"
 	"strings"
 
@@ -83,7 +84,7 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 		cfg.Data.Protocol = opts.Protocol
 	}
 	cfg.Data.SplitSHA256 = parts.Summary().SHA256
-	cache, err := opts.images(ctx, cfg)
+	cache, err := opts.images(ctx, cfg, parts)
 	if err != nil {
 		return err
 	}
@@ -140,13 +141,22 @@ func (o TrainOptions) parts(folder *run.Folder) (*split.Split, error) {
 	return parts, err
 }
 
-// images opens the photos as the network takes them.
-func (o TrainOptions) images(ctx context.Context, cfg run.Config) (*imaging.Cache, error) {
+// images opens the photos as the network takes them; those of the split alone
+// for FastDevRun, which shall not wait for the others.
+func (o TrainOptions) images(ctx context.Context, cfg run.Config, parts *split.Split) (*imaging.Cache, error) {
 	fit, err := imaging.ParseFit(cfg.Network.Resize)
 	if err != nil {
 		return nil, err
 	}
-	return OpenImages(ctx, o.Data, cfg.Network.Size, fit, o.Progress)
+	data := *o.Data
+	if o.FastDevRun {
+		wanted := map[string]bool{}
+		for _, row := range parts.Rows {
+			wanted[row.ImageID] = true
+		}
+		data.Records = slices.DeleteFunc(slices.Clone(data.Records), func(r ham10000.Record) bool { return !wanted[r.ImageID] })
+	}
+	return OpenImages(ctx, &data, cfg.Network.Size, fit, o.Progress)
 }
 
 // newRun is the training that the options mean.
