@@ -36,7 +36,7 @@ Ctrl-C saves the state and exits with 130; --resume goes on to the same weights 
 
 // regimeFlags choose a regime and change fields of it.
 type regimeFlags struct {
-	Regime            string    `help:"How to train: ${enum}." default:"${regime}" enum:"${regimes}" placeholder:"NAME" group:"regime"`
+	Regime            string    `help:"How to train: ${enum} (default: ${regime}, with --resume the run's own)." default:"" enum:",${regimes}" placeholder:"NAME" group:"regime"`
 	Epochs            *int      `help:"At most this many epochs." placeholder:"N" group:"regime"`
 	Batch             *int      `help:"Images a step." placeholder:"N" group:"regime"`
 	LearningRate      *float64  `help:"Adam's first learning rate." placeholder:"X" group:"regime"`
