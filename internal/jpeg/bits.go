@@ -1,14 +1,12 @@
 package jpeg
 
-import "encoding/binary"
-
 // bitReader reads the bits of an entropy-coded segment (T.81 B.1.1.5, F.2.2.5).
 // Behind its end it reads zeros and n becomes negative.
 type bitReader struct {
 	data  []byte
 	pos   int    // of the next byte to go into bits
-	bits  uint64 // the next bits, from the left
-	n     int    // how many of bits are read
+	bits  uint64 // the next bits, from the left; zeros follow
+	n     int    // how many bits those are
 	ended bool   // pos is at a marker or at the end of data
 }
 
@@ -18,21 +16,7 @@ const enough = 32
 
 // fill reads bits until there are enough or the segment ends.
 func (r *bitReader) fill() {
-	if r.ended {
-		return
-	}
-	// Eight bytes at once if none of them is 0xFF. Bits beyond n are there already;
-	// reading their byte again does not change them.
-	if r.pos+8 <= len(r.data) {
-		if v := binary.BigEndian.Uint64(r.data[r.pos:]); !hasByteFF(v) {
-			r.bits |= v >> (uint(r.n) & 63)
-			bytes := (63 - r.n) / 8
-			r.pos += bytes
-			r.n += 8 * bytes
-			return
-		}
-	}
-	for r.n <= 56 {
+	for r.n <= 56 && !r.ended {
 		if r.pos == len(r.data) {
 			r.ended = true
 			return
@@ -43,20 +27,15 @@ func (r *bitReader) fill() {
 				r.ended = true
 				return
 			}
-			r.pos++ // the zero that tells it from a marker
+			r.pos++ // over the zero that tells it from a marker
 		}
 		r.pos++
-		r.bits |= uint64(b) << (56 - uint(r.n)&63)
+		r.bits |= uint64(b) << (56 - uint(r.n))
 		r.n += 8
 	}
 }
 
-func hasByteFF(v uint64) bool {
-	const ones = 0x0101010101010101
-	return (^v-ones)&v&(0x80*ones) != 0
-}
-
-// skip goes over bits that were there.
+// skip goes over bits.
 func (r *bitReader) skip(n int) {
 	r.bits <<= uint(n) & 63
 	r.n -= n
@@ -74,17 +53,31 @@ func (r *bitReader) bit() bool {
 
 var errBadCode = invalid("damaged data: no such Huffman code")
 
-// symbol reads a Huffman code and leaves the bits of the longest number behind it.
+// symbol reads a Huffman code. The bits of the longest number can follow at once.
 func (r *bitReader) symbol(t *huffmanTable) (uint8, error) {
 	if r.n < enough {
 		r.fill()
 	}
 	symbol, length := t.decode(r.bits)
 	if length == 0 {
+		if r.n < 16 { // the end of the segment, within a code
+			r.n = -1
+		}
 		return 0, errBadCode
 	}
 	r.skip(length)
 	return symbol, nil
+}
+
+// number reads the signed number of size bits, from 1 to 15, behind a code (T.81
+// F.2.2.1, EXTEND).
+func (r *bitReader) number(size int) int32 {
+	v := int32(r.bits >> (64 - uint(size)&63))
+	if r.bits>>63 == 0 {
+		v -= 1<<(uint(size)&31) - 1
+	}
+	r.skip(size)
+	return v
 }
 
 // short returns the error for a segment that ends before its last block.

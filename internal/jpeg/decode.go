@@ -49,7 +49,6 @@ type decoder struct {
 	adobeTransform  uint8
 
 	frame *frame
-	block block // of the sequential processes, zero between blocks
 }
 
 // Size returns the width and height in pixels of the JPEG image in data from its

@@ -41,6 +41,8 @@ type component struct {
 
 func (c *component) stride() int { return 8 * c.blocksX }
 
+func (c *component) block(x, y int) *block { return &c.coefficients[y*c.blocksX+x] }
+
 // complete tells whether the scans so far hold every bit of every coefficient.
 func (c *component) complete() bool {
 	for _, known := range c.known {

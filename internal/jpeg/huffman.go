@@ -4,17 +4,9 @@ package jpeg
 // tables of two AC and two DC destinations fit the first-level cache.
 const lookupBits = 9
 
-// endOfBlock stands for a run of zeros to the end of a block.
-const endOfBlock = 64
-
 // huffmanTable decodes the codes of one table (T.81 annex C, F.2.2.3).
 type huffmanTable struct {
 	lookup [1 << lookupBits]uint16 // by the next bits: symbol<<8 | length of its code; 0: a longer code
-
-	// coefficients holds, by the next bits, a whole AC coefficient of a sequential
-	// scan, if those bits hold its code and its value: value<<16 | run of zeros
-	// before it <<8 | bits used. 0: they don't.
-	coefficients [1 << lookupBits]int32
 
 	limit   [17]int32 // by length, in 16 bits from the left: the first value above the codes up to this length
 	offset  [17]int32 // by length: what leads from a code to the place of its symbol
@@ -45,7 +37,6 @@ func (d *decoder) parseHuffmanTables(p []byte) error {
 		}
 		p = p[total:]
 		if class == 1 {
-			table.addCoefficients()
 			d.ac[destination] = table
 			continue
 		}
@@ -87,26 +78,6 @@ func newHuffmanTable(counts, symbols []uint8) (*huffmanTable, error) {
 	return t, nil
 }
 
-// addCoefficients fills the table of whole coefficients.
-func (t *huffmanTable) addCoefficients() {
-	for i, entry := range t.lookup {
-		length, run, size := int(entry&0xff), int32(entry>>12), int(entry>>8&15)
-		used := length + size
-		var value int32
-		switch {
-		case length == 0 || used > lookupBits:
-			continue
-		case size > 0:
-			value = extend(uint64(i)<<(64-lookupBits+length), size)
-		case run == 0:
-			run = endOfBlock
-		case run < 15: // in progressive scans only
-			continue
-		}
-		t.coefficients[i] = value<<16 | run<<8 | int32(used)
-	}
-}
-
 // decode returns the symbol whose code the bits begin with, and the code's
 // length, which is 0 if there is no such code.
 func (t *huffmanTable) decode(bits uint64) (symbol uint8, length int) {
@@ -120,14 +91,4 @@ func (t *huffmanTable) decode(bits uint64) (symbol uint8, length int) {
 		}
 	}
 	return 0, 0
-}
-
-// extend returns the signed number in the first size bits, from 1 to 15 (T.81
-// F.2.2.1).
-func extend(bits uint64, size int) int32 {
-	v := int32(bits >> (64 - uint(size)&63))
-	if v>>(uint(size-1)&31) == 0 {
-		v -= 1<<(uint(size)&31) - 1
-	}
-	return v
 }

@@ -57,7 +57,7 @@ func (d *decoder) colorModel() (ColorModel, error) {
 	default:
 		switch {
 		case !d.adobe:
-			return 0, invalid("unknown color model: four components without Adobe's marker")
+			return 0, unsupported("four components of unknown colour model, without Adobe's marker")
 		case d.adobeTransform == 0:
 			return CMYK, nil
 		}

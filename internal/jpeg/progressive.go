@@ -1,44 +1,27 @@
 package jpeg
 
-// progressive returns the procedure that decodes a block of the scan (T.81 G.1.2).
-func (d *decoder) progressive(s *scan) func(s *scan, c *scanComponent, x, y int) error {
-	var decode func(s *scan, c *scanComponent, b *block) error
-	switch {
-	case s.first == 0 && s.high == 0:
-		decode = (*scan).dcFirst
-	case s.first == 0:
-		decode = (*scan).dcRefine
-	case s.high == 0:
-		decode = (*scan).acFirst
-	default:
-		decode = (*scan).acRefine
-	}
-	return func(s *scan, c *scanComponent, x, y int) error {
-		return decode(s, c, &c.coefficients[y*c.blocksX+x])
-	}
-}
-
 // dcFirst decodes the upper bits of a DC coefficient (T.81 G.1.2.1).
-func (s *scan) dcFirst(c *scanComponent, b *block) error {
+func (s *scan) dcFirst(c *scanComponent, x, y int) error {
 	err := s.dcDifference(c)
-	b[0] = int16(c.lastDC << s.low)
+	c.block(x, y)[0] = int16(c.lastDC << s.low)
 	return err
 }
 
 // dcRefine decodes another bit of a DC coefficient (T.81 G.1.2.1).
-func (s *scan) dcRefine(_ *scanComponent, b *block) error {
+func (s *scan) dcRefine(c *scanComponent, x, y int) error {
 	if s.bit() {
-		b[0] |= 1 << s.low
+		c.block(x, y)[0] |= 1 << s.low
 	}
 	return nil
 }
 
 // acFirst decodes the upper bits of AC coefficients (T.81 G.1.2.2).
-func (s *scan) acFirst(c *scanComponent, b *block) error {
+func (s *scan) acFirst(c *scanComponent, x, y int) error {
 	if s.eobRun > 0 {
 		s.eobRun--
 		return nil
 	}
+	b := c.block(x, y)
 	for k := s.first; k < s.end; k++ {
 		symbol, err := s.symbol(c.ac)
 		if err != nil {
@@ -53,8 +36,7 @@ func (s *scan) acFirst(c *scanComponent, b *block) error {
 			return errLongBlock
 		}
 		if size > 0 {
-			b[zigzag[k]] = int16(extend(s.bits, size) << s.low)
-			s.skip(size)
+			b[zigzag[k]] = int16(s.number(size) << s.low)
 		}
 	}
 	return nil
@@ -70,7 +52,8 @@ func (s *scan) blocksToSkip(n int) int {
 
 // acRefine decodes another bit of AC coefficients: a correction for each that is
 // not zero so far, and which ones become 1 or -1 (T.81 G.1.2.3).
-func (s *scan) acRefine(c *scanComponent, b *block) error {
+func (s *scan) acRefine(c *scanComponent, x, y int) error {
+	b := c.block(x, y)
 	k := s.first
 	for k < s.end && s.eobRun == 0 {
 		symbol, err := s.symbol(c.ac)

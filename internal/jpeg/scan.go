@@ -4,9 +4,10 @@ package jpeg
 type scan struct {
 	bitReader
 	components []scanComponent
-	first, end int // coefficients in zigzag order: from first to before end
-	high, low  int // successive approximation: bits decoded before (0: none), lowest bit in this scan
-	eobRun     int // progressive: blocks to come that hold nothing (more)
+	first, end int   // coefficients in zigzag order: from first to before end
+	high, low  int   // successive approximation: bits decoded before (0: none), lowest bit in this scan
+	eobRun     int   // progressive: blocks to come that hold nothing (more)
+	block      block // sequential: zero between blocks
 }
 
 type scanComponent struct {
@@ -49,7 +50,7 @@ func (d *decoder) parseScan(p []byte) (*scan, error) {
 		if c.component == nil {
 			return nil, invalid("scan of component %d, which the frame does not have", id)
 		}
-		if err := d.setTables(s, c, tables>>4, tables&15); err != nil {
+		if err := d.setTables(s, c, tables); err != nil {
 			return nil, err
 		}
 		if err := s.advance(c.component); err != nil {
@@ -67,19 +68,20 @@ func (d *decoder) parseScan(p []byte) (*scan, error) {
 }
 
 // setTables gives the component the tables that it needs in this scan.
-func (d *decoder) setTables(s *scan, c *scanComponent, dc, ac uint8) error {
+func (d *decoder) setTables(s *scan, c *scanComponent, tables uint8) error {
+	dc, ac := tables>>4, tables&15
 	if dc > 3 || ac > 3 {
 		return invalid("Huffman table destinations %d and %d", dc, ac)
 	}
 	c.dc, c.ac = d.dc[dc], d.ac[ac]
+	if s.first == 0 && s.high == 0 && c.dc == nil || s.end > 1 && c.ac == nil {
+		return invalid("no Huffman table for component %d", c.id)
+	}
 	if c.quant == nil {
 		c.quant = d.quant[c.quantDestination]
 	}
-	switch {
-	case c.quant == nil:
+	if c.quant == nil {
 		return invalid("no quantisation table for component %d", c.id)
-	case s.first == 0 && s.high == 0 && c.dc == nil, s.end > 1 && c.ac == nil:
-		return invalid("no Huffman table for component %d", c.id)
 	}
 	return nil
 }
@@ -87,7 +89,7 @@ func (d *decoder) setTables(s *scan, c *scanComponent, dc, ac uint8) error {
 // advance notes that the scan decodes its bits of the component, which must be
 // the next ones (T.81 G.1.1.1.2).
 func (s *scan) advance(c *component) error {
-	var before uint8
+	before := uint8(0)
 	if s.high > 0 {
 		before = uint8(s.high) + 1
 	}
@@ -107,46 +109,60 @@ func (d *decoder) decodeScan(p []byte) error {
 		return err
 	}
 	s.bitReader = bitReader{data: d.data, pos: d.pos}
-	decode := d.sequential
-	if d.frame.progressive {
-		decode = d.progressive(s)
-	}
 	// T.81 A.2.2, A.2.3: a scan of one component has just the blocks of the picture.
 	mcusX, mcusY := d.frame.mcusX(), d.frame.mcusY()
 	if len(s.components) == 1 {
 		mcusX, mcusY = ceilDiv(s.components[0].width, 8), ceilDiv(s.components[0].height, 8)
 	}
-	interval := 0
-	toRestart := d.restartInterval
-	for y := range mcusY {
-		for x := range mcusX {
-			if d.restartInterval > 0 {
-				if toRestart == 0 {
-					if err := d.restart(s, interval); err != nil {
-						return err
-					}
-					interval++
-					toRestart = d.restartInterval
-				}
-				toRestart--
+	decode := s.process(d.frame.progressive)
+	for mcu := range mcusX * mcusY {
+		if n := d.restartInterval; n > 0 && mcu > 0 && mcu%n == 0 {
+			if err := d.restart(s, uint8(mcu/n-1)&7); err != nil {
+				return err
 			}
-			for i := range s.components {
-				c := &s.components[i]
-				for row := range c.rows {
-					for column := range c.columns {
-						err := decode(s, c, x*c.columns+column, y*c.rows+row)
-						if s.n < 0 {
-							return s.short()
-						}
-						if err != nil {
-							return err
-						}
-					}
+		}
+		err := s.decodeMCU(decode, mcu%mcusX, mcu/mcusX)
+		if s.n < 0 {
+			return s.short()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return d.endInterval(s)
+}
+
+// blockDecoder decodes the block in column x and row y of a component.
+type blockDecoder func(s *scan, c *scanComponent, x, y int) error
+
+// process returns what decodes the blocks of the scan.
+func (s *scan) process(progressive bool) blockDecoder {
+	switch {
+	case !progressive:
+		return (*scan).sequential
+	case s.first == 0 && s.high == 0:
+		return (*scan).dcFirst
+	case s.first == 0:
+		return (*scan).dcRefine
+	case s.high == 0:
+		return (*scan).acFirst
+	}
+	return (*scan).acRefine
+}
+
+// decodeMCU decodes the blocks of an MCU in their order (T.81 A.2.3).
+func (s *scan) decodeMCU(decode blockDecoder, x, y int) error {
+	for i := range s.components {
+		c := &s.components[i]
+		for row := range c.rows {
+			for column := range c.columns {
+				if err := decode(s, c, x*c.columns+column, y*c.rows+row); err != nil {
+					return err
 				}
 			}
 		}
 	}
-	return d.endInterval(s)
+	return nil
 }
 
 // endInterval goes to the marker behind the scan or restart interval.
@@ -160,7 +176,7 @@ func (d *decoder) endInterval(s *scan) error {
 
 // restart goes over the marker behind an interval and starts anew (T.81 F.2.1.3.1,
 // G.2).
-func (d *decoder) restart(s *scan, interval int) error {
+func (d *decoder) restart(s *scan, number uint8) error {
 	if err := d.endInterval(s); err != nil {
 		return err
 	}
@@ -168,8 +184,8 @@ func (d *decoder) restart(s *scan, interval int) error {
 	if err != nil {
 		return err
 	}
-	if marker != markerRST0+uint8(interval&7) {
-		return invalid("damaged data: marker %#02x in place of restart marker %d", marker, interval&7)
+	if marker != markerRST0+number {
+		return invalid("damaged data: marker %#02x in place of restart marker %d", marker, number)
 	}
 	s.bitReader = bitReader{data: d.data, pos: d.pos}
 	s.eobRun = 0

@@ -82,7 +82,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"JPEG cut in the middle", photo[:len(photo)/2], "cut short"},
 		{"JPEG without its last ten bytes", photo[:len(photo)-10], "cut short"},
 		{"progressive JPEG cut in the middle", progressive[:len(progressive)/2], "cut short"},
-		{"CMYK of unknown meaning", bareCMYK, "unknown color model"},
+		{"CMYK of unknown meaning", bareCMYK, "unknown colour model"},
 		{"only the PNG mark", picture[:8], "cut short"},
 		{"PNG cut in the middle", picture[:len(picture)/2], "cut short"},
 		{"PNG with a flipped bit", damagedPNG, ""},
