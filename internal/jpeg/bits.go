@@ -60,9 +60,6 @@ func (r *bitReader) symbol(t *huffmanTable) (uint8, error) {
 	}
 	symbol, length := t.decode(r.bits)
 	if length == 0 {
-		if r.n < 16 { // the end of the segment, within a code
-			r.n = -1
-		}
 		return 0, errBadCode
 	}
 	r.skip(length)

@@ -253,6 +253,62 @@ func TestCutShort(t *testing.T) {
 	}
 }
 
+// byHand is a grey picture of two blocks beside each other. A DC coefficient of
+// value 0 has the code 0, one of two bits the code 10; the AC symbol is the code 0.
+func byHand(process uint8, quant uint16, acSymbol uint8, scans ...uint8) []byte {
+	data := []byte{0xFF, markerSOI, 0xFF, markerDQT, 0, 2 + 1 + 128, 0x10}
+	for range 64 {
+		data = binary.BigEndian.AppendUint16(data, quant)
+	}
+	counts := func(a, b uint8) []uint8 { return append([]uint8{a, b}, make([]uint8, 14)...) }
+	return slices.Concat(data,
+		[]byte{0xFF, process, 0, 8 + 3, 8, 0, 8, 0, 16, 1, 1, 0x11, 0},
+		[]byte{0xFF, markerDHT, 0, 2 + 17 + 2, 0x00}, counts(1, 1), []byte{0, 2},
+		[]byte{0xFF, markerDHT, 0, 2 + 17 + 1, 0x10}, counts(1, 0), []byte{acSymbol},
+		scans, []byte{0xFF, markerEOI})
+}
+
+func TestByHand(t *testing.T) {
+	header := func(first, last uint8) []byte { return []byte{0xFF, markerSOS, 0, 8, 1, 1, 0x00, first, last, 0} }
+	// DC 0; then, but for the blocks in a row of a band, EOB1 and a bit for 2 or 3.
+	dcScan := append(header(0, 0), 0b00_111111)
+	tests := []struct {
+		name  string
+		data  []byte
+		left  uint8 // sample of the left block
+		right uint8
+		want  string // part of the error
+	}{
+		// Differences 10 11 (3) and 10 00 (-3), each followed by the end of the block: (3*300+4)>>3 = 113.
+		{"16-bit quantisation", byHand(markerSOF1, 300, 0x00, append(header(0, 63), 0b10_11_0_10_0, 0b0_0_111111)...), 128 + 113, 128, ""},
+		{"run of two empty bands", byHand(markerSOF2, 1, 0x10, slices.Concat(dcScan, header(1, 63), []byte{0b0_0_111111})...), 128, 128, ""},
+		{"run of three", byHand(markerSOF2, 1, 0x10, slices.Concat(dcScan, header(1, 63), []byte{0b0_1_111111})...), 0, 0, "damaged data: more"},
+		{"end of a band in a sequential scan", byHand(markerSOF1, 1, 0x10, append(header(0, 63), 0, 0)...), 0, 0, "symbol 0x10"},
+		{"70 zeros", byHand(markerSOF1, 1, 0xF0, append(header(0, 63), 0, 0)...), 0, 0, "more than 64"},
+		{"no such code", byHand(markerSOF1, 1, 0x00, append(header(0, 63), 0b11_000000)...), 0, 0, "no such Huffman code"},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			img, err := Decode(tc.data)
+			if tc.want != "" {
+				if err == nil || !strings.Contains(err.Error(), tc.want) {
+					t.Errorf("error %v, want it to contain %q", err, tc.want)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := append(bytes.Repeat([]byte{tc.left}, 8), bytes.Repeat([]byte{tc.right}, 8)...)
+			for y := range 8 {
+				if row := img.Planes[0].Row(y); !bytes.Equal(row, want) {
+					t.Fatalf("row %d is %d, want %d", y, row, want)
+				}
+			}
+		})
+	}
+}
+
 // TestColorModel follows default_decompress_parms of libjpeg's jdapimin.c.
 func TestColorModel(t *testing.T) {
 	rgb := [3]uint8{'R', 'G', 'B'}

@@ -188,7 +188,6 @@ func (d *decoder) restart(s *scan, number uint8) error {
 		return invalid("damaged data: marker %#02x in place of restart marker %d", marker, number)
 	}
 	s.bitReader = bitReader{data: d.data, pos: d.pos}
-	s.eobRun = 0
 	for i := range s.components {
 		s.components[i].lastDC = 0
 	}
