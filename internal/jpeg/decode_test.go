@@ -191,7 +191,7 @@ func TestRefuses(t *testing.T) {
 		{"progressive: DC and AC together", set(progressive, markerSOS, 0, 12, 5), "coefficients 0 to 5"},
 		{"progressive: bit 15", set(progressive, markerSOS, 0, 13, 15), "bit 15"},
 		{"progressive: refinement first", set(progressive, markerSOS, 0, 13, 0x21), "repeated or missing"},
-		{"coded data left over", slices.Insert(bytes.Clone(baseline), end, 1, 2, 3), "damaged data: more"},
+		{"a byte of coded data left over", slices.Insert(bytes.Clone(baseline), end, 1), "damaged data: more"},
 		{"coded data left out", slices.Delete(bytes.Clone(baseline), coded+20, end), "damaged data: less"},
 		{"wrong restart marker", func() []byte { d := bytes.Clone(restart); d[secondRestart+1]++; return d }(), "in place of restart marker 1"},
 		{"restart interval left out", slices.Delete(bytes.Clone(restart), secondRestart-10, secondRestart+2), "damaged data"},
