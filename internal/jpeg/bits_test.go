@@ -1,6 +1,9 @@
 package jpeg
 
-import "testing"
+import (
+	"bytes"
+	"testing"
+)
 
 // TestLongestCodes reads codes of 16 bits with numbers of 15 bits behind them,
 // across stuffed bytes (T.81 F.1.2.3).
@@ -13,7 +16,7 @@ func TestLongestCodes(t *testing.T) {
 	var data []byte
 	bits, n := uint64(0), 0
 	for i := range count {
-		bits, n = bits<<31|uint64(1<<14+83*i), n+31
+		bits, n = bits<<31|uint64(1<<14+81*i), n+31
 		for ; n >= 8; n -= 8 {
 			b := uint8(bits >> (n - 8))
 			if data = append(data, b); b == 0xFF {
@@ -22,13 +25,16 @@ func TestLongestCodes(t *testing.T) {
 		}
 	}
 	data = append(data, uint8(bits<<(8-n)), 0xFF, markerEOI)
+	if !bytes.Contains(data, []byte{0xFF, 0}) {
+		t.Fatal("no stuffed byte")
+	}
 	r := bitReader{data: data}
 	for i := range count {
 		symbol, err := r.symbol(table)
 		if err != nil || symbol != 15 {
 			t.Fatalf("code %d: symbol %d, %v", i, symbol, err)
 		}
-		if v := r.number(15); v != int32(1<<14+83*i) {
+		if v := r.number(15); v != int32(1<<14+81*i) {
 			t.Fatalf("number %d is %d", i, v)
 		}
 	}
