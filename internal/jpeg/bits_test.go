@@ -12,7 +12,7 @@ func TestLongestCodes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const count = 200
+	const count = 201
 	var data []byte
 	bits, n := uint64(0), 0
 	for i := range count {
