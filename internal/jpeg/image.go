@@ -1,7 +1,5 @@
 package jpeg
 
-import "fmt"
-
 // A ColorModel says what the planes of an image hold.
 type ColorModel uint8
 
@@ -12,15 +10,6 @@ const (
 	CMYK                    // four planes, each 255 less the amount of ink
 	YCCK                    // four planes: YCbCr of the inks C, M and Y; K as in CMYK
 )
-
-func (m ColorModel) String() string {
-	if int(m) < len(colorModelNames) {
-		return colorModelNames[m]
-	}
-	return fmt.Sprintf("ColorModel(%d)", uint8(m))
-}
-
-var colorModelNames = [...]string{"Gray", "YCbCr", "RGB", "CMYK", "YCCK"}
 
 // Image is a decoded image before upsampling and colour conversion.
 type Image struct {
