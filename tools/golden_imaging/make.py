@@ -145,6 +145,8 @@ def decode_cases():
 
     def case(name, data, want, by, step=1):
         ext = "png" if data[:4] == b"\x89PNG" else "jpg"
+        if ext == "jpg" and "cmyk" not in name and "ycck" not in name:  # inks: each library has its own way
+            assert (want == opencv_rgb(data)).all(), name
         cases.append({
             "file": write(f"{name}.{ext}", data), "by": by, "step": step,
             "width": int(want.shape[1]), "height": int(want.shape[0]),
@@ -173,7 +175,6 @@ def decode_cases():
         ("jpeg-progressive", (37, 27), {"subsampling": 2, "progressive": True}),
     ]:
         data = pillow(lesion(*size), "JPEG", quality=85, **kwargs)
-        assert (pillow_rgb(data) == opencv_rgb(data)).all(), name
         case(name, data, pillow_rgb(data), "pillow")
     for name, sampling in [("jpeg-440", cv2.IMWRITE_JPEG_SAMPLING_FACTOR_440),
                            ("jpeg-411", cv2.IMWRITE_JPEG_SAMPLING_FACTOR_411)]:
@@ -194,7 +195,6 @@ def decode_cases():
         ("jpeg-noise-rgb", 75, {"keep_rgb": True, "subsampling": 0}),
     ]:
         data = pillow(pattern(35, 19), "JPEG", quality=quality, **kwargs)
-        assert (pillow_rgb(data) == opencv_rgb(data)).all(), name
         case(name, data, pillow_rgb(data), "pillow")
     # One scan for each component, with factors that no option of Pillow gives.
     for name, components, kwargs in [
@@ -208,7 +208,6 @@ def decode_cases():
         ("jpeg-scans-rgb", [(ord("R"), 1, 1), (ord("G"), 1, 1), (ord("B"), 2, 2)], {}),
     ]:
         data = splice((37, 27), components, quality=85, **kwargs)
-        assert (pillow_rgb(data) == opencv_rgb(data)).all(), name
         case(name, data, pillow_rgb(data), "pillow")
     inks = [(1, 2, 2), (2, 1, 1), (3, 1, 1), (4, 2, 2)]
     for name, transform in [("jpeg-cmyk-420", 0), ("jpeg-ycck-420", 2)]:
@@ -244,7 +243,6 @@ def decode_cases():
         exif[0x0131] = "software"
         data = pillow(lesion(24, 16), "JPEG", quality=85, subsampling=0, exif=exif)
         want = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))))
-        assert (want == opencv_rgb(data)).all(), orientation
         case(f"exif-{orientation}", data, want, "pillow")
     exif = Image.Exif()
     exif[0x0112] = 6
