@@ -80,8 +80,8 @@ func TestImportAgreesWithKeras(t *testing.T) {
 		}
 		got, bytes := worst(unrounded), worst(rounded)
 		t.Logf("%s: probabilities differ from Keras's by at most %.2g; %.2g with pixels rounded to bytes", name, got, bytes)
-		if !(got < 1e-4) {
-			t.Errorf("%s: probabilities differ from Keras's by %.2g, allowed 1e-4", name, got)
+		if !(got < 1e-5) {
+			t.Errorf("%s: probabilities differ from Keras's by %.2g, allowed 1e-5", name, got)
 		}
 	}
 }
