@@ -44,6 +44,15 @@ func (g *columnGroup) score(row []float32) float64 {
 	return sum
 }
 
+// column returns the scores of the group and whether it is the true one.
+func (g *columnGroup) column(p *Predictions) (scores []float64, positive []bool) {
+	scores, positive = make([]float64, p.Len()), make([]bool, p.Len())
+	for i, row := range p.Probs {
+		scores[i], positive[i] = g.score(row), g.has(p.Truth[i])
+	}
+	return scores, positive
+}
+
 // resolveGroups finds the columns of each group.
 func resolveGroups(classes []string, groups []Group) ([]columnGroup, error) {
 	if groups == nil {
@@ -106,9 +115,6 @@ func GroupScores(p *Predictions, g Group) (scores []float64, positive []bool, er
 	if err != nil {
 		return nil, nil, err
 	}
-	for i, row := range known.Probs {
-		scores = append(scores, groups[0].score(row))
-		positive = append(positive, groups[0].has(known.Truth[i]))
-	}
+	scores, positive = groups[0].column(known)
 	return scores, positive, nil
 }

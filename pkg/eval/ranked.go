@@ -134,10 +134,8 @@ func newRanked(p *Predictions, groups []columnGroup) *ranked {
 		t.classGaps[c] = newGaps(scores, positive)
 	}
 	for g := range groups {
-		group := &groups[g]
-		t.perGroup[g] = newRanking(n, image,
-			func(i int) float64 { return group.score(p.Probs[i]) },
-			func(i int) bool { return group.has(p.Truth[i]) })
+		scores, positive := groups[g].column(p)
+		t.perGroup[g] = newRanking(n, image, func(i int) float64 { return scores[i] }, func(i int) bool { return positive[i] })
 	}
 	t.micro = newRanking(n*k,
 		func(i int) int { return i / k },
@@ -168,10 +166,7 @@ func (t *ranked) metrics() *Metrics {
 		m.PerClass[k].Youden = rocOf(t.perClass[k], scores).Youden()
 	}
 	for g := range m.Groups {
-		scores := make([]float64, t.p.Len())
-		for i, row := range t.p.Probs {
-			scores[i] = t.groups[g].score(row)
-		}
+		scores, _ := t.groups[g].column(t.p)
 		m.Groups[g].Youden = rocOf(t.perGroup[g], scores).Youden()
 	}
 	m.BrierParts = DecomposeBrier(t.p, EqualMass, ECEBins)

@@ -111,10 +111,7 @@ func (m *Metrics) interval(path string) string {
 	if !ok {
 		return ""
 	}
-	if math.IsNaN(ci.Low) {
-		return decimal(ci.Low)
-	}
-	return fmt.Sprintf("[%s, %s]", decimal(ci.Low), decimal(ci.High))
+	return ci.text()
 }
 
 func decimal(v float64) string {
