@@ -108,7 +108,7 @@ func ExampleNewDeLong() {
 	fmt.Printf("difference %.3f, z %.2f, p %.1e\n", test.Difference, test.Z, test.P)
 	// Output:
 	// A 0.703 [0.631, 0.774], B 0.897
-	// difference 0.194, z 4.13, p 3.6e-05
+	// difference 0.194, z 4.13, p 3.7e-05
 }
 
 func ExampleCompare() {
