@@ -23,6 +23,8 @@ from tables import CLASSES, softmax_table
 
 N, SCALED_TO = 10_000, 2_000
 LABELS = list(range(len(CLASSES)))
+MALIGNANT = np.isin(CLASSES, ("mel", "bcc", "akiec"))
+EDGES = np.arange(1, 15) / 15
 warnings.simplefilter("ignore")
 
 rng = np.random.default_rng(1)
@@ -33,24 +35,47 @@ _, lesion = np.unique(TABLE.lesions, return_inverse=True)
 UNITS = np.split(np.argsort(lesion, kind="stable"), np.cumsum(np.bincount(lesion))[:-1])
 
 
+def top_of_curve(y, p):
+    """Partial area and the sensitivities at 90 and 95 % specificity, from one curve."""
+    fpr, tpr, _ = sk.roc_curve(y, p)
+    stop = np.searchsorted(fpr, 0.1, "right")
+    x = np.append(fpr[:stop], 0.1)
+    area = sk.auc(x, np.append(tpr[:stop], np.interp(0.1, fpr[stop - 1:stop + 1], tpr[stop - 1:stop + 1])))
+    at = [tpr[np.searchsorted(fpr, limit + 1e-12, "right") - 1] for limit in (0.1, 0.05)]
+    return (1 + (area - 0.005) / 0.095) / 2, *at
+
+
+def width_gaps(values, outcome):
+    bins = np.searchsorted(EDGES, values)
+    return np.abs(np.bincount(bins, weights=outcome - values, minlength=15)).sum() / len(values)
+
+
 def all_metrics(rows):
     """The metrics of pkg/eval, each quantity computed once."""
-    y, p, pred, onehot = Y[rows], P[rows], PRED[rows], ONEHOT[rows]
+    y, p, pred, onehot, confidence = Y[rows], P[rows], PRED[rows], ONEHOT[rows], CONFIDENCE[rows]
     cm = sk.confusion_matrix(y, pred, labels=LABELS)
     ovr = sk.multilabel_confusion_matrix(y, pred, labels=LABELS)
     precision, recall, f1, support = sk.precision_recall_fscore_support(y, pred, labels=LABELS, zero_division=np.nan)
     specificity = ovr[:, 0, 0] / (ovr[:, 0, 0] + ovr[:, 0, 1])
     auroc = sk.roc_auc_score(onehot, p, average=None)
     ap = sk.average_precision_score(onehot, p, average=None)
-    order = np.argsort(CONFIDENCE[rows])
-    confidence, correct = CONFIDENCE[rows][order], (pred == y)[order]
-    ece = sum(abs(part.sum()) for part in np.array_split(correct - confidence, 15)) / len(rows)
+    tops = [top_of_curve(onehot[:, c], p[:, c]) for c in LABELS]
+    order = np.argsort(confidence)
+    correct = (pred == y)
+    ece = sum(abs(part.sum()) for part in np.array_split((correct - confidence)[order], 15)) / len(rows)
+    malignant, score, called = MALIGNANT[y], p[:, MALIGNANT].sum(axis=1), MALIGNANT[pred]
+    group = sk.precision_recall_fscore_support(malignant, called, average="binary", zero_division=np.nan)
+    above = (p > p[np.arange(len(y)), y][:, None]).sum(axis=1)
     return (
-        sk.accuracy_score(y, pred), recall.mean(), ((recall + specificity) / 2).mean(), precision.mean(), f1.mean(),
+        correct.mean(), recall.mean(), ((recall + specificity) / 2).mean(), precision.mean(), f1.mean(),
         np.average(f1, weights=support), auroc.mean(), np.average(auroc, weights=support),
         sk.roc_auc_score(onehot.ravel(), p.ravel()), ap.mean(), sk.matthews_corrcoef(y, pred),
         sk.cohen_kappa_score(y, pred), sk.log_loss(y, p, labels=LABELS), ((p - onehot) ** 2).sum(1).mean(), ece,
-        cm, precision, recall, specificity, f1, auroc, ap,
+        (above < 2).mean(), (above < 3).mean(), width_gaps(confidence, correct),
+        np.mean([width_gaps(p[:, c], onehot[:, c]) for c in LABELS]),
+        cm, precision, recall, specificity, f1, auroc, ap, tops,
+        group, (~called[~malignant]).mean(), sk.roc_auc_score(malignant, score), sk.average_precision_score(malignant, score),
+        top_of_curve(malignant, score),
     )
 
 
