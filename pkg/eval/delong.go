@@ -88,7 +88,7 @@ func structuralComponents(scores []float64, positive []bool, positives, negative
 		last := first
 		tied := [2]int{}
 		for ; last < n && scores[order[last]] == scores[order[first]]; last++ {
-			tied[index(positive[order[last]])]++
+			tied[indicator(positive[order[last]])]++
 		}
 		for _, i := range order[first:last] {
 			if positive[i] {
@@ -109,7 +109,7 @@ func structuralComponents(scores []float64, positive []bool, positives, negative
 	return sum / (float64(positives) * float64(negatives)), component
 }
 
-func index(positive bool) int {
+func indicator(positive bool) int {
 	if positive {
 		return 1
 	}
@@ -134,7 +134,7 @@ func newComponents(component []float64, auc float64, positive []bool, unit []int
 		} else {
 			c.negative[u] += v - auc
 		}
-		if k := index(positive[i]); !seen[k][u] {
+		if k := indicator(positive[i]); !seen[k][u] {
 			seen[k][u] = true
 			if positive[i] {
 				c.withPositive++

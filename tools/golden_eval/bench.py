@@ -11,8 +11,10 @@ import multiprocessing as mp
 import os
 import pathlib
 import re
+import resource
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 
@@ -84,26 +86,40 @@ def resample(seed):
     all_metrics(np.concatenate([UNITS[u] for u in r.integers(len(UNITS), size=len(UNITS))]))
 
 
+def cpu():
+    """CPU seconds of this process and of its children that have ended."""
+    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+
+
 def main():
     resamples = int(sys.argv[1]) if len(sys.argv) > 1 else 50
+    repeats = 3
     resample(0)  # imports and caches
-    start = time.perf_counter()
+    start, start_cpu = time.perf_counter(), cpu()
     for i in range(resamples):
         resample(i)
-    one = (time.perf_counter() - start) / resamples * SCALED_TO
-    print(f"scikit-learn, one process: {one:8.1f} s for {SCALED_TO} resamples (measured {resamples})")
+    scale = SCALED_TO / resamples
+    one, one_cpu = (time.perf_counter() - start) * scale, (cpu() - start_cpu) * scale
+    print(f"scikit-learn, one process: {one:8.1f} s, {one_cpu:8.1f} s of CPU, for {SCALED_TO} resamples (measured {resamples})")
     cores = len(os.sched_getaffinity(0))
     with mp.Pool(cores) as pool:
         pool.map(resample, range(cores), chunksize=1)
         start = time.perf_counter()
         pool.map(resample, range(resamples), chunksize=max(1, resamples // (4 * cores)))
-        many = (time.perf_counter() - start) / resamples * SCALED_TO
+        many = (time.perf_counter() - start) * scale
     print(f"scikit-learn, {cores} processes: {many:8.1f} s")
-    output = subprocess.run(
-        ["go", "test", "./pkg/eval", "-run", "^$", "-bench", "Evaluate/10000x7/2000-by-lesion", "-benchtime", "3x"],
-        cwd=pathlib.Path(__file__).parents[2], check=True, capture_output=True, text=True).stdout
+    root = pathlib.Path(__file__).parents[2]
+    with tempfile.TemporaryDirectory() as folder:
+        binary = pathlib.Path(folder) / "eval.test"
+        subprocess.run(["go", "test", "-c", "-o", binary, "./pkg/eval"], cwd=root, check=True)
+        start_cpu = cpu()
+        output = subprocess.run(
+            [binary, "-test.run", "^$", "-test.bench", "Evaluate/10000x7/2000-by-lesion", "-test.benchtime", f"{repeats}x"],
+            cwd=root / "pkg/eval", check=True, capture_output=True, text=True).stdout
+        ours_cpu = (cpu() - start_cpu) / repeats
     ours = int(re.search(r"2000-by-lesion\S*\s+\d+\s+(\d+) ns/op", output).group(1)) / 1e9
-    print(f"pkg/eval, {cores} cores:       {ours:8.2f} s; {one / ours:.0f} times as fast as one process, {many / ours:.0f} as {cores}")
+    print(f"pkg/eval, {cores} cores:       {ours:8.2f} s, {ours_cpu:8.1f} s of CPU")
+    print(f"pkg/eval is {one / ours:.0f} times as fast as one process and {many / ours:.0f} as {cores}; it takes {one_cpu / ours_cpu:.0f} times less CPU")
 
 
 if __name__ == "__main__":
