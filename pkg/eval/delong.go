@@ -189,7 +189,8 @@ func clusterNumbers(n int, clusters []string) (unit []int, units int) {
 func (d *DeLong) SE(i int) float64 { return math.Sqrt(d.Cov[i][i]) }
 
 // Interval returns the normal interval of area i, AUC +- z SE, cut off at 0 and
-// 1 (as pROC's ci.auc does). NaN where the area or its variance is, or for a
+// 1 (as pROC's ci.auc does). An area of 1 has no variance, and an interval
+// without width that says nothing. NaN where the area or its variance is, or for a
 // level outside (0, 1).
 func (d *DeLong) Interval(i int, level float64) Interval {
 	se := d.SE(i)
