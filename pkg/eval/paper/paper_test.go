@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/skinattn/skinattn/pkg/eval"
 )
 
 // Values by hand.
@@ -513,6 +511,7 @@ func TestClaimsNameWhatIsThere(t *testing.T) {
 }
 
 func TestRunsAreSound(t *testing.T) {
+	known := []string{"accuracy", "macro_precision", "macro_recall", "macro_f1", "weighted_f1", "auroc_weighted", "auroc_macro", "auroc_micro"}
 	ids := map[string]bool{}
 	for _, r := range Runs() {
 		if ids[r.ID] {
@@ -520,7 +519,7 @@ func TestRunsAreSound(t *testing.T) {
 		}
 		ids[r.ID] = true
 		for path, v := range r.Metrics {
-			if f := v.Value(); !(f > 0 && f <= 1) || !slices.Contains(eval.Paths(Classes), path) {
+			if f := v.Value(); !(f > 0 && f <= 1) || !slices.Contains(known, path) {
 				t.Errorf("run %s: %s is %q", r.ID, path, v)
 			}
 		}
