@@ -1,0 +1,95 @@
+package reproduce
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
+
+// latexEscape makes text safe for LaTeX; UTF-8 letters are left to inputenc.
+var latexEscape = strings.NewReplacer(
+	`\`, `\textbackslash{}`, `{`, `\{`, `}`, `\}`, `$`, `\$`, `&`, `\&`, `#`, `\#`, `%`, `\%`, `_`, `\_`,
+	`~`, `\textasciitilde{}`, `^`, `\textasciicircum{}`, `‡`, `\textdaggerdbl{}`, dash, `--`, "\n", `; `, `<`, `\textless{}`, `>`, `\textgreater{}`,
+	`"`, `''`,
+).Replace
+
+// latex writes the table as a longtable with booktabs rules, for a landscape
+// page; the row's name stands at its first cell only.
+func (r *Report) latex(t *Table) []byte {
+	var out bytes.Buffer
+	heads := t.heads()
+	heads = heads[:len(heads)-1] // remarks go below, they would not fit
+	columns, space := "", 0.94
+	for i := range heads {
+		share := space / float64(len(heads))
+		if i < 4 {
+			share *= 0.7
+		} else if len(heads) > 4 {
+			share = space / float64(len(heads)) * (float64(len(heads)) - 2.8) / float64(len(heads)-4)
+		}
+		columns += fmt.Sprintf(`>{\raggedright\arraybackslash}p{%.3f\linewidth}`, share)
+	}
+	fmt.Fprintf(&out, "%% Table %s of the paper, made by 'skinattn reproduce'.\n", t.ID)
+	out.WriteString("% Needs \\usepackage{array,booktabs,longtable,textcomp} and a wide (landscape) page.\n")
+	out.WriteString("\\begingroup\\scriptsize\\setlength{\\tabcolsep}{2pt}\n")
+	fmt.Fprintf(&out, "\\begin{longtable}{@{}%s@{}}\n", columns)
+	fmt.Fprintf(&out, "\\caption{Table %s of the paper: %s}\\label{tab:paper-%s}\\\\\n", t.ID, latexEscape(t.Caption), strings.ToLower(t.ID))
+	line := func(cells []string) {
+		for i, c := range cells {
+			cells[i] = latexEscape(c)
+		}
+		out.WriteString(strings.Join(cells, " & ") + ` \\` + "\n")
+	}
+	out.WriteString("\\toprule\n")
+	line(append([]string{}, heads...))
+	out.WriteString("\\midrule\n\\endfirsthead\n\\toprule\n")
+	line(append([]string{}, heads...))
+	out.WriteString("\\midrule\n\\endhead\n\\bottomrule\n\\endfoot\n")
+	rows, notes := r.marked(t)
+	previous := ""
+	for i, row := range rows {
+		cells := t.cells(row, func(s string) string { return s })
+		cells = cells[:len(cells)-1]
+		if cells[0] == previous {
+			cells[0] = ""
+		} else {
+			previous = cells[0]
+			if i > 0 {
+				out.WriteString("\\addlinespace\n")
+			}
+		}
+		line(cells)
+	}
+	out.WriteString("\\end{longtable}\n")
+	for _, text := range append(explanations(t.Cells), notes...) {
+		text = strings.ReplaceAll(withoutCode(text), "**", "")
+		fmt.Fprintf(&out, "\\noindent %s\\par\n", latexEscape(text))
+	}
+	out.WriteString("\\endgroup\n")
+	return out.Bytes()
+}
+
+// latexDocument is a document with all tables.
+func latexDocument(tables []*Table) []byte {
+	var out bytes.Buffer
+	out.WriteString(`\documentclass[10pt]{article}
+\usepackage[T1]{fontenc}
+\usepackage[utf8]{inputenc}
+\usepackage{array,booktabs,longtable,textcomp}
+\setlength{\paperwidth}{297mm}
+\setlength{\paperheight}{210mm}
+\setlength{\pdfpagewidth}{297mm}
+\setlength{\pdfpageheight}{210mm}
+\setlength{\textwidth}{265mm}
+\setlength{\textheight}{165mm}
+\setlength{\oddsidemargin}{-9mm}
+\setlength{\topmargin}{-15mm}
+\sloppy
+\begin{document}
+`)
+	for _, t := range tables {
+		fmt.Fprintf(&out, "\\input{%s.tex}\n\\clearpage\n", t.file())
+	}
+	out.WriteString("\\end{document}\n")
+	return out.Bytes()
+}

@@ -1,0 +1,255 @@
+package reproduce
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/skinattn/skinattn/pkg/eval"
+	"github.com/skinattn/skinattn/pkg/eval/paper"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
+)
+
+// Network is what the report says of a backbone that this project builds.
+type Network struct {
+	Name, Title string
+	// ImageNet are the parameters of the whole ImageNet network with top, Trained
+	// those of the authors' network: cut, with Soft-Attention and metadata. Zero
+	// where not known.
+	ImageNet, Trained int
+}
+
+// Options say what New makes a report of.
+type Options struct {
+	// Networks are those that can be trained here; nil leaves it open.
+	Networks []Network
+}
+
+// Report is every table of the paper beside the runs.
+type Report struct {
+	Runs   []*Run
+	Tables []*Table
+
+	networks []Network
+	known    bool // whether networks is complete
+	paper    []paper.Network
+}
+
+// Table is a printed table with our values.
+type Table struct {
+	*paper.Table
+	Cells []Cell
+}
+
+// Cell is a printed cell with our values.
+type Cell struct {
+	paper.Cell
+	// Built is a number counted in the built network, NaN where there is none.
+	Built float64
+	Ours  [4]Ours // by Column
+}
+
+// Ours is what one column has for a cell.
+type Ours struct {
+	Values []Value
+	// Repeated are the settings that were run more than once.
+	Repeated []Repetitions
+	// NotRun is whether a run could give the value, but none is there.
+	NotRun bool
+}
+
+// Value is the value of one run.
+type Value struct {
+	Run   *Run
+	Value float64 // NaN where it is undefined
+	CI    eval.Interval
+	Note  string // what to say beside it, such as a seed
+}
+
+// Repetitions are the runs of one setting.
+type Repetitions struct {
+	Setting  string
+	N        int
+	Mean, SD float64
+}
+
+// New sets the runs against the paper.
+func New(runs []*Run, opts Options) (*Report, error) {
+	r := &Report{Runs: runs, networks: opts.Networks, known: opts.Networks != nil, paper: paper.Networks()}
+	for _, t := range paper.Tables() {
+		table := &Table{Table: t}
+		for _, c := range t.Cells {
+			cell, err := r.cell(c)
+			if err != nil {
+				return nil, fmt.Errorf("table %s, %s, %s: %w", t.ID, c.Row, c.Column, err)
+			}
+			table.Cells = append(table.Cells, cell)
+		}
+		r.Tables = append(r.Tables, table)
+	}
+	return r, nil
+}
+
+// cell fills one cell.
+func (r *Report) cell(c paper.Cell) (Cell, error) {
+	cell := Cell{Cell: c, Built: math.NaN()}
+	if n, ok := r.network(c.Backbone); ok {
+		switch {
+		case c.Metric == "parameters" && n.Trained > 0:
+			cell.Built = float64(n.Trained)
+		case c.Metric == "parameters_imagenet" && n.ImageNet > 0:
+			cell.Built = float64(n.ImageNet)
+		}
+	}
+	for _, column := range Columns {
+		switch class, isCount := strings.CutPrefix(c.Metric, "images."); {
+		case isCount:
+			cell.Ours[column] = r.imageCounts(column, class)
+		case c.Backbone != "" && isMeasured(c.Metric):
+			ours, err := r.measured(column, c)
+			if err != nil {
+				return cell, err
+			}
+			cell.Ours[column] = ours
+		}
+	}
+	return cell, nil
+}
+
+// isMeasured is whether a training run gives the metric.
+func isMeasured(metric string) bool {
+	switch metric {
+	case "", "parameters", "parameters_imagenet", "depth", "megabytes":
+		return false
+	}
+	return true
+}
+
+// measured finds the runs of a column for a cell.
+func (r *Report) measured(column Column, c paper.Cell) (Ours, error) {
+	var ours Ours
+	for _, run := range r.Runs {
+		if run.config.Data.Protocol != column.Protocol() || !run.fills(c.Backbone, c.Regime) {
+			continue
+		}
+		v := Value{Run: run, Note: run.repetition()}
+		var err error
+		if v.Value, v.CI, err = run.value(c.Metric); err != nil {
+			return ours, err
+		}
+		ours.Values = append(ours.Values, v)
+	}
+	ours.NotRun = len(ours.Values) == 0
+	var err error
+	ours.Repeated, err = repetitions(ours.Values)
+	return ours, err
+}
+
+// repetitions summarises the settings that were run more than once, in the
+// order of their first run.
+func repetitions(values []Value) ([]Repetitions, error) {
+	bySetting := map[string][]float64{}
+	var order []string
+	for _, v := range values {
+		if math.IsNaN(v.Value) {
+			continue
+		}
+		setting := v.Run.setting()
+		if _, ok := bySetting[setting]; !ok {
+			order = append(order, setting)
+		}
+		bySetting[setting] = append(bySetting[setting], v.Value)
+	}
+	var out []Repetitions
+	for _, setting := range order {
+		if len(bySetting[setting]) < 2 {
+			continue
+		}
+		s, err := eval.Summarize(bySetting[setting], 0.95)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Repetitions{Setting: setting, N: s.N, Mean: s.Mean, SD: s.SD})
+	}
+	return out, nil
+}
+
+// imageCounts counts the images of a class (or "total") in the splits of a
+// column; splits with equal counts are given once.
+func (r *Report) imageCounts(column Column, class string) Ours {
+	var ours Ours
+	for _, run := range r.Runs {
+		if run.config.Data.Protocol != column.Protocol() {
+			continue
+		}
+		count := 0
+		for _, row := range run.split.Rows {
+			if class == "total" || row.Dx == class {
+				count++
+			}
+		}
+		same := func(v Value) bool { return v.Value == float64(count) }
+		if !slices.ContainsFunc(ours.Values, same) {
+			ours.Values = append(ours.Values, Value{Run: run, Value: float64(count), CI: eval.Interval{Low: math.NaN(), High: math.NaN()}, Note: "all parts"})
+		}
+	}
+	ours.NotRun = len(ours.Values) == 0
+	return ours
+}
+
+// network finds a network that can be trained here.
+func (r *Report) network(name string) (Network, bool) {
+	i := slices.IndexFunc(r.networks, func(n Network) bool { return n.Name == name })
+	if i < 0 {
+		return Network{}, false
+	}
+	return r.networks[i], true
+}
+
+// paperNetwork is what the paper's data has of a network.
+func (r *Report) paperNetwork(name string) paper.Network {
+	for _, n := range r.paper {
+		if n.Name == name {
+			return n
+		}
+	}
+	return paper.Network{Name: name, Title: name}
+}
+
+// title is a network's name for people.
+func (r *Report) title(name string) string {
+	if n, ok := r.network(name); ok && n.Title != "" {
+		return n.Title
+	}
+	return r.paperNetwork(name).Title
+}
+
+// missing says what a row without a run needs, as text with code in backticks.
+func (r *Report) missing(backbone, family string) string {
+	n := r.paperNetwork(backbone)
+	title := r.title(backbone)
+	var needs []string
+	if _, ok := r.network(backbone); r.known && !ok {
+		needs = append(needs, "the network "+title+", which this version does not build")
+	}
+	weights := ""
+	if n.ImageNet {
+		needs = append(needs, "the ImageNet weights of "+title+" (`skinattn weights fetch "+backbone+"`)")
+	} else {
+		needs = append(needs, "no ImageNet weights, as the authors trained "+title+" from scratch")
+		weights = " --weights random"
+	}
+	return fmt.Sprintf("not run: needs HAM10000 and %s; command: %s; likewise with `--protocol %s`, `--protocol %s`, and for the official test `--protocol %s --test-data DIR`",
+		strings.Join(needs, " and "),
+		"`"+trainCommand(backbone, family+"/as-run", split.Paper, n.Input)+weights+"`", split.Datta828, split.Grouped, split.ISIC2018)
+}
+
+// trainCommand is the command that makes a run folder of the results.
+func trainCommand(backbone, regime, protocol string, size int) string {
+	name := fmt.Sprintf("%s-%s-%dpx-seed1", backbone, protocol, size)
+	if strings.HasPrefix(regime, paper.Augmented) {
+		name = fmt.Sprintf("%s-ad-%s-%dpx-seed1", backbone, protocol, size)
+	}
+	return fmt.Sprintf("skinattn train --backbone %s --regime %s --protocol %s --run results/%s", backbone, regime, protocol, name)
+}

@@ -1,0 +1,225 @@
+package reproduce
+
+import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/skinattn/skinattn/pkg/eval/paper"
+)
+
+// file is the table's name without an ending, such as "table-5".
+func (t *Table) file() string { return "table-" + t.ID }
+
+// measures is whether a run, or a built network, could give any of its cells.
+func (t *Table) measures() bool {
+	return slices.ContainsFunc(t.Cells, func(c Cell) bool { return c.Metric != "" })
+}
+
+// counts is whether the table has numbers that are counted in the built network.
+func (t *Table) counts() bool {
+	return slices.ContainsFunc(t.Cells, func(c Cell) bool { return c.Metric == "parameters" || c.Metric == "parameters_imagenet" })
+}
+
+// trains is whether a training run, or its split, gives any cell.
+func (t *Table) trains() bool {
+	return slices.ContainsFunc(t.Cells, func(c Cell) bool {
+		return slices.ContainsFunc(c.Ours[:], func(o Ours) bool { return o.NotRun || len(o.Values) > 0 })
+	})
+}
+
+// asPrinted is the table in its own layout, explained values marked.
+func (t *Table) asPrinted() grid {
+	g := grid{head: []string{plain(t.Corner)}}
+	for _, c := range t.Columns {
+		g.head = append(g.head, plain(c.Name))
+	}
+	for i, c := range t.Cells {
+		if i%len(t.Columns) == 0 {
+			g.rows = append(g.rows, []string{plain(c.Row)})
+		}
+		last := len(g.rows) - 1
+		g.rows[last] = append(g.rows[last], plain(c.printed()))
+	}
+	return g
+}
+
+// footnotes numbers the things that rows without a run need.
+type footnotes struct {
+	order []string
+	text  map[string]string
+}
+
+// mark returns the mark of a footnote, "not run (2)", making it the first time.
+func (f *footnotes) mark(key, text string) string {
+	if f.text == nil {
+		f.text = map[string]string{}
+	}
+	if _, ok := f.text[key]; !ok {
+		f.order = append(f.order, key)
+		f.text[key] = text
+	}
+	return fmt.Sprintf("not run (%d)", slices.Index(f.order, key)+1)
+}
+
+// list gives the footnotes as "(2) not run: needs ...".
+func (f *footnotes) list() []string {
+	var out []string
+	for i, key := range f.order {
+		out = append(out, fmt.Sprintf("(%d) %s", i+1, f.text[key]))
+	}
+	return out
+}
+
+// row is a printed cell with all its sources, as text.
+type row struct {
+	cell            Cell
+	printed, logged string
+	built           string // empty where the table has no such column
+	ours            [4]string
+}
+
+// sources gives every cell as text. Where a run is missing, missing says so.
+func (r *Report) sources(t *Table, missing func(c Cell) string) []row {
+	var rows []row
+	for _, c := range t.Cells {
+		line := row{cell: c, printed: c.printed(), logged: c.logged()}
+		if t.counts() {
+			line.built = dash
+			if !math.IsNaN(c.Built) {
+				line.built = number(c.Metric, c.Built)
+			}
+		}
+		for _, column := range Columns {
+			line.ours[column] = c.Ours[column].text(column, c.Metric, missing(c))
+		}
+		rows = append(rows, line)
+	}
+	return rows
+}
+
+// missingNote is the footnote text of a cell without a run.
+func (r *Report) missingNote(c Cell) string {
+	if c.Backbone == "" {
+		return "not run: needs any run of the protocol among the results; its split is counted"
+	}
+	return r.missing(c.Backbone, c.Regime)
+}
+
+// marked returns sources with footnote marks for what is missing, and the footnotes.
+func (r *Report) marked(t *Table) ([]row, []string) {
+	var notes footnotes
+	rows := r.sources(t, func(c Cell) string { return notes.mark(c.Backbone+" "+c.Regime, r.missingNote(c)) })
+	return rows, notes.list()
+}
+
+// heads are the heads of a table's sources.
+func (t *Table) heads() []string {
+	heads := []string{"row", "column", "as printed", "as logged"}
+	if t.counts() {
+		heads = append(heads, "ours, counted in the built network")
+	}
+	if t.trains() {
+		for _, column := range Columns {
+			heads = append(heads, column.String())
+		}
+	}
+	return append(heads, "remark")
+}
+
+// cells are a row's texts under heads, with a function applied to each.
+func (t *Table) cells(line row, escape func(string) string) []string {
+	texts := []string{line.cell.Row, line.cell.Column, line.printed, line.logged}
+	if t.counts() {
+		texts = append(texts, line.built)
+	}
+	if t.trains() {
+		texts = append(texts, line.ours[:]...)
+	}
+	texts = append(texts, line.cell.remark())
+	for i := range texts {
+		texts[i] = escape(texts[i])
+	}
+	return texts
+}
+
+// writePage writes the table's Markdown.
+func (r *Report) writePage(p *page, t *Table, level int) {
+	p.heading(level, "Table %s", t.ID)
+	p.paragraph(fmt.Sprintf("Section %s of the paper: *%s*", t.Section, plain(t.Caption)))
+	p.paragraph("As printed; ‡ marks values that are explained below.")
+	p.table(t.asPrinted())
+	if list := explanations(t.Cells); len(list) > 0 {
+		p.heading(level+1, "Discrepancies")
+		p.list(list)
+	}
+	if len(t.Remarks) > 0 {
+		p.heading(level+1, "Remarks")
+		for _, remark := range t.Remarks {
+			p.paragraph(plain(remark))
+		}
+	}
+	p.heading(level+1, "Cell by cell")
+	if !t.measures() {
+		p.paragraph("Nothing in this table is measured by a run.")
+	}
+	rows, notes := r.marked(t)
+	g := grid{head: t.heads()}
+	for _, line := range rows {
+		g.add(t.cells(line, plain)...)
+	}
+	p.table(g)
+	for _, note := range notes {
+		p.paragraph(note)
+	}
+	r.writeSources(p, t)
+}
+
+// writeSources lists the references that the rows of a table name.
+func (r *Report) writeSources(p *page, t *Table) {
+	var list []string
+	seen := map[string]bool{}
+	for _, c := range t.Cells {
+		if c.Source == "" || seen[c.Source] {
+			continue
+		}
+		seen[c.Source] = true
+		ref, _ := paper.FindReference(c.Source)
+		list = append(list, fmt.Sprintf("\\[%d\\] %s", ref.Number, plain(ref.Text)))
+	}
+	if len(list) > 0 {
+		p.paragraph("References as printed:")
+		p.list(list)
+	}
+}
+
+// csv writes the table with a record a cell: the texts of all sources, as the
+// pages have them. Numbers apart are in cells.csv.
+func (r *Report) csv(t *Table) []byte {
+	var buffer bytes.Buffer
+	out := csv.NewWriter(&buffer)
+	header := []string{"table", "row", "column", "metric", "printed", "logged", "logged_run", "discrepancy", "note", "built"}
+	for _, column := range Columns {
+		header = append(header, column.Key())
+	}
+	out.Write(header) // a bytes.Buffer does not fail
+	for _, line := range r.sources(t, r.missingText) {
+		c := line.cell
+		record := []string{t.ID, c.Row, c.Column, c.Metric, string(c.Printed), string(c.Logged), c.Run, joinIDs(c.Discrepancies), c.Note, line.built}
+		for _, column := range Columns {
+			text := line.ours[column]
+			if text == dash {
+				text = ""
+			}
+			record = append(record, oneLine(text))
+		}
+		out.Write(record)
+	}
+	out.Flush()
+	return buffer.Bytes()
+}
+
+// missingText is missingNote without Markdown.
+func (r *Report) missingText(c Cell) string { return withoutCode(r.missingNote(c)) }
