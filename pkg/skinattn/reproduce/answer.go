@@ -71,7 +71,7 @@ func (r *Report) Records() []Record {
 			for _, column := range Columns {
 				ours := c.Ours[column]
 				if ours.NotRun {
-					add(func(x *Record) { x.Source, x.Text = column.Key(), r.missingText(c) })
+					add(func(x *Record) { x.Source, x.Text = column.Key(), r.missingText(c, column) })
 				}
 				for _, v := range ours.Values {
 					add(func(x *Record) { x.fill(column, c.Metric, v) })

@@ -24,11 +24,11 @@ func (r *Report) claimsPage(p *page, level int) error {
 		}
 		p.paragraph("**By the authors' logs.** " + plain(c.Verdict))
 		p.table(statementTable(c.Numbers))
+		p.list(plainAll(c.Logged))
 		p.table(loggedPairs(c.Pairs))
 		if len(c.Pairs) > 0 {
-			p.paragraph("Differences of logged accuracies with Newcombe's interval, which takes the two as independent; the images of single models were not published, so nothing sharper can be had.")
+			p.paragraph("Two logged runs each, with the difference of their accuracies and Newcombe's interval, which takes the two as independent: predictions by image were not published, so nothing sharper can be had.")
 		}
-		p.list(plainAll(c.Logged))
 		if err := r.ours(p, c); err != nil {
 			return fmt.Errorf("claim %s: %w", c.ID, err)
 		}
@@ -57,7 +57,11 @@ func statementTable(ids []string) grid {
 	for _, id := range ids {
 		s, _ := paper.FindStatement(id)
 		c := Cell{Cell: paper.Cell{Printed: s.Printed, Discrepancies: s.Discrepancies, Note: s.Note}}
-		g.add(plain(s.Quantity), sectionName(s.Section), c.printed(), string(s.Logged), plain(c.remark()))
+		what := metricName(s.Quantity)
+		if run, ok := paper.FindRun(s.Run); ok && !strings.Contains(s.Quantity, "ratio") {
+			what += " (" + run.Name + ")"
+		}
+		g.add(plain(what), sectionName(s.Section), c.printed(), string(s.Logged), plain(c.remark()))
 	}
 	return g
 }
@@ -75,7 +79,7 @@ func loggedPairs(pairs []paper.Pair) grid {
 			return string(a.Metrics[metric]) + ", " + string(b.Metrics[metric])
 		}
 		difference := float64(a.Correct())/float64(a.N) - float64(b.Correct())/float64(b.N)
-		images := "different images"
+		images := "not known to be the same images"
 		if pair.SameImages {
 			images = "same images"
 		}
@@ -138,7 +142,7 @@ func (r *Report) ablation(p *page, what, flag string, paths []string, on func(*R
 		}
 	}
 	if len(pairs) == 0 {
-		command := trainCommand("mobilenet_v2", "md/as-run", split.Grouped, r.paperNetwork("mobilenet_v2").Input)
+		command := r.trainCommand("mobilenet_v2", paper.Metadata, Grouped)
 		noRun(p, command, command+"-ablated "+flag)
 		return nil
 	}
@@ -273,8 +277,7 @@ func (r *Report) best(p *page) error {
 		}
 	}
 	if len(pairs) == 0 {
-		other := trainCommand("densenet201", "md/as-run", split.Grouped, r.paperNetwork("densenet201").Input)
-		noRun(p, trainCommand(name, "md/as-run", split.Grouped, r.paperNetwork(name).Input), other)
+		noRun(p, r.trainCommand(name, paper.Metadata, Grouped), r.trainCommand("densenet201", paper.Metadata, Grouped))
 		return nil
 	}
 	p.paragraph(fmt.Sprintf("**Here.** %s less each other network on the same split and seed:", r.title(name)))
@@ -289,29 +292,26 @@ func (r *Report) cellsOf(p *page, backbone, family string, columns []Column, met
 	}
 	ran := false
 	for _, metric := range metrics {
-		line := []string{metric}
+		line := []string{metricName(metric)}
 		for _, column := range columns {
 			ours, err := r.measured(column, paper.Cell{Metric: metric, Backbone: backbone, Regime: family})
 			if err != nil {
 				return err
 			}
 			ran = ran || !ours.NotRun
-			line = append(line, plain(ours.text(column, metric, "not run")))
+			line = append(line, ours.text(column, metric, "not run"))
 		}
 		g.add(line...)
 	}
 	if !ran {
 		var commands []string
 		for _, column := range columns {
-			commands = append(commands, trainCommand(backbone, family+"/as-run", column.Protocol(), r.paperNetwork(backbone).Input))
+			commands = append(commands, r.trainCommand(backbone, family, column))
 		}
 		noRun(p, commands...)
 		return nil
 	}
 	p.paragraph("**Here.**")
-	for _, line := range g.rows {
-		line[0] = code(line[0])
-	}
 	p.table(g)
 	return nil
 }
@@ -337,7 +337,7 @@ func (r *Report) splitEvidence(p *page, level int) error {
 		}
 	}
 	if len(g.rows) == 0 {
-		noRun(p, trainCommand("mobilenet_v2", "md/as-run", split.Paper, r.paperNetwork("mobilenet_v2").Input))
+		noRun(p, r.trainCommand("mobilenet_v2", paper.Metadata, Leaky))
 		return nil
 	}
 	p.paragraph("**Here.** Each leaky run judged apart on the images that leaked and on those that did not. Lesions with several photos leak more often and may be of other classes, easier or harder, so the difference is not the leak's worth alone; the columns *leaky* and *grouped* of the tables say more.")

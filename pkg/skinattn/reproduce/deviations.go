@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -122,7 +123,9 @@ func weightsText() string {
 // runDeviations are what a run's config shows.
 func (r *Report) runDeviations(run *Run) []deviation {
 	var out []deviation
-	add := func(what, authors, here string) { out = append(out, deviation{what: what, authors: authors, here: here}) }
+	add := func(what, authors, here string) {
+		out = append(out, deviation{what: what, authors: authors, here: here})
+	}
 	net := run.config.Network
 	if n := r.paperNetwork(net.Backbone); n.Input > 0 && n.Input != net.Size {
 		add("input size", fmt.Sprintf("%d px", n.Input), fmt.Sprintf("%d px", net.Size))
@@ -158,6 +161,10 @@ func (r *Report) runDeviations(run *Run) []deviation {
 	}
 	switch run.config.Data.Protocol {
 	case split.Paper:
+		share := map[string]float64{paper.Metadata: 0.10, paper.Augmented: 0.15}[run.family()]
+		if held := float64(len(run.split.Part(split.Val))) / float64(len(run.split.Rows)); share > 0 && math.Abs(held-share) > 0.005 {
+			add("hold-out", fmt.Sprintf("%.0f %% of the images", 100*share), fmt.Sprintf("%.1f %%", 100*held))
+		}
 	case "":
 		add("protocol", "10 % of the images, stratified", "a split made elsewhere")
 	default:

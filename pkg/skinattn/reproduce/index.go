@@ -38,7 +38,7 @@ func (r *Report) writeIndex(p *page) {
 	p.list(columns)
 	p.paragraph("Our values have 95 % intervals from 2,000 resamples of lesions, the number n of test images, the pixels, and the seed. Where a setting was run with several seeds, mean and standard deviation over them follow. " +
 		"The paper's MD rows take runs of the regimes `md/...`, its AD rows those of `ad/...`; runs that switch off Soft-Attention, metadata or class weights stand with the claims.")
-	p.heading(2, "Results in one table")
+	p.heading(2, "How much of it was run")
 	p.paragraph(r.coverage())
 	p.heading(2, "Runs")
 	if len(r.Runs) == 0 {

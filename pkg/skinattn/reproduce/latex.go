@@ -9,6 +9,7 @@ import (
 // latexEscape makes text safe for LaTeX; UTF-8 letters are left to inputenc.
 var latexEscape = strings.NewReplacer(
 	`\`, `\textbackslash{}`, `{`, `\{`, `}`, `\}`, `$`, `\$`, `&`, `\&`, `#`, `\#`, `%`, `\%`, `_`, `\_`,
+	`[`, `{[}`, `]`, `{]}`, // an optional argument of the command before, otherwise
 	`~`, `\textasciitilde{}`, `^`, `\textasciicircum{}`, `‡`, `\textdaggerdbl{}`, dash, `--`, "\n", `; `, `<`, `\textless{}`, `>`, `\textgreater{}`,
 	`"`, `''`,
 ).Replace
@@ -61,7 +62,14 @@ func (r *Report) latex(t *Table) []byte {
 		line(cells)
 	}
 	out.WriteString("\\end{longtable}\n")
-	for _, text := range append(explanations(t.Cells), notes...) {
+	texts := explanations(t.Cells)
+	for _, line := range r.notRun(notes).rows {
+		texts = append(texts, fmt.Sprintf("%s not run: %s needs %s; command: %s", line[0], line[1], line[2], line[3]))
+	}
+	if len(notes.cells) > 0 {
+		texts = append(texts, otherProtocols)
+	}
+	for _, text := range texts {
 		text = strings.ReplaceAll(withoutCode(text), "**", "")
 		fmt.Fprintf(&out, "\\noindent %s\\par\n", latexEscape(text))
 	}

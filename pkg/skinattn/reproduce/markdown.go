@@ -56,8 +56,9 @@ type grid struct {
 
 func (g *grid) add(cells ...string) { g.rows = append(g.rows, cells) }
 
-// plain escapes text that may have characters of Markdown or HTML in it.
-var plain = strings.NewReplacer("\\", "\\\\", "`", "\\`", "*", "\\*", "_", "\\_", "[", "\\[", "]", "\\]", "<", "&lt;", ">", "&gt;", "#", "\\#", "&", "&amp;").Replace
+// plain escapes what Markdown or HTML would take for its own in a text. An
+// underscore within a word and a bracket without a link are left: neither is.
+var plain = strings.NewReplacer("\\", "\\\\", "`", "\\`", "*", "\\*", "<", "&lt;", ">", "&gt;", "&", "&amp;").Replace
 
 // code sets text as code. A backtick, which a folder's name may have, would end it.
 func code(text string) string { return "`" + strings.ReplaceAll(text, "`", "'") + "`" }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/eval/paper"
-	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
 // Network is what the report says of a backbone that this project builds.
@@ -225,31 +224,41 @@ func (r *Report) title(name string) string {
 	return r.paperNetwork(name).Title
 }
 
-// missing says what a row without a run needs, as text with code in backticks.
-func (r *Report) missing(backbone, family string) string {
+// need is what a row without a run needs: as a table has it, with code in
+// backticks.
+type need struct{ what, needs, command string }
+
+// need says what a row needs for a column.
+func (r *Report) need(backbone, family string, column Column) need {
 	n := r.paperNetwork(backbone)
 	title := r.title(backbone)
-	var needs []string
-	if _, ok := r.network(backbone); r.known && !ok {
-		needs = append(needs, "the network "+title+", which this version does not build")
-	}
-	weights := ""
+	out := need{what: title + ", " + strings.ToUpper(family)}
 	if n.ImageNet {
-		needs = append(needs, "the ImageNet weights of "+title+" (`skinattn weights fetch "+backbone+"`)")
+		out.needs = "ImageNet weights of " + title + " (" + code("skinattn weights fetch "+backbone) + ")"
 	} else {
-		needs = append(needs, "no ImageNet weights, as the authors trained "+title+" from scratch")
-		weights = " --weights random"
+		out.needs = "no ImageNet weights (trained from scratch)"
 	}
-	return fmt.Sprintf("not run: needs HAM10000 and %s; command: %s; likewise with `--protocol %s`, `--protocol %s`, and for the official test `--protocol %s --test-data DIR`",
-		strings.Join(needs, " and "),
-		"`"+trainCommand(backbone, family+"/as-run", split.Paper, n.Input)+weights+"`", split.Datta828, split.Grouped, split.ISIC2018)
+	if _, ok := r.network(backbone); r.known && !ok {
+		out.needs += ", and the network itself, which this version does not build"
+	}
+	out.command = r.trainCommand(backbone, family, column)
+	return out
 }
 
-// trainCommand is the command that makes a run folder of the results.
-func trainCommand(backbone, regime, protocol string, size int) string {
-	name := fmt.Sprintf("%s-%s-%dpx-seed1", backbone, protocol, size)
-	if strings.HasPrefix(regime, paper.Augmented) {
-		name = fmt.Sprintf("%s-ad-%s-%dpx-seed1", backbone, protocol, size)
+// trainCommand is the command that makes a run folder for a row and column.
+func (r *Report) trainCommand(backbone, family string, column Column) string {
+	n := r.paperNetwork(backbone)
+	name := backbone
+	if family == paper.Augmented {
+		name += "-ad"
 	}
-	return fmt.Sprintf("skinattn train --backbone %s --regime %s --protocol %s --run results/%s", backbone, regime, protocol, name)
+	command := fmt.Sprintf("skinattn train --backbone %s --regime %s/as-run --protocol %s --run results/%s-%[3]s-%[5]dpx-seed1",
+		backbone, family, column.Protocol(), name, n.Input)
+	if !n.ImageNet {
+		command += " --weights random"
+	}
+	if column == Official {
+		command += " --test-data DIR"
+	}
+	return command
 }

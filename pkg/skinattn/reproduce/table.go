@@ -46,32 +46,35 @@ func (t *Table) asPrinted() grid {
 	return g
 }
 
-// footnotes numbers the things that rows without a run need.
-type footnotes struct {
-	order []string
-	text  map[string]string
+// footnotes numbers the rows that no run fills.
+type footnotes struct{ cells []Cell } // one of each network and regime
+
+// mark returns the mark of the footnote of a cell, "not run (2)".
+func (f *footnotes) mark(c Cell) string {
+	i := slices.IndexFunc(f.cells, func(have Cell) bool { return have.Backbone == c.Backbone && have.Regime == c.Regime })
+	if i < 0 {
+		i = len(f.cells)
+		f.cells = append(f.cells, c)
+	}
+	return fmt.Sprintf("not run (%d)", i+1)
 }
 
-// mark returns the mark of a footnote, "not run (2)", making it the first time.
-func (f *footnotes) mark(key, text string) string {
-	if f.text == nil {
-		f.text = map[string]string{}
+// notRun is the table of footnotes: what each row needs, and the command for
+// the leaky column; the others differ from it in the protocol.
+func (r *Report) notRun(f footnotes) grid {
+	g := grid{head: []string{"not run", "row", "needs", "command"}}
+	for i, c := range f.cells {
+		if c.Backbone == "" {
+			g.add(fmt.Sprintf("(%d)", i+1), "counts of images", "any run of the protocol among the results, whose split is counted", dash)
+			continue
+		}
+		n := r.need(c.Backbone, c.Regime, Leaky)
+		g.add(fmt.Sprintf("(%d)", i+1), n.what, n.needs, code(n.command))
 	}
-	if _, ok := f.text[key]; !ok {
-		f.order = append(f.order, key)
-		f.text[key] = text
-	}
-	return fmt.Sprintf("not run (%d)", slices.Index(f.order, key)+1)
+	return g
 }
 
-// list gives the footnotes as "(2) not run: needs ...".
-func (f *footnotes) list() []string {
-	var out []string
-	for i, key := range f.order {
-		out = append(out, fmt.Sprintf("(%d) %s", i+1, f.text[key]))
-	}
-	return out
-}
+const otherProtocols = "All need HAM10000. The other columns take the same command with another protocol and folder: `--protocol datta828`, `--protocol grouped`, and `--protocol isic2018 --test-data DIR` for the official test."
 
 // row is a printed cell with all its sources, as text.
 type row struct {
@@ -82,7 +85,7 @@ type row struct {
 }
 
 // sources gives every cell as text. Where a run is missing, missing says so.
-func (r *Report) sources(t *Table, missing func(c Cell) string) []row {
+func (r *Report) sources(t *Table, missing func(c Cell, column Column) string) []row {
 	var rows []row
 	for _, c := range t.Cells {
 		line := row{cell: c, printed: c.printed(), logged: c.logged()}
@@ -93,26 +96,31 @@ func (r *Report) sources(t *Table, missing func(c Cell) string) []row {
 			}
 		}
 		for _, column := range Columns {
-			line.ours[column] = c.Ours[column].text(column, c.Metric, missing(c))
+			without := ""
+			if c.Ours[column].NotRun {
+				without = missing(c, column)
+			}
+			line.ours[column] = c.Ours[column].text(column, c.Metric, without)
 		}
 		rows = append(rows, line)
 	}
 	return rows
 }
 
-// missingNote is the footnote text of a cell without a run.
-func (r *Report) missingNote(c Cell) string {
+// missingText says in a sentence, without Markdown, what a cell needs.
+func (r *Report) missingText(c Cell, column Column) string {
 	if c.Backbone == "" {
-		return "not run: needs any run of the protocol among the results; its split is counted"
+		return "not run: needs any run of protocol " + column.Protocol() + " among the results, whose split is counted"
 	}
-	return r.missing(c.Backbone, c.Regime)
+	n := r.need(c.Backbone, c.Regime, column)
+	return withoutCode("not run: needs " + n.needs + "; command: " + n.command)
 }
 
 // marked returns sources with footnote marks for what is missing, and the footnotes.
-func (r *Report) marked(t *Table) ([]row, []string) {
+func (r *Report) marked(t *Table) ([]row, footnotes) {
 	var notes footnotes
-	rows := r.sources(t, func(c Cell) string { return notes.mark(c.Backbone+" "+c.Regime, r.missingNote(c)) })
-	return rows, notes.list()
+	rows := r.sources(t, func(c Cell, _ Column) string { return notes.mark(c) })
+	return rows, notes
 }
 
 // heads are the heads of a table's sources.
@@ -171,8 +179,10 @@ func (r *Report) writePage(p *page, t *Table, level int) {
 		g.add(t.cells(line, plain)...)
 	}
 	p.table(g)
-	for _, note := range notes {
-		p.paragraph(note)
+	if len(notes.cells) > 0 {
+		p.heading(level+1, "Rows without a run")
+		p.table(r.notRun(notes))
+		p.paragraph(otherProtocols)
 	}
 	r.writeSources(p, t)
 }
@@ -187,7 +197,7 @@ func (r *Report) writeSources(p *page, t *Table) {
 		}
 		seen[c.Source] = true
 		ref, _ := paper.FindReference(c.Source)
-		list = append(list, fmt.Sprintf("\\[%d\\] %s", ref.Number, plain(ref.Text)))
+		list = append(list, fmt.Sprintf("[%d] %s", ref.Number, plain(ref.Text)))
 	}
 	if len(list) > 0 {
 		p.paragraph("References as printed:")
@@ -220,6 +230,3 @@ func (r *Report) csv(t *Table) []byte {
 	out.Flush()
 	return buffer.Bytes()
 }
-
-// missingText is missingNote without Markdown.
-func (r *Report) missingText(c Cell) string { return withoutCode(r.missingNote(c)) }

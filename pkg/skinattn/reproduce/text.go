@@ -75,7 +75,7 @@ func (v Value) text(column Column, metric string) string {
 	if !strings.HasPrefix(metric, "images.") {
 		facts = append(facts, "n = "+thousands(v.Run.metrics.N), fmt.Sprintf("%d px", v.Run.config.Network.Size))
 		if _, as, ok := strings.Cut(v.Run.regimeName(), "/"); ok && as != "as-run" {
-			facts = append(facts, as)
+			facts = append(facts, plain(as))
 		}
 	}
 	facts = append(facts, v.Note)
@@ -138,3 +138,19 @@ func oneLine(text string) string { return strings.ReplaceAll(text, "\n", "; ") }
 
 // withoutCode drops the backticks of Markdown.
 func withoutCode(text string) string { return strings.ReplaceAll(text, "`", "") }
+
+// metricName is a metric for people.
+func metricName(path string) string {
+	if class, name, ok := strings.Cut(strings.TrimPrefix(path, "per_class."), "."); ok && strings.HasPrefix(path, "per_class.") {
+		return name + " of " + class
+	}
+	switch path {
+	case "macro_precision", "macro_f1", "macro_recall":
+		return strings.Replace(path[6:], "f1", "F1", 1) + ", macro"
+	case "auroc_macro":
+		return "AUROC, macro"
+	case "auroc_micro":
+		return "AUROC, micro"
+	}
+	return path
+}
