@@ -12,18 +12,20 @@ import (
 )
 
 // claimsPage writes what the evidence says of each claim of the paper.
-func (r *Report) claimsPage(p *page, level int) error {
-	p.heading(level, "Claims of the paper")
+func (r *Report) claimsPage(p *page) error {
+	p.heading(1, "Claims of the paper")
 	p.paragraph("For each claim: the paper's words, what the authors' own logs say of it, and what the runs of this project say. " +
 		"Intervals are of 95 %. A comparison of two runs here is paired on the same test images, with resamples of lesions for the interval and the p-value of each metric " +
 		"and McNemar's exact test for the accuracy; p-values are not adjusted for the number of metrics, and the metric that counts is the balanced accuracy (mean recall) of protocol `grouped`.")
 	for _, c := range paper.Claims() {
-		p.heading(level+1, "%s", c.Title)
+		p.heading(2, "%s", c.Title)
 		for _, q := range c.Quotes {
 			p.quote(fmt.Sprintf("%s (%s)", plain(q.Text), sectionName(q.Section)))
 		}
 		p.paragraph("**By the authors' logs.** " + plain(c.Verdict))
-		p.table(statementTable(c.Numbers))
+		statements := findStatements(c.Numbers)
+		p.table(statementTable(statements))
+		p.list(explanations(statementCells(statements)))
 		p.list(plainAll(c.Logged))
 		p.table(loggedPairs(c.Pairs))
 		if len(c.Pairs) > 0 {
@@ -33,7 +35,51 @@ func (r *Report) claimsPage(p *page, level int) error {
 			return fmt.Errorf("claim %s: %w", c.ID, err)
 		}
 	}
-	return r.splitEvidence(p, level+1)
+	otherStatements(p)
+	return r.splitEvidence(p)
+}
+
+func findStatements(ids []string) []paper.Statement {
+	var out []paper.Statement
+	for _, id := range ids {
+		s, _ := paper.FindStatement(id)
+		out = append(out, s)
+	}
+	return out
+}
+
+// statementCells are statements in the form of cells, for what they share.
+func statementCells(statements []paper.Statement) []Cell {
+	var out []Cell
+	for _, s := range statements {
+		out = append(out, Cell{Cell: paper.Cell{Printed: s.Printed, Logged: s.Logged, Discrepancies: s.Discrepancies, Note: s.Note}})
+	}
+	return out
+}
+
+// otherStatements lists the numbers of the text that no claim rests on and
+// that are no setting of the training.
+func otherStatements(p *page) {
+	claimed := map[string]bool{}
+	for _, c := range paper.Claims() {
+		for _, id := range c.Numbers {
+			claimed[id] = true
+		}
+	}
+	var rest []paper.Statement
+	for _, s := range paper.Statements() {
+		if !claimed[s.ID] && !isSetting(s) {
+			rest = append(rest, s)
+		}
+	}
+	p.heading(2, "Other numbers in the text")
+	p.table(statementTable(rest))
+	p.list(explanations(statementCells(rest)))
+}
+
+// isSetting is whether a statement is of the procedure, not of a result.
+func isSetting(s paper.Statement) bool {
+	return s.Run == "" && !strings.Contains(s.Quantity, "ratio") || s.ID == "images-augmented"
 }
 
 func sectionName(section string) string {
@@ -52,11 +98,11 @@ func plainAll(texts []string) []string {
 }
 
 // statementTable shows numbers of the text beside the logs.
-func statementTable(ids []string) grid {
+func statementTable(statements []paper.Statement) grid {
 	g := grid{head: []string{"quantity", "where", "as printed", "as logged", "remark"}}
-	for _, id := range ids {
-		s, _ := paper.FindStatement(id)
-		c := Cell{Cell: paper.Cell{Printed: s.Printed, Discrepancies: s.Discrepancies, Note: s.Note}}
+	cells := statementCells(statements)
+	for i, s := range statements {
+		c := cells[i]
 		what := metricName(s.Quantity)
 		if run, ok := paper.FindRun(s.Run); ok && !strings.Contains(s.Quantity, "ratio") {
 			what += " (" + run.Name + ")"
@@ -317,8 +363,8 @@ func (r *Report) cellsOf(p *page, backbone, family string, columns []Column, met
 }
 
 // splitEvidence measures in our leaky runs what the leak is worth.
-func (r *Report) splitEvidence(p *page, level int) error {
-	p.heading(level, "The split (not a claim: what lies under all of them)")
+func (r *Report) splitEvidence(p *page) error {
+	p.heading(2, "The split (not a claim: what lies under all of them)")
 	p.paragraph("The authors divided by image. Of the images that their numbers are reported on, about 42 % show a lesion of which another photo was trained on (melanoma 73 %).")
 	g := grid{head: []string{"run", "images", "metric", "clean", "leaked", "leaked less clean"}}
 	for _, run := range r.Runs {

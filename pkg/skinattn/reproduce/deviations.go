@@ -34,18 +34,18 @@ var everywhere = []deviation{
 }
 
 // deviationsPage writes what differs from the authors' procedure.
-func (r *Report) deviationsPage(p *page, level int) error {
-	p.heading(level, "Deviations")
+func (r *Report) deviationsPage(p *page) error {
+	p.heading(1, "Deviations")
 	p.paragraph("What the authors' notebooks did, what the paper prints, and what the runs here did instead. Column *as logged* and the regimes `as-run` follow the notebooks, not the text, where the two differ.")
 
-	p.heading(level+1, "The paper's text against the authors' notebooks")
+	p.heading(2, "The paper's text against the authors' notebooks")
 	g := grid{head: []string{"setting", "section", "as printed", "in the notebooks", "regime md/as-run here", "remark"}}
 	asRun, err := regime.Find("md/as-run")
 	if err != nil {
 		return err
 	}
 	for _, s := range paper.Statements() {
-		if strings.Contains(s.Quantity, "ratio") || s.Run != "" && s.ID != "images-augmented" {
+		if !isSetting(s) {
 			continue
 		}
 		note := s.Note
@@ -63,14 +63,14 @@ func (r *Report) deviationsPage(p *page, level int) error {
 		"The text scales pixels by each backbone's own scheme; the notebooks feed the metadata networks BGR pixels, most scaled to [-1, 1].",
 	})
 
-	p.heading(level+1, "In every run here")
+	p.heading(2, "In every run here")
 	g = grid{head: []string{"what", "authors", "here", "why, and how much"}}
 	for _, d := range everywhere {
 		g.add(d.what, d.authors, d.here, d.why)
 	}
 	p.table(g)
 
-	p.heading(level+1, "By run")
+	p.heading(2, "By run")
 	p.paragraph("From each run's `config.json` against the regime that it names and the size that the authors used.")
 	g = grid{head: []string{"run", "what", "authors' procedure", "this run"}}
 	for _, run := range r.Runs {

@@ -10,23 +10,32 @@ import (
 
 const indexTitle = "The paper, as printed, as logged, and here"
 
-// writeIndex writes the first page.
-func (r *Report) writeIndex(p *page) {
+// writeIndex writes the first page: alone, or as the head of the page that has
+// everything, where links go to places in it.
+func (r *Report) writeIndex(p *page, whole bool) {
 	p.heading(1, indexTitle)
 	p.paragraph("*Diagnostic support of skin lesion classification using CNN and Soft Attention* (Nguyen, Bui, Do; Sensors 2022): every printed table, each value *as printed*, *as logged* in the authors' notebooks, and as measured by the runs of this project. " +
 		"Printed values are never corrected; where one differs from its log, a ‡ and a note say why.")
 	p.heading(2, "Pages")
+	link := func(name, file, anchor string) string {
+		if whole {
+			return fmt.Sprintf("[%s](#%s) ([md](%s))", name, anchor, file)
+		}
+		return fmt.Sprintf("[%s](%s)", name, file)
+	}
 	var tables []string
 	for _, t := range r.Tables {
-		tables = append(tables, fmt.Sprintf("[%s](tables/%s.md) ([csv](tables/%[2]s.csv), [tex](tables/%[2]s.tex))", t.ID, t.file()))
+		file := "tables/" + t.file()
+		tables = append(tables, fmt.Sprintf("%s ([csv](%s.csv), [tex](%[2]s.tex))", link("Table "+t.ID, file+".md", strings.ToLower(t.file())), file))
 	}
-	p.list([]string{
-		"Tables: " + strings.Join(tables, ", ") + "; all in LaTeX: [tables/tables.tex](tables/tables.tex)",
-		"[claims.md](claims.md): each claim of the paper, and what the evidence says",
-		"[deviations.md](deviations.md): what differs from the authors' procedure, and why",
-		"[cells.csv](cells.csv): every number of every table, a record each, for programs",
-		"[index.html](index.html): all of this on one page",
-	})
+	p.list(append(tables,
+		"all tables in LaTeX: [tables/tables.tex](tables/tables.tex)",
+		link("Claims", "claims.md", "claims-of-the-paper")+": each claim of the paper, and what the evidence says",
+		link("Deviations", "deviations.md", "deviations")+": what differs from the authors' procedure, and why",
+		"[cells.csv](cells.csv): every number of every table, a record each, for programs"))
+	if !whole {
+		p.paragraph("[index.html](index.html) has all of this on one page.")
+	}
 	p.heading(2, "Columns")
 	columns := []string{
 		"**as printed**: the text of the paper",

@@ -8,7 +8,7 @@ import (
 
 // latexEscape makes text safe for LaTeX; UTF-8 letters are left to inputenc.
 var latexEscape = strings.NewReplacer(
-	`\`, `\textbackslash{}`, `{`, `\{`, `}`, `\}`, `$`, `\$`, `&`, `\&`, `#`, `\#`, `%`, `\%`, `_`, `\_`,
+	` %`, `~\%`, `\`, `\textbackslash{}`, `{`, `\{`, `}`, `\}`, `$`, `\$`, `&`, `\&`, `#`, `\#`, `%`, `\%`, `_`, `\_`,
 	`[`, `{[}`, `]`, `{]}`, // an optional argument of the command before, otherwise
 	`~`, `\textasciitilde{}`, `^`, `\textasciicircum{}`, `‡`, `\textdaggerdbl{}`, dash, `--`, "\n", `; `, `<`, `\textless{}`, `>`, `\textgreater{}`,
 	`"`, `''`,
@@ -20,21 +20,22 @@ func (r *Report) latex(t *Table) []byte {
 	var out bytes.Buffer
 	heads := t.heads()
 	heads = heads[:len(heads)-1] // remarks go below, they would not fit
-	columns, space := "", 0.94
+	// Widths in shares of the line: row, column, printed and logged, then the
+	// others alike.
+	widths := []float64{0.13, 0.09, 0.07, 0.07}
+	columns := ""
 	for i := range heads {
-		share := space / float64(len(heads))
-		if i < 4 {
-			share *= 0.7
-		} else if len(heads) > 4 {
-			share = space / float64(len(heads)) * (float64(len(heads)) - 2.8) / float64(len(heads)-4)
+		width := 0.57 / float64(max(1, len(heads)-len(widths)))
+		if i < len(widths) {
+			width = widths[i]
 		}
-		columns += fmt.Sprintf(`>{\raggedright\arraybackslash}p{%.3f\linewidth}`, share)
+		columns += fmt.Sprintf(`>{\raggedright\arraybackslash}p{%.3f\linewidth}`, width)
 	}
 	fmt.Fprintf(&out, "%% Table %s of the paper, made by 'skinattn reproduce'.\n", t.ID)
 	out.WriteString("% Needs \\usepackage{array,booktabs,longtable,textcomp} and a wide (landscape) page.\n")
 	out.WriteString("\\begingroup\\scriptsize\\setlength{\\tabcolsep}{2pt}\n")
 	fmt.Fprintf(&out, "\\begin{longtable}{@{}%s@{}}\n", columns)
-	fmt.Fprintf(&out, "\\caption{Table %s of the paper: %s}\\label{tab:paper-%s}\\\\\n", t.ID, latexEscape(t.Caption), strings.ToLower(t.ID))
+	fmt.Fprintf(&out, "\\caption{The paper's Table %s: %s}\\label{tab:paper-%s}\\\\\n", t.ID, latexEscape(t.Caption), strings.ToLower(t.ID))
 	line := func(cells []string) {
 		for i, c := range cells {
 			cells[i] = latexEscape(c)

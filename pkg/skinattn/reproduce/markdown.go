@@ -48,6 +48,18 @@ func (p *page) table(g grid) {
 	p.WriteString("\n")
 }
 
+// deeper puts every heading of a page one level down.
+func deeper(text string) string {
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "#") {
+			out.WriteString("#")
+		}
+		out.WriteString(line)
+	}
+	return out.String()
+}
+
 // grid is a table of text in Markdown.
 type grid struct {
 	head []string

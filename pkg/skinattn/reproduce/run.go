@@ -224,7 +224,10 @@ func (r *Run) readMetrics() error {
 		CI map[string]eval.Interval `json:"ci"`
 	}
 	var values map[string]json.RawMessage
-	if err := errors.Join(json.Unmarshal(text, &file), json.Unmarshal(text, &values)); err != nil {
+	if err = json.Unmarshal(text, &file); err == nil {
+		err = json.Unmarshal(text, &values)
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	different := func(name string, there, here any) error {

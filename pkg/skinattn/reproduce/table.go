@@ -154,25 +154,27 @@ func (t *Table) cells(line row, escape func(string) string) []string {
 }
 
 // writePage writes the table's Markdown.
-func (r *Report) writePage(p *page, t *Table, level int) {
-	p.heading(level, "Table %s", t.ID)
+func (r *Report) writePage(p *page, t *Table) {
+	p.heading(1, "Table %s", t.ID)
 	p.paragraph(fmt.Sprintf("Section %s of the paper: *%s*", t.Section, plain(t.Caption)))
-	p.paragraph("As printed; ‡ marks values that are explained below.")
+	p.paragraph("As printed; ‡ marks a value that is explained below.")
 	p.table(t.asPrinted())
 	if list := explanations(t.Cells); len(list) > 0 {
-		p.heading(level+1, "Discrepancies")
+		p.heading(2, "Discrepancies")
 		p.list(list)
 	}
 	if len(t.Remarks) > 0 {
-		p.heading(level+1, "Remarks")
+		p.heading(2, "Remarks")
 		for _, remark := range t.Remarks {
 			p.paragraph(plain(remark))
 		}
 	}
-	p.heading(level+1, "Cell by cell")
 	if !t.measures() {
 		p.paragraph("Nothing in this table is measured by a run.")
+		r.writeSources(p, t)
+		return
 	}
+	p.heading(2, "Cell by cell")
 	rows, notes := r.marked(t)
 	g := grid{head: t.heads()}
 	for _, line := range rows {
@@ -180,7 +182,7 @@ func (r *Report) writePage(p *page, t *Table, level int) {
 	}
 	p.table(g)
 	if len(notes.cells) > 0 {
-		p.heading(level+1, "Rows without a run")
+		p.heading(2, "Rows without a run")
 		p.table(r.notRun(notes))
 		p.paragraph(otherProtocols)
 	}

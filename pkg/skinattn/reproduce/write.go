@@ -40,11 +40,11 @@ type file struct {
 // files makes the content of all files before any is written.
 func (r *Report) files() ([]file, error) {
 	var index, claims, deviations, whole page
-	r.writeIndex(&index)
-	if err := r.claimsPage(&claims, 1); err != nil {
+	r.writeIndex(&index, false)
+	if err := r.claimsPage(&claims); err != nil {
 		return nil, err
 	}
-	if err := r.deviationsPage(&deviations, 1); err != nil {
+	if err := r.deviationsPage(&deviations); err != nil {
 		return nil, err
 	}
 	files := []file{
@@ -53,18 +53,18 @@ func (r *Report) files() ([]file, error) {
 		{"deviations.md", []byte(deviations.String())},
 		{"cells.csv", recordsCSV(r.Records())},
 	}
-	whole.WriteString(index.String())
+	r.writeIndex(&whole, true)
 	for _, t := range r.Tables {
 		var one page
-		r.writePage(&one, t, 1)
+		r.writePage(&one, t)
 		files = append(files,
 			file{"tables/" + t.file() + ".md", []byte(one.String())},
 			file{"tables/" + t.file() + ".csv", r.csv(t)},
 			file{"tables/" + t.file() + ".tex", r.latex(t)})
-		whole.WriteString(one.String())
+		whole.WriteString(deeper(one.String()))
 	}
-	whole.WriteString(claims.String())
-	whole.WriteString(deviations.String())
+	whole.WriteString(deeper(claims.String()))
+	whole.WriteString(deeper(deviations.String()))
 	files = append(files, file{"tables/tables.tex", latexDocument(r.Tables)})
 	html, err := toHTML(indexTitle, []byte(whole.String()))
 	if err != nil {
