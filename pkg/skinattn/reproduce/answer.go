@@ -23,6 +23,9 @@ type Record struct {
 	Low    *float64 `json:"low,omitempty"`
 	High   *float64 `json:"high,omitempty"`
 	N      int      `json:"n,omitempty"` // images
+	// Runs and SD are of a mean over repetitions with several seeds or folds.
+	Runs int      `json:"runs,omitempty"`
+	SD   *float64 `json:"sd,omitempty"`
 	// LeakRate is the share of the reported images whose lesion was trained on.
 	LeakRate      *float64 `json:"leak_rate,omitempty"`
 	Run           string   `json:"run,omitempty"` // of the authors for "logged", a folder for ours
@@ -76,6 +79,12 @@ func (r *Report) Records() []Record {
 				for _, v := range ours.Values {
 					add(func(x *Record) { x.fill(column, c.Metric, v) })
 				}
+				for _, s := range ours.Repeated {
+					add(func(x *Record) {
+						x.Source, x.Text, x.Value, x.SD, x.Runs = column.Key(), s.text(c.Metric), finite(s.Mean), finite(s.SD), s.N
+						x.Size, x.Regime = s.First.config.Network.Size, s.First.regimeName()
+					})
+				}
 			}
 		}
 	}
@@ -84,7 +93,7 @@ func (r *Report) Records() []Record {
 
 // fill takes in the value of a run.
 func (x *Record) fill(column Column, metric string, v Value) {
-	x.Source, x.Text = column.Key(), v.text(column, metric)
+	x.Source, x.Text = column.Key(), withoutCode(v.text(column, metric))
 	x.Value, x.Low, x.High = finite(v.Value), finite(v.CI.Low), finite(v.CI.High)
 	x.N, x.LeakRate = v.Run.metrics.N, finite(v.Run.leak.Value())
 	x.Run, x.Size, x.Regime, x.Seed = v.Run.Name, v.Run.config.Network.Size, v.Run.regimeName(), v.Run.config.Seed
@@ -94,7 +103,7 @@ func (x *Record) fill(column Column, metric string, v Value) {
 func recordsCSV(records []Record) []byte {
 	var buffer bytes.Buffer
 	out := csv.NewWriter(&buffer)
-	out.Write([]string{"table", "row", "column", "metric", "source", "text", "value", "low", "high", "n", "leak_rate",
+	out.Write([]string{"table", "row", "column", "metric", "source", "text", "value", "low", "high", "sd", "n", "runs", "leak_rate",
 		"run", "size", "regime", "seed", "discrepancies", "note"}) // a bytes.Buffer does not fail
 	float := func(v *float64) string {
 		if v == nil {
@@ -109,8 +118,8 @@ func recordsCSV(records []Record) []byte {
 		return strconv.Itoa(n)
 	}
 	for _, x := range records {
-		out.Write([]string{x.Table, x.Row, x.Column, x.Metric, x.Source, oneLine(x.Text), float(x.Value), float(x.Low), float(x.High),
-			whole(x.N), float(x.LeakRate), x.Run, whole(x.Size), x.Regime, whole(int(x.Seed)), joinIDs(x.Discrepancies), x.Note})
+		out.Write([]string{x.Table, x.Row, x.Column, x.Metric, x.Source, oneLine(x.Text), float(x.Value), float(x.Low), float(x.High), float(x.SD),
+			whole(x.N), whole(x.Runs), float(x.LeakRate), x.Run, whole(x.Size), x.Regime, whole(int(x.Seed)), joinIDs(x.Discrepancies), x.Note})
 	}
 	out.Flush()
 	return buffer.Bytes()

@@ -224,9 +224,9 @@ func (r *Report) comparisons(p *page, pairs [][2]*Run) error {
 			i := slices.IndexFunc(c.Differences, func(d eval.Difference) bool { return d.Metric == m.path })
 			d := c.Differences[i]
 			values = append(values, d.Difference)
-			line = append(line, fmt.Sprintf("%+.3f%s, p = %s", d.Difference, interval(d.CI), pValue(d.P)))
+			line = append(line, fmt.Sprintf("%+.3f%s, %s", d.Difference, interval(d.CI), pValue(d.P)))
 		}
-		g.add(append(line, fmt.Sprintf("%d against %d images, p = %s", c.McNemar.OnlyB, c.McNemar.OnlyA, pValue(c.McNemar.P)))...)
+		g.add(append(line, fmt.Sprintf("%d against %d images, %s", c.McNemar.OnlyB, c.McNemar.OnlyA, pValue(c.McNemar.P)))...)
 		group := a.setting() + b.setting()
 		if _, ok := repeated[group]; !ok {
 			repeated[group] = make([][]float64, len(comparedMetrics))
@@ -268,11 +268,11 @@ func (r *Report) protocolText(run *Run) string {
 func pValue(v float64) string {
 	switch {
 	case math.IsNaN(v):
-		return "undefined"
+		return "p undefined"
 	case v < 0.001:
-		return "< 0.001"
+		return "p < 0.001"
 	}
-	return fmt.Sprintf("%.3f", v)
+	return fmt.Sprintf("p = %.3f", v)
 }
 
 // cost compares what training costs, and the parameters of the built networks.

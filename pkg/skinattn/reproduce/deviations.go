@@ -127,6 +127,10 @@ func (r *Report) runDeviations(run *Run) []deviation {
 		out = append(out, deviation{what: what, authors: authors, here: here})
 	}
 	net := run.config.Network
+	if run.family() == "" {
+		add("regime", "md/as-run or ad/as-run", run.regimeName()+", none of the authors'")
+		return out
+	}
 	if n := r.paperNetwork(net.Backbone); n.Input > 0 && n.Input != net.Size {
 		add("input size", fmt.Sprintf("%d px", n.Input), fmt.Sprintf("%d px", net.Size))
 	}
@@ -166,9 +170,9 @@ func (r *Report) runDeviations(run *Run) []deviation {
 			add("hold-out", fmt.Sprintf("%.0f %% of the images", 100*share), fmt.Sprintf("%.1f %%", 100*held))
 		}
 	case "":
-		add("protocol", "10 % of the images, stratified", "a split made elsewhere")
+		add("protocol", "by image, stratified; leaky", "a split made elsewhere")
 	default:
-		add("protocol", "10 % of the images, stratified; leaky", run.config.Data.Protocol)
+		add("protocol", "by image, stratified; leaky", run.config.Data.Protocol)
 	}
 	return out
 }
@@ -191,6 +195,9 @@ func fieldDifferences(named, used regime.Regime) []deviation {
 	slices.Sort(keys)
 	var out []deviation
 	for _, key := range keys {
+		if key == "soft_attention" || key == "metadata" { // told of the network
+			continue
+		}
 		if a[key] != b[key] {
 			out = append(out, deviation{what: key, authors: orNone(a[key]), here: orNone(b[key])})
 		}

@@ -27,17 +27,19 @@ type fixture struct {
 
 // fixtures have each case that the report tells apart.
 var fixtures = []fixture{
-	{name: "a-paper-1", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Paper, size: 128, seed: 1, skill: 2},
-	{name: "a-paper-2", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Paper, size: 128, seed: 2, skill: 2},
-	{name: "b-grouped", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Grouped, size: 224, seed: 1, skill: 2},
-	{name: "b-grouped-no-metadata", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Grouped, size: 224, seed: 1, skill: 1,
+	{name: "a-paper-1", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Paper, size: 128, seed: 1, skill: 1.1},
+	{name: "a-paper-2", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Paper, size: 128, seed: 2, skill: 1.1},
+	{name: "b-grouped", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Grouped, size: 224, seed: 1, skill: 1},
+	{name: "b-grouped-no-metadata", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Grouped, size: 224, seed: 1, skill: 0.7,
 		change: func(c map[string]any) { setBoth(c, "metadata", false) }},
-	{name: "c-densenet201", backbone: "densenet201", regime: "md/as-run", protocol: split.Grouped, size: 224, seed: 1, skill: 1.5},
-	{name: "d-irv2", backbone: "inception_resnet_v2", regime: "md/as-run", protocol: split.Grouped, size: 299, seed: 1, skill: 2.5},
-	{name: "e-datta-ad", backbone: "inception_resnet_v2", regime: "ad/as-run", protocol: split.Datta828, size: 299, seed: 1, skill: 2.5,
+	{name: "c-densenet201", backbone: "densenet201", regime: "md/as-run", protocol: split.Grouped, size: 224, seed: 1, skill: 1.1},
+	{name: "d-irv2", backbone: "inception_resnet_v2", regime: "md/as-run", protocol: split.Grouped, size: 299, seed: 1, skill: 1.2},
+	{name: "e-datta-ad", backbone: "inception_resnet_v2", regime: "ad/as-run", protocol: split.Datta828, size: 299, seed: 1, skill: 1,
 		change: func(c map[string]any) { setBoth(c, "metadata", false) }},
 	{name: "f-demo", backbone: "mobilenet_v2", regime: "demo", protocol: split.Grouped, size: 64, seed: 1, skill: 1},
-	{name: "g-official", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.ISIC2018, size: 224, seed: 1, skill: 2},
+	{name: "g-official", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.ISIC2018, size: 224, seed: 1, skill: 0.8},
+	{name: "g-other-setting", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Paper, size: 224, seed: 1, skill: 1,
+		change: func(c map[string]any) { c["regime"].(map[string]any)["epochs"] = 3 }},
 	{name: "h_odd*name", backbone: "mobilenet_v2", regime: "modern", protocol: split.Grouped, size: 96, seed: 7, skill: 1},
 }
 
@@ -73,6 +75,31 @@ func results(t *testing.T) string {
 		}
 	})
 	return shared
+}
+
+// pages are the files of the report on all fixtures, made once.
+var pages = sync.OnceValue(func() map[string]string {
+	runs, err := Load(shared)
+	if err != nil {
+		panic(err)
+	}
+	r, err := New(runs, Options{Networks: built})
+	if err != nil {
+		panic(err)
+	}
+	files, err := r.files()
+	if err != nil {
+		panic(err)
+	}
+	return byName(files)
+})
+
+func byName(files []file) map[string]string {
+	out := map[string]string{}
+	for _, f := range files {
+		out[f.name] = string(f.content)
+	}
+	return out
 }
 
 // oneRun is a folder with a copy of one fixture, b-grouped, to damage.

@@ -11,7 +11,7 @@ var latexEscape = strings.NewReplacer(
 	` %`, `~\%`, `\`, `\textbackslash{}`, `{`, `\{`, `}`, `\}`, `$`, `\$`, `&`, `\&`, `#`, `\#`, `%`, `\%`, `_`, `\_`,
 	`[`, `{[}`, `]`, `{]}`, // an optional argument of the command before, otherwise
 	`~`, `\textasciitilde{}`, `^`, `\textasciicircum{}`, `‡`, `\textdaggerdbl{}`, dash, `--`, "\n", `; `, `<`, `\textless{}`, `>`, `\textgreater{}`,
-	`"`, `''`,
+	`"`, `''`, "`", "", // code, in the pages
 ).Replace
 
 // latex writes the table as a longtable with booktabs rules, for a landscape
@@ -50,7 +50,7 @@ func (r *Report) latex(t *Table) []byte {
 	rows, notes := r.marked(t)
 	previous := ""
 	for i, row := range rows {
-		cells := t.cells(row, func(s string) string { return s })
+		cells := t.cells(row, func(text string) string { return text })
 		cells = cells[:len(cells)-1]
 		if cells[0] == previous {
 			cells[0] = ""

@@ -68,7 +68,7 @@ type Value struct {
 
 // Repetitions are the runs of one setting.
 type Repetitions struct {
-	Setting  string
+	First    *Run
 	N        int
 	Mean, SD float64
 }
@@ -140,15 +140,33 @@ func (r *Report) measured(column Column, c paper.Cell) (Ours, error) {
 		ours.Values = append(ours.Values, v)
 	}
 	ours.NotRun = len(ours.Values) == 0
+	if settings := distinct(ours.Values, (*Run).setting); settings > 1 {
+		cuts := distinct(ours.Values, func(run *Run) string { return run.config.Network.Cut })
+		for i, v := range ours.Values {
+			if cuts > 1 {
+				ours.Values[i].Note += ", cut at " + code(v.Run.config.Network.Cut)
+			}
+			ours.Values[i].Note += ", " + code(v.Run.Name)
+		}
+	}
 	var err error
 	ours.Repeated, err = repetitions(ours.Values)
 	return ours, err
 }
 
+// distinct counts the different texts that runs give.
+func distinct(values []Value, of func(*Run) string) int {
+	seen := map[string]bool{}
+	for _, v := range values {
+		seen[of(v.Run)] = true
+	}
+	return len(seen)
+}
+
 // repetitions summarises the settings that were run more than once, in the
 // order of their first run.
 func repetitions(values []Value) ([]Repetitions, error) {
-	bySetting := map[string][]float64{}
+	bySetting := map[string][]Value{}
 	var order []string
 	for _, v := range values {
 		if math.IsNaN(v.Value) {
@@ -158,18 +176,23 @@ func repetitions(values []Value) ([]Repetitions, error) {
 		if _, ok := bySetting[setting]; !ok {
 			order = append(order, setting)
 		}
-		bySetting[setting] = append(bySetting[setting], v.Value)
+		bySetting[setting] = append(bySetting[setting], v)
 	}
 	var out []Repetitions
 	for _, setting := range order {
-		if len(bySetting[setting]) < 2 {
+		same := bySetting[setting]
+		if len(same) < 2 {
 			continue
 		}
-		s, err := eval.Summarize(bySetting[setting], 0.95)
+		numbers := make([]float64, len(same))
+		for i, v := range same {
+			numbers[i] = v.Value
+		}
+		s, err := eval.Summarize(numbers, 0.95)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, Repetitions{Setting: setting, N: s.N, Mean: s.Mean, SD: s.SD})
+		out = append(out, Repetitions{First: same[0].Run, N: s.N, Mean: s.Mean, SD: s.SD})
 	}
 	return out, nil
 }

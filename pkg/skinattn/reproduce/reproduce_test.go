@@ -38,27 +38,11 @@ func report(t *testing.T, results string, opts Options) *Report {
 	return r
 }
 
-// contents are the files of a report by name.
-func contents(t *testing.T, r *Report) map[string]string {
-	t.Helper()
-	files, err := r.files()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := map[string]string{}
-	for _, f := range files {
-		if _, twice := out[f.name]; twice {
-			t.Errorf("%s is written twice", f.name)
-		}
-		out[f.name] = string(f.content)
-	}
-	return out
-}
-
 // Run with -update to write the golden files anew, then read their difference.
 func TestGolden(t *testing.T) {
-	got := contents(t, report(t, results(t), Options{Networks: built}))
-	for _, name := range []string{"index.md", "claims.md", "deviations.md", "tables/table-2.csv", "tables/table-4.md", "tables/table-5.md", "tables/table-5.csv", "tables/table-5.tex", "tables/table-8.md"} {
+	results(t)
+	got := pages()
+	for _, name := range []string{"index.md", "claims.md", "tables/table-2.csv", "tables/table-4.md", "tables/table-5.md", "tables/table-5.csv", "tables/table-5.tex", "tables/table-8.md"} {
 		path := filepath.Join("testdata", "golden", filepath.Base(name))
 		if *update {
 			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -91,9 +75,13 @@ func firstDifference(a, b string) string {
 // Every cell of every printed table is in every form of it, with the runs and
 // without any.
 func TestEveryPrintedCellIsThere(t *testing.T) {
-	for name, dir := range map[string]string{"with runs": results(t), "without": t.TempDir()} {
+	results(t)
+	without, err := report(t, t.TempDir(), Options{}).files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, files := range map[string]map[string]string{"with runs": pages(), "without": byName(without)} {
 		t.Run(name, func(t *testing.T) {
-			files := contents(t, report(t, dir, Options{}))
 			for _, table := range paper.Tables() {
 				checkForms(t, files, table)
 			}
@@ -172,7 +160,7 @@ func TestRunsStandInTheirCells(t *testing.T) {
 		in                 Column
 		want               []string
 	}{
-		{"5", "MobileNetV2", "ACC(MD)", Leaky, []string{"a-paper-1", "a-paper-2"}},
+		{"5", "MobileNetV2", "ACC(MD)", Leaky, []string{"a-paper-1", "a-paper-2", "g-other-setting"}},
 		{"5", "MobileNetV2", "ACC(AD)", Leaky, nil},
 		{"5", "MobileNetV2", "ACC(MD)", Grouped, []string{"b-grouped"}},
 		{"5", "MobileNetV2", "ACC(MD)", Official, []string{"g-official"}},
@@ -226,28 +214,80 @@ func TestValuesAreThoseOfTheRun(t *testing.T) {
 	}
 }
 
+// What a config shows to be otherwise, and nothing else, stands by run.
+func TestDeviationsByRun(t *testing.T) {
+	r := report(t, results(t), Options{})
+	got := map[string][]string{}
+	for _, run := range r.Runs {
+		for _, d := range r.runDeviations(run) {
+			got[run.Name] = append(got[run.Name], d.what+": "+d.authors+" / "+d.here)
+		}
+	}
+	for name, want := range map[string][]string{
+		"a-paper-1":             {"input size: 224 px / 128 px", "hold-out: 10 % of the images / 20.0 %"},
+		"b-grouped":             {"protocol: by image, stratified; leaky / grouped"},
+		"b-grouped-no-metadata": {"network: with Soft-Attention, metadata and class weights in md / no metadata", "protocol: by image, stratified; leaky / grouped"},
+		"g-other-setting": {"regime md/as-run, epochs: 500 / 3", "end of training: early stopping, patience 35 / the limit of 3 epochs",
+			"hold-out: 10 % of the images / 20.0 %"},
+		"h_odd*name": {"regime: md/as-run or ad/as-run / modern, none of the authors'"},
+	} {
+		if !slices.Equal(got[name], want) {
+			t.Errorf("%s:\n got %q\nwant %q", name, got[name], want)
+		}
+	}
+	page := pages()["deviations.md"]
+	for _, s := range paper.Statements() { // each setting that the text gives
+		if isSetting(s) && !strings.Contains(page, "| "+plain(s.Quantity)+" | "+s.Section+" | "+string(s.Printed)+" | "+string(s.Logged)+" |") {
+			t.Errorf("deviations.md lacks %s", s.ID)
+		}
+	}
+}
+
+// Every claim and every number of the text is on a page.
+func TestClaimsPageHasEveryStatement(t *testing.T) {
+	results(t)
+	page := pages()["claims.md"]
+	for _, c := range paper.Claims() {
+		if !strings.Contains(page, "## "+c.Title+"\n") || !strings.Contains(page, plain(c.Verdict)) {
+			t.Errorf("claims.md lacks %s", c.ID)
+		}
+		for _, q := range c.Quotes {
+			if !strings.Contains(page, "> "+plain(q.Text)) {
+				t.Errorf("claims.md lacks the quote %q", q.Text)
+			}
+		}
+	}
+	for _, s := range paper.Statements() {
+		for _, id := range s.Discrepancies {
+			if !isSetting(s) && !strings.Contains(page, "**"+id+"**") {
+				t.Errorf("claims.md does not explain %s of %s", id, s.ID)
+			}
+		}
+	}
+}
+
 func TestTwoReportsAreEqualBytes(t *testing.T) {
 	dir := results(t)
-	var written [2][]string
-	var folders [2]string
-	for i := range written {
-		folders[i] = filepath.Join(t.TempDir(), "new")
-		var err error
-		if written[i], err = report(t, dir, Options{Networks: built}).Write(folders[i]); err != nil {
+	first := pages()
+	out := filepath.Join(t.TempDir(), "new")
+	paths, err := report(t, dir, Options{Networks: built}).Write(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(paths) != 4+3*11+2 || len(paths) != len(first) {
+		t.Fatalf("%d and %d files", len(paths), len(first))
+	}
+	for _, path := range paths {
+		name, err := filepath.Rel(out, path)
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	if len(written[0]) != 39 || len(written[0]) != len(written[1]) {
-		t.Fatalf("%d and %d files", len(written[0]), len(written[1]))
-	}
-	for i := range written[0] {
-		a, errA := os.ReadFile(written[0][i])
-		b, errB := os.ReadFile(written[1][i])
-		if errA != nil || errB != nil || !bytes.Equal(a, b) {
-			t.Errorf("%s differs from %s (%v, %v)", written[0][i], written[1][i], errA, errB)
+		content, err := os.ReadFile(path)
+		if err != nil || string(content) != first[filepath.ToSlash(name)] {
+			t.Errorf("%s has other bytes the second time (%v)", name, err)
 		}
-		if bytes.Contains(a, []byte(dir)) {
-			t.Errorf("%s names the folder it was made from", written[0][i])
+		if bytes.Contains(content, []byte(dir)) {
+			t.Errorf("%s names the folder it was made from", name)
 		}
 	}
 }
@@ -379,8 +419,8 @@ func TestNumbersAsText(t *testing.T) {
 		thousands(1000):                              "1,000",
 		plain("a|b *c* <d> & `e`"):                   "a|b \\*c\\* &lt;d&gt; &amp; \\`e\\`",
 		latexEscape("50 % of a_b & [x] {y}"):         `50~\% of a\_b \& {[}x{]} \{y\}`,
-		pValue(0.0004):                               "< 0.001",
-		pValue(0.0414):                               "0.041",
+		pValue(0.0004):                               "p < 0.001",
+		pValue(0.0414):                               "p = 0.041",
 		metricName("per_class.akiec.recall"):         "recall of akiec",
 		metricName("macro_f1"):                       "F1, macro",
 		oneLine("a\nb"):                              "a; b",

@@ -137,20 +137,17 @@ func (t *Table) heads() []string {
 	return append(heads, "remark")
 }
 
-// cells are a row's texts under heads, with a function applied to each.
+// cells are a row's texts under heads. What comes from the paper goes through
+// escape; our own values may have code in backticks.
 func (t *Table) cells(line row, escape func(string) string) []string {
-	texts := []string{line.cell.Row, line.cell.Column, line.printed, line.logged}
+	texts := []string{escape(line.cell.Row), escape(line.cell.Column), escape(line.printed), escape(line.logged)}
 	if t.counts() {
 		texts = append(texts, line.built)
 	}
 	if t.trains() {
 		texts = append(texts, line.ours[:]...)
 	}
-	texts = append(texts, line.cell.remark())
-	for i := range texts {
-		texts[i] = escape(texts[i])
-	}
-	return texts
+	return append(texts, escape(line.cell.remark()))
 }
 
 // writePage writes the table's Markdown.
@@ -225,7 +222,7 @@ func (r *Report) csv(t *Table) []byte {
 			if text == dash {
 				text = ""
 			}
-			record = append(record, oneLine(text))
+			record = append(record, withoutCode(oneLine(text)))
 		}
 		out.Write(record)
 	}

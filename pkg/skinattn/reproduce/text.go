@@ -60,9 +60,14 @@ func (o Ours) text(column Column, metric, missing string) string {
 		lines = append(lines, v.text(column, metric))
 	}
 	for _, s := range o.Repeated {
-		lines = append(lines, fmt.Sprintf("mean %s, sd %s over %d runs", number(metric, s.Mean), number(metric, s.SD), s.N))
+		lines = append(lines, s.text(metric))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// text is mean and standard deviation over repetitions.
+func (s Repetitions) text(metric string) string {
+	return fmt.Sprintf("mean %s, sd %s over %d runs at %d px", number(metric, s.Mean), number(metric, s.SD), s.N, s.First.config.Network.Size)
 }
 
 // text is the value of a run with interval, images, pixels and, in the leaky
