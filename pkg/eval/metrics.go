@@ -17,26 +17,26 @@ type Metrics struct {
 	N       int      // images of known truth: those that count
 	Unknown int      // images left out because their truth is not known
 
-	Accuracy              float64
+	Accuracy              float64 // share of images predicted rightly
 	BalancedAccuracy      float64 // mean recall over the classes present
 	PaperBalancedAccuracy float64 // mean of (sensitivity+specificity)/2, the paper's Table A5
-	MacroPrecision        float64
+	MacroPrecision        float64 // mean over the classes predicted
 	MacroRecall           float64 // another name for BalancedAccuracy
-	MacroF1               float64
+	MacroF1               float64 // mean over the classes present or predicted
 	WeightedF1            float64 // by support
 	AUROCMacro            float64 // mean of the one-vs-rest areas
 	AUROCWeighted         float64 // the same, by support
 	AUROCMicro            float64 // of all (image, class) pairs in one ranking
 	APMacro               float64 // mean of the one-vs-rest average precisions
-	MCC                   float64
-	Kappa                 float64
-	NLL                   float64 // nats an image; probabilities clipped to 2^-52
-	Brier                 float64 // sum of squares over classes, 0 to 2
-	ECE                   float64 // top class, [ECEBins] equal-mass bins
+	MCC                   float64 // Matthews' correlation; see [Confusion.MCC]
+	Kappa                 float64 // Cohen's; see [Confusion.Kappa]
+	NLL                   float64 // -ln p(truth), nats an image; probabilities clipped to 2^-52
+	Brier                 float64 // sum of squares over classes, 0 to 2 (Brier 1950)
+	ECE                   float64 // top class, [ECEBins] equal-mass bins; see [ECE]
 	Top2Accuracy          float64 // see [TopK]
-	Top3Accuracy          float64
-	ECEEqualWidth         float64 // top class, [ECEBins] equal-width bins
-	ECEClasswise          float64 // see [ClasswiseECE]; [ECEBins] equal-width bins
+	Top3Accuracy          float64 // see [TopK]
+	ECEEqualWidth         float64 // top class, [ECEBins] equal-width bins; see [BinnedECE]
+	ECEClasswise          float64 // [ECEBins] equal-width bins; see [ClasswiseECE]
 
 	Confusion Confusion
 	PerClass  []ClassMetrics // in class order
@@ -57,12 +57,12 @@ type Metrics struct {
 // ClassMetrics are the metrics of one class against the rest.
 type ClassMetrics struct {
 	Class       string
-	Precision   float64
-	Recall      float64 // sensitivity
-	Specificity float64
-	F1          float64
-	AUROC       float64
-	AP          float64 // average precision
+	Precision   float64 // TP/(TP+FP)
+	Recall      float64 // sensitivity, TP/(TP+FN)
+	Specificity float64 // TN/(TN+FP)
+	F1          float64 // 2TP/(2TP+FP+FN)
+	AUROC       float64 // see [AUROC]
+	AP          float64 // see [AveragePrecision]
 	// PartialAUROC is the standardised area up to a false positive rate of
 	// [PartialMaxFPR]; see [ROC.PartialAUC].
 	PartialAUROC float64

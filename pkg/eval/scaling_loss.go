@@ -172,19 +172,46 @@ const gradientTolerance = 1e-8
 // minimize returns the parameters of least value.
 func (l *scalingLoss) minimize() ([]float64, error) {
 	problem := optimize.Problem{Func: l.value, Grad: l.gradient, Hess: l.hessian}
-	settings := &optimize.Settings{GradientThreshold: gradientTolerance / 1e3, MajorIterations: 200, Converger: &optimize.FunctionConverge{Iterations: 20}}
+	settings := &optimize.Settings{GradientThreshold: gradientTolerance, MajorIterations: 200}
 	result, err := optimize.Minimize(problem, l.start(), settings, &optimize.Newton{})
 	if result == nil {
 		return nil, err
 	}
-	// A line search that finds nothing lower has reached the bottom, if it is
-	// flat there.
-	g := make([]float64, len(result.X))
-	l.gradient(g, result.X)
-	if slope := floats.Norm(g, math.Inf(1)); !(slope < gradientTolerance) {
-		return nil, fmt.Errorf("the fit did not converge: slope %.3g after %d steps (%v, %w)", slope, result.MajorIterations, result.Status, err)
+	// Close to the bottom rounding hides from the line search that a step goes
+	// down. The slope still shows the way.
+	x, slope := l.polish(result.X)
+	if !(slope < gradientTolerance) {
+		return nil, fmt.Errorf("the fit did not converge: slope %.3g after %d steps (%v, %v)", slope, result.MajorIterations, result.Status, err)
 	}
-	return result.X, nil
+	return x, nil
+}
+
+// polish takes Newton steps for as long as they make the slope less, and
+// returns where it got to and the slope there.
+func (l *scalingLoss) polish(x []float64) ([]float64, float64) {
+	n := len(x)
+	slopeAt := func(x []float64) (*mat.VecDense, float64) {
+		g := make([]float64, n)
+		l.gradient(g, x)
+		return mat.NewVecDense(n, g), floats.Norm(g, math.Inf(1))
+	}
+	gradient, slope := slopeAt(x)
+	hessian, step := mat.NewSymDense(n, nil), mat.NewVecDense(n, nil)
+	for range 20 {
+		l.hessian(hessian, x)
+		var factor mat.Cholesky
+		if !factor.Factorize(hessian) || factor.SolveVecTo(step, gradient) != nil {
+			break
+		}
+		next := make([]float64, n)
+		floats.SubTo(next, x, step.RawVector().Data)
+		nextGradient, nextSlope := slopeAt(next)
+		if !(nextSlope < slope) {
+			break
+		}
+		x, gradient, slope = next, nextGradient, nextSlope
+	}
+	return x, slope
 }
 
 // fit minimises the loss.
