@@ -16,8 +16,8 @@ type reproduceCommand struct {
 // Help is the command's long help.
 func (reproduceCommand) Help() string {
 	return `Sets the run folders beside the paper: every printed table as Markdown, CSV and LaTeX, each value as
-printed, as logged by the authors, and as measured here; claims.md; deviations.md; one page with all
-of it, index.html. Needs no data, no weights and no engine. docs/reproduce.md explains the columns.
+printed, as logged by the authors, and as measured here; the figures that are drawn from data;
+claims.md; deviations.md; one page with all of it, index.html. Needs no data, no weights and no engine. docs/reproduce.md explains the columns.
 
 Examples:
   skinattn reproduce --out paper-tables

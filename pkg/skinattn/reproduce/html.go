@@ -31,7 +31,7 @@ table { border-collapse: collapse; font-size: 13px; line-height: 1.35 }
 th, td { padding: .3em .6em; text-align: left; vertical-align: top; border-bottom: 1px solid #e4e4e4; font-variant-numeric: tabular-nums }
 th { border-bottom: 1.5px solid #666; border-top: 1.5px solid #666; background: #fff } tbody tr:hover { background: #f6f6f2 }
 code { background: #f2f2ee; padding: 0 .25em; font-size: .92em; overflow-wrap: anywhere }
-a { color: #1f5f99 }
+a { color: #1f5f99 } img { width: 100%; max-width: 60em }
 </style></head><body>
 {{.Body}}
 </body></html>

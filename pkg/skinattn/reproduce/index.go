@@ -31,6 +31,7 @@ func (r *Report) writeIndex(p *page, whole bool) {
 	p.list(append(tables,
 		"all tables in LaTeX: [tables/tables.tex](tables/tables.tex)",
 		link("Claims", "claims.md", "claims-of-the-paper")+": each claim of the paper, and what the evidence says",
+		link("Figures", "figures.md", "figures")+": those of the paper that are drawn from data",
 		link("Deviations", "deviations.md", "deviations")+": what differs from the authors' procedure, and why",
 		"[cells.csv](cells.csv): every number of every table, a record each, for programs"))
 	if !whole {

@@ -135,6 +135,45 @@ func checkForms(t *testing.T, files map[string]string, table *paper.Table) {
 	}
 }
 
+// A figure has the numbers of its table, in the order of its bars.
+func TestFiguresDrawTheirTable(t *testing.T) {
+	results(t)
+	files := pages()
+	for _, f := range figures {
+		if svg := files[f.file()+".svg"]; !strings.Contains(svg, "<svg") {
+			t.Errorf("%s.svg is no picture", f.file())
+		}
+		if !strings.Contains(files["figures.md"], "("+f.file()+".svg)") || strings.Contains(files["index.html"], `src="figures/`) {
+			t.Errorf("figure %s: the page does not show it, or index.html does not hold it", f.id)
+		}
+		data := files[f.file()+".csv"]
+		for _, c := range paper.FindTable(f.table).Cells {
+			if c.Row != "DenseNet201" && !slices.Contains(f.rows, c.Row) || f.column != "" && c.Column != f.column {
+				continue
+			}
+			group, series := c.Column, strings.ToUpper(c.Regime)+", "
+			if f.column != "" {
+				group, series = c.Row, ""
+			}
+			for source, n := range map[string]paper.Number{"as printed": c.Printed, "as logged": c.Logged} {
+				value, _ := json.Marshal(n.Value())
+				name := series + source
+				if strings.Contains(name, ",") {
+					name = `"` + name + `"`
+				}
+				if line := name + "," + group + "," + string(value) + ",,\n"; !strings.Contains(data, line) {
+					t.Errorf("%s.csv lacks %q", f.file(), line)
+				}
+			}
+		}
+	}
+	for _, want := range []string{`"MD, ours, grouped",mel,`} { // d-irv2 of the fixtures
+		if !strings.Contains(files["figures/figure-11.csv"], want) {
+			t.Errorf("figure-11.csv lacks %q", want)
+		}
+	}
+}
+
 // Each of ours is where its protocol, network and regime put it, and nowhere else.
 func TestRunsStandInTheirCells(t *testing.T) {
 	r := report(t, results(t), Options{})
@@ -274,7 +313,7 @@ func TestTwoReportsAreEqualBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(paths) != 4+3*11+2 || len(paths) != len(first) {
+	if len(paths) != 5+3*11+1+2*5+1 || len(paths) != len(first) {
 		t.Fatalf("%d and %d files", len(paths), len(first))
 	}
 	for _, path := range paths {

@@ -2,6 +2,7 @@ package reproduce
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,8 +18,10 @@ func (r *Report) Write(dir string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Join(dir, "tables"), 0o755); err != nil {
-		return nil, fmt.Errorf("making the folder for the tables: %w", err)
+	for _, folder := range []string{"tables", "figures"} {
+		if err := os.MkdirAll(filepath.Join(dir, folder), 0o755); err != nil {
+			return nil, fmt.Errorf("making the folder for the %s: %w", folder, err)
+		}
 	}
 	var paths []string
 	for _, f := range files {
@@ -39,7 +42,13 @@ type file struct {
 
 // files makes the content of all files before any is written.
 func (r *Report) files() ([]file, error) {
-	var index, claims, deviations, whole page
+	var index, claims, deviations, shown, whole, shownWhole page
+	pictures, err := r.drawFigures()
+	if err != nil {
+		return nil, err
+	}
+	r.figuresPage(&shown, func(name string) string { return name })
+	r.figuresPage(&shownWhole, func(name string) string { return embedded(pictures, name) })
 	r.writeIndex(&index, false)
 	if err := r.claimsPage(&claims); err != nil {
 		return nil, err
@@ -51,6 +60,7 @@ func (r *Report) files() ([]file, error) {
 		{"index.md", []byte(index.String())},
 		{"claims.md", []byte(claims.String())},
 		{"deviations.md", []byte(deviations.String())},
+		{"figures.md", []byte(shown.String())},
 		{"cells.csv", recordsCSV(r.Records())},
 	}
 	r.writeIndex(&whole, true)
@@ -63,6 +73,7 @@ func (r *Report) files() ([]file, error) {
 			file{"tables/" + t.file() + ".tex", r.latex(t)})
 		whole.WriteString(deeper(one.String()))
 	}
+	whole.WriteString(deeper(shownWhole.String()))
 	whole.WriteString(deeper(claims.String()))
 	whole.WriteString(deeper(deviations.String()))
 	files = append(files, file{"tables/tables.tex", latexDocument(r.Tables)})
@@ -70,9 +81,20 @@ func (r *Report) files() ([]file, error) {
 	if err != nil {
 		return nil, err
 	}
+	files = append(files, pictures...)
 	// Text files end with one line break.
 	for i := range files {
 		files[i].content = append(bytes.TrimRight(files[i].content, "\n"), '\n')
 	}
 	return append(files, file{"index.html", html}), nil
+}
+
+// embedded is a picture as a data address, which needs no file beside the page.
+func embedded(pictures []file, name string) string {
+	for _, f := range pictures {
+		if f.name == name {
+			return "data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString(f.content)
+		}
+	}
+	return name
 }
