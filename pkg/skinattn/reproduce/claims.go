@@ -156,7 +156,7 @@ func (r *Report) ours(p *page, c paper.Claim) error {
 		return r.ablation(p, "metadata", "--no-metadata", []string{"network.metadata", "regime.metadata"},
 			func(run *Run) bool { return run.config.Network.Metadata })
 	case "class_weights":
-		return r.ablation(p, "class weights", "--class-weights 1,1,1,1,1,1,1", []string{"regime.class_weights"}, (*Run).weighted)
+		return r.ablation(p, "class weights", "--class-weights 1,1,1,1,1,1,1", []string{"regime.class_weights", "regime.class_weighting"}, (*Run).weighted)
 	case "cost":
 		r.cost(p)
 	case "backbone":

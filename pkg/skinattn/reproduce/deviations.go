@@ -25,7 +25,7 @@ var everywhere = []deviation{
 	{"resized pixels", "kept as floating-point numbers", "rounded to whole grey levels in the image cache", "a quarter of the memory; at most 0.5 grey levels, 0.004 after scaling to [-1, 1]"},
 	{"arithmetic", "TensorFlow, on a GPU for most runs and on a CPU for InceptionResNetV2 and NASNetLarge", "XLA through GoMLX, float32",
 		"sums are taken in another order, so trainings part after some hundred steps"},
-	{"Soft-Attention's view", "the convolution sees channels 0, 1, 2 by TensorFlow's documented padding rule; its CPU kernel, which InceptionResNetV2 and NASNetLarge ran on, reads three channels in the middle", "channels 0, 1, 2",
+	{"Soft-Attention's view", "the convolution sees channels 0, 1, 2 by TensorFlow's documented padding rule; its CPU kernel, which InceptionResNetV2 and NASNetLarge ran on, reads three channels in the middle", "channels 0, 1, 2, unless a run says otherwise below",
 		"the documented rule; it matters for weights trained on the other"},
 	{"words of the metadata", "vocabulary of the training part", "HAM10000's whole vocabulary", "the same unless all seven images of site 'acral' are held out"},
 	{"missing ages", "the 57 rows without age are dropped from all parts", "dropped from training and validation in `as-run`; a test part (datta828, grouped, isic2018) keeps them, with the mean age of the training part",
@@ -128,11 +128,18 @@ func (r *Report) runDeviations(run *Run) []deviation {
 	}
 	net := run.config.Network
 	if run.family() == "" {
-		add("regime", "md/as-run or ad/as-run", run.regimeName()+", none of the authors'")
+		what := run.regimeName() + ", none of the authors'"
+		if run.config.FastDevRun {
+			what = "a trial of a few batches"
+		}
+		add("regime", "md/as-run or ad/as-run", what)
 		return out
 	}
 	if n := r.paperNetwork(net.Backbone); n.Input > 0 && n.Input != net.Size {
 		add("input size", fmt.Sprintf("%d px", n.Input), fmt.Sprintf("%d px", net.Size))
+	}
+	if window := run.option("network.attention_window"); window != "" {
+		add("Soft-Attention's view", "channels 0, 1, 2 on a GPU, three in the middle on a CPU", window)
 	}
 	switch source := run.config.Data.SourceSize; source {
 	case "600x450":
@@ -148,7 +155,7 @@ func (r *Report) runDeviations(run *Run) []deviation {
 		add("first weights", "ImageNet", run.config.Init)
 	}
 	if v := run.variant(); v != "" {
-		add("network", "with Soft-Attention, metadata and class weights in md", v)
+		add("network or loss", "with Soft-Attention; in md with metadata and class weights", v)
 	}
 	if reg := run.config.Regime; reg != nil {
 		named, err := regime.Find(reg.Name)

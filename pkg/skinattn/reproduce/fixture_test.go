@@ -40,6 +40,10 @@ var fixtures = []fixture{
 	{name: "g-official", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.ISIC2018, size: 224, seed: 1, skill: 0.8},
 	{name: "g-other-setting", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Paper, size: 224, seed: 1, skill: 1,
 		change: func(c map[string]any) { c["regime"].(map[string]any)["epochs"] = 3 }},
+	{name: "g-gamma", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Grouped, size: 224, seed: 1, skill: 1,
+		change: func(c map[string]any) { c["network"].(map[string]any)["gamma"] = true }},
+	{name: "g-trial", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Grouped, size: 224, seed: 1, skill: 1,
+		change: func(c map[string]any) { c["fast_dev_run"] = true }},
 	{name: "h_odd*name", backbone: "mobilenet_v2", regime: "modern", protocol: split.Grouped, size: 96, seed: 7, skill: 1},
 }
 

@@ -74,6 +74,8 @@ func (r *Report) writeIndex(p *page, whole bool) {
 // use says where a run stands.
 func (r *Report) use(run *Run) string {
 	switch {
+	case run.config.FastDevRun:
+		return "no: a trial of a few batches"
 	case run.regimeName() == regime.Demo:
 		return "no: demonstration on synthetic lesions"
 	case run.family() == "":

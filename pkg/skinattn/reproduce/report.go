@@ -280,6 +280,9 @@ func (r *Report) trainCommand(backbone, family string, column Column) string {
 	if !n.ImageNet {
 		command += " --weights random"
 	}
+	if column == Leaky && family == paper.Augmented { // the authors' other hold-out
+		command += " --test-share .15"
+	}
 	if column == Official {
 		command += " --test-data DIR"
 	}

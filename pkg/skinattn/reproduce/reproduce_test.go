@@ -217,6 +217,26 @@ func TestRunsStandInTheirCells(t *testing.T) {
 	}
 }
 
+// What weighs classes, by its config.
+func TestWeighted(t *testing.T) {
+	for text, want := range map[string]bool{
+		`{"regime":{"class_weights":[4,1,1,1,1,1,1]}}`: true,
+		`{"regime":{"class_weights":[1,1,1,1,1,1,1]}}`: false,
+		`{"regime":{}}`: false,
+		`{"regime":{"class_weighting":"balanced"}}`:                         true,
+		`{"regime":{"class_weights":[1,1,1,1,1,1,1],"class_weighting":""}}`: false,
+		`{}`: false,
+	} {
+		r := &Run{configText: []byte(text)}
+		if err := json.Unmarshal(r.configText, &r.config); err != nil {
+			t.Fatal(err)
+		}
+		if r.weighted() != want {
+			t.Errorf("%s: weighted is %v", text, !want)
+		}
+	}
+}
+
 // Values by hand from the fixture's own metrics.json.
 func TestValuesAreThoseOfTheRun(t *testing.T) {
 	dir := results(t)
@@ -265,9 +285,11 @@ func TestDeviationsByRun(t *testing.T) {
 	for name, want := range map[string][]string{
 		"a-paper-1":             {"input size: 224 px / 128 px", "hold-out: 10 % of the images / 20.0 %"},
 		"b-grouped":             {"protocol: by image, stratified; leaky / grouped"},
-		"b-grouped-no-metadata": {"network: with Soft-Attention, metadata and class weights in md / no metadata", "protocol: by image, stratified; leaky / grouped"},
+		"b-grouped-no-metadata": {"network or loss: with Soft-Attention; in md with metadata and class weights / no metadata", "protocol: by image, stratified; leaky / grouped"},
 		"g-other-setting": {"regime md/as-run, epochs: 500 / 3", "end of training: early stopping, patience 35 / the limit of 3 epochs",
 			"hold-out: 10 % of the images / 20.0 %"},
+		"g-gamma":    {"network or loss: with Soft-Attention; in md with metadata and class weights / gamma true", "protocol: by image, stratified; leaky / grouped"},
+		"g-trial":    {"regime: md/as-run or ad/as-run / a trial of a few batches"},
 		"h_odd*name": {"regime: md/as-run or ad/as-run / modern, none of the authors'"},
 	} {
 		if !slices.Equal(got[name], want) {

@@ -49,6 +49,26 @@ type config struct {
 	} `json:"data"`
 	Init string `json:"init"`
 	Seed uint64 `json:"seed"`
+	// FastDevRun marks a run of a few batches that only shows whether all works.
+	FastDevRun bool `json:"fast_dev_run"`
+}
+
+// option is a value of config.json by its path, empty where it is not there or
+// switched off.
+func (r *Run) option(path string) string {
+	var node any
+	if err := json.Unmarshal(r.configText, &node); err != nil {
+		panic(err) // it was read before
+	}
+	for _, name := range strings.Split(path, ".") {
+		object, _ := node.(map[string]any)
+		node = object[name]
+	}
+	switch node {
+	case nil, false, "", 0.0:
+		return ""
+	}
+	return fmt.Sprint(node)
 }
 
 // Run is a finished run folder.
@@ -295,6 +315,9 @@ func (r *Run) regimeName() string {
 
 // weighted is whether the loss weighs classes differently.
 func (r *Run) weighted() bool {
+	if r.option("regime.class_weighting") != "" {
+		return true
+	}
 	if r.config.Regime == nil || len(r.config.Regime.ClassWeights) == 0 {
 		return false
 	}
@@ -305,6 +328,9 @@ func (r *Run) weighted() bool {
 // family is the column of the paper that the run's regime belongs to
 // (paper.Metadata or paper.Augmented), empty for other regimes.
 func (r *Run) family() string {
+	if r.config.FastDevRun {
+		return ""
+	}
 	switch name, _, _ := strings.Cut(r.regimeName(), "/"); name {
 	case "md":
 		return paper.Metadata
@@ -314,7 +340,10 @@ func (r *Run) family() string {
 	return ""
 }
 
-// variant says what is switched off that the paper's rows have.
+// additions are options of the network that the paper's rows do not have.
+var additions = []string{"gamma", "metadata_batch_norm", "metadata_units", "metadata_dropout", "extended_dense"}
+
+// variant says what the network or loss has less or more than the paper's rows.
 func (r *Run) variant() string {
 	var off []string
 	if !r.config.Network.SoftAttention {
@@ -325,6 +354,11 @@ func (r *Run) variant() string {
 	}
 	if r.family() == paper.Metadata && !r.weighted() {
 		off = append(off, "no class weights")
+	}
+	for _, name := range additions {
+		if value := r.option("network." + name); value != "" {
+			off = append(off, strings.ReplaceAll(name, "_", " ")+" "+value)
+		}
 	}
 	return strings.Join(off, ", ")
 }
