@@ -2,6 +2,8 @@ package layers
 
 import (
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 )
 
@@ -126,24 +128,95 @@ func spreadPadding(in, out []int, window [2]int, stride int, pad Padding) Paddin
 
 // depthwiseKernelGradient is the cotangent of the kernel [kh kw C 1]: for each
 // tap the product of what it sees with the output's cotangent, summed over
-// positions. The sum is split so that XLA vectorises it: first over blocks of
-// the batch, then as a product with a row of ones (twice as fast as one
-// reduction).
+// positions. XLA does not fuse a product into a reduction: it would write out
+// each product, as large as the map. So the sum over up to eight blocks of the
+// map is written as additions, which it does fuse, and the rest is a product
+// with a row of ones (twice as fast as a reduction). The taps share one piece
+// of code where the engine has loops: 49 of them would take seconds to compile.
 func depthwiseKernelGradient(padded, cotangent *Node, window []int, stride int) *Node {
+	g, channels := cotangent.Graph(), cotangent.Shape().Dimensions[3]
+	taps := window[0] * window[1]
+	if !g.Backend().Capabilities().Operations[compute.OpTypeDynamicSlice] {
+		var rows []*Node
+		for r := range window[0] {
+			for c := range window[1] {
+				rows = append(rows, tapGradient(padded, cotangent, stride, func(x *Node, start, size [4]int) *Node {
+					start[1], start[2] = start[1]+r, start[2]+c
+					spec := make([]graph.SliceAxisSpec, 4)
+					for axis := range spec {
+						spec[axis] = graph.AxisRange(start[axis], start[axis]+size[axis])
+					}
+					return graph.Slice(x, spec...)
+				}))
+			}
+		}
+		return graph.Reshape(graph.Concatenate(rows, 0), window[0], window[1], channels, 1)
+	}
+	number := func(g *graph.Graph, n int) *Node { return graph.Const(g, int32(n)) }
+	state := []shapes.Shape{shapes.Make(dtypes.Int32), padded.Shape(), cotangent.Shape(), graphShape(cotangent, taps, channels)}
+	parameters := func(g *graph.Graph) (tap, padded, cotangent, sums *Node) {
+		var p [4]*Node
+		for i, name := range []string{"tap", "padded", "cotangent", "sums"} {
+			p[i] = graph.Parameter(g, name, state[i])
+		}
+		return p[0], p[1], p[2], p[3]
+	}
+	more := graph.NewClosure(g, func(g *graph.Graph) []*Node {
+		tap, _, _, _ := parameters(g)
+		return []*Node{graph.LessThan(tap, number(g, taps))}
+	})
+	one := graph.NewClosure(g, func(g *graph.Graph) []*Node {
+		tap, padded, cotangent, sums := parameters(g)
+		r, c := graph.Div(tap, number(g, window[1])), graph.Mod(tap, number(g, window[1]))
+		sum := tapGradient(padded, cotangent, stride, func(x *Node, start, size [4]int) *Node {
+			return graph.DynamicSlice(x, []*Node{
+				number(g, start[0]), graph.Add(number(g, start[1]), r), graph.Add(number(g, start[2]), c), number(g, start[3])}, size[:])
+		})
+		sums = graph.DynamicUpdateSlice(sums, sum, []*Node{tap, number(g, 0)})
+		return []*Node{graph.Add(tap, number(g, 1)), padded, cotangent, sums}
+	})
+	done := graph.While(more, one, number(g, 0), padded, cotangent, graph.Zeros(g, state[3]))
+	return graph.Reshape(done[3], window[0], window[1], channels, 1)
+}
+
+// tapGradient is [1 C], the sum over positions of what one tap sees times the
+// cotangent [B H W C]. window slices the padded map at the tap's offset.
+func tapGradient(padded, cotangent *Node, stride int, window func(x *Node, start, size [4]int) *Node) *Node {
 	dims := cotangent.Shape().Dimensions
-	batch, channels := dims[0], dims[3]
-	blocks := largestDivisor(batch, 8)
-	rows := batch / blocks * dims[1] * dims[2]
-	ones := graph.Ones(cotangent.Graph(), graphShape(cotangent, 1, rows))
-	var taps []*Node
-	for r := range window[0] {
-		for c := range window[1] {
-			product := graph.Mul(tapSlice(padded, r, c, [2]int{dims[1], dims[2]}, stride), cotangent)
-			partial := graph.ReduceSum(graph.Reshape(product, blocks, rows, channels), 0)
-			taps = append(taps, graph.Dot(ones, partial).MatMul())
+	axis, blocks := 0, largestDivisor(dims[0], 8)
+	if byRow := largestDivisor(dims[1], 8); byRow > blocks { // an odd batch
+		axis, blocks = 1, byRow
+	}
+	var part [4]int // of the cotangent
+	copy(part[:], dims)
+	part[axis] /= blocks
+	var sum *Node
+	for block := range blocks {
+		var start [4]int
+		start[axis] = block * part[axis]
+		spec := make([]graph.SliceAxisSpec, 4)
+		for a := range spec {
+			spec[a] = graph.AxisRange(start[a], start[a]+part[a])
+		}
+		size := part
+		for _, a := range []int{1, 2} {
+			start[a] *= stride
+			size[a] = (part[a]-1)*stride + 1
+		}
+		seen := window(padded, start, size)
+		if stride > 1 {
+			seen = graph.Slice(seen, graph.AxisRange(), graph.AxisRange().Stride(stride), graph.AxisRange().Stride(stride), graph.AxisRange())
+		}
+		product := graph.Mul(seen, graph.Slice(cotangent, spec...))
+		if sum == nil {
+			sum = product
+		} else {
+			sum = graph.Add(sum, product)
 		}
 	}
-	return graph.Reshape(graph.Concatenate(taps, 0), window[0], window[1], channels, 1)
+	rows := part[0] * part[1] * part[2]
+	ones := graph.Ones(sum.Graph(), graphShape(sum, 1, rows))
+	return graph.Dot(ones, graph.Reshape(sum, rows, dims[3])).MatMul()
 }
 
 // largestDivisor of n that is at most limit.
