@@ -233,6 +233,15 @@ func largestDivisor(n, limit int) int {
 // stride-1 zeros between neighbours. Negative pads crop; they are done by a
 // slice, since the pure Go backend's Pad does not know them.
 func padMap(x *Node, pad Padding, stride int) *Node {
+	return padInside(x, pad, stride, graph.ScalarZero(x.Graph(), x.DType()))
+}
+
+// padWith pads the two spatial axes of x with a value of its type.
+func padWith(x *Node, pad Padding, value any) *Node {
+	return padInside(x, pad, 1, graph.Const(x.Graph(), value))
+}
+
+func padInside(x *Node, pad Padding, stride int, fill *Node) *Node {
 	var grow, crop Padding
 	for axis := range pad {
 		for side, n := range pad[axis] {
@@ -240,7 +249,7 @@ func padMap(x *Node, pad Padding, stride int) *Node {
 		}
 	}
 	if grow != (Padding{}) || stride != 1 {
-		x = graph.Pad(x, graph.ScalarZero(x.Graph(), x.DType()),
+		x = graph.Pad(x, fill,
 			compute.PadAxis{},
 			compute.PadAxis{Start: grow[0][0], End: grow[0][1], Interior: stride - 1},
 			compute.PadAxis{Start: grow[1][0], End: grow[1][1], Interior: stride - 1},
