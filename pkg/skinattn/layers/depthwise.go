@@ -2,8 +2,6 @@ package layers
 
 import (
 	"github.com/gomlx/compute"
-	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 )
 
@@ -73,14 +71,17 @@ func depthwise(x, kernel *Node, stride int, pad Padding) *Node {
 // turned by 180 degrees.
 func correlate(padded, kernel *Node, out [2]int, stride int, flip bool) *Node {
 	window := kernel.Shape().Dimensions
+	taps := window[0] * window[1]
+	vectors := graph.Reshape(kernel, taps, 1, 1, window[2])
 	var sum *Node
 	for r := range window[0] {
 		for c := range window[1] {
-			kr, kc := r, c
+			tap := r*window[1] + c
 			if flip {
-				kr, kc = window[0]-1-r, window[1]-1-c
+				tap = taps - 1 - tap
 			}
-			term := graph.Mul(tapSlice(padded, r, c, out, stride), tapVector(kernel, kr, kc))
+			vector := graph.Slice(vectors, graph.AxisRange(tap, tap+1))
+			term := graph.Mul(tapSlice(padded, r, c, out, stride), vector)
 			if sum == nil {
 				sum = term
 			} else {
@@ -93,15 +94,12 @@ func correlate(padded, kernel *Node, out [2]int, stride int, flip bool) *Node {
 
 // tapSlice is what the window's tap (r, c) sees at all out positions.
 func tapSlice(padded *Node, r, c int, out [2]int, stride int) *Node {
+	rows, cols := reach(out[0], stride), reach(out[1], stride)
+	if dims := padded.Shape().Dimensions; stride == 1 && rows == dims[1] && cols == dims[2] {
+		return padded
+	}
 	return graph.Slice(padded, graph.AxisRange(),
-		graph.AxisRange(r, r+(out[0]-1)*stride+1).Stride(stride),
-		graph.AxisRange(c, c+(out[1]-1)*stride+1).Stride(stride), graph.AxisRange())
-}
-
-// tapVector is kernel[r, c, :, 0], shaped to multiply a map.
-func tapVector(kernel *Node, r, c int) *Node {
-	v := graph.Slice(kernel, graph.AxisElem(r), graph.AxisElem(c), graph.AxisRange(), graph.AxisRange())
-	return graph.Reshape(v, 1, 1, 1, kernel.Shape().Dimensions[2])
+		graph.AxisRange(r, r+rows).Stride(stride), graph.AxisRange(c, c+cols).Stride(stride), graph.AxisRange())
 }
 
 // depthwiseInputGradient is the cotangent of the input: the cotangent of the
@@ -120,7 +118,7 @@ func spreadPadding(in, out []int, window [2]int, stride int, pad Padding) Paddin
 	var spread Padding
 	for axis, k := range window {
 		before := k - 1 - pad[axis][0]
-		length := (out[axis+1]-1)*stride + 1
+		length := reach(out[axis+1], stride)
 		spread[axis] = [2]int{before, in[axis+1] + k - 1 - before - length}
 	}
 	return spread
@@ -131,92 +129,35 @@ func spreadPadding(in, out []int, window [2]int, stride int, pad Padding) Paddin
 // positions. XLA does not fuse a product into a reduction: it would write out
 // each product, as large as the map. So the sum over up to eight blocks of the
 // map is written as additions, which it does fuse, and the rest is a product
-// with a row of ones (twice as fast as a reduction). The taps share one piece
-// of code where the engine has loops: 49 of them would take seconds to compile.
+// with a row of ones (twice as fast as a reduction).
 func depthwiseKernelGradient(padded, cotangent *Node, window []int, stride int) *Node {
-	g, channels := cotangent.Graph(), cotangent.Shape().Dimensions[3]
-	taps := window[0] * window[1]
-	if !g.Backend().Capabilities().Operations[compute.OpTypeDynamicSlice] {
-		var rows []*Node
-		for r := range window[0] {
-			for c := range window[1] {
-				rows = append(rows, tapGradient(padded, cotangent, stride, func(x *Node, start, size [4]int) *Node {
-					start[1], start[2] = start[1]+r, start[2]+c
-					spec := make([]graph.SliceAxisSpec, 4)
-					for axis := range spec {
-						spec[axis] = graph.AxisRange(start[axis], start[axis]+size[axis])
-					}
-					return graph.Slice(x, spec...)
-				}))
-			}
-		}
-		return graph.Reshape(graph.Concatenate(rows, 0), window[0], window[1], channels, 1)
-	}
-	number := func(g *graph.Graph, n int) *Node { return graph.Const(g, int32(n)) }
-	state := []shapes.Shape{shapes.Make(dtypes.Int32), padded.Shape(), cotangent.Shape(), graphShape(cotangent, taps, channels)}
-	parameters := func(g *graph.Graph) (tap, padded, cotangent, sums *Node) {
-		var p [4]*Node
-		for i, name := range []string{"tap", "padded", "cotangent", "sums"} {
-			p[i] = graph.Parameter(g, name, state[i])
-		}
-		return p[0], p[1], p[2], p[3]
-	}
-	more := graph.NewClosure(g, func(g *graph.Graph) []*Node {
-		tap, _, _, _ := parameters(g)
-		return []*Node{graph.LessThan(tap, number(g, taps))}
-	})
-	one := graph.NewClosure(g, func(g *graph.Graph) []*Node {
-		tap, padded, cotangent, sums := parameters(g)
-		r, c := graph.Div(tap, number(g, window[1])), graph.Mod(tap, number(g, window[1]))
-		sum := tapGradient(padded, cotangent, stride, func(x *Node, start, size [4]int) *Node {
-			return graph.DynamicSlice(x, []*Node{
-				number(g, start[0]), graph.Add(number(g, start[1]), r), graph.Add(number(g, start[2]), c), number(g, start[3])}, size[:])
-		})
-		sums = graph.DynamicUpdateSlice(sums, sum, []*Node{tap, number(g, 0)})
-		return []*Node{graph.Add(tap, number(g, 1)), padded, cotangent, sums}
-	})
-	done := graph.While(more, one, number(g, 0), padded, cotangent, graph.Zeros(g, state[3]))
-	return graph.Reshape(done[3], window[0], window[1], channels, 1)
-}
-
-// tapGradient is [1 C], the sum over positions of what one tap sees times the
-// cotangent [B H W C]. window slices the padded map at the tap's offset.
-func tapGradient(padded, cotangent *Node, stride int, window func(x *Node, start, size [4]int) *Node) *Node {
 	dims := cotangent.Shape().Dimensions
 	axis, blocks := 0, largestDivisor(dims[0], 8)
 	if byRow := largestDivisor(dims[1], 8); byRow > blocks { // an odd batch
 		axis, blocks = 1, byRow
 	}
-	var part [4]int // of the cotangent
-	copy(part[:], dims)
-	part[axis] /= blocks
-	var sum *Node
-	for block := range blocks {
-		var start [4]int
-		start[axis] = block * part[axis]
-		spec := make([]graph.SliceAxisSpec, 4)
-		for a := range spec {
-			spec[a] = graph.AxisRange(start[a], start[a]+part[a])
+	size := [4]int(dims)
+	size[axis] /= blocks
+	positions := size[0] * size[1] * size[2]
+	taps := eachTap([2]int(window[:2]), padded, cotangent, []int{1, dims[3]}, func(seen view, cotangent *Node) *Node {
+		var sum *Node
+		for block := range blocks {
+			var start [4]int
+			start[axis] = block * size[axis]
+			from := [4]int{start[0], start[1] * stride, start[2] * stride, start[3]}
+			product := graph.Mul(
+				thin(seen(from, [4]int{size[0], reach(size[1], stride), reach(size[2], stride), size[3]}), stride),
+				part(cotangent, start, size))
+			if sum == nil {
+				sum = product
+			} else {
+				sum = graph.Add(sum, product)
+			}
 		}
-		size := part
-		for _, a := range []int{1, 2} {
-			start[a] *= stride
-			size[a] = (part[a]-1)*stride + 1
-		}
-		seen := window(padded, start, size)
-		if stride > 1 {
-			seen = graph.Slice(seen, graph.AxisRange(), graph.AxisRange().Stride(stride), graph.AxisRange().Stride(stride), graph.AxisRange())
-		}
-		product := graph.Mul(seen, graph.Slice(cotangent, spec...))
-		if sum == nil {
-			sum = product
-		} else {
-			sum = graph.Add(sum, product)
-		}
-	}
-	rows := part[0] * part[1] * part[2]
-	ones := graph.Ones(sum.Graph(), graphShape(sum, 1, rows))
-	return graph.Dot(ones, graph.Reshape(sum, rows, dims[3])).MatMul()
+		ones := graph.Ones(sum.Graph(), graphShape(sum, 1, positions))
+		return graph.Dot(ones, graph.Reshape(sum, positions, dims[3])).MatMul()
+	})
+	return graph.Reshape(taps, window[0], window[1], dims[3], 1)
 }
 
 // largestDivisor of n that is at most limit.
