@@ -76,8 +76,8 @@ func (m *Model) AttentionShape() []int {
 	if !m.SoftAttention {
 		return nil
 	}
-	cut := m.Graph.Layer(m.Cut).Out
-	return []int{attentionHeads, cut[0], cut[1]}
+	attended := m.Graph.Layer(AttentionLayer).Out
+	return []int{attentionHeads, attended[0], attended[1]}
 }
 
 // Predict computes the predictions for n images. image writes the i-th one,

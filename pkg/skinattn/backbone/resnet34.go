@@ -13,7 +13,8 @@ var resNet34 = &Backbone{
 		Note:      "the second of four stages; the attention stands before the third",
 		Augmented: Parameters{31414167, 31391767},
 	}},
-	Heads: Heads{GAP, GAP},
+	AugmentedOnly: true,
+	Heads:         Heads{GAP, GAP},
 	Ours: "The metadata regime: the authors trained this network without metadata only. The order of batch norm, ReLU and addition in a block, " +
 		"which the authors' parameter totals leave open, is that of the ResNet paper. The max pooling that stands for the block where the attention is left out.",
 	Differs: "The paper does not use it; the authors trained it, as paper [14] did. It is built from scratch, without ImageNet weights: max pooling " +

@@ -38,6 +38,8 @@ type Backbone struct {
 	Cuts []Cut
 	// AugmentedCut names the cut of the augmented regime, "" if it is the first.
 	AugmentedCut string
+	// AugmentedOnly says that the authors trained it in the augmented regime alone.
+	AugmentedOnly bool
 	// Heads say how the block's output becomes the features for the last dense
 	// layer.
 	Heads Heads

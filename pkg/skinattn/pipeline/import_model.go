@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/skinattn/skinattn/internal/hdf5"
+	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
 
@@ -91,12 +94,22 @@ func (c modelConfig) size() (int, error) {
 	return 0, nil
 }
 
-// dropout is the rate of the only dropout layer.
-func (c modelConfig) dropout() (rate float64, ok bool) {
-	if _, all := ofClass[dropout](c, "Dropout"); len(all) == 1 {
-		return all[0].Rate, true
+// dropouts sets the rates of cfg: of the dropout layers, the first made is the
+// features' and the second the metadata's.
+func (c modelConfig) dropouts(cfg *skinattn.Config) {
+	names, all := ofClass[dropout](c, "Dropout")
+	made := map[int]float64{}
+	for i, name := range names {
+		made[backbone.AutoNumber(name, "dropout")] = all[i].Rate
 	}
-	return 0, false
+	numbers := slices.Sorted(maps.Keys(made))
+	switch {
+	case len(numbers) != len(names) || len(numbers) == 0 || numbers[0] < 0 || len(numbers) > 2:
+		return
+	case len(numbers) == 2 && cfg.Metadata:
+		cfg.MetadataDropout = made[numbers[1]]
+	}
+	cfg.Dropout = made[numbers[0]]
 }
 
 // checkVocabularies refuses words in another order than here: the metadata
