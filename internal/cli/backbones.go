@@ -45,9 +45,9 @@ func (backbonesCommand) Run(s *session) error {
 			return err
 		}
 		row := backboneRow{
-			Name: b.Name, Title: b.Title, Paper: b.URL, Input: b.Input,
-			CutLayer: b.Cut, CutIndex: b.CutIndex, CutShape: cut.Last().Out,
-			Preprocess: string(b.Preprocess), ChannelOrder: b.Order.String(), Weights: b.Weights,
+			Name: b.Name, Title: b.Title, Paper: b.Paper.URL, Input: b.Input,
+			CutLayer: b.Cuts[0].Layer, CutIndex: b.Cuts[0].Index, CutShape: cut.Last().Out,
+			Preprocess: string(b.Preprocessing.Metadata.Preprocess), ChannelOrder: b.Preprocessing.Metadata.Order.String(), Weights: b.Weights,
 		}
 		row.ToCut, _ = cut.Parameters()
 		row.Total, row.Trainable = net.Graph.Parameters()

@@ -33,9 +33,9 @@ func DefaultConfig(name string) (Config, error) {
 		return Config{}, err
 	}
 	return Config{
-		Backbone: b.Name, Cut: b.Cut, Size: b.Input,
+		Backbone: b.Name, Cut: b.Cuts[0].Layer, Size: b.Input,
 		SoftAttention: true, Metadata: true, Dropout: .5,
-		ChannelOrder: b.Order.String(), Preprocess: b.Preprocess,
+		ChannelOrder: b.Preprocessing.Metadata.Order.String(), Preprocess: b.Preprocessing.Metadata.Preprocess,
 	}, nil
 }
 
@@ -77,7 +77,7 @@ func NewNetwork(cfg Config) (*Network, error) {
 		return nil, err
 	}
 	if cfg.Cut == "" {
-		cfg.Cut = b.Cut
+		cfg.Cut = b.Cuts[0].Layer
 	}
 	if cfg.Size == 0 {
 		cfg.Size = b.Input

@@ -13,8 +13,10 @@ func TestTableMatchesKeras(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := g.At(b.CutIndex).Name; got != b.Cut {
-				t.Errorf("layer %d is %s, the table says %s", b.CutIndex, got, b.Cut)
+			for _, cut := range b.Cuts {
+				if got := g.At(cut.Index).Name; got != cut.Layer {
+					t.Errorf("layer %d is %s, the table says %s", cut.Index, got, cut.Layer)
+				}
 			}
 			if total, _ := g.Parameters(); total != totals[b.Name] {
 				t.Errorf("%d parameters with top, Keras has %d", total, totals[b.Name])

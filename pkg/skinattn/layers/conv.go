@@ -14,6 +14,7 @@ type Conv2D struct {
 	Stride  int    // in both directions
 	Padding string // Same or Valid
 	Bias    bool
+	Init    Initializer // of the kernel; nil means GlorotUniform
 }
 
 // Shape implements Op.
@@ -31,8 +32,12 @@ func (c Conv2D) Shape(inputs ...Shape) (Shape, error) {
 
 // Variables implements Op.
 func (c Conv2D) Variables(inputs ...Shape) []Variable {
+	init := c.Init
+	if init == nil {
+		init = GlorotUniform
+	}
 	vars := []Variable{{Name: "kernel", Shape: Shape{c.Kernel[0], c.Kernel[1], inputs[0][2], c.Filters},
-		Trainable: true, Init: GlorotUniform}}
+		Trainable: true, Init: init}}
 	if c.Bias {
 		vars = append(vars, Variable{Name: "bias", Shape: Shape{c.Filters}, Trainable: true, Init: Zeros})
 	}

@@ -106,15 +106,22 @@ func tapVector(kernel *Node, r, c int) *Node {
 // output, spread by the stride, correlated with the turned window. in is the
 // input's shape [B H W C].
 func depthwiseInputGradient(cotangent, kernel *Node, in []int, stride int, pad Padding) *Node {
-	window, got := kernel.Shape().Dimensions, cotangent.Shape().Dimensions
+	window := kernel.Shape().Dimensions
+	spread := spreadPadding(in, cotangent.Shape().Dimensions, [2]int(window[:2]), stride, pad)
+	return correlate(padMap(cotangent, spread, stride), kernel, [2]int{in[1], in[2]}, 1, true)
+}
+
+// spreadPadding pads an output's cotangent of shape out [B H' W' C], after the
+// stride has spread it, such that the turned window, moved by one, leads back
+// to an input of shape in [B H W C] that had been padded by pad.
+func spreadPadding(in, out []int, window [2]int, stride int, pad Padding) Padding {
 	var spread Padding
-	for axis := range 2 {
-		k := window[axis]
+	for axis, k := range window {
 		before := k - 1 - pad[axis][0]
-		length := (got[axis+1]-1)*stride + 1
+		length := (out[axis+1]-1)*stride + 1
 		spread[axis] = [2]int{before, in[axis+1] + k - 1 - before - length}
 	}
-	return correlate(padMap(cotangent, spread, stride), kernel, [2]int{in[1], in[2]}, 1, true)
+	return spread
 }
 
 // depthwiseKernelGradient is the cotangent of the kernel [kh kw C 1]: for each

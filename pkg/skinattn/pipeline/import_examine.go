@@ -92,9 +92,9 @@ func (found *examined) identify(opts ImportOptions, b *backbone.Backbone) error 
 	if err != nil {
 		return err
 	}
-	end := b.Cut // of the backbone in the file
+	end := b.Cuts[0].Layer // of the backbone in the file
 	if found.Form != FormApplications {
-		end = cutOf(found.file, whole, b.Cut)
+		end = cutOf(found.file, whole, b.Cuts[0].Layer)
 	}
 	cfg.Cut = cmp.Or(opts.Cut, end)
 	found.Cut = cfg.Cut
@@ -105,8 +105,8 @@ func (found *examined) identify(opts ImportOptions, b *backbone.Backbone) error 
 		found.net, err = skinattn.NewNetwork(cfg)
 		return err
 	}
-	if cfg.Cut != b.Cut {
-		opts.logf("note: the backbone ends at %s; the authors cut %s at %s", cfg.Cut, b.Title, b.Cut)
+	if cfg.Cut != b.Cuts[0].Layer {
+		opts.logf("note: the backbone ends at %s; the authors cut %s at %s", cfg.Cut, b.Title, b.Cuts[0].Layer)
 	}
 	cfg.SoftAttention = len(weighted(found.file, attentionClass)) > 0
 	cfg.Metadata = len(weighted(found.file, normalizationClass)) > 0 || len(weighted(found.file, denseClass)) > 1
@@ -146,7 +146,7 @@ func (found *examined) identify(opts ImportOptions, b *backbone.Backbone) error 
 
 // sharesLayers refuses a file of another network in a few words.
 func sharesLayers(file *keras.File, whole *layers.Graph, b *backbone.Backbone) error {
-	cut, err := whole.Cut(b.Cut) // the tops of all networks have names in common
+	cut, err := whole.Cut(b.Cuts[0].Layer) // the tops of all networks have names in common
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,168 @@
+package layers
+
+import (
+	"fmt"
+
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+// MaxPooling2D is keras.layers.MaxPooling2D with a square window. Input
+// [H W C], output [H' W' C]. SAME padding never wins.
+type MaxPooling2D struct {
+	Window  int
+	Stride  int    // in both directions; 0 means Window
+	Padding string // Same or Valid
+}
+
+// Shape implements Op.
+func (m MaxPooling2D) Shape(inputs ...Shape) (Shape, error) {
+	return pool(m).shape(inputs)
+}
+
+// Variables implements Op.
+func (MaxPooling2D) Variables(...Shape) []Variable { return nil }
+
+// Build implements Op.
+func (m MaxPooling2D) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
+	x := inputs[0]
+	pad, _ := pool(m).resolve(x)
+	return graph.MaxPool(x).Window(m.Window).Strides(pool(m).stride()).PaddingPerDim(pad[:]).Done()
+}
+
+// AveragePooling2D is keras.layers.AveragePooling2D with a square window.
+// Input [H W C], output [H' W' C]. SAME padding is left out of the count: the
+// mean of 1..6 under a window of 3 is 1.5, 2, 3, 4, 5, 5.5.
+type AveragePooling2D struct {
+	Window  int
+	Stride  int    // in both directions; 0 means Window
+	Padding string // Same or Valid
+}
+
+// Shape implements Op.
+func (a AveragePooling2D) Shape(inputs ...Shape) (Shape, error) {
+	return pool(a).shape(inputs)
+}
+
+// Variables implements Op.
+func (AveragePooling2D) Variables(...Shape) []Variable { return nil }
+
+// Build implements Op. The mean is a sum of strided slices, which XLA fuses
+// into one loop, and so is its gradient.
+func (a AveragePooling2D) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
+	x := inputs[0]
+	pad, out := pool(a).resolve(x)
+	dims, stride, window := x.Shape().Dimensions, pool(a).stride(), [2]int{a.Window, a.Window}
+	share := graph.Const(x.Graph(), inverseCounts([2]int{dims[1], dims[2]}, out, a.Window, stride, pad))
+	share = graph.ConvertDType(share, x.DType())
+	return withGradient(
+		func(in ...*Node) *Node {
+			return graph.Mul(windowSum(padMap(in[0], pad, 1), window, out, stride), share)
+		},
+		func(cotangent *Node) []*Node {
+			spread := spreadPadding(dims, cotangent.Shape().Dimensions, window, stride, pad)
+			padded := padMap(graph.Mul(cotangent, share), spread, stride)
+			return []*Node{windowSum(padded, window, [2]int{dims[1], dims[2]}, 1)}
+		}, x)
+}
+
+// pool is what the two pooling layers have in common.
+type pool struct {
+	Window, Stride int
+	Padding        string
+}
+
+func (p pool) stride() int {
+	if p.Stride == 0 {
+		return p.Window
+	}
+	return p.Stride
+}
+
+func (p pool) shape(inputs []Shape) (Shape, error) {
+	in, err := oneMap(inputs)
+	if err != nil {
+		return nil, err
+	}
+	if p.Window < 1 || p.Stride < 0 {
+		return nil, fmt.Errorf("a pooling window of %d with stride %d makes no sense", p.Window, p.Stride)
+	}
+	window := [2]int{p.Window, p.Window}
+	pad, err := resolvePadding(p.Padding, in[0], in[1], window, p.stride())
+	if err != nil {
+		return nil, err
+	}
+	return mapShape(in, window, p.stride(), pad, in[2])
+}
+
+// resolve gives the padding and the output's rows and columns for x [B H W C].
+func (p pool) resolve(x *Node) (pad Padding, out [2]int) {
+	dims := x.Shape().Dimensions
+	pad, err := resolvePadding(p.Padding, dims[1], dims[2], [2]int{p.Window, p.Window}, p.stride())
+	if err != nil {
+		panic(err)
+	}
+	for axis := range out {
+		out[axis] = windowOut(dims[axis+1], p.Window, p.stride(), pad[axis])
+	}
+	return pad, out
+}
+
+// inverseCounts is [1][out rows][out columns][1]: one over the number of the
+// map's positions that each window covers.
+func inverseCounts(in, out [2]int, window, stride int, pad Padding) [][][][]float32 {
+	covered := func(axis, position int) int {
+		start := position*stride - pad[axis][0]
+		return min(start+window, in[axis]) - max(start, 0)
+	}
+	rows := make([][][]float32, out[0])
+	for r := range rows {
+		rows[r] = make([][]float32, out[1])
+		for c := range rows[r] {
+			rows[r][c] = []float32{1 / float32(covered(0, r)*covered(1, c))}
+		}
+	}
+	return [][][][]float32{rows}
+}
+
+// windowSum sums what the window's taps see of a padded map.
+func windowSum(padded *Node, window, out [2]int, stride int) *Node {
+	var sum *Node
+	for r := range window[0] {
+		for c := range window[1] {
+			term := tapSlice(padded, r, c, out, stride)
+			if sum == nil {
+				sum = term
+			} else {
+				sum = graph.Add(sum, term)
+			}
+		}
+	}
+	return sum
+}
+
+// GlobalAveragePooling2D is keras.layers.GlobalAveragePooling2D: the mean over
+// all positions, [C], or [1 1 C] with KeepDims.
+type GlobalAveragePooling2D struct{ KeepDims bool }
+
+// Shape implements Op.
+func (p GlobalAveragePooling2D) Shape(inputs ...Shape) (Shape, error) {
+	in, err := oneMap(inputs)
+	if err != nil {
+		return nil, err
+	}
+	if p.KeepDims {
+		return Shape{1, 1, in[2]}, nil
+	}
+	return in[2:], nil
+}
+
+// Variables implements Op.
+func (GlobalAveragePooling2D) Variables(...Shape) []Variable { return nil }
+
+// Build implements Op.
+func (p GlobalAveragePooling2D) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
+	if p.KeepDims {
+		return graph.ReduceAndKeep(inputs[0], graph.ReduceMean, 1, 2)
+	}
+	return graph.ReduceMean(inputs[0], 1, 2)
+}

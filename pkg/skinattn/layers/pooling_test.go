@@ -1,0 +1,70 @@
+package layers
+
+import (
+	"fmt"
+	"math"
+	"testing"
+)
+
+// poolReference is pooling as loops. TensorFlow's padding is worked out here
+// from its documentation, not with the package's own functions.
+func poolReference(window, stride int, padding string, mean bool) func([]array, map[string]array) array {
+	return func(in []array, _ map[string]array) array {
+		x := in[0]
+		batch, channels := x.dims[0], x.dims[3]
+		rows, top := documentedWindow(x.dims[1], window, stride, padding)
+		cols, left := documentedWindow(x.dims[2], window, stride, padding)
+		y := zeros(batch, rows, cols, channels)
+		for n := range batch {
+			for i := range rows {
+				for j := range cols {
+					for c := range channels {
+						sum, count, largest := 0., 0., math.Inf(-1)
+						for di := range window {
+							for dj := range window {
+								r, s := i*stride+di-top, j*stride+dj-left
+								if r < 0 || s < 0 || r >= x.dims[1] || s >= x.dims[2] {
+									continue
+								}
+								sum, count, largest = sum+x.at(n, r, s, c), count+1, max(largest, x.at(n, r, s, c))
+							}
+						}
+						if mean {
+							largest = sum / count
+						}
+						y.set(largest, n, i, j, c)
+					}
+				}
+			}
+		}
+		return y
+	}
+}
+
+// documentedWindow is the number of outputs and the padding before, as
+// TensorFlow documents them (tf.nn: "Notes on padding").
+func documentedWindow(in, window, stride int, padding string) (out, before int) {
+	if padding == Valid {
+		return int(math.Ceil(float64(in-window+1) / float64(stride))), 0
+	}
+	along := max(window-stride, 0)
+	if in%stride != 0 {
+		along = max(window-in%stride, 0)
+	}
+	return int(math.Ceil(float64(in) / float64(stride))), along / 2
+}
+
+func TestPooling(t *testing.T) {
+	for _, c := range []struct{ rows, cols, window, stride int }{
+		{6, 7, 2, 2}, {6, 7, 2, 1}, {7, 8, 3, 2}, {8, 7, 3, 1}, {5, 6, 3, 3}, {9, 8, 2, 3}, {5, 6, 1, 2}, {7, 5, 5, 2},
+	} {
+		for _, padding := range []string{Same, Valid} {
+			in := []array{distinct(1, 2, c.rows, c.cols, 3)}
+			name := fmt.Sprintf("pooling %d/%d %s on %dx%d", c.window, c.stride, padding, c.rows, c.cols)
+			trial{name: "max " + name, op: MaxPooling2D{Window: c.window, Stride: c.stride, Padding: padding}, in: in,
+				reference: poolReference(c.window, c.stride, padding, false)}.check(t)
+			trial{name: "average " + name, op: AveragePooling2D{Window: c.window, Stride: c.stride, Padding: padding}, in: in,
+				reference: poolReference(c.window, c.stride, padding, true)}.check(t)
+		}
+	}
+}
