@@ -10,6 +10,9 @@ import (
 
 // Table has a row for every network, each written beside its builder.
 var Table = []*Backbone{
+	inceptionResNetV2,
+	nasNetLarge,
+	nasNetMobile,
 	mobileNetV2,
 }
 

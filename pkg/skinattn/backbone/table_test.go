@@ -6,7 +6,9 @@ import "testing"
 // calls the layer there; the total is that of the ImageNet network with top
 // (keras.applications documentation).
 func TestTableMatchesKeras(t *testing.T) {
-	totals := map[string]int{"mobilenet_v2": 3538984}
+	totals := map[string]int{
+		"mobilenet_v2": 3538984, "inception_resnet_v2": 55873736, "nasnet_large": 88949818, "nasnet_mobile": 5326716,
+	}
 	for _, b := range Table {
 		t.Run(b.Name, func(t *testing.T) {
 			g, err := b.Graph(0)
