@@ -41,7 +41,7 @@ var inceptionResNetV2 = &Backbone{
 
 // buildInceptionResNetV2 is keras.applications.InceptionResNetV2, layer by layer.
 func buildInceptionResNetV2(b *Backbone, g *layers.Graph, size int) {
-	n := &inception{g: g, bn: b.BatchNorm, names: autoNames{}}
+	n := &inception{g: g, bn: b.BatchNorm}
 	x := g.Add(InputLayer, layers.Input{Dims: layers.Shape{size, size, 3}})
 	x = n.stem(x)
 	for i := 1; i <= 10; i++ {
@@ -66,9 +66,8 @@ func buildInceptionResNetV2(b *Backbone, g *layers.Graph, size int) {
 // inception adds the blocks of InceptionResNetV2 to a graph. Blocks are named
 // as in the paper's figures 15 to 19.
 type inception struct {
-	g     *layers.Graph
-	bn    layers.BatchNormalization
-	names autoNames
+	g  *layers.Graph
+	bn layers.BatchNormalization
 }
 
 // conv is a convolution without bias, batch norm and ReLU, of stride 1 and SAME
@@ -83,13 +82,13 @@ func (n *inception) valid(x string, filters, stride int) string {
 }
 
 func (n *inception) convolve(x string, conv layers.Conv2D) string {
-	x = n.g.Add(n.names.next("conv2d"), conv, x)
-	x = n.g.Add(n.names.next("batch_normalization"), n.bn, x)
-	return n.g.Add(n.names.next("activation"), layers.ReLU{}, x)
+	x = n.g.Add(AutoName(n.g, "conv2d"), conv, x)
+	x = n.g.Add(AutoName(n.g, "batch_normalization"), n.bn, x)
+	return n.g.Add(AutoName(n.g, "activation"), layers.ReLU{}, x)
 }
 
 func (n *inception) maxPool(x string) string {
-	return n.g.Add(n.names.next("max_pooling2d"), layers.MaxPooling2D{Window: 3, Stride: 2, Padding: layers.Valid}, x)
+	return n.g.Add(AutoName(n.g, "max_pooling2d"), layers.MaxPooling2D{Window: 3, Stride: 2, Padding: layers.Valid}, x)
 }
 
 // stem is everything before the first block: at 299 px, 35x35x320.
@@ -104,7 +103,7 @@ func (n *inception) stem(x string) string {
 	branch0 := n.conv(x, 96, 1, 1)
 	branch1 := n.conv(n.conv(x, 48, 1, 1), 64, 5, 5)
 	branch2 := n.conv(n.conv(n.conv(x, 64, 1, 1), 96, 3, 3), 96, 3, 3)
-	pooled := n.g.Add(n.names.next("average_pooling2d"), layers.AveragePooling2D{Window: 3, Stride: 1, Padding: layers.Same}, x)
+	pooled := n.g.Add(AutoName(n.g, "average_pooling2d"), layers.AveragePooling2D{Window: 3, Stride: 1, Padding: layers.Same}, x)
 	pooled = n.conv(pooled, 64, 1, 1)
 	return n.g.Add("mixed_5b", layers.Concatenate{}, branch0, branch1, branch2, pooled)
 }
@@ -157,7 +156,7 @@ func (n *inception) residual(x, block string, scale float64, branches ...string)
 	mixed := n.g.Add(block+"_mixed", layers.Concatenate{}, branches...)
 	up := n.g.Add(block+"_conv", layers.Conv2D{
 		Filters: n.g.Layer(x).Out[2], Kernel: [2]int{1, 1}, Stride: 1, Padding: layers.Same, Bias: true}, mixed)
-	x = n.g.Add(n.names.next("custom_scale_layer"), layers.ScaledAdd{Scale: scale}, x, up)
+	x = n.g.Add(AutoName(n.g, "custom_scale_layer"), layers.ScaledAdd{Scale: scale}, x, up)
 	if scale == 1 {
 		return x
 	}

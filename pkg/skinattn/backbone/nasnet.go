@@ -91,7 +91,7 @@ type nasNet struct {
 // build is keras.applications.nasnet.NASNet with a filter multiplier of 2,
 // layer by layer.
 func (n nasNet) build(b *Backbone, g *layers.Graph, size int) {
-	c := &nasCells{g: g, bn: b.BatchNorm, names: autoNames{}}
+	c := &nasCells{g: g, bn: b.BatchNorm}
 	filters := n.penultimate / 24
 	x := g.Add(InputLayer, layers.Input{Dims: layers.Shape{size, size, 3}})
 	x = g.Add("stem_conv1", layers.Conv2D{
@@ -119,16 +119,15 @@ func (n nasNet) build(b *Backbone, g *layers.Graph, size int) {
 		}
 	}
 	x = c.relu(x)
-	x = g.Add(c.names.next("global_average_pooling2d"), layers.GlobalAveragePooling2D{}, x)
+	x = g.Add(AutoName(c.g, "global_average_pooling2d"), layers.GlobalAveragePooling2D{}, x)
 	g.Add("predictions", layers.Dense{Units: 1000, Activation: "softmax"}, x)
 	g.SortAsKeras()
 }
 
 // nasCells adds the cells of NASNet-A (figure 4 of the paper) to a graph.
 type nasCells struct {
-	g     *layers.Graph
-	bn    layers.BatchNormalization
-	names autoNames
+	g  *layers.Graph
+	bn layers.BatchNormalization
 }
 
 // normal is a normal cell; x is its input and p the input of the cell before.
@@ -167,7 +166,7 @@ func (c *nasCells) reduction(x, p string, filters int, id string) string {
 	x3 := add("reduction_add3_"+id,
 		pooled("left3", averagePool, padded), c.separable(p, filters, 5, 2, "reduction_right3_"+id))
 	x4 := pooled("left4", layers.AveragePooling2D{Window: 3, Stride: 1, Padding: layers.Same}, x1)
-	x4 = add(c.names.next("add"), x2, x4)
+	x4 = add(AutoName(c.g, "add"), x2, x4)
 	x5 := add("reduction_add4_"+id,
 		c.separable(x1, filters, 3, 1, "reduction_left4_"+id), pooled("right5", maxPool, padded))
 	return c.g.Add("reduction_concat_"+id, layers.Concatenate{}, x2, x3, x4, x5)
@@ -209,11 +208,11 @@ func (c *nasCells) adjust(p, x string, filters int, id string) string {
 		halve := layers.AveragePooling2D{Window: 1, Stride: 2, Padding: layers.Valid}
 		even := c.g.Add("adjust_avg_pool_1_"+id, halve, p)
 		even = c.pointwise(even, filters/2, "adjust_conv_1_"+id)
-		odd := c.g.Add(c.names.next("zero_padding2d"), layers.ZeroPadding2D{Pad: layers.Padding{{0, 1}, {0, 1}}}, p)
-		odd = c.g.Add(c.names.next("cropping2d"), layers.Cropping2D{Crop: layers.Padding{{1, 0}, {1, 0}}}, odd)
+		odd := c.g.Add(AutoName(c.g, "zero_padding2d"), layers.ZeroPadding2D{Pad: layers.Padding{{0, 1}, {0, 1}}}, p)
+		odd = c.g.Add(AutoName(c.g, "cropping2d"), layers.Cropping2D{Crop: layers.Padding{{1, 0}, {1, 0}}}, odd)
 		odd = c.g.Add("adjust_avg_pool_2_"+id, halve, odd)
 		odd = c.pointwise(odd, filters/2, "adjust_conv_2_"+id)
-		p = c.g.Add(c.names.next("concatenate"), layers.Concatenate{}, even, odd)
+		p = c.g.Add(AutoName(c.g, "concatenate"), layers.Concatenate{}, even, odd)
 	case from[2] != filters:
 		p = c.pointwise(c.relu(p), filters, "adjust_conv_projection_"+id)
 	default:
@@ -223,7 +222,7 @@ func (c *nasCells) adjust(p, x string, filters int, id string) string {
 }
 
 func (c *nasCells) relu(x string) string {
-	return c.g.Add(c.names.next("activation"), layers.ReLU{}, x)
+	return c.g.Add(AutoName(c.g, "activation"), layers.ReLU{}, x)
 }
 
 func (c *nasCells) pointwise(x string, filters int, name string) string {

@@ -10,10 +10,18 @@ import (
 
 // Table has a row for every network, each written beside its builder.
 var Table = []*Backbone{
+	denseNet201,
 	inceptionResNetV2,
+	resNet50,
+	resNet152,
 	nasNetLarge,
 	nasNetMobile,
+	mobileNet,
 	mobileNetV2,
+	mobileNetV3Small,
+	mobileNetV3Large,
+	vgg16,
+	resNet34,
 }
 
 // Backbone is one row of the table.
@@ -98,8 +106,9 @@ type Cut struct {
 	Note  string // what the layer is, in words
 
 	// Metadata and Augmented are the parameter totals of the authors' Keras
-	// network with this cut in the two regimes, from their model summaries; zero
-	// where they built none. Tests hold them against the built graph.
+	// network with this cut in the metadata regime and without metadata, as in
+	// the augmented regime, from their model summaries; zero where they give
+	// none. Tests hold them against the built graph.
 	Metadata, Augmented Parameters
 }
 
