@@ -8,13 +8,11 @@ from tensorflow import keras
 
 import golden
 
-NETWORKS = ["InceptionResNetV2", "NASNetLarge", "NASNetMobile", "MobileNetV2"]
-
-
-def name(network):
-    """Our word for a network: MobileNetV2 is mobilenet_v2."""
-    return {"InceptionResNetV2": "inception_resnet_v2", "NASNetLarge": "nasnet_large", "NASNetMobile": "nasnet_mobile",
-            "MobileNetV2": "mobilenet_v2"}[network]
+NETWORKS = {  # our word and Keras's
+    "densenet201": "DenseNet201", "inception_resnet_v2": "InceptionResNetV2", "resnet50": "ResNet50",
+    "resnet152": "ResNet152", "nasnet_large": "NASNetLarge", "nasnet_mobile": "NASNetMobile", "mobilenet": "MobileNet",
+    "mobilenet_v2": "MobileNetV2", "mobilenet_v3_small": "MobileNetV3Small", "mobilenet_v3_large": "MobileNetV3Large"}
+SIZES = {"inception_resnet_v2": (299, 299, 3), "nasnet_large": (331, 331, 3)}
 
 
 def lines(model):
@@ -27,14 +25,14 @@ def lines(model):
 
 def main():
     content = {"made_by": "tools/golden/make_layers.py", "versions": golden.versions(), "networks": {}}
-    for network in NETWORKS:
+    for name, network in NETWORKS.items():
         keras.backend.clear_session()
-        model = getattr(keras.applications, network)(weights=None)
+        model = getattr(keras.applications, network)(input_shape=SIZES.get(name, (224, 224, 3)), weights=None)
         text = list(lines(model))
         if os.environ.get("LINES"):
             print("\n".join(text))
         trainable = sum(int(keras.backend.count_params(w)) for w in model.trainable_weights)
-        content["networks"][name(network)] = {
+        content["networks"][name] = {
             "layers": len(text), "total": model.count_params(), "trainable": trainable,
             "sha256": hashlib.sha256("\n".join(text).encode()).hexdigest()}
     golden.write("pkg/skinattn/backbone/testdata/keras_layers.json", content)
