@@ -11,8 +11,11 @@ import (
 // Table has a row for every network, each written beside its builder.
 var Table = []*Backbone{
 	denseNet201,
+	inceptionResNetV2,
 	resNet50,
 	resNet152,
+	nasNetLarge,
+	nasNetMobile,
 	mobileNet,
 	mobileNetV2,
 	mobileNetV3Small,

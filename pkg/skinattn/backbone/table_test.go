@@ -6,15 +6,18 @@ import "testing"
 // and resnet34, which have no ImageNet top, the model summaries of paper [14]
 // ("without Soft-Attention").
 var wholeTotals = map[string]int{
-	"densenet201":        20242984,
-	"resnet50":           25636712,
-	"resnet152":          60419944,
-	"mobilenet":          4253864,
-	"mobilenet_v2":       3538984,
-	"mobilenet_v3_small": 2554968,
-	"mobilenet_v3_large": 5507432,
-	"vgg16":              60217671,
-	"resnet34":           30805895,
+	"densenet201":         20242984,
+	"inception_resnet_v2": 55873736,
+	"resnet50":            25636712,
+	"resnet152":           60419944,
+	"nasnet_large":        88949818,
+	"nasnet_mobile":       5326716,
+	"mobilenet":           4253864,
+	"mobilenet_v2":        3538984,
+	"mobilenet_v3_small":  2554968,
+	"mobilenet_v3_large":  5507432,
+	"vgg16":               60217671,
+	"resnet34":            30805895,
 }
 
 // The numbers of layers are Keras's: the authors' negative indices count from
@@ -22,6 +25,7 @@ var wholeTotals = map[string]int{
 var layerCounts = map[string]int{
 	"densenet201": 709, "resnet50": 177, "resnet152": 517, "mobilenet": 91, "mobilenet_v2": 156,
 	"mobilenet_v3_small": 239, "mobilenet_v3_large": 273, "vgg16": 36, "resnet34": 148,
+	"inception_resnet_v2": 782, "nasnet_large": 1041, "nasnet_mobile": 771,
 }
 
 // The cut's index is the one the authors' code takes; the name is what Keras
