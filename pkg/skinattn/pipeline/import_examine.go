@@ -321,7 +321,11 @@ func (found *examined) sized(opts ImportOptions, cfg skinattn.Config) (*skinattn
 	if err != nil || need == rows {
 		return net, err
 	}
-	if other, ok := otherHead(cfg, rows, opts.Size != 0); ok {
+	// A head that makes the features of an image of another size may be one of
+	// this size: the poolings of the head are the likelier where the size is sure,
+	// or where the branch is as wide as in the authors' network with pooling.
+	other, fits := otherHead(cfg, rows, opts.Size != 0)
+	if fits && (opts.Size != 0 || cfg.MetadataUnits[0] != 0) {
 		return other, nil
 	}
 	// Sizes are multiples of 32, as every backbone's last map is.
@@ -336,10 +340,14 @@ func (found *examined) sized(opts ImportOptions, cfg skinattn.Config) (*skinattn
 	}
 	what := describe(cfg)
 	switch {
+	case len(fitting) == 0 && fits:
+		return other, nil
 	case len(fitting) == 0:
 		return nil, fmt.Errorf("tensor %q has %d rows, a network %s at %d px has %d, and no other size up to %d px has that many", kernel.Name, rows, what, cfg.Size, need, largest)
 	case opts.Size != 0:
 		return nil, fmt.Errorf("tensor %q has %d rows, a network %s at %d px has %d; %d px has that many", kernel.Name, rows, what, cfg.Size, need, fitting[len(fitting)-1])
+	case fits:
+		opts.logf("warning: %d rows fit images of %d px, and images of any size with pooled features; the former is taken, --size %d says otherwise", rows, fitting[len(fitting)-1], cfg.Size)
 	case len(fitting) > 1:
 		opts.logf("warning: %d rows fit images of %s px; the last is taken, --size says otherwise", rows, strings.Trim(fmt.Sprint(fitting), "[]"))
 	}

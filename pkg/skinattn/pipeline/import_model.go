@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/skinattn/skinattn/internal/hdf5"
@@ -98,18 +97,16 @@ func (c modelConfig) size() (int, error) {
 // features' and the second the metadata's.
 func (c modelConfig) dropouts(cfg *skinattn.Config) {
 	names, all := ofClass[dropout](c, "Dropout")
-	made := map[int]float64{}
-	for i, name := range names {
-		made[backbone.AutoNumber(name, "dropout")] = all[i].Rate
+	if len(all) == 1 {
+		cfg.Dropout = all[0].Rate
 	}
-	numbers := slices.Sorted(maps.Keys(made))
-	switch {
-	case len(numbers) != len(names) || len(numbers) == 0 || numbers[0] < 0 || len(numbers) > 2:
-		return
-	case len(numbers) == 2 && cfg.Metadata:
-		cfg.MetadataDropout = made[numbers[1]]
+	if len(all) == 2 && cfg.Metadata {
+		first, second := 0, 1
+		if backbone.AutoNumber(names[0], "dropout") > backbone.AutoNumber(names[1], "dropout") {
+			first, second = 1, 0
+		}
+		cfg.Dropout, cfg.MetadataDropout = all[first].Rate, all[second].Rate
 	}
-	cfg.Dropout = made[numbers[0]]
 }
 
 // checkVocabularies refuses words in another order than here: the metadata
