@@ -55,16 +55,17 @@ func documentedWindow(in, window, stride int, padding string) (out, before int) 
 }
 
 func TestPooling(t *testing.T) {
+	var trials []trial
 	for _, c := range []struct{ rows, cols, window, stride int }{
 		{6, 7, 2, 2}, {6, 7, 2, 1}, {7, 8, 3, 2}, {8, 7, 3, 1}, {5, 6, 3, 3}, {9, 8, 2, 3}, {5, 6, 1, 2}, {7, 5, 5, 2},
 	} {
 		for _, padding := range []string{Same, Valid} {
 			in := []array{distinct(1, 2, c.rows, c.cols, 3)}
 			name := fmt.Sprintf("pooling %d/%d %s on %dx%d", c.window, c.stride, padding, c.rows, c.cols)
-			trial{name: "max " + name, op: MaxPooling2D{Window: c.window, Stride: c.stride, Padding: padding}, in: in,
-				reference: poolReference(c.window, c.stride, padding, false)}.check(t)
-			trial{name: "average " + name, op: AveragePooling2D{Window: c.window, Stride: c.stride, Padding: padding}, in: in,
-				reference: poolReference(c.window, c.stride, padding, true)}.check(t)
+			trials = append(trials, trial{name: "max " + name, op: MaxPooling2D{Window: c.window, Stride: c.stride, Padding: padding}, in: in,
+				reference: poolReference(c.window, c.stride, padding, false)}, trial{name: "average " + name, op: AveragePooling2D{Window: c.window, Stride: c.stride, Padding: padding}, in: in,
+				reference: poolReference(c.window, c.stride, padding, true)})
 		}
 	}
+	checkAll(t, trials...)
 }
