@@ -8,6 +8,8 @@ import (
 	"os"
 	"testing"
 
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
@@ -304,3 +306,6 @@ func near(got, want array, tolerance float64) error {
 	}
 	return nil
 }
+
+// shapeOf is a float32 shape.
+func shapeOf(dims ...int) shapes.Shape { return shapes.Make(dtypes.Float32, dims...) }

@@ -69,3 +69,27 @@ func TestPooling(t *testing.T) {
 	}
 	checkAll(t, trials...)
 }
+
+// TestMaxPoolingTies: among equal values the first takes the whole gradient.
+// By hand: the windows of 3 with stride 2 on 5 rows start at 0 and 2.
+func TestMaxPoolingTies(t *testing.T) {
+	op := MaxPooling2D{Window: 3, Stride: 2, Padding: Valid}
+	x := zeros(1, 5, 5, 1)
+	x.set(1, 0, 1, 1, 0)
+	x.set(1, 0, 2, 0, 0) // as large, but later in the first window
+	c := trial{name: "ties", op: op, in: []array{x}, reference: poolReference(3, 2, Valid, false)}
+	whole := &trialGraph{variables: map[string]array{}}
+	whole.add(&c, 0)
+	c.cotangent = ramp(1, 2, 2, 1)
+	want := zeros(1, 5, 5, 1)
+	want.set(1, 0, 1, 1, 0)
+	want.set(2, 0, 0, 2, 0)
+	want.set(3, 0, 2, 0, 0)
+	want.set(4, 0, 2, 2, 0)
+	for _, eng := range testEngines {
+		got := whole.run(t, eng, []trial{c})
+		if err := near(got[1], want, 0); err != nil {
+			t.Errorf("engine %s: %v", eng.Kind, err)
+		}
+	}
+}
