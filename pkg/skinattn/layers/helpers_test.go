@@ -8,6 +8,8 @@ import (
 	"os"
 	"testing"
 
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
@@ -113,120 +115,165 @@ type trial struct {
 	training  bool
 	reference func(in []array, variables map[string]array) array
 	tolerance float64 // of the largest value; 0 means 1e-5
-	noGo      bool    // too slow for the pure Go engine
+
+	cotangent array    // that the gradients are taken under
+	want      []array  // the value, then the gradients
+	names     []string // what want is
 }
 
-// check compares the layer's value, and its gradients for all inputs and
+// checkAll compares each layer's value, and its gradients for all inputs and
 // trained variables, with the reference and its central differences, on every
-// engine.
-func (c trial) check(t *testing.T) {
+// engine. All are in one graph, since compiling is what takes the time.
+func checkAll(t *testing.T, trials ...trial) {
 	t.Helper()
-	net, variables := c.network()
-	want := c.reference(c.in, variables)
-	cotangent := filled(99, -1, 1, want.dims...)
-	gradients := []array{}
-	names := []string{"value"}
-	slope := func(a array) array {
-		const step = 1e-4
-		d := zeros(a.dims...)
-		for i, v := range a.v {
-			a.v[i] = v + step
-			up := dot(c.reference(c.in, variables), cotangent)
-			a.v[i] = v - step
-			down := dot(c.reference(c.in, variables), cotangent)
-			a.v[i] = v
-			d.v[i] = (up - down) / (2 * step)
-		}
-		return d
-	}
-	for i, in := range c.in {
-		gradients = append(gradients, slope(in))
-		names = append(names, fmt.Sprintf("gradient of input %d", i))
-	}
-	for _, v := range net.Variables() {
-		if v.Trainable {
-			gradients = append(gradients, slope(variables[v.Name]))
-			names = append(names, "gradient of "+v.Name)
-		}
+	whole := &trialGraph{variables: map[string]array{}}
+	for i := range trials {
+		whole.add(&trials[i], i)
 	}
 	for _, eng := range testEngines {
-		if c.noGo && eng.Kind == engine.Go {
-			continue
-		}
-		got := c.run(t, eng, net, variables, cotangent)
-		for i, w := range append([]array{want}, gradients...) {
-			if err := near(got[i], w, c.tolerance); err != nil {
-				t.Errorf("%s on engine %s: %s: %v", c.name, eng.Kind, names[i], err)
+		got := whole.run(t, eng, trials)
+		for i, c := range trials {
+			for j, w := range c.want {
+				if err := near(got[0], w, c.tolerance); err != nil {
+					t.Errorf("%s on engine %s: %s: %v", c.name, eng.Kind, c.names[j], err)
+				}
+				got = got[1:]
+			}
+			if len(got) == 0 && i < len(trials)-1 {
+				t.Fatalf("results are missing from %s on", trials[i+1].name)
 			}
 		}
 	}
 }
 
-// network is the layer after its inputs, and the values of its variables.
-func (c trial) network() (*Graph, map[string]array) {
-	net := &Graph{}
-	var inputs []string
-	for i, in := range c.in {
-		inputs = append(inputs, net.Add(fmt.Sprintf("x%d", i), Input{Dims: in.dims[1:]}))
-	}
-	net.Add("layer", c.op, inputs...)
-	variables := map[string]array{}
-	for i, v := range net.Variables() {
-		a, given := c.variables[v.Name]
-		if !given {
-			a = filled(uint64(50+i), -1, 1, v.Shape...)
+// expect works out the layer's value and gradients from the reference.
+func (c *trial) expect(net *Graph, variables map[string]array) {
+	value := c.reference(c.in, variables)
+	c.cotangent = filled(99, -1, 1, value.dims...)
+	c.want, c.names = []array{value}, []string{"value"}
+	slope := func(a array, name string) {
+		const step = 1e-4
+		d := zeros(a.dims...)
+		for i, v := range a.v {
+			a.v[i] = v + step
+			up := dot(c.reference(c.in, variables), c.cotangent)
+			a.v[i] = v - step
+			down := dot(c.reference(c.in, variables), c.cotangent)
+			a.v[i] = v
+			d.v[i] = (up - down) / (2 * step)
 		}
-		variables[v.Name] = a
+		c.want, c.names = append(c.want, d), append(c.names, "gradient of "+name)
 	}
-	return net, variables
+	for i, in := range c.in {
+		slope(in, fmt.Sprintf("input %d", i))
+	}
+	for _, v := range net.Variables() {
+		if v.Trainable {
+			slope(variables[v.Name], v.Name)
+		}
+	}
 }
 
-// storeOf holds the values of net's variables.
-func storeOf(t *testing.T, net *Graph, values map[string]array) *model.Store {
+// trialGraph is several trials side by side in one network.
+type trialGraph struct {
+	net       Graph
+	variables map[string]array // by path
+}
+
+// add the trial's layer as number i.
+func (g *trialGraph) add(c *trial, i int) {
+	alone, variables := Graph{}, map[string]array{}
+	var inputs []string
+	for j, in := range c.in {
+		inputs = append(inputs, alone.Add(fmt.Sprintf("x%d_%d", i, j), Input{Dims: in.dims[1:]}))
+		g.net.Add(inputs[j], Input{Dims: in.dims[1:]})
+	}
+	layer := alone.Add(fmt.Sprintf("layer%d", i), c.op, inputs...)
+	g.net.Add(layer, c.op, inputs...)
+	for j, v := range alone.Variables() {
+		value, given := c.variables[v.Name]
+		if !given {
+			value = filled(uint64(50+j), -1, 1, v.Shape...)
+		}
+		variables[v.Name], g.variables[v.Path()] = value, value
+	}
+	c.expect(&alone, variables)
+}
+
+// store holds the values of the variables.
+func (g *trialGraph) store(t *testing.T) *model.Store {
 	t.Helper()
 	store := model.NewStore()
-	for _, v := range net.Variables() {
-		if err := SetVariable(store, v, values[v.Name].floats()); err != nil {
+	for _, v := range g.net.Variables() {
+		if err := SetVariable(store, v, g.variables[v.Path()].floats()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return store
 }
 
-// run gives the layer's value and the gradients of inputs and variables.
-func (c trial) run(t *testing.T, eng *engine.Engine, net *Graph, variables map[string]array, cotangent array) []array {
+// run gives, trial by trial, the value and the gradients of inputs and
+// variables.
+func (g *trialGraph) run(t *testing.T, eng *engine.Engine, trials []trial) []array {
 	t.Helper()
-	store := storeOf(t, net, variables)
+	store := g.store(t)
+	args := []any{}
+	for _, c := range trials {
+		for _, in := range c.in {
+			args = append(args, in.tensor())
+		}
+		args = append(args, c.cotangent.tensor())
+	}
 	exec, err := model.NewExec(eng.Backend, store, func(_ *model.Scope, in []*Node) []*Node {
 		inputs := map[string]*Node{}
-		wanted := in[: len(in)-1 : len(in)-1]
-		for i, x := range wanted {
-			inputs[fmt.Sprintf("x%d", i)] = x
+		var wanted, cotangents []*Node
+		sizes := []int{}
+		for i, c := range trials {
+			for j := range c.in {
+				inputs[fmt.Sprintf("x%d_%d", i, j)] = in[j]
+			}
+			wanted = append(wanted, in[:len(c.in)]...)
+			cotangents = append(cotangents, in[len(c.in)])
+			in = in[len(c.in)+1:]
+			layer := g.net.Layer(fmt.Sprintf("layer%d", i))
+			before := len(wanted)
+			for _, v := range layer.Op.Variables(g.net.InputShapes(layer)...) {
+				if v.Trainable {
+					v.Layer = layer.Name
+					wanted = append(wanted, store.GetVariable(v.Path()).NodeValue(wanted[0].Graph()))
+				}
+			}
+			sizes = append(sizes, len(c.in)+len(wanted)-before)
 		}
-		y := (&Builder{Store: store, Training: c.training}).Build(net, inputs)["layer"]
-		for _, v := range net.Variables() {
-			if v.Trainable {
-				wanted = append(wanted, store.GetVariable(v.Path()).NodeValue(y.Graph()))
+		outputs := (&Builder{Store: store, Training: trials[0].training}).Build(&g.net, inputs)
+		var loss *Node
+		for i, cotangent := range cotangents {
+			part := graph.ReduceAllSum(graph.Mul(outputs[fmt.Sprintf("layer%d", i)], cotangent))
+			if loss == nil {
+				loss = part
+			} else {
+				loss = graph.Add(loss, part)
 			}
 		}
-		loss := graph.ReduceAllSum(graph.Mul(y, in[len(in)-1]))
-		return append([]*Node{y}, graph.Gradient(loss, wanted...)...)
+		gradients := graph.Gradient(loss, wanted...)
+		var results []*Node
+		for i, size := range sizes {
+			results = append(append(results, outputs[fmt.Sprintf("layer%d", i)]), gradients[:size]...)
+			gradients = gradients[size:]
+		}
+		return results
 	})
 	if err != nil {
-		t.Fatalf("%s on engine %s: %v", c.name, eng.Kind, err)
+		t.Fatalf("engine %s: %v", eng.Kind, err)
 	}
 	defer exec.Finalize()
-	args := []any{}
-	for _, in := range append(append([]array{}, c.in...), cotangent) {
-		args = append(args, in.tensor())
-	}
 	results, err := exec.Call(args...)
 	if err != nil {
-		t.Fatalf("%s on engine %s: %v", c.name, eng.Kind, err)
+		t.Fatalf("engine %s: %v", eng.Kind, err)
 	}
-	var got []array
-	for _, r := range results {
-		got = append(got, arrayOf(r))
+	got := make([]array, len(results))
+	for i, r := range results {
+		got[i] = arrayOf(r)
 	}
 	return got
 }
@@ -259,3 +306,6 @@ func near(got, want array, tolerance float64) error {
 	}
 	return nil
 }
+
+// shapeOf is a float32 shape.
+func shapeOf(dims ...int) shapes.Shape { return shapes.Make(dtypes.Float32, dims...) }

@@ -2,41 +2,50 @@ package layers
 
 import "slices"
 
-// SortAsKeras puts the layers in the order of Keras's Model.layers, in which
-// Keras counts and saves them, for a model whose output is the last layer: by
-// decreasing length of the longest path to the output; layers of equal length in
-// the order in which a walk from the output, depth first along the inputs, meets
-// them (keras/src/engine/functional.py, _map_graph_network). Every layer must
-// feed the output.
+// KerasOrder lists the layers that output depends on in the order of Keras's
+// Model.layers, in which Keras counts and saves them: by decreasing length of the
+// longest path to the output; layers of equal length in the order in which a walk
+// from the output, depth first along the inputs, meets them
+// (keras/src/engine/functional.py, _map_graph_network).
 //
 // The order depends on the output: a network that ends at an earlier layer can
 // have its layers in another order.
-func (g *Graph) SortAsKeras() {
+func KerasOrder(output string, inputs func(layer string) []string) []string {
 	met := map[string]int{}
-	var finished []string // every layer after its inputs
+	var order []string // until it is sorted: every layer after its inputs
 	var walk func(name string)
 	walk = func(name string) {
 		if _, again := met[name]; again {
 			return
 		}
 		met[name] = len(met)
-		for _, input := range g.byName[name].Inputs {
+		for _, input := range inputs(name) {
 			walk(input)
 		}
-		finished = append(finished, name)
+		order = append(order, name)
 	}
-	walk(g.Last().Name)
+	walk(output)
 
 	depth := map[string]int{}
-	for _, name := range slices.Backward(finished) {
-		for _, input := range g.byName[name].Inputs {
+	for _, name := range slices.Backward(order) {
+		for _, input := range inputs(name) {
 			depth[input] = max(depth[input], depth[name]+1)
 		}
 	}
-	slices.SortFunc(g.layers, func(a, b *Layer) int {
-		if d := depth[b.Name] - depth[a.Name]; d != 0 {
+	slices.SortFunc(order, func(a, b string) int {
+		if d := depth[b] - depth[a]; d != 0 {
 			return d
 		}
-		return met[a.Name] - met[b.Name]
+		return met[a] - met[b]
 	})
+	return order
+}
+
+// SortAsKeras puts the layers in Keras's order for a model whose output is the
+// last layer, which all others must feed; see KerasOrder.
+func (g *Graph) SortAsKeras() {
+	order := KerasOrder(g.Last().Name, func(layer string) []string { return g.byName[layer].Inputs })
+	for i, name := range order {
+		g.layers[i] = g.byName[name]
+	}
 }

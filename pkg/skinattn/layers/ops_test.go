@@ -21,35 +21,33 @@ func each(f func(float64) float64) func([]array, map[string]array) array {
 func TestElementwise(t *testing.T) {
 	x, r := distinct(1, 2, 3, 4, 5), distinct(2, 2, 3, 4, 5)
 	scale := distinct(3, 2, 1, 1, 5)
-	for _, c := range []trial{
-		{name: "AddScalar", op: AddScalar{Value: 3}, in: []array{x}, reference: each(func(x float64) float64 { return x + 3 })},
-		{name: "MulScalar", op: MulScalar{Value: 1. / 6}, in: []array{x}, reference: each(func(x float64) float64 { return x / 6 })},
-		{name: "Rescaling", op: Rescaling{Scale: 1 / 127.5, Offset: -1}, in: []array{ramp(1, 3, 4, 2)},
+	checkAll(t,
+		trial{name: "AddScalar", op: AddScalar{Value: 3}, in: []array{x}, reference: each(func(x float64) float64 { return x + 3 })},
+		trial{name: "MulScalar", op: MulScalar{Value: 1. / 6}, in: []array{x}, reference: each(func(x float64) float64 { return x / 6 })},
+		trial{name: "Rescaling", op: Rescaling{Scale: 1 / 127.5, Offset: -1}, in: []array{ramp(1, 3, 4, 2)},
 			reference: each(func(x float64) float64 { return x/127.5 - 1 })},
-		{name: "ReLU", op: ReLU{}, in: []array{x}, reference: each(func(x float64) float64 { return max(x, 0) })},
-		{name: "ReLU to .5", op: ReLU{Max: .5}, in: []array{x}, reference: each(func(x float64) float64 { return min(max(x, 0), .5) })},
-		{name: "ScaledAdd", op: ScaledAdd{Scale: .17}, in: []array{x, r}, reference: func(in []array, _ map[string]array) array {
+		trial{name: "ReLU", op: ReLU{}, in: []array{x}, reference: each(func(x float64) float64 { return max(x, 0) })},
+		trial{name: "ReLU to .5", op: ReLU{Max: .5}, in: []array{x}, reference: each(func(x float64) float64 { return min(max(x, 0), .5) })},
+		trial{name: "ScaledAdd", op: ScaledAdd{Scale: .17}, in: []array{x, r}, reference: func(in []array, _ map[string]array) array {
 			y := zeros(in[0].dims...)
 			for i := range y.v {
 				y.v[i] = in[0].v[i] + .17*in[1].v[i]
 			}
 			return y
 		}},
-		{name: "Add of three", op: Add{}, in: []array{x, r, distinct(5, 2, 3, 4, 5)}, reference: func(in []array, _ map[string]array) array {
+		trial{name: "Add of three", op: Add{}, in: []array{x, r, distinct(5, 2, 3, 4, 5)}, reference: func(in []array, _ map[string]array) array {
 			y := zeros(in[0].dims...)
 			for i := range y.v {
 				y.v[i] = in[0].v[i] + in[1].v[i] + in[2].v[i]
 			}
 			return y
 		}},
-		{name: "Multiply by channel", op: Multiply{}, in: []array{x, scale}, reference: multiplyReference},
-		{name: "Multiply by channel, turned round", op: Multiply{}, in: []array{scale, x}, reference: func(in []array, v map[string]array) array {
+		trial{name: "Multiply by channel", op: Multiply{}, in: []array{x, scale}, reference: multiplyReference},
+		trial{name: "Multiply by channel, turned round", op: Multiply{}, in: []array{scale, x}, reference: func(in []array, v map[string]array) array {
 			return multiplyReference([]array{in[1], in[0]}, v)
 		}},
-		{name: "Softmax", op: Softmax{}, in: []array{filled(4, -3, 3, 2, 7)}, reference: softmaxReference},
-	} {
-		c.check(t)
-	}
+		trial{name: "Softmax", op: Softmax{}, in: []array{filled(4, -3, 3, 2, 7)}, reference: softmaxReference},
+	)
 }
 
 // multiplyReference multiplies [B H W C] by [B 1 1 C].
@@ -118,22 +116,20 @@ func TestShapeChanges(t *testing.T) {
 	reshaped := func(dims ...int) func([]array, map[string]array) array {
 		return func(in []array, _ map[string]array) array { return array{dims, append([]float64{}, in[0].v...)} }
 	}
-	for _, c := range []trial{
-		{name: "Cropping2D", op: Cropping2D{Crop: Padding{{1, 0}, {1, 2}}}, in: []array{x}, reference: window(1, 1, 4, 1)},
-		{name: "Cropping2D of nothing", op: Cropping2D{}, in: []array{x}, reference: window(0, 0, 5, 4)},
-		{name: "ZeroPadding2D", op: ZeroPadding2D{Pad: Padding{{0, 1}, {2, 1}}}, in: []array{x}, reference: window(0, -2, 6, 7)},
-		{name: "GlobalAveragePooling2D", op: GlobalAveragePooling2D{}, in: []array{x}, reference: means(2, 3)},
-		{name: "GlobalAveragePooling2D keeping axes", op: GlobalAveragePooling2D{KeepDims: true}, in: []array{x}, reference: means(2, 1, 1, 3)},
-		{name: "Reshape", op: Reshape{Dims: Shape{2, 30}}, in: []array{x}, reference: reshaped(2, 2, 30)},
-		{name: "Flatten", op: Flatten{}, in: []array{x}, reference: reshaped(2, 60)},
-		{name: "Concatenate", op: Concatenate{}, in: []array{distinct(2, 1, 1, 2, 2), distinct(3, 1, 1, 2, 1)},
+	checkAll(t,
+		trial{name: "Cropping2D", op: Cropping2D{Crop: Padding{{1, 0}, {1, 2}}}, in: []array{x}, reference: window(1, 1, 4, 1)},
+		trial{name: "Cropping2D of nothing", op: Cropping2D{}, in: []array{x}, reference: window(0, 0, 5, 4)},
+		trial{name: "ZeroPadding2D", op: ZeroPadding2D{Pad: Padding{{0, 1}, {2, 1}}}, in: []array{x}, reference: window(0, -2, 6, 7)},
+		trial{name: "GlobalAveragePooling2D", op: GlobalAveragePooling2D{}, in: []array{x}, reference: means(2, 3)},
+		trial{name: "GlobalAveragePooling2D keeping axes", op: GlobalAveragePooling2D{KeepDims: true}, in: []array{x}, reference: means(2, 1, 1, 3)},
+		trial{name: "Reshape", op: Reshape{Dims: Shape{2, 30}}, in: []array{x}, reference: reshaped(2, 2, 30)},
+		trial{name: "Flatten", op: Flatten{}, in: []array{x}, reference: reshaped(2, 60)},
+		trial{name: "Concatenate", op: Concatenate{}, in: []array{distinct(2, 1, 1, 2, 2), distinct(3, 1, 1, 2, 1)},
 			reference: func(in []array, _ map[string]array) array {
 				a, b := in[0].v, in[1].v
 				return array{[]int{1, 1, 2, 3}, []float64{a[0], a[1], b[0], a[2], a[3], b[1]}}
 			}},
-	} {
-		c.check(t)
-	}
+	)
 }
 
 // TestShapeErrors: inputs that don't fit are refused when the graph is made.

@@ -32,5 +32,5 @@ func (s SeparableConv2D) Variables(inputs ...Shape) []Variable {
 // Build implements Op.
 func (s SeparableConv2D) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
 	x := s.depthwise().Build(b, layer, inputs...)
-	return pointwise(x, b.variable(layer, "pointwise_kernel", x.Graph()), 1)
+	return convolve(x, b.variable(layer, "pointwise_kernel", x.Graph()), 1, Padding{})
 }

@@ -32,7 +32,7 @@ func examine(opts ImportOptions) (*examined, error) {
 	if found.file, err = keras.ReadFile(opts.Keras); err != nil {
 		return found, err
 	}
-	if found.SHA256, err = fileSHA256(opts.Keras); err != nil {
+	if found.SHA256, err = weightsSHA256(opts.Keras); err != nil {
 		return found, fmt.Errorf("reading Keras weights %s: %w", opts.Keras, err)
 	}
 	found.KerasVersion, found.Tensors = found.file.KerasVersion, len(found.file.Tensors)
@@ -86,6 +86,9 @@ func (found *examined) identify(opts ImportOptions, b *backbone.Backbone) error 
 	}
 	if found.Form == FormApplications && b.Weights.URL == "" {
 		return fmt.Errorf("%s was built from scratch: there are no ImageNet weights of it", b.Title)
+	}
+	if found.file.Network != "" && found.Form != FormApplications {
+		return found.identifyExport(opts, b)
 	}
 	name := skinattn.NamesIn(found.file, b, whole)
 	if err := found.sharesLayers(whole, b, name); err != nil {
