@@ -112,6 +112,24 @@ func TestWritesManyLinks(t *testing.T) {
 	}
 }
 
+// Texts fill the collections of the global heap up to every number of bytes that
+// can be left, and are longer than one.
+func TestWritesManyTexts(t *testing.T) {
+	for _, width := range []int{1, 9, 17, 40, 500, 4048, 4056, 4064, 4065, 9000} {
+		for first := range 6 {
+			texts := VariableStrings{strings.Repeat("f", 8*first)}
+			for i := range 3 + 6000/width {
+				texts = append(texts, fmt.Sprintf("%0*d", width, i%10))
+			}
+			root := &Tree{}
+			if err := root.Dataset("texts", Array{[]int{len(texts)}, texts}); err != nil {
+				t.Fatal(err)
+			}
+			compareTree(t, reread(t, root).Root(), root)
+		}
+	}
+}
+
 // The B-trees are sound beyond what our reader asks for: keys bound what lies
 // under them and siblings point to each other, as the library's searches need.
 func TestWrittenBTree(t *testing.T) {

@@ -88,7 +88,9 @@ func (n *Network) kerasLayers() (names []string, ours map[string]*layers.Layer, 
 	auto := func(class string) string {
 		if _, begun := numbers[class]; !begun {
 			for _, layer := range counted.Layers() {
-				numbers[class] = max(numbers[class], backbone.AutoNumber(layer.Name, class)+1)
+				if !(b.Name == "mobilenet" && layer.Name == "dropout") { // which Keras names itself and does not count
+					numbers[class] = max(numbers[class], backbone.AutoNumber(layer.Name, class)+1)
+				}
 			}
 		}
 		numbers[class]++

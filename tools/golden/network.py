@@ -39,7 +39,8 @@ def vgg16(size, attend):
     features = group(x, 512, 3, 3, 1)
     x = group(attend(features), 512, 3, 3, 1)
     x = kl.Flatten()(kl.MaxPooling2D(4, padding="same")(x))
-    return inputs, features, kl.Dense(4096, activation="relu")(kl.Dense(4096, activation="relu")(x))
+    x = kl.Dense(4096, activation="relu")(x)  # in a line of its own: Keras numbers layers as they are made
+    return inputs, features, kl.Dense(4096, activation="relu")(x)
 
 
 def resnet34(size, attend):

