@@ -8,6 +8,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
+	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
@@ -102,12 +103,17 @@ type kerasFileFlags struct {
 	Size         int    `help:"Image width and height in pixels (default: as the file has it)." placeholder:"PX"`
 	ChannelOrder string `help:"What the network was fed: rgb or bgr (default: bgr with metadata, rgb without, as the authors did)." enum:",rgb,bgr" default:"" placeholder:"ORDER"`
 	Preprocess   string `help:"How its pixels were scaled: tf, caffe, torch or none (default: as the authors did)." enum:",tf,caffe,torch,none" default:"" placeholder:"MODE"`
+
+	AttentionWindow string `help:"Channels that its Soft-Attention looks at: first (what TensorFlow documents) or center (what its CPU kernel reads)." enum:"first,center" default:"first" placeholder:"WINDOW"`
 }
 
 func (f kerasFileFlags) options(s *session, file string) (pipeline.ImportOptions, error) {
 	opts := pipeline.ImportOptions{
 		Keras: file, Backbone: f.Backbone, Cut: f.Cut, Size: f.Size,
 		ChannelOrder: f.ChannelOrder, Preprocess: imaging.Preprocess(f.Preprocess), Log: s.log,
+	}
+	if f.AttentionWindow == skinattn.WindowCenter {
+		opts.AttentionWindow = f.AttentionWindow
 	}
 	if f.Size < 0 {
 		return opts, usagef("--size is %d; it must be above 0", f.Size)

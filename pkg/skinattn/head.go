@@ -13,6 +13,8 @@ func (cfg Config) checkHead() error {
 	switch {
 	case cfg.Head != "" && cfg.Head != backbone.Flatten && cfg.Head != backbone.GAP:
 		return fmt.Errorf("head is %q; it must be %s or %s", cfg.Head, backbone.Flatten, backbone.GAP)
+	case cfg.AttentionWindow != "" && cfg.AttentionWindow != WindowCenter:
+		return fmt.Errorf("attention window is %q; it must be %s or empty", cfg.AttentionWindow, WindowCenter)
 	case cfg.MetadataBatchNorm != "" && cfg.MetadataBatchNorm != BatchNormBefore && cfg.MetadataBatchNorm != BatchNormBoth:
 		return fmt.Errorf("metadata batch norm is %q; it must be %s, %s or empty", cfg.MetadataBatchNorm, BatchNormBefore, BatchNormBoth)
 	case cfg.MetadataDropout < 0 || cfg.MetadataDropout >= 1:
@@ -79,7 +81,8 @@ func (h headBuilder) features(x string) string {
 	}
 	switch {
 	case h.SoftAttention:
-		attended := h.g.Add(AttentionLayer, layers.SoftAttention{Heads: attentionHeads}, x)
+		attended := h.g.Add(AttentionLayer, layers.SoftAttention{
+			Heads: attentionHeads, CenterWindow: h.AttentionWindow == WindowCenter, Gamma: h.Gamma}, x)
 		attended = h.g.Add("attention_pool", pool, attended)
 		pooled := h.g.Add("feature_pool", pool, x)
 		x = h.g.Add("attention_concat", layers.Concatenate{}, pooled, attended)

@@ -29,6 +29,12 @@ type Config struct {
 	// Head says how the features become a vector; empty means flattened. A
 	// network with the attention in its middle has its own way.
 	Head backbone.Head `json:"head,omitempty"`
+	// AttentionWindow says which channels the attention looks at: empty means the
+	// first three, WindowCenter those in the middle; see layers.SoftAttention.
+	AttentionWindow string `json:"attention_window,omitempty"`
+	// Gamma multiplies the attended features by a learned scalar, as the paper's
+	// formula has it.
+	Gamma bool `json:"gamma,omitempty"`
 	// MetadataBatchNorm puts a batch norm with ReLU around the metadata branch:
 	// BatchNormBefore or BatchNormBoth.
 	MetadataBatchNorm string `json:"metadata_batch_norm,omitempty"`
@@ -43,6 +49,10 @@ type Config struct {
 	// PoolsBefore is how many 2x2 max poolings stand before the attention.
 	PoolsBefore int `json:"pools_before,omitempty"`
 }
+
+// WindowCenter is a value of Config.AttentionWindow: what TensorFlow's CPU kernel
+// reads.
+const WindowCenter = "center"
 
 // Values of Config.MetadataBatchNorm.
 const (

@@ -25,7 +25,8 @@ var inceptionResNetV2 = &Backbone{
 		Metadata:  Parameters{47654074, 47599671},
 		Augmented: Parameters{47535287, 47480887},
 	}},
-	Heads: Heads{Flatten, Flatten},
+	TrainedOnCPU: true,
+	Heads:        Heads{Flatten, Flatten},
 	Weights: Weights{
 		URL:     kerasApplications + "inception_resnet_v2/inception_resnet_v2_weights_tf_dim_ordering_tf_kernels_notop.h5",
 		MD5:     "d19885ff4a710c122648d3b5c3b684e4",

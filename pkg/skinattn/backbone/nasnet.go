@@ -31,7 +31,8 @@ var nasNetLarge = &Backbone{
 		Metadata:  Parameters{78573004, 78389773},
 		Augmented: Parameters{78454217, 78270989},
 	}},
-	Heads: Heads{Flatten, Flatten},
+	TrainedOnCPU: true,
+	Heads:        Heads{Flatten, Flatten},
 	Weights: Weights{
 		URL:     kerasApplications + "nasnet/NASNet-large-no-top.h5",
 		MD5:     "d81d89dc07e6e56530c4e77faddd61b5",

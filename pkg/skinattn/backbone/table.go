@@ -43,6 +43,9 @@ type Backbone struct {
 	AugmentedCut string
 	// AugmentedOnly says that the authors trained it in the augmented regime alone.
 	AugmentedOnly bool
+	// TrainedOnCPU says that the authors trained it where TensorFlow's attention
+	// reads other channels than it documents; see layers.SoftAttention.
+	TrainedOnCPU bool
 	// Heads say how the block's output becomes the features for the last dense
 	// layer.
 	Heads Heads

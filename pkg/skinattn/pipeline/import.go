@@ -38,6 +38,9 @@ type ImportOptions struct {
 	Size         int    // pixels
 	ChannelOrder string // rgb or bgr
 	Preprocess   imaging.Preprocess
+	// AttentionWindow is skinattn.Config's. Keras on a CPU computes with the one
+	// in the center, so networks trained there need it.
+	AttentionWindow string
 
 	// Log, if not nil, gets lines for people.
 	Log func(line string)

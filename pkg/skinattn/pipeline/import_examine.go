@@ -120,6 +120,7 @@ func (found *examined) identify(opts ImportOptions, b *backbone.Backbone) error 
 	if opts.Preprocess != "" {
 		cfg.Preprocess = opts.Preprocess
 	}
+	cfg.AttentionWindow = opts.AttentionWindow
 	var told modelConfig
 	if found.Form == FormModel {
 		if told, err = readModelConfig(opts.Keras); err != nil {
@@ -163,6 +164,7 @@ func (found *examined) regime(b *backbone.Backbone) (skinattn.Config, error) {
 	}
 	cfg.Metadata = metadata
 	cfg.SoftAttention = len(weighted(found.file, attentionClass)) > 0
+	cfg.Gamma = len(found.kernels(attentionClass, "gamma")) > 0
 	if takesMetadata >= 0 {
 		units := branchUnits(shapes[takesMetadata:])
 		cfg.MetadataBatchNorm = found.branchBatchNorm(units)
