@@ -51,7 +51,7 @@ type commands struct {
 	Predict   predictCommand   `cmd:"" help:"Class probabilities of images."`
 	Figures   figuresCommand   `cmd:"" help:"Every figure that runs allow."`
 	Reproduce reproduceCommand `cmd:"" help:"Every table and figure of the paper: as printed, as logged by the authors, ours."`
-	Weights   weightsCommand   `cmd:"" help:"ImageNet and Keras weights: fetch, import, check."`
+	Weights   weightsCommand   `cmd:"" help:"ImageNet and Keras weights: fetch, import, export, check."`
 	Bench     benchCommand     `cmd:"" help:"Images per second, compile time, peak memory."`
 }
 
