@@ -11,11 +11,12 @@ import (
 )
 
 type splitCommand struct {
-	Protocol string `help:"How to split: ${enum}." required:"" enum:"${protocols}" placeholder:"NAME"`
-	Out      string `help:"CSV file to write; its summary goes beside it as .json." required:"" placeholder:"FILE"`
-	Folds    int    `help:"Protocol grouped: this many folds." placeholder:"K"`
-	Fold     int    `help:"Protocol grouped with --folds: which fold is the test part, from 0." placeholder:"I"`
-	AsRun    bool   `help:"Protocol datta828: no validation part, the test selects, as the authors of [14] did."`
+	Protocol string  `help:"How to split: ${enum}." required:"" enum:"${protocols}" placeholder:"NAME"`
+	Out      string  `help:"CSV file to write; its summary goes beside it as .json." required:"" placeholder:"FILE"`
+	Folds    int     `help:"Protocol grouped: this many folds." placeholder:"K"`
+	Fold     int     `help:"Protocol grouped with --folds: which fold is the test part, from 0." placeholder:"I"`
+	AsRun    bool    `help:"Protocol datta828: no validation part, the test selects, as the authors of [14] did."`
+	Share    float64 `name:"test-share" help:"Protocol paper: share of the images to hold out, .15 or .2 as in the authors' other notebooks (default: .1)." placeholder:"X"`
 }
 
 // Help is the command's long help.
@@ -36,7 +37,7 @@ func (c *splitCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	parts, err := split.New(c.Protocol, data.Records, split.Options{Seed: s.seed(), Folds: c.Folds, Fold: c.Fold, AsRun: c.AsRun})
+	parts, err := split.New(c.Protocol, data.Records, split.Options{Seed: s.seed(), Folds: c.Folds, Fold: c.Fold, AsRun: c.AsRun, TestShare: c.Share})
 	if err != nil {
 		return err
 	}

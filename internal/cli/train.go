@@ -7,6 +7,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
+	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 	"github.com/skinattn/skinattn/pkg/skinattn/regime"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
@@ -14,13 +15,20 @@ import (
 )
 
 type trainCommand struct {
-	Backbone string `help:"Network: ${enum}." enum:",${backbones}" default:"" placeholder:"NAME"`
-	Protocol string `help:"How to split the data: ${enum} (default: grouped)." enum:",${protocols}" default:"" placeholder:"NAME"`
-	Split    string `help:"Take this split instead of drawing one." placeholder:"FILE"`
-	Dir      string `name:"run" help:"Run folder to make." required:"" placeholder:"DIR"`
-	Resume   bool   `help:"Go on with the run in the folder."`
-	Size     int    `help:"Image width and height in pixels (default: the network's own)." placeholder:"PX"`
-	Weights  string `help:"Keras applications file to start from, 'imagenet' (as fetched; the default) or 'random'." placeholder:"FILE"`
+	Backbone string  `help:"Network: ${enum}." enum:",${backbones}" default:"" placeholder:"NAME"`
+	Protocol string  `help:"How to split the data: ${enum} (default: grouped)." enum:",${protocols}" default:"" placeholder:"NAME"`
+	Share    float64 `name:"test-share" help:"Protocol paper: share of the images to hold out (default: .1)." placeholder:"X"`
+	Split    string  `help:"Take this split instead of drawing one." placeholder:"FILE"`
+	Dir      string  `name:"run" help:"Run folder to make." placeholder:"DIR"`
+	Resume   bool    `help:"Go on with the run in the folder."`
+	Size     int     `help:"Image width and height in pixels (default: the network's own)." placeholder:"PX"`
+	Weights  string  `help:"Keras applications file to start from, 'imagenet' (as fetched; the default) or 'random'." placeholder:"FILE"`
+	Cut      string  `help:"Layer at which the backbone ends (default: where the authors cut it)." placeholder:"LAYER"`
+	Board    bool    `name:"tensorboard" help:"Leave files for TensorBoard in the run folder, too."`
+	Features bool    `name:"feature-cache" help:"With --freeze backbone and no augmentation: compute the backbone's features once and keep them."`
+	FindRate bool    `name:"find-lr" help:"Do a learning rate range test instead: its table and figure go to the run folder, which then is none."`
+	Fast     bool    `name:"fast-dev-run" help:"Go the whole way with a few batches of every part, to see that all works."`
+	Show     bool    `name:"show-config" help:"Print the whole configuration as JSON and train nothing; needs no data."`
 	regimeFlags
 }
 
@@ -30,105 +38,29 @@ func (trainCommand) Help() string {
   skinattn train --backbone mobilenet_v2 --protocol grouped --size 128 --run runs/mnv2
   skinattn train --backbone mobilenet_v2 --protocol grouped --size 128 --run runs/mnv2 --resume
   skinattn train --backbone mobilenet_v2 --run runs/noatt --no-soft-attention --weights random
+  skinattn train --backbone mobilenet_v2 --regime ad/as-run --protocol paper --test-share .15 --run runs/ad
+  skinattn train --backbone resnet50 --regime md/as-printed --show-config
+
+docs/training.md has the regimes side by side. Every field of a regime has a flag.
 
 Ctrl-C saves the state and exits with 130; --resume goes on to the same weights as an uninterrupted run.`
 }
 
-// regimeFlags choose a regime and change fields of it.
-type regimeFlags struct {
-	Regime            string    `help:"How to train: ${enum} (default: ${regime}, with --resume the run's own)." default:"" enum:",${regimes}" placeholder:"NAME" group:"regime"`
-	Epochs            *int      `help:"At most this many epochs." placeholder:"N" group:"regime"`
-	Batch             *int      `help:"Images a step." placeholder:"N" group:"regime"`
-	LearningRate      *float64  `help:"Adam's first learning rate." placeholder:"X" group:"regime"`
-	Epsilon           *float64  `help:"Adam's epsilon, in Keras's form." placeholder:"X" group:"regime"`
-	Beta1             *float64  `name:"beta1" help:"Adam's decay of the first moment." placeholder:"X" group:"regime"`
-	Beta2             *float64  `name:"beta2" help:"Adam's decay of the second moment." placeholder:"X" group:"regime"`
-	PlateauFactor     *float64  `help:"Multiply the rate by this on a plateau of the validation loss; 0: never." placeholder:"X" group:"regime"`
-	PlateauPatience   *int      `help:"Epochs without progress that make a plateau." placeholder:"N" group:"regime"`
-	PlateauMinDelta   *float64  `help:"Progress that counts." placeholder:"X" group:"regime"`
-	MinLearningRate   *float64  `help:"Where the plateau rule ends." placeholder:"X" group:"regime"`
-	StopPatience      *int      `help:"Stop after this many epochs without progress of the validation loss; 0: never." placeholder:"N" group:"regime"`
-	StopMinDelta      *float64  `help:"Progress that counts for stopping." placeholder:"X" group:"regime"`
-	ClassWeights      []float64 `help:"Seven weights of the loss, in class order." placeholder:"X,..." group:"regime"`
-	MissingAge        *string   `help:"Images without an age: drop (in training and validation) or impute." placeholder:"WORD" group:"regime"`
-	Schedule          *string   `help:"How the learning rate goes on: empty (the plateau rule alone) or cosine." placeholder:"WORD" group:"regime"`
-	WarmUp            *float64  `help:"Epochs in which the learning rate first rises from 0." placeholder:"X" group:"regime"`
-	Select            *string   `help:"Which weights are kept as best: empty (highest validation accuracy) or last." placeholder:"WORD" group:"regime"`
-	LabelSmoothing    *float64  `help:"Share of the true class's 1 that is spread over all classes." placeholder:"X" group:"regime"`
-	MetadataDropout   *float64  `help:"Probability of hiding each of age, sex and localization in training." placeholder:"X" group:"regime"`
-	ChannelOrder      *string   `help:"rgb or bgr; empty: as the authors fed the network." placeholder:"WORD" group:"regime"`
-	Rotation          *float64  `help:"Turn photos by up to this many degrees." placeholder:"X" group:"augmentation"`
-	Shift             *float64  `help:"Shift photos by up to this share of their size." placeholder:"X" group:"augmentation"`
-	Zoom              *float64  `help:"Zoom each axis by 1-X..1+X." placeholder:"X" group:"augmentation"`
-	HorizontalFlip    *bool     `help:"Mirror half of the photos." negatable:"" group:"augmentation"`
-	VerticalFlip      *bool     `help:"Turn half of the photos upside down." negatable:"" group:"augmentation"`
-	Brightness        *float64  `help:"Brightness by 1-X..1+X." placeholder:"X" group:"augmentation"`
-	Contrast          *float64  `help:"Contrast by 1-X..1+X." placeholder:"X" group:"augmentation"`
-	Saturation        *float64  `help:"Saturation by 1-X..1+X." placeholder:"X" group:"augmentation"`
-	Dropout           *float64  `help:"Rate after the Soft-Attention block." placeholder:"X" group:"regime"`
-	BatchNormMomentum *float64  `help:"Decay of the moving averages, in place of the network's own." placeholder:"X" group:"regime"`
-	SoftAttention     *bool     `help:"Use the Soft-Attention block." negatable:"" group:"regime"`
-	Metadata          *bool     `help:"Use age, sex and localization." negatable:"" group:"regime"`
-}
-
-// regime is the named one, or base if none is named, with the changes.
-func (f regimeFlags) regime(base regime.Regime) (regime.Regime, error) {
-	r := base
-	if f.Regime != "" {
-		var err error
-		if r, err = regime.Find(f.Regime); err != nil {
-			return r, usageError{err}
-		}
-	}
-	set(&r.Epochs, f.Epochs)
-	set(&r.Batch, f.Batch)
-	set(&r.LearningRate, f.LearningRate)
-	set(&r.Epsilon, f.Epsilon)
-	set(&r.Beta1, f.Beta1)
-	set(&r.Beta2, f.Beta2)
-	set(&r.Plateau.Factor, f.PlateauFactor)
-	set(&r.Plateau.Patience, f.PlateauPatience)
-	set(&r.Plateau.MinDelta, f.PlateauMinDelta)
-	set(&r.Plateau.LearningRate, f.MinLearningRate)
-	set(&r.EarlyStop.Patience, f.StopPatience)
-	set(&r.EarlyStop.MinDelta, f.StopMinDelta)
-	set(&r.MissingAge, f.MissingAge)
-	set(&r.Schedule, f.Schedule)
-	set(&r.WarmUp, f.WarmUp)
-	set(&r.Select, f.Select)
-	set(&r.LabelSmoothing, f.LabelSmoothing)
-	set(&r.MetadataDropout, f.MetadataDropout)
-	set(&r.ChannelOrder, f.ChannelOrder)
-	set(&r.Augment.Rotation, f.Rotation)
-	set(&r.Augment.Shift, f.Shift)
-	set(&r.Augment.Zoom, f.Zoom)
-	set(&r.Augment.HorizontalFlip, f.HorizontalFlip)
-	set(&r.Augment.VerticalFlip, f.VerticalFlip)
-	set(&r.Augment.Brightness, f.Brightness)
-	set(&r.Augment.Contrast, f.Contrast)
-	set(&r.Augment.Saturation, f.Saturation)
-	set(&r.Dropout, f.Dropout)
-	set(&r.BatchNormMomentum, f.BatchNormMomentum)
-	set(&r.SoftAttention, f.SoftAttention)
-	set(&r.Metadata, f.Metadata)
-	if f.ClassWeights != nil {
-		r.ClassWeights = f.ClassWeights
-	}
-	return r, nil
-}
-
-// set changes field if a flag was given.
-func set[T any](field *T, flag *T) {
-	if flag != nil {
-		*field = *flag
-	}
-}
-
 // Run trains.
 func (c *trainCommand) Run(s *session) error {
+	if c.Dir == "" && (c.Resume || !c.Show) {
+		return usagef("--run is missing: the folder to train in")
+	}
 	opts, err := c.options(s)
 	if err != nil {
 		return err
+	}
+	if c.Show {
+		cfg, err := opts.Config()
+		if err != nil {
+			return err
+		}
+		return s.answer(cfg)
 	}
 	if opts.Data, err = s.openData(); err != nil {
 		return err
@@ -139,23 +71,41 @@ func (c *trainCommand) Run(s *session) error {
 	}
 	s.log(fmt.Sprintf("engine: %s", eng))
 	opts.Watch, opts.Progress = newTrainingBar(s), s.progress("decoding images")
+	if c.FindRate {
+		return c.findRate(s, eng, opts)
+	}
 	if err := pipeline.Train(s.ctx, eng, opts); err != nil {
 		return err
 	}
 	return (&evaluateCommand{Inputs: []string{c.Dir}, Part: "test", Resamples: eval.DefaultOptions().Resamples, Unit: "lesion"}).Run(s)
 }
 
+// findRate does a range test and tells what it says.
+func (c *trainCommand) findRate(s *session, eng *engine.Engine, opts pipeline.TrainOptions) error {
+	if c.Resume {
+		return usagef("--find-lr starts from the first weights; leave --resume out")
+	}
+	found, err := pipeline.FindRate(s.ctx, eng, opts, s.progress("raising the learning rate"))
+	if err != nil {
+		return err
+	}
+	if s.JSON {
+		return s.answer(found)
+	}
+	_, err = fmt.Fprintf(s.stdout, "steepest fall of the loss at learning rate %.2g, lowest loss at %.2g: try %.1g (%s)\n",
+		found.Steepest, found.Lowest, found.Suggestion, found.Figure)
+	return err
+}
+
 // options are what the flags say; with --resume, what they leave out is the
 // run's own.
 func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err error) {
-	base, err := regime.Find(regime.Default)
-	if err != nil {
-		return opts, err
-	}
 	opts = pipeline.TrainOptions{
-		Backbone: c.Backbone, Size: c.Size, Protocol: c.Protocol, Seed: s.seed(),
-		Weights: c.Weights, Dir: c.Dir, Resume: c.Resume,
+		Backbone: c.Backbone, Size: c.Size, Protocol: c.Protocol, TestShare: c.Share, Seed: s.seed(),
+		Cut: c.Cut, Weights: c.Weights, Dir: c.Dir, Resume: c.Resume,
+		FeatureCache: c.Features, FastDevRun: c.Fast, TensorBoard: c.Board,
 	}
+	var base regime.Regime
 	if c.Resume {
 		folder, err := run.Open(c.Dir)
 		if err != nil {
@@ -171,6 +121,8 @@ func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err erro
 		base = *cfg.Regime
 		opts.Backbone = cmp.Or(opts.Backbone, cfg.Network.Backbone)
 		opts.Size = cmp.Or(opts.Size, cfg.Network.Size)
+		opts.Cut = cmp.Or(opts.Cut, cfg.Network.Cut)
+		opts.FastDevRun, opts.FeatureCache = cfg.FastDevRun, cfg.FeatureCache
 		if s.Seed == nil {
 			opts.Seed = cfg.Seed
 		}
@@ -180,6 +132,9 @@ func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err erro
 		}
 		opts.Protocol = cmp.Or(opts.Protocol, split.Grouped)
 		opts.Weights = cmp.Or(opts.Weights, imagenet)
+		if base, err = regime.For(regime.Default, c.Backbone); err != nil {
+			return opts, err
+		}
 	}
 	if opts.Weights == imagenet {
 		if opts.Weights, err = pipeline.WeightsPath(opts.Backbone); err != nil {
@@ -194,7 +149,7 @@ func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err erro
 			return opts, err
 		}
 	}
-	opts.Regime, err = c.regime(base)
+	opts.Regime, err = c.regime(base, opts.Backbone)
 	return opts, err
 }
 

@@ -157,7 +157,22 @@ func studyFigures(t testing.TB) map[string]Figure {
 		"distribution":         NewDistribution(classes, []int{327, 514, 1099, 115, 1113, 6705, 142}),
 		"distribution-parts":   &Distribution{Categories: classes, Series: parts, XLabel: "Images", Title: "Split by lesion"},
 		"reliability":          must(NewReliability(p)),
+		"rate-range":           studyRateRange(),
 	}
+}
+
+// studyRateRange falls to a valley at 1e-2 and then rises.
+func studyRateRange() *RateRange {
+	rng := rand.New(rand.NewPCG(3, 0))
+	f := &RateRange{Marked: 1e-3}
+	for i := range 100 {
+		exponent := -7 + 8*float64(i)/99
+		smooth := 2 - 1.2/(1+math.Exp(-2*(exponent+3))) + .3*math.Exp(2*exponent)
+		f.Rates = append(f.Rates, math.Pow(10, exponent))
+		f.Smooth = append(f.Smooth, smooth)
+		f.Losses = append(f.Losses, smooth+.3*rng.NormFloat64())
+	}
+	return f
 }
 
 // goldenStyle keeps the golden files small.
@@ -311,6 +326,8 @@ func TestSaveErrors(t *testing.T) {
 		{"no bars", "figure.png", &Bars{}, Paper()},
 		{"ragged bars", "figure.png", &Bars{Groups: []string{"a", "b"}, Series: []BarSeries{{Values: []float64{1}}}}, Paper()},
 		{"no history", "figure.png", NewLearningCurves(&History{}), Paper()},
+		{"one rate", "figure.png", &RateRange{Rates: []float64{1}, Losses: []float64{1}, Smooth: []float64{1}}, Paper()},
+		{"rate 0", "figure.png", &RateRange{Rates: []float64{0, 1}, Losses: []float64{1, 2}, Smooth: []float64{1, 2}}, Paper()},
 		{"no bins", "figure.png", &Reliability{}, Paper()},
 		{"no images", "figure.png", NewClassSamples([]string{"a"}, [][]image.Image{nil}), Paper()},
 		{"empty image", "figure.png", NewClassSamples([]string{"a"}, [][]image.Image{{image.NewGray(image.Rectangle{})}}), Paper()},

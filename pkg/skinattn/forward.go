@@ -37,11 +37,17 @@ func (n *Network) Preprocessed(pixels *graph.Node) *graph.Node {
 	return x
 }
 
-// Forward computes all layers for pixels [B H W 3] and encoded metadata
+// Forward computes all layers for pixels [B H W 3], or features (see AfterCut),
+// and encoded metadata
 // [B MetadataWidth] (nil if the network takes none), and returns the outputs
 // by layer name; see layers.Builder.Build.
 func (n *Network) Forward(b *layers.Builder, pixels, metadata *graph.Node) map[string]*graph.Node {
-	inputs := map[string]*graph.Node{backbone.InputLayer: n.Preprocessed(pixels)}
+	inputs := map[string]*graph.Node{}
+	if n.fromFeatures {
+		inputs[n.Cut] = pixels
+	} else {
+		inputs[backbone.InputLayer] = n.Preprocessed(pixels)
+	}
 	if n.Metadata {
 		columns := func(from, to int) *graph.Node {
 			return graph.Slice(metadata, graph.AxisRange(), graph.AxisRange(from, to))

@@ -85,12 +85,13 @@ func (m *Model) AttentionShape() []int {
 
 // Predict computes the predictions for n images. image writes the i-th one,
 // RGB 0..255 [Size Size 3], to dst: unrounded as imaging.SmartResize gives it,
-// or from a cache (see FromBytes). metadata has n completed entries, or is nil if the network
+// or from a cache (see FromBytes), or the features for a network after the cut. metadata has n completed entries, or is nil if the network
 // takes none. done, if not nil, is told after each batch how many images are
 // finished.
 func (m *Model) Predict(ctx context.Context, n int, image func(i int, dst []float32), metadata []Metadata, done func(int)) ([]Prediction, error) {
 	predictions := make([]Prediction, 0, n)
-	values := m.Size * m.Size * 3
+	shape := m.inputShape()
+	values := shape.Size()
 	batch := min(m.batch, powerOfTwo(n))
 	for start := 0; start < n; start += batch {
 		if err := ctx.Err(); err != nil {
@@ -106,7 +107,7 @@ func (m *Model) Predict(ctx context.Context, n int, image func(i int, dst []floa
 			copy(encoded, EncodeMetadata(metadata[start:end]))
 		}
 		results, err := m.exec.Call(
-			tensors.FromFlatDataAndDimensions(pixels, batch, m.Size, m.Size, 3),
+			tensors.FromFlatDataAndDimensions(pixels, append([]int{batch}, shape...)...),
 			tensors.FromFlatDataAndDimensions(encoded, batch, MetadataWidth))
 		if err != nil {
 			line, _, _ := strings.Cut(err.Error(), "\n") // GoMLX adds stack traces

@@ -19,6 +19,9 @@ type Config struct {
 	Dropout       float64            `json:"dropout"`        // rate after the Soft-Attention block
 	ChannelOrder  string             `json:"channel_order"`  // rgb or bgr: what the network is fed
 	Preprocess    imaging.Preprocess `json:"preprocess"`     // how pixels are scaled
+	// Resize is how a photo becomes square: empty for Keras's smart_resize, or
+	// "stretch"; see imaging.Fit.
+	Resize string `json:"resize,omitempty"`
 	// BatchNormMomentum, where above 0, replaces that of the Keras network. Its
 	// moving averages need thousands of steps to settle, more than a short run has.
 	BatchNormMomentum float64 `json:"batch_norm_momentum,omitempty"`
@@ -138,9 +141,12 @@ const (
 type Network struct {
 	Config
 	Graph  *layers.Graph
-	Output string // the softmax layer
+	Output string      // the softmax layer
+	Fit    imaging.Fit // what Config.Resize says
 
 	order imaging.Order
+	// fromFeatures: the pixels have become features already; see AfterCut.
+	fromFeatures bool
 }
 
 // NewNetwork describes the network that cfg means.
@@ -169,6 +175,9 @@ func NewNetwork(cfg Config) (*Network, error) {
 	}
 	n := &Network{Config: cfg}
 	if n.order, err = imaging.ParseOrder(cfg.ChannelOrder); err != nil {
+		return nil, err
+	}
+	if n.Fit, err = imaging.ParseFit(cfg.Resize); err != nil {
 		return nil, err
 	}
 	whole, err := b.Graph(cfg.Size)

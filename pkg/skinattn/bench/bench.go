@@ -135,7 +135,8 @@ func trainStep(eng *engine.Engine, net *skinattn.Network, store *model.Store, e 
 	return func(i int) error {
 		// A new tensor each time: in training, too, every batch comes from the host.
 		pixels := tensors.FromFlatDataAndDimensions(flat, len(rows), net.Size, net.Size, 3)
-		_, _, err := stepper.Step(training.Batch{Pixels: pixels, Rows: rows, Metadata: e.metadata, Labels: e.labels}, i+1, reg.LearningRate)
+		_, _, err := stepper.Step(training.Batch{Pixels: pixels, Rows: rows, Metadata: e.metadata, Labels: e.labels},
+			training.Position{Epoch: 1, Step: i + 1, Update: i + 1, Rate: reg.LearningRate})
 		return err
 	}, stepper.Close, nil
 }

@@ -27,6 +27,26 @@ func (f Fit) String() string {
 	return fmt.Sprintf("Fit(%d)", int(f))
 }
 
+// ParseFit reads "center-crop" or "stretch"; an empty name means the first.
+func ParseFit(name string) (Fit, error) {
+	switch name {
+	case "", CenterCrop.String():
+		return CenterCrop, nil
+	case Stretch.String():
+		return Stretch, nil
+	}
+	return 0, fmt.Errorf("resizing %q: must be %s or %s", name, CenterCrop, Stretch)
+}
+
+// Resize brings img to size x size pixels; see [SmartResize] and
+// [StretchResize].
+func (f Fit) Resize(img *RGB, size int) []float32 {
+	if f == Stretch {
+		return StretchResize(img, size, size)
+	}
+	return SmartResize(img, size, size)
+}
+
 // Validate returns an error if f is not one of the named values.
 func (f Fit) Validate() error {
 	if f != CenterCrop && f != Stretch {

@@ -38,7 +38,7 @@ func (n BatchNormalization) Build(b *Builder, layer *Layer, inputs ...*Node) *No
 	g := x.Graph()
 	movingMean, movingVariance := b.find(layer, "moving_mean"), b.find(layer, "moving_variance")
 	mean, variance := movingMean.NodeValue(g), movingVariance.NodeValue(g)
-	if b.Training {
+	if b.Training && !b.Frozen[layer.Name] {
 		axes := make([]int, x.Rank()-1)
 		for i := range axes {
 			axes[i] = i

@@ -19,6 +19,9 @@ type Builder struct {
 	// RNG is the random state that dropout draws from and moves on; needed
 	// only in training. See graph.RNGStateFromSeedForGraph.
 	RNG *Node
+	// Frozen layers work as without Training: batch norms with their moving
+	// statistics, as in Keras for layers that are not trainable.
+	Frozen map[string]bool
 
 	net     *Graph
 	outputs map[string]*Node

@@ -111,7 +111,7 @@ func PredictFiles(ctx context.Context, network *skinattn.Model, paths []string, 
 			results[i].Err = err
 			continue
 		}
-		photos[i] = imaging.SmartResize(photo, network.Size, network.Size)
+		photos[i] = network.Fit.Resize(photo, network.Size)
 		readable = append(readable, i)
 	}
 	same := make([]skinattn.Metadata, len(readable))

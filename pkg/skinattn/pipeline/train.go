@@ -34,19 +34,29 @@ const RandomWeights = "random"
 type TrainOptions struct {
 	Data     *ham10000.Dataset
 	Backbone string
-	Size     int // pixels; 0: the backbone's own
+	Size     int    // pixels; 0: the backbone's own
+	Cut      string // layer at which the backbone ends; empty: the authors' cut
 	Regime   regime.Regime
-	// Split is the division of the data; nil draws Protocol with Seed.
-	Split    *split.Split
-	Protocol string
-	Seed     uint64
+	// Split is the division of the data; nil draws Protocol with Seed and, where
+	// it is not 0, TestShare.
+	Split     *split.Split
+	Protocol  string
+	TestShare float64
+	Seed      uint64
 	// Weights is a Keras applications file for the backbone, or RandomWeights.
 	Weights string
 	Dir     string // the run folder
 	// Resume goes on with the run in Dir. All other options must be as they were;
 	// Protocol and Weights may be empty.
 	Resume bool
-	Watch  training.Watcher
+	// FeatureCache computes the features of a frozen backbone once, and keeps
+	// them in the user's cache folder.
+	FeatureCache bool
+	// FastDevRun goes the whole way with a few batches of every part.
+	FastDevRun bool
+	// TensorBoard leaves event files in the run folder, too.
+	TensorBoard bool
+	Watch       training.Watcher
 	// Progress is called while images are decoded for the first time.
 	Progress func(done, total int)
 }
@@ -64,22 +74,16 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 	}
 	defer func() { err = errors.Join(err, folder.Close()) }()
 
-	parts := opts.Split
-	switch {
-	case opts.Resume:
-		parts, err = split.ReadFile(folder.Path(run.SplitFile))
-	case parts == nil:
-		parts, err = split.New(opts.Protocol, opts.Data.Records, split.Options{Seed: opts.Seed})
-	}
+	parts, err := opts.parts(folder)
 	if err != nil {
 		return err
 	}
-	cfg.Data.Protocol = parts.Protocol
+	cfg.Data.Protocol, cfg.Data.TestShare = parts.Protocol, parts.TestShare
 	if opts.Resume && opts.Protocol != "" {
 		cfg.Data.Protocol = opts.Protocol
 	}
 	cfg.Data.SplitSHA256 = parts.Summary().SHA256
-	cache, err := OpenImages(ctx, opts.Data, cfg.Network.Size, opts.Progress)
+	cache, err := opts.images(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -98,25 +102,21 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 			return err
 		}
 	}
-	trainer := training.Run{Engine: eng, Folder: folder, Config: cfg, Watch: opts.Watch}
-	if trainer.Train, err = examples(opts.Data, parts, split.Train, cache, cfg.Regime); err != nil {
+	trainer, err := opts.newRun(eng, folder, cfg, parts, cache)
+	if err != nil {
 		return err
 	}
-	selection := split.Val
-	if len(parts.Part(split.Val)) == 0 { // the test selects, as in [14]
-		selection = split.Test
-	}
-	if trainer.Val, err = examples(opts.Data, parts, selection, cache, cfg.Regime); err != nil {
-		return err
-	}
-	if !opts.Resume && opts.Weights != RandomWeights {
-		trainer.Weights = func(net *skinattn.Network, store *model.Store) error {
-			file, err := keras.ReadFile(opts.Weights)
-			if err != nil {
-				return err
-			}
-			return net.LoadBackbone(store, file)
+	if opts.TensorBoard {
+		board, err := training.NewBoard(folder.Path(run.TensorBoardDir), opts.log)
+		if err != nil {
+			return err
 		}
+		defer board.Close()
+		watchers := training.Watchers{board}
+		if opts.Watch != nil {
+			watchers = append(watchers, opts.Watch)
+		}
+		trainer.Watch = watchers
 	}
 	if err := training.Train(ctx, trainer); err != nil {
 		return err
@@ -124,10 +124,90 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 	return Predict(ctx, eng, folder, opts.Data, cache)
 }
 
+// parts is the division of the data: that of a run that is resumed, the one
+// given, or a new one.
+func (o TrainOptions) parts(folder *run.Folder) (*split.Split, error) {
+	parts, err := o.Split, error(nil)
+	switch {
+	case o.Resume:
+		return split.ReadFile(folder.Path(run.SplitFile))
+	case parts == nil:
+		parts, err = split.New(o.Protocol, o.Data.Records, split.Options{Seed: o.Seed, TestShare: o.TestShare})
+	}
+	if err == nil && o.FastDevRun {
+		parts = thinned(parts, o.Regime.Batch)
+	}
+	return parts, err
+}
+
+// images opens the photos as the network takes them.
+func (o TrainOptions) images(ctx context.Context, cfg run.Config) (*imaging.Cache, error) {
+	fit, err := imaging.ParseFit(cfg.Network.Resize)
+	if err != nil {
+		return nil, err
+	}
+	return OpenImages(ctx, o.Data, cfg.Network.Size, fit, o.Progress)
+}
+
+// newRun is the training that the options mean.
+func (o TrainOptions) newRun(eng *engine.Engine, folder *run.Folder, cfg run.Config, parts *split.Split, cache *imaging.Cache) (trainer training.Run, err error) {
+	trainer = training.Run{Engine: eng, Folder: folder, Config: cfg, FeatureDir: imaging.DefaultCacheDir(), Watch: o.Watch}
+	if trainer.Train, err = examples(o.Data, parts, split.Train, cache, cfg.Regime); err != nil {
+		return trainer, err
+	}
+	selection := split.Val
+	if len(parts.Part(split.Val)) == 0 { // the test selects, as in [14]
+		selection = split.Test
+	}
+	if trainer.Val, err = examples(o.Data, parts, selection, cache, cfg.Regime); err != nil {
+		return trainer, err
+	}
+	if !o.Resume && o.Weights != RandomWeights {
+		trainer.Weights = func(net *skinattn.Network, store *model.Store) error {
+			file, err := keras.ReadFile(o.Weights)
+			if err != nil {
+				return err
+			}
+			return net.LoadBackbone(store, file)
+		}
+	}
+	return trainer, nil
+}
+
+// log passes a line on to who watches.
+func (o TrainOptions) log(line string) {
+	if o.Watch != nil {
+		o.Watch.Log(line)
+	}
+}
+
+// Config is the run's configuration as far as it is known without data and
+// weights: what 'train --show-config' prints.
+func (o TrainOptions) Config() (run.Config, error) {
+	pretrained := o.Weights != RandomWeights
+	o.Weights = RandomWeights // so that no file is read
+	cfg, err := o.config()
+	if pretrained {
+		cfg.Init = imagenetInit
+	}
+	cfg.Data.Protocol, cfg.Data.TestShare = o.Protocol, o.TestShare
+	if o.Split != nil {
+		cfg.Data.Protocol, cfg.Data.TestShare = o.Split.Protocol, o.Split.TestShare
+		cfg.Data.SplitSHA256 = o.Split.Summary().SHA256
+	}
+	return cfg, err
+}
+
+// imagenetInit is what a configuration calls a Keras applications file.
+const imagenetInit = "imagenet"
+
 // config is the run's configuration as the options have it; what the split and
 // the images add is filled in later.
 func (o TrainOptions) config() (run.Config, error) {
-	cfg := run.Config{Seed: o.Seed, Regime: &o.Regime, Init: RandomWeights}
+	if o.FastDevRun {
+		o.Regime = fastRegime(o.Regime)
+	}
+	cfg := run.Config{Seed: o.Seed, Regime: &o.Regime, Init: RandomWeights, FeatureCache: o.FeatureCache, FastDevRun: o.FastDevRun}
 	var err error
 	if cfg.Network, err = skinattn.DefaultConfig(o.Backbone); err != nil {
 		return cfg, err
@@ -135,9 +215,8 @@ func (o TrainOptions) config() (run.Config, error) {
 	if o.Size != 0 {
 		cfg.Network.Size = o.Size
 	}
-	cfg.Network.SoftAttention, cfg.Network.Metadata, cfg.Network.Dropout = o.Regime.SoftAttention, o.Regime.Metadata, o.Regime.Dropout
-	cfg.Network.BatchNormMomentum = o.Regime.BatchNormMomentum
-	cfg.Network.ChannelOrder = cmp.Or(o.Regime.ChannelOrder, cfg.Network.ChannelOrder)
+	applyRegime(&cfg.Network, &o.Regime)
+	cfg.Network.Cut = cmp.Or(o.Cut, cfg.Network.Cut)
 	if err := o.Regime.Check(ham10000.NumClasses); err != nil {
 		return cfg, err
 	}
@@ -145,7 +224,7 @@ func (o TrainOptions) config() (run.Config, error) {
 		return cfg, err
 	}
 	if o.Weights != RandomWeights && o.Weights != "" {
-		cfg.Init = "imagenet"
+		cfg.Init = imagenetInit
 		if cfg.InitSHA256, err = fileSHA256(o.Weights); err != nil {
 			b, _ := backbone.Find(o.Backbone)
 			return cfg, fmt.Errorf("reading the ImageNet weights of %s: %w; 'skinattn weights fetch %s' gets them, --weights FILE names them, --weights random does without",
@@ -155,9 +234,19 @@ func (o TrainOptions) config() (run.Config, error) {
 	return cfg, nil
 }
 
+// applyRegime sets what a regime says about the network.
+func applyRegime(net *skinattn.Config, reg *regime.Regime) {
+	net.SoftAttention, net.Metadata, net.Dropout = reg.SoftAttention, reg.Metadata, reg.Dropout
+	net.BatchNormMomentum = reg.BatchNormMomentum
+	net.ChannelOrder = cmp.Or(reg.ChannelOrder, net.ChannelOrder)
+	net.Preprocess = cmp.Or(imaging.Preprocess(reg.Preprocess), net.Preprocess)
+	net.Cut = cmp.Or(reg.Cut, net.Cut)
+	net.Resize = reg.Resize
+}
+
 // OpenImages decodes and resizes all photos of a data set, or opens what an
 // earlier call left in the user's cache folder.
-func OpenImages(ctx context.Context, data *ham10000.Dataset, size int, progress func(done, total int)) (*imaging.Cache, error) {
+func OpenImages(ctx context.Context, data *ham10000.Dataset, size int, fit imaging.Fit, progress func(done, total int)) (*imaging.Cache, error) {
 	if err := data.RequireImages(data.Records); err != nil {
 		return nil, err
 	}
@@ -166,7 +255,7 @@ func OpenImages(ctx context.Context, data *ham10000.Dataset, size int, progress 
 		path, _ := data.ImagePath(r.ImageID)
 		items[i] = imaging.Item{ID: r.ImageID, Path: path}
 	}
-	return imaging.OpenCache(ctx, imaging.DefaultCacheDir(), items, size, imaging.CacheOptions{Progress: progress})
+	return imaging.OpenCache(ctx, imaging.DefaultCacheDir(), items, size, imaging.CacheOptions{Progress: progress, Fit: fit})
 }
 
 // examples are the images of one part. Where the regime drops images without

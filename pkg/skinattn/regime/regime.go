@@ -11,17 +11,35 @@ import (
 // Regime is everything that decides how a network is trained, apart from the
 // network, the data and the seed. It is part of a run folder's config.json;
 // every field can be set by a flag of 'skinattn train'.
+//
+// The zero value of every field that JSON may leave out means that the thing is
+// not done.
 type Regime struct {
 	Name string `json:"name"`
 
 	Batch  int `json:"batch"`
 	Epochs int `json:"epochs"` // at most
+	// Accumulate, where above 1, adds up the gradients of that many batches for
+	// one update: the gradient of a batch so many times as large.
+	Accumulate int `json:"accumulate,omitempty"`
+	// StepsDivisor, where above 0, ends an epoch after n/StepsDivisor steps,
+	// rounded up, n being the photos of the training part without their Copies:
+	// steps_per_epoch of the authors of [14]. 0: when all have been seen.
+	StepsDivisor int `json:"steps_divisor,omitempty"`
+	// Sampling is empty, which shows every photo once an epoch, or Balanced.
+	Sampling string `json:"sampling,omitempty"`
+	// Copies are augmented photos beside the photos themselves.
+	Copies Copies `json:"copies,omitzero"`
 
 	// Adam in Keras's form; see training.Adam.
 	LearningRate float64 `json:"learning_rate"`
 	Beta1        float64 `json:"beta1"`
 	Beta2        float64 `json:"beta2"`
 	Epsilon      float64 `json:"epsilon"`
+	// LayerRates multiply the learning rate of some layers.
+	LayerRates []LayerRate `json:"layer_rates,omitempty"`
+	// Freeze keeps some layers as they are.
+	Freeze []Freeze `json:"freeze,omitempty"`
 
 	// Schedule is how the learning rate goes on: empty for the plateau rule
 	// alone, or Cosine. WarmUp is the number of epochs, which need not be whole,
@@ -33,9 +51,16 @@ type Regime struct {
 	// Select says which epoch's weights a run keeps as its best: empty for the
 	// one of the highest validation accuracy, or SelectLast.
 	Select string `json:"select,omitempty"`
+	// EMA, where above 0, is the decay of a moving average of the weights, which
+	// is then what is validated and kept as best; see training.Average.
+	EMA float64 `json:"ema,omitempty"`
 
 	// ClassWeights multiply the loss, in class order; empty means all 1.
 	ClassWeights []float64 `json:"class_weights,omitempty"`
+	// ClassWeighting, where it is BalancedWeights, takes N/(C*N_i) of the training
+	// part in place of ClassWeights.
+	ClassWeighting string `json:"class_weighting,omitempty"`
+	Loss           Loss   `json:"loss,omitzero"`
 	// MissingAge says what becomes of images whose patient's age is missing:
 	// "drop" (as the authors did) or "impute" (the mean of the training part).
 	MissingAge string `json:"missing_age"`
@@ -46,10 +71,17 @@ type Regime struct {
 	// localization is made unknown, anew in every epoch.
 	MetadataDropout float64 `json:"metadata_dropout,omitempty"`
 	Augment         Augment `json:"augment,omitzero"`
+	Mix             Mix     `json:"mix,omitzero"`
 
-	// ChannelOrder, where not empty, is rgb or bgr in place of the order that the
-	// authors fed the network.
+	// ChannelOrder (rgb or bgr), Preprocess (tf, caffe, torch or none) and Cut (a
+	// layer's name), where not empty, stand in place of what the authors' metadata
+	// notebook of the backbone has.
 	ChannelOrder string `json:"channel_order,omitempty"`
+	Preprocess   string `json:"preprocess,omitempty"`
+	Cut          string `json:"cut,omitempty"`
+	// Resize is empty for Keras's smart_resize (centre crop, bilinear) or
+	// ResizeStretch.
+	Resize string `json:"resize,omitempty"`
 	// Network options that belong to the regime.
 	SoftAttention bool    `json:"soft_attention"`
 	Metadata      bool    `json:"metadata"`
@@ -66,17 +98,54 @@ type Plateau struct {
 	LearningRate float64 `json:"min_learning_rate"`
 }
 
-// EarlyStop is Keras's EarlyStopping on the validation loss. Patience 0 means none.
+// EarlyStop is Keras's EarlyStopping. Patience 0 means none.
 type EarlyStop struct {
 	Patience int     `json:"patience"`
 	MinDelta float64 `json:"min_delta"`
+	// Monitor is empty for the validation loss, or MonitorAccuracy.
+	Monitor string `json:"monitor,omitempty"`
 }
 
-// Cosine lets the learning rate fall to 0 along half a cosine, by step.
-const Cosine = "cosine"
+// Words of the fields above.
+const (
+	// Cosine lets the learning rate fall to 0 along half a cosine, by step.
+	Cosine = "cosine"
+	// SelectLast keeps the last epoch's weights: for schedules that end at 0.
+	SelectLast = "last"
+	// MonitorAccuracy watches the validation accuracy.
+	MonitorAccuracy = "val_accuracy"
+	// Balanced draws as many photos of every class in an epoch: a photo of a rare
+	// class several times, one of a common class not in every epoch.
+	Balanced = "balanced"
+	// BalancedWeights are the paper's class weights, which scikit-learn calls
+	// balanced.
+	BalancedWeights = "balanced"
+	// ResizeStretch is Keras's loader: nearest pixel, the aspect ratio changes.
+	ResizeStretch = "stretch"
+	// DropAge and ImputeAge are what to do with a missing age.
+	DropAge   = "drop"
+	ImputeAge = "impute"
+	// Backbone, as a Layers field, means every layer up to the cut.
+	Backbone = "backbone"
+)
 
-// SelectLast keeps the last epoch's weights: for schedules that end at 0.
-const SelectLast = "last"
+// LayerRate multiplies the learning rate of layers by Factor. Of several that
+// meet a layer, the last counts.
+type LayerRate struct {
+	Layers string  `json:"layers"` // how their names begin, or Backbone
+	Factor float64 `json:"factor"`
+}
+
+// Freeze keeps layers as they are in the first Epochs epochs, 0 meaning all:
+// their variables are not trained, and their batch norms work as in inference,
+// as Keras has it for layers that are not trainable.
+type Freeze struct {
+	Layers string `json:"layers"` // how their names begin, or Backbone
+	Epochs int    `json:"epochs,omitempty"`
+}
+
+// Frozen says whether f holds in an epoch, from 1.
+func (f Freeze) Frozen(epoch int) bool { return f.Epochs == 0 || epoch <= f.Epochs }
 
 // Augment is how a photo is changed at random each time it is seen. The zero
 // value changes nothing. The geometry is that of Keras's ImageDataGenerator with
@@ -87,64 +156,53 @@ type Augment struct {
 	Zoom           float64 `json:"zoom,omitempty"`     // each axis by 1-Zoom..1+Zoom
 	HorizontalFlip bool    `json:"horizontal_flip,omitempty"`
 	VerticalFlip   bool    `json:"vertical_flip,omitempty"`
+	// Crop takes a part of Crop..1 of the area, with an aspect ratio of 3:4 to
+	// 4:3, and enlarges it (Szegedy et al. 2015, arXiv 1409.4842, section 6).
+	Crop float64 `json:"crop,omitempty"`
 	// Factors 1-x..1+x; see training.colourJitter.
 	Brightness float64 `json:"brightness,omitempty"`
 	Contrast   float64 `json:"contrast,omitempty"`
 	Saturation float64 `json:"saturation,omitempty"`
+	// Cutout is the side, as a share of the photo's, of a square that is painted
+	// with the photo's mean colour (DeVries and Taylor 2017, arXiv 1708.04552).
+	Cutout float64 `json:"cutout,omitempty"`
 }
 
-// What to do with a missing age.
+// Mix joins each photo of a batch with another one. Where both are set, each
+// batch takes one of the two, at even odds.
+type Mix struct {
+	// Mixup is alpha of Zhang et al. 2017 (arXiv 1710.09412): photo, metadata and
+	// label are lambda times the own and 1-lambda times the other's, lambda drawn
+	// from Beta(alpha, alpha).
+	Mixup float64 `json:"mixup,omitempty"`
+	// CutMix is alpha of Yun et al. 2019 (arXiv 1905.04899): a box with 1-lambda
+	// of the area shows the other photo; metadata and label are mixed by area.
+	CutMix float64 `json:"cutmix,omitempty"`
+}
+
+// Loss is what is minimised; the zero value is categorical cross-entropy.
+type Loss struct {
+	// Kind is empty, Focal or MultiWeighted.
+	Kind string `json:"kind,omitempty"`
+	// Gamma is the focal exponent of either.
+	Gamma float64 `json:"gamma,omitempty"`
+	// Limit of MultiWeighted is the probability below which a photo counts as an
+	// outlier: its logarithm goes no further down.
+	Limit float64 `json:"limit,omitempty"`
+}
+
+// Kinds of losses.
 const (
-	DropAge   = "drop"
-	ImputeAge = "impute"
+	// Focal is the focal loss of Lin et al. 2017 (arXiv 1708.02002) on the softmax.
+	Focal = "focal"
+	// MultiWeighted is the loss of Yao et al. 2021 (arXiv 2102.01284), which the
+	// paper's related work names: for each class a focal binary cross-entropy on
+	// the sigmoid, limited for outliers.
+	MultiWeighted = "multi-weighted"
 )
 
 // Default is the regime that 'skinattn train' takes when none is named.
 const Default = "md/as-run"
-
-// table has the regimes in the order in which they are listed. Weights are the
-// ones in the authors' notebooks: N/(C*N_i) over all 10,015 images, truncated.
-var table = []Regime{
-	{
-		Name:  "md/as-run",
-		Batch: 10, Epochs: 500,
-		LearningRate: 1e-3, Beta1: .9, Beta2: .999, Epsilon: .1,
-		Plateau:       Plateau{Factor: .2, Patience: 5, MinDelta: 1e-4, LearningRate: 1e-7},
-		EarlyStop:     EarlyStop{Patience: 35, MinDelta: 1e-3},
-		ClassWeights:  []float64{4.37, 2.78, 1.3, 12.44, 1.28, .21, 10},
-		MissingAge:    DropAge,
-		SoftAttention: true, Metadata: true, Dropout: .5,
-	},
-	{
-		// This project's own: what is usual today for fine-tuning on few and
-		// unevenly spread photos. The weights are the roots of N/(C*N_i), scaled
-		// so that their mean over the images is 1: full weights cost accuracy in
-		// the common classes for little in the rare ones.
-		Name:  "modern",
-		Batch: 32, Epochs: 30,
-		LearningRate: 5e-4, Beta1: .9, Beta2: .999, Epsilon: 1e-7,
-		Schedule: Cosine, WarmUp: 1, Select: SelectLast,
-		ClassWeights:   []float64{2.61, 2.09, 1.43, 4.41, 1.42, .58, 3.97},
-		MissingAge:     ImputeAge,
-		LabelSmoothing: .05, MetadataDropout: .1,
-		Augment: Augment{Rotation: 180, Shift: .1, Zoom: .15, HorizontalFlip: true, VerticalFlip: true,
-			Brightness: .15, Contrast: .15, Saturation: .15},
-		ChannelOrder:  "rgb",
-		SoftAttention: true, Metadata: true, Dropout: .5,
-		BatchNormMomentum: .99,
-	},
-	{
-		// For a few hundred synthetic images and a few minutes: from random
-		// weights, with an epsilon and a batch-norm momentum for short runs.
-		Name:  "demo",
-		Batch: 16, Epochs: 20,
-		LearningRate: 1e-3, Beta1: .9, Beta2: .999, Epsilon: 1e-7,
-		Plateau:       Plateau{Factor: .2, Patience: 5, MinDelta: 1e-4, LearningRate: 1e-6},
-		MissingAge:    ImputeAge,
-		SoftAttention: true, Metadata: true, Dropout: .5,
-		BatchNormMomentum: .9,
-	},
-}
 
 // Demo is the regime of 'skinattn demo'.
 const Demo = "demo"
@@ -158,7 +216,8 @@ func Names() []string {
 	return names
 }
 
-// Find returns the regime of that name.
+// Find returns the regime of that name, without what is particular to a
+// backbone; see For.
 func Find(name string) (Regime, error) {
 	for _, r := range table {
 		if r.Name == name {
@@ -169,59 +228,17 @@ func Find(name string) (Regime, error) {
 	return Regime{}, fmt.Errorf("regime %q is unknown; choose one of %s", name, strings.Join(Names(), ", "))
 }
 
-// Check finds settings that make no sense.
-func (r Regime) Check(classes int) error {
-	switch {
-	case r.Batch < 1:
-		return fmt.Errorf("batch is %d; it must be at least 1", r.Batch)
-	case r.Epochs < 1:
-		return fmt.Errorf("epochs is %d; it must be at least 1", r.Epochs)
-	case r.LearningRate <= 0:
-		return fmt.Errorf("learning rate is %g; it must be above 0", r.LearningRate)
-	case r.Beta1 < 0 || r.Beta1 >= 1 || r.Beta2 < 0 || r.Beta2 >= 1:
-		return fmt.Errorf("betas are %g and %g; they must be in [0, 1)", r.Beta1, r.Beta2)
-	case r.Epsilon <= 0:
-		return fmt.Errorf("epsilon is %g; it must be above 0", r.Epsilon)
-	case r.Dropout < 0 || r.Dropout >= 1:
-		return fmt.Errorf("dropout is %g; it must be in [0, 1)", r.Dropout)
-	case r.BatchNormMomentum < 0 || r.BatchNormMomentum >= 1:
-		return fmt.Errorf("batch-norm momentum is %g; it must be in [0, 1)", r.BatchNormMomentum)
-	case r.Plateau.Factor < 0 || r.Plateau.Factor >= 1:
-		return fmt.Errorf("plateau factor is %g; it must be in [0, 1)", r.Plateau.Factor)
-	case r.Schedule != "" && r.Schedule != Cosine:
-		return fmt.Errorf("schedule is %q; it must be %s or empty", r.Schedule, Cosine)
-	case r.WarmUp < 0 || r.WarmUp > float64(r.Epochs):
-		return fmt.Errorf("warm-up is %g epochs of %d", r.WarmUp, r.Epochs)
-	case r.Select != "" && r.Select != SelectLast:
-		return fmt.Errorf("select is %q; it must be %s or empty", r.Select, SelectLast)
-	case r.LabelSmoothing < 0 || r.LabelSmoothing >= 1:
-		return fmt.Errorf("label smoothing is %g; it must be in [0, 1)", r.LabelSmoothing)
-	case r.MetadataDropout < 0 || r.MetadataDropout >= 1:
-		return fmt.Errorf("metadata dropout is %g; it must be in [0, 1)", r.MetadataDropout)
-	case len(r.ClassWeights) != 0 && len(r.ClassWeights) != classes:
-		return fmt.Errorf("%d class weights are given; there are %d classes", len(r.ClassWeights), classes)
-	case r.MissingAge != DropAge && r.MissingAge != ImputeAge:
-		return fmt.Errorf("missing age is %q; it must be %s or %s", r.MissingAge, DropAge, ImputeAge)
+// For returns the regime of that name as it was for a backbone: the authors'
+// notebooks differ from network to network.
+func For(name, backbone string) (Regime, error) {
+	r, err := Find(name)
+	if err != nil {
+		return r, err
 	}
-	for _, w := range r.ClassWeights {
-		if w < 0 {
-			return fmt.Errorf("class weight %g is negative", w)
+	for _, d := range deviations {
+		if d.regime == name && slices.Contains(d.backbones, backbone) {
+			d.change(&r)
 		}
 	}
-	return r.Augment.check()
-}
-
-func (a Augment) check() error {
-	if a.Rotation < 0 {
-		return fmt.Errorf("rotation is %g degrees; it must be at least 0", a.Rotation)
-	}
-	for _, share := range []struct {
-		name  string
-		value float64
-	}{{"shift", a.Shift}, {"zoom", a.Zoom}, {"brightness", a.Brightness}, {"contrast", a.Contrast}, {"saturation", a.Saturation}} {
-		if share.value < 0 || share.value >= 1 {
-			return fmt.Errorf("%s of the augmentation is %g; it must be in [0, 1)", share.name, share.value)
-		}
-	}
-	return nil
+	return r, nil
 }

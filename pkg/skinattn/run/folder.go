@@ -21,6 +21,8 @@ const (
 	EnvironmentFile = "environment.json"
 	SplitFile       = "split.csv"
 	HistoryFile     = "history.csv"
+	RecallFile      = "history-recall.csv"
+	TensorBoardDir  = "tensorboard"
 	MetricsFile     = "metrics.json"
 	CheckpointDir   = "checkpoints"
 	FiguresDir      = "figures"
@@ -41,12 +43,19 @@ type Config struct {
 	Init       string `json:"init"`
 	InitSHA256 string `json:"init_sha256,omitempty"`
 	Seed       uint64 `json:"seed"`
+	// FeatureCache says that the features of the frozen backbone were computed
+	// once, before the training.
+	FeatureCache bool `json:"feature_cache,omitempty"`
+	// FastDevRun marks a run of a few batches, made to see whether all works.
+	FastDevRun bool `json:"fast_dev_run,omitempty"`
 }
 
 // Data says what a run was trained on.
 type Data struct {
-	Protocol    string `json:"protocol,omitempty"`
-	SplitSHA256 string `json:"split_sha256,omitempty"`
+	Protocol string `json:"protocol,omitempty"`
+	// TestShare is there where it is not the protocol's own.
+	TestShare   float64 `json:"test_share,omitempty"`
+	SplitSHA256 string  `json:"split_sha256,omitempty"`
 	// ImagesSHA256 is over the content of all images used, in order.
 	ImagesSHA256 string `json:"images_sha256,omitempty"`
 	// SourceSize is the size of the photos as they lie on disk, as "448x336".

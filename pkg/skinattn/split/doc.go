@@ -4,8 +4,9 @@
 // training.
 //
 //   - "paper": images with a known age, a stratified tenth of the images is
-//     val, as the paper's authors drew it. Leaky by construction: photos of one
-//     lesion fall on both sides.
+//     val, as the paper's authors drew it; Options.TestShare makes it the 15 % or
+//     20 % of their other notebooks. Leaky by construction: photos of one lesion
+//     fall on both sides.
 //   - "datta828": a stratified 15 % of the lesions that have a single photo is
 //     test (828 images of the real data set), as Datta et al. 2021
 //     (arXiv 2105.03358) drew it; a lesion-grouped tenth of the rest is val.

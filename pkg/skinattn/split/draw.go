@@ -40,14 +40,14 @@ func (d *draw) generator(stage string) *rand.Rand {
 	return rand.New(rand.NewPCG(d.seed, h.Sum64()))
 }
 
-func (d *draw) paper(records []ham10000.Record) map[string]Part {
+func (d *draw) paper(records []ham10000.Record, share float64) map[string]Part {
 	var known []ham10000.Record
 	for _, r := range records {
 		if r.HasAge() {
 			known = append(known, r)
 		}
 	}
-	rest, val := d.hold(images(known), paperVal, "val")
+	rest, val := d.hold(images(known), share, "val")
 	return assign(rest, val, nil)
 }
 

@@ -29,6 +29,8 @@ type Summary struct {
 	// Fold is present with Folds only.
 	Fold  *int `json:"fold,omitempty"`
 	AsRun bool `json:"as_run,omitempty"`
+	// TestShare is present where it is not the protocol's own.
+	TestShare float64 `json:"test_share,omitempty"`
 	// Images and Lesions are by part, Counts are images by part and class.
 	Images  map[Part]int            `json:"images"`
 	Lesions map[Part]int            `json:"lesions"`
@@ -53,7 +55,7 @@ func (s *Split) Summary() Summary {
 
 func (s *Split) summary(sha string) Summary {
 	sum := Summary{
-		Protocol: s.Protocol, Seed: s.Seed, Folds: s.Folds, AsRun: s.AsRun,
+		Protocol: s.Protocol, Seed: s.Seed, Folds: s.Folds, AsRun: s.AsRun, TestShare: s.TestShare,
 		Images: make(map[Part]int), Lesions: make(map[Part]int), Counts: make(map[Part]map[string]int),
 		LeakRateByClass: make(map[string]*float64), SHA256: sha,
 	}
@@ -158,7 +160,7 @@ func (s *Split) readSummary(csvPath string, content []byte) error {
 		return fmt.Errorf("%s has not the SHA-256 that %s gives, so one of them was changed; write the split anew, or remove the JSON file to use the CSV as it is",
 			csvPath, filepath.Base(path))
 	}
-	opts := Options{Seed: summary.Seed, Folds: summary.Folds, AsRun: summary.AsRun}
+	opts := Options{Seed: summary.Seed, Folds: summary.Folds, AsRun: summary.AsRun, TestShare: summary.TestShare}
 	if summary.Fold != nil {
 		opts.Fold = *summary.Fold
 	}

@@ -35,6 +35,9 @@ func TestRealCounts(t *testing.T) {
 	}{
 		// The supports in the classification reports of the paper's authors.
 		{Paper, Options{}, map[Part]classCounts{Train: {294, 463, 980, 103, 1000, 5994, 128}, Val: {33, 51, 109, 12, 111, 666, 14}}},
+		// Those of their 15 % and 20 % splits.
+		{Paper, Options{TestShare: .15}, map[Part]classCounts{Train: {278, 437, 925, 98, 944, 5661, 121}, Val: {49, 77, 164, 17, 167, 999, 21}}},
+		{Paper, Options{TestShare: .2}, map[Part]classCounts{Train: {261, 411, 871, 92, 889, 5328, 114}, Val: {66, 103, 218, 23, 222, 1332, 28}}},
 		// The supports of Datta et al. 2021.
 		{Datta828, Options{AsRun: true}, map[Part]classCounts{Train: {304, 488, 1033, 109, 1079, 6042, 132}, Test: {23, 26, 66, 6, 34, 663, 10}}},
 		{Datta828, Options{}, map[Part]classCounts{Test: {23, 26, 66, 6, 34, 663, 10}}},

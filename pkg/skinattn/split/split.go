@@ -1,6 +1,7 @@
 package split
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -51,6 +52,9 @@ type Options struct {
 	// AsRun makes protocol datta828 without val, as the authors ran it: the
 	// test then also selects the epoch.
 	AsRun bool
+	// TestShare, if not 0, is the share of the images that protocol paper holds
+	// out, in place of a tenth: the authors also ran .15 and .2.
+	TestShare float64
 }
 
 // Split assigns images to parts.
@@ -80,7 +84,7 @@ func New(protocol string, records []ham10000.Record, opts Options) (*Split, erro
 	var parts map[string]Part // by image id
 	switch protocol {
 	case Paper:
-		parts = d.paper(records)
+		parts = d.paper(records, cmp.Or(opts.TestShare, paperVal))
 	case Datta828:
 		parts = d.datta828(records, opts.AsRun)
 	case Grouped:
@@ -113,6 +117,10 @@ func (o Options) check(protocol string) error {
 		return fmt.Errorf("--fold %d: the folds are 0 to %d", o.Fold, o.Folds-1)
 	case o.AsRun && protocol != Datta828:
 		return fmt.Errorf("protocol %s has no as-run form; only %s takes --as-run", protocol, Datta828)
+	case o.TestShare != 0 && protocol != Paper:
+		return fmt.Errorf("protocol %s has fixed shares; only %s takes --test-share", protocol, Paper)
+	case o.TestShare < 0 || o.TestShare >= 1:
+		return fmt.Errorf("--test-share %g: it must be above 0 and below 1", o.TestShare)
 	}
 	return nil
 }

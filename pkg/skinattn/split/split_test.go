@@ -56,6 +56,8 @@ func TestNewErrors(t *testing.T) {
 		{"fold too high", Grouped, records, Options{Folds: 5, Fold: 5}, "0 to 4"},
 		{"fold too low", Grouped, records, Options{Folds: 5, Fold: -1}, "0 to 4"},
 		{"as run of another protocol", Grouped, records, Options{AsRun: true}, "no as-run form"},
+		{"share of another protocol", Grouped, records, Options{TestShare: .15}, "only paper takes --test-share"},
+		{"everything held out", Paper, records, Options{TestShare: 1}, "--test-share 1"},
 		{"no records", Grouped, nil, Options{}, "too small"},
 		{"unknown class", Grouped, with(func(r []ham10000.Record) { r[3].Dx = "scc" }), Options{}, `"scc"`},
 		{"image twice", Grouped, with(func(r []ham10000.Record) { r[3].ImageID = r[4].ImageID }), Options{}, "twice"},

@@ -19,8 +19,9 @@ import (
 // pixel.
 type Affine [6]float32
 
-// Transform is one draw of Keras's ImageDataGenerator, in the parameters of its
-// get_random_transform.
+// Transform is one draw of Keras's ImageDataGenerator. Keras 2.15 counts its
+// parameters the other way round, which for square photos gives the same ones
+// equally often: its theta is -Theta, its tx and zx are TY and ZY.
 type Transform struct {
 	Theta            float64 // rotation in degrees
 	TX, TY           float64 // shift of the rows and of the columns, in pixels
@@ -31,14 +32,14 @@ type Transform struct {
 	Saturation       float64
 	dropAge, dropSex bool // metadata to be made unknown
 	dropLocalization bool
+	Cutout           Box // to be painted over
 }
 
-// draw takes the transform of one photo from rng. Every call draws the same
-// number of values, whatever the regime uses.
+// draw takes the transform of one photo from rng.
 func draw(reg *regime.Regime, size int, rng *rand.Rand) Transform {
 	a := reg.Augment
 	between := func(limit float64) float64 { return (2*rng.Float64() - 1) * limit }
-	return Transform{
+	t := Transform{
 		Theta: between(a.Rotation),
 		TX:    between(a.Shift) * float64(size), TY: between(a.Shift) * float64(size),
 		ZX: 1 + between(a.Zoom), ZY: 1 + between(a.Zoom),
@@ -48,22 +49,43 @@ func draw(reg *regime.Regime, size int, rng *rand.Rand) Transform {
 		dropSex:          rng.Float64() < reg.MetadataDropout,
 		dropLocalization: rng.Float64() < reg.MetadataDropout,
 	}
+	// What is newer comes last, so that what was drawn before stays the same.
+	area, ratio := 1-rng.Float64()*(1-a.Crop), math.Exp(between(math.Log(4.0/3)))
+	down, right := between(.5), between(.5)
+	if a.Crop > 0 {
+		height, width := min(1, math.Sqrt(area/ratio)), min(1, math.Sqrt(area*ratio))
+		t.ZX, t.ZY = t.ZX*height, t.ZY*width
+		t.TX, t.TY = t.TX+down*(1-height)*float64(size), t.TY+right*(1-width)*float64(size)
+	}
+	if a.Cutout > 0 {
+		t.Cutout = square(rng, size, a.Cutout)
+	}
+	return t
 }
 
-// transforms draws for the examples of an epoch at the given places of its
-// order. Each has a stream of its own, so that an epoch can go on in the middle.
-func transforms(reg *regime.Regime, size int, seed uint64, epoch int, examples []int) []Transform {
-	drawn := make([]Transform, len(examples))
-	for i, example := range examples {
+// transforms draws for entries of an epoch. Each has a stream of its own, so
+// that an epoch can go on in the middle.
+func transforms(reg *regime.Regime, size int, seed uint64, epoch int, entries []entry) []Transform {
+	drawn := make([]Transform, len(entries))
+	for i, e := range entries {
 		// The constant keeps these streams apart from the other uses of the seed.
-		drawn[i] = draw(reg, size, rand.New(rand.NewPCG(seed^0x4155474d_454e54, uint64(epoch)<<32|uint64(example))))
+		drawn[i] = draw(reg, size, rand.New(rand.NewPCG(seed^0x4155474d_454e54, uint64(epoch)<<32|uint64(e.id))))
+		if e.asIs {
+			drawn[i] = drawn[i].metadataOnly()
+		}
 	}
 	return drawn
 }
 
+// metadataOnly is t without what it does to the photo.
+func (t Transform) metadataOnly() Transform {
+	return Transform{ZX: 1, ZY: 1, Brightness: 1, Contrast: 1, Saturation: 1,
+		dropAge: t.dropAge, dropSex: t.dropSex, dropLocalization: t.dropLocalization}
+}
+
 // Affine is the matrix of the transform for photos of size x size pixels:
-// rotation, shift and zoom about the centre, as apply_affine_transform of Keras
-// composes them, then the flips.
+// rotation, shift and zoom about the centre, composed as in Keras's
+// apply_affine_transform, then the flips.
 func (t Transform) Affine(size int) Affine {
 	sin, cos := math.Sincos(t.Theta * math.Pi / 180)
 	// rotation * shift * zoom
@@ -126,6 +148,29 @@ func warp(pixels, rows, affine *graph.Node) *graph.Node {
 	}
 	mix := func(a, b, share *graph.Node) *graph.Node { return graph.Add(a, graph.Mul(graph.Sub(b, a), share)) }
 	return mix(mix(tap(0, 0), tap(0, 1), right), mix(tap(1, 0), tap(1, 1), right), down)
+}
+
+// augmented is the batch's photos as the step's inputs change them: uint8 as
+// they are, or float32, [B S S 3].
+func augmented(in map[input]*graph.Node) *graph.Node {
+	if in[inAffine] == nil {
+		return graph.Gather(in[inPixels], graph.ExpandAxes(in[inRows], -1))
+	}
+	photos := warp(in[inPixels], in[inRows], in[inAffine])
+	if in[inColours] != nil {
+		photos = colourJitter(photos, in[inColours])
+	}
+	if in[inCutout] != nil {
+		photos = cutout(photos, in[inCutout])
+	}
+	return photos
+}
+
+// cutout paints boxes [B 4] of photos [B S S 3] with the photo's mean colour.
+func cutout(photos, boxes *graph.Node) *graph.Node {
+	inside := inBox(boxes, photos.Shape().Dimensions[1])
+	colour := graph.ReduceAndKeep(photos, graph.ReduceMean, 1, 2)
+	return mixed(colour, photos, inside)
 }
 
 // colourJitter changes photos x, 0..255 [B S S 3], by factors [B 3]: x times

@@ -50,7 +50,7 @@ func TestWarp(t *testing.T) {
 		{"half a column", with(func(t *Transform) { t.TY = .5 }), [9]float32{.5, 1.5, 2, 10.5, 11.5, 12, 20.5, 21.5, 22}},
 		{"mirror", with(func(t *Transform) { t.FlipH = true }), [9]float32{2, 1, 0, 12, 11, 10, 22, 21, 20}},
 		{"upside down", with(func(t *Transform) { t.FlipV = true }), [9]float32{20, 21, 22, 10, 11, 12, 0, 1, 2}},
-		// Keras turns (row, column) by the angle: the result at (0, 0), which is
+		// (row, column) is turned by the angle: the result at (0, 0), which is
 		// (-1, -1) from the centre, comes from (1, -1): row 2, column 0.
 		{"90 degrees", with(func(t *Transform) { t.Theta = 90 }), [9]float32{20, 10, 0, 21, 11, 1, 22, 12, 2}},
 		// Zoom .5 halves the distance of the rows from the centre.
@@ -107,11 +107,11 @@ func TestTransformsBelongToTheExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	whole := transforms(&reg, 64, 1, 3, []int{5, 9, 2})
-	if rest := transforms(&reg, 64, 1, 3, []int{9, 2}); rest[0] != whole[1] || rest[1] != whole[2] {
+	whole := transforms(&reg, 64, 1, 3, []entry{{id: 5}, {id: 9}, {id: 2}})
+	if rest := transforms(&reg, 64, 1, 3, []entry{{id: 9}, {id: 2}}); rest[0] != whole[1] || rest[1] != whole[2] {
 		t.Error("the rest of an epoch draws other transforms")
 	}
-	if whole[0] == whole[1] || whole[0] == transforms(&reg, 64, 1, 4, []int{5})[0] || whole[0] == transforms(&reg, 64, 2, 3, []int{5})[0] {
+	if whole[0] == whole[1] || whole[0] == transforms(&reg, 64, 1, 4, []entry{{id: 5}})[0] || whole[0] == transforms(&reg, 64, 2, 3, []entry{{id: 5}})[0] {
 		t.Error("two examples, epochs or seeds draw the same transform")
 	}
 	var flips, hidden int

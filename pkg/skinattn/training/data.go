@@ -8,6 +8,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/regime"
 )
 
 // Examples are the labelled images of one part of a split.
@@ -16,6 +17,15 @@ type Examples struct {
 	Images   func(i int) []uint8 // RGB [size size 3] of example i
 	labels   []int32
 	metadata []skinattn.Metadata // completed
+	features *Features           // in place of Images, where they are known
+}
+
+// input writes what the network takes of an example.
+func (e *Examples) input() func(i int, dst []float32) {
+	if e.features != nil {
+		return e.features.read
+	}
+	return skinattn.FromBytes(e.Images)
 }
 
 // complete fills labels and metadata, unknown ages with meanAge.
@@ -54,6 +64,22 @@ func AgeStats(records []ham10000.Record) (mean, variance float64, count int) {
 		}
 	}
 	return mean, variance / float64(count), count
+}
+
+// classWeights are the weights of the loss, in class order; nil: all 1.
+// BalancedWeights is W = N/(C*N_i) of the paper's section 2.4 over the labels
+// of the training part.
+func classWeights(reg *regime.Regime, labels []int32) []float64 {
+	if reg.ClassWeighting != regime.BalancedWeights {
+		return reg.ClassWeights
+	}
+	weights := make([]float64, ham10000.NumClasses)
+	for class, members := range byClass(labels) {
+		if len(members) > 0 { // a class that is not there has no loss to weigh
+			weights[class] = float64(len(labels)) / float64(ham10000.NumClasses*len(members))
+		}
+	}
+	return weights
 }
 
 // order is the order of the n training examples in an epoch.

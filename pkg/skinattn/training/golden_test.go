@@ -1,6 +1,7 @@
 package training
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,7 +14,11 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
+	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 	"github.com/skinattn/skinattn/pkg/skinattn/regime"
 )
@@ -79,8 +84,9 @@ func TestAdamEqualsKeras(t *testing.T) {
 			}
 			exec := model.MustNewExec(testEngine.Backend, store, func(_ *model.Scope, gradient, rate *graph.Node) *graph.Node {
 				g := gradient.Graph()
-				loss := graph.ReduceAllSum(graph.Mul(gradient, store.GetVariable("/w/kernel").NodeValue(g)))
-				adam.update(store, g, loss, variables, rate)
+				w := store.GetVariable("/w/kernel")
+				loss := graph.ReduceAllSum(graph.Mul(gradient, w.NodeValue(g)))
+				adam.update(store, w, graph.Gradient(loss, w.NodeValue(g))[0], rate, nil)
 				return loss
 			})
 			for i, step := range c.Steps {
@@ -149,14 +155,18 @@ func TestEarlyStopEqualsKeras(t *testing.T) {
 	readGolden(t, "golden_keras_early_stopping.json", &golden)
 	tested := 0
 	for _, c := range golden.Cases {
-		if c.Mode != "min" || c.Patience == 0 {
+		if c.Patience == 0 {
 			continue
+		}
+		rule := regime.EarlyStop{Patience: c.Patience, MinDelta: c.MinDelta}
+		if c.Mode == "max" {
+			rule.Monitor = regime.MonitorAccuracy
 		}
 		tested++
 		var state stopState
 		stopped := 0
 		for i, loss := range c.Values {
-			if state.stop(regime.EarlyStop{Patience: c.Patience, MinDelta: c.MinDelta}, float64(loss)) {
+			if state.stop(rule, float64(loss), float64(loss)) {
 				stopped = i + 1
 				break
 			}
@@ -171,5 +181,259 @@ func TestEarlyStopEqualsKeras(t *testing.T) {
 	}
 	if tested == 0 {
 		t.Error("no case was tested")
+	}
+}
+
+func TestWarpEqualsKeras(t *testing.T) {
+	var golden struct {
+		Image string
+		Size  int
+		Cases []struct {
+			Theta, TX, TY  float64
+			ZX, ZY         *float64
+			FlipHorizontal bool `json:"flip_horizontal"`
+			FlipVertical   bool `json:"flip_vertical"`
+			Pixels         []float64
+		}
+	}
+	readGolden(t, "golden_keras_augment.json", &golden)
+	n, size := len(golden.Cases), golden.Size
+	photo := keras.FillImage(golden.Image, size)
+	pixels := make([]uint8, len(photo))
+	for i, v := range photo {
+		pixels[i] = uint8(v)
+	}
+	var matrices []float32
+	one := 1.0
+	for _, c := range golden.Cases {
+		// Keras's x is the column.
+		transform := Transform{Theta: -c.Theta, TX: c.TY, TY: c.TX, ZX: *cmp.Or(c.ZY, &one), ZY: *cmp.Or(c.ZX, &one), FlipH: c.FlipHorizontal, FlipV: c.FlipVertical}
+		matrix := transform.Affine(size)
+		matrices = append(matrices, matrix[:]...)
+	}
+	out, err := graph.CallOnce(testEngine.Backend, warp,
+		tensors.FromFlatDataAndDimensions(pixels, 1, size, size, 3), make([]int32, n), tensors.FromFlatDataAndDimensions(matrices, n, 6))
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := tensors.MustCopyFlatData[float32](out)
+	for i, c := range golden.Cases {
+		for j, want := range c.Pixels {
+			if got := float64(values[i*len(photo)+j]); math.Abs(got-want) > 2e-3 {
+				t.Errorf("case %d (theta %g), value %d: %g, Keras has %g", i, c.Theta, j, got, want)
+				break
+			}
+		}
+	}
+}
+
+// Many draws reach the same bounds as Keras's, and flip as often.
+func TestDrawHasKerasRanges(t *testing.T) {
+	var golden struct {
+		Ranges struct {
+			Size, Draws           int
+			Theta, TX, TY, ZX, ZY [2]float64
+			FlipHorizontal        float64 `json:"flip_horizontal"`
+			FlipVertical          float64 `json:"flip_vertical"`
+		}
+	}
+	readGolden(t, "golden_keras_augment.json", &golden)
+	want := golden.Ranges
+	reg, err := regime.Find("ad/as-printed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries := make([]entry, want.Draws)
+	for i := range entries {
+		entries[i].id = i
+	}
+	drawn := transforms(&reg, want.Size, 1, 1, entries)
+	check := func(name string, keras [2]float64, value func(Transform) float64) {
+		low, high := math.Inf(1), math.Inf(-1)
+		for _, d := range drawn {
+			low, high = min(low, value(d)), max(high, value(d))
+		}
+		if slack := .01 * (keras[1] - keras[0]); math.Abs(low-keras[0]) > slack || math.Abs(high-keras[1]) > slack {
+			t.Errorf("%s lies in %g..%g, Keras's in %g..%g", name, low, high, keras[0], keras[1])
+		}
+	}
+	check("theta", want.Theta, func(d Transform) float64 { return d.Theta })
+	check("tx", want.TX, func(d Transform) float64 { return d.TX })
+	check("ty", want.TY, func(d Transform) float64 { return d.TY })
+	check("zx", want.ZX, func(d Transform) float64 { return d.ZX })
+	check("zy", want.ZY, func(d Transform) float64 { return d.ZY })
+	var h, v float64
+	for _, d := range drawn {
+		if d.FlipH {
+			h += 1 / float64(want.Draws)
+		}
+		if d.FlipV {
+			v += 1 / float64(want.Draws)
+		}
+	}
+	if math.Abs(h-want.FlipHorizontal) > .05 || math.Abs(v-want.FlipVertical) > .05 {
+		t.Errorf("flips %g and %g, Keras's %g and %g", h, v, want.FlipHorizontal, want.FlipVertical)
+	}
+}
+
+// smallNetwork is that of tools/golden/make_optimizer.py: a convolution, a
+// batch norm, a ReLU and the softmax.
+func smallNetwork(t *testing.T, size int) (*skinattn.Network, *model.Store) {
+	t.Helper()
+	g := &layers.Graph{}
+	if err := layers.Try(func() {
+		x := g.Add(backbone.InputLayer, layers.Input{Dims: layers.Shape{size, size, 3}})
+		x = g.Add("conv", layers.Conv2D{Filters: 4, Kernel: [2]int{3, 3}, Stride: 1, Padding: layers.Same}, x)
+		x = g.Add("bn", layers.BatchNormalization{Epsilon: 1e-3, Momentum: .99}, x)
+		x = g.Add("relu", layers.ReLU{}, x)
+		x = g.Add("flat", layers.Flatten{}, x)
+		g.Add("dense", layers.Dense{Units: 7, Activation: "softmax"}, x)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	store := model.NewStore()
+	for _, v := range g.Variables() {
+		if err := layers.SetVariable(store, v, keras.FillByName(v.Layer+"/"+v.Name, v.Shape)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg := skinattn.Config{Size: size, Cut: "relu", Preprocess: imaging.PreprocessTF}
+	return &skinattn.Network{Config: cfg, Graph: g, Output: "dense"}, store
+}
+
+// smallBatch has the photos "optimizer/<step>/<i>" and labels (step+3i) mod 7.
+func smallBatch(size, step, from, to int) Batch {
+	var b Batch
+	var pixels []uint8
+	for i := from; i < to; i++ {
+		for _, v := range keras.FillImage(fmt.Sprintf("optimizer/%d/%d", step, i), size) {
+			pixels = append(pixels, uint8(v))
+		}
+		b.Rows = append(b.Rows, int32(i-from))
+		b.Labels = append(b.Labels, int32((step+3*i)%7))
+		b.Metadata = append(b.Metadata, skinattn.Metadata{Age: 50, Sex: "male", Localization: "back"})
+	}
+	b.Pixels = tensors.FromFlatDataAndDimensions(pixels, to-from, size, size, 3)
+	return b
+}
+
+func values(store *model.Store, path string) []float32 {
+	return tensors.MustCopyFlatData[float32](store.GetVariable(path).MustValue())
+}
+
+func TestTwentyStepsEqualKeras(t *testing.T) {
+	var golden struct {
+		Size, Batch, Steps int
+		ClassWeights       []float64 `json:"class_weights"`
+		Runs               []struct {
+			Epsilon      float64
+			LearningRate float64 `json:"learning_rate"`
+			Losses       []float64
+			Variables    map[string]struct {
+				Norm  float64
+				Index []int
+				Value []float64
+			}
+		}
+	}
+	readGolden(t, "golden_keras_optimizer.json", &golden)
+	for _, want := range golden.Runs {
+		t.Run(fmt.Sprint("epsilon ", want.Epsilon), func(t *testing.T) {
+			net, store := smallNetwork(t, golden.Size)
+			reg := regime.Regime{Batch: golden.Batch, LearningRate: want.LearningRate, Beta1: .9, Beta2: .999,
+				Epsilon: want.Epsilon, ClassWeights: golden.ClassWeights}
+			stepper, err := NewStepper(testEngine.Backend, store, net, &reg, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer stepper.Close()
+			for step := range golden.Steps {
+				loss, _, err := stepper.Step(smallBatch(golden.Size, step, 0, golden.Batch),
+					Position{Epoch: 1, Step: step + 1, Update: step + 1, Rate: want.LearningRate})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if math.Abs(loss-want.Losses[step]) > 1e-5*want.Losses[step] {
+					t.Errorf("step %d: loss %.8g, Keras has %.8g", step+1, loss, want.Losses[step])
+				}
+			}
+			for name, w := range want.Variables {
+				got := values(store, "/"+name)
+				for i, index := range w.Index {
+					if math.Abs(float64(got[index])-w.Value[i]) > 1e-5 {
+						t.Errorf("%s[%d] is %.7g, Keras has %.7g", name, index, got[index], w.Value[i])
+					}
+				}
+			}
+		})
+	}
+}
+
+// The authors' logs (paper_facts 7.1): a metadata run ends patience epochs
+// after the one of the lowest validation loss, where no later loss is lower by
+// min_delta. The losses between are not in the logs; any series with that
+// minimum gives the same end.
+func TestRunsEndWhereTheAuthorsDid(t *testing.T) {
+	for _, c := range []struct {
+		name                  string
+		backbone              string
+		lowest, epochs        int
+		lowestLoss, laterLoss float64
+	}{
+		{"DenseNet201 LRStrategy", "densenet201", 24, 59, .4159, .4387},
+		{"DenseNet201 10split", "densenet201", 20, 55, .4564, .5326},
+		{"IRV2 10split", "inception_resnet_v2", 33, 68, .4648, .5643},
+		{"ResNet50 10split", "resnet50", 61, 86, .8185, .8185},
+		{"ResNet152 15split", "resnet152", 8, 43, 1.1949, 1.1949},
+		{"NASNetLarge", "nasnet_large", 27, 62, .5131, .5131},
+		{"MobileNetV2", "mobilenet_v2", 31, 66, .5325, .5325},
+		{"MobileNetV3Small", "mobilenet_v3_small", 28, 63, .6040, .6040},
+		{"MobileNetV3Large -28", "mobilenet_v3_large", 17, 52, .5741, .5741},
+		{"NASNetMobile", "nasnet_mobile", 17, 52, .5524, .5524},
+	} {
+		reg, err := regime.For("md/as-run", c.backbone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var stop stopState
+		ended := 0
+		for epoch := 1; epoch <= reg.Epochs && ended == 0; epoch++ {
+			loss := c.lowestLoss + .01*float64(c.lowest-epoch)
+			if epoch > c.lowest {
+				loss = c.laterLoss
+			}
+			if stop.stop(reg.EarlyStop, loss, 0) {
+				ended = epoch
+			}
+		}
+		if ended != c.epochs {
+			t.Errorf("%s: ends after epoch %d, the authors' after %d", c.name, ended, c.epochs)
+		}
+	}
+}
+
+// The ladder in the authors' logs: 1e-3, 2e-4, 4e-5, 8e-6, 1.6e-6, 3.2e-7, 1e-7.
+func TestLadderOfTheLearningRate(t *testing.T) {
+	reg, err := regime.For("md/as-run", "densenet201")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var plateau plateauState
+	rate := reg.LearningRate
+	ladder := []float64{rate}
+	for range 60 {
+		if next := plateau.next(reg.Plateau, .5, rate); next != rate {
+			rate = next
+			ladder = append(ladder, rate)
+		}
+	}
+	want := []float64{1e-3, 2e-4, 4e-5, 8e-6, 1.6e-6, 3.2e-7, 1e-7}
+	if len(ladder) != len(want) {
+		t.Fatalf("the ladder is %g", ladder)
+	}
+	for i := range want {
+		if math.Abs(ladder[i]/want[i]-1) > 1e-9 {
+			t.Errorf("rung %d is %g, in the logs %g", i, ladder[i], want[i])
+		}
 	}
 }

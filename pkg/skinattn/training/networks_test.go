@@ -17,6 +17,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/regime"
 )
 
 var long = flag.Bool("long", false, "also the tests that take minutes")
@@ -56,7 +57,7 @@ func TestStepReachesEveryVariable(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			stepper, err := NewStepper(eng.Backend, store, net, Adam{LearningRate: 1e-3, Beta1: .9, Beta2: .999, Epsilon: 1e-7}, nil, 1)
+			stepper, err := NewStepper(eng.Backend, store, net, &regime.Regime{LearningRate: 1e-3, Beta1: .9, Beta2: .999, Epsilon: 1e-7}, 1)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -58,10 +58,14 @@ type stopState struct {
 	Wait int     `json:"wait"`
 }
 
-// stop judges an epoch and says whether it was the last.
-func (s *stopState) stop(e regime.EarlyStop, loss float64) bool {
+// stop judges an epoch by its validation loss or accuracy and says whether it
+// was the last.
+func (s *stopState) stop(e regime.EarlyStop, loss, accuracy float64) bool {
 	if e.Patience == 0 {
 		return false
+	}
+	if e.Monitor == regime.MonitorAccuracy {
+		loss = -accuracy
 	}
 	if loss+e.MinDelta < bestSoFar(s.Seen, s.Best) {
 		s.Seen, s.Best, s.Wait = true, loss, 0

@@ -7,7 +7,6 @@ import (
 	"math"
 	"time"
 
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/skinattn/skinattn/pkg/eval"
@@ -29,6 +28,9 @@ type Run struct {
 	// Weights fills the first weights of a new run: the backbone's, say. What
 	// it leaves unset is drawn from the seed. nil: all is drawn.
 	Weights func(net *skinattn.Network, store *model.Store) error
+	// FeatureDir is where features of the frozen backbone are kept if
+	// Config.FeatureCache is set.
+	FeatureDir string
 	// Watch follows the run; nil: nobody does.
 	Watch Watcher
 }
@@ -83,9 +85,13 @@ var ErrInterrupted = errors.New("interrupted; the state is saved, go on with --r
 type trainer struct {
 	Run
 	net     *skinattn.Network
+	trained *skinattn.Network // net, or what comes after the cut where the features are known
 	store   *model.Store
+	// best is what is validated and kept as best: store, or the moving average.
+	best    *model.Store
 	stepper *Stepper
 	model   *skinattn.Model
+	sampler *sampler
 	meanAge float64 // of the training part
 	state   state
 }
@@ -96,17 +102,31 @@ type trainer struct {
 // also in the middle of an epoch, and returns ErrInterrupted.
 func Train(ctx context.Context, r Run) error {
 	t := &trainer{Run: r, store: model.NewStore()}
-	if err := t.prepare(); err != nil {
+	defer t.close()
+	if err := t.prepare(ctx); err != nil {
 		return err
 	}
-	defer t.stepper.Close()
-	defer t.model.Close()
 	for !t.state.Finished && t.state.Epoch < t.Config.Regime.Epochs {
 		if err := t.epoch(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// close frees what prepare has set up.
+func (t *trainer) close() {
+	if t.stepper != nil {
+		t.stepper.Close()
+	}
+	if t.model != nil {
+		t.model.Close()
+	}
+	for _, examples := range []*Examples{t.Train, t.Val} {
+		if examples.features != nil {
+			examples.features.Close() // read only: there is nothing to lose
+		}
+	}
 }
 
 func (t *trainer) log(format string, args ...any) {
@@ -116,7 +136,7 @@ func (t *trainer) log(format string, args ...any) {
 }
 
 // prepare sets up the network, its first or saved weights and the step.
-func (t *trainer) prepare() (err error) {
+func (t *trainer) prepare(ctx context.Context) (err error) {
 	reg := t.Config.Regime
 	if err := reg.Check(ham10000.NumClasses); err != nil {
 		return err
@@ -145,10 +165,26 @@ func (t *trainer) prepare() (err error) {
 		}
 	}
 	t.meanAge = mean
-	if t.stepper, err = NewStepper(t.Engine.Backend, t.store, t.net, reg, t.Config.Seed); err != nil {
+	t.sampler = newSampler(reg, t.Config.Seed, t.Train.labels)
+	t.trained = t.net
+	if t.Config.FeatureCache {
+		if err := t.useFeatures(ctx); err != nil {
+			return err
+		}
+	}
+	weighted := *reg
+	weighted.ClassWeights = classWeights(reg, t.Train.labels)
+	if t.stepper, err = NewStepper(t.Engine.Backend, t.store, t.trained, &weighted, t.Config.Seed); err != nil {
 		return err
 	}
-	t.model, err = skinattn.NewModel(t.Engine.Backend, t.net, t.store, 0)
+	t.best = t.store
+	if reg.EMA > 0 {
+		t.best = model.NewStore()
+		if err := copyVariables(t.best, t.store, "", t.net.Graph.Variables()); err != nil {
+			return err
+		}
+	}
+	t.model, err = skinattn.NewModel(t.Engine.Backend, t.trained, t.best, 0)
 	return err
 }
 
@@ -176,7 +212,7 @@ func (t *trainer) firstWeights() error {
 func (t *trainer) epoch(ctx context.Context) error {
 	number := t.state.Epoch + 1
 	if t.Watch != nil {
-		t.Watch.StartEpoch(number, t.Config.Regime.Epochs, len(t.Train.Records))
+		t.Watch.StartEpoch(number, t.Config.Regime.Epochs, t.sampler.images())
 	}
 	if err := t.updates(ctx, number); err != nil {
 		return err
@@ -208,7 +244,7 @@ func (t *trainer) updates(ctx context.Context, epoch int) error {
 	last := time.Now()
 	for batch := range batches {
 		wait := time.Since(last)
-		loss, correct, err := t.stepper.Step(batch.Batch, t.state.Step+1, t.learningRate(t.state.Step))
+		loss, correct, err := t.stepper.Step(batch.Batch, t.position())
 		if err != nil {
 			return err
 		}
@@ -233,63 +269,26 @@ func (t *trainer) updates(ctx context.Context, epoch int) error {
 	return nil
 }
 
-// fedBatch is a batch on its way to the engine.
-type fedBatch struct {
-	Batch
-	indices []int // of its examples
+// position of the next step.
+func (t *trainer) position() Position {
+	step := t.state.Step
+	return Position{Epoch: t.state.Epoch + 1, Step: step + 1, Update: t.sampler.update(step) + 1,
+		Rate: t.learningRate(step), Images: t.sampler.imagesOfUpdate(step)}
 }
 
-// learningRate of an update, from 0.
-func (t *trainer) learningRate(update int) float64 {
-	reg := t.Config.Regime
-	return scheduled(reg, t.state.LearningRate, update, (len(t.Train.Records)+reg.Batch-1)/reg.Batch)
-}
-
-// feed prepares the batches of an epoch, but for its first images, ahead of the
-// engine, in order, until they are done or ctx is.
-func (t *trainer) feed(ctx context.Context, epoch, skip int) <-chan fedBatch {
-	const ahead = 2
-	reg, pixels := t.Config.Regime, t.Config.Network.Size
-	indices := order(len(t.Train.Records), t.Config.Seed, epoch)[skip:]
-	changed := reg.Augment != regime.Augment{} || reg.MetadataDropout != 0
-	batches := make(chan fedBatch, ahead)
-	go func() {
-		defer close(batches)
-		for start := 0; start < len(indices); start += reg.Batch {
-			part := indices[start:min(start+reg.Batch, len(indices))]
-			flat := make([]uint8, len(part)*pixels*pixels*3)
-			b := fedBatch{indices: part}
-			if changed {
-				b.Transforms = transforms(reg, pixels, t.Config.Seed, epoch, part)
-			}
-			for i, index := range part {
-				copy(flat[i*pixels*pixels*3:], t.Train.Images(index))
-				metadata := t.Train.metadata[index]
-				if changed {
-					metadata = b.Transforms[i].hide(metadata, t.meanAge)
-				}
-				b.Rows = append(b.Rows, int32(i))
-				b.Labels = append(b.Labels, t.Train.labels[index])
-				b.Metadata = append(b.Metadata, metadata)
-			}
-			b.Pixels = tensors.FromFlatDataAndDimensions(flat, len(part), pixels, pixels, 3)
-			// Select picks at random when both are ready: look at ctx first.
-			if ctx.Err() != nil {
-				return
-			}
-			select {
-			case batches <- b:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return batches
+// learningRate of a step, from 0.
+func (t *trainer) learningRate(step int) float64 {
+	return scheduled(t.Config.Regime, t.state.LearningRate, t.sampler.update(step), t.sampler.updates())
 }
 
 // validate measures the network on the validation part.
 func (t *trainer) validate(ctx context.Context) (row run.Epoch, err error) {
-	predictions, err := t.model.Predict(ctx, len(t.Val.Records), skinattn.FromBytes(t.Val.Images), t.Val.metadata, nil)
+	if t.best != t.store {
+		if err := copyVariables(t.best, t.store, averaged, t.trained.Graph.Variables()); err != nil {
+			return row, err
+		}
+	}
+	predictions, err := t.model.Predict(ctx, len(t.Val.Records), t.Val.input(), t.Val.metadata, nil)
 	if err != nil {
 		return row, err
 	}
@@ -300,6 +299,13 @@ func (t *trainer) validate(ctx context.Context) (row run.Epoch, err error) {
 		confusion[truth][argmax(p.Logits)]++
 	}
 	row.ValAccuracy, row.ValBalancedAccuracy = confusion.Accuracy(), confusion.BalancedAccuracy()
+	row.ValRecall = make([]*float64, ham10000.NumClasses)
+	for class := range row.ValRecall {
+		if confusion.Support(class) > 0 {
+			recall := confusion.Recall(class)
+			row.ValRecall[class] = &recall
+		}
+	}
 	return row, nil
 }
 
@@ -336,9 +342,9 @@ func (t *trainer) finish(row run.Epoch) error {
 		s.BestEpoch, s.BestAccuracy = row.Epoch, row.ValAccuracy
 	}
 	s.LearningRate = s.Plateau.next(reg.Plateau, row.ValLoss, s.LearningRate)
-	s.Finished = s.EarlyStop.stop(reg.EarlyStop, row.ValLoss)
+	s.Finished = s.EarlyStop.stop(reg.EarlyStop, row.ValLoss, row.ValAccuracy)
 	if better {
-		if err := t.Folder.SaveCheckpoint(run.Best, s.position(), t.store, s); err != nil {
+		if err := t.Folder.SaveCheckpoint(run.Best, s.position(), t.best, s); err != nil {
 			return err
 		}
 	}

@@ -101,16 +101,42 @@ func (i *interrupter) Step(int, float64, float64) {
 }
 
 func TestInterruptedRunGoesOnToTheSameBytes(t *testing.T) {
+	resumesToTheSameBytes(t, func(*Run) {})
+}
+
+// Everything that the regimes leave out, at once.
+func TestInterruptedRunWithAllOptionsGoesOnToTheSameBytes(t *testing.T) {
+	resumesToTheSameBytes(t, func(r *Run) {
+		r.Config.Network.Cut = "Conv1_relu"
+		reg := r.Config.Regime
+		reg.Batch, reg.Accumulate, reg.Sampling = 5, 2, regime.Balanced
+		reg.EMA, reg.LabelSmoothing, reg.MetadataDropout = .9, .1, .3
+		reg.Loss = regime.Loss{Kind: regime.MultiWeighted, Gamma: 1.5, Limit: .1}
+		reg.ClassWeighting = regime.BalancedWeights
+		reg.Augment = regime.Augment{Rotation: 180, Shift: .1, Zoom: .1, HorizontalFlip: true, Crop: .5, Brightness: .1, Cutout: .3}
+		reg.Mix = regime.Mix{Mixup: .2, CutMix: 1}
+		reg.LayerRates = []regime.LayerRate{{Layers: regime.Backbone, Factor: .1}}
+		reg.Freeze = []regime.Freeze{{Layers: regime.Backbone, Epochs: 1}}
+	})
+}
+
+// resumesToTheSameBytes compares a run that is stopped in both of its epochs
+// with one that is not.
+func resumesToTheSameBytes(t *testing.T, change func(*Run)) {
+	t.Helper()
 	whole := filepath.Join(t.TempDir(), "whole")
-	if err := Train(context.Background(), smallRun(t, whole, false)); err != nil {
+	r := smallRun(t, whole, false)
+	change(&r)
+	if err := Train(context.Background(), r); err != nil {
 		t.Fatal(err)
 	}
 	want := finalWeights(t, whole)
 
 	parts := filepath.Join(t.TempDir(), "parts")
-	for attempt, steps := range []int{1, 3, 2, 100} { // stops in both epochs
+	for attempt, steps := range []int{1, 3, 2, 100} {
 		ctx, stop := context.WithCancel(context.Background())
 		r := smallRun(t, parts, attempt > 0)
+		change(&r)
 		r.Watch = &interrupter{t, steps, stop}
 		err := Train(ctx, r)
 		stop()

@@ -1,0 +1,94 @@
+package skinattn
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
+	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+)
+
+// UpToCut is the part of the network that the features depend on.
+func (n *Network) UpToCut() (*layers.Graph, error) { return n.Graph.Cut(n.Cut) }
+
+// AfterCut is the network without the layers up to the cut: it takes their
+// features, float32 [B, FeatureShape], in place of pixels. Its variables are
+// those of the whole network of the same names.
+func (n *Network) AfterCut() (*Network, error) {
+	before, err := n.UpToCut()
+	if err != nil {
+		return nil, err
+	}
+	after := &Network{Config: n.Config, Graph: &layers.Graph{}, Output: n.Output, Fit: n.Fit, order: n.order, fromFeatures: true}
+	err = layers.Try(func() {
+		after.Graph.Add(n.Cut, layers.Input{Dims: n.FeatureShape()})
+		for _, layer := range n.Graph.Layers() {
+			if before.Layer(layer.Name) == nil {
+				after.Graph.Add(layer.Name, layer.Op, layer.Inputs...)
+			}
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("taking the network after %s apart: %w", n.Cut, err)
+	}
+	return after, nil
+}
+
+// FeatureShape is the shape of the cut layer's output.
+func (n *Network) FeatureShape() layers.Shape { return n.Graph.Layer(n.Cut).Out }
+
+// inputShape is the shape of what Forward takes for one image.
+func (n *Network) inputShape() layers.Shape {
+	if n.fromFeatures {
+		return n.FeatureShape()
+	}
+	return layers.Shape{n.Size, n.Size, 3}
+}
+
+// Features computes the features of count images as in inference and hands each
+// to use, which must not keep the slice. image is that of Model.Predict.
+func (n *Network) Features(ctx context.Context, backend compute.Backend, store *model.Store, count int,
+	image func(i int, dst []float32), use func(i int, features []float32) error) error {
+	before, err := n.UpToCut()
+	if err != nil {
+		return err
+	}
+	exec, err := model.NewExec(backend, store, func(_ *model.Scope, in []*graph.Node) []*graph.Node {
+		outputs := (&layers.Builder{Store: store}).Build(before, map[string]*graph.Node{backbone.InputLayer: n.Preprocessed(in[0])})
+		return []*graph.Node{outputs[n.Cut]}
+	})
+	if err != nil {
+		return fmt.Errorf("preparing the features: %w", err)
+	}
+	defer exec.Finalize()
+	values, width := n.Size*n.Size*3, n.FeatureShape().Size()
+	for start := 0; start < count; start += inferenceBatch {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		pixels := make([]float32, inferenceBatch*values)
+		end := min(start+inferenceBatch, count)
+		for i := start; i < end; i++ {
+			image(i, pixels[(i-start)*values:(i-start+1)*values])
+		}
+		results, err := exec.Call(tensors.FromFlatDataAndDimensions(pixels, inferenceBatch, n.Size, n.Size, 3))
+		if err != nil {
+			return fmt.Errorf("computing features: %w", err)
+		}
+		flat, err := tensors.CopyFlatData[float32](results[0])
+		if err != nil {
+			return fmt.Errorf("computing features: %w", err)
+		}
+		for i := start; i < end; i++ {
+			if err := use(i, row(flat, i-start, width)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,43 @@
+package pipeline
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
+)
+
+// What is left of a run by TrainOptions.FastDevRun.
+const (
+	fastEpochs  = 2
+	fastBatches = 3  // of training
+	fastHeldOut = 40 // photos of val and of test: two batches of prediction
+	fastCopies  = 8  // of Regime.Copies.PerClass
+)
+
+// fastRegime is reg for a few batches.
+func fastRegime(reg regime.Regime) regime.Regime {
+	reg.Epochs = min(reg.Epochs, fastEpochs)
+	reg.WarmUp = min(reg.WarmUp, 1)
+	if reg.Copies.PerClass > 0 {
+		reg.Copies.PerClass, reg.Copies.Batch = fastCopies, min(reg.Copies.Batch, fastCopies)
+	}
+	return reg
+}
+
+// thinned keeps enough of a split for a few batches, evenly over the classes.
+func thinned(parts *split.Split, batch int) *split.Split {
+	thin := *parts
+	kept := map[string]bool{}
+	for part, n := range map[split.Part]int{split.Train: fastBatches * batch, split.Val: fastHeldOut, split.Test: fastHeldOut} {
+		rows := parts.Part(part)
+		slices.SortStableFunc(rows, func(a, b split.Row) int { return cmp.Compare(a.Dx, b.Dx) })
+		n = min(n, len(rows))
+		for i := range n {
+			kept[rows[i*len(rows)/n].ImageID] = true
+		}
+	}
+	thin.Rows = slices.DeleteFunc(slices.Clone(parts.Rows), func(r split.Row) bool { return !kept[r.ImageID] })
+	return &thin
+}

@@ -1,0 +1,132 @@
+package pipeline
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/skinattn/skinattn/pkg/eval"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
+	"github.com/skinattn/skinattn/pkg/skinattn/synthetic"
+)
+
+// smallData are synthetic photos of a size that trains in a moment.
+func smallData(t *testing.T) *ham10000.Dataset {
+	t.Helper()
+	t.Setenv("XDG_CACHE_HOME", t.TempDir()) // where the image cache goes
+	dir := t.TempDir()
+	if err := synthetic.Generate(context.Background(), dir, synthetic.Options{Images: 80, Seed: 5}, nil); err != nil {
+		t.Fatal(err)
+	}
+	data, err := ham10000.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// smallOptions train the first layers of MobileNetV2 for an epoch.
+func smallOptions(t *testing.T, data *ham10000.Dataset, name string) TrainOptions {
+	t.Helper()
+	reg, err := regime.For(name, "mobilenet_v2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg.Epochs, reg.Batch = 1, 16
+	if reg.Copies.PerClass > 0 {
+		reg.Copies.PerClass, reg.Copies.Batch = 12, 4
+	}
+	return TrainOptions{
+		Data: data, Backbone: "mobilenet_v2", Size: 32, Cut: "Conv1_relu", Regime: reg,
+		Protocol: split.Grouped, Seed: 1, Weights: RandomWeights, Dir: filepath.Join(t.TempDir(), "run"),
+	}
+}
+
+func TestEveryRegimeGoesTheWholeWay(t *testing.T) {
+	data, eng := smallData(t), openTestEngine(t)
+	for _, name := range regime.Names() {
+		t.Run(name, func(t *testing.T) {
+			opts := smallOptions(t, data, name)
+			if err := Train(context.Background(), eng, opts); err != nil {
+				t.Fatal(err)
+			}
+			folder, err := run.Open(opts.Dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cfg, err := folder.Config()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if cfg.Regime.Name != name || cfg.Network.Metadata != cfg.Regime.Metadata || cfg.Network.Resize != cfg.Regime.Resize {
+				t.Errorf("config.json has regime %+v and network %+v", cfg.Regime, cfg.Network)
+			}
+			if _, err := eval.ReadMetricsFile(folder.Path(run.MetricsFile)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestFastDevRunIsAWholeRun(t *testing.T) {
+	data, eng := smallData(t), openTestEngine(t)
+	opts := smallOptions(t, data, "modern")
+	opts.Regime.Epochs, opts.Regime.Batch = 30, 5
+	opts.FastDevRun, opts.TensorBoard = true, true
+	if err := Train(context.Background(), eng, opts); err != nil {
+		t.Fatal(err)
+	}
+	folder, err := run.Open(opts.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := folder.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, err := split.ReadFile(folder.Path(run.SplitFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(parts.Part(split.Train)); !cfg.FastDevRun || cfg.Regime.Epochs != 2 || n != 15 {
+		t.Errorf("%d photos to train on, configuration %+v", n, cfg.Regime)
+	}
+	for _, name := range []string{run.HistoryFile, run.RecallFile, run.MetricsFile, run.PredictionsFile("val"), run.PredictionsFile("test")} {
+		if !folder.Exists(name) {
+			t.Errorf("%s is missing", name)
+		}
+	}
+	if events, _ := filepath.Glob(folder.Path(filepath.Join(run.TensorBoardDir, "events.out.tfevents.*"))); len(events) != 1 {
+		t.Errorf("event files: %v", events)
+	}
+	// What was 70/10/20 of 80 photos still has every class that fits.
+	classes := map[string]bool{}
+	for _, row := range parts.Part(split.Train) {
+		classes[row.Dx] = true
+	}
+	if len(classes) < 5 {
+		t.Errorf("only %v are left to train on", classes)
+	}
+}
+
+func TestFindRate(t *testing.T) {
+	data, eng := smallData(t), openTestEngine(t)
+	opts := smallOptions(t, data, "demo")
+	found, err := FindRate(context.Background(), eng, opts, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found.Points) < 10 || found.Suggestion <= 0 || found.Suggestion > found.Lowest/10 {
+		t.Errorf("%d points, suggestion %g, lowest %g", len(found.Points), found.Suggestion, found.Lowest)
+	}
+	if _, err := os.Stat(found.Figure); err != nil {
+		t.Error(err)
+	}
+	if _, err := run.Open(opts.Dir); err == nil {
+		t.Error("the folder has become a run")
+	}
+}

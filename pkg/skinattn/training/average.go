@@ -1,0 +1,78 @@
+package training
+
+import (
+	"fmt"
+
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+)
+
+// The moving average of the weights (EMA): after each update t, average =
+// d*average + (1-d)*weight with d = min(EMA, (1+t)/(10+t)), as in TensorFlow's
+// ExponentialMovingAverage, so that the first weights are soon forgotten. It
+// takes in the moving statistics of batch norms, too.
+
+// prepareAverage starts the averages at the weights as they are.
+func prepareAverage(store *model.Store, variables []layers.Variable) error {
+	for _, v := range variables {
+		if store.GetVariable(averaged+v.Path()) != nil {
+			continue
+		}
+		value, err := store.GetVariable(v.Path()).Value()
+		if err == nil {
+			value, err = value.LocalClone()
+		}
+		if err != nil {
+			return fmt.Errorf("preparing the moving average of %s: %w", v.Path(), err)
+		}
+		created, err := store.CreateVariable(averaged+v.Path(), value)
+		if err != nil {
+			return fmt.Errorf("preparing the moving average of %s: %w", v.Path(), err)
+		}
+		created.SetTrainable(false)
+	}
+	return nil
+}
+
+// average moves the averages towards the new values in the graph.
+func average(store *model.Store, g *graph.Graph, variables []layers.Variable, decay *graph.Node) {
+	for _, v := range variables {
+		mean, value := store.GetVariable(averaged+v.Path()), store.GetVariable(v.Path()).NodeValue(g)
+		mean.SetNodeValue(graph.Add(graph.Mul(mean.NodeValue(g), decay), graph.Mul(value, graph.OneMinus(decay))))
+	}
+}
+
+// decay of the average at a position; 1, which changes nothing, before the last
+// batch of an update.
+func (s *Stepper) decay(at Position) float64 {
+	if s.reg.Accumulate > 1 && at.Images == 0 {
+		return 1
+	}
+	t := float64(at.Update)
+	return min(s.reg.EMA, (1+t)/(10+t))
+}
+
+// copyVariables sets variables in to from what from has under a prefix of their
+// paths.
+func copyVariables(to, from *model.Store, prefix string, variables []layers.Variable) error {
+	for _, v := range variables {
+		value, err := from.GetVariable(prefix + v.Path()).Value()
+		if err == nil {
+			value, err = value.LocalClone()
+		}
+		if err != nil {
+			return fmt.Errorf("copying %s: %w", prefix+v.Path(), err)
+		}
+		if existing := to.GetVariable(v.Path()); existing != nil {
+			err = existing.SetValue(value)
+		} else {
+			_, err = to.CreateVariable(v.Path(), value)
+		}
+		if err != nil {
+			return fmt.Errorf("copying %s: %w", prefix+v.Path(), err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,109 @@
+package training
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+)
+
+// Box is a part of a photo: top, left, bottom and right in pixels, the latter
+// two excluded. The zero value is empty.
+type Box [4]float32
+
+// Blend joins each photo of a batch with another one of it, by mixup or CutMix.
+type Blend struct {
+	Partner []int32   // the other photo's place in the batch
+	Share   []float32 // mixup: of the own photo; CutMix: 1
+	Boxes   []Box     // CutMix: where the other photo shows; mixup: empty
+}
+
+// drawBlend draws for the batch that begins with a given entry of an epoch. A
+// batch takes one of the two kinds, at even odds where both are wanted.
+func drawBlend(mix regime.Mix, size, n int, seed uint64, epoch int, first entry) *Blend {
+	// The constant keeps this stream apart from the other uses of the seed.
+	source := rand.NewPCG(seed^0x424c454e44, uint64(epoch)<<32|uint64(first.id))
+	rng := rand.New(source)
+	cut := rng.IntN(2) == 1 && mix.CutMix > 0 || mix.Mixup == 0
+	alpha := mix.Mixup
+	if cut {
+		alpha = mix.CutMix
+	}
+	lambda := distuv.Beta{Alpha: alpha, Beta: alpha, Src: source}
+	b := &Blend{}
+	for _, partner := range rng.Perm(n) {
+		share, box := float32(lambda.Rand()), Box{}
+		if cut {
+			box = square(rng, size, math.Sqrt(1-float64(share)))
+			share = 1
+		}
+		b.Partner = append(b.Partner, int32(partner))
+		b.Share = append(b.Share, share)
+		b.Boxes = append(b.Boxes, box)
+	}
+	return b
+}
+
+// square is a box with sides of a share of the photo's, about a centre drawn
+// anywhere in it; what is beyond the edge is lost.
+func square(rng *rand.Rand, size int, side float64) Box {
+	row, col, half := rng.IntN(size), rng.IntN(size), int(math.Round(side*float64(size)))
+	edge := func(centre, shift int) float32 { return float32(min(max(centre+shift, 0), size)) }
+	return Box{edge(row, -half/2), edge(col, -half/2), edge(row, half-half/2), edge(col, half-half/2)}
+}
+
+// tensor has for each photo the share of its own pixels outside the box, the
+// share of its own label, and the box: float32 [B 6].
+func (b *Blend) tensor(size int) *tensors.Tensor {
+	flat := make([]float32, 0, 6*len(b.Partner))
+	for i, box := range b.Boxes {
+		area := (box[2] - box[0]) * (box[3] - box[1]) / float32(size*size)
+		flat = append(flat, b.Share[i], b.Share[i]*(1-area), box[0], box[1], box[2], box[3])
+	}
+	return tensors.FromFlatDataAndDimensions(flat, len(b.Partner), 6)
+}
+
+// blended joins photos [B S S 3] and encoded metadata [B M] with those of their
+// partners; the metadata by the label's share.
+func blended(photos, metadata, partner, blend *graph.Node) (photosOut, metadataOut *graph.Node) {
+	batch, size := photos.Shape().Dimensions[0], photos.Shape().Dimensions[1]
+	photos = graph.ConvertDType(photos, dtypes.Float32)
+	share := graph.Reshape(graph.Slice(blend, graph.AxisRange(), graph.AxisRange(0, 1)), batch, 1, 1, 1)
+	own := graph.Mul(share, graph.OneMinus(inBox(graph.Slice(blend, graph.AxisRange(), graph.AxisRange(2, 6)), size)))
+	return mixed(photos, partners(photos, partner), own),
+		mixed(metadata, partners(metadata, partner), graph.ExpandAxes(labelShare(blend), -1))
+}
+
+// labelShare is the share of the own label, [B].
+func labelShare(blend *graph.Node) *graph.Node {
+	return graph.Reshape(graph.Slice(blend, graph.AxisRange(), graph.AxisRange(1, 2)), blend.Shape().Dimensions[0])
+}
+
+// partners are the rows of x that belong to the partners.
+func partners(x, partner *graph.Node) *graph.Node {
+	return graph.Gather(x, graph.ExpandAxes(partner, -1))
+}
+
+// mixed is own*share + other*(1-share).
+func mixed(own, other, share *graph.Node) *graph.Node {
+	return graph.Add(graph.Mul(own, share), graph.Mul(other, graph.OneMinus(share)))
+}
+
+// inBox is 1 inside of boxes [B 4] and 0 outside, float32 [B S S 1].
+func inBox(boxes *graph.Node, size int) *graph.Node {
+	g, batch := boxes.Graph(), boxes.Shape().Dimensions[0]
+	edge := func(i int) *graph.Node {
+		return graph.BroadcastToDims(graph.Reshape(graph.Slice(boxes, graph.AxisRange(), graph.AxisRange(i, i+1)), batch, 1, 1, 1), batch, size, size, 1)
+	}
+	within := func(axis, from, to int) *graph.Node {
+		at := graph.Iota(g, shapes.Make(dtypes.Float32, batch, size, size, 1), axis)
+		return graph.LogicalAnd(graph.GreaterOrEqual(at, edge(from)), graph.LessThan(at, edge(to)))
+	}
+	return graph.ConvertDType(graph.LogicalAnd(within(1, 0, 2), within(2, 1, 3)), dtypes.Float32)
+}

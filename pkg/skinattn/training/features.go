@@ -1,0 +1,188 @@
+package training
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+
+	"github.com/edsrzf/mmap-go"
+	"github.com/gofrs/flock"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/skinattn/skinattn/internal/atomicfile"
+	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+)
+
+// Features are the outputs of a frozen backbone for the examples of a part,
+// read from a memory-mapped file.
+type Features struct {
+	mapped mmap.MMap
+	width  int // values of an example
+}
+
+// featureMagic begins a file of features; a SHA-256 of what they were computed
+// from follows, then the values, float32 little-endian, example by example.
+const featureMagic = "skinattn features 1\n"
+
+const featureHeader = len(featureMagic) + sha256.Size
+
+// allowsFeatures says why a regime can't be trained on features computed once.
+func allowsFeatures(reg *regime.Regime) error {
+	switch {
+	case reg.Augment != regime.Augment{}:
+		return errors.New("the regime augments photos; leave --feature-cache or the augmentation out")
+	case reg.Mix.CutMix != 0:
+		return errors.New("the regime cuts photos into others; leave --feature-cache or --cutmix out")
+	}
+	for _, f := range reg.Freeze {
+		if f.Layers == regime.Backbone && f.Epochs == 0 {
+			return nil
+		}
+	}
+	return errors.New("the backbone is trained; add --freeze backbone to --feature-cache")
+}
+
+// useFeatures takes the features of all examples from files, and trains what
+// comes after the cut.
+func (t *trainer) useFeatures(ctx context.Context) (err error) {
+	if err := allowsFeatures(t.Config.Regime); err != nil {
+		return err
+	}
+	for _, examples := range []*Examples{t.Train, t.Val} {
+		if examples.features, err = t.openFeatures(ctx, t.FeatureDir, examples); err != nil {
+			return err
+		}
+	}
+	t.trained, err = t.net.AfterCut()
+	return err
+}
+
+// featureKey is a SHA-256 over all that the features of examples depend on: the
+// weights up to the cut, what happens to a photo before, and the photos.
+func (t *trainer) featureKey(examples *Examples) (key [sha256.Size]byte, err error) {
+	hash := sha256.New()
+	cfg := t.Config.Network
+	var ids []string
+	for _, r := range examples.Records {
+		ids = append(ids, r.ImageID)
+	}
+	if err := json.NewEncoder(hash).Encode([]any{cfg.Backbone, cfg.Cut, cfg.Size, cfg.ChannelOrder, cfg.Preprocess, cfg.Resize,
+		t.Engine.Kind, t.Config.Data.ImagesSHA256, ids}); err != nil {
+		return key, err
+	}
+	before, err := t.net.UpToCut()
+	if err != nil {
+		return key, err
+	}
+	for _, v := range before.Variables() {
+		values, err := tensors.CopyFlatData[float32](t.store.GetVariable(v.Path()).MustValue())
+		if err != nil {
+			return key, fmt.Errorf("reading %s: %w", v.Path(), err)
+		}
+		fmt.Fprintf(hash, "%s %d\n", v.Path(), len(values))
+		if err := binary.Write(hash, binary.LittleEndian, values); err != nil {
+			return key, err
+		}
+	}
+	hash.Sum(key[:0])
+	return key, nil
+}
+
+// openFeatures opens the features of examples in the folder dir, and computes
+// them if they are not there.
+func (t *trainer) openFeatures(ctx context.Context, dir string, examples *Examples) (*Features, error) {
+	key, err := t.featureKey(examples)
+	if err != nil {
+		return nil, fmt.Errorf("looking for features: %w", err)
+	}
+	path := filepath.Join(dir, "features-"+hex.EncodeToString(key[:8])+".cache")
+	count, width := len(examples.Records), t.net.FeatureShape().Size()
+	if f := mapFeatures(path, key, count, width); f != nil {
+		return f, nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("making the folder for features: %w", err)
+	}
+	lock := flock.New(path + ".lock") // two processes at once would write one partial file
+	if err := lock.Lock(); err != nil {
+		return nil, fmt.Errorf("locking %s: %w", path, err)
+	}
+	defer lock.Close()
+	if f := mapFeatures(path, key, count, width); f != nil {
+		return f, nil
+	}
+	t.log("computing the features of %d images, once (%d MB)", count, 4*count*width>>20)
+	if err := t.writeFeatures(ctx, path, key, examples); err != nil {
+		return nil, err
+	}
+	if f := mapFeatures(path, key, count, width); f != nil {
+		return f, nil
+	}
+	return nil, fmt.Errorf("the features in %s were written but cannot be mapped: check the disk and the memory limits", path)
+}
+
+// writeFeatures makes the file of features appear whole.
+func (t *trainer) writeFeatures(ctx context.Context, path string, key [sha256.Size]byte, examples *Examples) error {
+	return atomicfile.WriteFile(path, func(w io.Writer) error {
+		if _, err := w.Write(append([]byte(featureMagic), key[:]...)); err != nil {
+			return err
+		}
+		raw := make([]byte, 0, 4*t.net.FeatureShape().Size())
+		return t.net.Features(ctx, t.Engine.Backend, t.store, len(examples.Records), skinattn.FromBytes(examples.Images),
+			func(_ int, features []float32) error {
+				raw = raw[:0]
+				for _, v := range features {
+					raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
+				}
+				_, err := w.Write(raw)
+				return err
+			})
+	})
+}
+
+// mapFeatures maps the file at path if it holds what is wanted, else nil.
+func mapFeatures(path string, key [sha256.Size]byte, count, width int) *Features {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer file.Close() // the map outlives the file handle
+	info, err := file.Stat()
+	if err != nil || info.Size() != int64(featureHeader)+4*int64(count)*int64(width) {
+		return nil
+	}
+	mapped, err := mmap.Map(file, mmap.RDONLY, 0)
+	if err != nil {
+		return nil
+	}
+	if string(mapped[:featureHeader]) != featureMagic+string(key[:]) {
+		mapped.Unmap()
+		return nil
+	}
+	return &Features{mapped, width}
+}
+
+// read writes the features of example i to dst.
+func (f *Features) read(i int, dst []float32) {
+	raw := f.mapped[featureHeader+4*i*f.width:]
+	for j := range dst[:f.width] {
+		dst[j] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*j:]))
+	}
+}
+
+// Close unmaps the file, which stays for the next time.
+func (f *Features) Close() error {
+	if err := f.mapped.Unmap(); err != nil {
+		return fmt.Errorf("closing the features: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,111 @@
+package training
+
+import (
+	"context"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/skinattn/skinattn/internal/safetensors"
+	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+)
+
+// frozenRun trains the head alone, on features from a folder or, where it is
+// empty, on photos.
+func frozenRun(r *Run, features string) {
+	r.Config.Network.Cut = "Conv1_relu"
+	r.Config.Regime.Freeze = []regime.Freeze{{Layers: regime.Backbone}}
+	r.Config.FeatureCache, r.FeatureDir = features != "", features
+}
+
+// Training on features ends with the weights of training on photos, but for
+// rounding, and leaves the backbone alone.
+func TestFeatureCache(t *testing.T) {
+	cache := t.TempDir()
+	var lines []string
+	train := func(name, features string) map[string]safetensors.Tensor {
+		t.Helper()
+		dir := filepath.Join(t.TempDir(), name)
+		r := smallRun(t, dir, false)
+		r.Watch = logger(func(line string) { lines = append(lines, line) })
+		frozenRun(&r, features)
+		if err := Train(context.Background(), r); err != nil {
+			t.Fatal(err)
+		}
+		tensors, err := safetensors.Parse([]byte(finalWeights(t, dir)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		byName := map[string]safetensors.Tensor{}
+		for _, tensor := range tensors {
+			byName[tensor.Name] = tensor
+		}
+		return byName
+	}
+	photos := train("photos", "")
+	first := train("first", cache)
+	if log := strings.Join(lines, "\n"); !strings.Contains(log, "features of 30 images") || !strings.Contains(log, "features of 14 images") {
+		t.Errorf("the log is %s", log)
+	}
+	lines = nil
+	again := train("again", cache)
+	if log := strings.Join(lines, "\n"); strings.Contains(log, "features of") {
+		t.Errorf("features are computed again: %s", log)
+	}
+	for name, want := range photos {
+		got, same := first[name], again[name]
+		if len(got.Data) != len(want.Data) {
+			if !strings.HasPrefix(name, "/adam/") { // of layers that are not trained
+				t.Errorf("%s is missing", name)
+			}
+			continue
+		}
+		for i := range want.Data {
+			if math.Abs(float64(got.Data[i]-want.Data[i])) > 1e-5 || got.Data[i] != same.Data[i] {
+				t.Errorf("%s[%d] is %g, again %g, without features %g", name, i, got.Data[i], same.Data[i], want.Data[i])
+				break
+			}
+		}
+	}
+	files, _ := filepath.Glob(filepath.Join(cache, "features-*.cache"))
+	if len(files) != 2 {
+		t.Fatalf("files: %v", files)
+	}
+	if err := os.Truncate(files[0], 1000); err != nil {
+		t.Fatal(err)
+	}
+	if mapFeatures(files[0], [32]byte{}, 30, 1) != nil {
+		t.Error("a file that was cut off is used")
+	}
+}
+
+func TestInterruptedRunOnFeaturesGoesOnToTheSameBytes(t *testing.T) {
+	cache := t.TempDir()
+	resumesToTheSameBytes(t, func(r *Run) {
+		frozenRun(r, cache)
+		r.Config.Regime.EMA = .9
+		r.Config.Regime.Mix.Mixup = .3
+	})
+}
+
+func TestFeatureCacheWantsAFrozenBackbone(t *testing.T) {
+	frozen := []regime.Freeze{{Layers: regime.Backbone}}
+	for name, c := range map[string]struct {
+		reg  regime.Regime
+		want string
+	}{
+		"trained":       {regime.Regime{}, "--freeze backbone"},
+		"frozen awhile": {regime.Regime{Freeze: []regime.Freeze{{Layers: regime.Backbone, Epochs: 3}}}, "--freeze backbone"},
+		"augmented":     {regime.Regime{Freeze: frozen, Augment: regime.Augment{Zoom: .1}}, "augments"},
+		"cutmix":        {regime.Regime{Freeze: frozen, Mix: regime.Mix{CutMix: 1}}, "--cutmix"},
+	} {
+		if err := allowsFeatures(&c.reg); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := allowsFeatures(&regime.Regime{Freeze: frozen, Mix: regime.Mix{Mixup: .2}}); err != nil {
+		t.Error(err)
+	}
+}
