@@ -66,7 +66,7 @@ func TestStepReachesEveryVariable(t *testing.T) {
 			for _, v := range net.Graph.Variables() {
 				before[v.Path()] = slices.Clone(tensors.MustCopyFlatData[float32](store.GetVariable(v.Path()).MustValue()))
 			}
-			loss, _, err := stepper.Step(noiseBatch(cfg.Size, 2), 1, 1e-3)
+			loss, _, err := stepper.Step(noiseBatch(cfg.Size, 2), Position{Epoch: 1, Step: 1, Update: 1, Rate: 1e-3})
 			if err != nil {
 				t.Fatal(err)
 			}
