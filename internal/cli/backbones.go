@@ -10,12 +10,20 @@ import (
 
 type backbonesCommand struct{}
 
+// Help is the command's long help.
+func (backbonesCommand) Help() string {
+	return `Parameters are counted in the built networks: up to the cut, and in all with Soft-Attention and
+metadata (without metadata for the networks that the authors trained without). --json has more: all cuts,
+preprocessing as run and as printed, weights files, and where the paper and the code differ.`
+}
+
 // backboneRow is an entry of the JSON answer. The totals are counted in the
-// built graph.
+// built graphs.
 type backboneRow struct {
 	Name         string           `json:"name"`
 	Title        string           `json:"title"`
 	Paper        string           `json:"paper"`
+	PaperTitle   string           `json:"paper_title"`
 	Input        int              `json:"input"`
 	CutLayer     string           `json:"cut_layer"`
 	CutIndex     int              `json:"cut_index"`
@@ -26,32 +34,47 @@ type backboneRow struct {
 	Preprocess   string           `json:"preprocess"`
 	ChannelOrder string           `json:"channel_order"`
 	Weights      backbone.Weights `json:"weights"`
+
+	Cuts          []cutRow          `json:"cuts"`
+	Preprocessing map[string]string `json:"preprocessing"` // by who has it so: scaling and channel order
+	Heads         map[string]string `json:"heads"`         // by regime
+	BatchNorm     batchNormRow      `json:"batch_norm"`
+	PaperRows     []string          `json:"paper_rows"` // rows of the paper's tables that the network stands in
+	TrainedOnCPU  bool              `json:"trained_on_cpu"`
+	Ours          string            `json:"ours,omitempty"`
+	Differs       string            `json:"differs,omitempty"`
+}
+
+// cutRow is a place where the authors cut a network, with the parameters of
+// the networks that end there.
+type cutRow struct {
+	Name      string    `json:"name"` // empty for that of the paper's row
+	Layer     string    `json:"layer"`
+	Index     int       `json:"index"`
+	Shape     []int     `json:"shape"`
+	Note      string    `json:"note"`
+	ToCut     int       `json:"params_backbone_to_cut"`
+	Metadata  *countRow `json:"with_metadata"` // null where the authors had none
+	Augmented *countRow `json:"without_metadata"`
+}
+
+// countRow are the parameters of a whole network.
+type countRow struct {
+	Total     int `json:"params_total"`
+	Trainable int `json:"params_trainable"`
+}
+
+type batchNormRow struct {
+	Epsilon  float64 `json:"epsilon"`
+	Momentum float64 `json:"momentum"`
+	Scale    bool    `json:"scale"`
 }
 
 // Run lists the networks.
 func (backbonesCommand) Run(s *session) error {
-	var rows []backboneRow
-	for _, b := range backbone.Table {
-		cfg, err := skinattn.DefaultConfig(b.Name)
-		if err != nil {
-			return err
-		}
-		net, err := skinattn.NewNetwork(cfg)
-		if err != nil {
-			return err
-		}
-		cut, err := b.CutGraph(0)
-		if err != nil {
-			return err
-		}
-		row := backboneRow{
-			Name: b.Name, Title: b.Title, Paper: b.URL, Input: b.Input,
-			CutLayer: b.Cut, CutIndex: b.CutIndex, CutShape: cut.Last().Out,
-			Preprocess: string(b.Preprocess), ChannelOrder: b.Order.String(), Weights: b.Weights,
-		}
-		row.ToCut, _ = cut.Parameters()
-		row.Total, row.Trainable = net.Graph.Parameters()
-		rows = append(rows, row)
+	rows, err := backboneRows()
+	if err != nil {
+		return err
 	}
 	if s.JSON {
 		return s.answer(rows)
@@ -63,4 +86,88 @@ func (backbonesCommand) Run(s *session) error {
 			r.CutShape[0], r.CutShape[1], r.CutShape[2], r.ToCut, r.Total, r.Trainable)
 	}
 	return table.Flush()
+}
+
+// backboneRows describes all networks.
+func backboneRows() ([]backboneRow, error) {
+	var rows []backboneRow
+	for _, b := range backbone.Table {
+		row, err := describeBackbone(b)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+func describeBackbone(b *backbone.Backbone) (backboneRow, error) {
+	cfg, err := skinattn.DefaultConfig(b.Name)
+	if err != nil {
+		return backboneRow{}, err
+	}
+	main, err := count(cfg)
+	if err != nil {
+		return backboneRow{}, err
+	}
+	row := backboneRow{
+		Name: b.Name, Title: b.Title, Paper: b.Paper.URL, PaperTitle: b.Paper.Title, Input: b.Input,
+		CutLayer: b.Cuts[0].Layer, CutIndex: b.Cuts[0].Index,
+		Total: main.Total, Trainable: main.Trainable,
+		Preprocess: string(cfg.Preprocess), ChannelOrder: cfg.ChannelOrder, Weights: b.Weights,
+		Preprocessing: map[string]string{
+			"metadata": b.Preprocessing.Metadata.String(), "augmented": b.Preprocessing.Augmented.String(),
+			"printed": b.Preprocessing.Printed.String(), "keras": b.Preprocessing.Keras.String()},
+		Heads:        map[string]string{"metadata": string(b.Heads.Metadata), "augmented": string(b.Heads.Augmented)},
+		BatchNorm:    batchNormRow{b.BatchNorm.Epsilon, b.BatchNorm.Momentum, !b.BatchNorm.NoScale},
+		PaperRows:    append([]string{}, b.Rows...),
+		TrainedOnCPU: b.TrainedOnCPU,
+		Ours:         b.Ours, Differs: b.Differs,
+	}
+	whole, err := b.Graph(0)
+	if err != nil {
+		return row, err
+	}
+	for _, cut := range b.Cuts {
+		part, err := whole.Cut(cut.Layer)
+		if err != nil {
+			return row, err
+		}
+		c := cutRow{Name: cut.Name, Layer: cut.Layer, Index: cut.Index, Shape: part.Last().Out, Note: cut.Note}
+		c.ToCut, _ = part.Parameters()
+		if cut.Metadata.Total != 0 {
+			if c.Metadata, err = countAt(skinattn.DefaultConfig, b.Name, cut.Layer); err != nil {
+				return row, err
+			}
+		}
+		if cut.Augmented.Total != 0 {
+			if c.Augmented, err = countAt(skinattn.AugmentedConfig, b.Name, cut.Layer); err != nil {
+				return row, err
+			}
+		}
+		row.Cuts = append(row.Cuts, c)
+	}
+	row.CutShape, row.ToCut = row.Cuts[0].Shape, row.Cuts[0].ToCut
+	return row, nil
+}
+
+// countAt counts the parameters of the authors' network with another cut.
+func countAt(newConfig func(string) (skinattn.Config, error), name, cut string) (*countRow, error) {
+	cfg, err := newConfig(name)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Cut = cut
+	return count(cfg)
+}
+
+// count counts the parameters of the network that cfg means.
+func count(cfg skinattn.Config) (*countRow, error) {
+	net, err := skinattn.NewNetwork(cfg)
+	if err != nil {
+		return nil, err
+	}
+	c := &countRow{}
+	c.Total, c.Trainable = net.Graph.Parameters()
+	return c, nil
 }

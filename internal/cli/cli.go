@@ -50,7 +50,8 @@ type commands struct {
 	Evaluate  evaluateCommand  `cmd:"" help:"Metrics with intervals, from predictions alone."`
 	Predict   predictCommand   `cmd:"" help:"Class probabilities of images."`
 	Figures   figuresCommand   `cmd:"" help:"Every figure that runs allow."`
-	Weights   weightsCommand   `cmd:"" help:"ImageNet and Keras weights: fetch, import, check."`
+	Reproduce reproduceCommand `cmd:"" help:"Every table and figure of the paper: as printed, as logged by the authors, ours."`
+	Weights   weightsCommand   `cmd:"" help:"ImageNet and Keras weights: fetch, import, export, check."`
 	Bench     benchCommand     `cmd:"" help:"Images per second, compile time, peak memory."`
 }
 

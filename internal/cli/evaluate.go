@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,44 +12,82 @@ import (
 )
 
 type evaluateCommand struct {
-	Inputs    []string `arg:"" name:"run-or-csv" help:"Run folders (their test predictions) or predictions CSV files."`
-	Part      string   `help:"Which predictions of a run: ${enum}." enum:"test,val" default:"test" placeholder:"PART"`
-	Resamples int      `help:"Bootstrap resamples for the intervals; 0: none." default:"2000" placeholder:"N"`
-	Unit      string   `help:"What is resampled: ${enum}." enum:"lesion,image" default:"lesion" placeholder:"WORD"`
+	Inputs      []string `arg:"" name:"run-or-csv" help:"Run folders (their test predictions) or predictions CSV files."`
+	Part        string   `help:"Which predictions of a run: ${enum}." enum:"test,val" default:"test" placeholder:"PART"`
+	Resamples   int      `help:"Bootstrap resamples for the intervals; 0: none." default:"2000" placeholder:"N"`
+	Unit        string   `help:"What is resampled: ${enum}." enum:"lesion,image" default:"lesion" placeholder:"WORD"`
+	BCa         bool     `help:"BCa intervals, corrected for bias and skewness, instead of percentiles; several times slower." name:"bca"`
+	Stratified  bool     `help:"Resample each class by itself: intervals given the class counts."`
+	Calibrate   string   `help:"Recalibrate the predictions first, fitted on these: a run folder (its validation predictions) or a CSV file." placeholder:"RUN-OR-CSV"`
+	Calibration string   `help:"With --calibrate: ${enum} scaling." enum:"temperature,vector" default:"temperature" placeholder:"WORD"`
+	Combine     string   `help:"Evaluate one combination of all inputs, which must be of the same images: mean, geometric or rank." xor:"several" placeholder:"WORD"`
+	Compare     bool     `help:"Compare two inputs of the same images: differences, DeLong's and McNemar's tests." xor:"several"`
+	Seeds       bool     `help:"Summarise the inputs as runs of several seeds: mean, standard deviation, t interval." xor:"several"`
+	Leak        bool     `help:"Audit the split of a run, and judge leaked and clean test images apart." xor:"several"`
 }
 
 // Help is the command's long help.
 func (evaluateCommand) Help() string {
-	return `Examples:
+	return `Intervals hold 95 % and resample lesions with all their photos.
+
+Examples:
   skinattn evaluate runs/mnv2
-  skinattn evaluate results/mobilenet_v2-grouped/predictions-test.csv --json`
+  skinattn evaluate results/mobilenet_v2-grouped/predictions-test.csv --json
+  skinattn evaluate runs/mnv2 --calibrate runs/mnv2
+  skinattn evaluate runs/seed1 runs/seed2 runs/seed3 --combine mean
+  skinattn evaluate runs/seed1 runs/seed2 runs/seed3 --seeds
+  skinattn evaluate runs/baseline runs/attention --compare
+  skinattn evaluate runs/paper --leak`
 }
 
-// Run evaluates each input.
+// evaluated is an input that was read.
+type evaluated struct {
+	path, note  string
+	table       *eval.Predictions
+	calibration *eval.Scaling // nil without --calibrate
+}
+
+// Run evaluates the inputs, each or together.
 func (c *evaluateCommand) Run(s *session) error {
 	opts := eval.DefaultOptions()
-	opts.Resamples, opts.Seed = c.Resamples, s.seed()
+	opts.Resamples, opts.Seed, opts.Stratified = c.Resamples, s.seed(), c.Stratified
+	if c.BCa {
+		opts.Method = eval.BCa
+	}
 	if err := opts.Unit.UnmarshalText([]byte(c.Unit)); err != nil {
 		return usageError{err}
 	}
-	var answers []*eval.Metrics
-	for _, input := range c.Inputs {
-		path, note, err := c.predictions(input)
-		if err != nil {
+	inputs, err := c.read()
+	if err != nil {
+		return err
+	}
+	switch {
+	case c.Compare:
+		return c.compare(s, inputs, opts)
+	case c.Seeds:
+		return c.seeds(s, inputs)
+	case c.Leak:
+		return c.leak(s, inputs, opts)
+	case c.Combine != "":
+		if inputs, err = c.combine(inputs); err != nil {
 			return err
 		}
-		table, err := eval.ReadFile(path)
+	}
+	var answers []any
+	for _, in := range inputs {
+		metrics, err := eval.Evaluate(in.table, opts)
 		if err != nil {
-			return err
+			return fmt.Errorf("evaluating %s: %w", in.path, err)
 		}
-		metrics, err := eval.Evaluate(table, opts)
-		if err != nil {
-			return fmt.Errorf("evaluating %s: %w", path, err)
-		}
-		answers = append(answers, metrics)
 		if !s.JSON {
-			fmt.Fprintf(s.stdout, "%s%s\n%s", path, note, metrics.Table())
+			fmt.Fprintf(s.stdout, "%s%s\n%s", in.path, in.note, metrics.Table())
+			continue
 		}
+		answer, err := withKey(metrics, "calibration", in.calibration, in.calibration != nil)
+		if err != nil {
+			return err
+		}
+		answers = append(answers, answer)
 	}
 	switch {
 	case !s.JSON:
@@ -60,9 +99,191 @@ func (c *evaluateCommand) Run(s *session) error {
 	}
 }
 
-// predictions finds the CSV file of an input and what must be said beside its
+// read reads the inputs, and recalibrates them if that is asked for.
+func (c *evaluateCommand) read() ([]evaluated, error) {
+	var inputs []evaluated
+	for _, input := range c.Inputs {
+		path, note, err := predictionsOf(input, c.Part)
+		if err != nil {
+			return nil, err
+		}
+		table, err := eval.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		inputs = append(inputs, evaluated{path: path, note: note, table: table})
+	}
+	if c.Calibrate == "" {
+		return inputs, nil
+	}
+	path, _, err := predictionsOf(c.Calibrate, "val")
+	if err != nil {
+		return nil, err
+	}
+	val, err := eval.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	fit := eval.FitTemperature
+	if c.Calibration == "vector" {
+		fit = eval.FitVector
+	}
+	scaling, err := fit(val)
+	if err != nil {
+		return nil, fmt.Errorf("calibrating on %s: %w", path, err)
+	}
+	fitted := make(map[string]bool, val.Len())
+	for _, id := range val.ImageIDs {
+		fitted[id] = true
+	}
+	for i := range inputs {
+		in := &inputs[i]
+		for _, id := range in.table.ImageIDs {
+			if fitted[id] {
+				return nil, fmt.Errorf("calibrating on %s: image %s is also in %s; fit on images that are not evaluated", path, id, in.path)
+			}
+		}
+		if in.table, err = scaling.Apply(in.table); err != nil {
+			return nil, fmt.Errorf("calibrating %s: %w", in.path, err)
+		}
+		in.calibration = scaling
+		in.note += fmt.Sprintf("\n%s, fitted on %s (%d images; their loss from %.3f to %.3f)", scalingName(scaling), path, scaling.N, scaling.NLLBefore, scaling.NLLAfter)
+	}
+	return inputs, nil
+}
+
+func scalingName(s *eval.Scaling) string {
+	if s.Method == "temperature" {
+		return fmt.Sprintf("temperature %.3f", s.Temperature())
+	}
+	return s.Method + " scaling"
+}
+
+// combine makes one input of all.
+func (c *evaluateCommand) combine(inputs []evaluated) ([]evaluated, error) {
+	var how eval.Combination
+	if err := how.UnmarshalText([]byte(c.Combine)); err != nil {
+		return nil, usageError{err}
+	}
+	one := evaluated{path: c.Combine + " of", calibration: inputs[0].calibration}
+	var tables []*eval.Predictions
+	for _, in := range inputs {
+		tables = append(tables, in.table)
+		one.path += " " + in.path
+		one.note += in.note
+	}
+	var err error
+	if one.table, err = eval.Combine(how, tables...); err != nil {
+		return nil, err
+	}
+	return []evaluated{one}, nil
+}
+
+// compare sets the second input against the first.
+func (c *evaluateCommand) compare(s *session, inputs []evaluated, opts eval.Options) error {
+	if len(inputs) != 2 {
+		return usagef("--compare takes two inputs, not %d", len(inputs))
+	}
+	comparison, err := eval.Compare(inputs[0].table, inputs[1].table, opts)
+	if err != nil {
+		return err
+	}
+	if s.JSON {
+		answer, err := withKey(comparison, "inputs", []string{inputs[0].path, inputs[1].path}, true)
+		if err != nil {
+			return err
+		}
+		return s.answer(answer)
+	}
+	for i, in := range inputs {
+		fmt.Fprintf(s.stdout, "%c: %s%s\n", 'A'+i, in.path, in.note)
+	}
+	fmt.Fprint(s.stdout, comparison.Table())
+	return nil
+}
+
+// seeds summarises the inputs.
+func (c *evaluateCommand) seeds(s *session, inputs []evaluated) error {
+	var runs []*eval.Metrics
+	var paths []string
+	for _, in := range inputs {
+		metrics, err := eval.Evaluate(in.table, eval.Options{})
+		if err != nil {
+			return fmt.Errorf("evaluating %s: %w", in.path, err)
+		}
+		runs, paths = append(runs, metrics), append(paths, in.path)
+	}
+	summary, err := eval.SummarizeRuns(runs, 0.95)
+	if err != nil {
+		return err
+	}
+	if s.JSON {
+		answer, err := withKey(summary, "inputs", paths, true)
+		if err != nil {
+			return err
+		}
+		return s.answer(answer)
+	}
+	for _, in := range inputs {
+		fmt.Fprintf(s.stdout, "%s%s\n", in.path, in.note)
+	}
+	fmt.Fprint(s.stdout, summary.Table())
+	return nil
+}
+
+// leak audits the split of a run and measures what the leak does.
+func (c *evaluateCommand) leak(s *session, inputs []evaluated, opts eval.Options) error {
+	if len(inputs) != 1 {
+		return usagef("--leak takes one run folder, not %d inputs", len(inputs))
+	}
+	parts, err := split.ReadFile(filepath.Join(c.Inputs[0], run.SplitFile))
+	if err != nil {
+		return fmt.Errorf("--leak needs a run folder with its split: %w", err)
+	}
+	images := make([]eval.SplitImage, len(parts.Rows))
+	for i, r := range parts.Rows {
+		images[i] = eval.SplitImage{ImageID: r.ImageID, LesionID: r.LesionID, Class: r.Dx, Part: string(r.Part)}
+	}
+	audit, err := eval.AuditLeakage(images, string(split.Train))
+	if err != nil {
+		return err
+	}
+	effect, err := eval.MeasureLeak(inputs[0].table, audit.IsLeaked, opts)
+	if err != nil {
+		return err
+	}
+	if s.JSON {
+		answer, err := withKey(effect, "audit", audit, true)
+		if err != nil {
+			return err
+		}
+		return s.answer(answer)
+	}
+	fmt.Fprintf(s.stdout, "%s\nof the split's held-out images %s are of a lesion that was trained on:", inputs[0].path, percent(audit.HeldOut.Share()))
+	for _, r := range audit.ByClass {
+		fmt.Fprintf(s.stdout, " %s %s", r.Name, percent(r.Share()))
+	}
+	fmt.Fprintf(s.stdout, "\n%s", effect.Table())
+	return nil
+}
+
+// withKey is the JSON object of answer with one key more, if add is set.
+func withKey(answer json.Marshaler, key string, value any, add bool) (json.RawMessage, error) {
+	text, err := answer.MarshalJSON()
+	if err != nil || !add {
+		return text, err
+	}
+	extra, err := json.Marshal(map[string]any{key: value})
+	if err != nil {
+		return nil, err
+	}
+	text[len(text)-1] = ','
+	return append(text, extra[1:]...), nil
+}
+
+// predictionsOf finds the CSV file of an input and what must be said beside its
 // numbers.
-func (c *evaluateCommand) predictions(input string) (path, note string, err error) {
+func predictionsOf(input, part string) (path, note string, err error) {
 	info, err := os.Stat(input)
 	if err != nil {
 		return "", "", fmt.Errorf("reading predictions: %w", err)
@@ -70,9 +291,9 @@ func (c *evaluateCommand) predictions(input string) (path, note string, err erro
 	if !info.IsDir() {
 		return input, "", nil
 	}
-	path = filepath.Join(input, run.PredictionsFile(c.Part))
+	path = filepath.Join(input, run.PredictionsFile(part))
 	if _, err := os.Stat(path); err != nil {
-		return "", "", fmt.Errorf("%s has no %s; a run has it when its training is finished", input, run.PredictionsFile(c.Part))
+		return "", "", fmt.Errorf("%s has no %s; a run has it when its training is finished", input, run.PredictionsFile(part))
 	}
 	parts, err := split.ReadFile(filepath.Join(input, run.SplitFile))
 	if err != nil {

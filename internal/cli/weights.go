@@ -8,6 +8,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
+	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
@@ -16,6 +17,7 @@ import (
 type weightsCommand struct {
 	Fetch  weightsFetchCommand  `cmd:"" help:"Download ImageNet weights from Keras's address."`
 	Import weightsImportCommand `cmd:"" help:"Take in a Keras HDF5 file: ImageNet weights, or a trained network as a run folder."`
+	Export weightsExportCommand `cmd:"" help:"Write a run's weights as a file that Keras loads, or as a folder of .npy files."`
 	Check  weightsCheckCommand  `cmd:"" help:"Say what a Keras HDF5 file is and whether it fits a network."`
 }
 
@@ -101,12 +103,17 @@ type kerasFileFlags struct {
 	Size         int    `help:"Image width and height in pixels (default: as the file has it)." placeholder:"PX"`
 	ChannelOrder string `help:"What the network was fed: rgb or bgr (default: bgr with metadata, rgb without, as the authors did)." enum:",rgb,bgr" default:"" placeholder:"ORDER"`
 	Preprocess   string `help:"How its pixels were scaled: tf, caffe, torch or none (default: as the authors did)." enum:",tf,caffe,torch,none" default:"" placeholder:"MODE"`
+
+	AttentionWindow string `help:"Channels that its Soft-Attention looks at: first (what TensorFlow documents) or center (what its CPU kernel reads)." enum:"first,center" default:"first" placeholder:"WINDOW"`
 }
 
 func (f kerasFileFlags) options(s *session, file string) (pipeline.ImportOptions, error) {
 	opts := pipeline.ImportOptions{
 		Keras: file, Backbone: f.Backbone, Cut: f.Cut, Size: f.Size,
 		ChannelOrder: f.ChannelOrder, Preprocess: imaging.Preprocess(f.Preprocess), Log: s.log,
+	}
+	if f.AttentionWindow == skinattn.WindowCenter {
+		opts.AttentionWindow = f.AttentionWindow
 	}
 	if f.Size < 0 {
 		return opts, usagef("--size is %d; it must be above 0", f.Size)
@@ -115,7 +122,7 @@ func (f kerasFileFlags) options(s *session, file string) (pipeline.ImportOptions
 }
 
 type weightsImportCommand struct {
-	Keras string `help:"Keras HDF5 file (.h5, .hdf5)." required:"" placeholder:"FILE"`
+	Keras string `help:"Keras HDF5 file (.h5, .hdf5), or an npy folder of 'weights export'." required:"" placeholder:"FILE"`
 	kerasFileFlags
 	Dir string `name:"run" help:"Run folder to make; needed unless the file holds ImageNet weights." placeholder:"DIR"`
 }
@@ -128,7 +135,8 @@ func (weightsImportCommand) Help() string {
   skinattn weights import --keras mobilenet_v2_imagenet.h5 --backbone mobilenet_v2
 
 A file of Model.save_weights or a whole model (.hdf5) of the authors' network, with or without
-Soft-Attention and metadata, becomes a run folder that 'predict' and 'explain' use. An ImageNet file of
+Soft-Attention and metadata, becomes a run folder that 'predict' and 'explain' use, and so does what
+'weights export' wrote, with the sizes and the pixel scaling of the run. An ImageNet file of
 Keras applications, with or without top, is installed where 'train' looks for it; it makes no run folder,
 for it has no head that predicts the classes. Every tensor up to the cut must be used once and every
 variable of the network filled once; otherwise nothing is made.`
@@ -164,8 +172,40 @@ func (c *weightsImportCommand) Run(s *session) error {
 	return nil
 }
 
+type weightsExportCommand struct {
+	Dir    string `name:"run" help:"Run folder, whose best weights are taken." required:"" placeholder:"DIR"`
+	Out    string `help:"File to write, or folder for --format npy; it must not be there yet." required:"" placeholder:"PATH"`
+	Format string `help:"h5: Keras's save_weights; npy: a folder of .npy files with an index." enum:"h5,npy" default:"h5" placeholder:"NAME"`
+}
+
+// Help is the command's long help.
+func (weightsExportCommand) Help() string {
+	return `Examples:
+  skinattn weights export --run runs/mnv2 --out mnv2.h5
+  skinattn weights export --run runs/mnv2 --out mnv2-npy --format npy
+  skinattn weights import --keras mnv2.h5 --backbone mobilenet_v2 --run runs/again
+
+The HDF5 file has the layout of Keras 2.15's save_weights, with all layers of the authors' network in
+Keras's order: build that network in Keras (backbone to the cut, Soft-Attention, metadata branch) and call
+load_weights. Both formats also say which network they hold, so that 'weights import' makes a run of them
+that predicts the same. tools/golden/check_export.py checks an export with Keras.`
+}
+
+// Run exports.
+func (c *weightsExportCommand) Run(s *session) error {
+	made, err := pipeline.Export(pipeline.ExportOptions{Run: c.Dir, Out: c.Out, Format: c.Format, Log: s.log})
+	if err != nil {
+		return err
+	}
+	if s.JSON {
+		return s.answer(made)
+	}
+	fmt.Fprintf(s.stdout, "%s: %s, %d layers, %d tensors, %d parameters\n", made.Out, made.Backbone, made.Layers, made.Tensors, made.Parameters)
+	return nil
+}
+
 type weightsCheckCommand struct {
-	File string `arg:"" help:"Keras HDF5 file (.h5, .hdf5)."`
+	File string `arg:"" help:"Keras HDF5 file (.h5, .hdf5), or an npy folder of 'weights export'."`
 	kerasFileFlags
 }
 

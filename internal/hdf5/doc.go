@@ -1,7 +1,10 @@
-// Package hdf5 reads the part of the HDF5 format that h5py and Keras use to
-// store weights.
+// Package hdf5 reads and writes the part of the HDF5 format that h5py and Keras
+// use to store weights.
 //
-// It covers superblocks 0 to 3 (with a user block), groups of both kinds
+// Write makes files of the oldest form, which every version of the library
+// reads: superblock 0, version-1 groups of any size, contiguous datasets.
+//
+// Reading covers superblocks 0 to 3 (with a user block), groups of both kinds
 // (version-1 B-tree with symbol nodes and local heap; link messages, compact
 // or in a fractal heap), object headers 1 and 2 with continuations, attributes
 // 1 to 3 (in the header or in a fractal heap), fixed-point, floating-point,

@@ -53,8 +53,8 @@ func open(t testing.TB, name string) *File {
 
 func TestReadsWhatH5pyReads(t *testing.T) {
 	all := readContents(t)
-	if len(all) != 10 {
-		t.Errorf("%d files in contents.json, want 10", len(all))
+	if len(all) != 11 {
+		t.Errorf("%d files in contents.json, want 11", len(all))
 	}
 	for name, want := range all {
 		t.Run(name, func(t *testing.T) {

@@ -1,13 +1,10 @@
 package eval
 
 import (
+	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
-	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 )
 
 // Unit is what a bootstrap resample draws.
@@ -46,14 +43,64 @@ func (u *Unit) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// Method is how resamples become an interval.
+type Method int
+
+const (
+	// Percentile takes the quantiles of the resamples (Efron 1979).
+	Percentile Method = iota
+	// BCa corrects them for bias and acceleration (Efron 1987), at the cost of
+	// scoring the table once more for each unit that is left out of it.
+	BCa
+)
+
+// String returns "percentile" or "bca".
+func (m Method) String() string {
+	if m == BCa {
+		return "bca"
+	}
+	return "percentile"
+}
+
+// MarshalText implements [encoding.TextMarshaler].
+func (m Method) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (m *Method) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "percentile":
+		*m = Percentile
+	case "bca":
+		*m = BCa
+	default:
+		return fmt.Errorf("unknown bootstrap method %q: use percentile or bca", text)
+	}
+	return nil
+}
+
 // BootstrapInfo records how intervals were made: enough to make them again.
 type BootstrapInfo struct {
-	Resamples int     `json:"resamples"`
-	Seed      uint64  `json:"seed"`
-	Unit      Unit    `json:"unit"`
-	Method    string  `json:"method"`
-	Level     float64 `json:"level"`
-	Units     int     `json:"units"` // lesions or images that were drawn from
+	Resamples  int     `json:"resamples"`
+	Seed       uint64  `json:"seed"`
+	Unit       Unit    `json:"unit"`
+	Method     Method  `json:"method"`
+	Level      float64 `json:"level"`
+	Units      int     `json:"units"`      // lesions or images that were drawn from
+	Stratified bool    `json:"stratified"` // by class
+}
+
+// String says it in a few words, as in "95 % intervals from 2000 resamples of
+// 1500 lesions, seed 1".
+func (b *BootstrapInfo) String() string {
+	kind := ""
+	if b.Method == BCa {
+		kind = "BCa "
+	}
+	how := ""
+	if b.Stratified {
+		how = " by class"
+	}
+	return fmt.Sprintf("%g %% %sintervals from %d resamples of %s%s, seed %d", 100*b.Level, kind, b.Resamples, count(b.Units, b.Unit.String()), how, b.Seed)
 }
 
 // minDefined is the share of resamples in which a metric must be defined for
@@ -62,14 +109,23 @@ type BootstrapInfo struct {
 // presence and still useful, but not when that is a rare event.
 const minDefined = 0.9
 
-// Replicates are the metrics of each resample of one table.
+// Replicates are the statistics of each resample of one table.
 type Replicates struct {
-	Info  BootstrapInfo
+	Info BootstrapInfo
+	// Paths names the statistics: metric paths, or the names that
+	// [BootstrapFunc] was given.
 	Paths []string
-	// Values[r][i] is metric Paths[i] in resample r; NaN where undefined.
+	// Estimate holds the statistics of the table itself.
+	Estimate []float64
+	// Values[r][i] is statistic Paths[i] in resample r; NaN where undefined.
 	// Two tables of the same images and lesions in the same order, with the
 	// same Info, were resampled alike: their differences are paired.
 	Values [][]float64
+	// Jackknife[u][i] is statistic Paths[i] without unit u; nil unless the
+	// method is BCa.
+	Jackknife [][]float64
+
+	strata [][]int // units by stratum
 }
 
 // Bootstrap resamples p as opts says and returns all metrics of each resample.
@@ -79,7 +135,26 @@ func Bootstrap(p *Predictions, opts Options) (*Replicates, error) {
 	if err != nil {
 		return nil, err
 	}
-	return bootstrap(newRanked(known), known.LesionIDs, opts)
+	groups, err := resolveGroups(p.Classes, opts.Groups)
+	if err != nil {
+		return nil, err
+	}
+	table := newRanked(known, groups)
+	return bootstrapMetrics(known, table, table.metrics(), opts)
+}
+
+// BootstrapFunc resamples any statistics of the images of p: names names them,
+// and statistic returns them for a table in which row i of p is there counts[i]
+// times. Rows of unknown truth count 0. The statistic may close over other
+// tables of the same images, which makes a comparison paired; it is called from
+// several goroutines at once, must leave counts alone, and returns a new slice
+// each time.
+func BootstrapFunc(p *Predictions, names []string, statistic func(counts []uint32) []float64, opts Options) (*Replicates, error) {
+	if err := p.Validate(); err != nil {
+		return nil, fmt.Errorf("predictions: %w", err)
+	}
+	d := newDesign(p, opts.Unit, opts.Stratified, nil)
+	return bootstrap(d, names, func() func([]uint32) []float64 { return statistic }, opts)
 }
 
 func (o Options) level() float64 {
@@ -93,91 +168,108 @@ func (o Options) validate() error {
 	if o.Resamples < 1 {
 		return fmt.Errorf("bootstrap: %d resamples: need at least 1", o.Resamples)
 	}
-	if level := o.level(); !(level > 0 && level < 1) {
-		return fmt.Errorf("bootstrap: level %v is not between 0 and 1", level)
+	if err := checkLevel(o.level()); err != nil {
+		return fmt.Errorf("bootstrap: %w", err)
 	}
 	if o.Unit != ByLesion && o.Unit != ByImage {
 		return fmt.Errorf("bootstrap: unknown unit %d", int(o.Unit))
 	}
+	if o.Method != Percentile && o.Method != BCa {
+		return fmt.Errorf("bootstrap: unknown method %d", int(o.Method))
+	}
 	return nil
 }
 
-func bootstrap(t *ranked, lesionIDs []string, opts Options) (*Replicates, error) {
+func bootstrapMetrics(known *Predictions, table *ranked, m *Metrics, opts Options) (*Replicates, error) {
+	d := newDesign(known, opts.Unit, opts.Stratified, nil)
+	return bootstrap(d, m.Paths(), func() func([]uint32) []float64 {
+		scratch := table.newMetrics()
+		return func(counts []uint32) []float64 {
+			table.score(counts, scratch)
+			return scratch.Values()
+		}
+	}, opts)
+}
+
+func bootstrap(d *design, names []string, newStatistic func() func(counts []uint32) []float64, opts Options) (*Replicates, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
-	units, unit := resamplingUnits(len(t.truth), lesionIDs, opts.Unit)
+	counts := make([]uint32, d.images)
+	d.all(counts)
 	r := &Replicates{
 		Info: BootstrapInfo{
-			Resamples: opts.Resamples, Seed: opts.Seed, Unit: unit,
-			Method: "percentile", Level: opts.level(), Units: len(units),
+			Resamples: opts.Resamples, Seed: opts.Seed, Unit: d.unit, Method: opts.Method,
+			Level: opts.level(), Units: len(d.units), Stratified: opts.Stratified,
 		},
-		Paths:  Paths(t.classes),
-		Values: make([][]float64, opts.Resamples),
+		Paths:    names,
+		Estimate: newStatistic()(counts),
+		Values:   d.resample(opts.Resamples, opts.Seed, opts.Workers, newStatistic),
+		strata:   d.strata,
 	}
-	workers := opts.Workers
-	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
+	if len(r.Estimate) != len(names) {
+		return nil, fmt.Errorf("bootstrap: %d names, but %d statistics", len(names), len(r.Estimate))
 	}
-	workers = min(workers, opts.Resamples)
-	var next atomic.Int64
-	var group sync.WaitGroup
-	for range workers {
-		group.Go(func() {
-			counts := make([]uint32, len(t.truth))
-			m := newMetrics(t.classes)
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= opts.Resamples {
-					return
-				}
-				drawCounts(counts, units, opts.Seed, i)
-				t.score(counts, m)
-				r.Values[i] = m.Values()
-			}
-		})
+	if opts.Method == BCa {
+		r.Jackknife = d.jackknife(opts.Workers, newStatistic)
 	}
-	group.Wait()
 	return r, nil
 }
 
-// resamplingUnits returns the images of each unit, in order of first
-// appearance, and the unit in effect: without a single lesion id, images.
-func resamplingUnits(images int, lesionIDs []string, unit Unit) ([][]int, Unit) {
-	if !slices.ContainsFunc(lesionIDs, func(id string) bool { return id != "" }) {
-		unit = ByImage
+// Interval returns the interval of statistic Paths[i] at the given level by the
+// method of Info. An undefined interval is NaN and the error says why: the
+// statistic is undefined, or so in more than a tenth of the resamples, or the
+// BCa correction is.
+func (r *Replicates) Interval(i int, level float64) (Interval, error) {
+	if math.IsNaN(r.Estimate[i]) {
+		return undefinedInterval, errors.New("the value itself is undefined")
 	}
-	units := make([][]int, 0, images)
-	byID := make(map[string]int)
-	for i := range images {
-		if unit == ByLesion && lesionIDs[i] != "" {
-			if u, ok := byID[lesionIDs[i]]; ok {
-				units[u] = append(units[u], i)
-				continue
-			}
-			byID[lesionIDs[i]] = len(units)
-		}
-		units = append(units, []int{i})
+	values := r.defined(i)
+	if share := float64(len(values)) / float64(len(r.Values)); share < minDefined {
+		return undefinedInterval, fmt.Errorf("defined in only %.0f %% of the resamples", 100*share)
 	}
-	return units, unit
+	if r.Info.Method == Percentile {
+		return sortedPercentile(values, level), nil
+	}
+	jackknife := make([]float64, len(r.Jackknife))
+	for u, row := range r.Jackknife {
+		jackknife[u] = row[i]
+	}
+	return bcaInterval(r.Estimate[i], values, acceleration(jackknife, r.strata), level)
 }
 
-// drawCounts draws as many units as there are, with replacement, and counts
-// how often each image comes up. Each resample has a generator of its own, so
-// it does not matter which goroutine draws it.
-func drawCounts(counts []uint32, units [][]int, seed uint64, resample int) {
-	clear(counts)
-	rng := rand.New(rand.NewPCG(seed, uint64(resample)))
-	for range units {
-		for _, i := range units[rng.IntN(len(units))] {
-			counts[i]++
-		}
-	}
-}
-
-// Percentile returns the percentile interval of metric Paths[i] at the given
+// Percentile returns the percentile interval of statistic Paths[i] at the given
 // level over the resamples in which it is defined, and their share.
 func (r *Replicates) Percentile(i int, level float64) (ci Interval, defined float64) {
+	values := r.defined(i)
+	return sortedPercentile(values, level), float64(len(values)) / float64(len(r.Values))
+}
+
+// P returns the two-sided bootstrap p-value of the hypothesis that statistic
+// Paths[i], such as a difference, is zero: twice the smaller share of resamples
+// on either side of zero, counting one more on each, at most 1 (Davison and
+// Hinkley 1997, section 4.2). It is the level at which the percentile interval
+// just reaches zero. NaN where [Replicates.Interval] would be undefined.
+func (r *Replicates) P(i int) float64 {
+	values := r.defined(i)
+	if math.IsNaN(r.Estimate[i]) || float64(len(values)) < minDefined*float64(len(r.Values)) {
+		return math.NaN()
+	}
+	below, above := 0, 0
+	for _, v := range values {
+		if v <= 0 {
+			below++
+		}
+		if v >= 0 {
+			above++
+		}
+	}
+	return min(1, 2*float64(1+min(below, above))/float64(1+len(values)))
+}
+
+// defined returns the values of statistic i in the resamples that have one,
+// sorted.
+func (r *Replicates) defined(i int) []float64 {
 	values := make([]float64, 0, len(r.Values))
 	for _, row := range r.Values {
 		if !math.IsNaN(row[i]) {
@@ -185,41 +277,20 @@ func (r *Replicates) Percentile(i int, level float64) (ci Interval, defined floa
 		}
 	}
 	slices.Sort(values)
-	tail := (1 - level) / 2
-	return Interval{quantile(values, tail), quantile(values, 1-tail)}, float64(len(values)) / float64(len(r.Values))
-}
-
-// quantile interpolates linearly between the two nearest order statistics
-// (Hyndman and Fan's type 7, the default of NumPy and R).
-func quantile(sorted []float64, q float64) float64 {
-	if len(sorted) == 0 {
-		return math.NaN()
-	}
-	position := q * float64(len(sorted)-1)
-	low := int(position)
-	if low >= len(sorted)-1 {
-		return sorted[len(sorted)-1]
-	}
-	share := position - float64(low)
-	return sorted[low] + share*(sorted[low+1]-sorted[low])
+	return values
 }
 
 // addIntervals fills CI. A metric that is itself undefined has no interval.
 func (m *Metrics) addIntervals(r *Replicates, level float64) {
 	m.CI = make(map[string]Interval, len(r.Paths))
-	undefined := Interval{math.NaN(), math.NaN()}
-	for i, value := range m.Values() {
-		path := r.Paths[i]
-		if math.IsNaN(value) {
-			m.CI[path] = undefined
-			m.Undefined["ci."+path] = m.Undefined[path]
-			continue
-		}
-		ci, defined := r.Percentile(i, level)
-		if defined < minDefined {
-			ci = undefined
-			m.Undefined["ci."+path] = fmt.Sprintf("defined in only %.0f %% of the resamples", 100*defined)
-		}
+	for i, path := range r.Paths {
+		ci, err := r.Interval(i, level)
 		m.CI[path] = ci
+		switch {
+		case math.IsNaN(r.Estimate[i]):
+			m.Undefined["ci."+path] = m.Undefined[path]
+		case err != nil:
+			m.Undefined["ci."+path] = err.Error()
+		}
 	}
 }

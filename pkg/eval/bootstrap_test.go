@@ -26,13 +26,18 @@ func TestCountsAreRepetitions(t *testing.T) {
 				repeated.Probs = append(repeated.Probs, p.Probs[i])
 			}
 		}
-		got := newMetrics(p.Classes)
-		newRanked(p).score(counts, got)
+		groups, err := resolveGroups(p.Classes, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		table := newRanked(p, groups)
+		got := table.newMetrics()
+		table.score(counts, got)
 		want, err := Evaluate(repeated, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, path := range Paths(p.Classes) {
+		for i, path := range got.Paths() {
 			g, w := got.Values()[i], want.Values()[i]
 			if !(math.IsNaN(g) && math.IsNaN(w)) && !approx.EqualWithinAbs(g, w, 1e-12) {
 				t.Errorf("seed %d, %s: %v by counts, %v by repetition", seed, path, g, w)
@@ -76,32 +81,44 @@ func TestBootstrapDoesNotDependOnCores(t *testing.T) {
 // Each resample draws whole lesions, as many as there are.
 func TestResamplesDrawWholeLesions(t *testing.T) {
 	lesions := []string{"a", "b", "a", "", "c", "", "b", "a"}
-	units, unit := resamplingUnits(len(lesions), lesions, ByLesion)
+	p := &Predictions{LesionIDs: lesions, ImageIDs: make([]string, 8), Truth: []int{0, 1, 0, 1, 0, 1, 1, 0}}
+	d := newDesign(p, ByLesion, false, nil)
 	want := [][]int{{0, 2, 7}, {1, 6}, {3}, {4}, {5}}
-	if unit != ByLesion || !slices.EqualFunc(units, want, slices.Equal[[]int]) {
-		t.Fatalf("units = %v (%v), want %v", units, unit, want)
+	if d.unit != ByLesion || !slices.EqualFunc(d.units, want, slices.Equal[[]int]) {
+		t.Fatalf("units = %v (%v), want %v", d.units, d.unit, want)
+	}
+	stratified := newDesign(p, ByLesion, true, nil)
+	if want := [][]int{{0, 3}, {1, 2, 4}}; !slices.EqualFunc(stratified.strata, want, slices.Equal[[]int]) {
+		t.Fatalf("strata = %v, want %v", stratified.strata, want)
 	}
 	counts := make([]uint32, len(lesions))
-	for r := range 100 {
-		drawCounts(counts, units, 1, r)
-		drawn := uint32(0)
-		for _, u := range units {
-			drawn += counts[u[0]]
+	for r := range 200 {
+		d, wantByClass := d, []uint32{0, 0}
+		if r%2 == 1 {
+			d, wantByClass = stratified, []uint32{2, 3}
+		}
+		d.draw(counts, 1, r)
+		byClass := []uint32{0, 0}
+		for _, u := range d.units {
+			byClass[p.Truth[u[0]]] += counts[u[0]]
 			for _, i := range u {
 				if counts[i] != counts[u[0]] {
 					t.Fatalf("resample %d splits a lesion: %v", r, counts)
 				}
 			}
 		}
-		if drawn != uint32(len(units)) {
-			t.Fatalf("resample %d draws %d lesions of %d", r, drawn, len(units))
+		if byClass[0]+byClass[1] != 5 || r%2 == 1 && !slices.Equal(byClass, wantByClass) {
+			t.Fatalf("resample %d draws %v lesions by class of 5", r, byClass)
 		}
 	}
-	if units, unit := resamplingUnits(3, nil, ByLesion); len(units) != 3 || unit != ByImage {
-		t.Errorf("without lesion ids: %v by %v", units, unit)
+	p.LesionIDs = nil
+	if d := newDesign(p, ByLesion, false, nil); len(d.units) != 8 || d.unit != ByImage {
+		t.Errorf("without lesion ids: %v by %v", d.units, d.unit)
 	}
-	if units, _ := resamplingUnits(3, []string{"a", "a", "a"}, ByImage); len(units) != 3 {
-		t.Errorf("by image: %v", units)
+	p.LesionIDs = slices.Repeat([]string{"a"}, 8)
+	p.Truth[3] = Unknown
+	if d := newDesign(p, ByImage, false, nil); len(d.units) != 7 {
+		t.Errorf("by image, one of unknown truth: %v", d.units)
 	}
 }
 
@@ -141,19 +158,34 @@ func drawTrial(seed uint64, lesions, photos int) *Predictions {
 	return p
 }
 
+// accuracyByCounts is the accuracy of p as a statistic for BootstrapFunc.
+func accuracyByCounts(p *Predictions) func(counts []uint32) []float64 {
+	return func(counts []uint32) []float64 {
+		right, n := 0, 0
+		for i, w := range counts {
+			n += int(w)
+			if p.Predicted(i) == p.Truth[i] {
+				right += int(w)
+			}
+		}
+		return []float64{ratio(right, n)}
+	}
+}
+
 // 95 % intervals must hold the truth in about 95 % of trials: by lesion when
 // photos are copies. By image they must fail, or the clustering does nothing.
+// TestCoverage does it for all metrics, in minutes.
 func TestBootstrapCoverage(t *testing.T) {
 	const trials = 300
 	covered := map[Unit]int{}
 	for trial := range trials {
 		p := drawTrial(uint64(trial), 120, 4)
 		for _, unit := range []Unit{ByLesion, ByImage} {
-			m, err := Evaluate(p, Options{Resamples: 200, Seed: uint64(trial), Unit: unit})
+			r, err := BootstrapFunc(p, []string{"accuracy"}, accuracyByCounts(p), Options{Resamples: 200, Seed: uint64(trial), Unit: unit})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if ci := m.CI["accuracy"]; ci.Low <= 0.8 && 0.8 <= ci.High {
+			if ci, err := r.Interval(0, .95); err == nil && ci.Low <= 0.8 && 0.8 <= ci.High {
 				covered[unit]++
 			}
 		}
@@ -196,6 +228,12 @@ func TestBootstrapErrors(t *testing.T) {
 		"negative resamples": {Resamples: -1},
 		"level":              {Resamples: 10, Level: 95},
 		"unit":               {Resamples: 10, Unit: 7},
+		"method":             {Resamples: 10, Method: 7},
+		"unknown group":      {Groups: []Group{{"g", []string{"melanoma"}}}},
+		"empty group":        {Groups: []Group{{"g", nil}}},
+		"nameless group":     {Groups: []Group{{"", []string{"class1"}}}},
+		"group twice":        {Groups: []Group{{"g", []string{"class1"}}, {"g", []string{"class2"}}}},
+		"class twice":        {Groups: []Group{{"g", []string{"class1", "class1"}}}},
 	} {
 		if _, err := Evaluate(p, opts); err == nil {
 			t.Errorf("%s: no error", name)

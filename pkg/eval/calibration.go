@@ -36,32 +36,21 @@ func brierScore(row []float32, truth int) float64 {
 // Bin is one bar of a reliability diagram: images of like confidence.
 type Bin struct {
 	Count      int     // images
-	Confidence float64 // mean probability of the predicted class
-	Accuracy   float64 // share of them predicted rightly
+	Confidence float64 // mean probability of the predicted class (or of one class)
+	Accuracy   float64 // share of them predicted rightly (or truly of that class)
 	Low, High  float64 // least and greatest confidence
 }
 
 // Reliability sorts the images of known truth by confidence (the largest
-// probability) and cuts them into equal-mass bins: bins of as equal counts as
-// can be, the fuller ones at the low end. Images of equal confidence that
-// straddle a cut share their mean accuracy, so the order of rows does not
-// matter. Fewer images than bins give fewer bins; without images there are
-// none.
-func Reliability(p *Predictions, bins int) []Bin {
-	known, _ := p.Labelled()
-	predicted := make([]int, known.Len())
-	for i := range predicted {
-		predicted[i] = known.Predicted(i)
-	}
-	return newConfidenceRanking(known, predicted).bins(repeatOne(known.Len()), known.Len(), bins)
-}
+// probability) and cuts them into equal-mass bins; see [EqualMass].
+func Reliability(p *Predictions, bins int) []Bin { return BinnedReliability(p, EqualMass, bins) }
 
 // ECE returns the expected calibration error of the top class over equal-mass
 // bins (Guo et al. 2017, with the adaptive bins of Nixon et al. 2019): the mean
 // over images of |accuracy - confidence| of their bin. NaN without an image of
 // known truth.
 func ECE(p *Predictions, bins int) float64 {
-	return expectedCalibrationError(Reliability(p, bins))
+	return BinnedECE(p, EqualMass, bins)
 }
 
 func expectedCalibrationError(bins []Bin) float64 {
@@ -80,24 +69,23 @@ type confidenceRanking struct {
 	value []float64 // confidence by rank
 }
 
-func newConfidenceRanking(p *Predictions, predicted []int) confidenceRanking {
-	n := p.Len()
-	confidence := func(i int) float64 { return float64(p.Probs[i][predicted[i]]) }
+func newConfidenceRanking(confidence []float64, right []bool) confidenceRanking {
+	n := len(confidence)
 	images := make([]int, n)
 	for i := range images {
 		images[i] = i
 	}
-	slices.SortStableFunc(images, func(a, b int) int { return cmp.Compare(confidence(a), confidence(b)) })
+	slices.SortStableFunc(images, func(a, b int) int { return cmp.Compare(confidence[a], confidence[b]) })
 	r := confidenceRanking{order: make([]entry, n), value: make([]float64, n)}
 	for rank, i := range images {
 		e := entry(i) << entryShift
-		if predicted[i] == p.Truth[i] {
+		if right[i] {
 			e |= positiveBit
 		}
-		if rank == n-1 || confidence(images[rank+1]) != confidence(i) {
+		if rank == n-1 || confidence[images[rank+1]] != confidence[i] {
 			e |= tieEndBit
 		}
-		r.order[rank], r.value[rank] = e, confidence(i)
+		r.order[rank], r.value[rank] = e, confidence[i]
 	}
 	return r
 }

@@ -34,6 +34,44 @@ func ConfusionOf(p *Predictions) Confusion {
 // Counts are the four cells of one class against the rest.
 type Counts struct{ TP, FP, FN, TN int }
 
+// Recall returns TP/(TP+FN) (sensitivity); NaN without positives.
+func (v Counts) Recall() float64 { return ratio(v.TP, v.TP+v.FN) }
+
+// Precision returns TP/(TP+FP) (positive predictive value); NaN if nothing is
+// called positive.
+func (v Counts) Precision() float64 { return ratio(v.TP, v.TP+v.FP) }
+
+// Specificity returns TN/(TN+FP); NaN without negatives.
+func (v Counts) Specificity() float64 { return ratio(v.TN, v.TN+v.FP) }
+
+// NPV returns TN/(TN+FN), the negative predictive value; NaN if nothing is
+// called negative.
+func (v Counts) NPV() float64 { return ratio(v.TN, v.TN+v.FN) }
+
+// F1 returns 2TP/(2TP+FP+FN); NaN if nothing is or is called positive.
+func (v Counts) F1() float64 { return ratio(2*v.TP, 2*v.TP+v.FP+v.FN) }
+
+// groupVsRest returns the counts of a group of classes against all others:
+// confusions within the group are true positives.
+func (c Confusion) groupVsRest(g *columnGroup) Counts {
+	var v Counts
+	for t, row := range c {
+		for p, n := range row {
+			switch truth, called := g.has(t), g.has(p); {
+			case truth && called:
+				v.TP += n
+			case truth:
+				v.FN += n
+			case called:
+				v.FP += n
+			default:
+				v.TN += n
+			}
+		}
+	}
+	return v
+}
+
 // OneVsRest returns the counts of class k against all others.
 func (c Confusion) OneVsRest(k int) Counts {
 	row, col := c.Support(k), c.predicted(k)
@@ -85,10 +123,7 @@ func (c Confusion) Precision(k int) float64 { return ratio(c[k][k], c.predicted(
 
 // Specificity returns TN/(TN+FP) of class k against the rest; NaN if every
 // image is of class k.
-func (c Confusion) Specificity(k int) float64 {
-	v := c.OneVsRest(k)
-	return ratio(v.TN, v.TN+v.FP)
-}
+func (c Confusion) Specificity(k int) float64 { return c.OneVsRest(k).Specificity() }
 
 // F1 returns 2TP/(2TP+FP+FN) of class k; NaN for a class that is neither in
 // the truth nor predicted.

@@ -52,6 +52,11 @@ func NewROC(scores []float64, positive []bool) (*ROC, error) {
 	if err != nil {
 		return nil, err
 	}
+	return rocOf(ranking, scores), nil
+}
+
+// rocOf is the curve of a ranking; scores are by image.
+func rocOf(ranking []entry, scores []float64) *ROC {
 	steps := walk(ranking, scores)
 	last := steps[len(steps)-1]
 	roc := &ROC{}
@@ -61,7 +66,7 @@ func NewROC(scores []float64, positive []bool) (*ROC, error) {
 		roc.Thresholds = append(roc.Thresholds, s.threshold)
 	}
 	roc.AUC, _ = rankMetrics(ranking, repeatOne(len(scores)))
-	return roc, nil
+	return roc
 }
 
 // NewPR returns the precision-recall curve of scores, of which positive[i]
@@ -259,10 +264,7 @@ func oneVsRest(p *Predictions, k int) (scores []float64, positive []bool, err er
 	if k < 0 || k >= len(p.Classes) {
 		return nil, nil, fmt.Errorf("class index %d, but there are %d classes", k, len(p.Classes))
 	}
-	for i, row := range known.Probs {
-		scores = append(scores, float64(row[k]))
-		positive = append(positive, known.Truth[i] == k)
-	}
+	scores, positive = column(known, k)
 	return scores, positive, nil
 }
 

@@ -1,6 +1,7 @@
-// Package eval judges a classifier from its predictions alone: metrics,
-// curves, calibration and intervals for tables of class probabilities. It knows
-// nothing of networks or of any data set; class names come with the table.
+// Package eval judges classifiers from their predictions alone: metrics, curves,
+// calibration, intervals and tests for tables of class probabilities. It knows
+// nothing of networks, and of data sets only the group [Malignant]; class names
+// come with the table.
 //
 // The way through it:
 //
@@ -8,6 +9,10 @@
 //	m, err := eval.Evaluate(p, eval.DefaultOptions())
 //	fmt.Print(m.Table())
 //	err = m.WriteFile("metrics.json")
+//
+// and for two models of the same images:
+//
+//	c, err := eval.Compare(a, b, eval.DefaultOptions())
 //
 // # Definitions
 //
@@ -22,18 +27,40 @@
 //     one against the rest. "macro" is the plain mean over classes, "weighted"
 //     the mean by support, "micro" the area of all (image, class) pairs ranked
 //     together: three different numbers that are often confused.
+//   - Partial AUROC is standardised (see [ROC.PartialAUC]); sensitivity at a
+//     specificity and Youden's threshold are points of the curve, without
+//     interpolation ([ROC.AtSpecificity], [ROC.Youden]).
 //   - Average precision is the sum of precision times rise in recall, without
 //     interpolation.
 //   - Two definitions of balanced accuracy are in use and both are given:
 //     the mean recall, and the mean of (sensitivity+specificity)/2 over
 //     one-vs-rest classes (see [Confusion.PaperBalancedAccuracy]).
-//   - Brier is the sum of squares over classes, so it reaches from 0 to 2.
-//   - ECE is that of the top class over equal-mass bins; see [Reliability].
+//   - Brier is the sum of squares over classes, so it reaches from 0 to 2;
+//     [BrierDecomposition] says where it comes from.
+//   - ECE is that of the top class over equal-mass bins; equal-width bins and
+//     the classwise error stand beside it (see [BinnedECE], [ClasswiseECE]).
 //
-// # Intervals
+// # Intervals and tests
 //
-// [Bootstrap] resamples lesions (all photos of a lesion together) or images,
-// each resample from a generator of its own, seeded by the seed and the
-// resample's number: results do not depend on the number of cores. The table
-// is sorted once; a resample only recounts it.
+// The bootstrap resamples lesions (all photos of a lesion together) or images,
+// on request within classes, and takes percentile or BCa intervals
+// ([BCaInterval]). Each resample has a generator of its own, seeded by the seed
+// and the resample's number: results do not depend on the number of cores. The
+// table is sorted once; a resample only recounts it. [BootstrapFunc] takes any
+// statistic.
+//
+// [Compare] scores two models on the same resamples, so that differences are
+// paired, and adds DeLong's test of the areas ([NewDeLong], by lesion too) and
+// [McNemar]'s of the predicted classes. [Wilson] is for proportions of
+// independent images, [Summarize] for seeds, [Holm] for several p-values.
+//
+// # Changing predictions
+//
+// [FitTemperature] and [FitVector] recalibrate, [Combine] makes ensembles and
+// averages over test-time augmentation.
+//
+// # Leaks
+//
+// [AuditLeakage] finds what parts of a split have in common, [MeasureLeak] judges
+// leaked and clean images apart.
 package eval

@@ -61,11 +61,13 @@ func ExampleMetrics_Table() {
 	// negative log-likelihood          0.561  [0.308, 0.804]
 	// Brier score                      0.328  [0.130, 0.524]
 	// calibration error (ECE)          0.360  [0.220, 0.460]
+	// top-2 accuracy                   1.000  [1.000, 1.000]
 	//
-	//   class  images  precision  recall  specificity     F1  AUROC     AP
-	//     bkl       0          -       -        1.000      -      -      -
-	//     mel       2      0.500   0.500        0.667  0.500  0.833  0.833
-	//      nv       3      0.667   0.667        0.500  0.667  0.833  0.917
+	//   class  images  precision  recall  specificity     F1  AUROC     AP  partial  sens@90  sens@95
+	//     bkl       0          -       -        1.000      -      -      -        -        -        -
+	//     mel       2      0.500   0.500        0.667  0.500  0.833  0.833    0.737    0.500    0.500
+	//      nv       3      0.667   0.667        0.500  0.667  0.833  0.917    0.825    0.667    0.667
+	// partial: standardised AUROC of false positive rates up to 0.1; sens@90: sensitivity at 90 % specificity
 	//
 	// confusion (rows: truth, columns: predicted)
 	//        bkl  mel  nv

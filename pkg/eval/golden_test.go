@@ -176,9 +176,9 @@ func TestPathsMatchValues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	paths, values := Paths(m.Classes), m.Values()
-	if len(paths) != len(values) || len(paths) != 16+7*6 {
-		t.Fatalf("%d paths, %d values, want 58 of each", len(paths), len(values))
+	paths, values := m.Paths(), m.Values()
+	if len(paths) != len(values) || len(paths) != 20+(7+1)*9 {
+		t.Fatalf("%d paths, %d values, want 92 of each", len(paths), len(values))
 	}
 	i := slices.Index(paths, ClassPath("mel", "recall"))
 	if got, _ := m.Value("per_class.mel.recall"); got != m.PerClass[4].Recall || values[i] != got {

@@ -80,6 +80,15 @@ func (o *object) add(key string, value any) {
 	}
 }
 
+// addObject adds a finished object.
+func (o *object) addObject(key string, value *object) {
+	text, err := value.close()
+	if o.err == nil {
+		o.err = err
+	}
+	o.add(key, text)
+}
+
 func (o *object) close() (json.RawMessage, error) {
 	if o.Len() == 0 {
 		o.WriteByte('{')
@@ -103,31 +112,31 @@ func (m *Metrics) MarshalJSON() ([]byte, error) {
 	for k := range m.PerClass {
 		c := &m.PerClass[k]
 		var values object
-		for _, s := range classScalars {
-			values.add(s.name, number(*s.of(c)))
-		}
-		values.add("support", c.Support)
-		text, err := values.close()
-		if err != nil {
-			return nil, err
-		}
-		classes.add(c.Class, text)
+		c.addTo(&values)
+		classes.addObject(c.Class, &values)
 	}
-	text, err := classes.close()
-	if err != nil {
-		return nil, err
+	o.addObject("per_class", &classes)
+	var groups object
+	for g := range m.Groups {
+		c := &m.Groups[g]
+		var values object
+		values.add("classes", c.Members)
+		c.addTo(&values)
+		groups.addObject(c.Class, &values)
 	}
-	o.add("per_class", text)
+	o.addObject("groups", &groups)
+	var brier object
+	for _, s := range brierScalars {
+		brier.add(s.name, number(*s.of(&m.BrierParts)))
+	}
+	o.addObject("brier_decomposition", &brier)
 	var intervals object
-	for _, path := range Paths(m.Classes) {
+	for _, path := range m.Paths() {
 		if ci, ok := m.CI[path]; ok {
 			intervals.add(path, ci)
 		}
 	}
-	if text, err = intervals.close(); err != nil {
-		return nil, err
-	}
-	o.add("ci", text)
+	o.addObject("ci", &intervals)
 	o.add("bootstrap", m.Bootstrap)
 	undefined := m.Undefined
 	if undefined == nil {
@@ -137,17 +146,38 @@ func (m *Metrics) MarshalJSON() ([]byte, error) {
 	return o.close()
 }
 
-// UnmarshalJSON reads what [Metrics.MarshalJSON] writes.
+// addTo adds the metrics of a class or group.
+func (c *ClassMetrics) addTo(values *object) {
+	for _, s := range classScalars {
+		values.add(s.name, number(*s.of(c)))
+	}
+	if math.IsNaN(c.Youden.Threshold) {
+		values.add("youden", nil)
+	} else {
+		var youden object
+		for _, s := range youdenScalars {
+			youden.add(s.name, number(*s.of(&c.Youden)))
+		}
+		values.addObject("youden", &youden)
+	}
+	values.add("support", c.Support)
+}
+
+// UnmarshalJSON reads what [Metrics.MarshalJSON] writes. The metrics of a
+// metrics.json are required; what this package adds to them is NaN where the
+// file lacks it.
 func (m *Metrics) UnmarshalJSON(text []byte) error {
 	var head struct {
-		N         int                          `json:"n"`
-		Unknown   int                          `json:"n_unknown"`
-		Classes   []string                     `json:"classes"`
-		Confusion Confusion                    `json:"confusion"`
-		PerClass  map[string]map[string]number `json:"per_class"`
-		CI        map[string]Interval          `json:"ci"`
-		Bootstrap *BootstrapInfo               `json:"bootstrap"`
-		Undefined map[string]string            `json:"undefined"`
+		N         int                        `json:"n"`
+		Unknown   int                        `json:"n_unknown"`
+		Classes   []string                   `json:"classes"`
+		Confusion Confusion                  `json:"confusion"`
+		PerClass  map[string]json.RawMessage `json:"per_class"`
+		Groups    json.RawMessage            `json:"groups"`
+		Brier     map[string]json.RawMessage `json:"brier_decomposition"`
+		CI        map[string]Interval        `json:"ci"`
+		Bootstrap *BootstrapInfo             `json:"bootstrap"`
+		Undefined map[string]string          `json:"undefined"`
 	}
 	if err := json.Unmarshal(text, &head); err != nil {
 		return err
@@ -164,39 +194,118 @@ func (m *Metrics) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &values); err != nil {
 		return err
 	}
-	read := newMetrics(head.Classes)
+	read := newMetrics(head.Classes, nil)
 	read.N, read.Unknown = head.N, head.Unknown
 	read.Confusion, read.Bootstrap, read.Undefined = head.Confusion, head.Bootstrap, head.Undefined
 	if len(head.CI) > 0 {
 		read.CI = head.CI
 	}
-	for _, s := range overallScalars {
-		raw, ok := values[s.name]
-		if !ok {
-			return fmt.Errorf("metrics: %s is missing", s.name)
-		}
-		var v number
-		if err := v.UnmarshalJSON(raw); err != nil {
-			return fmt.Errorf("metrics: %s: %w", s.name, err)
-		}
-		*s.of(read) = float64(v)
+	if err := readScalars(overallScalars, read, values, ""); err != nil {
+		return err
 	}
 	for k := range read.PerClass {
 		c := &read.PerClass[k]
-		row, ok := head.PerClass[c.Class]
+		raw, ok := head.PerClass[c.Class]
 		if !ok {
 			return fmt.Errorf("metrics: per_class.%s is missing", c.Class)
 		}
-		for _, s := range classScalars {
-			v, ok := row[s.name]
-			if !ok {
-				return fmt.Errorf("metrics: %s is missing", ClassPath(c.Class, s.name))
-			}
-			*s.of(c) = float64(v)
+		if err := c.read(raw, ClassPath(c.Class, "")); err != nil {
+			return err
 		}
-		c.Support = int(row["support"])
 	}
+	if err := read.readGroups(head.Groups); err != nil {
+		return err
+	}
+	if err := readScalars(brierScalars, &read.BrierParts, head.Brier, "brier_decomposition."); err != nil {
+		return err
+	}
+	read.explainMissing()
 	*m = *read
+	return nil
+}
+
+// explainMissing gives a reason for the values that an older file lacks.
+func (m *Metrics) explainMissing() {
+	if m.Undefined == nil {
+		m.Undefined = make(map[string]string)
+	}
+	paths := m.Paths()
+	for i, v := range m.Values() {
+		if _, ok := m.Undefined[paths[i]]; !ok && math.IsNaN(v) {
+			m.Undefined[paths[i]] = "not in the file"
+		}
+	}
+}
+
+// readScalars fills the scalars of a T from the keys of a JSON object.
+func readScalars[T any](scalars []scalar[T], of *T, values map[string]json.RawMessage, path string) error {
+	for _, s := range scalars {
+		raw, ok := values[s.name]
+		if !ok {
+			if s.required {
+				return fmt.Errorf("metrics: %s%s is missing", path, s.name)
+			}
+			raw = json.RawMessage("null")
+		}
+		var v number
+		if err := v.UnmarshalJSON(raw); err != nil {
+			return fmt.Errorf("metrics: %s%s: %w", path, s.name, err)
+		}
+		*s.of(of) = float64(v)
+	}
+	return nil
+}
+
+// read fills the metrics of a class or group.
+func (c *ClassMetrics) read(text json.RawMessage, path string) error {
+	var values map[string]json.RawMessage
+	if err := json.Unmarshal(text, &values); err != nil {
+		return fmt.Errorf("metrics: %s: %w", path, err)
+	}
+	var head struct {
+		Youden  map[string]json.RawMessage `json:"youden"`
+		Support int                        `json:"support"`
+	}
+	if err := json.Unmarshal(text, &head); err != nil {
+		return fmt.Errorf("metrics: %s: %w", path, err)
+	}
+	c.Support = head.Support
+	if err := readScalars(classScalars, c, values, path); err != nil {
+		return err
+	}
+	return readScalars(youdenScalars, &c.Youden, head.Youden, path+"youden.")
+}
+
+// readGroups fills Groups, in the order of the file.
+func (m *Metrics) readGroups(text json.RawMessage) error {
+	if len(text) == 0 {
+		return nil
+	}
+	in := json.NewDecoder(bytes.NewReader(text))
+	if _, err := in.Token(); err != nil {
+		return fmt.Errorf("metrics: groups: %w", err)
+	}
+	for in.More() {
+		name, err := in.Token()
+		if err != nil {
+			return fmt.Errorf("metrics: groups: %w", err)
+		}
+		var raw json.RawMessage
+		if err := in.Decode(&raw); err != nil {
+			return fmt.Errorf("metrics: groups: %w", err)
+		}
+		var members struct {
+			Classes []string `json:"classes"`
+		}
+		if err := json.Unmarshal(raw, &members); err != nil {
+			return fmt.Errorf("metrics: groups: %w", err)
+		}
+		g := GroupMetrics{Members: members.Classes, ClassMetrics: ClassMetrics{Class: fmt.Sprint(name)}}
+		if err := g.read(raw, GroupPath(g.Class, "")); err != nil {
+			return err
+		}
+		m.Groups = append(m.Groups, g)
+	}
 	return nil
 }
 

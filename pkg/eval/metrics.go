@@ -1,8 +1,8 @@
 package eval
 
 import (
-	"fmt"
 	"math"
+	"slices"
 )
 
 // Metrics is everything this package says about one table of predictions. Its
@@ -17,25 +17,33 @@ type Metrics struct {
 	N       int      // images of known truth: those that count
 	Unknown int      // images left out because their truth is not known
 
-	Accuracy              float64
+	Accuracy              float64 // share of images predicted rightly
 	BalancedAccuracy      float64 // mean recall over the classes present
 	PaperBalancedAccuracy float64 // mean of (sensitivity+specificity)/2, the paper's Table A5
-	MacroPrecision        float64
+	MacroPrecision        float64 // mean over the classes predicted
 	MacroRecall           float64 // another name for BalancedAccuracy
-	MacroF1               float64
+	MacroF1               float64 // mean over the classes present or predicted
 	WeightedF1            float64 // by support
 	AUROCMacro            float64 // mean of the one-vs-rest areas
 	AUROCWeighted         float64 // the same, by support
 	AUROCMicro            float64 // of all (image, class) pairs in one ranking
 	APMacro               float64 // mean of the one-vs-rest average precisions
-	MCC                   float64
-	Kappa                 float64
-	NLL                   float64 // nats an image; probabilities clipped to 2^-52
-	Brier                 float64 // sum of squares over classes, 0 to 2
-	ECE                   float64 // top class, [ECEBins] equal-mass bins
+	MCC                   float64 // Matthews' correlation; see [Confusion.MCC]
+	Kappa                 float64 // Cohen's; see [Confusion.Kappa]
+	NLL                   float64 // -ln p(truth), nats an image; probabilities clipped to 2^-52
+	Brier                 float64 // sum of squares over classes, 0 to 2 (Brier 1950)
+	ECE                   float64 // top class, [ECEBins] equal-mass bins; see [ECE]
+	Top2Accuracy          float64 // see [TopK]
+	Top3Accuracy          float64 // see [TopK]
+	ECEEqualWidth         float64 // top class, [ECEBins] equal-width bins; see [BinnedECE]
+	ECEClasswise          float64 // [ECEBins] equal-width bins; see [ClasswiseECE]
 
 	Confusion Confusion
 	PerClass  []ClassMetrics // in class order
+	Groups    []GroupMetrics // in the order of Options.Groups
+	// BrierParts says where Brier comes from: by class in [ECEBins] equal-mass
+	// bins, summed over classes.
+	BrierParts BrierDecomposition
 
 	// CI holds a confidence interval for each metric, by path ("accuracy",
 	// "per_class.mel.recall"); nil without a bootstrap.
@@ -49,52 +57,80 @@ type Metrics struct {
 // ClassMetrics are the metrics of one class against the rest.
 type ClassMetrics struct {
 	Class       string
-	Precision   float64
-	Recall      float64 // sensitivity
-	Specificity float64
-	F1          float64
-	AUROC       float64
-	AP          float64 // average precision
-	Support     int     // images whose true class it is
+	Precision   float64 // TP/(TP+FP)
+	Recall      float64 // sensitivity, TP/(TP+FN)
+	Specificity float64 // TN/(TN+FP)
+	F1          float64 // 2TP/(2TP+FP+FN)
+	AUROC       float64 // see [AUROC]
+	AP          float64 // see [AveragePrecision]
+	// PartialAUROC is the standardised area up to a false positive rate of
+	// [PartialMaxFPR]; see [ROC.PartialAUC].
+	PartialAUROC float64
+	// SensitivityAt90 and SensitivityAt95 are the greatest sensitivity at a
+	// specificity of at least 0.90 and 0.95; see [ROC.AtSpecificity].
+	SensitivityAt90, SensitivityAt95 float64
+	// Youden is the threshold of greatest sensitivity + specificity on these
+	// images, and what it gives; see [ROC.Youden]. It is chosen in hindsight, so
+	// it has no interval.
+	Youden  OperatingPoint
+	Support int // images whose true class it is
 }
-
-// Interval is a confidence interval.
-type Interval struct{ Low, High float64 }
 
 // scalar names one number of a T and says where it is kept.
 type scalar[T any] struct {
 	name string
 	of   func(*T) *float64
+	// required is whether every metrics.json has it: what was added to the
+	// format later is not.
+	required bool
 }
 
-// overallScalars and classScalars are the one list of metrics: JSON keys,
-// paths, bootstrap columns and the printed table follow from them.
+// These are the one list of metrics: JSON keys, paths and bootstrap columns
+// follow from them.
 var (
 	overallScalars = []scalar[Metrics]{
-		{"accuracy", func(m *Metrics) *float64 { return &m.Accuracy }},
-		{"balanced_accuracy", func(m *Metrics) *float64 { return &m.BalancedAccuracy }},
-		{"paper_balanced_accuracy", func(m *Metrics) *float64 { return &m.PaperBalancedAccuracy }},
-		{"macro_precision", func(m *Metrics) *float64 { return &m.MacroPrecision }},
-		{"macro_recall", func(m *Metrics) *float64 { return &m.MacroRecall }},
-		{"macro_f1", func(m *Metrics) *float64 { return &m.MacroF1 }},
-		{"weighted_f1", func(m *Metrics) *float64 { return &m.WeightedF1 }},
-		{"auroc_macro", func(m *Metrics) *float64 { return &m.AUROCMacro }},
-		{"auroc_weighted", func(m *Metrics) *float64 { return &m.AUROCWeighted }},
-		{"auroc_micro", func(m *Metrics) *float64 { return &m.AUROCMicro }},
-		{"ap_macro", func(m *Metrics) *float64 { return &m.APMacro }},
-		{"mcc", func(m *Metrics) *float64 { return &m.MCC }},
-		{"kappa", func(m *Metrics) *float64 { return &m.Kappa }},
-		{"nll", func(m *Metrics) *float64 { return &m.NLL }},
-		{"brier", func(m *Metrics) *float64 { return &m.Brier }},
-		{"ece", func(m *Metrics) *float64 { return &m.ECE }},
+		{"accuracy", func(m *Metrics) *float64 { return &m.Accuracy }, true},
+		{"balanced_accuracy", func(m *Metrics) *float64 { return &m.BalancedAccuracy }, true},
+		{"paper_balanced_accuracy", func(m *Metrics) *float64 { return &m.PaperBalancedAccuracy }, true},
+		{"macro_precision", func(m *Metrics) *float64 { return &m.MacroPrecision }, true},
+		{"macro_recall", func(m *Metrics) *float64 { return &m.MacroRecall }, true},
+		{"macro_f1", func(m *Metrics) *float64 { return &m.MacroF1 }, true},
+		{"weighted_f1", func(m *Metrics) *float64 { return &m.WeightedF1 }, true},
+		{"auroc_macro", func(m *Metrics) *float64 { return &m.AUROCMacro }, true},
+		{"auroc_weighted", func(m *Metrics) *float64 { return &m.AUROCWeighted }, true},
+		{"auroc_micro", func(m *Metrics) *float64 { return &m.AUROCMicro }, true},
+		{"ap_macro", func(m *Metrics) *float64 { return &m.APMacro }, true},
+		{"mcc", func(m *Metrics) *float64 { return &m.MCC }, true},
+		{"kappa", func(m *Metrics) *float64 { return &m.Kappa }, true},
+		{"nll", func(m *Metrics) *float64 { return &m.NLL }, true},
+		{"brier", func(m *Metrics) *float64 { return &m.Brier }, true},
+		{"ece", func(m *Metrics) *float64 { return &m.ECE }, true},
+		{"top2_accuracy", func(m *Metrics) *float64 { return &m.Top2Accuracy }, false},
+		{"top3_accuracy", func(m *Metrics) *float64 { return &m.Top3Accuracy }, false},
+		{"ece_equal_width", func(m *Metrics) *float64 { return &m.ECEEqualWidth }, false},
+		{"ece_classwise", func(m *Metrics) *float64 { return &m.ECEClasswise }, false},
 	}
 	classScalars = []scalar[ClassMetrics]{
-		{"precision", func(c *ClassMetrics) *float64 { return &c.Precision }},
-		{"recall", func(c *ClassMetrics) *float64 { return &c.Recall }},
-		{"specificity", func(c *ClassMetrics) *float64 { return &c.Specificity }},
-		{"f1", func(c *ClassMetrics) *float64 { return &c.F1 }},
-		{"auroc", func(c *ClassMetrics) *float64 { return &c.AUROC }},
-		{"ap", func(c *ClassMetrics) *float64 { return &c.AP }},
+		{"precision", func(c *ClassMetrics) *float64 { return &c.Precision }, true},
+		{"recall", func(c *ClassMetrics) *float64 { return &c.Recall }, true},
+		{"specificity", func(c *ClassMetrics) *float64 { return &c.Specificity }, true},
+		{"f1", func(c *ClassMetrics) *float64 { return &c.F1 }, true},
+		{"auroc", func(c *ClassMetrics) *float64 { return &c.AUROC }, true},
+		{"ap", func(c *ClassMetrics) *float64 { return &c.AP }, true},
+		{"partial_auroc", func(c *ClassMetrics) *float64 { return &c.PartialAUROC }, false},
+		{"sensitivity_at_90_specificity", func(c *ClassMetrics) *float64 { return &c.SensitivityAt90 }, false},
+		{"sensitivity_at_95_specificity", func(c *ClassMetrics) *float64 { return &c.SensitivityAt95 }, false},
+	}
+	brierScalars = []scalar[BrierDecomposition]{
+		{"reliability", func(d *BrierDecomposition) *float64 { return &d.Reliability }, false},
+		{"resolution", func(d *BrierDecomposition) *float64 { return &d.Resolution }, false},
+		{"uncertainty", func(d *BrierDecomposition) *float64 { return &d.Uncertainty }, false},
+		{"within_bin", func(d *BrierDecomposition) *float64 { return &d.WithinBin }, false},
+	}
+	youdenScalars = []scalar[OperatingPoint]{
+		{"threshold", func(o *OperatingPoint) *float64 { return &o.Threshold }, false},
+		{"sensitivity", func(o *OperatingPoint) *float64 { return &o.Sensitivity }, false},
+		{"specificity", func(o *OperatingPoint) *float64 { return &o.Specificity }, false},
 	}
 )
 
@@ -102,28 +138,33 @@ var (
 // "per_class.mel.recall": the key of Metrics.CI and Metrics.Undefined.
 func ClassPath(class, metric string) string { return "per_class." + class + "." + metric }
 
-// Paths lists the scalar metrics of a table with the given classes in the
-// order of the JSON form: the overall ones by name, then [ClassPath] of each
-// class and metric.
-func Paths(classes []string) []string {
-	paths := make([]string, 0, len(overallScalars)+len(classes)*len(classScalars))
+// GroupPath is [ClassPath] for a group of classes: "groups.malignant.auroc".
+func GroupPath(group, metric string) string { return "groups." + group + "." + metric }
+
+// Paths lists the scalar metrics in the order of the JSON form: the overall
+// ones by name, then [ClassPath] of each class and metric, then [GroupPath].
+// Each can have an interval.
+func (m *Metrics) Paths() []string {
+	paths := make([]string, 0, m.numScalars())
 	for _, s := range overallScalars {
 		paths = append(paths, s.name)
 	}
-	for _, class := range classes {
+	for k := range m.PerClass {
 		for _, s := range classScalars {
-			paths = append(paths, ClassPath(class, s.name))
+			paths = append(paths, ClassPath(m.PerClass[k].Class, s.name))
+		}
+	}
+	for g := range m.Groups {
+		for _, s := range classScalars {
+			paths = append(paths, GroupPath(m.Groups[g].Class, s.name))
 		}
 	}
 	return paths
 }
 
-// Values returns the scalar metrics in the order of [Paths].
+// Values returns the scalar metrics in the order of [Metrics.Paths].
 func (m *Metrics) Values() []float64 {
-	return m.appendValues(make([]float64, 0, len(overallScalars)+len(m.Classes)*len(classScalars)))
-}
-
-func (m *Metrics) appendValues(values []float64) []float64 {
+	values := make([]float64, 0, m.numScalars())
 	for _, s := range overallScalars {
 		values = append(values, *s.of(m))
 	}
@@ -132,20 +173,27 @@ func (m *Metrics) appendValues(values []float64) []float64 {
 			values = append(values, *s.of(&m.PerClass[k]))
 		}
 	}
+	for g := range m.Groups {
+		for _, s := range classScalars {
+			values = append(values, *s.of(&m.Groups[g].ClassMetrics))
+		}
+	}
 	return values
+}
+
+func (m *Metrics) numScalars() int {
+	return len(overallScalars) + (len(m.PerClass)+len(m.Groups))*len(classScalars)
 }
 
 // Value returns the metric with the given path, and whether there is one.
 func (m *Metrics) Value(path string) (float64, bool) {
-	for i, p := range Paths(m.Classes) {
-		if p == path {
-			return m.Values()[i], true
-		}
+	if i := slices.Index(m.Paths(), path); i >= 0 {
+		return m.Values()[i], true
 	}
 	return math.NaN(), false
 }
 
-func newMetrics(classes []string) *Metrics {
+func newMetrics(classes []string, groups []columnGroup) *Metrics {
 	m := &Metrics{
 		Classes:   classes,
 		Confusion: NewConfusion(len(classes)),
@@ -154,106 +202,8 @@ func newMetrics(classes []string) *Metrics {
 	for k, class := range classes {
 		m.PerClass[k].Class = class
 	}
+	for _, g := range groups {
+		m.Groups = append(m.Groups, GroupMetrics{Members: g.members, ClassMetrics: ClassMetrics{Class: g.name}})
+	}
 	return m
-}
-
-// Options says how [Evaluate] finds intervals. The zero value computes none.
-type Options struct {
-	// Resamples is the number of bootstrap resamples; 0 means no intervals.
-	Resamples int
-	// Seed determines the resamples together with their number and the table;
-	// the number of cores does not matter.
-	Seed uint64
-	// Unit is what is drawn: lesions (the default) or images.
-	Unit Unit
-	// Level is the coverage of the intervals; 0 means 0.95.
-	Level float64
-	// Workers bounds the goroutines; 0 means GOMAXPROCS.
-	Workers int
-}
-
-// DefaultOptions are 2,000 lesion-clustered resamples, 95 % intervals, seed 1.
-func DefaultOptions() Options { return Options{Resamples: 2000, Seed: 1, Unit: ByLesion, Level: 0.95} }
-
-// Evaluate validates p and computes every metric, with intervals if
-// opts.Resamples > 0. Rows of unknown truth are left out and counted in
-// Metrics.Unknown. A table without any known row is not an error: its metrics
-// are undefined and say so.
-func Evaluate(p *Predictions, opts Options) (*Metrics, error) {
-	known, unknown, err := prepare(p)
-	if err != nil {
-		return nil, err
-	}
-	table := newRanked(known)
-	m := newMetrics(p.Classes)
-	table.score(repeatOne(len(table.truth)), m)
-	m.Unknown = unknown
-	m.explainUndefined()
-	if opts.Resamples == 0 {
-		return m, nil
-	}
-	replicates, err := bootstrap(table, known.LesionIDs, opts)
-	if err != nil {
-		return nil, err
-	}
-	m.Bootstrap = &replicates.Info
-	m.addIntervals(replicates, opts.level())
-	return m, nil
-}
-
-func prepare(p *Predictions) (known *Predictions, unknown int, err error) {
-	if err := p.Validate(); err != nil {
-		return nil, 0, fmt.Errorf("predictions: %w", err)
-	}
-	known, unknown = p.Labelled()
-	if n := known.Len() * len(p.Classes); n > maxImages {
-		return nil, 0, fmt.Errorf("predictions: %d images x %d classes: at most %d probabilities can be ranked", known.Len(), len(p.Classes), maxImages)
-	}
-	return known, unknown, nil
-}
-
-// explainUndefined fills Undefined with a reason for each NaN.
-func (m *Metrics) explainUndefined() {
-	m.Undefined = make(map[string]string)
-	for _, s := range overallScalars {
-		if math.IsNaN(*s.of(m)) {
-			m.Undefined[s.name] = m.overallReason(s.name)
-		}
-	}
-	for k := range m.PerClass {
-		c := &m.PerClass[k]
-		for _, s := range classScalars {
-			if math.IsNaN(*s.of(c)) {
-				m.Undefined[ClassPath(c.Class, s.name)] = m.classReason(c, s.name)
-			}
-		}
-	}
-}
-
-const noImages = "no image of known class"
-
-func (m *Metrics) overallReason(name string) string {
-	switch {
-	case m.N == 0:
-		return noImages
-	case name == "mcc" || name == "kappa":
-		return "truth and predictions are all of one class"
-	default: // the areas, and what needs specificity
-		return "the truth holds a single class"
-	}
-}
-
-func (m *Metrics) classReason(c *ClassMetrics, name string) string {
-	switch {
-	case m.N == 0:
-		return noImages
-	case name == "precision":
-		return "class " + c.Class + " is never predicted"
-	case name == "f1":
-		return "class " + c.Class + " is neither in the truth nor predicted"
-	case c.Support == 0:
-		return "no image of class " + c.Class
-	default: // specificity and AUROC need a negative
-		return "every image is of class " + c.Class
-	}
 }

@@ -57,7 +57,7 @@ func TestMetricsInvariances(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, path := range Paths(p.Classes) {
+			for _, path := range want.Paths() {
 				g, _ := got.Value(path)
 				w, _ := want.Value(path)
 				if !(math.IsNaN(g) && math.IsNaN(w)) && !approx.EqualWithinAbs(g, w, 1e-12) {

@@ -90,73 +90,129 @@ func rankMetrics(ranking []entry, counts []uint32) (auroc, averagePrecision floa
 // a metric needs. Scoring any resample of the images is then a few linear
 // passes with a count for each image, instead of sorting the resample anew.
 type ranked struct {
-	classes    []string
-	truth      []int
+	p          *Predictions
+	groups     []columnGroup
 	predicted  []int
 	perClass   [][]entry
+	perGroup   [][]entry
 	micro      []entry
 	confidence confidenceRanking
 	nll, brier []float64 // per image
+	above      []int     // per image, the classes ranked above the true one
+	topGap     gaps      // of the predicted class
+	classGaps  []gaps
 }
 
 // newRanked expects a valid table without unknown classes.
-func newRanked(p *Predictions) *ranked {
+func newRanked(p *Predictions, groups []columnGroup) *ranked {
 	n, k := p.Len(), len(p.Classes)
 	t := &ranked{
-		classes:   p.Classes,
-		truth:     p.Truth,
+		p:         p,
+		groups:    groups,
 		predicted: make([]int, n),
 		perClass:  make([][]entry, k),
+		perGroup:  make([][]entry, len(groups)),
 		nll:       make([]float64, n),
 		brier:     make([]float64, n),
+		above:     make([]int, n),
+		classGaps: make([]gaps, k),
 	}
+	confidence, right := make([]float64, n), make([]bool, n)
 	for i, row := range p.Probs {
 		t.predicted[i] = argmax(row)
 		t.nll[i] = negLogLikelihood(row, p.Truth[i])
 		t.brier[i] = brierScore(row, p.Truth[i])
+		t.above[i] = classesAbove(row, p.Truth[i])
+		confidence[i], right[i] = float64(row[t.predicted[i]]), t.predicted[i] == p.Truth[i]
 	}
+	t.confidence = newConfidenceRanking(confidence, right)
+	t.topGap = newGaps(confidence, right)
+	image := func(i int) int { return i }
 	for c := range t.perClass {
-		t.perClass[c] = newRanking(n,
-			func(i int) int { return i },
-			func(i int) float64 { return float64(p.Probs[i][c]) },
-			func(i int) bool { return p.Truth[i] == c })
+		scores, positive := column(p, c)
+		t.perClass[c] = newRanking(n, image, func(i int) float64 { return scores[i] }, func(i int) bool { return positive[i] })
+		t.classGaps[c] = newGaps(scores, positive)
+	}
+	for g := range groups {
+		scores, positive := groups[g].column(p)
+		t.perGroup[g] = newRanking(n, image, func(i int) float64 { return scores[i] }, func(i int) bool { return positive[i] })
 	}
 	t.micro = newRanking(n*k,
 		func(i int) int { return i / k },
 		func(i int) float64 { return float64(p.Probs[i/k][i%k]) },
 		func(i int) bool { return p.Truth[i/k] == i%k })
-	t.confidence = newConfidenceRanking(p, t.predicted)
 	return t
 }
 
+// column returns the probabilities of class k and whether it is the true one.
+func column(p *Predictions, k int) (scores []float64, positive []bool) {
+	scores, positive = make([]float64, p.Len()), make([]bool, p.Len())
+	for i, row := range p.Probs {
+		scores[i], positive[i] = float64(row[k]), p.Truth[i] == k
+	}
+	return scores, positive
+}
+
+// newMetrics returns empty metrics for the table.
+func (t *ranked) newMetrics() *Metrics { return newMetrics(t.p.Classes, t.groups) }
+
+// metrics scores the table itself, and adds what resamples have no use for.
+func (t *ranked) metrics() *Metrics {
+	m := t.newMetrics()
+	once := repeatOne(t.p.Len())
+	t.score(once, m)
+	for k := range m.PerClass {
+		scores, _ := column(t.p, k)
+		m.PerClass[k].Youden = rocOf(t.perClass[k], scores).Youden()
+	}
+	for g := range m.Groups {
+		scores, _ := t.groups[g].column(t.p)
+		m.Groups[g].Youden = rocOf(t.perGroup[g], scores).Youden()
+	}
+	m.BrierParts = DecomposeBrier(t.p, EqualMass, ECEBins)
+	m.explainUndefined()
+	return m
+}
+
 // score fills every value of m that depends on the images, for a table in
-// which image i is there counts[i] times. m must come from newMetrics for the
-// same classes; nothing is allocated.
+// which image i is there counts[i] times. m must come from newMetrics of the
+// same table; nothing is allocated.
 func (t *ranked) score(counts []uint32, m *Metrics) {
 	c := m.Confusion
 	for _, row := range c {
 		clear(row)
 	}
-	n := 0
+	var n, top2, top3 int
 	var nll, brier float64
 	for i, w := range counts {
 		if w == 0 {
 			continue
 		}
-		c[t.truth[i]][t.predicted[i]] += int(w)
+		c[t.p.Truth[i]][t.predicted[i]] += int(w)
 		n += int(w)
 		nll += float64(w) * t.nll[i]
 		brier += float64(w) * t.brier[i]
+		if t.above[i] < 3 {
+			top3 += int(w)
+			if t.above[i] < 2 {
+				top2 += int(w)
+			}
+		}
 	}
 	m.N = n
 	m.NLL = nll / float64(n) // NaN for an empty table
 	m.Brier = brier / float64(n)
+	m.Top2Accuracy, m.Top3Accuracy = ratio(top2, n), ratio(top3, n)
 	m.ECE = expectedCalibrationError(t.confidence.bins(counts, n, ECEBins))
+	m.ECEEqualWidth = t.topGap.sum(counts) / float64(n)
+	classwise := 0.0
 	for k := range m.PerClass {
-		s := &m.PerClass[k]
-		s.Support = c.Support(k)
-		s.Precision, s.Recall, s.Specificity, s.F1 = c.Precision(k), c.Recall(k), c.Specificity(k), c.F1(k)
-		s.AUROC, s.AP = rankMetrics(t.perClass[k], counts)
+		t.scoreOne(&m.PerClass[k], c.OneVsRest(k), t.perClass[k], counts)
+		classwise += t.classGaps[k].sum(counts)
+	}
+	m.ECEClasswise = classwise / float64(n*len(m.PerClass))
+	for g := range m.Groups {
+		t.scoreOne(&m.Groups[g].ClassMetrics, c.groupVsRest(&t.groups[g]), t.perGroup[g], counts)
 	}
 	m.Accuracy = c.Accuracy()
 	m.BalancedAccuracy = c.BalancedAccuracy()
@@ -171,4 +227,12 @@ func (t *ranked) score(counts []uint32, m *Metrics) {
 	m.APMacro = c.macro(func(k int) float64 { return m.PerClass[k].AP })
 	m.MCC = c.MCC()
 	m.Kappa = c.Kappa()
+}
+
+// scoreOne fills the metrics of a class or group against the rest.
+func (t *ranked) scoreOne(s *ClassMetrics, v Counts, ranking []entry, counts []uint32) {
+	s.Support = v.TP + v.FN
+	s.Precision, s.Recall, s.Specificity, s.F1 = v.Precision(), v.Recall(), v.Specificity(), v.F1()
+	s.AUROC, s.AP = rankMetrics(ranking, counts)
+	s.PartialAUROC, s.SensitivityAt90, s.SensitivityAt95 = topMetrics(ranking, counts, v.TP+v.FN, v.FP+v.TN)
 }

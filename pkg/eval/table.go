@@ -2,6 +2,7 @@ package eval
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"strings"
 	"text/tabwriter"
@@ -25,6 +26,7 @@ var headline = []struct{ name, label string }{
 	{"nll", "negative log-likelihood"},
 	{"brier", "Brier score"},
 	{"ece", "calibration error (ECE)"},
+	{"top2_accuracy", "top-2 accuracy"},
 }
 
 // Table returns the metrics as text for a terminal: overall with intervals, by
@@ -37,7 +39,7 @@ func (m *Metrics) Table() string {
 		fmt.Fprintf(&out, " (%d more without a known class left out)", m.Unknown)
 	}
 	if b := m.Bootstrap; b != nil {
-		fmt.Fprintf(&out, "; %g %% intervals from %d resamples of %s, seed %d", 100*b.Level, b.Resamples, count(b.Units, b.Unit.String()), b.Seed)
+		fmt.Fprintf(&out, "; %s", b)
 	}
 	out.WriteString("\n\n")
 
@@ -50,16 +52,18 @@ func (m *Metrics) Table() string {
 
 	out.WriteByte('\n')
 	w = tabwriter.NewWriter(&out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "class\timages\tprecision\trecall\tspecificity\tF1\tAUROC\tAP\t")
+	fmt.Fprintln(w, "class\timages\tprecision\trecall\tspecificity\tF1\tAUROC\tAP\tpartial\tsens@90\tsens@95\t")
 	for i := range m.PerClass {
-		c := &m.PerClass[i]
-		fmt.Fprintf(w, "%s\t%d\t", c.Class, c.Support)
-		for _, s := range classScalars {
-			fmt.Fprintf(w, "%s\t", decimal(*s.of(c)))
-		}
-		fmt.Fprintln(w)
+		m.PerClass[i].writeRow(w)
+	}
+	for i := range m.Groups {
+		m.Groups[i].writeRow(w)
 	}
 	w.Flush()
+	for _, g := range m.Groups {
+		fmt.Fprintf(&out, "%s: %s\n", g.Class, strings.Join(g.Members, " + "))
+	}
+	fmt.Fprintf(&out, "partial: standardised AUROC of false positive rates up to %g; sens@90: sensitivity at 90 %% specificity\n", PartialMaxFPR)
 
 	out.WriteString("\nconfusion (rows: truth, columns: predicted)\n")
 	w = tabwriter.NewWriter(&out, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -76,10 +80,18 @@ func (m *Metrics) Table() string {
 	return out.String()
 }
 
+func (c *ClassMetrics) writeRow(w io.Writer) {
+	fmt.Fprintf(w, "%s\t%d\t", c.Class, c.Support)
+	for _, s := range classScalars {
+		fmt.Fprintf(w, "%s\t", decimal(*s.of(c)))
+	}
+	fmt.Fprintln(w)
+}
+
 // writeReasons adds the reasons of dashes, each once.
 func (m *Metrics) writeReasons(out *strings.Builder) {
 	seen := make(map[string]bool)
-	for _, path := range Paths(m.Classes) {
+	for _, path := range m.Paths() {
 		for _, key := range []string{path, "ci." + path} {
 			reason, ok := m.Undefined[key]
 			if !ok || seen[reason] {
@@ -99,10 +111,7 @@ func (m *Metrics) interval(path string) string {
 	if !ok {
 		return ""
 	}
-	if math.IsNaN(ci.Low) {
-		return decimal(ci.Low)
-	}
-	return fmt.Sprintf("[%s, %s]", decimal(ci.Low), decimal(ci.High))
+	return ci.text()
 }
 
 func decimal(v float64) string {

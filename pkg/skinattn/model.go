@@ -3,6 +3,7 @@ package skinattn
 import (
 	"context"
 	"fmt"
+	"math/bits"
 	"strings"
 
 	"github.com/gomlx/compute"
@@ -24,8 +25,9 @@ type Model struct {
 	batch int
 }
 
-// inferenceBatch is how many images are predicted at once. A batch that is not
-// full is padded, so that one compiled graph serves all.
+// inferenceBatch is how many images of 224 pixels are predicted at once, and of
+// others as many as fit into that room. A batch that is not full is padded, so
+// that one compiled graph serves all; a few images alone get a graph of their own.
 const inferenceBatch = 32
 
 // NewModel prepares predictions of net with the weights in store, batch images
@@ -33,7 +35,8 @@ const inferenceBatch = 32
 // first called; training may change them between calls.
 func NewModel(backend compute.Backend, net *Network, store *model.Store, batch int) (*Model, error) {
 	if batch <= 0 {
-		batch = inferenceBatch
+		room := max(1, inferenceBatch*224*224/(net.Size*net.Size))
+		batch = min(inferenceBatch, 1<<(bits.Len(uint(room))-1)) // rounded down to a power of two
 	}
 	m := &Model{Network: net, Store: store, batch: batch}
 	exec, err := model.NewExec(backend, store, func(_ *model.Scope, in []*graph.Node) []*graph.Node {
@@ -76,8 +79,8 @@ func (m *Model) AttentionShape() []int {
 	if !m.SoftAttention {
 		return nil
 	}
-	cut := m.Graph.Layer(m.Cut).Out
-	return []int{attentionHeads, cut[0], cut[1]}
+	attended := m.Graph.Layer(AttentionLayer).Out
+	return []int{attentionHeads, attended[0], attended[1]}
 }
 
 // Predict computes the predictions for n images. image writes the i-th one,
@@ -89,22 +92,23 @@ func (m *Model) Predict(ctx context.Context, n int, image func(i int, dst []floa
 	predictions := make([]Prediction, 0, n)
 	shape := m.inputShape()
 	values := shape.Size()
-	for start := 0; start < n; start += m.batch {
+	batch := min(m.batch, powerOfTwo(n))
+	for start := 0; start < n; start += batch {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		end := min(start+m.batch, n)
-		pixels := make([]float32, m.batch*values)
+		end := min(start+batch, n)
+		pixels := make([]float32, batch*values)
 		for i := start; i < end; i++ {
 			image(i, pixels[(i-start)*values:(i-start+1)*values])
 		}
-		encoded := make([]float32, m.batch*MetadataWidth)
+		encoded := make([]float32, batch*MetadataWidth)
 		if m.Metadata {
 			copy(encoded, EncodeMetadata(metadata[start:end]))
 		}
 		results, err := m.exec.Call(
-			tensors.FromFlatDataAndDimensions(pixels, append([]int{m.batch}, shape...)...),
-			tensors.FromFlatDataAndDimensions(encoded, m.batch, MetadataWidth))
+			tensors.FromFlatDataAndDimensions(pixels, append([]int{batch}, shape...)...),
+			tensors.FromFlatDataAndDimensions(encoded, batch, MetadataWidth))
 		if err != nil {
 			line, _, _ := strings.Cut(err.Error(), "\n") // GoMLX adds stack traces
 			return nil, fmt.Errorf("predicting: %s", line)
@@ -118,7 +122,7 @@ func (m *Model) Predict(ctx context.Context, n int, image func(i int, dst []floa
 		for i := range end - start {
 			p := Prediction{Logits: row(flat[0], i, ham10000.NumClasses), Probabilities: row(flat[1], i, ham10000.NumClasses)}
 			if m.SoftAttention {
-				p.Attention = row(flat[2], i, len(flat[2])/m.batch)
+				p.Attention = row(flat[2], i, len(flat[2])/batch)
 			}
 			predictions = append(predictions, p)
 		}
@@ -127,6 +131,14 @@ func (m *Model) Predict(ctx context.Context, n int, image func(i int, dst []floa
 		}
 	}
 	return predictions, nil
+}
+
+// powerOfTwo is the smallest power of two that is at least n.
+func powerOfTwo(n int) int {
+	if n <= 1 {
+		return 1
+	}
+	return 1 << bits.Len(uint(n-1))
 }
 
 // FromBytes makes the image function of Predict from one that gives bytes.

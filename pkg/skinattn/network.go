@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
-	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 )
@@ -26,35 +25,109 @@ type Config struct {
 	// BatchNormMomentum, where above 0, replaces that of the Keras network. Its
 	// moving averages need thousands of steps to settle, more than a short run has.
 	BatchNormMomentum float64 `json:"batch_norm_momentum,omitempty"`
+
+	// What follows are the variants that the authors tried; the zero values are
+	// the networks of the paper's tables.
+
+	// Head says how the features become a vector; empty means flattened. A
+	// network with the attention in its middle has its own way.
+	Head backbone.Head `json:"head,omitempty"`
+	// AttentionWindow says which channels the attention looks at: empty means the
+	// first three, WindowCenter those in the middle; see layers.SoftAttention.
+	AttentionWindow string `json:"attention_window,omitempty"`
+	// Gamma multiplies the attended features by a learned scalar, as the paper's
+	// formula has it.
+	Gamma bool `json:"gamma,omitempty"`
+	// MetadataBatchNorm puts a batch norm with ReLU around the metadata branch:
+	// BatchNormBefore or BatchNormBoth.
+	MetadataBatchNorm string `json:"metadata_batch_norm,omitempty"`
+	// MetadataUnits are the widths of the branch's dense layers, of which there
+	// are at most three: the rest is 0. All 0 means one of 4096.
+	MetadataUnits [3]int `json:"metadata_units,omitzero"`
+	// MetadataDropout is the rate of a dropout at the end of the branch.
+	MetadataDropout float64 `json:"metadata_dropout,omitempty"`
+	// ExtendedDense is the width of one more dense layer with ReLU before the
+	// last one; 0 means none.
+	ExtendedDense int `json:"extended_dense,omitempty"`
+	// PoolsBefore is how many 2x2 max poolings stand before the attention.
+	PoolsBefore int `json:"pools_before,omitempty"`
 }
 
+// WindowCenter is a value of Config.AttentionWindow: what TensorFlow's CPU kernel
+// reads.
+const WindowCenter = "center"
+
+// Values of Config.MetadataBatchNorm.
+const (
+	BatchNormBefore = "before" // before the dense layers
+	BatchNormBoth   = "both"   // before and after
+)
+
 // DefaultConfig is the authors' network on the given backbone in the metadata
-// regime, as their code ran it.
+// regime, as their code ran it; in the augmented one for the networks that they
+// trained in that alone.
 func DefaultConfig(name string) (Config, error) {
 	b, err := backbone.Find(name)
 	if err != nil {
 		return Config{}, err
 	}
+	if b.AugmentedOnly {
+		return AugmentedConfig(name)
+	}
+	pixels := b.Preprocessing.Metadata
 	return Config{
-		Backbone: b.Name, Cut: b.Cut, Size: b.Input,
+		Backbone: b.Name, Cut: b.Cuts[0].Layer, Size: b.Input,
 		SoftAttention: true, Metadata: true, Dropout: .5,
-		ChannelOrder: b.Order.String(), Preprocess: b.Preprocess,
+		ChannelOrder: pixels.Order.String(), Preprocess: pixels.Preprocess, Head: head(b.Heads.Metadata),
 	}, nil
 }
 
-// Sizes of the paper's head (paper_facts: section 2.4 and figure 5 of the paper).
-const (
-	attentionHeads = 16   // m of the SoftAttention layer
-	metadataUnits  = 4096 // of the dense branch
-)
+// AugmentedConfig is the authors' network on the given backbone in the
+// augmented regime, which has no metadata, as their code ran it.
+func AugmentedConfig(name string) (Config, error) {
+	b, err := backbone.Find(name)
+	if err != nil {
+		return Config{}, err
+	}
+	cut, err := b.Cut(b.AugmentedCut)
+	if err != nil {
+		return Config{}, err
+	}
+	pixels := b.Preprocessing.Augmented
+	return Config{
+		Backbone: b.Name, Cut: cut.Layer, Size: b.Input,
+		SoftAttention: true, Dropout: .5,
+		ChannelOrder: pixels.Order.String(), Preprocess: pixels.Preprocess, Head: head(b.Heads.Augmented),
+	}, nil
+}
+
+// head leaves out what a configuration without a head means.
+func head(h backbone.Head) backbone.Head {
+	if h == backbone.Flatten {
+		return ""
+	}
+	return h
+}
+
+// attentionHeads is the m of the SoftAttention layer (paper section 2.4).
+const attentionHeads = 16
+
+// MetadataUnits is the width of the metadata branch's dense layer (paper
+// section 2.2.2).
+const MetadataUnits = 4096
 
 // Names of the layers that carry weights beyond the backbone; they are Keras's
 // automatic names in the authors' network.
 const (
 	AttentionLayer     = "soft_attention"
 	NormalizationLayer = "normalization"
-	metadataLayer      = "dense"
-	metadataOnlyDense  = "dense_1"
+)
+
+// Keras's classes of the layers with weights that a head can have more than
+// one of; their names are automatic.
+const (
+	DenseClass     = "dense"
+	BatchNormClass = "batch_normalization"
 )
 
 // Inputs of the metadata branch.
@@ -83,7 +156,7 @@ func NewNetwork(cfg Config) (*Network, error) {
 		return nil, err
 	}
 	if cfg.Cut == "" {
-		cfg.Cut = b.Cut
+		cfg.Cut = b.Cuts[0].Layer
 	}
 	if cfg.Size == 0 {
 		cfg.Size = b.Input
@@ -95,6 +168,9 @@ func NewNetwork(cfg Config) (*Network, error) {
 		return nil, fmt.Errorf("batch-norm momentum is %g; it must be in [0, 1)", cfg.BatchNormMomentum)
 	}
 	if err := cfg.Preprocess.Validate(); err != nil {
+		return nil, err
+	}
+	if err := cfg.checkHead(); err != nil {
 		return nil, err
 	}
 	n := &Network{Config: cfg}
@@ -119,36 +195,8 @@ func NewNetwork(cfg Config) (*Network, error) {
 			}
 		}
 	}
-	if err := layers.Try(n.addHead); err != nil {
+	if err := layers.Try(func() { n.addHead(b, whole) }); err != nil {
 		return nil, fmt.Errorf("building the head on %s: %w", b.Name, err)
 	}
 	return n, nil
-}
-
-// addHead adds everything after the cut, as the authors' notebooks do.
-func (n *Network) addHead() {
-	g := n.Graph
-	features := n.Cut
-	if n.SoftAttention {
-		attended := g.Add(AttentionLayer, layers.SoftAttention{Heads: attentionHeads}, features)
-		pool := layers.MaxPooling2D{Window: 2, Padding: layers.Same}
-		attended = g.Add("attention_pool", pool, attended)
-		pooled := g.Add("feature_pool", pool, features)
-		features = g.Add("attention_concat", layers.Concatenate{}, pooled, attended)
-	}
-	features = g.Add("features_relu", layers.ReLU{}, features)
-	features = g.Add("features_dropout", layers.Dropout{Rate: n.Dropout}, features)
-	features = g.Add("features_flat", layers.Flatten{}, features)
-	n.Output = metadataLayer
-	if n.Metadata {
-		age := g.Add(ageInput, layers.Input{Dims: layers.Shape{1}})
-		sex := g.Add(sexInput, layers.Input{Dims: layers.Shape{sexWidth}})
-		localization := g.Add(localizationInput, layers.Input{Dims: layers.Shape{localizationWidth}})
-		age = g.Add(NormalizationLayer, layers.Normalization{}, age)
-		metadata := g.Add("metadata", layers.Concatenate{}, age, sex, localization)
-		metadata = g.Add(metadataLayer, layers.Dense{Units: metadataUnits, Activation: "relu"}, metadata)
-		features = g.Add("features_and_metadata", layers.Concatenate{}, features, metadata)
-		n.Output = metadataOnlyDense
-	}
-	g.Add(n.Output, layers.Dense{Units: ham10000.NumClasses, Activation: "softmax"}, features)
 }

@@ -1,7 +1,10 @@
 package skinattn
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/gomlx/gomlx/ml/model"
 
@@ -25,7 +28,11 @@ func (n *Network) LoadBackbone(store *model.Store, file *keras.File) error {
 // LoadKeras fills all variables from a Keras file of the whole network:
 // Model.save_weights or a full model. It is as strict as LoadBackbone.
 func (n *Network) LoadKeras(store *model.Store, file *keras.File) error {
-	return n.FitKeras(file).Load(store)
+	fit, err := n.FitKeras(file)
+	if err != nil {
+		return err
+	}
+	return fit.Load(store)
 }
 
 // Fit is how the tensors of a Keras file meet the variables of a network.
@@ -48,7 +55,9 @@ type value struct {
 }
 
 // FitBackbone compares the part up to the cut with a Keras applications
-// weights file. The error is one of the network, not of the file.
+// weights file: by the names of the layers or, where the names are not those of
+// today's Keras, by their order, as Keras itself loads such files. The error is
+// one of the network, not of the file.
 func (n *Network) FitBackbone(file *keras.File) (*Fit, error) {
 	b, err := backbone.Find(n.Backbone)
 	if err != nil {
@@ -59,50 +68,132 @@ func (n *Network) FitBackbone(file *keras.File) (*Fit, error) {
 		return nil, err
 	}
 	var wanted []layers.Variable
-	var beyond []string // layers of the backbone that the cut drops
-	for _, layer := range whole.Layers() {
-		if n.Graph.Layer(layer.Name) == nil {
-			beyond = append(beyond, layer.Name)
-		}
-	}
 	for _, v := range n.Graph.Variables() {
 		if whole.Layer(v.Layer) != nil {
 			wanted = append(wanted, v)
 		}
 	}
-	return fit(keras.NewLoader(file), wanted, nil, beyond), nil
+	name := NamesIn(file, b, whole)
+	var beyond []string // layers of the backbone that the cut drops
+	for _, layer := range whole.Layers() {
+		if n.Graph.Layer(layer.Name) == nil {
+			beyond = append(beyond, name(layer.Name))
+		}
+	}
+	byName := fit(keras.NewLoader(file), wanted, name, beyond)
+	if len(byName.Problems) > 0 {
+		if ordered, rest, ok := orderedNames(file, whole, n.Graph); ok {
+			if byOrder := fit(keras.NewLoader(file), wanted, ordered, rest); len(byOrder.Problems) == 0 {
+				return byOrder, nil
+			}
+		}
+	}
+	return byName, nil
+}
+
+// orderedNames pairs the layers with weights of the whole backbone, with or
+// without its top, with those of the file in the order of both. rest are the
+// file's layers that the cut drops. ok says whether all tensors of each pair have
+// the same shapes.
+func orderedNames(file *keras.File, whole, cut *layers.Graph) (name func(string) string, rest []string, ok bool) {
+	theirs := slices.DeleteFunc(slices.Clone(file.Layers), func(layer string) bool { return len(file.LayerTensors(layer)) == 0 })
+	rename := map[string]string{}
+	for _, layer := range whole.Layers() {
+		variables := layer.Op.Variables(whole.InputShapes(layer)...)
+		if len(variables) == 0 || len(theirs) == len(rename) { // a file without top ends earlier
+			continue
+		}
+		other := theirs[len(rename)]
+		tensors := file.LayerTensors(other)
+		if !slices.EqualFunc(variables, tensors, func(v layers.Variable, t keras.Tensor) bool { return slices.Equal(v.Shape, t.Shape) }) {
+			return nil, nil, false
+		}
+		rename[layer.Name] = other
+		if cut.Layer(layer.Name) == nil {
+			rest = append(rest, other)
+		}
+	}
+	return func(layer string) string { return cmp.Or(rename[layer], layer) }, rest, len(rename) == len(theirs)
 }
 
 // FitKeras compares the whole network with a Keras file of Model.save_weights
 // or of a full model.
-func (n *Network) FitKeras(file *keras.File) *Fit {
+func (n *Network) FitKeras(file *keras.File) (*Fit, error) {
+	b, err := backbone.Find(n.Backbone)
+	if err != nil {
+		return nil, err
+	}
+	whole, err := b.Graph(n.Size)
+	if err != nil {
+		return nil, err
+	}
+	inBackbone := NamesIn(file, b, whole)
+	taken := map[string]bool{} // layers of the file that are the backbone's
+	for _, layer := range n.Graph.Layers() {
+		if whole.Layer(layer.Name) != nil && !b.HasTail() {
+			taken[inBackbone(layer.Name)] = true
+		}
+	}
+	// The other layers with weights are paired by the order of their making.
 	rename := map[string]string{}
-	// Keras numbers these layers by what else was built in the session.
-	for class, ours := range map[string][]string{
-		AttentionLayer:     {AttentionLayer},
-		NormalizationLayer: {NormalizationLayer},
-		metadataLayer:      {metadataLayer, metadataOnlyDense},
-	} {
-		theirs := file.Numbered(class)
-		for i, name := range ours {
-			if i < len(theirs) {
-				rename[name] = theirs[i]
+	for _, class := range []string{AttentionLayer, NormalizationLayer, DenseClass, BatchNormClass, "conv2d"} {
+		var ours []string
+		for _, layer := range n.Graph.Layers() {
+			if backbone.AutoNumber(layer.Name, class) >= 0 && (b.HasTail() || whole.Layer(layer.Name) == nil) {
+				ours = append(ours, layer.Name)
+			}
+		}
+		slices.SortFunc(ours, func(a, b string) int { return backbone.AutoNumber(a, class) - backbone.AutoNumber(b, class) })
+		theirs := slices.DeleteFunc(file.Numbered(class), func(layer string) bool {
+			return taken[layer] || len(file.LayerTensors(layer)) == 0
+		})
+		for i, layer := range ours[:min(len(ours), len(theirs))] {
+			rename[layer] = theirs[i]
+		}
+	}
+	return fit(keras.NewLoader(file), n.Graph.Variables(), func(layer string) string {
+		return cmp.Or(rename[layer], inBackbone(layer))
+	}, nil), nil
+}
+
+// NamesIn translates the names of a backbone's layers to those in a file. Keras
+// numbers the layers that it names itself by what the Python session has built
+// before, so that the second InceptionResNetV2 of a session begins with
+// conv2d_203; the numbers of a backbone still run on without a gap.
+func NamesIn(file *keras.File, b *backbone.Backbone, whole *layers.Graph) func(layer string) string {
+	needed := map[string]bool{} // by a cut
+	for _, cut := range b.Cuts {
+		if part, err := whole.Cut(cut.Layer); err == nil {
+			for _, layer := range part.Layers() {
+				needed[layer.Name] = true
 			}
 		}
 	}
-	return fit(keras.NewLoader(file), n.Graph.Variables(), rename, nil)
+	// first has the classes whose first layer every file of the network holds.
+	first := map[string]int{}
+	for class := range needed {
+		if numbers := file.Numbered(class); len(numbers) > 0 {
+			first[class] = backbone.AutoNumber(numbers[0], class)
+		}
+	}
+	return func(layer string) string {
+		at := strings.LastIndexByte(layer, '_')
+		for _, class := range []string{layer, layer[:max(at, 0)]} {
+			if n := backbone.AutoNumber(layer, class); n >= 0 && first[class] > 0 {
+				return fmt.Sprintf("%s_%d", class, n+first[class])
+			}
+		}
+		return layer
+	}
 }
 
-// fit takes the wanted variables out of the loader, under the layer names of
-// the file where rename has one.
-func fit(loader *keras.Loader, wanted []layers.Variable, rename map[string]string, ignore []string) *Fit {
+// fit takes the wanted variables out of the loader, under the names that their
+// layers have in the file.
+func fit(loader *keras.Loader, wanted []layers.Variable, name func(layer string) string, ignore []string) *Fit {
 	f := &Fit{Variables: len(wanted)}
 	blamed := map[string]bool{} // tensors of the wrong shape, which need no second problem
 	for _, v := range wanted {
-		layer := v.Layer
-		if name, ok := rename[layer]; ok {
-			layer = name
-		}
+		layer := name(v.Layer)
 		data, err := loader.Take(layer, v.Name, v.Shape...)
 		if err != nil {
 			f.Problems = append(f.Problems, err)

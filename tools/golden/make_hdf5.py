@@ -142,6 +142,7 @@ def make_plain():
     all_contents["ordered.h5"] = contents(HDF5 / "ordered.h5")
     user_block(HDF5 / "user_block.h5")
     all_contents["user_block.h5"] = contents(HDF5 / "user_block.h5")
+    all_contents["written.h5"] = contents(HDF5 / "written.h5")  # by the Go writer: go test ./internal/hdf5 -update
     (HDF5 / "contents.json").write_text(json.dumps(all_contents, separators=(",", ":"), ensure_ascii=False).replace('},"', '},\n"') + "\n")
 
 

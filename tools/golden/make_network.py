@@ -1,6 +1,9 @@
-"""Golden outputs of the full MobileNetV2 network at several sizes, and of one training step."""
+"""Golden outputs of the authors' networks, and of one training step. Takes names of networks; none means all."""
+import argparse
+
 import numpy as np
 import tensorflow as tf
+from tensorflow import keras
 
 import fill
 import golden
@@ -13,24 +16,32 @@ CASES = [  # image, age, sex, localization
     ("golden/d", 0.0, "female", "acral"),
 ]
 LABELS = ["akiec", "mel", "nv", "df"]
-STAGES = ["Conv1", "Conv1_relu", "expanded_conv_depthwise", "expanded_conv_project_BN", "block_1_expand",
-          "block_1_depthwise", "block_1_project_BN", "block_2_add", "block_3_depthwise", "block_3_project_BN",
-          "block_5_add", "block_6_depthwise", "block_6_project_BN", "block_9_add", "block_10_project_BN",
-          "block_12_add", "block_13_depthwise", "block_13_project_BN", "block_14_expand_relu", "block_14_depthwise",
-          "max_pooling2d", "max_pooling2d_1", "concatenate"]
-GRADIENTS = ["Conv1/kernel", "bn_Conv1/gamma", "bn_Conv1/beta", "expanded_conv_depthwise/depthwise_kernel",
-             "expanded_conv_project/kernel", "block_3_depthwise/depthwise_kernel", "block_6_expand/kernel",
-             "block_9_depthwise_BN/gamma", "block_13_depthwise/depthwise_kernel", "block_13_expand_BN/beta",
-             "block_14_depthwise/depthwise_kernel", "soft_attention/kernel_conv3d", "soft_attention/bias_conv3d",
-             "dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias"]
-MOVING = ["bn_Conv1", "block_13_project_BN"]
-BETA_SHIFT = 3.0  # for training: moves ReLU6's input to the middle of its range
+STAGES = 20
+BETA_SHIFT = 3.0  # for training: moves a ReLU's input away from its bends, ReLU6's to the middle of its range
+
+# Filled by name, some networks would let their features die away or grow by powers of ten. So the gammas of the batch norms
+# whose names end in a word are multiplied by a number: networks of one path get a little more, the ends of residual
+# branches less, and the stem of ResNet as much less as its pixels are larger.
+GAMMA_SCALES = {
+    "densenet201": {"bn": 1.2}, "mobilenet": {"_bn": 1.25}, "mobilenet_v3_small": {"BatchNorm": 1.3}, "mobilenet_v3_large": {"BatchNorm": 1.12},
+    "nasnet_large": {"": 0.93}, "resnet50": {"_3_bn": 0.3, "conv1_bn": 1 / 64}, "resnet152": {"_3_bn": 0.3, "conv1_bn": 1 / 64}, "vgg16": {"": 1.2},
+}
+
+# Pixels and number of cases by network, and pixels of the training step: one network of each family.
+SIZES = {name: {row.size: 2, 64: 2} for name, row in network.NETWORKS.items()}
+SIZES["mobilenet_v2"] = {224: 2, 128: 3, 100: 2, 64: 4}
+SIZES["inception_resnet_v2"] = {299: 2, 128: 2}
+SIZES["nasnet_large"] = {331: 2, 96: 2}
+TRAINING = {"densenet201": 64, "inception_resnet_v2": 128, "resnet50": 64, "nasnet_mobile": 64, "mobilenet": 64, "mobilenet_v2": 64,
+            "mobilenet_v3_small": 64, "vgg16": 64, "resnet34": 64}
 
 
-def inputs(cases, size, floatx):
-    images = network.preprocess(np.stack([fill.fill_image(c[0], size) for c in cases]))
-    text = [np.array([[c[i]] for c in cases]) for i in (2, 3)]
-    return [tf.constant(images.astype(floatx)), tf.constant([[c[1]] for c in cases], floatx)] + [tf.constant(t) for t in text]
+def inputs(built, cases, floatx):
+    images = network.preprocess(built.name, np.stack([fill.fill_image(c[0], built.size) for c in cases]))
+    feed = [tf.constant(images.astype(floatx))]
+    if len(built.net.inputs) > 1:
+        feed += [tf.constant([[c[1]] for c in cases], floatx)] + [tf.constant(np.array([[c[i]] for c in cases])) for i in (2, 3)]
+    return feed
 
 
 def spread(got, want):
@@ -44,76 +55,135 @@ def distance(got, want):
     return float("%.2g" % (np.linalg.norm(np.asarray(got, np.float64) - want) / np.linalg.norm(want)))
 
 
-def build(size, floatx, **options):
-    net, probe, head = network.build(size, floatx=floatx, **options)
-    fill.fill_model(net)
-    return net, probe, head
+def gamma_scales(built):
+    """The scales with the layers that they are for."""
+    norms = [l.name for l in built.net.layers if isinstance(l, keras.layers.BatchNormalization) and l.scale]
+    return [{"by": by, "layers": [n for n in norms if n.endswith(end)]} for end, by in GAMMA_SCALES.get(built.name, {}).items()]
 
 
-def header(net, size):
-    layers = {l.name: int(sum(np.prod(w.shape) for w in l.weights)) for l in net.layers if l.weights}
-    trainable = int(sum(np.prod(w.shape) for w in net.trainable_weights))
-    return {"made_by": "tools/golden/make_network.py", "versions": golden.versions(), "network": "mobilenet_v2", "size": size,
-            "parameters": {"total": net.count_params(), "trainable": trainable, "layers": layers}}
+def build(name, size, floatx, **options):
+    built = network.build(name, size, floatx=floatx, **options)
+    fill.fill_model(built.net)
+    for scale in gamma_scales(built):
+        change(built, "gamma", scale["layers"], lambda v: v * np.float32(scale["by"]))
+    return built
 
 
-def make_inference(size, cases):
-    float32 = {k: v.numpy() for k, v in run(size, cases, "float32")[1].items()}
-    net, out = run(size, cases, "float64")
-    content = header(net, size)
-    stages = tf.keras.Model(net.inputs, [net.get_layer(n).output for n in STAGES])(inputs(cases[:1], size, "float64"))
+def change(built, weight, layers, to):
+    """Changes a weight of some layers, in float32."""
+    for name in layers:
+        variable = getattr(built.net.get_layer(name), weight)
+        variable.assign(to(variable.numpy().astype(np.float32)))
+
+
+def header(built):
+    content = {"made_by": "tools/golden/make_network.py", "versions": golden.versions(), "network": built.name, "size": built.size,
+               "parameters": {"total": built.net.count_params(), "trainable": int(sum(np.prod(w.shape) for w in built.net.trainable_weights))}}
+    if built.size == network.NETWORKS[built.name].size:
+        content["parameters"]["layers"] = {l.name: int(sum(np.prod(w.shape) for w in l.weights)) for l in built.net.layers if l.weights}
+    if gamma_scales(built):
+        content["gamma_scales"] = gamma_scales(built)
+    return content
+
+
+def stages(built):
+    """Layers up to the cut: the last of each map size and some between."""
+    names = []
+    for layer in keras.Model(built.net.inputs[0], built.net.get_layer(built.features).output).layers[1:]:
+        if len(layer.output_shape) == 4 and "pad" not in layer.name:
+            names.append((layer.name, layer.output_shape[1]))
+    last = {size: name for name, size in names}
+    between = {names[i][0] for i in np.linspace(0, len(names) - 1, STAGES).round().astype(int)}
+    return [name for name, _ in names if name in between or name in last.values()]
+
+
+def make_inference(name, size, count):
+    cases = CASES[:count]
+    float32 = {k: v.numpy() for k, v in run(name, size, cases, "float32")[1].items()}
+    built, out = run(name, size, cases, "float64")
+    content = header(built)
+    names = stages(built)
+    values = keras.Model(built.net.inputs, [built.net.get_layer(n).output for n in names])(inputs(built, cases[:1], "float64"))
     content["stages"] = [{"layer": n, "shape": list(s.shape[1:]), "mean": golden.numbers(tf.reduce_mean(s))[0],
-                          "std": golden.numbers(tf.math.reduce_std(s))[0]} for n, s in zip(STAGES, stages)]
-    content["cases"] = [{
-        "image": c[0], "age": c[1], "sex": c[2], "localization": c[3],
-        "metadata": golden.numbers(out["metadata"][i]),
+                          "std": golden.numbers(tf.math.reduce_std(s))[0]} for n, s in zip(names, values)]
+    content["cases"] = [dict(case(c), **{
         "features": golden.summary(out["features"][i], f"features/{size}/{i}"),
         "attention": golden.numbers(out["attention"][i]),
         "heads": golden.summary(out["maps"][i], f"heads/{size}/{i}"),
         "logits": golden.numbers(out["logits"][i]),
         "probabilities": golden.numbers(out["probabilities"][i]),
-    } for i, c in enumerate(cases)]
+    } | ({"metadata": golden.numbers(out["metadata"][i])} if "metadata" in out else {})) for i, c in enumerate(cases)]
     content["keras_float32_error"] = {k: spread(float32[k], out[k]) for k in ("features", "attention", "logits", "probabilities")}
-    golden.write(f"pkg/skinattn/testdata/golden_mobilenet_v2_{size}.json", content)
+    golden.write(f"pkg/skinattn/testdata/golden_{name}_{size}.json", content)
 
 
-def run(size, cases, floatx):
-    net, probe, head = build(size, floatx)
-    return net, network.outputs(probe, head, inputs(cases, size, floatx))
+def case(c):
+    return {"image": c[0], "age": c[1], "sex": c[2], "localization": c[3]}
 
 
-def shifted(net):
-    """The batch norms before a ReLU6."""
-    return [l.name for l in net.layers if l.name == "bn_Conv1" or l.name.endswith(("_expand_BN", "_depthwise_BN"))]
+def run(name, size, cases, floatx):
+    built = build(name, size, floatx)
+    return built, network.outputs(built, inputs(built, cases, floatx))
 
 
-def train_step(size, floatx):
+def shifted(built):
+    """The batch norms whose output goes to a ReLU, perhaps through sums, pooling and the like."""
+    def reaches(layer, seen):
+        for node in layer.outbound_nodes:
+            after = node.outbound_layer
+            if after.__class__.__name__ == "TFOpLambda":  # h-swish, which has its bends at -3 and 3
+                return False
+        for node in layer.outbound_nodes:
+            after = node.outbound_layer
+            if isinstance(after, keras.layers.ReLU) or getattr(after, "activation", None) is keras.activations.relu and not after.weights:
+                return True
+            if not after.weights and after.name not in seen and reaches(after, seen | {after.name}):
+                return True
+        return False
+    return [l.name for l in built.net.layers if isinstance(l, keras.layers.BatchNormalization) and reaches(l, {l.name})]
+
+
+def watched(built, variables):
+    """Tensors of which the gradients are kept: all of the head, the first ones, and some of each kind between."""
+    names = list(variables)
+    inside = {l.name for l in keras.Model(built.net.inputs[0], built.net.get_layer(built.features).output).layers}
+    kept = [n for n in names if n.rsplit("/", 1)[0] not in inside] + names[:3]
+    for kind in ("kernel", "depthwise_kernel", "pointwise_kernel", "gamma", "beta", "bias"):
+        some = [n for n in names if n.rsplit("/", 1)[1] == kind and n.rsplit("/", 1)[0] in inside]
+        kept += [some[i] for i in np.linspace(0, len(some) - 1, 4).round().astype(int)] if some else []
+    # A bias or the like right before a batch norm has no gradient but rounding.
+    return [n for n in names if n in kept and not (n.endswith("/bias") and n.rsplit("/", 1)[0] in inside)]
+
+
+def train_step(name, size, floatx):
     """Forward in training mode without dropout, loss as Keras weights it, gradients, new moving averages.
 
     A ReLU that rounding switches on or off changes a gradient by about 1 %, and among a million activations around
     0 a few are always that close. So these batch norms get 3 added to beta: now 1 % of the activations are cut, almost
     none lies near a bend, and gradients in float32 and float64 agree to 1e-5.
     """
-    net, probe, head = build(size, floatx, dropout=0.0)
-    for name in shifted(net):
-        beta = net.get_layer(name).beta
-        beta.assign(beta.numpy().astype(np.float32) + np.float32(BETA_SHIFT))
+    built = build(name, size, floatx, dropout=0.0)
+    for layer in built.net.layers:  # those of the backbones' tops do not act, and there are none before the cuts
+        assert not (isinstance(layer, keras.layers.Dropout) and layer.rate), layer.name
+    change(built, "beta", shifted(built), lambda v: v + np.float32(BETA_SHIFT))
     labels = [network.CLASSES.index(l) for l in LABELS]
     weights = tf.constant([network.CLASS_WEIGHTS[l] for l in labels], floatx)
-    variables = {fill.weight_name(l, v): v for l in net.layers for v in l.trainable_weights}
+    variables = {fill.weight_name(l, v): v for l in built.net.layers for v in l.trainable_weights}
+    names = watched(built, variables)
     with tf.GradientTape() as tape:
-        out = network.outputs(probe, head, inputs(CASES, size, floatx), training=True)
+        out = network.outputs(built, inputs(built, CASES, floatx), training=True)
         loss = tf.reduce_mean(weights * tf.nn.sparse_softmax_cross_entropy_with_logits(labels, out["logits"]))
-    gradients = tape.gradient(loss, {n: variables[n] for n in GRADIENTS})
-    moving = {n: net.get_layer(n) for n in MOVING}
-    return net, out, loss, gradients, moving
+    gradients = tape.gradient(loss, {n: variables[n] for n in names})
+    norms = [l for l in built.net.layers if isinstance(l, keras.layers.BatchNormalization)]
+    narrow = [l for l in norms if l.moving_mean.shape[0] <= 256]  # the files stay small
+    return built, out, loss, gradients, [narrow[0], narrow[-1]]
 
 
-def make_training(size):
-    net, out, loss, gradients, _ = train_step(size, "float64")
-    content = header(net, size) | {
-        "cases": [{"image": c[0], "age": c[1], "sex": c[2], "localization": c[3], "label": l} for c, l in zip(CASES, LABELS)],
-        "class_weights": network.CLASS_WEIGHTS, "beta_shift": {"by": BETA_SHIFT, "layers": shifted(net)},
+def make_training(name, size):
+    built, out, loss, gradients, _ = train_step(name, size, "float64")
+    content = header(built) | {
+        "cases": [case(c) | {"label": l} for c, l in zip(CASES, LABELS)],
+        "class_weights": network.CLASS_WEIGHTS, "beta_shift": {"by": BETA_SHIFT, "layers": shifted(built)},
         "features": golden.summary(out["features"], f"training/features/{size}"),
         "attention": [golden.numbers(a) for a in out["attention"]],
         "logits": [golden.numbers(l) for l in out["logits"]],
@@ -124,19 +194,33 @@ def make_training(size):
     exact = {n: g.numpy() for n, g in gradients.items()}
     exact_logits, exact_loss = out["logits"].numpy(), float(loss)
     # The moving averages come from float32: only there Keras uses its fused kernel, which takes the unbiased variance.
-    _, out, loss, gradients, moving = train_step(size, "float32")
-    content["moving_averages"] = {n: {"momentum": l.momentum, "moving_mean": golden.numbers(l.moving_mean),
-                                      "moving_variance": golden.numbers(l.moving_variance)} for n, l in moving.items()}
+    _, out, loss, gradients, moving = train_step(name, size, "float32")
+    # A gradient that is nothing but rounding, as that of a bias before a softmax, tells nothing.
+    errors = {n: distance(g, exact[n]) for n, g in gradients.items() if np.any(exact[n])}
+    errors = {n: e for n, e in errors.items() if e < 1e-3}
+    content["gradients"] = {n: g for n, g in content["gradients"].items() if n in errors}
+    content["moving_averages"] = {l.name: {"momentum": l.momentum, "moving_mean": golden.numbers(l.moving_mean),
+                                           "moving_variance": golden.numbers(l.moving_variance)} for l in moving}
     content["keras_float32_error"] = {
         "logits": spread(out["logits"], exact_logits), "loss": float("%.2g" % abs(float(loss) / exact_loss - 1)),
-        "gradients": {n: distance(g, exact[n]) for n, g in gradients.items()}}
-    golden.write(f"pkg/skinattn/testdata/golden_mobilenet_v2_train_{size}.json", content)
+        "gradients": errors}
+    golden.write(f"pkg/skinattn/testdata/golden_{name}_train_{size}.json", content)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(network.NETWORKS))
+    parser.add_argument("--size", type=int, help="only this size; with --training the training step's")
+    parser.add_argument("--training", action="store_true", help="only the training step")
+    args = parser.parse_args()
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    for name in args.names or network.NETWORKS:
+        for size, count in SIZES[name].items():
+            if not args.training and args.size in (None, size):
+                make_inference(name, size, count)
+        if name in TRAINING and (args.training or args.size is None):
+            make_training(name, TRAINING[name])
 
 
 if __name__ == "__main__":
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    make_inference(224, CASES[:2])
-    make_inference(128, CASES[:3])
-    make_inference(100, CASES[:2])
-    make_inference(64, CASES)
-    make_training(64)
+    main()

@@ -1,19 +1,87 @@
-"""The authors' MobileNetV2 network with Soft-Attention and metadata, in Keras 2.15."""
+"""The authors' networks with Soft-Attention and metadata, in Keras 2.15."""
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import collections
+
 import tensorflow as tf
 from tensorflow import keras
+from tensorflow.keras import applications as ka
 from tensorflow.keras import layers as kl
 
-CUT = -28  # the layer of the full network, with top, after which the authors cut: block_14_depthwise
 HEADS = 16
 SEXES = ["female", "male", "unknown"]
 SITES = ["abdomen", "acral", "back", "chest", "ear", "face", "foot", "genital", "hand", "lower extremity",
          "neck", "scalp", "trunk", "unknown", "upper extremity"]
 CLASSES = ["akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"]
 CLASS_WEIGHTS = [4.37, 2.78, 1.3, 12.44, 1.28, 0.21, 10.0]
+
+# The layer of the full network, with top, after which the authors cut, by name or index; the preprocessing module of
+# the metadata regime; whether the authors' network has the metadata branch; the head.
+Row = collections.namedtuple("Row", "make size cut preprocess metadata head", defaults=(True, "flatten"))
+
+
+def same_padded_conv(x, filters, window, stride=1, **options):
+    return kl.Conv2D(filters, window, strides=stride, padding="same", **options)(x)
+
+
+def vgg16(size, attend):
+    """The authors' VGG16: no ImageNet weights, batch norms, 1x1 convolutions, the attention in the middle."""
+    def group(x, filters, *windows):
+        for w in windows:
+            x = kl.BatchNormalization()(same_padded_conv(x, filters, w, activation="relu", kernel_initializer="he_normal"))
+        return x
+
+    inputs = x = keras.Input((size, size, 3))
+    for filters, *windows in ((64, 3, 1), (128, 3, 1), (256, 3, 3, 1)):
+        x = kl.MaxPooling2D(2, padding="same")(group(x, filters, *windows))
+    features = group(x, 512, 3, 3, 1)
+    x = group(attend(features), 512, 3, 3, 1)
+    x = kl.Flatten()(kl.MaxPooling2D(4, padding="same")(x))
+    x = kl.Dense(4096, activation="relu")(x)  # in a line of its own: Keras numbers layers as they are made
+    return inputs, features, kl.Dense(4096, activation="relu")(x)
+
+
+def resnet34(size, attend):
+    """The authors' ResNet34: no ImageNet weights, max pooling for strides, the attention in the middle."""
+    def conv(x, filters, stride=1):
+        return kl.BatchNormalization()(same_padded_conv(x, filters, 3, stride))
+
+    def block(x, filters, project):
+        y = conv(kl.Activation("relu")(conv(x, filters)), filters)
+        return kl.Activation("relu")(kl.add([y, conv(x, filters) if project else x]))
+
+    inputs = keras.Input((size, size, 3))
+    x = kl.MaxPooling2D(2, padding="same")(kl.Activation("relu")(conv(inputs, 64, 2)))
+    for _ in range(3):
+        x = block(x, 64, False)
+    x = kl.MaxPooling2D(2, padding="same")(x)
+    for _ in range(4):
+        x = block(x, 128, True)
+    features, x = x, attend(x)
+    for _ in range(6):
+        x = block(x, 256, True)
+    x = kl.MaxPooling2D(2, padding="same")(x)
+    for _ in range(3):
+        x = block(x, 512, True)
+    return inputs, features, kl.GlobalAveragePooling2D()(x)
+
+
+NETWORKS = {
+    "densenet201": Row(ka.DenseNet201, 224, -28, ka.mobilenet),
+    "inception_resnet_v2": Row(ka.InceptionResNetV2, 299, -28, ka.mobilenet),
+    "resnet50": Row(ka.ResNet50, 224, -3, ka.resnet),
+    "resnet152": Row(ka.ResNet152, 224, -23, ka.resnet),
+    "nasnet_large": Row(ka.NASNetLarge, 331, -23, ka.nasnet),
+    "nasnet_mobile": Row(ka.NASNetMobile, 224, -23, ka.nasnet),
+    "mobilenet": Row(ka.MobileNet, 224, "conv_dw_13", ka.mobilenet),  # the authors did not run it: the cut is ours
+    "mobilenet_v2": Row(ka.MobileNetV2, 224, -28, ka.mobilenet_v2),
+    "mobilenet_v3_small": Row(ka.MobileNetV3Small, 224, -28, ka.mobilenet_v3),
+    "mobilenet_v3_large": Row(ka.MobileNetV3Large, 224, -28, ka.mobilenet_v3),
+    "vgg16": Row(vgg16, 224, None, ka.inception_resnet_v2, False),
+    "resnet34": Row(resnet34, 224, None, ka.inception_resnet_v2, False, "gap"),
+}
 
 
 class SoftAttention(kl.Layer):
@@ -38,40 +106,84 @@ class SoftAttention(kl.Layer):
         return x * tf.reduce_sum(maps, axis=1)[..., None], maps
 
 
-def build(size=224, dropout=0.5, floatx="float32"):
-    """Returns (network, probe, head): probe gives what comes before the head, for outputs()."""
-    keras.backend.clear_session()
+Built = collections.namedtuple("Built", "net probe head features name size")
+
+
+def build(name="mobilenet_v2", size=0, dropout=0.5, floatx="float32", cut=None, soft_attention=True, metadata=None, head=None,
+          metadata_units=(4096,), metadata_batch_norm="", metadata_dropout=0.0, extended_dense=0, pools=0, fresh=True):
+    """The network; probe gives what comes before the head, for outputs(). The options are the variants that the authors tried."""
+    if fresh:
+        keras.backend.clear_session()
     keras.backend.set_floatx(floatx)
-    backbone = keras.applications.MobileNetV2(input_shape=(size, size, 3), include_top=True, weights=None)
-    features = backbone.layers[CUT].output
-    attended, maps = SoftAttention(name="soft_attention")(features)
-    pooled = [kl.MaxPooling2D(2, padding="same")(t) for t in (attended, features)]
-    x = kl.Activation("relu")(kl.concatenate([pooled[1], pooled[0]]))
-    x = kl.Flatten()(kl.Dropout(dropout)(x))
+    row = NETWORKS[name]
+    size, head = size or row.size, head or row.head
+    metadata = row.metadata if metadata is None else metadata
+    maps = []
 
-    age = keras.Input((1,), name="age")
-    sex = keras.Input((1,), name="sex", dtype="string")
-    site = keras.Input((1,), name="localization", dtype="string")
+    def attend(x):
+        for _ in range(pools):  # a notebook cell that was run again and again
+            x = kl.MaxPooling2D(2, padding="same")(x)
+        if soft_attention:
+            attended, m = SoftAttention(name="soft_attention" if fresh else None)(x)
+            maps.append(m)
+            pooled = [kl.MaxPooling2D(2, padding="same")(t) for t in (attended, x)]
+            x = kl.concatenate([pooled[1], pooled[0]])
+        elif row.cut is None:
+            x = kl.MaxPooling2D(2, padding="same")(x)
+        return kl.Dropout(dropout)(kl.Activation("relu")(x))
 
-    def one_hot(text, vocabulary):
-        index = kl.StringLookup(vocabulary=vocabulary)(text)
-        return kl.CategoryEncoding(num_tokens=len(vocabulary) + 1)(index)
+    if row.cut is None:
+        image, features, x = row.make(size, attend)
+    else:
+        backbone = row.make(input_shape=(size, size, 3), include_top=True, weights=None)
+        cut = row.cut if cut is None else cut
+        image = backbone.input
+        features = (backbone.layers[cut] if isinstance(cut, int) else backbone.get_layer(cut)).output
+        x = features
+        if len(x.shape) == 4:
+            x = attend(x)
+            x = kl.GlobalAveragePooling2D()(x) if head == "gap" else kl.Flatten()(x)
 
-    metadata = kl.concatenate([kl.Normalization(axis=None)(age), one_hot(sex, SEXES), one_hot(site, SITES)])
-    joined = kl.concatenate([x, kl.Dense(4096, activation="relu")(metadata)])
-    head = kl.Dense(len(CLASSES), activation="softmax")
-    probabilities = head(joined)
-    inputs = [backbone.input, age, sex, site]
-    return keras.Model(inputs, probabilities), keras.Model(inputs, [features, maps, metadata, joined, probabilities]), head
+    inputs, encoded = [image], []
+    if metadata:
+        age = keras.Input((1,), name="age" if fresh else None)
+        sex = keras.Input((1,), name="sex" if fresh else None, dtype="string")
+        site = keras.Input((1,), name="localization" if fresh else None, dtype="string")
+        inputs += [age, sex, site]
+
+        def one_hot(text, vocabulary):
+            index = kl.StringLookup(vocabulary=vocabulary)(text)
+            return kl.CategoryEncoding(num_tokens=len(vocabulary) + 1)(index)
+
+        m = kl.concatenate([kl.Normalization(axis=None)(age), one_hot(sex, SEXES), one_hot(site, SITES)])
+        encoded.append(m)
+        if metadata_batch_norm:
+            m = kl.Activation("relu")(kl.BatchNormalization()(m))
+        for units in metadata_units:
+            m = kl.Dense(units, activation="relu")(m)
+        if metadata_batch_norm == "both":
+            m = kl.Activation("relu")(kl.BatchNormalization()(m))
+        if metadata_dropout:
+            m = kl.Dropout(metadata_dropout)(m)
+        x = kl.concatenate([x, m])
+    if extended_dense:
+        x = kl.Dense(extended_dense, activation="relu")(x)
+    last = kl.Dense(len(CLASSES), activation="softmax")
+    probabilities = last(x)
+    probe = keras.Model(inputs, {"features": features, "before": x, "probabilities": probabilities}
+                        | ({"maps": maps[0]} if maps else {}) | ({"metadata": encoded[0]} if encoded else {}))
+    return Built(keras.Model(inputs, probabilities), probe, last, features.node.layer.name, name, size)
 
 
-def outputs(probe, head, inputs, training=False):
-    """Runs the network on float images of -1..1 and metadata; a dictionary of tensors."""
-    features, maps, metadata, joined, probabilities = probe(inputs, training=training)
-    return {"features": features, "attention": tf.reduce_sum(maps, axis=1), "maps": maps, "metadata": metadata,
-            "logits": joined @ head.kernel + head.bias, "probabilities": probabilities}
+def outputs(built, inputs, training=False):
+    """Runs the network on preprocessed images and metadata; a dictionary of tensors."""
+    out = built.probe(inputs, training=training)
+    if "maps" in out:
+        out["attention"] = tf.reduce_sum(out["maps"], axis=1)
+    out["logits"] = out.pop("before") @ built.head.kernel + built.head.bias
+    return out
 
 
-def preprocess(images):
-    """Keras's preprocess_input of mobilenet_v2, for float32 images of 0..255."""
-    return keras.applications.mobilenet_v2.preprocess_input(images.copy())
+def preprocess(name, images):
+    """What the authors' metadata regime did to float32 images of 0..255."""
+    return NETWORKS[name].preprocess.preprocess_input(images.copy())

@@ -1,6 +1,7 @@
 """Writes pkg/eval/testdata/golden: prediction tables and what scikit-learn says
 about them. Run from this folder: python make.py (packages: requirements.txt)."""
 
+import itertools
 import json
 import pathlib
 import sys
@@ -8,12 +9,11 @@ import warnings
 
 import numpy as np
 import sklearn
-from sklearn import metrics as sk
 
+from expected import curves, expected
 from tables import CLASSES, HAM10000_SHARES, Table, softmax_table
 
 OUT = pathlib.Path(__file__).parents[2] / "pkg/eval/testdata/golden"
-BINS = 15
 
 
 def tables():
@@ -57,92 +57,55 @@ def tables():
     yield "constant_prediction", t
 
 
-def ece(confidence, correct):
-    """Equal-mass bins, fuller ones first; tied confidences share their mean
-    correctness."""
-    _, group = np.unique(confidence, return_inverse=True)
-    shared = np.bincount(group, weights=correct) / np.bincount(group)
-    order = np.argsort(confidence, kind="stable")
-    total = 0.0
-    for part in np.array_split(order, BINS):
-        if len(part):
-            total += abs(np.sum(shared[group[part]] - confidence[part]))
-    return total / len(confidence)
-
-
-def one_vs_rest(y, p, metric):
-    if y.min() == y.max() and metric is sk.roc_auc_score:
-        return np.nan
-    if not y.any():
-        return np.nan
-    return metric(y, p)
-
-
-def expected(t: Table):
-    known = t.truth >= 0
-    y, p = t.truth[known], t.probs[known].astype(float)
-    pred = p.argmax(axis=1)
-    k = len(t.classes)
-    labels = list(range(k))
-    onehot = np.eye(k, dtype=int)[y]
-    nan = {"zero_division": np.nan, "labels": labels}
-    cm = sk.confusion_matrix(y, pred, labels=labels)
-    ovr = sk.multilabel_confusion_matrix(y, pred, labels=labels)
-    with np.errstate(invalid="ignore"):
-        specificity = ovr[:, 0, 0] / (ovr[:, 0, 0] + ovr[:, 0, 1])
-        sensitivity = ovr[:, 1, 1] / (ovr[:, 1, 1] + ovr[:, 1, 0])
-    auroc = np.array([one_vs_rest(onehot[:, c], p[:, c], sk.roc_auc_score) for c in labels])
-    ap = np.array([one_vs_rest(onehot[:, c], p[:, c], sk.average_precision_score) for c in labels])
-    support = cm.sum(axis=1)
-    precision = sk.precision_score(y, pred, average=None, **nan)
-    recall = sk.recall_score(y, pred, average=None, **nan)
-    f1 = sk.f1_score(y, pred, average=None, **nan)
-    defined = ~np.isnan(auroc)
-    out = {
-        "n": len(y),
-        "n_unknown": int((~known).sum()),
-        "accuracy": sk.accuracy_score(y, pred),
-        "balanced_accuracy": sk.balanced_accuracy_score(y, pred),
-        "paper_balanced_accuracy": np.nanmean((sensitivity + specificity) / 2),
-        "macro_precision": sk.precision_score(y, pred, average="macro", **nan),
-        "macro_recall": sk.recall_score(y, pred, average="macro", **nan),
-        "macro_f1": sk.f1_score(y, pred, average="macro", **nan),
-        "weighted_f1": sk.f1_score(y, pred, average="weighted", **nan),
-        "auroc_macro": np.nanmean(auroc),
-        "auroc_weighted": np.average(auroc[defined], weights=support[defined]) if defined.any() else np.nan,
-        "auroc_micro": sk.roc_auc_score(onehot.ravel(), p.ravel()),
-        "ap_macro": np.nanmean(ap),
-        "mcc": sk.matthews_corrcoef(y, pred),
-        "kappa": sk.cohen_kappa_score(y, pred, labels=labels),
-        "nll": sk.log_loss(y, p, labels=labels),
-        "brier": sk.brier_score_loss(y, p, labels=labels, scale_by_half=False),
-        "ece": ece(p.max(axis=1), (pred == y).astype(float)),
-        "confusion": cm.tolist(),
-        "per_class": {
-            name: {
-                "precision": precision[c], "recall": recall[c], "specificity": specificity[c], "f1": f1[c],
-                "auroc": auroc[c], "ap": ap[c], "support": int(support[c]),
-            }
-            for c, name in enumerate(t.classes)
-        },
-    }
-    if defined.all() and k > 2:
-        for average in ("macro", "weighted"):
-            ours, theirs = out["auroc_" + average], sk.roc_auc_score(y, p, multi_class="ovr", average=average)
-            assert abs(ours - theirs) < 1e-13 or np.abs(p.sum(1) - 1).max() > 1e-8, (average, ours, theirs)
-    return out
-
-
-def curves(t: Table, c):
-    known = t.truth >= 0
-    y, p = t.truth[known] == c, t.probs[known, c].astype(float)
-    fpr, tpr, roc_thresholds = sk.roc_curve(y, p, drop_intermediate=False)
-    precision, recall, pr_thresholds = sk.precision_recall_curve(y, p)
-    return {
-        "class": t.classes[c],
-        "fpr": fpr, "tpr": tpr, "roc_thresholds": roc_thresholds[1:],  # the first is infinite
-        "precision": precision[::-1], "recall": recall[::-1], "pr_thresholds": pr_thresholds[::-1],
-    }
+def more_tables():
+    rng = np.random.default_rng(20260101)
+    even = np.full(7, 1 / 7)
+    two = ["benign", "malignant"]
+    yield "empty", Table(CLASSES, [], [], np.zeros((0, 7)))
+    t = softmax_table(rng, 5, even)
+    t.truth[:] = -1
+    yield "all_unknown", t
+    yield "one_row_wrong", Table(CLASSES, [""], [3], [[0, 0.25, 0.25, 0, 0.5, 0, 0]])
+    yield "one_row_two_classes", Table(two, ["a"], [1], [[0.5, 0.5]])
+    yield "two_rows", Table(two, ["a", "a"], [0, 1], [[0.625, 0.375], [0.625, 0.375]])
+    t = softmax_table(rng, 7, even)
+    t.truth = np.arange(7)
+    yield "one_of_each", t
+    for n in (14, 15, 16):  # around the number of bins
+        yield f"rows_{n}", softmax_table(rng, n, even)
+    yield "one_class_two", softmax_table(rng, 25, [0, 1], classes=two, skill=1)
+    t = softmax_table(rng, 30, np.eye(7)[4], skill=1)
+    t.truth = np.where(np.arange(30) % 2, 0, 4)  # nothing but malignant
+    yield "all_malignant", t
+    t = softmax_table(rng, 40, [0, 0, 0.3, 0.2, 0, 0.5, 0])  # nothing malignant
+    yield "none_malignant", t
+    # Exact zeros and ones, subnormal numbers, and sums that are off by float32 rounding.
+    t = softmax_table(rng, 60, even)
+    t.probs[:20] = np.eye(7, dtype=np.float32)[rng.integers(7, size=20)]
+    t.probs[20:40] = np.float32(1e-42)
+    t.probs[np.arange(20, 40), rng.integers(7, size=20)] = 1
+    yield "extreme", t
+    t = softmax_table(rng, 60, even)
+    t.probs[:, 6] += np.float32(5e-5)
+    yield "sums_off", t
+    # Multiples of 1/15, which lie on the edges of the equal-width bins.
+    yield "on_bin_edges", softmax_table(rng, 90, even, skill=1, grid=15)
+    t = softmax_table(rng, 120, HAM10000_SHARES, skill=2)
+    t.probs = np.round(t.probs, 3)  # as printed tables
+    t.probs[:, 5] += 1 - t.probs.sum(axis=1)
+    t.probs = np.clip(t.probs, 0, 1)
+    yield "three_digits", t
+    yield "coin", softmax_table(rng, 100, [0.5, 0.5], classes=two, skill=0)
+    yield "rare_positive", softmax_table(rng, 120, [0.97, 0.03], classes=two, skill=1)
+    yield "many_classes", softmax_table(rng, 60, np.full(20, 1 / 20), classes=[f"c{i}" for i in range(20)], skill=2)
+    t = softmax_table(rng, 60, even, skill=1)
+    t.probs = np.repeat(t.probs[::10], 10, axis=0)  # ten images to a row of probabilities
+    yield "repeated_rows", t
+    t = softmax_table(rng, 50, even, skill=1)
+    t.probs[::2] = np.float32(1 / 7)
+    t.probs[1::4] = np.eye(7, dtype=np.float32)[t.truth[1::4]]
+    yield "uniform_and_certain", t
+    yield "malignant_first", softmax_table(rng, 60, [0.3, 0.3, 0.2, 0.2], classes=["mel", "bcc", "akiec", "nv"], grid=10)
 
 
 def plain(v):
@@ -158,11 +121,11 @@ def plain(v):
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     warnings.simplefilter("ignore")  # undefined values are what half the tables are for
-    for name, t in tables():
+    for name, t in itertools.chain(tables(), more_tables()):
         t.write(OUT / f"{name}.csv")
         golden = {"made_with": f"scikit-learn {sklearn.__version__}, numpy {np.__version__}, tools/golden_eval/make.py"}
         golden |= expected(t)
-        if name in ("ties", "lopsided", "two_classes"):
+        if name in ("ties", "lopsided", "two_classes", "on_bin_edges", "rare_positive"):
             golden["curve"] = curves(t, len(t.classes) - 3 if len(t.classes) > 2 else 1)
         with open(OUT / f"{name}.json", "w", encoding="utf-8") as f:
             json.dump(plain(golden), f, allow_nan=False)

@@ -3,8 +3,38 @@ package backbone
 import (
 	"fmt"
 
+	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 )
+
+var mobileNetV2 = &Backbone{
+	Name:  "mobilenet_v2",
+	Title: "MobileNetV2",
+	Paper: Paper{"Sandler et al., MobileNetV2: Inverted Residuals and Linear Bottlenecks, CVPR 2018", "https://arxiv.org/abs/1801.04381"},
+	Input: 224,
+	Preprocessing: Preprocessing{
+		Metadata:  Pixels{imaging.PreprocessTF, imaging.BGROrder},
+		Augmented: Pixels{imaging.PreprocessTF, imaging.RGBOrder},
+		Printed:   Pixels{imaging.PreprocessTF, imaging.RGBOrder},
+		Keras:     Pixels{imaging.PreprocessTF, imaging.RGBOrder},
+	},
+	BatchNorm: layers.BatchNormalization{Epsilon: 1e-3, Momentum: .999},
+	Cuts: []Cut{{
+		Layer: "block_14_depthwise", Index: 128, Shape: layers.Shape{7, 7, 960},
+		Note:      "depthwise convolution of the 15th inverted residual block, before its batch norm",
+		Metadata:  Parameters{1354714, 1334039},
+		Augmented: Parameters{1235927, 1215255},
+	}},
+	Heads: Heads{Flatten, Flatten},
+	Weights: Weights{
+		URL:     kerasApplications + "mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
+		TopURL:  kerasApplications + "mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5",
+		Licence: kerasLicence,
+	},
+	Rows:    []string{"Table 5 (MD)", "Table 7 (MD)", "Table A2", "Table A3 (MD)", "Table A4 (MD)", "Table A5"},
+	Differs: "The paper replaces the last two 1x1 convolutions; the code ends inside the 15th of 17 inverted residual blocks.",
+	build:   buildMobileNetV2,
+}
 
 // invertedResidual is one row of table 2 of the MobileNetV2 paper, unrolled:
 // the block's stride and its output channels. Blocks after the first expand
@@ -21,9 +51,9 @@ var mobileNetV2Blocks = []invertedResidual{
 	{1, 320},
 }
 
-// mobileNetV2 is keras.applications.MobileNetV2 (alpha 1), layer by layer.
-func mobileNetV2(g *layers.Graph, size int) {
-	bn := layers.BatchNormalization{Epsilon: 1e-3, Momentum: .999}
+// buildMobileNetV2 is keras.applications.MobileNetV2 (alpha 1), layer by layer.
+func buildMobileNetV2(b *Backbone, g *layers.Graph, size int) {
+	bn := b.BatchNorm
 	relu6 := layers.ReLU{Max: 6}
 	pointwise := func(filters int) layers.Conv2D {
 		return layers.Conv2D{Filters: filters, Kernel: [2]int{1, 1}, Stride: 1, Padding: layers.Same}

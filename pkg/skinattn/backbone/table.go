@@ -8,58 +8,148 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 )
 
+// Table has a row for every network, each written beside its builder.
+var Table = []*Backbone{
+	denseNet201,
+	inceptionResNetV2,
+	resNet50,
+	resNet152,
+	nasNetLarge,
+	nasNetMobile,
+	mobileNet,
+	mobileNetV2,
+	mobileNetV3Small,
+	mobileNetV3Large,
+	vgg16,
+	resNet34,
+}
+
 // Backbone is one row of the table.
 type Backbone struct {
 	Name  string // the word used everywhere: command line, files, JSON
 	Title string // for people
-	Paper string // where the network was published
-	URL   string // of that paper
+	Paper Paper  // where the network was published
 
-	Input int // pixels, width and height, of the ImageNet weights
+	Input int // pixels, width and height, of the ImageNet weights (of the authors' run, where there are none)
 
-	// Preprocess is what the authors' code applied to the pixels, and Order the
-	// channel order it applied it to, in the metadata regime.
-	Preprocess imaging.Preprocess
-	Order      imaging.Order
+	Preprocessing Preprocessing
+	// BatchNorm holds the constants of the network's batch norms.
+	BatchNorm layers.BatchNormalization
 
-	// Cut is the layer whose output goes on to the Soft-Attention block, as the
-	// authors took it: Keras's name and its index in the model with top.
-	Cut      string
-	CutIndex int
-	CutNote  string // what it is in words
+	// Cuts are the layers whose output goes on to the Soft-Attention block. The
+	// first is the one of the paper's row; the others have a Name.
+	Cuts []Cut
+	// AugmentedCut names the cut of the augmented regime, "" if it is the first.
+	AugmentedCut string
+	// AugmentedOnly says that the authors trained it in the augmented regime alone.
+	AugmentedOnly bool
+	// TrainedOnCPU says that the authors trained it where TensorFlow's attention
+	// reads other channels than it documents; see layers.SoftAttention.
+	TrainedOnCPU bool
+	// Heads say how the block's output becomes the features for the last dense
+	// layer.
+	Heads Heads
 
 	Weights Weights
 
-	build func(g *layers.Graph, size int)
+	// Rows are the rows of the paper's tables that this network stands in, such
+	// as "Table 5 (AD, MD)".
+	Rows []string
+	// Ours says what of this row is not the authors' but ours, empty if nothing is.
+	Ours string
+	// Differs says where the paper and the authors' code differ.
+	Differs string
+
+	// build describes the whole ImageNet network, top included, as Keras
+	// numbers and names its layers.
+	build func(b *Backbone, g *layers.Graph, size int)
+	// tail, where not nil, describes what stands between the Soft-Attention
+	// block and the last dense layer, in place of the head's flattening; it
+	// returns its last layer. Networks with a tail are built by the authors with
+	// the block in the middle.
+	tail func(b *Backbone, g *layers.Graph, x string) string
 }
 
-// Weights is a Keras applications weights file.
+// Paper is a publication.
+type Paper struct {
+	Title string `json:"title"`
+	URL   string `json:"url"`
+}
+
+// Preprocessing is what happens to the pixels of an image.
+type Preprocessing struct {
+	Metadata  Pixels // as the authors' code ran it in the metadata regime
+	Augmented Pixels // the same in the augmented regime
+	Printed   Pixels // as the paper has it (section 2.2.2); zero if it says nothing
+	Keras     Pixels // as Keras ships it with the ImageNet weights; zero for networks without
+}
+
+// Pixels is a scaling and the channel order that it is applied to. The zero
+// value, which has no scaling, means that there was none such.
+type Pixels struct {
+	Preprocess imaging.Preprocess
+	Order      imaging.Order
+}
+
+// Known is whether there was such a preprocessing.
+func (p Pixels) Known() bool { return p.Preprocess != "" }
+
+// String is the scaling and the channel order, such as "tf, bgr".
+func (p Pixels) String() string {
+	if !p.Known() {
+		return "-"
+	}
+	return fmt.Sprintf("%s, %s", p.Preprocess, p.Order)
+}
+
+// Cut is a layer at which the authors ended a backbone.
+type Cut struct {
+	Name  string // "" for the network's first cut, else the authors' index, such as "-34"
+	Layer string // Keras's name
+	Index int    // Keras's index in the model with top
+	Shape layers.Shape
+	Note  string // what the layer is, in words
+
+	// Metadata and Augmented are the parameter totals of the authors' Keras
+	// network with this cut in the metadata regime and without metadata, as in
+	// the augmented regime, from their model summaries; zero where they give
+	// none. Tests hold them against the built graph.
+	Metadata, Augmented Parameters
+}
+
+// Parameters are Keras's counts of a network's scalars.
+type Parameters struct{ Total, Trainable int }
+
+// Heads has the Head of each regime.
+type Heads struct{ Metadata, Augmented Head }
+
+// Head says how a feature map becomes a vector.
+type Head string
+
+// The two heads of the authors.
+const (
+	Flatten Head = "flatten"
+	GAP     Head = "gap" // global average pooling
+)
+
+// Weights are Keras applications weights files with ImageNet weights. All
+// fields are empty for a network that Keras does not have.
 type Weights struct {
 	URL     string `json:"url"`    // without top
 	MD5     string `json:"md5"`    // as Keras publishes it, empty if it publishes none
 	SHA256  string `json:"sha256"` // where there is no MD5, empty if unknown
 	Licence string `json:"licence"`
+
+	TopURL string `json:"top_url,omitempty"` // the same network with its top
+	TopMD5 string `json:"top_md5,omitempty"`
 }
 
-const kerasApplications = "https://storage.googleapis.com/tensorflow/keras-applications/"
-
-// Table has a row for every network.
-var Table = []*Backbone{
-	{
-		Name:  "mobilenet_v2",
-		Title: "MobileNetV2",
-		Paper: "Sandler et al., MobileNetV2: Inverted Residuals and Linear Bottlenecks, CVPR 2018",
-		URL:   "https://arxiv.org/abs/1801.04381",
-		Input: 224, Preprocess: imaging.PreprocessTF, Order: imaging.BGROrder,
-		Cut: "block_14_depthwise", CutIndex: 128,
-		CutNote: "depthwise convolution of the 15th inverted residual block, before its batch norm",
-		Weights: Weights{
-			URL:     kerasApplications + "mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
-			Licence: "Apache-2.0",
-		},
-		build: mobileNetV2,
-	},
-}
+// kerasApplications is the address of the Keras applications' weights files;
+// kerasLicence is the licence under which they are published.
+const (
+	kerasApplications = "https://storage.googleapis.com/tensorflow/keras-applications/"
+	kerasLicence      = "Apache-2.0"
+)
 
 // Names lists the networks in table order.
 func Names() []string {
@@ -80,28 +170,49 @@ func Find(name string) (*Backbone, error) {
 	return nil, fmt.Errorf("backbone %q is unknown; choose one of %s", name, strings.Join(Names(), ", "))
 }
 
+// Cut is the cut of that name: "" is the one of the paper's row.
+func (b *Backbone) Cut(name string) (Cut, error) {
+	var names []string
+	for _, cut := range b.Cuts {
+		if cut.Name == name {
+			return cut, nil
+		}
+		names = append(names, fmt.Sprintf("%q", cut.Name))
+	}
+	return Cut{}, fmt.Errorf("%s has no cut %q; it has %s", b.Title, name, strings.Join(names, ", "))
+}
+
 // InputLayer is the name of every backbone's image input.
 const InputLayer = "input_1"
 
-// Graph describes the whole ImageNet network, top included, at a square input
-// of size pixels (0 is the network's own). Its layers have Keras's names and
-// order.
+// Graph describes the whole network, top included, at a square input of size
+// pixels (0 is the network's own). Its layers have Keras's names and order; the
+// top is that of ImageNet, or the seven classes where the authors built the
+// network from scratch.
 func (b *Backbone) Graph(size int) (*layers.Graph, error) {
 	if size == 0 {
 		size = b.Input
 	}
 	g := &layers.Graph{}
-	if err := layers.Try(func() { b.build(g, size) }); err != nil {
+	if err := layers.Try(func() { b.build(b, g, size) }); err != nil {
 		return nil, fmt.Errorf("building %s at %d px: %w", b.Name, size, err)
 	}
 	return g, nil
 }
 
-// CutGraph describes the network up to the authors' cut.
+// CutGraph describes the network up to its first cut.
 func (b *Backbone) CutGraph(size int) (*layers.Graph, error) {
 	g, err := b.Graph(size)
 	if err != nil {
 		return nil, err
 	}
-	return g.Cut(b.Cut)
+	return g.Cut(b.Cuts[0].Layer)
 }
+
+// HasTail is whether the Soft-Attention block stands in the middle of the
+// network, followed by AddTail.
+func (b *Backbone) HasTail() bool { return b.tail != nil }
+
+// AddTail appends what stands between the Soft-Attention block, whose last
+// layer is x, and the last dense layer. It returns its last layer, a vector.
+func (b *Backbone) AddTail(g *layers.Graph, x string) string { return b.tail(b, g, x) }

@@ -2,22 +2,58 @@ package backbone
 
 import "testing"
 
+// Totals of the whole networks: keras.applications' documentation; of vgg16
+// and resnet34, which have no ImageNet top, the model summaries of paper [14]
+// ("without Soft-Attention").
+var wholeTotals = map[string]int{
+	"densenet201":         20242984,
+	"inception_resnet_v2": 55873736,
+	"resnet50":            25636712,
+	"resnet152":           60419944,
+	"nasnet_large":        88949818,
+	"nasnet_mobile":       5326716,
+	"mobilenet":           4253864,
+	"mobilenet_v2":        3538984,
+	"mobilenet_v3_small":  2554968,
+	"mobilenet_v3_large":  5507432,
+	"vgg16":               60217671,
+	"resnet34":            30805895,
+}
+
+// The numbers of layers are Keras's: the authors' negative indices count from
+// them.
+var layerCounts = map[string]int{
+	"densenet201": 709, "resnet50": 177, "resnet152": 517, "mobilenet": 91, "mobilenet_v2": 156,
+	"mobilenet_v3_small": 239, "mobilenet_v3_large": 273, "vgg16": 36, "resnet34": 148,
+	"inception_resnet_v2": 782, "nasnet_large": 1041, "nasnet_mobile": 771,
+}
+
 // The cut's index is the one the authors' code takes; the name is what Keras
-// calls the layer there; the total is that of the ImageNet network with top
-// (keras.applications documentation).
+// calls the layer there.
 func TestTableMatchesKeras(t *testing.T) {
-	totals := map[string]int{"mobilenet_v2": 3538984}
 	for _, b := range Table {
 		t.Run(b.Name, func(t *testing.T) {
 			g, err := b.Graph(0)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := g.At(b.CutIndex).Name; got != b.Cut {
-				t.Errorf("layer %d is %s, the table says %s", b.CutIndex, got, b.Cut)
+			if got := len(g.Layers()); got != layerCounts[b.Name] {
+				t.Errorf("%d layers, Keras has %d", got, layerCounts[b.Name])
 			}
-			if total, _ := g.Parameters(); total != totals[b.Name] {
-				t.Errorf("%d parameters with top, Keras has %d", total, totals[b.Name])
+			if total, _ := g.Parameters(); total != wholeTotals[b.Name] {
+				t.Errorf("%d parameters in all, Keras has %d", total, wholeTotals[b.Name])
+			}
+			for _, cut := range b.Cuts {
+				layer := g.At(cut.Index)
+				if layer.Name != cut.Layer {
+					t.Errorf("cut %q: layer %d is %s, the table says %s", cut.Name, cut.Index, layer.Name, cut.Layer)
+				}
+				if layer.Out.String() != cut.Shape.String() {
+					t.Errorf("cut %q: shape %v, the table says %v", cut.Name, layer.Out, cut.Shape)
+				}
+			}
+			if _, err := b.Cut(b.AugmentedCut); err != nil {
+				t.Error(err)
 			}
 		})
 	}

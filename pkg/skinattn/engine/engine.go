@@ -124,6 +124,9 @@ func openCPU(ctx context.Context, opts Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := addXLAFlags(xlaFlags[wheel]); err != nil {
+		return nil, err
+	}
 	// One device: it uses all cores. The plug-in would show several virtual ones.
 	return openXLA(CPU, plugin, wheel, pjrt.NamedValuesMap{"cpu_device_count": int64(1)})
 }

@@ -17,7 +17,7 @@ import (
 // pipelineVersion is part of every cache's header. Raise it with any change
 // that alters a cached pixel or the file's layout: caches in users' hands are
 // then rebuilt.
-const pipelineVersion = 1
+const pipelineVersion = 2
 
 // headerBytes keeps the pixels on a page boundary.
 const headerBytes = 4096

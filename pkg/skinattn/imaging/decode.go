@@ -5,17 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"image/color"
-	"image/jpeg"
 	"image/png"
 	"io"
 	"os"
+
+	"github.com/skinattn/skinattn/internal/jpeg"
 )
 
 const (
 	// MaxPixels is the largest image that is decoded: 100 million pixels, 300 MB
-	// as RGB and at most 800 MB (16-bit PNG) on the way there. A larger one is
-	// refused from its header, before any memory is set aside for it.
+	// as RGB and at most 1.2 GB (progressive CMYK JPEG) on the way there. A larger
+	// one is refused from its header, before any memory is set aside for it.
 	MaxPixels = 100_000_000
 
 	// MaxFileBytes is the largest image file that is read: 512 MiB.
@@ -75,9 +75,9 @@ func readImageFile(path string) ([]byte, error) {
 // Decode decodes a JPEG or PNG image and applies its EXIF orientation, if it
 // has one. What the result holds for each kind of file:
 //
-//   - JPEG, baseline or progressive, YCbCr: as libjpeg (hence Pillow and OpenCV)
-//     decodes it, with smooth ("fancy") chroma upsampling, up to the rounding of
-//     the inverse cosine transform;
+//   - JPEG, baseline or progressive, YCbCr or RGB: to the last bit as libjpeg
+//     (hence Pillow and OpenCV) decodes it by default, with its integer inverse
+//     cosine transform and smooth ("fancy") chroma upsampling;
 //   - grey JPEG or PNG: the grey value in all three channels;
 //   - CMYK and YCCK JPEG with Adobe's marker: (255-C)*(255-K)/255 and so on, no
 //     colour profile; without the marker the meaning of the inks is unknown and
@@ -91,35 +91,56 @@ func Decode(data []byte) (*RGB, error) { return decode(data, MaxPixels) }
 
 func decode(data []byte, maxPixels int) (*RGB, error) {
 	var format struct {
-		decode func(io.Reader) (image.Image, error)
-		config func(io.Reader) (image.Config, error)
+		size   func([]byte) (width, height int, err error)
+		decode func([]byte) (*RGB, error)
 	}
 	switch {
 	case len(data) == 0:
 		return nil, errors.New("the file is empty")
 	case bytes.HasPrefix(data, []byte("\xff\xd8")):
-		format.decode, format.config = jpeg.Decode, jpeg.DecodeConfig
+		format.size, format.decode = jpeg.Size, decodeJPEG
 	case bytes.HasPrefix(data, []byte("\x89PNG\r\n\x1a\n")):
-		format.decode, format.config = png.Decode, png.DecodeConfig
+		format.size, format.decode = pngSize, decodePNG
 	default:
 		return nil, errors.New("neither a JPEG nor a PNG image")
 	}
-	config, err := format.config(bytes.NewReader(data))
+	width, height, err := format.size(data)
 	if err != nil {
 		return nil, describe(err)
 	}
-	if config.Width <= 0 || config.Height <= 0 {
-		return nil, fmt.Errorf("image of %d x %d pixels", config.Width, config.Height)
+	if width <= 0 || height <= 0 {
+		return nil, fmt.Errorf("image of %d x %d pixels", width, height)
 	}
 	// The division keeps the test safe from overflow on 32-bit machines.
-	if config.Width > maxPixels/config.Height {
-		return nil, fmt.Errorf("image of %d x %d pixels is more than the limit of %d pixels", config.Width, config.Height, maxPixels)
+	if width > maxPixels/height {
+		return nil, fmt.Errorf("image of %d x %d pixels is more than the limit of %d pixels", width, height, maxPixels)
 	}
-	decoded, err := format.decode(bytes.NewReader(data))
+	img, err := format.decode(data)
 	if err != nil {
 		return nil, describe(err)
 	}
-	return orient(toRGB(decoded), exifOrientation(data)), nil
+	return orient(img, exifOrientation(data)), nil
+}
+
+func decodeJPEG(data []byte) (*RGB, error) {
+	img, err := jpeg.Decode(data)
+	if err != nil {
+		return nil, err
+	}
+	return fromJPEG(img), nil
+}
+
+func pngSize(data []byte) (width, height int, err error) {
+	config, err := png.DecodeConfig(bytes.NewReader(data))
+	return config.Width, config.Height, err
+}
+
+func decodePNG(data []byte) (*RGB, error) {
+	img, err := png.Decode(bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	return toRGB(img), nil
 }
 
 // describe says "cut short" for what the decoders call an unexpected EOF.
@@ -130,14 +151,11 @@ func describe(err error) error {
 	return err
 }
 
-// toRGB converts any image of package image, over white where it is transparent.
+// toRGB converts a PNG image, over white where it is transparent.
 func toRGB(src image.Image) *RGB {
 	bounds := src.Bounds()
 	dst := newRGB(bounds.Dx(), bounds.Dy())
 	switch src := src.(type) {
-	case *image.YCbCr:
-		convertYCbCr(dst, src)
-		return dst
 	case *image.Gray:
 		for y := range dst.Height {
 			row := src.Pix[y*src.Stride:][:dst.Width]
@@ -152,15 +170,6 @@ func toRGB(src image.Image) *RGB {
 			copyOpaque(dst, src.Pix, src.Stride)
 			return dst
 		}
-	case *image.CMYK:
-		for y := range dst.Height {
-			row := src.Pix[y*src.Stride:]
-			out := dst.Pix[3*dst.Width*y:]
-			for x := range dst.Width {
-				out[3*x], out[3*x+1], out[3*x+2] = color.CMYKToRGB(row[4*x], row[4*x+1], row[4*x+2], row[4*x+3])
-			}
-		}
-		return dst
 	}
 	i := 0
 	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {

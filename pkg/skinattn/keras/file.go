@@ -54,6 +54,9 @@ type File struct {
 	Layers       []string // all layers in the order of layer_names, also those without weights
 	Tensors      []Tensor // in the order of layer_names and weight_names
 	Unlisted     []string // paths of datasets among the weights that no weight_names lists
+	// Network is what an export of this project says of the network, beyond what
+	// Keras's layout has room for: JSON, unchecked; empty in files of Keras.
+	Network string
 
 	byLayer map[string][]int
 }
@@ -81,9 +84,10 @@ const modelGroup = "model_weights"
 // in every file since TensorFlow 2.6 and mostly empty.
 const topLevelGroup = "top_level_model_weights"
 
-// ReadFile reads all tensors of a Keras HDF5 file. Its error is one line that
-// names the file and what is wrong with it: not HDF5, truncated, no layer
-// list, a tensor that is missing, listed twice or not finite.
+// ReadFile reads all tensors of a Keras HDF5 file, or of a folder that
+// WriteFolder made. Its error is one line that names the file and what is wrong
+// with it: not HDF5, truncated, no layer list, a tensor that is missing, listed
+// twice or not finite.
 func ReadFile(path string) (*File, error) {
 	f, err := readFile(path)
 	if err != nil {
@@ -105,6 +109,9 @@ func readFile(path string) (*File, error) {
 	info, err := in.Stat()
 	if err != nil {
 		return nil, err
+	}
+	if info.IsDir() {
+		return readFolder(path)
 	}
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("not a regular file")
@@ -158,7 +165,10 @@ func read(h5 *hdf5.File) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.KerasVersion, err = version(h5.Root(), group); err != nil {
+	if f.KerasVersion, err = text("keras_version", h5.Root(), group); err != nil {
+		return nil, err
+	}
+	if f.Network, err = text(networkAttribute, h5.Root()); err != nil {
 		return nil, err
 	}
 	r := reader{file: f, paths: map[string]bool{}, budget: h5.Size()}
@@ -249,13 +259,22 @@ func (r *reader) tensor(group *hdf5.Group, name string) (Tensor, error) {
 	if err != nil {
 		return Tensor{}, err
 	}
-	for i, v := range data {
-		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-			return Tensor{}, fmt.Errorf("value %d is %v", i, v)
-		}
+	t := Tensor{Name: name, Shape: d.Shape(), Data: data}
+	if err := t.finite(); err != nil {
+		return Tensor{}, err
 	}
 	r.paths[d.Path()] = true
-	return Tensor{Name: name, Shape: d.Shape(), Data: data}, nil
+	return t, nil
+}
+
+// finite is an error that names the first value that is not a number.
+func (t *Tensor) finite() error {
+	for i, v := range t.Data {
+		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			return fmt.Errorf("value %d is %v", i, v)
+		}
+	}
+	return nil
 }
 
 // names reads a list of names. Keras splits one of more than 64 kB into
@@ -288,10 +307,10 @@ func names(group *hdf5.Group, attribute string) ([]string, error) {
 	}
 }
 
-// version reads the attribute keras_version of the first group that has it.
-func version(groups ...*hdf5.Group) (string, error) {
+// text reads an attribute of one text from the first group that has it.
+func text(attribute string, groups ...*hdf5.Group) (string, error) {
 	for _, group := range groups {
-		attr, err := group.Attr("keras_version")
+		attr, err := group.Attr(attribute)
 		if errors.Is(err, hdf5.ErrNotFound) {
 			continue
 		}

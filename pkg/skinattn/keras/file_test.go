@@ -116,7 +116,7 @@ func TestNotAWeightFile(t *testing.T) {
 	_, err = ReadFile(filepath.Join(dir, "absent"))
 	expectError(t, err, "absent: no such file or directory")
 	_, err = ReadFile(dir)
-	expectError(t, err, "not a regular file")
+	expectError(t, err, dir+": a folder without index.json; 'skinattn weights export --format npy' makes one")
 }
 
 // expectError wants one line that holds the texts, each once.

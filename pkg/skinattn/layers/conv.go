@@ -14,6 +14,7 @@ type Conv2D struct {
 	Stride  int    // in both directions
 	Padding string // Same or Valid
 	Bias    bool
+	Init    Initializer // of the kernel; nil means GlorotUniform
 }
 
 // Shape implements Op.
@@ -31,46 +32,31 @@ func (c Conv2D) Shape(inputs ...Shape) (Shape, error) {
 
 // Variables implements Op.
 func (c Conv2D) Variables(inputs ...Shape) []Variable {
+	init := c.Init
+	if init == nil {
+		init = GlorotUniform
+	}
 	vars := []Variable{{Name: "kernel", Shape: Shape{c.Kernel[0], c.Kernel[1], inputs[0][2], c.Filters},
-		Trainable: true, Init: GlorotUniform}}
+		Trainable: true, Init: init}}
 	if c.Bias {
 		vars = append(vars, Variable{Name: "bias", Shape: Shape{c.Filters}, Trainable: true, Init: Zeros})
 	}
 	return vars
 }
 
-// Build implements Op. A 1x1 convolution is a matrix product: 1.46 times
-// faster on a whole MobileNetV2 training step with XLA on the CPU.
+// Build implements Op.
 func (c Conv2D) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
 	x := inputs[0]
-	kernel := b.variable(layer, "kernel", x.Graph())
-	var y *Node
-	if c.Kernel == [2]int{1, 1} {
-		y = pointwise(x, kernel, c.Stride)
-	} else {
-		dims := x.Shape().Dimensions
-		pad, err := resolvePadding(c.Padding, dims[1], dims[2], c.Kernel, c.Stride)
-		if err != nil {
-			panic(err)
-		}
-		y = graph.Convolve(x, kernel).Strides(c.Stride).PaddingPerDim(pad[:]).Done()
+	dims := x.Shape().Dimensions
+	pad, err := resolvePadding(c.Padding, dims[1], dims[2], c.Kernel, c.Stride)
+	if err != nil {
+		panic(err)
 	}
+	y := convolve(x, b.variable(layer, "kernel", x.Graph()), c.Stride, pad)
 	if c.Bias {
 		y = addBias(y, b.variable(layer, "bias", x.Graph()))
 	}
 	return y
-}
-
-// pointwise is the 1x1 convolution of x [B H W Cin] with kernel [1 1 Cin Cout].
-func pointwise(x, kernel *Node, stride int) *Node {
-	if stride > 1 {
-		x = graph.Slice(x, graph.AxisRange(), graph.AxisRange().Stride(stride), graph.AxisRange().Stride(stride), graph.AxisRange())
-	}
-	dims := x.Shape().Dimensions
-	in, out := dims[3], kernel.Shape().Dimensions[3]
-	rows := graph.Reshape(x, -1, in)
-	y := graph.Dot(rows, graph.Reshape(kernel, in, out)).MatMul()
-	return graph.Reshape(y, dims[0], dims[1], dims[2], out)
 }
 
 // addBias adds bias [C] along the last axis.

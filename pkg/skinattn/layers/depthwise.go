@@ -71,14 +71,17 @@ func depthwise(x, kernel *Node, stride int, pad Padding) *Node {
 // turned by 180 degrees.
 func correlate(padded, kernel *Node, out [2]int, stride int, flip bool) *Node {
 	window := kernel.Shape().Dimensions
+	taps := window[0] * window[1]
+	vectors := tapVectors(kernel)
 	var sum *Node
 	for r := range window[0] {
 		for c := range window[1] {
-			kr, kc := r, c
+			tap := r*window[1] + c
 			if flip {
-				kr, kc = window[0]-1-r, window[1]-1-c
+				tap = taps - 1 - tap
 			}
-			term := graph.Mul(tapSlice(padded, r, c, out, stride), tapVector(kernel, kr, kc))
+			vector := graph.Slice(vectors, graph.AxisRange(tap, tap+1))
+			term := graph.Mul(tapSlice(padded, r, c, out, stride), vector)
 			if sum == nil {
 				sum = term
 			} else {
@@ -91,52 +94,83 @@ func correlate(padded, kernel *Node, out [2]int, stride int, flip bool) *Node {
 
 // tapSlice is what the window's tap (r, c) sees at all out positions.
 func tapSlice(padded *Node, r, c int, out [2]int, stride int) *Node {
+	rows, cols := reach(out[0], stride), reach(out[1], stride)
+	if dims := padded.Shape().Dimensions; stride == 1 && rows == dims[1] && cols == dims[2] {
+		return padded
+	}
 	return graph.Slice(padded, graph.AxisRange(),
-		graph.AxisRange(r, r+(out[0]-1)*stride+1).Stride(stride),
-		graph.AxisRange(c, c+(out[1]-1)*stride+1).Stride(stride), graph.AxisRange())
+		graph.AxisRange(r, r+rows).Stride(stride), graph.AxisRange(c, c+cols).Stride(stride), graph.AxisRange())
 }
 
-// tapVector is kernel[r, c, :, 0], shaped to multiply a map.
-func tapVector(kernel *Node, r, c int) *Node {
-	v := graph.Slice(kernel, graph.AxisElem(r), graph.AxisElem(c), graph.AxisRange(), graph.AxisRange())
-	return graph.Reshape(v, 1, 1, 1, kernel.Shape().Dimensions[2])
-}
-
-// depthwiseInputGradient is the cotangent of the input: the cotangent of the
-// output, spread by the stride, correlated with the turned window. in is the
-// input's shape [B H W C].
+// depthwiseInputGradient is the cotangent of the input, of shape in [B H W C]:
+// with stride 1 the cotangent of the output correlated with the turned window,
+// otherwise phase by phase.
 func depthwiseInputGradient(cotangent, kernel *Node, in []int, stride int, pad Padding) *Node {
-	window, got := kernel.Shape().Dimensions, cotangent.Shape().Dimensions
+	window, out := [2]int(kernel.Shape().Dimensions[:2]), cotangent.Shape().Dimensions
+	if stride == 1 {
+		spread := spreadPadding(in, out, window, stride, pad)
+		return correlate(padMap(cotangent, spread, 1), kernel, [2]int{in[1], in[2]}, 1, true)
+	}
+	vectors := tapVectors(kernel)
+	slide := slider{in: [2]int(in[1:3]), out: [2]int(out[1:3]), window: window, stride: stride, pad: pad}
+	return slide.back(cotangent, func(tap int, at *Node) *Node {
+		return graph.Mul(at, graph.Slice(vectors, graph.AxisRange(tap, tap+1)))
+	})
+}
+
+// tapVectors is kernel [kh kw C 1] as [taps 1 1 C].
+func tapVectors(kernel *Node) *Node {
+	dims := kernel.Shape().Dimensions
+	return graph.Reshape(kernel, dims[0]*dims[1], 1, 1, dims[2])
+}
+
+// spreadPadding pads an output's cotangent of shape out [B H' W' C], after the
+// stride has spread it, such that the turned window, moved by one, leads back
+// to an input of shape in [B H W C] that had been padded by pad.
+func spreadPadding(in, out []int, window [2]int, stride int, pad Padding) Padding {
 	var spread Padding
-	for axis := range 2 {
-		k := window[axis]
+	for axis, k := range window {
 		before := k - 1 - pad[axis][0]
-		length := (got[axis+1]-1)*stride + 1
+		length := reach(out[axis+1], stride)
 		spread[axis] = [2]int{before, in[axis+1] + k - 1 - before - length}
 	}
-	return correlate(padMap(cotangent, spread, stride), kernel, [2]int{in[1], in[2]}, 1, true)
+	return spread
 }
 
 // depthwiseKernelGradient is the cotangent of the kernel [kh kw C 1]: for each
 // tap the product of what it sees with the output's cotangent, summed over
-// positions. The sum is split so that XLA vectorises it: first over blocks of
-// the batch, then as a product with a row of ones (twice as fast as one
-// reduction).
+// positions. XLA does not fuse a product into a reduction: it would write out
+// each product, as large as the map. So the sum over up to eight blocks of the
+// map is written as additions, which it does fuse, and the rest is a product
+// with a row of ones (twice as fast as a reduction).
 func depthwiseKernelGradient(padded, cotangent *Node, window []int, stride int) *Node {
 	dims := cotangent.Shape().Dimensions
-	batch, channels := dims[0], dims[3]
-	blocks := largestDivisor(batch, 8)
-	rows := batch / blocks * dims[1] * dims[2]
-	ones := graph.Ones(cotangent.Graph(), graphShape(cotangent, 1, rows))
-	var taps []*Node
-	for r := range window[0] {
-		for c := range window[1] {
-			product := graph.Mul(tapSlice(padded, r, c, [2]int{dims[1], dims[2]}, stride), cotangent)
-			partial := graph.ReduceSum(graph.Reshape(product, blocks, rows, channels), 0)
-			taps = append(taps, graph.Dot(ones, partial).MatMul())
-		}
+	axis, blocks := 0, largestDivisor(dims[0], 8)
+	if byRow := largestDivisor(dims[1], 8); byRow > blocks { // an odd batch
+		axis, blocks = 1, byRow
 	}
-	return graph.Reshape(graph.Concatenate(taps, 0), window[0], window[1], channels, 1)
+	size := [4]int(dims)
+	size[axis] /= blocks
+	positions := size[0] * size[1] * size[2]
+	taps := eachTap([2]int(window[:2]), padded, cotangent, []int{1, dims[3]}, func(seen view, cotangent *Node) *Node {
+		var sum *Node
+		for block := range blocks {
+			var start [4]int
+			start[axis] = block * size[axis]
+			from := [4]int{start[0], start[1] * stride, start[2] * stride, start[3]}
+			product := graph.Mul(
+				thin(seen(from, [4]int{size[0], reach(size[1], stride), reach(size[2], stride), size[3]}), stride),
+				part(cotangent, start, size))
+			if sum == nil {
+				sum = product
+			} else {
+				sum = graph.Add(sum, product)
+			}
+		}
+		ones := graph.Ones(sum.Graph(), graphShape(sum, 1, positions))
+		return graph.Dot(ones, graph.Reshape(sum, positions, dims[3])).MatMul()
+	})
+	return graph.Reshape(taps, window[0], window[1], dims[3], 1)
 }
 
 // largestDivisor of n that is at most limit.
@@ -153,6 +187,15 @@ func largestDivisor(n, limit int) int {
 // stride-1 zeros between neighbours. Negative pads crop; they are done by a
 // slice, since the pure Go backend's Pad does not know them.
 func padMap(x *Node, pad Padding, stride int) *Node {
+	return padInside(x, pad, stride, graph.ScalarZero(x.Graph(), x.DType()))
+}
+
+// padWith pads the two spatial axes of x with a value of its type.
+func padWith(x *Node, pad Padding, value any) *Node {
+	return padInside(x, pad, 1, graph.Const(x.Graph(), value))
+}
+
+func padInside(x *Node, pad Padding, stride int, fill *Node) *Node {
 	var grow, crop Padding
 	for axis := range pad {
 		for side, n := range pad[axis] {
@@ -160,7 +203,7 @@ func padMap(x *Node, pad Padding, stride int) *Node {
 		}
 	}
 	if grow != (Padding{}) || stride != 1 {
-		x = graph.Pad(x, graph.ScalarZero(x.Graph(), x.DType()),
+		x = graph.Pad(x, fill,
 			compute.PadAxis{},
 			compute.PadAxis{Start: grow[0][0], End: grow[0][1], Interior: stride - 1},
 			compute.PadAxis{Start: grow[1][0], End: grow[1][1], Interior: stride - 1},

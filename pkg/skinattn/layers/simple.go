@@ -50,145 +50,6 @@ func relu(x *Node, limit float64) *Node {
 	return y
 }
 
-// ZeroPadding2D is keras.layers.ZeroPadding2D.
-type ZeroPadding2D struct{ Pad Padding }
-
-// Shape implements Op.
-func (z ZeroPadding2D) Shape(inputs ...Shape) (Shape, error) {
-	in, err := oneMap(inputs)
-	if err != nil {
-		return nil, err
-	}
-	return Shape{in[0] + z.Pad[0][0] + z.Pad[0][1], in[1] + z.Pad[1][0] + z.Pad[1][1], in[2]}, nil
-}
-
-// Variables implements Op.
-func (ZeroPadding2D) Variables(...Shape) []Variable { return nil }
-
-// Build implements Op. GoMLX's Pad has no gradient: it is the crop.
-func (z ZeroPadding2D) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
-	var crop Padding
-	for axis, pad := range z.Pad {
-		crop[axis] = [2]int{-pad[0], -pad[1]}
-	}
-	return withGradient(
-		func(in ...*Node) *Node { return padMap(in[0], z.Pad, 1) },
-		func(cotangent *Node) []*Node { return []*Node{padMap(cotangent, crop, 1)} },
-		inputs[0])
-}
-
-// Add is keras.layers.Add.
-type Add struct{}
-
-// Shape implements Op.
-func (Add) Shape(inputs ...Shape) (Shape, error) { return sameShape(inputs) }
-
-// Variables implements Op.
-func (Add) Variables(...Shape) []Variable { return nil }
-
-// Build implements Op.
-func (Add) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
-	sum := inputs[0]
-	for _, x := range inputs[1:] {
-		sum = graph.Add(sum, x)
-	}
-	return sum
-}
-
-// Concatenate is keras.layers.Concatenate on the last axis.
-type Concatenate struct{}
-
-// Shape implements Op.
-func (Concatenate) Shape(inputs ...Shape) (Shape, error) {
-	if len(inputs) == 0 {
-		return nil, fmt.Errorf("nothing to concatenate")
-	}
-	last := len(inputs[0]) - 1
-	out := append(Shape{}, inputs[0]...)
-	for _, in := range inputs[1:] {
-		if len(in) != len(out) || Shape(in[:last]).String() != Shape(out[:last]).String() {
-			return nil, fmt.Errorf("shapes %v can't be concatenated", inputs)
-		}
-		out[last] += in[last]
-	}
-	return out, nil
-}
-
-// Variables implements Op.
-func (Concatenate) Variables(...Shape) []Variable { return nil }
-
-// Build implements Op.
-func (Concatenate) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
-	return graph.Concatenate(inputs, -1)
-}
-
-// Flatten is keras.layers.Flatten.
-type Flatten struct{}
-
-// Shape implements Op.
-func (Flatten) Shape(inputs ...Shape) (Shape, error) { return Shape{inputs[0].Size()}, nil }
-
-// Variables implements Op.
-func (Flatten) Variables(...Shape) []Variable { return nil }
-
-// Build implements Op.
-func (Flatten) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
-	return graph.Reshape(inputs[0], inputs[0].Shape().Dimensions[0], -1)
-}
-
-// MaxPooling2D is keras.layers.MaxPooling2D with the stride of its window.
-type MaxPooling2D struct {
-	Window  int
-	Padding string
-}
-
-// Shape implements Op.
-func (m MaxPooling2D) Shape(inputs ...Shape) (Shape, error) {
-	in, err := oneMap(inputs)
-	if err != nil {
-		return nil, err
-	}
-	window := [2]int{m.Window, m.Window}
-	pad, err := resolvePadding(m.Padding, in[0], in[1], window, m.Window)
-	if err != nil {
-		return nil, err
-	}
-	return mapShape(in, window, m.Window, pad, in[2])
-}
-
-// Variables implements Op.
-func (MaxPooling2D) Variables(...Shape) []Variable { return nil }
-
-// Build implements Op.
-func (m MaxPooling2D) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
-	dims := inputs[0].Shape().Dimensions
-	pad, err := resolvePadding(m.Padding, dims[1], dims[2], [2]int{m.Window, m.Window}, m.Window)
-	if err != nil {
-		panic(err)
-	}
-	return graph.MaxPool(inputs[0]).Window(m.Window).Strides(m.Window).PaddingPerDim(pad[:]).Done()
-}
-
-// GlobalAveragePooling2D is keras.layers.GlobalAveragePooling2D.
-type GlobalAveragePooling2D struct{}
-
-// Shape implements Op.
-func (GlobalAveragePooling2D) Shape(inputs ...Shape) (Shape, error) {
-	in, err := oneMap(inputs)
-	if err != nil {
-		return nil, err
-	}
-	return in[2:], nil
-}
-
-// Variables implements Op.
-func (GlobalAveragePooling2D) Variables(...Shape) []Variable { return nil }
-
-// Build implements Op.
-func (GlobalAveragePooling2D) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
-	return graph.ReduceMean(inputs[0], 1, 2)
-}
-
 // Dropout is keras.layers.Dropout: in training it drops each value with
 // probability Rate and scales the rest by 1/(1-Rate).
 type Dropout struct{ Rate float64 }
@@ -249,8 +110,24 @@ func (d Dense) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
 	panic(fmt.Errorf("activation %q is unknown", d.Activation))
 }
 
-// LogitsOf names the output before the softmax of a Dense layer.
+// LogitsOf names the output before the softmax of a Dense or Softmax layer.
 func LogitsOf(layer string) string { return layer + ":logits" }
+
+// Softmax is keras.layers.Softmax on the last axis. The values before it are
+// kept as "name:logits", as Dense does.
+type Softmax struct{}
+
+// Shape implements Op.
+func (Softmax) Shape(inputs ...Shape) (Shape, error) { return oneInput(inputs) }
+
+// Variables implements Op.
+func (Softmax) Variables(...Shape) []Variable { return nil }
+
+// Build implements Op.
+func (Softmax) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
+	b.emit(LogitsOf(layer.Name), inputs[0])
+	return graph.Softmax(inputs[0], -1)
+}
 
 // Normalization is keras.layers.Normalization(axis=None) after adapt: (x-mean)/sqrt(variance),
 // one scalar for all. Its three scalars are not trained; Keras counts them as
@@ -278,6 +155,14 @@ func (Normalization) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
 
 // String writes a shape as [7 7 960].
 func (s Shape) String() string { return fmt.Sprint([]int(s)) }
+
+// oneInput is the shape of the only input.
+func oneInput(inputs []Shape) (Shape, error) {
+	if len(inputs) != 1 {
+		return nil, fmt.Errorf("needs one input, got %v", inputs)
+	}
+	return inputs[0], nil
+}
 
 // sameShape is the shape that all inputs have in common.
 func sameShape(inputs []Shape) (Shape, error) {

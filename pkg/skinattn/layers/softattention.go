@@ -1,6 +1,9 @@
 package layers
 
 import (
+	"fmt"
+	"math/rand/v2"
+
 	"github.com/gomlx/gomlx/core/graph"
 )
 
@@ -15,21 +18,52 @@ import (
 // columns and, by TensorFlow's padding rule, the channels 0, 1 and 2 only:
 //
 //	logit[m,i,j] = bias[m] + sum over r, dj in -1..1, c in 0..2 of
-//	               kernel[(C-1)/2 + r - i, dj+1, c, 0, m] * x[r, j+dj, c]
+//	               kernel[(C-1)/2 + r - i, dj+1, c, 0, m] * x[r, j+dj, First+c]
 //
-// Then ReLU (absent from the paper's formula), a softmax over all positions of
-// each head, the sum of the heads, and the product with x. There is no gamma.
-type SoftAttention struct{ Heads int }
+// where First is 0. Then ReLU (absent from the paper's formula), a softmax
+// over all positions of each head, the sum of the heads, and the product with
+// x.
+type SoftAttention struct {
+	Heads int
+	// CenterWindow takes the channels in the middle, First = (C-3)/2 rounded
+	// down. TensorFlow's CPU kernel reads these, against its documentation,
+	// since it does not cut off the negative padding; so the authors' networks
+	// that were trained on a CPU (InceptionResNetV2, NASNetLarge) saw them. The
+	// gradient here goes to the channels that were read; TensorFlow's goes to
+	// 0, 1 and 2 even so.
+	CenterWindow bool
+	// Gamma multiplies the output by a learned scalar, .01 at first, as the
+	// formulas of the paper and of its model (Datta et al. 2021) have it; the
+	// authors' code has none.
+	Gamma bool
+}
+
+// seenChannels is how many channels the attention's kernel spans.
+const seenChannels = 3
 
 // Shape implements Op.
-func (SoftAttention) Shape(inputs ...Shape) (Shape, error) { return oneMap(inputs) }
+func (SoftAttention) Shape(inputs ...Shape) (Shape, error) {
+	in, err := oneMap(inputs)
+	if err != nil {
+		return nil, err
+	}
+	if in[2] < seenChannels {
+		return nil, fmt.Errorf("attention looks at %d channels, the map has %d", seenChannels, in[2])
+	}
+	return in, nil
+}
 
 // Variables implements Op.
 func (s SoftAttention) Variables(inputs ...Shape) []Variable {
-	return []Variable{
-		{Name: "kernel_conv3d", Shape: Shape{inputs[0][2], 3, 3, 1, s.Heads}, Trainable: true, Init: HeUniform},
+	vars := []Variable{
+		{Name: "kernel_conv3d", Shape: Shape{inputs[0][2], 3, seenChannels, 1, s.Heads}, Trainable: true, Init: HeUniform},
 		{Name: "bias_conv3d", Shape: Shape{s.Heads}, Trainable: true, Init: Zeros},
 	}
+	if s.Gamma {
+		vars = append(vars, Variable{Name: "gamma", Shape: Shape{}, Trainable: true,
+			Init: func(Shape, *rand.Rand) []float32 { return []float32{.01} }})
+	}
+	return vars
 }
 
 // MapsOf names the attention maps of a SoftAttention layer.
@@ -40,17 +74,18 @@ func (s SoftAttention) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
 	x := inputs[0]
 	dims := x.Shape().Dimensions
 	batch, rows, cols, channels := dims[0], dims[1], dims[2], dims[3]
+	first := 0
+	if s.CenterWindow {
+		first = (channels - seenChannels) / 2
+	}
 
 	// Only the kernel rows that can meet the map are taken: the others see padding.
 	before := (channels - 1) / 2
 	low, high := max(0, before-(rows-1)), min(channels, before+rows)
-	seen := min(3, channels)
 	kernel := b.variable(layer, "kernel_conv3d", x.Graph())
-	kernel = graph.Slice(kernel, graph.AxisRange(low, high), graph.AxisRange(), graph.AxisRange(0, seen), graph.AxisRange(), graph.AxisRange())
-	kernel = graph.Reshape(kernel, high-low, 3, seen, s.Heads)
-	window := graph.Slice(x, graph.AxisRange(), graph.AxisRange(), graph.AxisRange(), graph.AxisRange(0, seen))
-	logits := graph.Convolve(window, kernel).
-		PaddingPerDim([][2]int{{before - low, high - 1 - before}, {1, 1}}).Done()
+	kernel = graph.Reshape(graph.Slice(kernel, graph.AxisRange(low, high)), high-low, 3, seenChannels, s.Heads)
+	window := graph.Slice(x, graph.AxisRange(), graph.AxisRange(), graph.AxisRange(), graph.AxisRange(first, first+seenChannels))
+	logits := convolve(window, kernel, 1, Padding{{before - low, high - 1 - before}, {1, 1}})
 	logits = relu(addBias(logits, b.variable(layer, "bias_conv3d", x.Graph())), 0)
 
 	logits = graph.TransposeAllAxes(logits, 0, 3, 1, 2)
@@ -58,5 +93,8 @@ func (s SoftAttention) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
 	maps = graph.Reshape(maps, batch, s.Heads, rows, cols)
 	b.emit(MapsOf(layer.Name), maps)
 	alpha := graph.ReduceSum(maps, 1)
+	if s.Gamma {
+		alpha = graph.Mul(alpha, b.variable(layer, "gamma", x.Graph()))
+	}
 	return graph.Mul(x, graph.ExpandAxes(alpha, -1))
 }

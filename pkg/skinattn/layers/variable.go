@@ -50,6 +50,24 @@ func HeUniform(shape Shape, rng *rand.Rand) []float32 {
 	return uniform(shape, math.Sqrt(6/fanIn), rng)
 }
 
+// HeNormal is normal with the standard deviation sqrt(2/fanIn), as Keras draws
+// it: from a normal distribution cut off at two standard deviations, widened so
+// that what is left has the wanted deviation.
+func HeNormal(shape Shape, rng *rand.Rand) []float32 {
+	const left = .87962566103423978 // standard deviation of a standard normal cut off at 2
+	fanIn, _ := fans(shape)
+	deviation := math.Sqrt(2/fanIn) / left
+	values := make([]float32, shape.Size())
+	for i := range values {
+		z := rng.NormFloat64()
+		for math.Abs(z) > 2 {
+			z = rng.NormFloat64()
+		}
+		values[i] = float32(z * deviation)
+	}
+	return values
+}
+
 // fans are Keras's: the last two axes are input and output channels, what is
 // before them is the receptive field.
 func fans(shape Shape) (in, out float64) {

@@ -28,7 +28,7 @@ const (
 
 // ImportOptions say which Keras file is imported, as what, and where to.
 type ImportOptions struct {
-	Keras    string // the file
+	Keras    string // the file, or an npy folder
 	Backbone string
 	Dir      string // the run folder to make; not needed for ImageNet weights
 
@@ -38,6 +38,9 @@ type ImportOptions struct {
 	Size         int    // pixels
 	ChannelOrder string // rgb or bgr
 	Preprocess   imaging.Preprocess
+	// AttentionWindow is skinattn.Config's. Keras on a CPU computes with the one
+	// in the center, so networks trained there need it.
+	AttentionWindow string
 
 	// Log, if not nil, gets lines for people.
 	Log func(line string)
@@ -145,6 +148,9 @@ func install(opts ImportOptions, found *examined) (string, error) {
 		return "", fmt.Errorf("installing %s: %w", opts.Keras, err)
 	}
 	err = atomicfile.WriteFile(path, func(w io.Writer) error {
+		if isFolder(opts.Keras) {
+			return found.file.Write(w)
+		}
 		in, err := os.Open(opts.Keras)
 		if err != nil {
 			return err
@@ -163,34 +169,40 @@ func install(opts ImportOptions, found *examined) (string, error) {
 }
 
 // makeRun builds the run folder beside its place and moves it there whole.
-func makeRun(opts ImportOptions, found *examined) (err error) {
-	dir, err := emptyPlace(opts.Dir)
+func makeRun(opts ImportOptions, found *examined) error {
+	dir, err := emptyPlace("run folder", opts.Dir, "--run")
 	if err != nil {
 		return err
 	}
+	return placeFolder(dir, ".importing-", func(temporary string) error {
+		store := model.NewStore()
+		if err := found.fit.Load(store); err != nil {
+			return err
+		}
+		cfg := run.Config{Network: found.net.Config, Init: "keras " + filepath.Base(opts.Keras), InitSHA256: found.SHA256}
+		// Nothing is computed, so there is no engine to tell of.
+		environment := run.CurrentEnvironment(&engine.Engine{Kind: "none"})
+		folder := &run.Folder{Dir: temporary} // unlocked: nobody knows it
+		return errors.Join(
+			folder.WriteJSON(run.ConfigFile, cfg),
+			folder.WriteJSON(run.EnvironmentFile, environment),
+			folder.SaveCheckpoint(run.Best, "imported", store, struct{}{}))
+	})
+}
+
+// placeFolder has fill write into a temporary folder beside dir, which is empty
+// or not there, and renames it to dir. mark is part of the temporary name.
+func placeFolder(dir, mark string, fill func(temporary string) error) error {
 	parent := filepath.Dir(dir)
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return err
 	}
-	temporary, err := os.MkdirTemp(parent, "."+filepath.Base(dir)+".importing-")
+	temporary, err := os.MkdirTemp(parent, "."+filepath.Base(dir)+mark)
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(temporary)
-
-	store := model.NewStore()
-	if err := found.fit.Load(store); err != nil {
-		return err
-	}
-	cfg := run.Config{Network: found.net.Config, Init: "keras " + filepath.Base(opts.Keras), InitSHA256: found.SHA256}
-	// Nothing is computed, so there is no engine to tell of.
-	environment := run.CurrentEnvironment(&engine.Engine{Kind: "none"})
-	folder := &run.Folder{Dir: temporary} // unlocked: nobody knows it
-	if err := errors.Join(
-		folder.WriteJSON(run.ConfigFile, cfg),
-		folder.WriteJSON(run.EnvironmentFile, environment),
-		folder.SaveCheckpoint(run.Best, "imported", store, struct{}{}),
-		os.Chmod(temporary, 0o755)); err != nil {
+	if err := errors.Join(fill(temporary), os.Chmod(temporary, 0o755)); err != nil {
 		return err
 	}
 	if err := os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) { // an empty folder
@@ -202,8 +214,9 @@ func makeRun(opts ImportOptions, found *examined) (err error) {
 	return atomicfile.SyncDir(parent)
 }
 
-// emptyPlace is the absolute path of a folder that is empty or not there.
-func emptyPlace(dir string) (string, error) {
+// emptyPlace is the absolute path of a folder that is empty or not there; what
+// and flag say in errors what it is and how it was named.
+func emptyPlace(what, dir, flag string) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return "", err
@@ -216,9 +229,9 @@ func emptyPlace(dir string) (string, error) {
 	case errors.Is(err, os.ErrNotExist):
 		return dir, nil
 	case err != nil:
-		return "", fmt.Errorf("the run folder %s: %w", dir, err)
+		return "", fmt.Errorf("the %s %s: %w", what, dir, err)
 	case len(entries) > 0:
-		return "", fmt.Errorf("run folder %s is not empty (it has %s); choose another --run", dir, entries[0].Name())
+		return "", fmt.Errorf("%s %s is not empty (it has %s); choose another %s", what, dir, entries[0].Name(), flag)
 	}
 	return dir, nil
 }

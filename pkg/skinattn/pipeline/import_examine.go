@@ -10,7 +10,6 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
-	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 )
@@ -19,7 +18,7 @@ import (
 const (
 	attentionClass     = skinattn.AttentionLayer
 	normalizationClass = skinattn.NormalizationLayer
-	denseClass         = "dense"
+	denseClass         = skinattn.DenseClass
 )
 
 // examine reads a Keras file and compares it with the network that it seems to
@@ -33,7 +32,7 @@ func examine(opts ImportOptions) (*examined, error) {
 	if found.file, err = keras.ReadFile(opts.Keras); err != nil {
 		return found, err
 	}
-	if found.SHA256, err = fileSHA256(opts.Keras); err != nil {
+	if found.SHA256, err = weightsSHA256(opts.Keras); err != nil {
 		return found, fmt.Errorf("reading Keras weights %s: %w", opts.Keras, err)
 	}
 	found.KerasVersion, found.Tensors = found.file.KerasVersion, len(found.file.Tensors)
@@ -48,7 +47,7 @@ func examine(opts ImportOptions) (*examined, error) {
 		found.fit, err = found.net.FitBackbone(found.file)
 	} else {
 		found.Network = &found.net.Config
-		found.fit = found.net.FitKeras(found.file)
+		found.fit, err = found.net.FitKeras(found.file)
 	}
 	if err != nil {
 		return found, err
@@ -85,16 +84,23 @@ func (found *examined) identify(opts ImportOptions, b *backbone.Backbone) error 
 	if err != nil {
 		return err
 	}
-	if err := sharesLayers(found.file, whole, b); err != nil {
+	if found.Form == FormApplications && b.Weights.URL == "" {
+		return fmt.Errorf("%s was built from scratch: there are no ImageNet weights of it", b.Title)
+	}
+	if found.file.Network != "" && found.Form != FormApplications {
+		return found.identifyExport(opts, b)
+	}
+	name := skinattn.NamesIn(found.file, b, whole)
+	if err := found.sharesLayers(whole, b, name); err != nil {
 		return err
 	}
-	cfg, err := skinattn.DefaultConfig(b.Name)
+	cfg, err := found.regime(b)
 	if err != nil {
 		return err
 	}
-	end := b.Cut // of the backbone in the file
-	if found.Form != FormApplications {
-		end = cutOf(found.file, whole, b.Cut)
+	end := cfg.Cut // of the backbone in the file
+	if found.Form != FormApplications && !b.HasTail() {
+		end = cutOf(found.file, whole, name, cfg.Cut)
 	}
 	cfg.Cut = cmp.Or(opts.Cut, end)
 	found.Cut = cfg.Cut
@@ -105,15 +111,8 @@ func (found *examined) identify(opts ImportOptions, b *backbone.Backbone) error 
 		found.net, err = skinattn.NewNetwork(cfg)
 		return err
 	}
-	if cfg.Cut != b.Cut {
-		opts.logf("note: the backbone ends at %s; the authors cut %s at %s", cfg.Cut, b.Title, b.Cut)
-	}
-	cfg.SoftAttention = len(weighted(found.file, attentionClass)) > 0
-	cfg.Metadata = len(weighted(found.file, normalizationClass)) > 0 || len(weighted(found.file, denseClass)) > 1
-	if !cfg.Metadata {
-		// The authors' networks without metadata are those of the augmented
-		// regime, which read RGB and scaled it alike for all backbones.
-		cfg.ChannelOrder, cfg.Preprocess = imaging.RGBOrder.String(), imaging.PreprocessTF
+	if !slices.ContainsFunc(b.Cuts, func(cut backbone.Cut) bool { return cut.Layer == cfg.Cut }) {
+		opts.logf("note: the backbone ends at %s; the authors cut %s at %s", cfg.Cut, b.Title, b.Cuts[0].Layer)
 	}
 	if opts.ChannelOrder != "" {
 		cfg.ChannelOrder = opts.ChannelOrder
@@ -121,6 +120,7 @@ func (found *examined) identify(opts ImportOptions, b *backbone.Backbone) error 
 	if opts.Preprocess != "" {
 		cfg.Preprocess = opts.Preprocess
 	}
+	cfg.AttentionWindow = opts.AttentionWindow
 	var told modelConfig
 	if found.Form == FormModel {
 		if told, err = readModelConfig(opts.Keras); err != nil {
@@ -129,9 +129,7 @@ func (found *examined) identify(opts ImportOptions, b *backbone.Backbone) error 
 		if err := told.checkVocabularies(); err != nil {
 			return err
 		}
-		if rate, ok := told.dropout(); ok {
-			cfg.Dropout = rate
-		}
+		told.dropouts(&cfg)
 	}
 	if opts.Size == 0 {
 		if opts.Size, err = told.size(); err != nil {
@@ -144,35 +142,138 @@ func (found *examined) identify(opts ImportOptions, b *backbone.Backbone) error 
 	return err
 }
 
+// regime is the authors' network on b in the regime that the parts of the file
+// show, with the variants of the head that have weights.
+func (found *examined) regime(b *backbone.Backbone) (skinattn.Config, error) {
+	if found.Form == FormApplications {
+		return skinattn.DefaultConfig(b.Name)
+	}
+	shapes := found.kernels(denseClass, "kernel")
+	takesMetadata := slices.IndexFunc(shapes, func(shape []int) bool { return len(shape) == 2 && shape[0] == skinattn.MetadataWidth })
+	metadata := len(weighted(found.file, normalizationClass)) > 0 || takesMetadata >= 0
+	if len(shapes) > 1 && !b.HasTail() && takesMetadata < 0 && !metadata && len(shapes[0]) == 2 && shapes[0][0] < 512 {
+		metadata = true // of another width, which is an error that says so
+	}
+	newConfig := skinattn.AugmentedConfig
+	if metadata {
+		newConfig = skinattn.DefaultConfig
+	}
+	cfg, err := newConfig(b.Name)
+	if err != nil {
+		return cfg, err
+	}
+	cfg.Metadata = metadata
+	cfg.SoftAttention = len(weighted(found.file, attentionClass)) > 0
+	cfg.Gamma = len(found.kernels(attentionClass, "gamma")) > 0
+	if takesMetadata >= 0 {
+		units := branchUnits(shapes[takesMetadata:])
+		cfg.MetadataBatchNorm = found.branchBatchNorm(units)
+		if !slices.Equal(units, []int{skinattn.MetadataUnits}) {
+			copy(cfg.MetadataUnits[:], units)
+		}
+	}
+	if n := len(shapes); n > 1 && len(shapes[n-2]) == 2 && len(shapes[n-1]) == 2 && shapes[n-1][0] == shapes[n-2][1] &&
+		n-2 > takesMetadata && !b.HasTail() {
+		cfg.ExtendedDense = shapes[n-2][1]
+	}
+	return cfg, nil
+}
+
+// kernels are the shapes of a weight of the layers of a class, in the order of
+// their making.
+func (found *examined) kernels(class, weight string) [][]int {
+	var shapes [][]int
+	for _, layer := range weighted(found.file, class) {
+		for _, t := range found.file.LayerTensors(layer) {
+			if t.Weight() == weight {
+				shapes = append(shapes, t.Shape)
+			}
+		}
+	}
+	return shapes
+}
+
+// branchUnits are the widths of the dense layers of the metadata branch, of
+// which the first has the first of the given kernels: one takes what the other
+// gives. The last two kernels are not the branch's if one takes what the other
+// gives: they are the extended layer and that of the classes.
+func branchUnits(kernels [][]int) []int {
+	units := []int{kernels[0][1]}
+	for i := 1; i < len(kernels)-1; i++ {
+		if len(kernels[i]) != 2 || kernels[i][0] != units[len(units)-1] {
+			break
+		}
+		units = append(units, kernels[i][1])
+	}
+	return units
+}
+
+// branchBatchNorm says where the metadata branch with the given dense layers
+// has batch norms, as Config.MetadataBatchNorm does. No backbone has one as
+// narrow as the metadata.
+func (found *examined) branchBatchNorm(units []int) string {
+	shapes := found.kernels(skinattn.BatchNormClass, "gamma")
+	i := slices.IndexFunc(shapes, func(shape []int) bool { return slices.Equal(shape, []int{skinattn.MetadataWidth}) })
+	switch {
+	case i < 0:
+		return ""
+	case i+1 < len(shapes) && slices.Equal(shapes[i+1], units[len(units)-1:]):
+		return skinattn.BatchNormBoth
+	}
+	return skinattn.BatchNormBefore
+}
+
 // sharesLayers refuses a file of another network in a few words.
-func sharesLayers(file *keras.File, whole *layers.Graph, b *backbone.Backbone) error {
-	cut, err := whole.Cut(b.Cut) // the tops of all networks have names in common
+func (found *examined) sharesLayers(whole *layers.Graph, b *backbone.Backbone, name func(string) string) error {
+	cut, err := whole.Cut(b.Cuts[0].Layer) // the tops of all networks have names in common
 	if err != nil {
 		return err
 	}
+	ours := map[string]bool{}
+	for _, layer := range cut.Layers() {
+		ours[name(layer.Name)] = true
+	}
 	const most = 3
 	var names []string
-	for _, t := range file.Tensors {
-		if cut.Layer(t.Layer) != nil {
-			return nil
+	weights := 0 // layers of the backbone that have some in the file
+	for _, t := range found.file.Tensors {
+		if ours[t.Layer] {
+			weights++
 		}
 		if len(names) < most && !slices.Contains(names, t.Layer) {
 			names = append(names, t.Layer)
 		}
 	}
-	if names == nil {
+	switch {
+	case names == nil:
 		return errors.New("no layer of the file has weights")
+	case weights > 0 || found.Form == FormApplications && found.fitsByOrder(b):
+		return nil
 	}
 	return fmt.Errorf("it has no weights of %s (its layers start with %s): is it another network?", b.Title, strings.Join(names, ", "))
+}
+
+// fitsByOrder is whether ImageNet weights under other names fit.
+func (found *examined) fitsByOrder(b *backbone.Backbone) bool {
+	cfg, err := skinattn.DefaultConfig(b.Name)
+	if err != nil {
+		return false
+	}
+	net, err := skinattn.NewNetwork(cfg)
+	if err != nil {
+		return false
+	}
+	fit, err := net.FitBackbone(found.file)
+	return err == nil && fit.Err() == nil
 }
 
 // cutOf finds the layer at which the backbone in the file ends: the one whose
 // output goes to no other layer of the backbone in the file. The authors' cut is
 // taken where that is not clear.
-func cutOf(file *keras.File, whole *layers.Graph, authors string) string {
+func cutOf(file *keras.File, whole *layers.Graph, name func(string) string, authors string) string {
 	consumed := map[string]bool{}
 	for _, layer := range whole.Layers() {
-		if file.HasLayer(layer.Name) {
+		if file.HasLayer(name(layer.Name)) {
 			for _, input := range layer.Inputs {
 				consumed[input] = true
 			}
@@ -180,7 +281,7 @@ func cutOf(file *keras.File, whole *layers.Graph, authors string) string {
 	}
 	var ends []string
 	for _, layer := range whole.Layers() {
-		if file.HasLayer(layer.Name) && !consumed[layer.Name] {
+		if file.HasLayer(name(layer.Name)) && !consumed[layer.Name] && connected(file, whole, name, layer) {
 			ends = append(ends, layer.Name)
 		}
 	}
@@ -190,8 +291,19 @@ func cutOf(file *keras.File, whole *layers.Graph, authors string) string {
 	return ends[0]
 }
 
-// sized is the network of cfg at the size that the last dense layer's rows
-// tell.
+// connected is whether the file has the layers that feed the given one. Layers
+// of the head can have the name of one in the backbone's top ("dropout").
+func connected(file *keras.File, whole *layers.Graph, name func(string) string, layer *layers.Layer) bool {
+	for _, input := range layer.Inputs {
+		if _, isInput := whole.Layer(input).Op.(layers.Input); !isInput && !file.HasLayer(name(input)) {
+			return false
+		}
+	}
+	return true
+}
+
+// sized is the network of cfg at the size, and with the head, that the last
+// dense layer's rows tell.
 func (found *examined) sized(opts ImportOptions, cfg skinattn.Config) (*skinattn.Network, error) {
 	dense := weighted(found.file, denseClass)
 	if len(dense) == 0 {
@@ -202,6 +314,10 @@ func (found *examined) sized(opts ImportOptions, cfg skinattn.Config) (*skinattn
 	if len(kernel.Shape) != 2 || kernel.Shape[1] != ham10000.NumClasses {
 		return nil, fmt.Errorf("tensor %q has shape %v; the network ends in a dense kernel [features %d]", kernel.Name, kernel.Shape, ham10000.NumClasses)
 	}
+	if cfg.ExtendedDense > 0 { // that layer takes the features
+		tensors := found.file.LayerTensors(dense[len(dense)-2])
+		kernel = tensors[slices.IndexFunc(tensors, func(t keras.Tensor) bool { return t.Weight() == "kernel" })]
+	}
 	rows := kernel.Shape[0]
 	if opts.Size != 0 {
 		cfg.Size = opts.Size
@@ -209,6 +325,13 @@ func (found *examined) sized(opts ImportOptions, cfg skinattn.Config) (*skinattn
 	net, need, err := rowsAt(cfg)
 	if err != nil || need == rows {
 		return net, err
+	}
+	// A head that makes the features of an image of another size may be one of
+	// this size: the poolings of the head are the likelier where the size is sure,
+	// or where the branch is as wide as in the authors' network with pooling.
+	other, fits := otherHead(cfg, rows, opts.Size != 0)
+	if fits && (opts.Size != 0 || cfg.MetadataUnits[0] != 0) {
+		return other, nil
 	}
 	// Sizes are multiples of 32, as every backbone's last map is.
 	var fitting []int
@@ -222,27 +345,55 @@ func (found *examined) sized(opts ImportOptions, cfg skinattn.Config) (*skinattn
 	}
 	what := describe(cfg)
 	switch {
+	case len(fitting) == 0 && fits:
+		return other, nil
 	case len(fitting) == 0:
 		return nil, fmt.Errorf("tensor %q has %d rows, a network %s at %d px has %d, and no other size up to %d px has that many", kernel.Name, rows, what, cfg.Size, need, largest)
 	case opts.Size != 0:
 		return nil, fmt.Errorf("tensor %q has %d rows, a network %s at %d px has %d; %d px has that many", kernel.Name, rows, what, cfg.Size, need, fitting[len(fitting)-1])
+	case fits:
+		opts.logf("warning: %d rows fit images of %d px, and images of any size with pooled features; the former is taken, --size %d says otherwise", rows, fitting[len(fitting)-1], cfg.Size)
 	case len(fitting) > 1:
 		opts.logf("warning: %d rows fit images of %s px; the last is taken, --size says otherwise", rows, strings.Trim(fmt.Sprint(fitting), "[]"))
 	}
 	return net, nil
 }
 
-// rowsAt is the network of cfg and the rows of its last dense kernel.
+// otherHead looks for a head whose last dense kernel has the given rows: global
+// average pooling in place of flattening or the other way round or, where the
+// size is sure, poolings before the attention.
+func otherHead(cfg skinattn.Config, rows int, sizeSure bool) (*skinattn.Network, bool) {
+	other := cfg
+	if cfg.Head == backbone.GAP {
+		other.Head = ""
+	} else {
+		other.Head = backbone.GAP
+	}
+	tries := []skinattn.Config{other}
+	for pools := 1; sizeSure && pools <= 3; pools++ {
+		pooled := cfg
+		pooled.PoolsBefore = pools
+		tries = append(tries, pooled)
+	}
+	for _, try := range tries {
+		if net, need, err := rowsAt(try); err == nil && need == rows {
+			return net, true
+		}
+	}
+	return nil, false
+}
+
+// rowsAt is the network of cfg and the rows of the dense kernel that takes the
+// features.
 func rowsAt(cfg skinattn.Config) (net *skinattn.Network, rows int, err error) {
 	if net, err = skinattn.NewNetwork(cfg); err != nil {
 		return nil, 0, err
 	}
-	for _, v := range net.Graph.Variables() {
-		if v.Layer == net.Output && v.Name == "kernel" {
-			rows = v.Shape[0]
-		}
+	layer := net.Graph.Layer(net.Output)
+	if cfg.ExtendedDense > 0 {
+		layer = net.Graph.Layer(layer.Inputs[0])
 	}
-	return net, rows, nil
+	return net, net.Graph.InputShapes(layer)[0].Size(), nil
 }
 
 // describe says which parts a network has.

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/skinattn/skinattn/internal/hdf5"
+	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
 
@@ -91,12 +93,20 @@ func (c modelConfig) size() (int, error) {
 	return 0, nil
 }
 
-// dropout is the rate of the only dropout layer.
-func (c modelConfig) dropout() (rate float64, ok bool) {
-	if _, all := ofClass[dropout](c, "Dropout"); len(all) == 1 {
-		return all[0].Rate, true
+// dropouts sets the rates of cfg: of the dropout layers, the first made is the
+// features' and the second the metadata's.
+func (c modelConfig) dropouts(cfg *skinattn.Config) {
+	names, all := ofClass[dropout](c, "Dropout")
+	if len(all) == 1 {
+		cfg.Dropout = all[0].Rate
 	}
-	return 0, false
+	if len(all) == 2 && cfg.Metadata {
+		first, second := 0, 1
+		if backbone.AutoNumber(names[0], "dropout") > backbone.AutoNumber(names[1], "dropout") {
+			first, second = 1, 0
+		}
+		cfg.Dropout, cfg.MetadataDropout = all[first].Rate, all[second].Rate
+	}
 }
 
 // checkVocabularies refuses words in another order than here: the metadata

@@ -69,7 +69,7 @@ func TestWrongFiles(t *testing.T) {
 			f.tensors = append(f.tensors, keras.Tensor{Layer: "Conv1", Name: "Conv1/bias:0", Shape: []int{32}, Data: make([]float32, 32)})
 		}), text: "1 of 226 tensors have no place in the network: Conv1: Conv1/bias:0"},
 		"extra layer": {content: good(func(f *kerasFile) {
-			f.tensors = append(f.tensors, keras.Tensor{Layer: "batch_normalization", Name: "batch_normalization/gamma:0", Shape: []int{21}, Data: make([]float32, 21)})
+			f.tensors = append(f.tensors, keras.Tensor{Layer: "batch_normalization", Name: "batch_normalization/gamma:0", Shape: []int{20}, Data: make([]float32, 20)})
 		}), text: "no place in the network: batch_normalization: batch_normalization/gamma:0"},
 		"wrong shape": {content: good(func(f *kerasFile) {
 			k := f.tensor("Conv1/kernel:0")
@@ -97,7 +97,7 @@ func TestWrongFiles(t *testing.T) {
 			text: `tensor "dense_10/kernel:0" has 34816 rows, a network with Soft-Attention and with metadata at 128 px has 11776; 256 px has that many`},
 		"cut that does not fit": {content: whole, opts: ImportOptions{Cut: "block_13_expand_relu"}, text: "has 34816 rows"},
 		"unknown cut":           {content: whole, opts: ImportOptions{Cut: "block_99"}, text: `MobileNetV2 has no layer "block_99" to cut at`},
-		"cut at the top":        {content: whole, opts: ImportOptions{Cut: "predictions"}, text: "building the head on mobilenet_v2"},
+		"cut at the top":        {content: whole, opts: ImportOptions{Cut: "predictions"}, text: "the backbone in the file ends at block_14_depthwise, not at predictions"},
 		"unknown channel order": {content: whole, opts: ImportOptions{ChannelOrder: "rbg"}, text: `channel order "rbg"`},
 		"unknown scaling":       {content: whole, opts: ImportOptions{Preprocess: "tff"}, text: `preprocessing mode "tff"`},
 	} {
@@ -136,8 +136,8 @@ func TestWrongFiles(t *testing.T) {
 func TestImportNoFile(t *testing.T) {
 	_, err := Import(ImportOptions{Keras: "absent.h5", Backbone: "mobilenet_v2", Dir: t.TempDir()})
 	expectLine(t, err, "reading Keras weights absent.h5: no such file or directory")
-	_, err = Import(ImportOptions{Keras: "absent.h5", Backbone: "mobilenet", Dir: t.TempDir()})
-	expectLine(t, err, `backbone "mobilenet" is unknown; choose one of`)
+	_, err = Import(ImportOptions{Keras: "absent.h5", Backbone: "mobilenet_v4", Dir: t.TempDir()})
+	expectLine(t, err, `backbone "mobilenet_v4" is unknown; choose one of`)
 }
 
 // ImageNet weights are installed; only what lies up to the cut counts.

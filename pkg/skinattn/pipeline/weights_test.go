@@ -122,6 +122,6 @@ func TestFetchPublishedChecksum(t *testing.T) {
 	b.Weights.URL = ""
 	_, err = FetchWeights(t.Context(), "mobilenet_v2", nil, nil)
 	expectLine(t, err, "MobileNetV2 has no ImageNet weights")
-	_, err = FetchWeights(t.Context(), "mobilenet", nil, nil)
-	expectLine(t, err, `backbone "mobilenet" is unknown`)
+	_, err = FetchWeights(t.Context(), "mobilenet_v4", nil, nil)
+	expectLine(t, err, `backbone "mobilenet_v4" is unknown`)
 }

@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
+	"github.com/skinattn/skinattn/pkg/skinattn/reproduce"
+)
+
+type reproduceCommand struct {
+	Out     string `help:"Folder for the pages and tables." required:"" placeholder:"DIR"`
+	Results string `help:"Folder of run folders (default: ${default})." default:"results" placeholder:"DIR"`
+}
+
+// Help is the command's long help.
+func (reproduceCommand) Help() string {
+	return `Sets the run folders beside the paper: every printed table as Markdown, CSV and LaTeX, each value as
+printed, as logged by the authors, and as measured here; the figures that are drawn from data;
+claims.md; deviations.md; one page with all of it, index.html. Needs no data, no weights and no engine. docs/reproduce.md explains the columns.
+
+Examples:
+  skinattn reproduce --out paper-tables
+  skinattn reproduce --out paper-tables --results runs
+  skinattn reproduce --out paper-tables --json`
+}
+
+// reproduceAnswer is the JSON answer.
+type reproduceAnswer struct {
+	Files []string           `json:"files"`
+	Cells []reproduce.Record `json:"cells"`
+}
+
+// Run makes the report.
+func (c *reproduceCommand) Run(s *session) error {
+	runs, err := reproduce.Load(c.Results)
+	if err != nil {
+		return err
+	}
+	networks, err := networks()
+	if err != nil {
+		return err
+	}
+	report, err := reproduce.New(runs, reproduce.Options{Networks: networks})
+	if err != nil {
+		return err
+	}
+	paths, err := report.Write(c.Out)
+	if err != nil {
+		return err
+	}
+	if s.JSON {
+		return s.answer(reproduceAnswer{Files: paths, Cells: report.Records()})
+	}
+	for _, path := range paths {
+		fmt.Fprintln(s.stdout, path)
+	}
+	s.log(fmt.Sprintf("%d runs from %s", len(runs), c.Results))
+	return nil
+}
+
+// networks counts the parameters of every network that is built here.
+func networks() ([]reproduce.Network, error) {
+	networks := []reproduce.Network{}
+	for _, b := range backbone.Table {
+		whole, err := b.Graph(0)
+		if err != nil {
+			return nil, err
+		}
+		cfg, err := skinattn.DefaultConfig(b.Name)
+		if err != nil {
+			return nil, err
+		}
+		trained, err := skinattn.NewNetwork(cfg)
+		if err != nil {
+			return nil, err
+		}
+		n := reproduce.Network{Name: b.Name, Title: b.Title}
+		n.ImageNet, _ = whole.Parameters()
+		n.Trained, _ = trained.Graph.Parameters()
+		networks = append(networks, n)
+	}
+	return networks, nil
+}

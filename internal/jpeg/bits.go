@@ -1,0 +1,86 @@
+package jpeg
+
+// bitReader reads the bits of an entropy-coded segment (T.81 B.1.1.5, F.2.2.5).
+// Behind its end it reads zeros and n becomes negative.
+type bitReader struct {
+	data  []byte
+	pos   int    // of the next byte to go into bits
+	bits  uint64 // the next bits, from the left; zeros follow
+	n     int    // how many bits those are
+	ended bool   // pos is at a marker or at the end of data
+}
+
+// enough is the number of bits that the longest code, 16 bits, and the number
+// behind it, 15 bits, take.
+const enough = 32
+
+// fill reads bits until there are enough or the segment ends.
+func (r *bitReader) fill() {
+	for r.n <= 56 && !r.ended {
+		if r.pos == len(r.data) {
+			r.ended = true
+			return
+		}
+		b := r.data[r.pos]
+		if b == 0xFF {
+			if r.pos+1 == len(r.data) || r.data[r.pos+1] != 0 {
+				r.ended = true
+				return
+			}
+			r.pos++ // over the zero that tells it from a marker
+		}
+		r.pos++
+		r.bits |= uint64(b) << (56 - uint(r.n))
+		r.n += 8
+	}
+}
+
+// skip goes over bits.
+func (r *bitReader) skip(n int) {
+	r.bits <<= uint(n) & 63
+	r.n -= n
+}
+
+// bit reads one bit.
+func (r *bitReader) bit() bool {
+	if r.n < 1 {
+		r.fill()
+	}
+	one := r.bits>>63 != 0
+	r.skip(1)
+	return one
+}
+
+var errBadCode = invalid("damaged data: no such Huffman code")
+
+// symbol reads a Huffman code. The bits of the longest number can follow at once.
+func (r *bitReader) symbol(t *huffmanTable) (uint8, error) {
+	if r.n < enough {
+		r.fill()
+	}
+	symbol, length := t.decode(r.bits)
+	if length == 0 {
+		return 0, errBadCode
+	}
+	r.skip(length)
+	return symbol, nil
+}
+
+// number reads the signed number of size bits, from 1 to 15, behind a code (T.81
+// F.2.2.1, EXTEND).
+func (r *bitReader) number(size int) int32 {
+	v := int32(r.bits >> (64 - uint(size)&63))
+	if r.bits>>63 == 0 {
+		v -= 1<<(uint(size)&31) - 1
+	}
+	r.skip(size)
+	return v
+}
+
+// short returns the error for a segment that ends before its last block.
+func (r *bitReader) short() error {
+	if r.pos+1 < len(r.data) {
+		return invalid("damaged data: less than the blocks of a scan or restart interval before marker %#02x", r.data[r.pos+1])
+	}
+	return truncated("a scan")
+}

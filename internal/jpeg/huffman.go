@@ -1,0 +1,94 @@
+package jpeg
+
+// lookupBits is the longest code that is decoded by one look at a table. The
+// tables of two AC and two DC destinations fit the first-level cache.
+const lookupBits = 9
+
+// huffmanTable decodes the codes of one table (T.81 annex C, F.2.2.3).
+type huffmanTable struct {
+	lookup [1 << lookupBits]uint16 // by the next bits: symbol<<8 | length of its code; 0: a longer code
+
+	limit   [17]int32 // by length, in 16 bits from the left: the first value above the codes up to this length
+	offset  [17]int32 // by length: what leads from a code to the place of its symbol
+	symbols [256]uint8
+}
+
+// parseHuffmanTables reads a DHT segment (T.81 B.2.4.2).
+func (d *decoder) parseHuffmanTables(p []byte) error {
+	for len(p) > 0 {
+		if len(p) < 17 {
+			return invalid("short Huffman table")
+		}
+		class, destination := p[0]>>4, p[0]&15
+		if class > 1 || destination > 3 {
+			return invalid("Huffman table of class %d for destination %d", class, destination)
+		}
+		counts := p[1:17]
+		total := 0
+		for _, n := range counts {
+			total += int(n)
+		}
+		if p = p[17:]; total > 256 || total > len(p) {
+			return invalid("Huffman table of %d codes in %d bytes", total, len(p))
+		}
+		table, err := newHuffmanTable(counts, p[:total])
+		if err != nil {
+			return err
+		}
+		p = p[total:]
+		if class == 1 {
+			d.ac[destination] = table
+			continue
+		}
+		for _, size := range table.symbols[:total] {
+			if size > 15 {
+				return invalid("Huffman table for DC coefficients of %d bits", size)
+			}
+		}
+		d.dc[destination] = table
+	}
+	return nil
+}
+
+// newHuffmanTable gives codes to symbols, in order of their lengths (T.81 C.2);
+// counts holds the number of codes of each length from 1 to 16.
+func newHuffmanTable(counts, symbols []uint8) (*huffmanTable, error) {
+	t := new(huffmanTable)
+	copy(t.symbols[:], symbols)
+	code, next := 0, 0
+	for i, n := range counts {
+		length := i + 1
+		code <<= 1
+		t.offset[length] = int32(next - code)
+		for range n {
+			if code >= 1<<length {
+				return nil, invalid("Huffman table with too many codes")
+			}
+			if length <= lookupBits {
+				first := code << (lookupBits - length)
+				for j := range 1 << (lookupBits - length) {
+					t.lookup[first+j] = uint16(symbols[next])<<8 | uint16(length)
+				}
+			}
+			code++
+			next++
+		}
+		t.limit[length] = int32(code) << (16 - length)
+	}
+	return t, nil
+}
+
+// decode returns the symbol whose code the bits begin with, and the code's
+// length, which is 0 if there is no such code.
+func (t *huffmanTable) decode(bits uint64) (symbol uint8, length int) {
+	if entry := t.lookup[bits>>(64-lookupBits)]; entry != 0 {
+		return uint8(entry >> 8), int(entry & 0xff)
+	}
+	next := int32(bits >> 48)
+	for length = lookupBits + 1; length <= 16; length++ {
+		if next < t.limit[length] {
+			return t.symbols[uint8(t.offset[length]+next>>(16-length))], length
+		}
+	}
+	return 0, 0
+}

@@ -1,0 +1,258 @@
+// Package npy reads and writes arrays of numbers in NumPy's .npy format
+// (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
+//
+// A file from elsewhere is data to distrust: the header's length, type and shape
+// are checked against the size of the file before anything is allocated for
+// them.
+package npy
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const magic = "\x93NUMPY"
+
+// ErrNotNPY says that a file does not start as an .npy file does.
+var ErrNotNPY = errors.New("not an .npy file")
+
+// Write writes values, in C order, as an array of float32; no shape is a scalar.
+// Equal arrays give equal bytes.
+func Write(w io.Writer, shape []int, values []float32) error {
+	n, err := count(shape)
+	if err != nil {
+		return err
+	}
+	if n != len(values) {
+		return fmt.Errorf("%d values for shape %v", len(values), shape)
+	}
+	dims := make([]string, len(shape))
+	for i, dim := range shape {
+		dims[i] = strconv.Itoa(dim)
+	}
+	tuple := strings.Join(dims, ", ")
+	if len(shape) == 1 {
+		tuple += "," // as Python writes it
+	}
+	header := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }", tuple)
+	const prefix, align = len(magic) + 4, 64
+	header += strings.Repeat(" ", align-1-(prefix+len(header))%align) + "\n"
+	head := binary.LittleEndian.AppendUint16([]byte(magic+"\x01\x00"), uint16(len(header)))
+	if _, err := w.Write(append(head, header...)); err != nil {
+		return err
+	}
+	const block = 1 << 14
+	for part := range slices.Chunk(values, block) {
+		if err := binary.Write(w, binary.LittleEndian, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxHeader bounds a header's length; NumPy's own are below 200 bytes.
+const maxHeader = 10000
+
+// Read reads an array of numbers from the first size bytes of r, which must be
+// all of the file. Values come in C order whatever the file's order; floats of
+// 16, 32 and 64 bits are rounded to float32, integers that float32 does not hold
+// are an error.
+func Read(r io.Reader, size int64) (shape []int, values []float32, err error) {
+	head := make([]byte, 8)
+	if n, err := io.ReadFull(r, head); err != nil || string(head[:len(magic)]) != magic {
+		if err != nil && err != io.ErrUnexpectedEOF && err != io.EOF {
+			return nil, nil, err
+		}
+		return nil, nil, fmt.Errorf("%w (%d bytes)", ErrNotNPY, max(int64(n), size))
+	}
+	width := 2
+	switch head[6] {
+	case 1:
+	case 2, 3:
+		width = 4
+	default:
+		return nil, nil, fmt.Errorf("version %d of the .npy format is not known", head[6])
+	}
+	lengthBytes := make([]byte, 4)
+	if _, err := io.ReadFull(r, lengthBytes[:width]); err != nil {
+		return nil, nil, truncated(err)
+	}
+	length := int64(binary.LittleEndian.Uint32(lengthBytes))
+	if length > maxHeader {
+		return nil, nil, fmt.Errorf("a header of %d bytes; at most %d are read", length, maxHeader)
+	}
+	header := make([]byte, length)
+	if _, err := io.ReadFull(r, header); err != nil {
+		return nil, nil, truncated(err)
+	}
+	h, err := parseHeader(string(header))
+	if err != nil {
+		return nil, nil, err
+	}
+	n, err := count(h.shape)
+	if err != nil {
+		return nil, nil, err
+	}
+	have := size - int64(8+width) - length
+	if want := int64(n) * int64(h.size); have != want {
+		return nil, nil, fmt.Errorf("%d bytes of values; shape %v of type %s takes %d", have, h.shape, h.descr, want)
+	}
+	raw := make([]byte, have)
+	if _, err := io.ReadFull(r, raw); err != nil {
+		return nil, nil, truncated(err)
+	}
+	if values, err = h.convert(raw, n); err != nil {
+		return nil, nil, err
+	}
+	if h.fortran {
+		values = transpose(values, h.shape)
+	}
+	return h.shape, values, nil
+}
+
+func truncated(err error) error {
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return errors.New("the file is truncated")
+	}
+	return err
+}
+
+// count is the number of elements of a shape.
+func count(shape []int) (int, error) {
+	n := 1
+	for _, dim := range shape {
+		if dim < 0 || dim > 0 && n > math.MaxInt32/dim {
+			return 0, fmt.Errorf("shape %v is too large", shape)
+		}
+		n *= dim
+	}
+	return n, nil
+}
+
+// header is the dictionary at the start of a file.
+type header struct {
+	descr   string
+	kind    byte // f, i or u
+	size    int  // bytes of an element
+	order   binary.ByteOrder
+	fortran bool
+	shape   []int
+}
+
+// The header is a Python literal; NumPy writes its three keys in this order and
+// asks for nothing else of it. Version 1 of Python's long integers had an L.
+var headerPattern = regexp.MustCompile(
+	`^\{\s*'descr':\s*'([^']*)',\s*'fortran_order':\s*(True|False),\s*'shape':\s*\(([0-9L, ]*)\),?\s*\}\s*$`)
+
+func parseHeader(text string) (header, error) {
+	match := headerPattern.FindStringSubmatch(text)
+	if match == nil {
+		return header{}, fmt.Errorf("the header %.80q is not one of a plain array of numbers", text)
+	}
+	h := header{descr: match[1], fortran: match[2] == "True", order: binary.LittleEndian}
+	if len(h.descr) != 3 || !strings.ContainsRune("<>|=", rune(h.descr[0])) {
+		return h, fmt.Errorf("type %q is not read; convert it to float32", h.descr)
+	}
+	if h.descr[0] == '>' {
+		h.order = binary.BigEndian
+	}
+	h.kind, h.size = h.descr[1], int(h.descr[2]-'0')
+	switch sizes := map[byte][]int{'f': {2, 4, 8}, 'i': {1, 2, 4, 8}, 'u': {1, 2, 4, 8}}; {
+	case !slices.Contains(sizes[h.kind], h.size), h.size > 1 && h.descr[0] == '|':
+		return h, fmt.Errorf("type %q is not read; convert it to float32", h.descr)
+	}
+	const maxRank = 32 // NumPy's own
+	for part := range strings.SplitSeq(strings.TrimSuffix(strings.TrimSpace(match[3]), ","), ",") {
+		part = strings.TrimSuffix(strings.TrimSpace(part), "L")
+		if part == "" && match[3] == "" {
+			break // a scalar
+		}
+		dim, err := strconv.ParseInt(part, 10, 32)
+		if err != nil || len(h.shape) == maxRank {
+			return h, fmt.Errorf("shape (%.80s) is not read", match[3])
+		}
+		h.shape = append(h.shape, int(dim))
+	}
+	return h, nil
+}
+
+// convert decodes n elements.
+func (h header) convert(raw []byte, n int) ([]float32, error) {
+	values := make([]float32, n)
+	for i := range values {
+		at := raw[i*h.size : (i+1)*h.size]
+		var bits uint64
+		switch h.size {
+		case 1:
+			bits = uint64(at[0])
+		case 2:
+			bits = uint64(h.order.Uint16(at))
+		case 4:
+			bits = uint64(h.order.Uint32(at))
+		case 8:
+			bits = h.order.Uint64(at)
+		}
+		switch {
+		case h.kind == 'f' && h.size == 4:
+			values[i] = math.Float32frombits(uint32(bits))
+		case h.kind == 'f' && h.size == 8:
+			values[i] = float32(math.Float64frombits(bits))
+		case h.kind == 'f':
+			values[i] = halfToFloat32(uint16(bits))
+		case h.kind == 'u':
+			values[i] = float32(bits)
+			if values[i] >= 1<<64 || uint64(values[i]) != bits {
+				return nil, fmt.Errorf("element %d is an integer that float32 cannot hold", i)
+			}
+		default:
+			shift := 64 - 8*h.size
+			number := int64(bits<<shift) >> shift
+			values[i] = float32(number)
+			if values[i] >= 1<<63 || int64(values[i]) != number {
+				return nil, fmt.Errorf("element %d is an integer that float32 cannot hold", i)
+			}
+		}
+	}
+	return values, nil
+}
+
+// halfToFloat32 widens an IEEE 754 binary16 number, which is always exact.
+func halfToFloat32(h uint16) float32 {
+	sign, exponent, mantissa := uint32(h>>15)<<31, int(h>>10&0x1f), uint32(h&0x3ff)
+	switch {
+	case exponent == 0x1f:
+		return math.Float32frombits(sign | 0xff<<23 | mantissa<<13)
+	case exponent == 0:
+		small := float32(math.Ldexp(float64(mantissa), -24))
+		return math.Float32frombits(sign | math.Float32bits(small))
+	}
+	return math.Float32frombits(sign | uint32(exponent-15+127)<<23 | mantissa<<13)
+}
+
+// transpose puts values, of which the first index moves fastest, in C order.
+func transpose(values []float32, shape []int) []float32 {
+	out := make([]float32, len(values))
+	index := make([]int, len(shape))
+	for i := range out {
+		from, stride := 0, 1
+		for axis, at := range index {
+			from += at * stride
+			stride *= shape[axis]
+		}
+		out[i] = values[from]
+		for axis := len(shape) - 1; axis >= 0; axis-- {
+			if index[axis]++; index[axis] < shape[axis] {
+				break
+			}
+			index[axis] = 0
+		}
+	}
+	return out
+}

@@ -1,0 +1,199 @@
+package eval
+
+import (
+	"fmt"
+	"math"
+	"sort"
+)
+
+// Binning is how probabilities are cut into bins.
+type Binning int
+
+const (
+	// EqualMass makes bins of as equal counts as can be, the fuller ones at the
+	// low end (Nixon et al. 2019). Images of equal probability that straddle a
+	// cut share their mean outcome, so the order of rows does not matter. Fewer
+	// images than bins give fewer bins.
+	EqualMass Binning = iota
+	// EqualWidth makes bins ((b-1)/bins, b/bins], 0 in the first (Guo et al.
+	// 2017). Bins without an image are left out.
+	EqualWidth
+)
+
+// String returns "equal-mass" or "equal-width".
+func (b Binning) String() string {
+	if b == EqualWidth {
+		return "equal-width"
+	}
+	return "equal-mass"
+}
+
+// BinnedReliability cuts the images of known truth by confidence, the largest
+// probability, into bins. Without images or bins there are none.
+func BinnedReliability(p *Predictions, binning Binning, bins int) []Bin {
+	known, _ := p.Labelled()
+	confidence, right := make([]float64, known.Len()), make([]bool, known.Len())
+	for i, row := range known.Probs {
+		k := argmax(row)
+		confidence[i], right[i] = float64(row[k]), k == known.Truth[i]
+	}
+	return cut(confidence, right, binning, bins)
+}
+
+// ClassReliability cuts the images of known truth by their probability of class
+// k: Bin.Confidence is its mean, Bin.Accuracy the share truly of class k. A
+// class that is not in the table is an error.
+func ClassReliability(p *Predictions, k int, binning Binning, bins int) ([]Bin, error) {
+	if k < 0 || k >= len(p.Classes) {
+		return nil, fmt.Errorf("class index %d, but there are %d classes", k, len(p.Classes))
+	}
+	known, _ := p.Labelled()
+	scores, positive := column(known, k)
+	return cut(scores, positive, binning, bins), nil
+}
+
+// BinnedECE returns the expected calibration error of the predicted class (Guo
+// et al. 2017): the sum over bins of n_b/n * |accuracy - confidence|. NaN
+// without an image of known truth.
+func BinnedECE(p *Predictions, binning Binning, bins int) float64 {
+	return expectedCalibrationError(BinnedReliability(p, binning, bins))
+}
+
+// ClasswiseECE returns the mean over all classes of the calibration error of
+// the class's own probability (Kull et al. 2019, equation 4; they take
+// [EqualWidth]). NaN without an image of known truth.
+func ClasswiseECE(p *Predictions, binning Binning, bins int) float64 {
+	known, _ := p.Labelled()
+	sum := 0.0
+	for k := range p.Classes {
+		scores, positive := column(known, k)
+		sum += expectedCalibrationError(cut(scores, positive, binning, bins))
+	}
+	return sum / float64(len(p.Classes))
+}
+
+// BrierDecomposition is Murphy's (1973) partition of the Brier score, computed
+// for each class against the rest and summed over classes:
+//
+//	Brier = Reliability - Resolution + Uncertainty + WithinBin
+//
+// With p_b and o_b the mean probability and the share of the class in bin b of
+// n_b images, and o its share in all n images:
+//
+//	Reliability = sum n_b (p_b - o_b)^2 / n    0 is calibrated
+//	Resolution  = sum n_b (o_b - o)^2 / n      higher is better
+//	Uncertainty = o (1 - o)                    of the images alone
+//
+// WithinBin is what bins of unequal probabilities leave over (Stephenson,
+// Coelho and Jolliffe 2008); it is 0 where a bin holds a single probability.
+// All is NaN without an image of known truth.
+type BrierDecomposition struct {
+	Reliability, Resolution, Uncertainty, WithinBin float64
+}
+
+// Brier is the score that the parts add up to.
+func (d BrierDecomposition) Brier() float64 {
+	return d.Reliability - d.Resolution + d.Uncertainty + d.WithinBin
+}
+
+// DecomposeBrier returns the partition of the Brier score of the images of known
+// truth, over the given bins of each class's probability.
+func DecomposeBrier(p *Predictions, binning Binning, bins int) BrierDecomposition {
+	known, _ := p.Labelled()
+	n := float64(known.Len())
+	brier := 0.0
+	for i, row := range known.Probs {
+		brier += brierScore(row, known.Truth[i])
+	}
+	var d BrierDecomposition
+	for k := range p.Classes {
+		scores, positive := column(known, k)
+		share := 0.0
+		for _, is := range positive {
+			if is {
+				share++
+			}
+		}
+		share /= n // NaN of an empty table spreads to all parts
+		for _, b := range cut(scores, positive, binning, bins) {
+			d.Reliability += float64(b.Count) * (b.Confidence - b.Accuracy) * (b.Confidence - b.Accuracy) / n
+			d.Resolution += float64(b.Count) * (b.Accuracy - share) * (b.Accuracy - share) / n
+		}
+		d.Uncertainty += share * (1 - share)
+	}
+	if n == 0 {
+		d.Reliability, d.Resolution = math.NaN(), math.NaN()
+	}
+	d.WithinBin = brier/n - (d.Reliability - d.Resolution + d.Uncertainty)
+	return d
+}
+
+// cut bins values, of which outcome tells what came true.
+func cut(values []float64, outcome []bool, binning Binning, bins int) []Bin {
+	if binning == EqualMass {
+		return newConfidenceRanking(values, outcome).bins(repeatOne(len(values)), len(values), bins)
+	}
+	if bins < 1 {
+		return nil
+	}
+	all := make([]Bin, bins)
+	for i, v := range values {
+		b := &all[widthBin(v, bins)]
+		if b.Count == 0 {
+			b.Low, b.High = v, v
+		}
+		b.Low, b.High = min(b.Low, v), max(b.High, v)
+		b.Count++
+		b.Confidence += v
+		if outcome[i] {
+			b.Accuracy++
+		}
+	}
+	var filled []Bin
+	for _, b := range all {
+		if b.Count > 0 {
+			b.Confidence /= float64(b.Count)
+			b.Accuracy /= float64(b.Count)
+			filled = append(filled, b)
+		}
+	}
+	return filled
+}
+
+// widthBin is the bin of v: the number of upper edges 1/bins, 2/bins, ... below
+// v.
+func widthBin(v float64, bins int) int {
+	return sort.Search(bins-1, func(b int) bool { return float64(b+1)/float64(bins) >= v })
+}
+
+// gaps are, per image, outcome - probability and the equal-width bin it counts
+// in: what a calibration error over [ECEBins] bins is summed from.
+type gaps struct {
+	gap []float64
+	bin []uint8
+}
+
+func newGaps(values []float64, outcome []bool) gaps {
+	g := gaps{gap: make([]float64, len(values)), bin: make([]uint8, len(values))}
+	for i, v := range values {
+		g.gap[i], g.bin[i] = -v, uint8(widthBin(v, ECEBins))
+		if outcome[i] {
+			g.gap[i]++
+		}
+	}
+	return g
+}
+
+// sum returns the sum over bins of |sum of gaps|, image i counting counts[i]
+// times.
+func (g gaps) sum(counts []uint32) float64 {
+	var bins [ECEBins]float64
+	for i, w := range counts {
+		bins[g.bin[i]] += float64(w) * g.gap[i]
+	}
+	total := 0.0
+	for _, v := range bins {
+		total += math.Abs(v)
+	}
+	return total
+}

@@ -1,0 +1,150 @@
+package eval
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// Combination is a way to make one table of several.
+type Combination int
+
+const (
+	// Mean averages the probabilities: an ensemble of models, or the average
+	// over views of test-time augmentation, a table a view.
+	Mean Combination = iota
+	// GeometricMean averages their logarithms and normalises: the product of
+	// experts. A zero counts as the smallest positive float32, so that one
+	// model can't rule out what all others see.
+	GeometricMean
+	// Rank replaces each probability by its rank among the images of its table
+	// and class, as a share (ties get their mean rank), averages the shares, and
+	// normalises each image. Models of different confidence weigh the same, and
+	// the result is no longer a calibrated probability.
+	Rank
+)
+
+var combinationNames = []string{"mean", "geometric", "rank"}
+
+// String returns "mean", "geometric" or "rank".
+func (c Combination) String() string {
+	if c < 0 || int(c) >= len(combinationNames) {
+		return fmt.Sprintf("combination %d", int(c))
+	}
+	return combinationNames[c]
+}
+
+// MarshalText implements [encoding.TextMarshaler].
+func (c Combination) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (c *Combination) UnmarshalText(text []byte) error {
+	i := slices.Index(combinationNames, string(text))
+	if i < 0 {
+		return fmt.Errorf("unknown combination %q: use mean, geometric or rank", text)
+	}
+	*c = Combination(i)
+	return nil
+}
+
+// logFloor is the least probability whose logarithm is taken: the smallest
+// positive float32, so that only an exact zero is touched.
+const logFloor = 0x1p-149
+
+func logProbability(p float32) float64 { return math.Log(max(float64(p), logFloor)) }
+
+// Combine makes one table of several on the same images, in the order of the
+// first; see [Align] for what makes tables fit.
+func Combine(how Combination, tables ...*Predictions) (*Predictions, error) {
+	if how < Mean || how > Rank {
+		return nil, fmt.Errorf("combining: unknown %s", how)
+	}
+	tables, err := Align(tables...)
+	if err != nil {
+		return nil, fmt.Errorf("combining: %w", err)
+	}
+	first := tables[0]
+	scores := make([][]float64, first.Len()) // means over the tables
+	for i := range scores {
+		scores[i] = make([]float64, len(first.Classes))
+	}
+	share := 1 / float64(len(tables))
+	for _, p := range tables {
+		for k := range p.Classes {
+			for i, v := range p.terms(how, k) {
+				scores[i][k] += share * v
+			}
+		}
+	}
+	out := &Predictions{Classes: first.Classes, ImageIDs: first.ImageIDs, LesionIDs: first.LesionIDs, Truth: first.Truth}
+	for _, row := range scores {
+		if how == GeometricMean {
+			softmax(row)
+		}
+		out.Probs = append(out.Probs, normalized(row))
+	}
+	return out, nil
+}
+
+// terms returns what table p adds to the mean for class k, by image.
+func (p *Predictions) terms(how Combination, k int) []float64 {
+	values := make([]float64, p.Len())
+	for i, row := range p.Probs {
+		if how == GeometricMean {
+			values[i] = logProbability(row[k])
+		} else {
+			values[i] = float64(row[k])
+		}
+	}
+	if how == Rank {
+		return rankShares(values)
+	}
+	return values
+}
+
+// rankShares replaces values by their midranks, divided by their number.
+func rankShares(values []float64) []float64 {
+	order := make([]int, len(values))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(values[a], values[b]) })
+	shares := make([]float64, len(values))
+	for first := 0; first < len(order); {
+		last := first
+		for ; last < len(order) && values[order[last]] == values[order[first]]; last++ {
+		}
+		for _, i := range order[first:last] {
+			shares[i] = float64(first+last+1) / 2 / float64(len(values)) // ranks count from 1
+		}
+		first = last
+	}
+	return shares
+}
+
+// softmax replaces logits by probabilities.
+func softmax(row []float64) {
+	top := slices.Max(row)
+	sum := 0.0
+	for k, v := range row {
+		row[k] = math.Exp(v - top)
+		sum += row[k]
+	}
+	for k := range row {
+		row[k] /= sum
+	}
+}
+
+// normalized returns row scaled to sum 1, as float32.
+func normalized(row []float64) []float32 {
+	sum := 0.0
+	for _, v := range row {
+		sum += v
+	}
+	out := make([]float32, len(row))
+	for k, v := range row {
+		out[k] = float32(v / sum)
+	}
+	return out
+}

@@ -1,0 +1,147 @@
+package eval
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func combineTable(rows ...[]float32) *Predictions {
+	p := &Predictions{Classes: []string{"a", "b"}, Probs: slices.Clone(rows)}
+	for i := range rows {
+		p.ImageIDs = append(p.ImageIDs, string(rune('x'+i)))
+		p.LesionIDs = append(p.LesionIDs, "L"+string(rune('x'+i)))
+		p.Truth = append(p.Truth, i%2)
+	}
+	return p
+}
+
+func TestCombineByHand(t *testing.T) {
+	a := combineTable([]float32{.75, .25}, []float32{.5, .5}, []float32{0, 1})
+	b := combineTable([]float32{.25, .75}, []float32{.25, .75}, []float32{1, 0})
+	// Geometric: sqrt(.75 .25) of both; sqrt(.125) to sqrt(.375); both zeros.
+	r := math.Sqrt(.125) / (math.Sqrt(.125) + math.Sqrt(.375))
+	// Ranks of class a in a: 3 2 1, in b: 1.5 1.5 3; of b in a: 1 2 3, in b: 2.5 2.5 1.
+	for _, tt := range []struct {
+		how  Combination
+		want []float64 // of class a
+	}{
+		{Mean, []float64{.5, .375, .5}},
+		{GeometricMean, []float64{.5, r, .5}},
+		{Rank, []float64{4.5 / 8, 3.5 / 8, 4. / 8}},
+	} {
+		got, err := Combine(tt.how, a, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := got.Validate(); err != nil {
+			t.Errorf("%s: %v", tt.how, err)
+		}
+		for i, want := range tt.want {
+			if v := got.Probs[i][0]; v != float32(want) {
+				t.Errorf("%s: image %d has %v, want %v", tt.how, i, v, want)
+			}
+		}
+	}
+}
+
+// The order of tables, and of rows within them, does not matter; one table is
+// combined to itself by either mean.
+func TestCombineInvariances(t *testing.T) {
+	rng := newRNG(11)
+	p := syntheticPredictions(rng, 60, 7, 0)
+	q := syntheticPredictions(rng, 60, 7, 0)
+	q.Truth, q.LesionIDs = p.Truth, p.LesionIDs
+	for _, how := range []Combination{Mean, GeometricMean, Rank} {
+		want, err := Combine(how, p, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Combine(how, p, permuteRows(q, rng))
+		if err != nil {
+			t.Fatal(err)
+		}
+		swapped, err := Combine(how, permuteRows(q, rng), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, id := range want.ImageIDs {
+			if !slices.Equal(got.Probs[i], want.Probs[i]) {
+				t.Errorf("%s: %s changed with the order of rows", how, id)
+			}
+			for k, v := range swapped.Probs[slices.Index(swapped.ImageIDs, id)] {
+				if math.Abs(float64(v-want.Probs[i][k])) > 1e-7 {
+					t.Errorf("%s: %s changed with the order of tables", how, id)
+				}
+			}
+		}
+		if how == Rank {
+			continue
+		}
+		alone, err := Combine(how, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, row := range alone.Probs {
+			for k, v := range row {
+				if math.Abs(float64(v-p.Probs[i][k])) > 1e-6 {
+					t.Errorf("%s of one table: image %d, class %d: %v, want %v", how, i, k, v, p.Probs[i][k])
+				}
+			}
+		}
+	}
+}
+
+func TestAlignErrors(t *testing.T) {
+	rows := [][]float32{{1, 0}, {0, 1}, {1, 0}}
+	for name, tt := range map[string]struct {
+		change func(p *Predictions)
+		want   []string
+	}{
+		"classes":       {func(p *Predictions) { p.Classes = []string{"a", "c"} }, []string{"classes", "c"}},
+		"class order":   {func(p *Predictions) { p.Classes = []string{"b", "a"} }, []string{"classes"}},
+		"missing image": {func(p *Predictions) { p.ImageIDs[1] = "other" }, []string{`"y"`, "missing"}},
+		"extra image": {func(p *Predictions) {
+			p.ImageIDs, p.LesionIDs, p.Truth, p.Probs = append(p.ImageIDs, "w"), append(p.LesionIDs, ""), append(p.Truth, 0), append(p.Probs, rows[0])
+		}, []string{`"w"`, "only here"}},
+		"truth":   {func(p *Predictions) { p.Truth[2] = 1 }, []string{`"z"`, "is b here and a there"}},
+		"unknown": {func(p *Predictions) { p.Truth[2] = Unknown }, []string{`"z"`, "unknown class"}},
+		"lesion":  {func(p *Predictions) { p.LesionIDs[0] = "other" }, []string{`"x"`, `"other"`, `"Lx"`}},
+		"invalid": {func(p *Predictions) { p.Probs[0] = []float32{2, 0} }, []string{"table 2", "probability"}},
+	} {
+		second := combineTable(rows...)
+		tt.change(second)
+		_, err := Align(combineTable(rows...), second)
+		if err == nil {
+			t.Errorf("%s: no error", name)
+			continue
+		}
+		for _, part := range append(tt.want, "table 2") {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("%s: %q does not name %q", name, err, part)
+			}
+		}
+	}
+	if _, err := Align(); err == nil {
+		t.Error("no tables: no error")
+	}
+	if _, err := Combine(7, combineTable(rows...)); err == nil {
+		t.Error("unknown combination: no error")
+	}
+	// A table that knows no lesions fits one that does.
+	second := combineTable(rows...)
+	second.LesionIDs = nil
+	if got, err := Align(combineTable(rows...), second); err != nil || got[1].LesionIDs[2] != "Lz" {
+		t.Errorf("without lesions: %v", err)
+	}
+	for _, how := range []Combination{Mean, GeometricMean, Rank} {
+		var got Combination
+		if text, err := how.MarshalText(); err != nil || got.UnmarshalText(text) != nil || got != how {
+			t.Errorf("%s reads back as %s", how, got)
+		}
+	}
+	if new(Combination).UnmarshalText([]byte("median")) == nil {
+		t.Error("median: no error")
+	}
+}

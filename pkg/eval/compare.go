@@ -1,0 +1,163 @@
+package eval
+
+import (
+	"fmt"
+	"math"
+)
+
+// Comparison sets model B against model A on the same images. Differences are B
+// less A.
+type Comparison struct {
+	Classes []string
+	N       int // images of known truth
+	Unknown int // images left out because their truth is not known
+	// A and B are the metrics of each, without intervals.
+	A, B *Metrics
+	// Differences has every scalar metric, in the order of [Metrics.Paths].
+	Differences []Difference
+	// AUROC has the DeLong test of each class and group.
+	AUROC   []AUROCDifference
+	McNemar McNemarTest
+	// Bootstrap says how intervals and p-values of Differences were made; nil
+	// without resamples.
+	Bootstrap *BootstrapInfo
+	// Undefined gives the reason for each value that is NaN: of a difference by
+	// metric path, of its interval and p-value by "ci." and path, of a DeLong
+	// test by "delong." and path.
+	Undefined map[string]string
+}
+
+// AUROCDifference is the paired DeLong test of the area of one class or group.
+type AUROCDifference struct {
+	Metric string // path of the area
+	A, B   float64
+	DeLongTest
+	CI Interval // normal, of the difference
+	// PHolm is P adjusted for the number of classes and groups.
+	PHolm float64
+}
+
+// McNemarTest counts the images that one model alone gets right; see [McNemar].
+type McNemarTest struct {
+	OnlyA int     `json:"only_a"`
+	OnlyB int     `json:"only_b"`
+	P     float64 `json:"p"`
+}
+
+// Compare compares two models on the same images: tables that [Align]. Resamples
+// are paired: both models are scored on the same draw of lesions or images, as
+// opts says, and the difference is taken in each. DeLong's variance is
+// clustered by lesion if opts.Unit is; McNemar's test takes images as
+// independent, and is too sure of itself where lesions have many photos.
+func Compare(a, b *Predictions, opts Options) (*Comparison, error) {
+	aligned, err := Align(a, b)
+	if err != nil {
+		return nil, fmt.Errorf("comparing: %w", err)
+	}
+	knownA, unknown, err := prepare(aligned[0])
+	if err != nil {
+		return nil, err
+	}
+	knownB, _, err := prepare(aligned[1])
+	if err != nil {
+		return nil, err
+	}
+	groups, err := resolveGroups(a.Classes, opts.Groups)
+	if err != nil {
+		return nil, err
+	}
+	tableA, tableB := newRanked(knownA, groups), newRanked(knownB, groups)
+	c := &Comparison{
+		Classes: a.Classes, N: knownA.Len(), Unknown: unknown,
+		A: tableA.metrics(), B: tableB.metrics(), Undefined: make(map[string]string),
+	}
+	if err := c.addDifferences(tableA, tableB, opts); err != nil {
+		return nil, err
+	}
+	if err := c.addDeLong(knownA, knownB, groups, opts); err != nil {
+		return nil, err
+	}
+	for i, truth := range knownA.Truth {
+		switch rightA, rightB := tableA.predicted[i] == truth, tableB.predicted[i] == truth; {
+		case rightA && !rightB:
+			c.McNemar.OnlyA++
+		case rightB && !rightA:
+			c.McNemar.OnlyB++
+		}
+	}
+	c.McNemar.P = McNemar(c.McNemar.OnlyA, c.McNemar.OnlyB)
+	return c, nil
+}
+
+func (c *Comparison) addDifferences(a, b *ranked, opts Options) error {
+	paths := c.A.Paths()
+	var replicates *Replicates
+	if opts.Resamples != 0 {
+		d := newDesign(a.p, opts.Unit, opts.Stratified, nil)
+		var err error
+		replicates, err = bootstrap(d, paths, func() func([]uint32) []float64 {
+			scratchA, scratchB := a.newMetrics(), b.newMetrics()
+			return func(counts []uint32) []float64 {
+				a.score(counts, scratchA)
+				b.score(counts, scratchB)
+				return subtract(scratchB.Values(), scratchA.Values())
+			}
+		}, opts)
+		if err != nil {
+			return err
+		}
+		c.Bootstrap = &replicates.Info
+	}
+	c.Differences = differences(c.A, c.B, replicates, opts.level(), c.Undefined)
+	return nil
+}
+
+func (c *Comparison) addDeLong(a, b *Predictions, groups []columnGroup, opts Options) error {
+	var clusters []string
+	if opts.Unit == ByLesion {
+		clusters = a.LesionIDs
+	}
+	add := func(path string, scoresA, scoresB []float64, positive []bool) error {
+		d, err := NewDeLong(positive, clusters, scoresA, scoresB)
+		if err != nil {
+			return err
+		}
+		test := d.Test(0, 1)
+		c.AUROC = append(c.AUROC, AUROCDifference{Metric: path, A: d.AUC[0], B: d.AUC[1], DeLongTest: test, CI: test.Interval(opts.level())})
+		switch {
+		case c.Undefined[path] != "":
+			c.Undefined["delong."+path] = c.Undefined[path]
+		case math.IsNaN(test.SE):
+			c.Undefined["delong."+path] = "fewer than two lesions or images on one side"
+		case math.IsNaN(test.P):
+			c.Undefined["delong."+path] = "areas without variance"
+		}
+		return nil
+	}
+	for k, class := range a.Classes {
+		scoresA, positive := column(a, k)
+		scoresB, _ := column(b, k)
+		if err := add(ClassPath(class, "auroc"), scoresA, scoresB, positive); err != nil {
+			return err
+		}
+	}
+	for g := range groups {
+		scoresA, positive := groups[g].column(a)
+		scoresB, _ := groups[g].column(b)
+		if err := add(GroupPath(groups[g].name, "auroc"), scoresA, scoresB, positive); err != nil {
+			return err
+		}
+	}
+	p := make([]float64, len(c.AUROC))
+	for i := range c.AUROC {
+		p[i] = c.AUROC[i].P
+	}
+	adjusted, err := Holm(p)
+	if err != nil {
+		return err
+	}
+	for i := range c.AUROC {
+		c.AUROC[i].PHolm = adjusted[i]
+	}
+	return nil
+}

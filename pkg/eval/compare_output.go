@@ -1,0 +1,84 @@
+package eval
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"text/tabwriter"
+)
+
+// MarshalJSON writes c with differences and DeLong tests as objects by metric
+// path, and what is undefined as null.
+func (c *Comparison) MarshalJSON() ([]byte, error) {
+	var o object
+	o.add("n", c.N)
+	o.add("n_unknown", c.Unknown)
+	o.add("classes", c.Classes)
+	var byPath object
+	for _, d := range c.Differences {
+		byPath.add(d.Metric, d)
+	}
+	o.addObject("differences", &byPath)
+	var tests object
+	for _, d := range c.AUROC {
+		tests.add(d.Metric, struct {
+			A          number   `json:"a"`
+			B          number   `json:"b"`
+			Difference number   `json:"difference"`
+			SE         number   `json:"se"`
+			CI         Interval `json:"ci"`
+			Z          number   `json:"z"`
+			P          number   `json:"p"`
+			PHolm      number   `json:"p_holm"`
+		}{number(d.A), number(d.B), number(d.Difference), number(d.SE), d.CI, number(d.Z), number(d.P), number(d.PHolm)})
+	}
+	o.addObject("delong", &tests)
+	o.add("mcnemar", c.McNemar)
+	o.add("bootstrap", c.Bootstrap)
+	o.add("undefined", c.Undefined)
+	return o.close()
+}
+
+// Table returns the comparison as text for a terminal: the headline metrics of
+// both with the interval of their difference, and the tests. An undefined value
+// is a dash; the JSON form has the reasons and all metrics.
+func (c *Comparison) Table() string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s", count(c.N, "image"))
+	if c.Unknown > 0 {
+		fmt.Fprintf(&out, " (%d more without a known class left out)", c.Unknown)
+	}
+	if c.Bootstrap != nil {
+		fmt.Fprintf(&out, "; paired %s", c.Bootstrap)
+	}
+	fmt.Fprintf(&out, "\n\n%s", differenceTable(c.Differences, "A", "B"))
+	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+	out.WriteString("\nAUROC, DeLong's paired test\n")
+	fmt.Fprintln(w, "\tA\tB\tB - A\t\tp\tp (Holm)")
+	for _, d := range c.AUROC {
+		name := strings.TrimSuffix(d.Metric[strings.Index(d.Metric, ".")+1:], ".auroc")
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, decimal(d.A), decimal(d.B), decimal(d.Difference), d.CI.text(), pValue(d.P), pValue(d.PHolm))
+	}
+	w.Flush()
+	fmt.Fprintf(&out, "\nMcNemar, exact: A alone is right on %s, B alone on %d; p %s\n", count(c.McNemar.OnlyA, "image"), c.McNemar.OnlyB, pValue(c.McNemar.P))
+	return out.String()
+}
+
+func (ci Interval) text() string {
+	if math.IsNaN(ci.Low) || math.IsNaN(ci.High) {
+		return "-"
+	}
+	return fmt.Sprintf("[%s, %s]", decimal(ci.Low), decimal(ci.High))
+}
+
+// pValue is p with two significant digits, or "<0.0001".
+func pValue(p float64) string {
+	switch {
+	case math.IsNaN(p):
+		return "-"
+	case p < 0.0001:
+		return "<0.0001"
+	default:
+		return fmt.Sprintf("%.2g", p)
+	}
+}

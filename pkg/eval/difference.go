@@ -1,0 +1,99 @@
+package eval
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+	"text/tabwriter"
+)
+
+// Difference is one metric of two models on the same images.
+type Difference struct {
+	Metric           string // its path
+	A, B, Difference float64
+	// CI is the paired bootstrap interval of Difference and P the two-sided
+	// p-value of none ([Replicates.P]); NaN without resamples. P is not adjusted
+	// for the number of metrics: name the one that counts beforehand, or see
+	// [Holm].
+	CI Interval
+	P  float64
+}
+
+// MarshalJSON writes a difference without its metric's name, which is its key.
+func (d Difference) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		A          number   `json:"a"`
+		B          number   `json:"b"`
+		Difference number   `json:"difference"`
+		CI         Interval `json:"ci"`
+		P          number   `json:"p"`
+	}{number(d.A), number(d.B), number(d.Difference), d.CI, number(d.P)})
+}
+
+// differences lists B less A for every scalar metric, with intervals from
+// replicates of the differences, if any; it notes why one is undefined.
+func differences(a, b *Metrics, replicates *Replicates, level float64, undefined map[string]string) []Difference {
+	var out []Difference
+	valuesA, valuesB := a.Values(), b.Values()
+	for i, path := range a.Paths() {
+		d := Difference{Metric: path, A: valuesA[i], B: valuesB[i], Difference: valuesB[i] - valuesA[i], CI: undefinedInterval, P: math.NaN()}
+		if math.IsNaN(d.Difference) {
+			reason := a.Undefined[path]
+			if reason == "" {
+				reason = b.Undefined[path]
+			}
+			undefined[path], undefined["ci."+path] = reason, reason
+		} else if replicates != nil {
+			var err error
+			if d.CI, err = replicates.Interval(i, level); err != nil {
+				undefined["ci."+path] = err.Error()
+			}
+			d.P = replicates.P(i)
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+// columns are the statistics from first to before last.
+func (r *Replicates) columns(first, last int) *Replicates {
+	c := *r
+	c.Paths, c.Estimate = r.Paths[first:last], r.Estimate[first:last]
+	cut := func(rows [][]float64) [][]float64 {
+		out := make([][]float64, len(rows))
+		for i, row := range rows {
+			out[i] = row[first:last]
+		}
+		return out
+	}
+	c.Values = cut(r.Values)
+	if r.Jackknife != nil {
+		c.Jackknife = cut(r.Jackknife)
+	}
+	return &c
+}
+
+// subtract puts b less a into b.
+func subtract(b, a []float64) []float64 {
+	for i := range b {
+		b[i] -= a[i]
+	}
+	return b
+}
+
+// differenceTable is the headline metrics of two sets of predictions.
+func differenceTable(differences []Difference, a, b string) string {
+	var out strings.Builder
+	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "\t%s\t%s\t%s - %s\t\tp\n", a, b, b, a)
+	for _, d := range differences {
+		for _, h := range headline {
+			if d.Metric == h.name {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", h.label, decimal(d.A), decimal(d.B), decimal(d.Difference), d.CI.text(), pValue(d.P))
+			}
+		}
+	}
+	w.Flush()
+	return out.String()
+}

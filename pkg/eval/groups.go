@@ -1,0 +1,120 @@
+package eval
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Group is a set of classes that is judged as if it were one class against the
+// rest. Its score is the sum of the probabilities of its classes; an image is
+// predicted to be of the group if its predicted class is.
+type Group struct {
+	Name    string
+	Classes []string
+}
+
+// Malignant is the group of malignant and pre-malignant diagnoses of HAM10000:
+// melanoma, basal cell carcinoma, and actinic keratosis with intraepithelial
+// carcinoma (Tschandl et al. 2018). It is judged by default in tables that have
+// these classes.
+var Malignant = Group{Name: "malignant", Classes: []string{"mel", "bcc", "akiec"}}
+
+// GroupMetrics are the metrics of a group of classes; Class is its name.
+type GroupMetrics struct {
+	ClassMetrics
+	Members []string // the classes of the group
+}
+
+// columnGroup is a Group in a given table.
+type columnGroup struct {
+	name    string
+	members []string
+	columns []int // ascending, so that a score does not depend on their order
+}
+
+// has reports whether class k is of the group.
+func (g *columnGroup) has(k int) bool { return slices.Contains(g.columns, k) }
+
+// score is the probability of the group in a row.
+func (g *columnGroup) score(row []float32) float64 {
+	sum := 0.0
+	for _, k := range g.columns {
+		sum += float64(row[k])
+	}
+	return sum
+}
+
+// column returns the scores of the group and whether it is the true one.
+func (g *columnGroup) column(p *Predictions) (scores []float64, positive []bool) {
+	scores, positive = make([]float64, p.Len()), make([]bool, p.Len())
+	for i, row := range p.Probs {
+		scores[i], positive[i] = g.score(row), g.has(p.Truth[i])
+	}
+	return scores, positive
+}
+
+// resolveGroups finds the columns of each group.
+func resolveGroups(classes []string, groups []Group) ([]columnGroup, error) {
+	if groups == nil {
+		for _, c := range Malignant.Classes {
+			if !slices.Contains(classes, c) {
+				return nil, nil
+			}
+		}
+		groups = []Group{Malignant}
+	}
+	var resolved []columnGroup
+	for _, g := range groups {
+		if slices.ContainsFunc(resolved, func(r columnGroup) bool { return r.name == g.Name }) || g.Name == "" {
+			return nil, fmt.Errorf("group %q: the name is empty or there twice", g.Name)
+		}
+		r := columnGroup{name: g.Name, members: slices.Clone(g.Classes)}
+		for _, c := range g.Classes {
+			k := slices.Index(classes, c)
+			if k < 0 || slices.Contains(r.columns, k) {
+				return nil, fmt.Errorf("group %s: class %q is not in the table or there twice", g.Name, c)
+			}
+			r.columns = append(r.columns, k)
+		}
+		if len(r.columns) == 0 {
+			return nil, fmt.Errorf("group %s has no classes", g.Name)
+		}
+		slices.Sort(r.columns)
+		resolved = append(resolved, r)
+	}
+	return resolved, nil
+}
+
+// GroupROC returns the ROC curve of a group of classes of p against the rest,
+// over the rows of known truth.
+func GroupROC(p *Predictions, g Group) (*ROC, error) {
+	scores, positive, err := GroupScores(p, g)
+	if err != nil {
+		return nil, err
+	}
+	return NewROC(scores, positive)
+}
+
+// GroupPR is [GroupROC] for the precision-recall curve.
+func GroupPR(p *Predictions, g Group) (*PR, error) {
+	scores, positive, err := GroupScores(p, g)
+	if err != nil {
+		return nil, err
+	}
+	return NewPR(scores, positive)
+}
+
+// GroupScores returns, for each row of p of known truth, the summed probability
+// of the group's classes and whether the true class is one of them.
+func GroupScores(p *Predictions, g Group) (scores []float64, positive []bool, err error) {
+	known, _, err := prepare(p)
+	if err != nil {
+		return nil, nil, err
+	}
+	groups, err := resolveGroups(p.Classes, []Group{g})
+	if err != nil {
+		return nil, nil, err
+	}
+	scores, positive = groups[0].column(known)
+	return scores, positive, nil
+}

@@ -1,0 +1,118 @@
+package eval
+
+import (
+	"fmt"
+	"slices"
+)
+
+// LeakEffect sets the leaked images of a table against the clean ones.
+//
+// The difference is what one model scores on two sets of images, not only what
+// the leak is worth: lesions with several photos are more often leaked, and may
+// be of other classes and easier or harder. A model trained without the leak
+// tells more.
+type LeakEffect struct {
+	// Clean and Leaked are the metrics of the two sets, with intervals if there
+	// are resamples.
+	Clean, Leaked *Metrics
+	// Differences has every scalar metric, A clean and B leaked. P is not
+	// adjusted for their number.
+	Differences []Difference
+	Bootstrap   *BootstrapInfo // nil without resamples
+	// Undefined gives the reason for each value of Differences that is NaN: by
+	// metric path, with "ci." before it for interval and p-value.
+	Undefined map[string]string
+}
+
+// MeasureLeak judges the images of known truth that leaked and those that
+// did not (see [LeakAudit.IsLeaked]), each set by itself, and their difference.
+// Each resample draws as many units of either set as there are and takes the
+// difference of the two within it.
+func MeasureLeak(p *Predictions, leaked func(imageID string) bool, opts Options) (*LeakEffect, error) {
+	known, unknown, err := prepare(p)
+	if err != nil {
+		return nil, err
+	}
+	groups, err := resolveGroups(p.Classes, opts.Groups)
+	if err != nil {
+		return nil, err
+	}
+	label := func(i int) int { return indicator(leaked(known.ImageIDs[i])) }
+	var rows [2][]int
+	for i := range known.Truth {
+		rows[label(i)] = append(rows[label(i)], i)
+	}
+	clean, leaky := newRanked(known.rows(rows[0]), groups), newRanked(known.rows(rows[1]), groups)
+	e := &LeakEffect{Clean: clean.metrics(), Leaked: leaky.metrics(), Undefined: make(map[string]string)}
+	e.Clean.Unknown = unknown
+	paths := e.Clean.Paths()
+	n := len(paths)
+	var replicates *Replicates
+	if opts.Resamples != 0 {
+		d := newDesign(known, opts.Unit, opts.Stratified, label)
+		replicates, err = bootstrap(d, slices.Concat(paths, paths, paths), func() func([]uint32) []float64 {
+			scratch := [2]*Metrics{clean.newMetrics(), leaky.newMetrics()}
+			part := [2][]uint32{make([]uint32, len(rows[0])), make([]uint32, len(rows[1]))}
+			return func(counts []uint32) []float64 {
+				for s, table := range []*ranked{clean, leaky} {
+					for j, i := range rows[s] {
+						part[s][j] = counts[i]
+					}
+					table.score(part[s], scratch[s])
+				}
+				a, b := scratch[0].Values(), scratch[1].Values()
+				return slices.Concat(a, b, subtract(slices.Clone(b), a))
+			}
+		}, opts)
+		if err != nil {
+			return nil, err
+		}
+		e.Bootstrap = &replicates.Info
+		for s, m := range []*Metrics{e.Clean, e.Leaked} {
+			m.Bootstrap = e.Bootstrap
+			m.addIntervals(replicates.columns(s*n, (s+1)*n), opts.level())
+		}
+		replicates = replicates.columns(2*n, 3*n)
+	}
+	e.Differences = differences(e.Clean, e.Leaked, replicates, opts.level(), e.Undefined)
+	return e, nil
+}
+
+// rows returns some rows of p, sharing its probabilities.
+func (p *Predictions) rows(rows []int) *Predictions {
+	q := &Predictions{Classes: p.Classes}
+	for _, i := range rows {
+		q.ImageIDs = append(q.ImageIDs, p.ImageIDs[i])
+		if len(p.LesionIDs) != 0 {
+			q.LesionIDs = append(q.LesionIDs, p.LesionIDs[i])
+		}
+		q.Truth = append(q.Truth, p.Truth[i])
+		q.Probs = append(q.Probs, p.Probs[i])
+	}
+	return q
+}
+
+// MarshalJSON writes e with differences as an object by metric path, and what is
+// undefined as null.
+func (e *LeakEffect) MarshalJSON() ([]byte, error) {
+	var o object
+	o.add("clean", e.Clean)
+	o.add("leaked", e.Leaked)
+	var byPath object
+	for _, d := range e.Differences {
+		byPath.add(d.Metric, d)
+	}
+	o.addObject("differences", &byPath)
+	o.add("bootstrap", e.Bootstrap)
+	o.add("undefined", e.Undefined)
+	return o.close()
+}
+
+// Table returns the headline metrics of both sets as text for a terminal.
+func (e *LeakEffect) Table() string {
+	how := ""
+	if e.Bootstrap != nil {
+		how = fmt.Sprintf("; %s", e.Bootstrap)
+	}
+	return fmt.Sprintf("%s clean, %d leaked%s\n\n%s", count(e.Clean.N, "image"), e.Leaked.N, how, differenceTable(e.Differences, "clean", "leaked"))
+}

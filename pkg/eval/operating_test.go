@@ -1,0 +1,159 @@
+package eval
+
+import (
+	"math"
+	"testing"
+
+	approx "gonum.org/v1/gonum/floats/scalar"
+)
+
+// The one-pass forms over counts are the methods of the curve.
+func TestTopMetricsAreTheCurves(t *testing.T) {
+	for seed := range uint64(100) {
+		scores, positive := randomBinary(seed, 3+int(seed), 1+int(seed)%31)
+		ranking, err := rankScores(scores, positive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		positives := 0
+		for _, is := range positive {
+			positives += indicator(is)
+		}
+		roc := rocOf(ranking, scores)
+		partial, at90, at95 := topMetrics(ranking, repeatOne(len(scores)), positives, len(scores)-positives)
+		for name, v := range map[string][2]float64{
+			"partial area": {partial, roc.PartialAUC(PartialMaxFPR)},
+			"at 90 %":      {at90, roc.AtSpecificity(.90).Sensitivity},
+			"at 95 %":      {at95, roc.AtSpecificity(.95).Sensitivity},
+		} {
+			if !near(v[0], v[1]) {
+				t.Errorf("seed %d: %s is %v in one pass, %v on the curve", seed, name, v[0], v[1])
+			}
+		}
+		if whole := roc.PartialAUC(1); !near(whole, roc.AUC) {
+			t.Errorf("seed %d: the partial area of the whole is %v, want %v", seed, whole, roc.AUC)
+		}
+	}
+}
+
+// By hand. Negatives .1 .2 .3 .4 .5 .6 .7 .8 .9 1; positives .35 .65 .95.
+func TestOperatingPointsByHand(t *testing.T) {
+	scores, positive := []float64{.35, .65, .95}, []bool{true, true, true}
+	for i := range 10 {
+		scores, positive = append(scores, float64(i+1)/10), append(positive, false)
+	}
+	roc, err := NewROC(scores, positive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name      string
+		got, want OperatingPoint
+	}{
+		{"specificity 1", roc.AtSpecificity(1), OperatingPoint{math.Inf(1), 0, 1}},
+		{"specificity .9, which one false positive keeps", roc.AtSpecificity(.9), OperatingPoint{.95, 1. / 3, .9}},
+		{"specificity .55", roc.AtSpecificity(.55), OperatingPoint{.65, 2. / 3, .6}},
+		{"specificity 0", roc.AtSpecificity(0), OperatingPoint{.35, 1, .3}},
+		// J is .233 at .95, .267 at .65, .3 at .35.
+		{"Youden", roc.Youden(), OperatingPoint{.35, 1, .3}},
+	} {
+		if tt.got.Threshold != tt.want.Threshold || !near(tt.got.Sensitivity, tt.want.Sensitivity) || !near(tt.got.Specificity, tt.want.Specificity) {
+			t.Errorf("%s: %+v, want %+v", tt.name, tt.got, tt.want)
+		}
+	}
+	// Area to .1: nothing at first, then flat 0 to the first negative; to .2: 1/3 * .1.
+	if got, want := roc.PartialAUC(.2), (1+(.1/3-.02)/(.2-.02))/2; !near(got, want) {
+		t.Errorf("partial area %v, want %v", got, want)
+	}
+	if j := roc.Youden().J(); !approx.EqualWithinAbs(j, .3, 1e-15) {
+		t.Errorf("J = %v", j)
+	}
+}
+
+func TestOperatingPointsUndefined(t *testing.T) {
+	roc, err := NewROC([]float64{1, 2}, []bool{true, true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	good, err := NewROC([]float64{1, 2}, []bool{false, true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, v := range map[string]float64{
+		"Youden": roc.Youden().Threshold, "at specificity": roc.AtSpecificity(.9).Sensitivity, "partial area": roc.PartialAUC(.1),
+		"specificity above 1": good.AtSpecificity(1.5).Sensitivity, "NaN specificity": good.AtSpecificity(math.NaN()).Sensitivity,
+		"no width": good.PartialAUC(0), "too wide": good.PartialAUC(1.1), "NaN width": good.PartialAUC(math.NaN()),
+		"threshold of an average": MacroROC([]*ROC{good}).Youden().Threshold,
+	} {
+		if !math.IsNaN(v) {
+			t.Errorf("%s: %v", name, v)
+		}
+	}
+	if got := good.Youden(); got != (OperatingPoint{2, 1, 1}) {
+		t.Errorf("perfect: %+v", got)
+	}
+}
+
+// A monotone transform of the scores moves thresholds, and nothing else.
+func TestOperatingPointsMonotoneInvariance(t *testing.T) {
+	transform := func(s float64) float64 { return math.Exp(2*s) - 5 }
+	for seed := range uint64(30) {
+		scores, positive := randomBinary(seed, 60, 25)
+		moved := make([]float64, len(scores))
+		for i, s := range scores {
+			moved[i] = transform(s)
+		}
+		a, err := NewROC(scores, positive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := NewROC(moved, positive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range [][2]OperatingPoint{{a.Youden(), b.Youden()}, {a.AtSpecificity(.8), b.AtSpecificity(.8)}} {
+			v[0].Threshold = transform(v[0].Threshold)
+			if v[0] != v[1] {
+				t.Errorf("seed %d: %+v, want %+v", seed, v[1], v[0])
+			}
+		}
+		if a.PartialAUC(.3) != b.PartialAUC(.3) {
+			t.Errorf("seed %d: the partial area moved", seed)
+		}
+	}
+}
+
+func TestGroups(t *testing.T) {
+	p := goldenTables(t)["lopsided"]
+	roc, err := GroupROC(p, Malignant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pr, err := GroupPR(p, Malignant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := Evaluate(p, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(m.Groups) != 1 || roc.AUC != m.Groups[0].AUROC || pr.AP != m.Groups[0].AP {
+		t.Errorf("group %+v; curves have areas %v and %v", m.Groups, roc.AUC, pr.AP)
+	}
+	// A group of one class is the class.
+	m, err = Evaluate(p, Options{Groups: []Group{{"just nevi", []string{"nv"}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := m.PerClass[p.ClassIndex("nv")]
+	want.Class = "just nevi"
+	if m.Groups[0].ClassMetrics != want {
+		t.Errorf("group of one class %+v, want %+v", m.Groups[0].ClassMetrics, want)
+	}
+	if m, err := Evaluate(p, Options{Groups: []Group{}}); err != nil || len(m.Groups) != 0 {
+		t.Errorf("no groups asked for: %v, %v", m.Groups, err)
+	}
+	if _, err := GroupROC(p, Group{"x", []string{"melanoma"}}); err == nil {
+		t.Error("unknown class: no error")
+	}
+}

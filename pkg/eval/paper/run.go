@@ -1,0 +1,82 @@
+package paper
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"github.com/skinattn/skinattn/pkg/eval"
+)
+
+// Classes is the class order of the authors' notebooks.
+var Classes = []string{"akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"}
+
+// Run is a training run of the authors (or of the paper's reference [14]) as
+// its notebook logged it. Numbers are text, with the decimals of the log.
+type Run struct {
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	Source   string `json:"source"`   // "authors" or "[14]"
+	Notebook string `json:"notebook"` // first digits of its git blob, where known
+	Backbone string `json:"backbone"`
+	Regime   string `json:"regime"`  // Augmented or Metadata
+	Variant  string `json:"variant"` // how it departs from the regime, empty if it does not
+	N        int    `json:"n"`       // held-out images
+	// Split names the random hold-out: runs with the same were evaluated on the
+	// same images.
+	Split string `json:"split"`
+	// Metrics are by path of package eval.
+	Metrics map[string]Number `json:"metrics"`
+	// PerClass are precision, recall and F1 as scikit-learn's report prints them.
+	PerClass map[string][3]Number `json:"classes"`
+	// ClassAUROC are one-vs-rest areas by class.
+	ClassAUROC map[string]Number `json:"class_auroc"`
+	// OneVsRest are the printed counts by class; those of the classes in Derived
+	// were not printed and follow from the others.
+	OneVsRest map[string]Counts `json:"one_vs_rest"`
+	Derived   []string          `json:"derived"`
+	// Confusion has rows of true classes.
+	Confusion eval.Confusion `json:"confusion"`
+
+	Epochs          int     `json:"epochs"`            // 0 where not known, as below
+	BestEpoch       int     `json:"best_epoch"`        // the one that was reported
+	SecondsPerEpoch float64 `json:"seconds_per_epoch"` // median
+	Device          string  `json:"device"`            // "CPU" or "GPU"
+	Parameters      int     `json:"parameters"`        // of the network as trained
+	Note            string  `json:"note"`
+}
+
+// Counts are those of one class against the rest; in JSON [TP, FP, FN, TN].
+type Counts eval.Counts
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (c *Counts) UnmarshalJSON(text []byte) error {
+	var v []int
+	if err := json.Unmarshal(text, &v); err != nil {
+		return err
+	}
+	if len(v) != 4 {
+		return fmt.Errorf("%d counts: want TP, FP, FN, TN", len(v))
+	}
+	*c = Counts{TP: v[0], FP: v[1], FN: v[2], TN: v[3]}
+	return nil
+}
+
+// Runs returns all logged runs. They are shared: do not change them.
+func Runs() []Run { return all().runs }
+
+// FindRun returns the run with the given id, and whether there is one.
+func FindRun(id string) (Run, bool) {
+	for _, r := range all().runs {
+		if r.ID == id {
+			return r, true
+		}
+	}
+	return Run{}, false
+}
+
+// Correct returns how many of the N held-out images were classified rightly,
+// which the logged accuracy determines.
+func (r Run) Correct() int {
+	return int(math.Round(r.Metrics["accuracy"].Value() * float64(r.N)))
+}

@@ -1,0 +1,142 @@
+package eval
+
+import (
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// design says what a resample draws: units (lesions or images), each within its
+// stratum.
+type design struct {
+	images int     // rows of the table; a row in no unit is never drawn
+	units  [][]int // rows of each unit, in order of first appearance
+	strata [][]int // units of each stratum
+	unit   Unit
+}
+
+// newDesign groups the rows of p whose truth is known. Without a single lesion
+// id it draws images. A unit's stratum is the class of its first image if
+// stratified is set, and its label if there is one; both are those of the first
+// image.
+func newDesign(p *Predictions, unit Unit, stratified bool, label func(row int) int) *design {
+	if !slices.ContainsFunc(p.LesionIDs, func(id string) bool { return id != "" }) {
+		unit = ByImage
+	}
+	d := &design{images: p.Len(), unit: unit}
+	byID := make(map[string]int)
+	for i, truth := range p.Truth {
+		if truth == Unknown {
+			continue
+		}
+		if unit == ByLesion && p.LesionIDs[i] != "" {
+			if u, ok := byID[p.LesionIDs[i]]; ok {
+				d.units[u] = append(d.units[u], i)
+				continue
+			}
+			byID[p.LesionIDs[i]] = len(d.units)
+		}
+		d.units = append(d.units, []int{i})
+	}
+	type key struct{ class, label int }
+	at := make(map[key]int)
+	for u, rows := range d.units {
+		var k key
+		if stratified {
+			k.class = p.Truth[rows[0]]
+		}
+		if label != nil {
+			k.label = label(rows[0])
+		}
+		s, ok := at[k]
+		if !ok {
+			s = len(d.strata)
+			at[k] = s
+			d.strata = append(d.strata, nil)
+		}
+		d.strata[s] = append(d.strata[s], u)
+	}
+	return d
+}
+
+// draw draws as many units of each stratum as it has, with replacement, and
+// counts how often each row comes up. Each resample has a generator of its own,
+// so it does not matter which goroutine draws it.
+func (d *design) draw(counts []uint32, seed uint64, resample int) {
+	clear(counts)
+	rng := rand.New(rand.NewPCG(seed, uint64(resample)))
+	for _, stratum := range d.strata {
+		for range stratum {
+			for _, i := range d.units[stratum[rng.IntN(len(stratum))]] {
+				counts[i]++
+			}
+		}
+	}
+}
+
+// all counts every row of every unit once.
+func (d *design) all(counts []uint32) {
+	clear(counts)
+	for _, rows := range d.units {
+		for _, i := range rows {
+			counts[i] = 1
+		}
+	}
+}
+
+// resample returns the statistic of each of n resamples. newStatistic is called
+// once a goroutine; the slices that a statistic returns are kept.
+func (d *design) resample(n int, seed uint64, workers int, newStatistic func() func(counts []uint32) []float64) [][]float64 {
+	values := make([][]float64, n)
+	parallel(n, workers, func() func(int) {
+		counts, statistic := make([]uint32, d.images), newStatistic()
+		return func(r int) {
+			d.draw(counts, seed, r)
+			values[r] = statistic(counts)
+		}
+	})
+	return values
+}
+
+// jackknife returns the statistic without each unit in turn.
+func (d *design) jackknife(workers int, newStatistic func() func(counts []uint32) []float64) [][]float64 {
+	values := make([][]float64, len(d.units))
+	parallel(len(d.units), workers, func() func(int) {
+		counts, statistic := make([]uint32, d.images), newStatistic()
+		d.all(counts)
+		return func(u int) {
+			for _, i := range d.units[u] {
+				counts[i] = 0
+			}
+			values[u] = statistic(counts)
+			for _, i := range d.units[u] {
+				counts[i] = 1
+			}
+		}
+	})
+	return values
+}
+
+// parallel does the tasks 0 to n-1, each in the hands of one of several workers.
+func parallel(n, workers int, newWorker func() func(task int)) {
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	var next atomic.Int64
+	var group sync.WaitGroup
+	for range min(workers, n) {
+		group.Go(func() {
+			work := newWorker()
+			for {
+				task := int(next.Add(1)) - 1
+				if task >= n {
+					return
+				}
+				work(task)
+			}
+		})
+	}
+	group.Wait()
+}

@@ -1,0 +1,100 @@
+package eval
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// Scaling recalibrates probabilities: with the logarithms of an image's
+// probabilities as logits z (they differ from a network's own logits by a
+// constant, which a softmax does not see), the new probabilities are
+//
+//	softmax(Weight_k z_k + Bias_k).
+//
+// Temperature scaling has Weight 1/T for all classes and no bias; it leaves the
+// predicted class as it is. A probability of 0 counts as the smallest positive
+// float32.
+type Scaling struct {
+	Method  string    `json:"method"` // "temperature" or "vector"
+	Classes []string  `json:"classes"`
+	Weight  []float64 `json:"weight"`
+	Bias    []float64 `json:"bias"`
+	// N is the number of images it was fitted on; NLLBefore and NLLAfter are
+	// their mean negative log-likelihoods, in nats.
+	N         int     `json:"n"`
+	NLLBefore float64 `json:"nll_before"`
+	NLLAfter  float64 `json:"nll_after"`
+}
+
+// Temperature returns T of temperature scaling: above 1 it makes predictions
+// less confident. NaN for vector scaling.
+func (s *Scaling) Temperature() float64 {
+	if s.Method != "temperature" {
+		return math.NaN()
+	}
+	return 1 / s.Weight[0]
+}
+
+// vectorRidge is the weight of the penalty that keeps vector scaling finite,
+// on the mean loss. It moves parameters that the images tell anything about in
+// the sixth digit or so.
+const vectorRidge = 1e-6
+
+// FitTemperature returns the temperature scaling (Guo et al. 2017) that
+// minimises the negative log-likelihood of val's images of known truth. Fit it
+// on validation images, never on those that are reported. It is an error if
+// there is no best temperature: without an image, if every image is predicted
+// rightly (a lower temperature is always better), or if the predictions are no
+// better than chance.
+func FitTemperature(val *Predictions) (*Scaling, error) {
+	loss, err := newScalingLoss(val)
+	if err != nil {
+		return nil, fmt.Errorf("temperature scaling: %w", err)
+	}
+	loss.shared = true
+	slope := make([]float64, 1)
+	if loss.gradient(slope, []float64{0}); slope[0] > -gradientTolerance {
+		return nil, errors.New("temperature scaling: the predictions tell no more than chance; no positive temperature is best")
+	}
+	if loss.allRight() {
+		return nil, errors.New("temperature scaling: every image is predicted rightly; a lower temperature is always better")
+	}
+	return loss.fit("temperature", val.Classes)
+}
+
+// FitVector returns the vector scaling (Guo et al. 2017), a weight and a bias a
+// class, that minimises the negative log-likelihood of val's images of known
+// truth. A penalty of 1e-6/2 times the squared distance from no change keeps it
+// unique and finite where the images do not, as for a class that val lacks. Fit
+// it on validation images, never on those that are reported.
+func FitVector(val *Predictions) (*Scaling, error) {
+	loss, err := newScalingLoss(val)
+	if err != nil {
+		return nil, fmt.Errorf("vector scaling: %w", err)
+	}
+	loss.ridge = vectorRidge
+	return loss.fit("vector", val.Classes)
+}
+
+// Apply returns p with recalibrated probabilities. It is an error if p is not
+// valid or has other classes than the scaling was fitted on.
+func (s *Scaling) Apply(p *Predictions) (*Predictions, error) {
+	if err := p.Validate(); err != nil {
+		return nil, fmt.Errorf("%s scaling: %w", s.Method, err)
+	}
+	if !slices.Equal(s.Classes, p.Classes) {
+		return nil, fmt.Errorf("%s scaling: classes %q, but it was fitted on %q", s.Method, p.Classes, s.Classes)
+	}
+	out := &Predictions{Classes: p.Classes, ImageIDs: p.ImageIDs, LesionIDs: p.LesionIDs, Truth: p.Truth}
+	logits := make([]float64, len(p.Classes))
+	for _, row := range p.Probs {
+		for k, v := range row {
+			logits[k] = s.Weight[k]*logProbability(v) + s.Bias[k]
+		}
+		softmax(logits)
+		out.Probs = append(out.Probs, normalized(logits))
+	}
+	return out, nil
+}

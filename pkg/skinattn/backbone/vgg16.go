@@ -1,0 +1,82 @@
+package backbone
+
+import (
+	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
+	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+)
+
+// rgbPixels are what both regimes of a network without ImageNet weights are
+// fed: the authors trained them in the augmented regime only.
+var rgbPixels = Preprocessing{
+	Metadata:  Pixels{imaging.PreprocessTF, imaging.RGBOrder},
+	Augmented: Pixels{imaging.PreprocessTF, imaging.RGBOrder},
+}
+
+var vgg16 = &Backbone{
+	Name: "vgg16", Title: "VGG16",
+	Paper: Paper{"Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition, ICLR 2015", "https://arxiv.org/abs/1409.1556"},
+	Input: 224, Preprocessing: rgbPixels,
+	BatchNorm: layers.BatchNormalization{Epsilon: 1e-3, Momentum: .99},
+	Cuts: []Cut{{
+		Layer: "batch_normalization_9", Index: 23, Shape: layers.Shape{28, 28, 512},
+		Note:      "the fourth of five groups of convolutions; the attention stands before the fifth",
+		Augmented: Parameters{62650711, 62642263},
+	}},
+	AugmentedOnly: true,
+	Heads:         Heads{Flatten, Flatten},
+	Rows:          []string{"Table A3 (AD)", "Table A4 (AD)"},
+	Ours:          "The metadata regime: the authors trained this network without metadata only. The max pooling that stands for the block where the attention is left out.",
+	Differs: "The paper does not describe it. It is built from scratch, without ImageNet weights: the last convolution of each group is 1x1, " +
+		"a batch norm follows every convolution, and the attention block stands in the middle.",
+	build: buildVGG16, tail: addVGG16Tail,
+}
+
+// buildVGG16 is the authors' VGG16 without the Soft-Attention block, as paper
+// [14] compares with.
+func buildVGG16(b *Backbone, g *layers.Graph, size int) {
+	x := g.Add(InputLayer, layers.Input{Dims: layers.Shape{size, size, 3}})
+	x = vggGroup(b, g, x, 64, 3, 1)
+	x = g.Add(AutoName(g, "max_pooling2d"), halve, x)
+	x = vggGroup(b, g, x, 128, 3, 1)
+	x = g.Add(AutoName(g, "max_pooling2d"), halve, x)
+	x = vggGroup(b, g, x, 256, 3, 3, 1)
+	x = g.Add(AutoName(g, "max_pooling2d"), halve, x)
+	x = vggGroup(b, g, x, 512, 3, 3, 1)
+	x = g.Add(AutoName(g, "max_pooling2d"), halve, x)
+	x = addVGG16Tail(b, g, x)
+	g.Add(AutoName(g, "dense"), layers.Dense{Units: classes, Activation: "softmax"}, x)
+}
+
+// addVGG16Tail is the fifth group of convolutions and the two dense layers.
+func addVGG16Tail(b *Backbone, g *layers.Graph, x string) string {
+	x = vggGroup(b, g, x, 512, 3, 3, 1)
+	x = g.Add(AutoName(g, "max_pooling2d"), layers.MaxPooling2D{Window: 4, Padding: layers.Same}, x)
+	x = g.Add(AutoName(g, "flatten"), layers.Flatten{}, x)
+	x = g.Add(AutoName(g, "dense"), layers.Dense{Units: 4096, Activation: "relu"}, x)
+	return g.Add(AutoName(g, "dense"), layers.Dense{Units: 4096, Activation: "relu"}, x)
+}
+
+// classes is how many classes of lesions the authors' own networks tell apart.
+const classes = 7
+
+// halve is the pooling between the groups and stages of the authors' own networks.
+var halve = layers.MaxPooling2D{Window: 2, Padding: layers.Same}
+
+// vggGroup is a row of convolutions with the given windows, each with ReLU and
+// then a batch norm.
+func vggGroup(b *Backbone, g *layers.Graph, x string, filters int, windows ...int) string {
+	for _, window := range windows {
+		x = g.Add(AutoName(g, "conv2d"), convReLU{layers.Conv2D{Filters: filters, Kernel: [2]int{window, window}, Stride: 1,
+			Padding: layers.Same, Bias: true, Init: layers.HeNormal}}, x)
+		x = g.Add(AutoName(g, "batch_normalization"), b.BatchNorm, x)
+	}
+	return x
+}
+
+// convReLU is keras.layers.Conv2D with activation="relu".
+type convReLU struct{ layers.Conv2D }
+
+// Build implements layers.Op.
+func (c convReLU) Build(b *layers.Builder, layer *layers.Layer, inputs ...*layers.Node) *layers.Node {
+	return layers.ReLU{}.Build(b, layer, c.Conv2D.Build(b, layer, inputs...))
+}

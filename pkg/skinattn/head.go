@@ -1,0 +1,134 @@
+package skinattn
+
+import (
+	"fmt"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+)
+
+// checkHead finds options of the head that make no sense.
+func (cfg Config) checkHead() error {
+	switch {
+	case cfg.Head != "" && cfg.Head != backbone.Flatten && cfg.Head != backbone.GAP:
+		return fmt.Errorf("head is %q; it must be %s or %s", cfg.Head, backbone.Flatten, backbone.GAP)
+	case cfg.AttentionWindow != "" && cfg.AttentionWindow != WindowCenter:
+		return fmt.Errorf("attention window is %q; it must be %s or empty", cfg.AttentionWindow, WindowCenter)
+	case cfg.MetadataBatchNorm != "" && cfg.MetadataBatchNorm != BatchNormBefore && cfg.MetadataBatchNorm != BatchNormBoth:
+		return fmt.Errorf("metadata batch norm is %q; it must be %s, %s or empty", cfg.MetadataBatchNorm, BatchNormBefore, BatchNormBoth)
+	case cfg.MetadataDropout < 0 || cfg.MetadataDropout >= 1:
+		return fmt.Errorf("metadata dropout is %g; it must be in [0, 1)", cfg.MetadataDropout)
+	case cfg.ExtendedDense < 0:
+		return fmt.Errorf("the extended dense layer has %d units; there must be at least 1, or 0 for none", cfg.ExtendedDense)
+	case cfg.PoolsBefore < 0:
+		return fmt.Errorf("%d poolings stand before the attention; there must be at least 0", cfg.PoolsBefore)
+	}
+	for i, units := range cfg.MetadataUnits {
+		if units < 0 || i > 0 && units > 0 && cfg.MetadataUnits[i-1] == 0 {
+			return fmt.Errorf("the dense layers of the metadata branch have %v units; each must have at least 1, and 0 stand at the end only", cfg.MetadataUnits)
+		}
+	}
+	return nil
+}
+
+// headBuilder adds what follows the cut to a network's graph.
+type headBuilder struct {
+	*Network
+	row   *backbone.Backbone
+	whole *layers.Graph // the backbone with top, nil for one that is built around the attention
+	g     *layers.Graph
+}
+
+// addHead adds everything after the cut, as the authors' notebooks do.
+func (n *Network) addHead(b *backbone.Backbone, whole *layers.Graph) {
+	h := headBuilder{n, b, whole, n.Graph}
+	if b.HasTail() {
+		h.whole = nil
+	}
+	features := h.features(n.Cut)
+	if n.Metadata {
+		metadata := h.metadata()
+		features = h.g.Add("features_and_metadata", layers.Concatenate{}, features, metadata)
+	}
+	if n.ExtendedDense > 0 {
+		features = h.g.Add(h.auto(DenseClass), layers.Dense{Units: n.ExtendedDense, Activation: "relu"}, features)
+	}
+	n.Output = h.g.Add(h.auto(DenseClass), layers.Dense{Units: ham10000.NumClasses, Activation: "softmax"}, features)
+}
+
+// auto is Keras's automatic name for the next layer of a class, counted as in
+// a session that has built the whole backbone.
+func (h headBuilder) auto(class string) string {
+	name := backbone.AutoName(h.g, class)
+	if h.whole != nil {
+		if other := backbone.AutoName(h.whole, class); backbone.AutoNumber(other, class) > backbone.AutoNumber(name, class) {
+			return other
+		}
+	}
+	return name
+}
+
+// features makes a vector of the layer at the cut. One that is a vector already,
+// such as the ImageNet logits, goes on as it is.
+func (h headBuilder) features(x string) string {
+	if len(h.g.Layer(x).Out) == 1 {
+		return x
+	}
+	pool := layers.MaxPooling2D{Window: 2, Padding: layers.Same}
+	for i := range h.PoolsBefore {
+		x = h.g.Add(fmt.Sprintf("pool_before_%d", i), pool, x)
+	}
+	switch {
+	case h.SoftAttention:
+		attended := h.g.Add(AttentionLayer, layers.SoftAttention{
+			Heads: attentionHeads, CenterWindow: h.AttentionWindow == WindowCenter, Gamma: h.Gamma}, x)
+		attended = h.g.Add("attention_pool", pool, attended)
+		pooled := h.g.Add("feature_pool", pool, x)
+		x = h.g.Add("attention_concat", layers.Concatenate{}, pooled, attended)
+	case h.row.HasTail():
+		x = h.g.Add("feature_pool", pool, x)
+	}
+	x = h.g.Add("features_relu", layers.ReLU{}, x)
+	x = h.g.Add("features_dropout", layers.Dropout{Rate: h.Dropout}, x)
+	switch {
+	case h.row.HasTail():
+		return h.row.AddTail(h.g, x)
+	case h.Head == backbone.GAP:
+		return h.g.Add("features_gap", layers.GlobalAveragePooling2D{}, x)
+	}
+	return h.g.Add("features_flat", layers.Flatten{}, x)
+}
+
+// metadataBatchNorm has Keras's defaults.
+var metadataBatchNorm = layers.BatchNormalization{Epsilon: 1e-3, Momentum: .99}
+
+// metadata is the branch for age, sex and localization.
+func (h headBuilder) metadata() string {
+	age := h.g.Add(ageInput, layers.Input{Dims: layers.Shape{1}})
+	sex := h.g.Add(sexInput, layers.Input{Dims: layers.Shape{sexWidth}})
+	localization := h.g.Add(localizationInput, layers.Input{Dims: layers.Shape{localizationWidth}})
+	age = h.g.Add(NormalizationLayer, layers.Normalization{}, age)
+	x := h.g.Add("metadata", layers.Concatenate{}, age, sex, localization)
+	if h.MetadataBatchNorm != "" {
+		x = h.g.Add(h.auto(BatchNormClass), metadataBatchNorm, x)
+		x = h.g.Add("metadata_relu", layers.ReLU{}, x)
+	}
+	units := h.MetadataUnits
+	if units[0] == 0 {
+		units[0] = MetadataUnits
+	}
+	for _, n := range units {
+		if n > 0 {
+			x = h.g.Add(h.auto(DenseClass), layers.Dense{Units: n, Activation: "relu"}, x)
+		}
+	}
+	if h.MetadataBatchNorm == BatchNormBoth {
+		x = h.g.Add(h.auto(BatchNormClass), metadataBatchNorm, x)
+		x = h.g.Add("metadata_dense_relu", layers.ReLU{}, x)
+	}
+	if h.MetadataDropout > 0 {
+		x = h.g.Add("metadata_dropout", layers.Dropout{Rate: h.MetadataDropout}, x)
+	}
+	return x
+}

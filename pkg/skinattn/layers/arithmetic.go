@@ -1,0 +1,125 @@
+package layers
+
+import (
+	"fmt"
+
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+// Add is keras.layers.Add.
+type Add struct{}
+
+// Shape implements Op.
+func (Add) Shape(inputs ...Shape) (Shape, error) { return sameShape(inputs) }
+
+// Variables implements Op.
+func (Add) Variables(...Shape) []Variable { return nil }
+
+// Build implements Op.
+func (Add) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
+	sum := inputs[0]
+	for _, x := range inputs[1:] {
+		sum = graph.Add(sum, x)
+	}
+	return sum
+}
+
+// Multiply is keras.layers.Multiply: the product of inputs of equal rank, where
+// an axis of size 1 meets any size ([1 1 C] scales the channels of [H W C]).
+type Multiply struct{}
+
+// Shape implements Op.
+func (Multiply) Shape(inputs ...Shape) (Shape, error) {
+	if len(inputs) < 2 {
+		return nil, fmt.Errorf("needs two inputs or more, got %v", inputs)
+	}
+	out := append(Shape{}, inputs[0]...)
+	for _, in := range inputs[1:] {
+		if len(in) != len(out) {
+			return nil, fmt.Errorf("inputs of different ranks: %v", inputs)
+		}
+		for axis, dim := range in {
+			switch {
+			case out[axis] == 1:
+				out[axis] = dim
+			case dim != 1 && dim != out[axis]:
+				return nil, fmt.Errorf("shapes %v can't be broadcast to one", inputs)
+			}
+		}
+	}
+	return out, nil
+}
+
+// Variables implements Op.
+func (Multiply) Variables(...Shape) []Variable { return nil }
+
+// Build implements Op.
+func (Multiply) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
+	product := inputs[0]
+	for _, x := range inputs[1:] {
+		product = graph.Mul(product, x)
+	}
+	return product
+}
+
+// AddScalar adds Value to everything: the layer that Keras makes of x + Value.
+type AddScalar struct{ Value float64 }
+
+// Shape implements Op.
+func (AddScalar) Shape(inputs ...Shape) (Shape, error) { return oneInput(inputs) }
+
+// Variables implements Op.
+func (AddScalar) Variables(...Shape) []Variable { return nil }
+
+// Build implements Op.
+func (a AddScalar) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
+	return graph.AddScalar(inputs[0], a.Value)
+}
+
+// MulScalar multiplies everything by Value: the layer that Keras makes of x * Value.
+type MulScalar struct{ Value float64 }
+
+// Shape implements Op.
+func (MulScalar) Shape(inputs ...Shape) (Shape, error) { return oneInput(inputs) }
+
+// Variables implements Op.
+func (MulScalar) Variables(...Shape) []Variable { return nil }
+
+// Build implements Op.
+func (m MulScalar) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
+	return graph.MulScalar(inputs[0], m.Value)
+}
+
+// Rescaling is keras.layers.Rescaling: x*Scale + Offset.
+type Rescaling struct{ Scale, Offset float64 }
+
+// Shape implements Op.
+func (Rescaling) Shape(inputs ...Shape) (Shape, error) { return oneInput(inputs) }
+
+// Variables implements Op.
+func (Rescaling) Variables(...Shape) []Variable { return nil }
+
+// Build implements Op.
+func (r Rescaling) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
+	return graph.AddScalar(graph.MulScalar(inputs[0], r.Scale), r.Offset)
+}
+
+// ScaledAdd is the residual connection of Keras's InceptionResNetV2 (its
+// CustomScaleLayer): the first input plus Scale times the second.
+type ScaledAdd struct{ Scale float64 }
+
+// Shape implements Op.
+func (ScaledAdd) Shape(inputs ...Shape) (Shape, error) {
+	if len(inputs) != 2 {
+		return nil, fmt.Errorf("needs two inputs, got %v", inputs)
+	}
+	return sameShape(inputs)
+}
+
+// Variables implements Op.
+func (ScaledAdd) Variables(...Shape) []Variable { return nil }
+
+// Build implements Op.
+func (s ScaledAdd) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
+	return graph.Add(inputs[0], graph.MulScalar(inputs[1], s.Scale))
+}

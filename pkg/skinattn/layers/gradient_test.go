@@ -1,0 +1,40 @@
+package layers
+
+import (
+	"testing"
+
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+// TestWithGradient: the value is that of the computation, the gradients are
+// those given (wrong ones here, so that no other can pass), each goes to its
+// input, also when an input is used elsewhere, and the chain rule goes on
+// before and after.
+func TestWithGradient(t *testing.T) {
+	a, b := array{[]int{3}, []float64{1, 2, 3}}, array{[]int{2, 1}, []float64{5, 7}}
+	for _, eng := range testEngines {
+		exec := graph.MustNewExec(eng.Backend, func(in []*Node) []*Node {
+			a, b := in[0], in[1]
+			y := withGradient(
+				func(in ...*Node) *Node { return graph.Add(graph.ExpandAxes(in[0], 0), in[1]) }, // [2 3]
+				func(cotangent *Node) []*Node {
+					return []*Node{
+						graph.MulScalar(graph.ReduceSum(cotangent, 0), 100),
+						graph.MulScalar(graph.ReduceAndKeep(cotangent, graph.ReduceSum, 1), -1000)}
+				}, graph.MulScalar(a, 2), b)
+			loss := graph.Add(graph.ReduceAllSum(graph.MulScalar(y, 3)), graph.ReduceAllSum(b))
+			return append([]*Node{y}, graph.Gradient(loss, a, b)...)
+		})
+		results := exec.MustCall(a.tensor(), b.tensor())
+		for i, want := range []array{
+			{[]int{2, 3}, []float64{7, 9, 11, 9, 11, 13}},
+			{[]int{3}, []float64{1200, 1200, 1200}}, // 3 (after), twice by the sum, 100, 2 (before)
+			{[]int{2, 1}, []float64{-8999, -8999}},  // 3, three times by the sum, -1000; and 1 from elsewhere
+		} {
+			if err := near(arrayOf(results[i]), want, 1e-6); err != nil {
+				t.Errorf("engine %s, result %d: %v", eng.Kind, i, err)
+			}
+		}
+		exec.Finalize()
+	}
+}

@@ -1,0 +1,95 @@
+package layers
+
+import (
+	"fmt"
+	"math"
+	"testing"
+)
+
+// poolReference is pooling as loops. TensorFlow's padding is worked out here
+// from its documentation, not with the package's own functions.
+func poolReference(window, stride int, padding string, mean bool) func([]array, map[string]array) array {
+	return func(in []array, _ map[string]array) array {
+		x := in[0]
+		batch, channels := x.dims[0], x.dims[3]
+		rows, top := documentedWindow(x.dims[1], window, stride, padding)
+		cols, left := documentedWindow(x.dims[2], window, stride, padding)
+		y := zeros(batch, rows, cols, channels)
+		for n := range batch {
+			for i := range rows {
+				for j := range cols {
+					for c := range channels {
+						sum, count, largest := 0., 0., math.Inf(-1)
+						for di := range window {
+							for dj := range window {
+								r, s := i*stride+di-top, j*stride+dj-left
+								if r < 0 || s < 0 || r >= x.dims[1] || s >= x.dims[2] {
+									continue
+								}
+								sum, count, largest = sum+x.at(n, r, s, c), count+1, max(largest, x.at(n, r, s, c))
+							}
+						}
+						if mean {
+							largest = sum / count
+						}
+						y.set(largest, n, i, j, c)
+					}
+				}
+			}
+		}
+		return y
+	}
+}
+
+// documentedWindow is the number of outputs and the padding before, as
+// TensorFlow documents them (tf.nn: "Notes on padding").
+func documentedWindow(in, window, stride int, padding string) (out, before int) {
+	if padding == Valid {
+		return int(math.Ceil(float64(in-window+1) / float64(stride))), 0
+	}
+	along := max(window-stride, 0)
+	if in%stride != 0 {
+		along = max(window-in%stride, 0)
+	}
+	return int(math.Ceil(float64(in) / float64(stride))), along / 2
+}
+
+func TestPooling(t *testing.T) {
+	var trials []trial
+	for _, c := range []struct{ rows, cols, window, stride int }{
+		{6, 7, 2, 2}, {6, 7, 2, 1}, {7, 8, 3, 2}, {8, 7, 3, 1}, {5, 6, 3, 3}, {9, 8, 2, 3}, {5, 6, 1, 2}, {7, 5, 5, 2},
+	} {
+		for _, padding := range []string{Same, Valid} {
+			in := []array{distinct(1, 2, c.rows, c.cols, 3)}
+			name := fmt.Sprintf("pooling %d/%d %s on %dx%d", c.window, c.stride, padding, c.rows, c.cols)
+			trials = append(trials, trial{name: "max " + name, op: MaxPooling2D{Window: c.window, Stride: c.stride, Padding: padding}, in: in,
+				reference: poolReference(c.window, c.stride, padding, false)}, trial{name: "average " + name, op: AveragePooling2D{Window: c.window, Stride: c.stride, Padding: padding}, in: in,
+				reference: poolReference(c.window, c.stride, padding, true)})
+		}
+	}
+	checkAll(t, trials...)
+}
+
+// TestMaxPoolingTies: among equal values the first takes the whole gradient.
+// By hand: the windows of 3 with stride 2 on 5 rows start at 0 and 2.
+func TestMaxPoolingTies(t *testing.T) {
+	op := MaxPooling2D{Window: 3, Stride: 2, Padding: Valid}
+	x := zeros(1, 5, 5, 1)
+	x.set(1, 0, 1, 1, 0)
+	x.set(1, 0, 2, 0, 0) // as large, but later in the first window
+	c := trial{name: "ties", op: op, in: []array{x}, reference: poolReference(3, 2, Valid, false)}
+	whole := &trialGraph{variables: map[string]array{}}
+	whole.add(&c, 0)
+	c.cotangent = ramp(1, 2, 2, 1)
+	want := zeros(1, 5, 5, 1)
+	want.set(1, 0, 1, 1, 0)
+	want.set(2, 0, 0, 2, 0)
+	want.set(3, 0, 2, 0, 0)
+	want.set(4, 0, 2, 2, 0)
+	for _, eng := range testEngines {
+		got := whole.run(t, eng, []trial{c})
+		if err := near(got[1], want, 0); err != nil {
+			t.Errorf("engine %s: %v", eng.Kind, err)
+		}
+	}
+}

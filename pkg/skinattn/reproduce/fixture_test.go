@@ -1,0 +1,248 @@
+package reproduce
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/skinattn/skinattn/pkg/eval"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
+)
+
+// fixture describes a run folder of a made-up data set: 12 lesions a class,
+// with two photos each but for the last four.
+type fixture struct {
+	name, backbone, regime, protocol string
+	size                             int
+	seed                             uint64
+	skill                            float64 // how far the truth stands out
+	change                           func(config map[string]any)
+}
+
+// fixtures have each case that the report tells apart.
+var fixtures = []fixture{
+	{name: "a-paper-1", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Paper, size: 128, seed: 1, skill: 1.1},
+	{name: "a-paper-2", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Paper, size: 128, seed: 2, skill: 1.1},
+	{name: "b-grouped", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Grouped, size: 224, seed: 1, skill: 1},
+	{name: "b-grouped-no-metadata", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Grouped, size: 224, seed: 1, skill: 0.7,
+		change: func(c map[string]any) { setBoth(c, "metadata", false) }},
+	{name: "c-densenet201", backbone: "densenet201", regime: "md/as-run", protocol: split.Grouped, size: 224, seed: 1, skill: 1.1},
+	{name: "d-irv2", backbone: "inception_resnet_v2", regime: "md/as-run", protocol: split.Grouped, size: 299, seed: 1, skill: 1.2},
+	{name: "e-datta-ad", backbone: "inception_resnet_v2", regime: "ad/as-run", protocol: split.Datta828, size: 299, seed: 1, skill: 1,
+		change: func(c map[string]any) { setBoth(c, "metadata", false) }},
+	{name: "f-demo", backbone: "mobilenet_v2", regime: "demo", protocol: split.Grouped, size: 64, seed: 1, skill: 1},
+	{name: "g-official", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.ISIC2018, size: 224, seed: 1, skill: 0.8},
+	{name: "g-other-setting", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Paper, size: 224, seed: 1, skill: 1,
+		change: func(c map[string]any) { c["regime"].(map[string]any)["epochs"] = 3 }},
+	{name: "g-gamma", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Grouped, size: 224, seed: 1, skill: 1,
+		change: func(c map[string]any) { c["network"].(map[string]any)["gamma"] = true }},
+	{name: "g-trial", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Grouped, size: 224, seed: 1, skill: 1,
+		change: func(c map[string]any) { c["fast_dev_run"] = true }},
+	{name: "h_odd*name", backbone: "mobilenet_v2", regime: "modern", protocol: split.Grouped, size: 96, seed: 7, skill: 1},
+}
+
+// setBoth sets a switch that stands in the network and in the regime.
+func setBoth(config map[string]any, key string, value any) {
+	config["network"].(map[string]any)[key] = value
+	config["regime"].(map[string]any)[key] = value
+}
+
+// shared is a folder with all fixtures, written once as that takes a while:
+// every file is synced to disk.
+var shared string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "reproduce-test-")
+	if err != nil {
+		panic(err)
+	}
+	shared = dir
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+var writeShared sync.Once
+
+// results is the folder of all fixtures: not to be changed.
+func results(t *testing.T) string {
+	t.Helper()
+	writeShared.Do(func() {
+		for _, f := range fixtures {
+			f.write(t, filepath.Join(shared, f.name))
+		}
+	})
+	return shared
+}
+
+// pages are the files of the report on all fixtures, made once.
+var pages = sync.OnceValue(func() map[string]string {
+	runs, err := Load(shared)
+	if err != nil {
+		panic(err)
+	}
+	r, err := New(runs, Options{Networks: built})
+	if err != nil {
+		panic(err)
+	}
+	files, err := r.files()
+	if err != nil {
+		panic(err)
+	}
+	return byName(files)
+})
+
+func byName(files []file) map[string]string {
+	out := map[string]string{}
+	for _, f := range files {
+		out[f.name] = string(f.content)
+	}
+	return out
+}
+
+// oneRun is a folder with a copy of one fixture, b-grouped, to damage.
+func oneRun(t *testing.T) (dir, run string) {
+	t.Helper()
+	source := filepath.Join(results(t), "b-grouped")
+	dir = t.TempDir()
+	if err := os.CopyFS(filepath.Join(dir, "b-grouped"), os.DirFS(source)); err != nil {
+		t.Fatal(err)
+	}
+	return dir, filepath.Join(dir, "b-grouped")
+}
+
+func (f fixture) write(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	parts, test := f.split()
+	if err := parts.WriteFile(filepath.Join(dir, splitFile)); err != nil {
+		t.Fatal(err)
+	}
+	p := f.predictions(test)
+	if err := p.WriteFile(filepath.Join(dir, predictionsFile)); err != nil {
+		t.Fatal(err)
+	}
+	m, err := eval.Evaluate(p, eval.Options{Resamples: 100, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.WriteFile(filepath.Join(dir, metricsFile)); err != nil {
+		t.Fatal(err)
+	}
+	writeText(t, filepath.Join(dir, historyFile), "epoch,seconds,val_accuracy,train_images_per_second\n1,10,0.5,90\n2,12,0.6,80\n3,14,0.55,85\n")
+	writeText(t, filepath.Join(dir, environmentFile), `{"engine":"cpu","cpu":"a processor","cores":2}`)
+	writeText(t, filepath.Join(dir, configFile), f.config(t))
+}
+
+func writeText(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// split divides the photos; test are the images that are reported.
+func (f fixture) split() (parts *split.Split, test []split.Row) {
+	parts = &split.Split{Protocol: f.protocol, Options: split.Options{Seed: f.seed}}
+	for _, dx := range ham10000.Classes {
+		for lesion := range 12 {
+			for photo := range 2 {
+				if photo == 1 && lesion >= 8 {
+					continue
+				}
+				row := split.Row{ImageID: fmt.Sprintf("ISIC_%s_%02d_%d", dx, lesion, photo), LesionID: fmt.Sprintf("HAM_%s_%02d", dx, lesion), Dx: dx, Part: split.Train}
+				held := split.Test
+				switch {
+				case f.protocol == split.Paper: // by image
+					if lesion%3 == 0 && photo == 0 {
+						row.Part = split.Val
+					}
+					held = split.Val
+				case f.protocol == split.ISIC2018:
+					if lesion%3 == 0 {
+						row.Part = split.Val
+					}
+				case f.protocol == split.Datta828 && lesion >= 9: // lesions with one photo
+					row.Part = split.Test
+				case f.protocol != split.Datta828 && lesion%3 == 0:
+					row.Part = split.Test
+				case lesion%3 == 1:
+					row.Part = split.Val
+				}
+				parts.Rows = append(parts.Rows, row)
+				if row.Part == held {
+					test = append(test, row)
+				}
+			}
+		}
+	}
+	if f.protocol == split.ISIC2018 { // a test from elsewhere
+		for i := range 28 {
+			test = append(test, split.Row{ImageID: fmt.Sprintf("TEST_%02d", i), Dx: ham10000.Classes[i%7]})
+		}
+	}
+	return parts, test
+}
+
+// predictions are noisy votes for the truth.
+func (f fixture) predictions(test []split.Row) *eval.Predictions {
+	p := &eval.Predictions{Classes: ham10000.Classes}
+	rng := rand.New(rand.NewPCG(f.seed, uint64(len(f.name))))
+	for _, row := range test {
+		truth, _ := ham10000.ClassIndex(row.Dx)
+		votes, total := make([]float32, len(p.Classes)), float32(0)
+		for k := range votes {
+			votes[k] = float32(1 + rng.IntN(8))
+			if k == truth {
+				votes[k] += float32(4 * f.skill)
+			}
+			total += votes[k]
+		}
+		for k := range votes {
+			votes[k] /= total
+		}
+		p.ImageIDs, p.LesionIDs = append(p.ImageIDs, row.ImageID), append(p.LesionIDs, row.LesionID)
+		p.Truth, p.Probs = append(p.Truth, truth), append(p.Probs, votes)
+	}
+	return p
+}
+
+// config is config.json as training writes it.
+func (f fixture) config(t *testing.T) string {
+	t.Helper()
+	way, err := regime.Find("md/as-run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	way.Name = f.regime
+	text, err := json.Marshal(map[string]any{
+		"network": map[string]any{"backbone": f.backbone, "size": f.size, "soft_attention": true, "metadata": true, "dropout": 0.5},
+		"regime":  way,
+		"data":    map[string]any{"protocol": f.protocol, "split_sha256": f.name[:1], "images_sha256": "1", "source_size": "600x450"},
+		"init":    "imagenet",
+		"seed":    f.seed,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config map[string]any
+	if err := json.Unmarshal(text, &config); err != nil {
+		t.Fatal(err)
+	}
+	if f.change != nil {
+		f.change(config)
+	}
+	text, err = json.MarshalIndent(config, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

@@ -1,0 +1,290 @@
+package reproduce
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/skinattn/skinattn/pkg/eval"
+	"github.com/skinattn/skinattn/pkg/eval/paper"
+)
+
+// Network is what the report says of a backbone that this project builds.
+type Network struct {
+	Name, Title string
+	// ImageNet are the parameters of the whole ImageNet network with top, Trained
+	// those of the authors' network: cut, with Soft-Attention and metadata. Zero
+	// where not known.
+	ImageNet, Trained int
+}
+
+// Options say what New makes a report of.
+type Options struct {
+	// Networks are those that can be trained here; nil leaves it open.
+	Networks []Network
+}
+
+// Report is every table of the paper beside the runs.
+type Report struct {
+	Runs   []*Run
+	Tables []*Table
+
+	networks []Network
+	known    bool // whether networks is complete
+	paper    []paper.Network
+}
+
+// Table is a printed table with our values.
+type Table struct {
+	*paper.Table
+	Cells []Cell
+}
+
+// Cell is a printed cell with our values.
+type Cell struct {
+	paper.Cell
+	// Built is a number counted in the built network, NaN where there is none.
+	Built float64
+	Ours  [4]Ours // by Column
+}
+
+// Ours is what one column has for a cell.
+type Ours struct {
+	Values []Value
+	// Repeated are the settings that were run more than once.
+	Repeated []Repetitions
+	// NotRun is whether a run could give the value, but none is there.
+	NotRun bool
+}
+
+// Value is the value of one run.
+type Value struct {
+	Run   *Run
+	Value float64 // NaN where it is undefined
+	CI    eval.Interval
+	Note  string // what to say beside it, such as a seed
+}
+
+// Repetitions are the runs of one setting.
+type Repetitions struct {
+	First    *Run
+	N        int
+	Mean, SD float64
+}
+
+// New sets the runs against the paper.
+func New(runs []*Run, opts Options) (*Report, error) {
+	r := &Report{Runs: runs, networks: opts.Networks, known: opts.Networks != nil, paper: paper.Networks()}
+	for _, t := range paper.Tables() {
+		table := &Table{Table: t}
+		for _, c := range t.Cells {
+			cell, err := r.cell(c)
+			if err != nil {
+				return nil, fmt.Errorf("table %s, %s, %s: %w", t.ID, c.Row, c.Column, err)
+			}
+			table.Cells = append(table.Cells, cell)
+		}
+		r.Tables = append(r.Tables, table)
+	}
+	return r, nil
+}
+
+// cell fills one cell.
+func (r *Report) cell(c paper.Cell) (Cell, error) {
+	cell := Cell{Cell: c, Built: math.NaN()}
+	if n, ok := r.network(c.Backbone); ok {
+		switch {
+		case c.Metric == "parameters" && n.Trained > 0:
+			cell.Built = float64(n.Trained)
+		case c.Metric == "parameters_imagenet" && n.ImageNet > 0:
+			cell.Built = float64(n.ImageNet)
+		}
+	}
+	for _, column := range Columns {
+		switch class, isCount := strings.CutPrefix(c.Metric, "images."); {
+		case isCount:
+			cell.Ours[column] = r.imageCounts(column, class)
+		case c.Backbone != "" && isMeasured(c.Metric):
+			ours, err := r.measured(column, c)
+			if err != nil {
+				return cell, err
+			}
+			cell.Ours[column] = ours
+		}
+	}
+	return cell, nil
+}
+
+// isMeasured is whether a training run gives the metric.
+func isMeasured(metric string) bool {
+	switch metric {
+	case "", "parameters", "parameters_imagenet", "depth", "megabytes":
+		return false
+	}
+	return true
+}
+
+// measured finds the runs of a column for a cell.
+func (r *Report) measured(column Column, c paper.Cell) (Ours, error) {
+	var ours Ours
+	for _, run := range r.Runs {
+		if run.config.Data.Protocol != column.Protocol() || !run.fills(c.Backbone, c.Regime) {
+			continue
+		}
+		v := Value{Run: run, Note: run.repetition()}
+		var err error
+		if v.Value, v.CI, err = run.value(c.Metric); err != nil {
+			return ours, err
+		}
+		ours.Values = append(ours.Values, v)
+	}
+	ours.NotRun = len(ours.Values) == 0
+	if settings := distinct(ours.Values, (*Run).setting); settings > 1 {
+		cuts := distinct(ours.Values, func(run *Run) string { return run.config.Network.Cut })
+		for i, v := range ours.Values {
+			if cuts > 1 {
+				ours.Values[i].Note += ", cut at " + code(v.Run.config.Network.Cut)
+			}
+			ours.Values[i].Note += ", " + code(v.Run.Name)
+		}
+	}
+	var err error
+	ours.Repeated, err = repetitions(ours.Values)
+	return ours, err
+}
+
+// distinct counts the different texts that runs give.
+func distinct(values []Value, of func(*Run) string) int {
+	seen := map[string]bool{}
+	for _, v := range values {
+		seen[of(v.Run)] = true
+	}
+	return len(seen)
+}
+
+// repetitions summarises the settings that were run more than once, in the
+// order of their first run.
+func repetitions(values []Value) ([]Repetitions, error) {
+	bySetting := map[string][]Value{}
+	var order []string
+	for _, v := range values {
+		if math.IsNaN(v.Value) {
+			continue
+		}
+		setting := v.Run.setting()
+		if _, ok := bySetting[setting]; !ok {
+			order = append(order, setting)
+		}
+		bySetting[setting] = append(bySetting[setting], v)
+	}
+	var out []Repetitions
+	for _, setting := range order {
+		same := bySetting[setting]
+		if len(same) < 2 {
+			continue
+		}
+		numbers := make([]float64, len(same))
+		for i, v := range same {
+			numbers[i] = v.Value
+		}
+		s, err := eval.Summarize(numbers, 0.95)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Repetitions{First: same[0].Run, N: s.N, Mean: s.Mean, SD: s.SD})
+	}
+	return out, nil
+}
+
+// imageCounts counts the images of a class (or "total") in the splits of a
+// column; splits with equal counts are given once.
+func (r *Report) imageCounts(column Column, class string) Ours {
+	var ours Ours
+	for _, run := range r.Runs {
+		if run.config.Data.Protocol != column.Protocol() {
+			continue
+		}
+		count := 0
+		for _, row := range run.split.Rows {
+			if class == "total" || row.Dx == class {
+				count++
+			}
+		}
+		same := func(v Value) bool { return v.Value == float64(count) }
+		if !slices.ContainsFunc(ours.Values, same) {
+			ours.Values = append(ours.Values, Value{Run: run, Value: float64(count), CI: eval.Interval{Low: math.NaN(), High: math.NaN()}, Note: "all parts"})
+		}
+	}
+	ours.NotRun = len(ours.Values) == 0
+	return ours
+}
+
+// network finds a network that can be trained here.
+func (r *Report) network(name string) (Network, bool) {
+	i := slices.IndexFunc(r.networks, func(n Network) bool { return n.Name == name })
+	if i < 0 {
+		return Network{}, false
+	}
+	return r.networks[i], true
+}
+
+// paperNetwork is what the paper's data has of a network.
+func (r *Report) paperNetwork(name string) paper.Network {
+	for _, n := range r.paper {
+		if n.Name == name {
+			return n
+		}
+	}
+	return paper.Network{Name: name, Title: name}
+}
+
+// title is a network's name for people.
+func (r *Report) title(name string) string {
+	if n, ok := r.network(name); ok && n.Title != "" {
+		return n.Title
+	}
+	return r.paperNetwork(name).Title
+}
+
+// need is what a row without a run needs: as a table has it, with code in
+// backticks.
+type need struct{ what, needs, command string }
+
+// need says what a row needs for a column.
+func (r *Report) need(backbone, family string, column Column) need {
+	n := r.paperNetwork(backbone)
+	title := r.title(backbone)
+	out := need{what: title + ", " + strings.ToUpper(family)}
+	if n.ImageNet {
+		out.needs = "ImageNet weights of " + title + " (" + code("skinattn weights fetch "+backbone) + ")"
+	} else {
+		out.needs = "no ImageNet weights (trained from scratch)"
+	}
+	if _, ok := r.network(backbone); r.known && !ok {
+		out.needs += ", and the network itself, which this version does not build"
+	}
+	out.command = r.trainCommand(backbone, family, column)
+	return out
+}
+
+// trainCommand is the command that makes a run folder for a row and column.
+func (r *Report) trainCommand(backbone, family string, column Column) string {
+	n := r.paperNetwork(backbone)
+	name := backbone
+	if family == paper.Augmented {
+		name += "-ad"
+	}
+	command := fmt.Sprintf("skinattn train --backbone %s --regime %s/as-run --protocol %s --run results/%s-%[3]s-%[5]dpx-seed1",
+		backbone, family, column.Protocol(), name, n.Input)
+	if !n.ImageNet {
+		command += " --weights random"
+	}
+	if column == Leaky && family == paper.Augmented { // the authors' other hold-out
+		command += " --test-share .15"
+	}
+	if column == Official {
+		command += " --test-data DIR"
+	}
+	return command
+}

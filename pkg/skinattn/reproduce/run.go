@@ -1,0 +1,452 @@
+package reproduce
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/skinattn/skinattn/pkg/eval"
+	"github.com/skinattn/skinattn/pkg/eval/paper"
+	"github.com/skinattn/skinattn/pkg/plots"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
+)
+
+// Files of a run folder that are read; package run, which owns them, needs an engine.
+const (
+	configFile      = "config.json"
+	environmentFile = "environment.json"
+	splitFile       = "split.csv"
+	historyFile     = "history.csv"
+	metricsFile     = "metrics.json"
+	predictionsFile = "predictions-test.csv"
+)
+
+// config is what is needed of config.json.
+type config struct {
+	Network struct {
+		Backbone      string  `json:"backbone"`
+		Cut           string  `json:"cut"`
+		Size          int     `json:"size"`
+		SoftAttention bool    `json:"soft_attention"`
+		Metadata      bool    `json:"metadata"`
+		Dropout       float64 `json:"dropout"`
+		ChannelOrder  string  `json:"channel_order"`
+		Preprocess    string  `json:"preprocess"`
+	} `json:"network"`
+	// Regime is nil for an imported network.
+	Regime *regime.Regime `json:"regime"`
+	Data   struct {
+		Protocol   string `json:"protocol"`
+		SourceSize string `json:"source_size"`
+	} `json:"data"`
+	Init string `json:"init"`
+	Seed uint64 `json:"seed"`
+	// FastDevRun marks a run of a few batches that only shows whether all works.
+	FastDevRun bool `json:"fast_dev_run"`
+}
+
+// option is a value of config.json by its path, empty where it is not there or
+// switched off.
+func (r *Run) option(path string) string {
+	var node any
+	if err := json.Unmarshal(r.configText, &node); err != nil {
+		panic(err) // it was read before
+	}
+	for _, name := range strings.Split(path, ".") {
+		object, _ := node.(map[string]any)
+		node = object[name]
+	}
+	switch node {
+	case nil, false, "", 0.0:
+		return ""
+	}
+	return fmt.Sprint(node)
+}
+
+// Run is a finished run folder.
+type Run struct {
+	Name string // of the folder
+	Dir  string
+
+	config      config
+	configText  []byte // config.json, whole
+	environment struct {
+		Engine string `json:"engine"`
+		CPU    string `json:"cpu"`
+		Cores  int    `json:"cores"`
+		Commit string `json:"commit"`
+	}
+	split       *split.Split
+	predictions *eval.Predictions
+	metrics     *eval.Metrics // with the intervals of metrics.json
+	leak        split.Rate    // of the images that are reported
+	epochs      int           // trained
+	bestEpoch   int           // whose weights are reported, 0 if not known
+	seconds     float64       // median of an epoch, NaN if not known
+	throughput  float64       // median of training images/s, NaN if not known
+	specificity *eval.Interval
+}
+
+// Load reads the run folders in dir, in the order of their names. Anything
+// else in dir is left alone: files, and folders with none of a run's files. A
+// run folder that is damaged or incomplete is an error that names the file.
+func Load(dir string) ([]*Run, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("reading the results: %w; --results names the folder of run folders", err)
+	}
+	var runs []*Run
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if !isRun(path) {
+			continue
+		}
+		r, err := read(path)
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, r)
+	}
+	return runs, nil
+}
+
+// isRun is whether a folder has any file that only a run folder has.
+func isRun(dir string) bool {
+	for _, name := range []string{configFile, predictionsFile, splitFile} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && info.Mode().IsRegular() {
+			return true
+		}
+	}
+	return false
+}
+
+// read reads one run folder.
+func read(dir string) (*Run, error) {
+	r := &Run{Name: filepath.Base(dir), Dir: dir, seconds: math.NaN(), throughput: math.NaN()}
+	for _, step := range []func() error{r.readConfig, r.readSplit, r.readPredictions, r.readMetrics, r.readHistory} {
+		if err := step(); err != nil {
+			return nil, fmt.Errorf("reading run %s: %w", r.Name, err)
+		}
+	}
+	return r, nil
+}
+
+// path names a file of the run.
+func (r *Run) path(name string) string { return filepath.Join(r.Dir, name) }
+
+// readFile reads a file that a finished run has.
+func (r *Run) readFile(name string) ([]byte, error) {
+	text, err := os.ReadFile(r.path(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s is missing; a finished run has it: add it or take the folder out", r.path(name))
+	}
+	return text, err
+}
+
+func (r *Run) readConfig() error {
+	text, err := r.readFile(configFile)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, &r.config); err != nil {
+		return fmt.Errorf("%s: %w", r.path(configFile), err)
+	}
+	r.configText = text
+	if r.config.Network.Backbone == "" || r.config.Network.Size <= 0 {
+		return fmt.Errorf("%s: network.backbone or network.size is missing", r.path(configFile))
+	}
+	// Not every run has an environment: it says where, not what.
+	text, err = os.ReadFile(r.path(environmentFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &r.environment)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", r.path(environmentFile), err)
+	}
+	return nil
+}
+
+func (r *Run) readSplit() error {
+	if _, err := r.readFile(splitFile); err != nil {
+		return err
+	}
+	var err error
+	if r.split, err = split.ReadFile(r.path(splitFile)); err != nil {
+		return err
+	}
+	if p := r.split.Protocol; p != "" && p != r.config.Data.Protocol {
+		return fmt.Errorf("%s is of protocol %s, but %s says %q", r.path(splitFile), p, configFile, r.config.Data.Protocol)
+	}
+	return nil
+}
+
+func (r *Run) readPredictions() error {
+	if _, err := r.readFile(predictionsFile); err != nil {
+		return err
+	}
+	path := r.path(predictionsFile)
+	var err error
+	if r.predictions, err = eval.ReadFile(path); err != nil {
+		return err
+	}
+	if !slices.Equal(r.predictions.Classes, ham10000.Classes) {
+		return fmt.Errorf("%s: the classes are %s, want %s in this order", path,
+			strings.Join(r.predictions.Classes, ","), strings.Join(ham10000.Classes, ","))
+	}
+	if r.metrics, err = eval.Evaluate(r.predictions, eval.Options{}); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if r.metrics.N == 0 {
+		return fmt.Errorf("%s: no image of known class", path)
+	}
+	trained, held := map[string]bool{}, map[string]bool{}
+	for _, row := range r.split.Rows {
+		if row.Part == split.Train {
+			trained[row.LesionID] = true
+		} else {
+			held[row.ImageID] = true
+		}
+	}
+	for i, id := range r.predictions.ImageIDs {
+		if !held[id] && r.config.Data.Protocol != split.ISIC2018 { // whose test is not in the split
+			return fmt.Errorf("%s: image %s is not held out by %s, so the two are of different runs", path, id, splitFile)
+		}
+		r.leak.HeldOut++
+		if len(r.predictions.LesionIDs) != 0 && trained[r.predictions.LesionIDs[i]] {
+			r.leak.Shared++
+		}
+	}
+	return nil
+}
+
+// readMetrics takes the intervals from metrics.json once its values are found
+// to be those of the predictions. Metrics that it lacks, as it may be older than
+// they are, have no interval.
+func (r *Run) readMetrics() error {
+	text, err := r.readFile(metricsFile)
+	if err != nil {
+		return err
+	}
+	path := r.path(metricsFile)
+	var file struct {
+		N  int                      `json:"n"`
+		CI map[string]eval.Interval `json:"ci"`
+	}
+	var values map[string]json.RawMessage
+	if err = json.Unmarshal(text, &file); err == nil {
+		err = json.Unmarshal(text, &values)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	different := func(name string, there, here any) error {
+		return fmt.Errorf("%s: %s is %v, but %v by %s, so one of the two was changed; take both from one training", path, name, there, here, predictionsFile)
+	}
+	if file.N != r.metrics.N {
+		return different("n", file.N, r.metrics.N)
+	}
+	for _, name := range r.metrics.Paths() {
+		var there *float64
+		raw, ok := values[name]
+		if !ok || json.Unmarshal(raw, &there) != nil || there == nil {
+			continue
+		}
+		// The order of sums may differ between versions, not more.
+		if here, _ := r.metrics.Value(name); math.Abs(*there-here) > 1e-9 {
+			return different(name, *there, here)
+		}
+	}
+	r.metrics.CI = file.CI
+	return nil
+}
+
+func (r *Run) readHistory() error {
+	if r.config.Regime == nil { // imported, not trained here
+		return nil
+	}
+	if _, err := r.readFile(historyFile); err != nil {
+		return err
+	}
+	h, err := plots.ReadHistory(r.path(historyFile))
+	if err != nil {
+		return err
+	}
+	r.epochs = h.Len()
+	if best, ok := h.BestEpoch(); ok {
+		r.bestEpoch = int(best)
+	}
+	r.seconds = median(h.Values["seconds"])
+	r.throughput = median(h.Values["train_images_per_second"])
+	return nil
+}
+
+// median is that of the values that are there, NaN without any.
+func median(values []float64) float64 {
+	values = slices.DeleteFunc(slices.Clone(values), math.IsNaN)
+	if len(values) == 0 {
+		return math.NaN()
+	}
+	slices.Sort(values)
+	half := len(values) / 2
+	if len(values)%2 == 1 {
+		return values[half]
+	}
+	return (values[half-1] + values[half]) / 2
+}
+
+// regimeName is the regime's name, or what stands for it.
+func (r *Run) regimeName() string {
+	if r.config.Regime == nil {
+		return "imported"
+	}
+	return r.config.Regime.Name
+}
+
+// weighted is whether the loss weighs classes differently.
+func (r *Run) weighted() bool {
+	if r.option("regime.class_weighting") != "" {
+		return true
+	}
+	if r.config.Regime == nil || len(r.config.Regime.ClassWeights) == 0 {
+		return false
+	}
+	weights := r.config.Regime.ClassWeights
+	return slices.Min(weights) != slices.Max(weights)
+}
+
+// family is the column of the paper that the run's regime belongs to
+// (paper.Metadata or paper.Augmented), empty for other regimes.
+func (r *Run) family() string {
+	if r.config.FastDevRun {
+		return ""
+	}
+	switch name, _, _ := strings.Cut(r.regimeName(), "/"); name {
+	case "md":
+		return paper.Metadata
+	case "ad":
+		return paper.Augmented
+	}
+	return ""
+}
+
+// additions are options of the network that the paper's rows do not have.
+var additions = []string{"gamma", "metadata_batch_norm", "metadata_units", "metadata_dropout", "extended_dense"}
+
+// variant says what the network or loss has less or more than the paper's rows.
+func (r *Run) variant() string {
+	var off []string
+	if !r.config.Network.SoftAttention {
+		off = append(off, "no Soft-Attention")
+	}
+	if r.family() == paper.Metadata && !r.config.Network.Metadata {
+		off = append(off, "no metadata")
+	}
+	if r.family() == paper.Metadata && !r.weighted() {
+		off = append(off, "no class weights")
+	}
+	for _, name := range additions {
+		if value := r.option("network." + name); value != "" {
+			off = append(off, strings.ReplaceAll(name, "_", " ")+" "+value)
+		}
+	}
+	return strings.Join(off, ", ")
+}
+
+// fills is whether the run stands for a network and regime of the paper's tables.
+func (r *Run) fills(backbone, family string) bool {
+	return r.config.Network.Backbone == backbone && r.family() == family && r.variant() == ""
+}
+
+// identity is config.json as text without the values at the given paths, such
+// as "data.split_sha256": runs with equal texts differ in nothing else.
+func (r *Run) identity(without ...string) string {
+	var tree map[string]any
+	if err := json.Unmarshal(r.configText, &tree); err != nil {
+		panic(err) // it was read before
+	}
+	for _, path := range without {
+		node, names := tree, strings.Split(path, ".")
+		for _, name := range names[:len(names)-1] {
+			node, _ = node[name].(map[string]any)
+		}
+		delete(node, names[len(names)-1])
+	}
+	text, err := json.Marshal(tree) // keys sorted
+	if err != nil {
+		panic(err) // it was read from JSON
+	}
+	return string(text)
+}
+
+// setting is equal for runs that repeat each other but for seed, split and fold.
+func (r *Run) setting() string { return r.identity("seed", "data.split_sha256") }
+
+// repetition names the run among those of one setting.
+func (r *Run) repetition() string {
+	if r.split.Folds > 0 {
+		return fmt.Sprintf("seed %d, fold %d of %d", r.config.Seed, r.split.Fold, r.split.Folds)
+	}
+	return fmt.Sprintf("seed %d", r.config.Seed)
+}
+
+// value is a metric of the run with its interval (NaN where there is none).
+func (r *Run) value(metric string) (value float64, ci eval.Interval, err error) {
+	none := eval.Interval{Low: math.NaN(), High: math.NaN()}
+	switch metric {
+	case "seconds_per_epoch":
+		return r.seconds, none, nil
+	case "macro_specificity":
+		return r.macroSpecificity()
+	}
+	value, ok := r.metrics.Value(metric)
+	if !ok {
+		return math.NaN(), none, fmt.Errorf("there is no metric %s", metric)
+	}
+	if ci, ok := r.metrics.CI[metric]; ok {
+		return value, ci, nil
+	}
+	return value, none, nil
+}
+
+// macroSpecificity is the mean specificity over classes (Table A5), with an
+// interval over resampled lesions as the other metrics have.
+func (r *Run) macroSpecificity() (float64, eval.Interval, error) {
+	if r.specificity == nil {
+		statistic := func(counts []uint32) []float64 {
+			c := eval.NewConfusion(len(r.predictions.Classes))
+			for i, truth := range r.predictions.Truth {
+				if truth != eval.Unknown {
+					c[truth][r.predictions.Predicted(i)] += int(counts[i])
+				}
+			}
+			return []float64{meanSpecificity(c)}
+		}
+		opts := eval.DefaultOptions()
+		replicates, err := eval.BootstrapFunc(r.predictions, []string{"macro_specificity"}, statistic, opts)
+		if err != nil {
+			return math.NaN(), eval.Interval{}, fmt.Errorf("resampling %s: %w", r.path(predictionsFile), err)
+		}
+		ci, _ := replicates.Percentile(0, opts.Level)
+		r.specificity = &ci
+	}
+	return meanSpecificity(r.metrics.Confusion), *r.specificity, nil
+}
+
+func meanSpecificity(c eval.Confusion) float64 {
+	sum := 0.0
+	for k := range c {
+		sum += c.Specificity(k)
+	}
+	return sum / float64(len(c))
+}
