@@ -219,13 +219,12 @@ func (o TrainOptions) config() (run.Config, error) {
 	}
 	cfg := run.Config{Seed: o.Seed, Regime: &o.Regime, Init: RandomWeights, FeatureCache: o.FeatureCache, FastDevRun: o.FastDevRun}
 	var err error
-	if cfg.Network, err = skinattn.DefaultConfig(o.Backbone); err != nil {
+	if cfg.Network, err = network(o.Backbone, &o.Regime); err != nil {
 		return cfg, err
 	}
 	if o.Size != 0 {
 		cfg.Network.Size = o.Size
 	}
-	applyRegime(&cfg.Network, &o.Regime)
 	cfg.Network.Cut = cmp.Or(o.Cut, cfg.Network.Cut)
 	if err := o.Regime.Check(ham10000.NumClasses); err != nil {
 		return cfg, err
@@ -244,14 +243,23 @@ func (o TrainOptions) config() (run.Config, error) {
 	return cfg, nil
 }
 
-// applyRegime sets what a regime says about the network.
-func applyRegime(net *skinattn.Config, reg *regime.Regime) {
+// network is what a regime says about the network on a backbone.
+func network(backboneName string, reg *regime.Regime) (skinattn.Config, error) {
+	notebook := skinattn.DefaultConfig
+	if reg.Notebook == regime.AugmentedNotebook {
+		notebook = skinattn.AugmentedConfig
+	}
+	net, err := notebook(backboneName)
+	if err != nil {
+		return net, err
+	}
 	net.SoftAttention, net.Metadata, net.Dropout = reg.SoftAttention, reg.Metadata, reg.Dropout
 	net.BatchNormMomentum = reg.BatchNormMomentum
 	net.ChannelOrder = cmp.Or(reg.ChannelOrder, net.ChannelOrder)
 	net.Preprocess = cmp.Or(imaging.Preprocess(reg.Preprocess), net.Preprocess)
-	net.Cut = cmp.Or(reg.Cut, net.Cut)
-	net.Resize = reg.Resize
+	net.Head = cmp.Or(backbone.Head(reg.Head), net.Head)
+	net.Resize, net.AttentionWindow, net.Gamma = reg.Resize, reg.AttentionWindow, reg.Gamma
+	return net, nil
 }
 
 // OpenImages decodes and resizes all photos of a data set, or opens what an
