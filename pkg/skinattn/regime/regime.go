@@ -52,7 +52,8 @@ type Regime struct {
 	// one of the highest validation accuracy, or SelectLast.
 	Select string `json:"select,omitempty"`
 	// EMA, where above 0, is the decay of a moving average of the weights, which
-	// is then what is validated and kept as best; see training.Average.
+	// is then what is validated and kept as best; (1+t)/(10+t) after t updates
+	// where that is less.
 	EMA float64 `json:"ema,omitempty"`
 
 	// ClassWeights multiply the loss, in class order; empty means all 1.
