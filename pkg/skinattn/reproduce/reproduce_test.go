@@ -469,6 +469,48 @@ func TestNewcombe(t *testing.T) {
 	}
 }
 
+// The verdicts say what their tables show.
+func TestVerdictsHold(t *testing.T) {
+	claim := func(id string) paper.Claim {
+		for _, c := range paper.Claims() {
+			if c.ID == id {
+				return c
+			}
+		}
+		t.Fatalf("no claim %s", id)
+		return paper.Claim{}
+	}
+	differences := func(id string) (lowest, highest float64, clear int) {
+		lowest, highest = math.Inf(1), math.Inf(-1)
+		for _, p := range claim(id).Pairs {
+			a, _ := paper.FindRun(p.With)
+			b, _ := paper.FindRun(p.Without)
+			d := float64(a.Correct())/float64(a.N) - float64(b.Correct())/float64(b.N)
+			lowest, highest = min(lowest, d), max(highest, d)
+			if ci := newcombe(a.Correct(), a.N, b.Correct(), b.N); ci.Low > 0 || ci.High < 0 {
+				clear++
+			}
+		}
+		return lowest, highest, clear
+	}
+	if low, high, clear := differences("soft-attention"); low != 0 || math.Abs(high-0.023) > 5e-4 || clear != 0 {
+		t.Errorf("Soft-Attention: from %.4f to %.4f, %d clear of zero", low, high, clear)
+	}
+	if low, high, _ := differences("metadata"); math.Abs(low-0.010) > 5e-4 || math.Abs(high-0.036) > 5e-4 {
+		t.Errorf("metadata: from %.4f to %.4f", low, high)
+	}
+	if _, _, clear := differences("irv2-best"); clear != 0 {
+		t.Error("InceptionResNetV2 and DenseNet201 differ")
+	}
+	irv2, _ := paper.FindRun("irv2-10split")
+	dense, _ := paper.FindRun("densenet201-lr-apr")
+	for metric, irv2IsHigher := range map[string]bool{"accuracy": true, "auroc_macro": true, "macro_precision": false, "macro_recall": false, "macro_f1": false} {
+		if (irv2.Metrics[metric].Value() > dense.Metrics[metric].Value()) != irv2IsHigher {
+			t.Errorf("%s: %s and %s", metric, irv2.Metrics[metric], dense.Metrics[metric])
+		}
+	}
+}
+
 func TestNumbersAsText(t *testing.T) {
 	for got, want := range map[string]string{
 		number("accuracy", 0.12345):                  "0.123",

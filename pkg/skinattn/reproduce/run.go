@@ -394,10 +394,14 @@ func (r *Run) setting() string { return r.identity("seed", "data.split_sha256") 
 
 // repetition names the run among those of one setting.
 func (r *Run) repetition() string {
+	text := fmt.Sprintf("seed %d", r.config.Seed)
 	if r.split.Folds > 0 {
-		return fmt.Sprintf("seed %d, fold %d of %d", r.config.Seed, r.split.Fold, r.split.Folds)
+		text += fmt.Sprintf(", fold %d of %d", r.split.Fold, r.split.Folds)
 	}
-	return fmt.Sprintf("seed %d", r.config.Seed)
+	if r.split.AsRun { // as [14] did
+		text += ", epoch chosen on the test"
+	}
+	return text
 }
 
 // value is a metric of the run with its interval (NaN where there is none).
