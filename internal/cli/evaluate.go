@@ -22,6 +22,7 @@ type evaluateCommand struct {
 	Calibration string   `help:"With --calibrate: ${enum} scaling." enum:"temperature,vector" default:"temperature" placeholder:"WORD"`
 	Combine     string   `help:"Evaluate one combination of all inputs, which must be of the same images: mean, geometric or rank." xor:"several" placeholder:"WORD"`
 	Compare     bool     `help:"Compare two inputs of the same images: differences, DeLong's and McNemar's tests." xor:"several"`
+	Seeds       bool     `help:"Summarise the inputs as runs of several seeds: mean, standard deviation, t interval." xor:"several"`
 	Leak        bool     `help:"Audit the split of a run, and judge leaked and clean test images apart." xor:"several"`
 }
 
@@ -34,6 +35,7 @@ Examples:
   skinattn evaluate results/mobilenet_v2-grouped/predictions-test.csv --json
   skinattn evaluate runs/mnv2 --calibrate runs/mnv2
   skinattn evaluate runs/seed1 runs/seed2 runs/seed3 --combine mean
+  skinattn evaluate runs/seed1 runs/seed2 runs/seed3 --seeds
   skinattn evaluate runs/baseline runs/attention --compare
   skinattn evaluate runs/paper --leak`
 }
@@ -62,6 +64,8 @@ func (c *evaluateCommand) Run(s *session) error {
 	switch {
 	case c.Compare:
 		return c.compare(s, inputs, opts)
+	case c.Seeds:
+		return c.seeds(s, inputs)
 	case c.Leak:
 		return c.leak(s, inputs, opts)
 	case c.Combine != "":
@@ -195,6 +199,35 @@ func (c *evaluateCommand) compare(s *session, inputs []evaluated, opts eval.Opti
 		fmt.Fprintf(s.stdout, "%c: %s%s\n", 'A'+i, in.path, in.note)
 	}
 	fmt.Fprint(s.stdout, comparison.Table())
+	return nil
+}
+
+// seeds summarises the inputs.
+func (c *evaluateCommand) seeds(s *session, inputs []evaluated) error {
+	var runs []*eval.Metrics
+	var paths []string
+	for _, in := range inputs {
+		metrics, err := eval.Evaluate(in.table, eval.Options{})
+		if err != nil {
+			return fmt.Errorf("evaluating %s: %w", in.path, err)
+		}
+		runs, paths = append(runs, metrics), append(paths, in.path)
+	}
+	summary, err := eval.SummarizeRuns(runs, 0.95)
+	if err != nil {
+		return err
+	}
+	if s.JSON {
+		answer, err := withKey(summary, "inputs", paths, true)
+		if err != nil {
+			return err
+		}
+		return s.answer(answer)
+	}
+	for _, in := range inputs {
+		fmt.Fprintf(s.stdout, "%s%s\n", in.path, in.note)
+	}
+	fmt.Fprint(s.stdout, summary.Table())
 	return nil
 }
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -112,6 +113,16 @@ func TestEvaluate(t *testing.T) {
 		t.Errorf("compared: %+v", compared)
 	}
 
+	var seeds struct {
+		Runs    int
+		Inputs  []string
+		Metrics map[string]struct{ Mean, SD float64 }
+	}
+	answer(t, &seeds, append(few, good, bad, "--seeds")...)
+	if mean := (several[0].Accuracy + several[1].Accuracy) / 2; seeds.Runs != 2 || len(seeds.Inputs) != 2 || math.Abs(seeds.Metrics["accuracy"].Mean-mean) > 1e-15 {
+		t.Errorf("seeds: %+v, want a mean of %v", seeds.Metrics["accuracy"], mean)
+	}
+
 	var leak struct {
 		Clean, Leaked eval.Metrics
 		Audit         eval.LeakAudit
@@ -121,7 +132,7 @@ func TestEvaluate(t *testing.T) {
 		t.Errorf("leak: %d leaked, %d clean, %+v", leak.Leaked.N, leak.Clean.N, leak.Audit.HeldOut)
 	}
 
-	for _, args := range [][]string{{good}, {good, bad, "--compare"}, {good, "--leak"}, {good, "--calibrate", good}, {good, bad, "--combine", "mean"}} {
+	for _, args := range [][]string{{good}, {good, bad, "--compare"}, {good, bad, "--seeds"}, {good, "--leak"}, {good, "--calibrate", good}, {good, bad, "--combine", "mean"}} {
 		code, stdout, stderr := call(t, append(few, args...)...)
 		if code != exitDone || !strings.Contains(stdout, "accuracy") || !strings.Contains(stdout, good) {
 			t.Errorf("%q: exit code %d, %s\n%s", args, code, stderr, stdout)

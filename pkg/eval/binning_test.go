@@ -75,12 +75,12 @@ func TestBrierDecomposition(t *testing.T) {
 			sums := map[int][3]float64{} // count, sum of scores, of outcomes
 			for i, s := range scores {
 				b := sums[widthBin(s, 16)]
-				sums[widthBin(s, 16)] = [3]float64{b[0] + 1, b[1] + s, b[2] + float64(index(positive[i]))}
+				sums[widthBin(s, 16)] = [3]float64{b[0] + 1, b[1] + s, b[2] + float64(indicator(positive[i]))}
 			}
 			for i, s := range scores {
 				b := sums[widthBin(s, 16)]
 				variance += (s - b[1]/b[0]) * (s - b[1]/b[0]) / 70
-				cov += 2 * (s - b[1]/b[0]) * (float64(index(positive[i])) - b[2]/b[0]) / 70
+				cov += 2 * (s - b[1]/b[0]) * (float64(indicator(positive[i])) - b[2]/b[0]) / 70
 			}
 		}
 		if !approx.EqualWithinAbs(got.WithinBin, variance-cov, 1e-14) {

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"bytes"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -179,6 +180,7 @@ func FuzzReadCSV(f *testing.F) {
 	f.Add([]byte(smallCSV))
 	f.Add([]byte("\uFEFFimage_id,lesion_id,dx,a,b\r\nx,,,-0,1\r\n"))
 	f.Add([]byte("image_id,lesion_id,dx,a,b\n\"\"\"q\",\" \",b,0x1p-1,.5\n"))
+	f.Add([]byte("image_id,lesion_id,dx,mel,bcc,akiec\nx,l,mel,1,0,0\ny,l,bcc,0,1,0\nz,,akiec,.5,.5,0\n"))
 	f.Add([]byte("image_id,lesion_id,dx,a,b\n\xff,,a,3.4e-46,1\n\n\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		p, err := ReadCSV(bytes.NewReader(text))
@@ -202,10 +204,56 @@ func FuzzReadCSV(f *testing.F) {
 		if !bytes.Equal(first.Bytes(), second.Bytes()) {
 			t.Fatalf("round trip changed\n%q\nto\n%q", first.Bytes(), second.Bytes())
 		}
-		if _, err := Evaluate(p, Options{}); err != nil {
-			t.Fatalf("valid table does not evaluate: %v", err)
-		}
+		useEverything(t, p)
 	})
+}
+
+// useEverything puts a valid table through whatever takes one. Nothing may
+// panic, and what makes tables makes valid ones.
+func useEverything(t *testing.T, p *Predictions) {
+	m, err := Evaluate(p, Options{Resamples: 3, Method: BCa, Stratified: true})
+	if err != nil {
+		t.Fatalf("valid table does not evaluate: %v", err)
+	}
+	paths := m.Paths()
+	for i, v := range m.Values() {
+		if math.IsInf(v, 0) || math.IsNaN(v) && m.Undefined[paths[i]] == "" {
+			t.Errorf("%s is %v without a reason", paths[i], v)
+		}
+		if ci := m.CI[paths[i]]; math.IsNaN(ci.Low) && m.Undefined["ci."+paths[i]] == "" {
+			t.Errorf("the interval of %s is undefined without a reason", paths[i])
+		}
+	}
+	if _, err := Compare(p, p, Options{Resamples: 2}); err != nil {
+		t.Errorf("comparing: %v", err)
+	}
+	if _, err := MeasureLeak(p, func(id string) bool { return len(id)%2 == 0 }, Options{Resamples: 2}); err != nil {
+		t.Errorf("leak: %v", err)
+	}
+	for _, how := range []Combination{Mean, GeometricMean, Rank} {
+		if q, err := Combine(how, p, p); err != nil {
+			t.Errorf("%s: %v", how, err)
+		} else if err := q.Validate(); err != nil {
+			t.Errorf("%s makes a table that is not valid: %v", how, err)
+		}
+	}
+	for _, fit := range []func(*Predictions) (*Scaling, error){FitTemperature, FitVector} {
+		s, err := fit(p)
+		if err != nil {
+			continue // no images, or no best temperature
+		}
+		if q, err := s.Apply(p); err != nil {
+			t.Errorf("%s scaling: %v", s.Method, err)
+		} else if err := q.Validate(); err != nil {
+			t.Errorf("%s scaling makes a table that is not valid: %v", s.Method, err)
+		}
+	}
+}
+
+func TestGoldenTablesThroughEverything(t *testing.T) {
+	for name, p := range goldenTables(t) {
+		t.Run(name, func(t *testing.T) { useEverything(t, p) })
+	}
 }
 
 func TestEveryFloat32RoundTrips(t *testing.T) {

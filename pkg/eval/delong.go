@@ -88,7 +88,7 @@ func structuralComponents(scores []float64, positive []bool, positives, negative
 		last := first
 		tied := [2]int{}
 		for ; last < n && scores[order[last]] == scores[order[first]]; last++ {
-			tied[index(positive[order[last]])]++
+			tied[indicator(positive[order[last]])]++
 		}
 		for _, i := range order[first:last] {
 			if positive[i] {
@@ -109,7 +109,7 @@ func structuralComponents(scores []float64, positive []bool, positives, negative
 	return sum / (float64(positives) * float64(negatives)), component
 }
 
-func index(positive bool) int {
+func indicator(positive bool) int {
 	if positive {
 		return 1
 	}
@@ -134,7 +134,7 @@ func newComponents(component []float64, auc float64, positive []bool, unit []int
 		} else {
 			c.negative[u] += v - auc
 		}
-		if k := index(positive[i]); !seen[k][u] {
+		if k := indicator(positive[i]); !seen[k][u] {
 			seen[k][u] = true
 			if positive[i] {
 				c.withPositive++
@@ -189,7 +189,8 @@ func clusterNumbers(n int, clusters []string) (unit []int, units int) {
 func (d *DeLong) SE(i int) float64 { return math.Sqrt(d.Cov[i][i]) }
 
 // Interval returns the normal interval of area i, AUC +- z SE, cut off at 0 and
-// 1 (as pROC's ci.auc does). NaN where the area or its variance is, or for a
+// 1 (as pROC's ci.auc does). An area of 1 has no variance, and an interval
+// without width that says nothing. NaN where the area or its variance is, or for a
 // level outside (0, 1).
 func (d *DeLong) Interval(i int, level float64) Interval {
 	se := d.SE(i)

@@ -112,17 +112,15 @@ func TestBootstrapFunc(t *testing.T) {
 	p := syntheticPredictions(newRNG(9), 50, 3, 0)
 	p.Truth[7] = Unknown
 	opts := Options{Resamples: 40, Seed: 3, Method: BCa}
-	accuracy := func(counts []uint32) []float64 {
-		right, n := 0, 0
-		for i, w := range counts {
-			n += int(w)
-			if p.Predicted(i) == p.Truth[i] {
-				right += int(w)
-			}
+	accuracy := accuracyByCounts(p)
+	both := func(counts []uint32) []float64 {
+		n := 0.0
+		for _, w := range counts {
+			n += float64(w)
 		}
-		return []float64{ratio(right, n), float64(n)}
+		return append(accuracy(counts), n)
 	}
-	r, err := BootstrapFunc(p, []string{"accuracy", "n"}, accuracy, opts)
+	r, err := BootstrapFunc(p, []string{"accuracy", "n"}, both, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +132,7 @@ func TestBootstrapFunc(t *testing.T) {
 	if err != nil || ci != m.CI["accuracy"] || r.Estimate[0] != m.Accuracy || r.Estimate[1] != 49 {
 		t.Errorf("interval %v (%v), want %v; estimates %v", ci, err, m.CI["accuracy"], r.Estimate)
 	}
-	if _, err := BootstrapFunc(p, []string{"accuracy"}, accuracy, opts); err == nil {
+	if _, err := BootstrapFunc(p, []string{"accuracy"}, both, opts); err == nil {
 		t.Error("one name for two statistics: no error")
 	}
 	if _, err := BootstrapFunc(p, nil, accuracy, Options{}); err == nil {

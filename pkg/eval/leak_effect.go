@@ -37,7 +37,7 @@ func MeasureLeak(p *Predictions, leaked func(imageID string) bool, opts Options)
 	if err != nil {
 		return nil, err
 	}
-	label := func(i int) int { return index(leaked(known.ImageIDs[i])) }
+	label := func(i int) int { return indicator(leaked(known.ImageIDs[i])) }
 	var rows [2][]int
 	for i := range known.Truth {
 		rows[label(i)] = append(rows[label(i)], i)

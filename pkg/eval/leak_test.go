@@ -74,7 +74,7 @@ func TestMeasureLeak(t *testing.T) {
 	var rows [2][]int
 	for i, id := range p.ImageIDs {
 		leaked[id] = leakedLesion(p.LesionIDs[i])
-		rows[index(leaked[id])] = append(rows[index(leaked[id])], i)
+		rows[indicator(leaked[id])] = append(rows[indicator(leaked[id])], i)
 		if leaked[id] {
 			row := make([]float32, 7)
 			row[p.Truth[i]] = 1

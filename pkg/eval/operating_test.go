@@ -17,7 +17,7 @@ func TestTopMetricsAreTheCurves(t *testing.T) {
 		}
 		positives := 0
 		for _, is := range positive {
-			positives += index(is)
+			positives += indicator(is)
 		}
 		roc := rocOf(ranking, scores)
 		partial, at90, at95 := topMetrics(ranking, repeatOne(len(scores)), positives, len(scores)-positives)

@@ -8,7 +8,7 @@ import (
 
 // latexEscape makes text safe for LaTeX; UTF-8 letters are left to inputenc.
 var latexEscape = strings.NewReplacer(
-	` %`, `~\%`, ` = `, `~=~`, `\`, `\textbackslash{}`, `{`, `\{`, `}`, `\}`, `$`, `\$`, `&`, `\&`, `#`, `\#`, `%`, `\%`, `_`, `\_`,
+	`--`, `-{}-`, ` %`, `~\%`, ` = `, `~=~`, `\`, `\textbackslash{}`, `{`, `\{`, `}`, `\}`, `$`, `\$`, `&`, `\&`, `#`, `\#`, `%`, `\%`, `_`, `\_`,
 	`[`, `{[}`, `]`, `{]}`, // an optional argument of the command before, otherwise
 	`~`, `\textasciitilde{}`, `^`, `\textasciicircum{}`, `‡`, `\textdaggerdbl{}`, dash, `--`, "\n", `; `, `<`, `\textless{}`, `>`, `\textgreater{}`,
 	`"`, `''`, "`", "", // code, in the pages

@@ -521,7 +521,7 @@ func TestNumbersAsText(t *testing.T) {
 		thousands(999):                               "999",
 		thousands(1000):                              "1,000",
 		plain("a|b *c* <d> & `e`"):                   "a|b \\*c\\* &lt;d&gt; &amp; \\`e\\`",
-		latexEscape("50 % of a_b & [x] {y}"):         `50~\% of a\_b \& {[}x{]} \{y\}`,
+		latexEscape("50 % of a_b & [x] {y} --z"):     `50~\% of a\_b \& {[}x{]} \{y\} -{}-z`,
 		pValue(0.0004):                               "p < 0.001",
 		pValue(0.0414):                               "p = 0.041",
 		metricName("per_class.akiec.recall"):         "recall of akiec",

@@ -1,0 +1,90 @@
+package eval
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// RunSummary is every metric over several runs, such as seeds.
+type RunSummary struct {
+	Runs    int
+	Metrics []MetricSummary // in the order of [Metrics.Paths]
+	// Undefined gives the reason for each summary that is NaN, by metric path.
+	Undefined map[string]string
+}
+
+// MetricSummary is one metric over several runs.
+type MetricSummary struct {
+	Metric string // its path
+	Summary
+}
+
+// SummarizeRuns summarises each metric over runs with the same classes and
+// groups; see [Summarize]. A metric that is undefined in a run has no mean.
+func SummarizeRuns(runs []*Metrics, level float64) (*RunSummary, error) {
+	if len(runs) == 0 {
+		return nil, errors.New("summarising runs: no runs")
+	}
+	if err := checkLevel(level); err != nil {
+		return nil, fmt.Errorf("summarising runs: %w", err)
+	}
+	paths := runs[0].Paths()
+	columns := make([][]float64, len(paths))
+	s := &RunSummary{Runs: len(runs), Undefined: make(map[string]string)}
+	for r, m := range runs {
+		if !slices.Equal(m.Paths(), paths) {
+			return nil, fmt.Errorf("summarising runs: run %d has other classes or groups than run 1", r+1)
+		}
+		for i, v := range m.Values() {
+			columns[i] = append(columns[i], v)
+			if reason, undefined := m.Undefined[paths[i]]; undefined && s.Undefined[paths[i]] == "" {
+				s.Undefined[paths[i]] = fmt.Sprintf("run %d: %s", r+1, reason)
+			}
+		}
+	}
+	for i, path := range paths {
+		// A value that is undefined leaves the summary so: Undefined says why.
+		summary, _ := Summarize(columns[i], level)
+		s.Metrics = append(s.Metrics, MetricSummary{path, summary})
+		if len(runs) == 1 && s.Undefined[path] == "" {
+			s.Undefined["sd."+path] = "a single run"
+		}
+	}
+	return s, nil
+}
+
+// MarshalJSON writes the summaries as an object by metric path, undefined values
+// as null.
+func (s *RunSummary) MarshalJSON() ([]byte, error) {
+	var o, metrics object
+	for _, m := range s.Metrics {
+		metrics.add(m.Metric, struct {
+			Mean number   `json:"mean"`
+			SD   number   `json:"sd"`
+			CI   Interval `json:"ci"`
+		}{number(m.Mean), number(m.SD), m.CI})
+	}
+	o.add("runs", s.Runs)
+	o.addObject("metrics", &metrics)
+	o.add("undefined", s.Undefined)
+	return o.close()
+}
+
+// Table returns the headline metrics as text for a terminal.
+func (s *RunSummary) Table() string {
+	var out strings.Builder
+	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "%s\tmean\tsd\tt interval\n", count(s.Runs, "run"))
+	for _, m := range s.Metrics {
+		for _, h := range headline {
+			if m.Metric == h.name {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", h.label, decimal(m.Mean), decimal(m.SD), m.CI.text())
+			}
+		}
+	}
+	w.Flush()
+	return out.String()
+}
