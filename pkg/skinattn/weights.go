@@ -73,29 +73,35 @@ func (n *Network) FitBackbone(file *keras.File) (*Fit, error) {
 			wanted = append(wanted, v)
 		}
 	}
+	return fitPart(file, b, whole, n.Graph, wanted), nil
+}
+
+// fitPart compares the wanted variables, of the layers that part has of the
+// whole backbone, with an applications file.
+func fitPart(file *keras.File, b *backbone.Backbone, whole, part *layers.Graph, wanted []layers.Variable) *Fit {
 	name := NamesIn(file, b, whole)
-	var beyond []string // layers of the backbone that the cut drops
+	var beyond []string // layers of the backbone that part lacks
 	for _, layer := range whole.Layers() {
-		if n.Graph.Layer(layer.Name) == nil {
+		if part.Layer(layer.Name) == nil {
 			beyond = append(beyond, name(layer.Name))
 		}
 	}
 	byName := fit(keras.NewLoader(file), wanted, name, beyond)
 	if len(byName.Problems) > 0 {
-		if ordered, rest, ok := orderedNames(file, whole, n.Graph); ok {
+		if ordered, rest, ok := orderedNames(file, whole, part); ok {
 			if byOrder := fit(keras.NewLoader(file), wanted, ordered, rest); len(byOrder.Problems) == 0 {
-				return byOrder, nil
+				return byOrder
 			}
 		}
 	}
-	return byName, nil
+	return byName
 }
 
 // orderedNames pairs the layers with weights of the whole backbone, with or
 // without its top, with those of the file in the order of both. rest are the
-// file's layers that the cut drops. ok says whether all tensors of each pair have
+// file's layers that part lacks. ok says whether all tensors of each pair have
 // the same shapes.
-func orderedNames(file *keras.File, whole, cut *layers.Graph) (name func(string) string, rest []string, ok bool) {
+func orderedNames(file *keras.File, whole, part *layers.Graph) (name func(string) string, rest []string, ok bool) {
 	theirs := slices.DeleteFunc(slices.Clone(file.Layers), func(layer string) bool { return len(file.LayerTensors(layer)) == 0 })
 	rename := map[string]string{}
 	for _, layer := range whole.Layers() {
@@ -109,7 +115,7 @@ func orderedNames(file *keras.File, whole, cut *layers.Graph) (name func(string)
 			return nil, nil, false
 		}
 		rename[layer.Name] = other
-		if cut.Layer(layer.Name) == nil {
+		if part.Layer(layer.Name) == nil {
 			rest = append(rest, other)
 		}
 	}
