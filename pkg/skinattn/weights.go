@@ -140,26 +140,41 @@ func (n *Network) FitKeras(file *keras.File) (*Fit, error) {
 			taken[inBackbone(layer.Name)] = true
 		}
 	}
-	// The other layers with weights are paired by the order of their making.
-	rename := map[string]string{}
-	for _, class := range []string{AttentionLayer, NormalizationLayer, DenseClass, BatchNormClass, "conv2d"} {
-		var ours []string
-		for _, layer := range n.Graph.Layers() {
-			if backbone.AutoNumber(layer.Name, class) >= 0 && (b.HasTail() || whole.Layer(layer.Name) == nil) {
-				ours = append(ours, layer.Name)
+	// The other layers with weights are paired by the order of their making or, if
+	// that does not fit, by their place in the network: Keras numbers a layer when
+	// its constructor is called, and dense(a)(dense(b)(x)) calls the outer first.
+	pair := func(byPlace bool) *Fit {
+		rename := map[string]string{}
+		for _, class := range []string{AttentionLayer, NormalizationLayer, DenseClass, BatchNormClass, "conv2d"} {
+			var ours []string
+			for _, layer := range n.Graph.Layers() {
+				if backbone.AutoNumber(layer.Name, class) >= 0 && (b.HasTail() || whole.Layer(layer.Name) == nil) {
+					ours = append(ours, layer.Name)
+				}
+			}
+			theirs := slices.DeleteFunc(file.Numbered(class), func(layer string) bool {
+				return taken[layer] || len(file.LayerTensors(layer)) == 0
+			})
+			if byPlace {
+				slices.SortFunc(theirs, func(a, b string) int { return slices.Index(file.Layers, a) - slices.Index(file.Layers, b) })
+			} else {
+				slices.SortFunc(ours, func(a, b string) int { return backbone.AutoNumber(a, class) - backbone.AutoNumber(b, class) })
+			}
+			for i, layer := range ours[:min(len(ours), len(theirs))] {
+				rename[layer] = theirs[i]
 			}
 		}
-		slices.SortFunc(ours, func(a, b string) int { return backbone.AutoNumber(a, class) - backbone.AutoNumber(b, class) })
-		theirs := slices.DeleteFunc(file.Numbered(class), func(layer string) bool {
-			return taken[layer] || len(file.LayerTensors(layer)) == 0
-		})
-		for i, layer := range ours[:min(len(ours), len(theirs))] {
-			rename[layer] = theirs[i]
+		return fit(keras.NewLoader(file), n.Graph.Variables(), func(layer string) string {
+			return cmp.Or(rename[layer], inBackbone(layer))
+		}, nil)
+	}
+	byNumber := pair(false)
+	if len(byNumber.Problems) > 0 {
+		if byPlace := pair(true); len(byPlace.Problems) == 0 {
+			return byPlace, nil
 		}
 	}
-	return fit(keras.NewLoader(file), n.Graph.Variables(), func(layer string) string {
-		return cmp.Or(rename[layer], inBackbone(layer))
-	}, nil), nil
+	return byNumber, nil
 }
 
 // NamesIn translates the names of a backbone's layers to those in a file. Keras
