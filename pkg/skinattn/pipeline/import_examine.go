@@ -124,6 +124,9 @@ func (found *examined) identify(opts ImportOptions, b *backbone.Backbone) error 
 		cfg.Preprocess = opts.Preprocess
 	}
 	cfg.AttentionWindow = opts.AttentionWindow
+	if !b.HasTail() {
+		found.headByNames(&cfg, whole)
+	}
 	var told modelConfig
 	if found.Form == FormModel {
 		if told, err = readModelConfig(opts.Keras); err != nil {
@@ -180,6 +183,32 @@ func (found *examined) regime(b *backbone.Backbone) (skinattn.Config, error) {
 		cfg.ExtendedDense = shapes[n-2][1]
 	}
 	return cfg, nil
+}
+
+// headByNames sets how the features become a vector where the file lists
+// Keras's layers for it, which have no weights.
+func (found *examined) headByNames(cfg *skinattn.Config, whole *layers.Graph) {
+	count := func(class string) int { return len(found.file.Numbered(class)) }
+	switch flattens, pools := count("flatten") > 0, count("global_average_pooling2d") > 0; {
+	case pools && !flattens:
+		cfg.Head = backbone.GAP
+	case flattens && !pools:
+		cfg.Head = ""
+	}
+	extra := count("max_pooling2d")
+	if cfg.SoftAttention {
+		extra -= 2 // those of the block
+	}
+	part, err := whole.Cut(cfg.Cut)
+	if err != nil {
+		return
+	}
+	for _, layer := range part.Layers() {
+		if backbone.AutoNumber(layer.Name, "max_pooling2d") >= 0 {
+			extra--
+		}
+	}
+	cfg.PoolsBefore = max(0, extra)
 }
 
 // kernels are the shapes of a weight of the layers of a class, in network order.

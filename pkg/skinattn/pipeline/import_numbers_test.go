@@ -119,3 +119,78 @@ func config(t *testing.T, name string, change func(*skinattn.Config)) skinattn.C
 	}
 	return cfg
 }
+
+// A file is refused as any other network in one line.
+func TestImportOtherNetwork(t *testing.T) {
+	whole := fileOf(t, config(t, "mobilenet_v3_small", nil)).save(t, "whole.h5")
+	bare := applicationsOf(t, "mobilenet_v3_small", true).save(t, "imagenet.h5")
+	for _, b := range backbone.Table {
+		if b.Name == "mobilenet_v3_small" {
+			continue
+		}
+		for _, path := range []string{whole, bare} {
+			report, err := CheckWeights(ImportOptions{Keras: path, Backbone: b.Name})
+			expectLine(t, err, path)
+			if report.Fits || len(report.Problems) == 0 {
+				t.Errorf("%s as %s: fits %v, problems %q", path, b.Name, report.Fits, report.Problems)
+			}
+		}
+	}
+}
+
+// The variants that the authors tried are told by their tensors; what only the
+// size tells apart is told by the size, which a whole model has.
+func TestImportVariants(t *testing.T) {
+	sized := func(px int, dropouts ...float64) string {
+		text := fmt.Sprintf(`{"class_name":"InputLayer","name":"input_1","config":{"batch_input_shape":[null,%d,%d,3]}}`, px, px)
+		for i, rate := range dropouts {
+			text += fmt.Sprintf(`,{"class_name":"Dropout","name":"dropout_%d","config":{"rate":%g}}`, i+1, rate)
+		}
+		return `{"config":{"layers":[` + text + `]}}`
+	}
+	augmented := func(name string, change func(*skinattn.Config)) skinattn.Config {
+		cfg, err := skinattn.AugmentedConfig(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(&cfg)
+		return cfg
+	}
+	for name, c := range map[string]struct {
+		cfg    skinattn.Config
+		config string
+		layers []string // without weights, that Keras lists too
+	}{
+		"augmented":              {augmented("mobilenet_v3_small", func(*skinattn.Config) {}), "", nil},
+		"augmented, other cut":   {augmented("nasnet_mobile", func(*skinattn.Config) {}), "", nil},
+		"no attention":           {augmented("mobilenet_v3_small", func(cfg *skinattn.Config) { cfg.SoftAttention = false }), "", nil},
+		"no attention, metadata": {config(t, "mobilenet_v3_small", func(cfg *skinattn.Config) { cfg.SoftAttention = false }), "", nil},
+		"gamma":                  {config(t, "mobilenet_v3_small", func(cfg *skinattn.Config) { cfg.Gamma = true }), "", nil},
+		"batch norm before":      {config(t, "mobilenet_v3_small", func(cfg *skinattn.Config) { cfg.MetadataBatchNorm = skinattn.BatchNormBefore }), "", nil},
+		"batch norm in a network full": {config(t, "inception_resnet_v2", func(cfg *skinattn.Config) {
+			cfg.Cut, cfg.MetadataBatchNorm = "batch_normalization_20", skinattn.BatchNormBoth
+		}), "", nil},
+		"metadata dropout":                 {config(t, "mobilenet_v3_small", func(cfg *skinattn.Config) { cfg.MetadataDropout = .2 }), sized(224, .5, .2), nil},
+		"pooled head":                      {config(t, "mobilenet_v3_small", func(cfg *skinattn.Config) { cfg.Head = backbone.GAP }), sized(224, .5), nil},
+		"pooled head and a longer branch":  {config(t, "mobilenet_v3_small", func(cfg *skinattn.Config) { cfg.Head, cfg.MetadataUnits = backbone.GAP, [3]int{4096, 256, 256} }), "", nil},
+		"longer branch, one more dense":    {config(t, "mobilenet_v3_small", func(cfg *skinattn.Config) { cfg.ExtendedDense, cfg.MetadataUnits = 16, [3]int{64, 32} }), "", nil},
+		"augmented, one more dense":        {augmented("mobilenet_v3_small", func(cfg *skinattn.Config) { cfg.ExtendedDense = 16 }), "", nil},
+		"attention on a 2x2 map":           {augmented("mobilenet_v3_small", func(cfg *skinattn.Config) { cfg.PoolsBefore = 2 }), "", []string{"max_pooling2d", "max_pooling2d_1", "max_pooling2d_2", "max_pooling2d_3", "flatten_1"}},
+		"pooled head, by its name":         {config(t, "mobilenet_v3_small", func(cfg *skinattn.Config) { cfg.Head = backbone.GAP }), "", []string{"global_average_pooling2d_1"}},
+		"small images, by a name":          {config(t, "mobilenet_v3_small", func(cfg *skinattn.Config) { cfg.Size = 64 }), "", []string{"flatten"}},
+		"cut at the gate of an excitation": {config(t, "mobilenet_v3_large", func(cfg *skinattn.Config) { cfg.Cut = "tf.math.multiply_23" }), "", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := fileOf(t, c.cfg)
+			file.config = c.config
+			file.layers = append(file.layers, c.layers...)
+			report, err := CheckWeights(ImportOptions{Keras: file.save(t, "k.h5"), Backbone: c.cfg.Backbone})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if *report.Network != c.cfg || report.Used != report.Tensors {
+				t.Errorf("network %+v, want %+v; %d of %d tensors used", *report.Network, c.cfg, report.Used, report.Tensors)
+			}
+		})
+	}
+}
