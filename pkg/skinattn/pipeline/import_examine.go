@@ -73,9 +73,12 @@ func form(file *keras.File) string {
 }
 
 // weighted lists the layers of an automatically named class that have weights,
-// in the order of their making.
+// in the order of the file, which is that of the network: Keras numbers a layer
+// when its constructor is called, which can be before that of its input.
 func weighted(file *keras.File, class string) []string {
-	return slices.DeleteFunc(file.Numbered(class), func(layer string) bool { return len(file.LayerTensors(layer)) == 0 })
+	layers := slices.DeleteFunc(file.Numbered(class), func(layer string) bool { return len(file.LayerTensors(layer)) == 0 })
+	slices.SortFunc(layers, func(a, b string) int { return slices.Index(file.Layers, a) - slices.Index(file.Layers, b) })
+	return layers
 }
 
 // identify finds out which network the file holds.
@@ -179,8 +182,7 @@ func (found *examined) regime(b *backbone.Backbone) (skinattn.Config, error) {
 	return cfg, nil
 }
 
-// kernels are the shapes of a weight of the layers of a class, in the order of
-// their making.
+// kernels are the shapes of a weight of the layers of a class, in network order.
 func (found *examined) kernels(class, weight string) [][]int {
 	var shapes [][]int
 	for _, layer := range weighted(found.file, class) {
