@@ -72,7 +72,7 @@ func depthwise(x, kernel *Node, stride int, pad Padding) *Node {
 func correlate(padded, kernel *Node, out [2]int, stride int, flip bool) *Node {
 	window := kernel.Shape().Dimensions
 	taps := window[0] * window[1]
-	vectors := graph.Reshape(kernel, taps, 1, 1, window[2])
+	vectors := tapVectors(kernel)
 	var sum *Node
 	for r := range window[0] {
 		for c := range window[1] {
@@ -102,13 +102,26 @@ func tapSlice(padded *Node, r, c int, out [2]int, stride int) *Node {
 		graph.AxisRange(r, r+rows).Stride(stride), graph.AxisRange(c, c+cols).Stride(stride), graph.AxisRange())
 }
 
-// depthwiseInputGradient is the cotangent of the input: the cotangent of the
-// output, spread by the stride, correlated with the turned window. in is the
-// input's shape [B H W C].
+// depthwiseInputGradient is the cotangent of the input, of shape in [B H W C]:
+// with stride 1 the cotangent of the output correlated with the turned window,
+// otherwise phase by phase.
 func depthwiseInputGradient(cotangent, kernel *Node, in []int, stride int, pad Padding) *Node {
-	window := kernel.Shape().Dimensions
-	spread := spreadPadding(in, cotangent.Shape().Dimensions, [2]int(window[:2]), stride, pad)
-	return correlate(padMap(cotangent, spread, stride), kernel, [2]int{in[1], in[2]}, 1, true)
+	window, out := [2]int(kernel.Shape().Dimensions[:2]), cotangent.Shape().Dimensions
+	if stride == 1 {
+		spread := spreadPadding(in, out, window, stride, pad)
+		return correlate(padMap(cotangent, spread, 1), kernel, [2]int{in[1], in[2]}, 1, true)
+	}
+	vectors := tapVectors(kernel)
+	slide := slider{in: [2]int(in[1:3]), out: [2]int(out[1:3]), window: window, stride: stride, pad: pad}
+	return slide.back(cotangent, func(tap int, at *Node) *Node {
+		return graph.Mul(at, graph.Slice(vectors, graph.AxisRange(tap, tap+1)))
+	})
+}
+
+// tapVectors is kernel [kh kw C 1] as [taps 1 1 C].
+func tapVectors(kernel *Node) *Node {
+	dims := kernel.Shape().Dimensions
+	return graph.Reshape(kernel, dims[0]*dims[1], 1, 1, dims[2])
 }
 
 // spreadPadding pads an output's cotangent of shape out [B H' W' C], after the

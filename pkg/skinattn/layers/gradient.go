@@ -23,7 +23,7 @@ func withGradient(value func(inputs ...*Node) *Node, gradient func(cotangent *No
 		hook := graph.IdentityWithCustomGradient(input, func(*Node, *Node) *Node { return shares[i] })
 		carrier = graph.Add(carrier, firstElement(hook))
 	}
-	result := value(stopped...)
+	result := graph.StopGradient(value(stopped...))
 	never := graph.Const(g, false)
 	never = graph.BroadcastToDims(never, result.Shape().Dimensions...)
 	result = graph.Where(never, graph.BroadcastToDims(carrier, result.Shape().Dimensions...), result)

@@ -103,9 +103,13 @@ func (a AveragePooling2D) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
 			return graph.Mul(windowSum(padMap(in[0], pad, 1), window, out, stride), share)
 		},
 		func(cotangent *Node) []*Node {
+			in, shared := [2]int{dims[1], dims[2]}, graph.Mul(cotangent, share)
+			if stride > 1 {
+				slide := slider{in: in, out: out, window: window, stride: stride, pad: pad}
+				return []*Node{slide.back(shared, func(_ int, at *Node) *Node { return at })}
+			}
 			spread := spreadPadding(dims, cotangent.Shape().Dimensions, window, stride, pad)
-			padded := padMap(graph.Mul(cotangent, share), spread, stride)
-			return []*Node{windowSum(padded, window, [2]int{dims[1], dims[2]}, 1)}
+			return []*Node{windowSum(padMap(shared, spread, 1), window, in, 1)}
 		}, x)
 }
 
