@@ -68,7 +68,7 @@ func NewImageNet(backend compute.Backend, name string, size int, file *keras.Fil
 	}
 	names := make([]string, len(outputs))
 	for i, output := range outputs {
-		shape := layers.Shape{}
+		var shape layers.Shape
 		switch layer := m.Graph.Layer(output); {
 		case output == PooledFeatures:
 			shape = m.Graph.Layer(last).Out[2:]
