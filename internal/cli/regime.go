@@ -44,6 +44,10 @@ type regimeFlags struct {
 	MissingAge      *string   `help:"Images without an age: drop (in training and validation) or impute." placeholder:"WORD" group:"regime"`
 	MetadataDropout *float64  `help:"Probability of hiding each of age, sex and localization in training." placeholder:"X" group:"regime"`
 
+	Notebook          *string  `help:"Whose cut, head and pixels: empty (the authors' metadata notebook) or augmented." placeholder:"WORD" group:"regime"`
+	Head              *string  `help:"How features become a vector: flatten or gap; empty: as in the notebook." placeholder:"WORD" group:"regime"`
+	AttentionWindow   *string  `help:"Channels that Soft-Attention looks at: empty (the first three) or center." placeholder:"WORD" group:"regime"`
+	Gamma             *bool    `help:"Scale the attended features by a learned number." negatable:"" group:"regime"`
 	ChannelOrder      *string  `help:"rgb or bgr; empty: as the authors fed the network." placeholder:"WORD" group:"regime"`
 	Preprocess        *string  `help:"tf, caffe, torch or none; empty: as the authors scaled the pixels." placeholder:"WORD" group:"regime"`
 	Resize            *string  `help:"empty (centre crop, bilinear) or stretch (nearest pixel)." placeholder:"WORD" group:"regime"`
@@ -111,6 +115,10 @@ func (f regimeFlags) regime(base regime.Regime, backbone string) (regime.Regime,
 	set(&r.ChannelOrder, f.ChannelOrder)
 	set(&r.Preprocess, f.Preprocess)
 	set(&r.Resize, f.Resize)
+	set(&r.Notebook, f.Notebook)
+	set(&r.Head, f.Head)
+	set(&r.AttentionWindow, f.AttentionWindow)
+	set(&r.Gamma, f.Gamma)
 	set(&r.Augment.Rotation, f.Rotation)
 	set(&r.Augment.Shift, f.Shift)
 	set(&r.Augment.Zoom, f.Zoom)

@@ -43,7 +43,7 @@ func FindRate(ctx context.Context, eng *engine.Engine, opts TrainOptions, progre
 	if err != nil {
 		return found, err
 	}
-	cache, err := opts.images(ctx, cfg)
+	cache, err := opts.images(ctx, cfg, parts)
 	if err != nil {
 		return found, err
 	}

@@ -2,11 +2,13 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/skinattn/skinattn/pkg/eval"
+	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/regime"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
@@ -128,5 +130,44 @@ func TestFindRate(t *testing.T) {
 	}
 	if _, err := run.Open(opts.Dir); err == nil {
 		t.Error("the folder has become a run")
+	}
+}
+
+// The regimes and the table of backbones tell the same of the authors' pixels,
+// cuts and heads.
+func TestRegimesAgreeWithTheBackbones(t *testing.T) {
+	for _, b := range backbone.Table {
+		for name, pixels := range map[string]backbone.Pixels{
+			"md/as-run": b.Preprocessing.Metadata, "ad/as-run": b.Preprocessing.Augmented,
+			"md/as-printed": b.Preprocessing.Printed, "ad/as-printed": b.Preprocessing.Printed,
+		} {
+			reg, err := regime.For(name, b.Name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			net, err := network(b.Name, &reg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := fmt.Sprintf("%s, %s", net.Preprocess, net.ChannelOrder); pixels.Known() && got != pixels.String() {
+				t.Errorf("%s on %s: pixels %s, the table has %s", name, b.Name, got, pixels)
+			}
+			cut, err := b.Cut(map[bool]string{true: b.AugmentedCut}[reg.Notebook == regime.AugmentedNotebook])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if net.Cut != cut.Layer {
+				t.Errorf("%s on %s: cut at %s, the table has %s", name, b.Name, net.Cut, cut.Layer)
+			}
+		}
+	}
+	for name, want := range map[string]backbone.Head{"resnet50": backbone.GAP, "resnet152": backbone.GAP, "densenet201": ""} {
+		reg, err := regime.For("ad/as-run", name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if net, err := network(name, &reg); err != nil || net.Head != want {
+			t.Errorf("ad/as-run on %s has head %q: %v", name, net.Head, err)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sort"
 	"strings"
 
@@ -83,7 +84,7 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 		cfg.Data.Protocol = opts.Protocol
 	}
 	cfg.Data.SplitSHA256 = parts.Summary().SHA256
-	cache, err := opts.images(ctx, cfg)
+	cache, err := opts.images(ctx, cfg, parts)
 	if err != nil {
 		return err
 	}
@@ -140,13 +141,22 @@ func (o TrainOptions) parts(folder *run.Folder) (*split.Split, error) {
 	return parts, err
 }
 
-// images opens the photos as the network takes them.
-func (o TrainOptions) images(ctx context.Context, cfg run.Config) (*imaging.Cache, error) {
+// images opens the photos as the network takes them; those of the split alone
+// for FastDevRun, which shall not wait for the others.
+func (o TrainOptions) images(ctx context.Context, cfg run.Config, parts *split.Split) (*imaging.Cache, error) {
 	fit, err := imaging.ParseFit(cfg.Network.Resize)
 	if err != nil {
 		return nil, err
 	}
-	return OpenImages(ctx, o.Data, cfg.Network.Size, fit, o.Progress)
+	data := *o.Data
+	if o.FastDevRun {
+		wanted := map[string]bool{}
+		for _, row := range parts.Rows {
+			wanted[row.ImageID] = true
+		}
+		data.Records = slices.DeleteFunc(slices.Clone(data.Records), func(r ham10000.Record) bool { return !wanted[r.ImageID] })
+	}
+	return OpenImages(ctx, &data, cfg.Network.Size, fit, o.Progress)
 }
 
 // newRun is the training that the options mean.
@@ -209,13 +219,12 @@ func (o TrainOptions) config() (run.Config, error) {
 	}
 	cfg := run.Config{Seed: o.Seed, Regime: &o.Regime, Init: RandomWeights, FeatureCache: o.FeatureCache, FastDevRun: o.FastDevRun}
 	var err error
-	if cfg.Network, err = skinattn.DefaultConfig(o.Backbone); err != nil {
+	if cfg.Network, err = network(o.Backbone, &o.Regime); err != nil {
 		return cfg, err
 	}
 	if o.Size != 0 {
 		cfg.Network.Size = o.Size
 	}
-	applyRegime(&cfg.Network, &o.Regime)
 	cfg.Network.Cut = cmp.Or(o.Cut, cfg.Network.Cut)
 	if err := o.Regime.Check(ham10000.NumClasses); err != nil {
 		return cfg, err
@@ -234,14 +243,23 @@ func (o TrainOptions) config() (run.Config, error) {
 	return cfg, nil
 }
 
-// applyRegime sets what a regime says about the network.
-func applyRegime(net *skinattn.Config, reg *regime.Regime) {
+// network is what a regime says about the network on a backbone.
+func network(backboneName string, reg *regime.Regime) (skinattn.Config, error) {
+	notebook := skinattn.DefaultConfig
+	if reg.Notebook == regime.AugmentedNotebook {
+		notebook = skinattn.AugmentedConfig
+	}
+	net, err := notebook(backboneName)
+	if err != nil {
+		return net, err
+	}
 	net.SoftAttention, net.Metadata, net.Dropout = reg.SoftAttention, reg.Metadata, reg.Dropout
 	net.BatchNormMomentum = reg.BatchNormMomentum
 	net.ChannelOrder = cmp.Or(reg.ChannelOrder, net.ChannelOrder)
 	net.Preprocess = cmp.Or(imaging.Preprocess(reg.Preprocess), net.Preprocess)
-	net.Cut = cmp.Or(reg.Cut, net.Cut)
-	net.Resize = reg.Resize
+	net.Head = cmp.Or(backbone.Head(reg.Head), net.Head)
+	net.Resize, net.AttentionWindow, net.Gamma = reg.Resize, reg.AttentionWindow, reg.Gamma
+	return net, nil
 }
 
 // OpenImages decodes and resizes all photos of a data set, or opens what an

@@ -110,7 +110,16 @@ var rows = []struct {
 	{"channel order", func(r Regime) string { return cmp.Or(r.ChannelOrder, "of the notebook: bgr") }},
 	{"pixel scaling", func(r Regime) string { return cmp.Or(r.Preprocess, "of the notebook") }},
 	{"resize", func(r Regime) string { return cmp.Or(r.Resize, "centre crop, bilinear") }},
-	{"cut", func(r Regime) string { return cmp.Or(r.Cut, "of the notebook") }},
+	{"cut and head", func(r Regime) string {
+		return "of the " + cmp.Or(r.Notebook, "metadata") + " notebook"
+	}},
+	{"channels that Soft-Attention sees", func(r Regime) string { return cmp.Or(r.AttentionWindow, "first three") }},
+	{"learned scalar gamma", func(r Regime) string {
+		if r.Gamma {
+			return "yes"
+		}
+		return "no"
+	}},
 	{"dropout after Soft-Attention", func(r Regime) string { return orNone(r.Dropout) }},
 	{"batch-norm momentum", func(r Regime) string {
 		if r.BatchNormMomentum == 0 {

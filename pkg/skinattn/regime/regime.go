@@ -52,7 +52,8 @@ type Regime struct {
 	// one of the highest validation accuracy, or SelectLast.
 	Select string `json:"select,omitempty"`
 	// EMA, where above 0, is the decay of a moving average of the weights, which
-	// is then what is validated and kept as best; see training.Average.
+	// is then what is validated and kept as best; (1+t)/(10+t) after t updates
+	// where that is less.
 	EMA float64 `json:"ema,omitempty"`
 
 	// ClassWeights multiply the loss, in class order; empty means all 1.
@@ -73,19 +74,25 @@ type Regime struct {
 	Augment         Augment `json:"augment,omitzero"`
 	Mix             Mix     `json:"mix,omitzero"`
 
-	// ChannelOrder (rgb or bgr), Preprocess (tf, caffe, torch or none) and Cut (a
-	// layer's name), where not empty, stand in place of what the authors' metadata
-	// notebook of the backbone has.
+	// Notebook says which of the authors' notebooks on a backbone the network is
+	// that of: empty for the metadata one, or AugmentedNotebook. They differ in
+	// cut, head and pixels; see package backbone.
+	Notebook string `json:"notebook,omitempty"`
+	// ChannelOrder (rgb or bgr), Preprocess (tf, caffe, torch or none) and Head
+	// (flatten or gap), where not empty, stand in place of what the notebook has.
 	ChannelOrder string `json:"channel_order,omitempty"`
 	Preprocess   string `json:"preprocess,omitempty"`
-	Cut          string `json:"cut,omitempty"`
+	Head         string `json:"head,omitempty"`
 	// Resize is empty for Keras's smart_resize (centre crop, bilinear) or
 	// ResizeStretch.
 	Resize string `json:"resize,omitempty"`
 	// Network options that belong to the regime.
-	SoftAttention bool    `json:"soft_attention"`
-	Metadata      bool    `json:"metadata"`
-	Dropout       float64 `json:"dropout"`
+	SoftAttention bool `json:"soft_attention"`
+	// AttentionWindow and Gamma are those of skinattn.Config.
+	AttentionWindow string  `json:"attention_window,omitempty"`
+	Gamma           bool    `json:"gamma,omitempty"`
+	Metadata        bool    `json:"metadata"`
+	Dropout         float64 `json:"dropout"`
 	// BatchNormMomentum, where above 0, replaces the network's own.
 	BatchNormMomentum float64 `json:"batch_norm_momentum,omitempty"`
 }
@@ -120,6 +127,10 @@ const (
 	// BalancedWeights are the paper's class weights, which scikit-learn calls
 	// balanced.
 	BalancedWeights = "balanced"
+	// AugmentedNotebook is that of the authors' "augmented data".
+	AugmentedNotebook = "augmented"
+	// CenterWindow are the channels that TensorFlow's CPU kernel reads.
+	CenterWindow = "center"
 	// ResizeStretch is Keras's loader: nearest pixel, the aspect ratio changes.
 	ResizeStretch = "stretch"
 	// DropAge and ImputeAge are what to do with a missing age.

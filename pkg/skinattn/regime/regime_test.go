@@ -145,6 +145,9 @@ func TestDeviations(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if window := r.AttentionWindow == CenterWindow; window != (backbone == "inception_resnet_v2") { // it was trained on a CPU
+			t.Errorf("%s: attention window %q", backbone, r.AttentionWindow)
+		}
 		if r.Epochs != want.Epochs || r.EarlyStop != want.EarlyStop || r.Plateau != want.Plateau || r.Batch != 10 {
 			t.Errorf("%s: %+v", backbone, r)
 		}

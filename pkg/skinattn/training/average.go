@@ -40,7 +40,8 @@ func prepareAverage(store *model.Store, variables []layers.Variable) error {
 func average(store *model.Store, g *graph.Graph, variables []layers.Variable, decay *graph.Node) {
 	for _, v := range variables {
 		mean, value := store.GetVariable(averaged+v.Path()), store.GetVariable(v.Path()).NodeValue(g)
-		mean.SetNodeValue(graph.Add(graph.Mul(mean.NodeValue(g), decay), graph.Mul(value, graph.OneMinus(decay))))
+		old := mean.NodeValue(g) // in this form, what does not change stays exactly as it is
+		mean.SetNodeValue(graph.Add(old, graph.Mul(graph.Sub(value, old), graph.OneMinus(decay))))
 	}
 }
 
