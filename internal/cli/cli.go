@@ -48,9 +48,9 @@ type commands struct {
 	Split     splitCommand     `cmd:"" help:"Divide the images into parts."`
 	Train     trainCommand     `cmd:"" help:"Train a network; leaves a run folder."`
 	Evaluate  evaluateCommand  `cmd:"" help:"Metrics with intervals, from predictions alone."`
+	Reproduce reproduceCommand `cmd:"" help:"Every table and figure of the paper: as printed, as logged by the authors, ours."`
 	Predict   predictCommand   `cmd:"" help:"Class probabilities of images."`
 	Figures   figuresCommand   `cmd:"" help:"Every figure that runs allow."`
-	Reproduce reproduceCommand `cmd:"" help:"Every table and figure of the paper: as printed, as logged by the authors, ours."`
 	Weights   weightsCommand   `cmd:"" help:"ImageNet and Keras weights: fetch, import, export, check."`
 	Bench     benchCommand     `cmd:"" help:"Images per second, compile time, peak memory."`
 }

@@ -54,6 +54,7 @@ type regimeFlags struct {
 	SoftAttention     *bool    `help:"Use the Soft-Attention block." negatable:"" group:"regime"`
 	Metadata          *bool    `help:"Use age, sex and localization." negatable:"" group:"regime"`
 	Dropout           *float64 `help:"Rate after the Soft-Attention block." placeholder:"X" group:"regime"`
+	Views             *int     `help:"Turned views of a photo that the final predictions are the mean of; 0: the photo alone." placeholder:"N" group:"regime"`
 	BatchNormMomentum *float64 `help:"Decay of the moving averages, in place of the network's own." placeholder:"X" group:"regime"`
 
 	CopiesPerPhoto *int     `help:"Augmented copies beside every photo; the photos themselves are then unchanged." placeholder:"N" group:"augmentation"`
@@ -133,6 +134,7 @@ func (f regimeFlags) regime(base regime.Regime, backbone string) (regime.Regime,
 	set(&r.Mix.CutMix, f.CutMix)
 	set(&r.Dropout, f.Dropout)
 	set(&r.BatchNormMomentum, f.BatchNormMomentum)
+	set(&r.Views, f.Views)
 	set(&r.SoftAttention, f.SoftAttention)
 	set(&r.Metadata, f.Metadata)
 	// Weights given by hand take the place of computed ones, and the reverse.

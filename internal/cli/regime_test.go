@@ -62,7 +62,7 @@ func TestEveryFieldOfARegimeHasAFlag(t *testing.T) {
 			--layer-rates backbone=.1,dense=2 --freeze block_1_:2,Conv1 --plateau-factor .3 --plateau-patience 2 --plateau-min-delta .1 --min-learning-rate .001
 			--schedule cosine --warm-up 2 --stop-patience 3 --stop-min-delta .2 --stop-monitor val_accuracy --select last --ema .9 --class-weighting balanced
 			--loss focal --focal-gamma 2 --outlier-limit .1 --label-smoothing .1 --missing-age impute --metadata-dropout .2 --channel-order rgb
-			--preprocess caffe --resize stretch --notebook augmented --head gap --attention-window center --gamma --no-soft-attention --no-metadata --dropout .1 --batch-norm-momentum .8
+			--preprocess caffe --resize stretch --notebook augmented --head gap --attention-window center --gamma --no-soft-attention --no-metadata --dropout .1 --batch-norm-momentum .8 --views 3
 			--rotation 10 --shift .1 --zoom .2 --horizontal-flip --vertical-flip --crop .5 --brightness .1 --contrast .2 --saturation .3 --cutout .4
 			--mixup .5 --cutmix .6`),
 		strings.Fields("--copies-per-photo 1 --copies-per-class 20 --copies-batch 5 --class-weights 1,2,3,4,5,6,7"),

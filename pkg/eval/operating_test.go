@@ -156,4 +156,17 @@ func TestGroups(t *testing.T) {
 	if _, err := GroupROC(p, Group{"x", []string{"melanoma"}}); err == nil {
 		t.Error("unknown class: no error")
 	}
+	// Sums of floats depend on their order; that of the names must not matter.
+	odd := &Predictions{Classes: []string{"a", "b", "c", "d"}, ImageIDs: []string{"1"}, Truth: []int{0}, Probs: [][]float32{{0x1p-53, 0x1p-53, 1, 0}}}
+	var scores []float64
+	for _, names := range [][]string{{"a", "b", "c"}, {"c", "a", "b"}} {
+		s, _, err := GroupScores(odd, Group{"g", names})
+		if err != nil {
+			t.Fatal(err)
+		}
+		scores = append(scores, s[0])
+	}
+	if scores[0] != scores[1] {
+		t.Errorf("scores %v by the order of the names", scores)
+	}
 }

@@ -25,6 +25,9 @@ type Config struct {
 	// BatchNormMomentum, where above 0, replaces that of the Keras network. Its
 	// moving averages need thousands of steps to settle, more than a short run has.
 	BatchNormMomentum float64 `json:"batch_norm_momentum,omitempty"`
+	// Views, where above 0, is the number of turned views of an image that a
+	// prediction is the mean of; see Model.PredictViews.
+	Views int `json:"views,omitempty"`
 
 	// What follows are the variants that the authors tried; the zero values are
 	// the networks of the paper's tables.
@@ -163,6 +166,9 @@ func NewNetwork(cfg Config) (*Network, error) {
 	}
 	if cfg.Dropout < 0 || cfg.Dropout >= 1 {
 		return nil, fmt.Errorf("dropout is %g; it must be in [0, 1)", cfg.Dropout)
+	}
+	if cfg.Views < 0 || cfg.Views > maxViews {
+		return nil, fmt.Errorf("views is %d; it must be in 0 to %d", cfg.Views, maxViews)
 	}
 	if cfg.BatchNormMomentum < 0 || cfg.BatchNormMomentum >= 1 {
 		return nil, fmt.Errorf("batch-norm momentum is %g; it must be in [0, 1)", cfg.BatchNormMomentum)

@@ -73,29 +73,35 @@ func (n *Network) FitBackbone(file *keras.File) (*Fit, error) {
 			wanted = append(wanted, v)
 		}
 	}
+	return fitPart(file, b, whole, n.Graph, wanted), nil
+}
+
+// fitPart compares the wanted variables, of the layers that part has of the
+// whole backbone, with an applications file.
+func fitPart(file *keras.File, b *backbone.Backbone, whole, part *layers.Graph, wanted []layers.Variable) *Fit {
 	name := NamesIn(file, b, whole)
-	var beyond []string // layers of the backbone that the cut drops
+	var beyond []string // layers of the backbone that part lacks
 	for _, layer := range whole.Layers() {
-		if n.Graph.Layer(layer.Name) == nil {
+		if part.Layer(layer.Name) == nil {
 			beyond = append(beyond, name(layer.Name))
 		}
 	}
 	byName := fit(keras.NewLoader(file), wanted, name, beyond)
 	if len(byName.Problems) > 0 {
-		if ordered, rest, ok := orderedNames(file, whole, n.Graph); ok {
+		if ordered, rest, ok := orderedNames(file, whole, part); ok {
 			if byOrder := fit(keras.NewLoader(file), wanted, ordered, rest); len(byOrder.Problems) == 0 {
-				return byOrder, nil
+				return byOrder
 			}
 		}
 	}
-	return byName, nil
+	return byName
 }
 
 // orderedNames pairs the layers with weights of the whole backbone, with or
 // without its top, with those of the file in the order of both. rest are the
-// file's layers that the cut drops. ok says whether all tensors of each pair have
+// file's layers that part lacks. ok says whether all tensors of each pair have
 // the same shapes.
-func orderedNames(file *keras.File, whole, cut *layers.Graph) (name func(string) string, rest []string, ok bool) {
+func orderedNames(file *keras.File, whole, part *layers.Graph) (name func(string) string, rest []string, ok bool) {
 	theirs := slices.DeleteFunc(slices.Clone(file.Layers), func(layer string) bool { return len(file.LayerTensors(layer)) == 0 })
 	rename := map[string]string{}
 	for _, layer := range whole.Layers() {
@@ -109,7 +115,7 @@ func orderedNames(file *keras.File, whole, cut *layers.Graph) (name func(string)
 			return nil, nil, false
 		}
 		rename[layer.Name] = other
-		if cut.Layer(layer.Name) == nil {
+		if part.Layer(layer.Name) == nil {
 			rest = append(rest, other)
 		}
 	}
@@ -134,26 +140,41 @@ func (n *Network) FitKeras(file *keras.File) (*Fit, error) {
 			taken[inBackbone(layer.Name)] = true
 		}
 	}
-	// The other layers with weights are paired by the order of their making.
-	rename := map[string]string{}
-	for _, class := range []string{AttentionLayer, NormalizationLayer, DenseClass, BatchNormClass, "conv2d"} {
-		var ours []string
-		for _, layer := range n.Graph.Layers() {
-			if backbone.AutoNumber(layer.Name, class) >= 0 && (b.HasTail() || whole.Layer(layer.Name) == nil) {
-				ours = append(ours, layer.Name)
+	// The other layers with weights are paired by the order of their making or, if
+	// that does not fit, by their place in the network: Keras numbers a layer when
+	// its constructor is called, and dense(a)(dense(b)(x)) calls the outer first.
+	pair := func(byPlace bool) *Fit {
+		rename := map[string]string{}
+		for _, class := range []string{AttentionLayer, NormalizationLayer, DenseClass, BatchNormClass, "conv2d"} {
+			var ours []string
+			for _, layer := range n.Graph.Layers() {
+				if backbone.AutoNumber(layer.Name, class) >= 0 && (b.HasTail() || whole.Layer(layer.Name) == nil) {
+					ours = append(ours, layer.Name)
+				}
+			}
+			theirs := slices.DeleteFunc(file.Numbered(class), func(layer string) bool {
+				return taken[layer] || len(file.LayerTensors(layer)) == 0
+			})
+			if byPlace {
+				slices.SortFunc(theirs, func(a, b string) int { return slices.Index(file.Layers, a) - slices.Index(file.Layers, b) })
+			} else {
+				slices.SortFunc(ours, func(a, b string) int { return backbone.AutoNumber(a, class) - backbone.AutoNumber(b, class) })
+			}
+			for i, layer := range ours[:min(len(ours), len(theirs))] {
+				rename[layer] = theirs[i]
 			}
 		}
-		slices.SortFunc(ours, func(a, b string) int { return backbone.AutoNumber(a, class) - backbone.AutoNumber(b, class) })
-		theirs := slices.DeleteFunc(file.Numbered(class), func(layer string) bool {
-			return taken[layer] || len(file.LayerTensors(layer)) == 0
-		})
-		for i, layer := range ours[:min(len(ours), len(theirs))] {
-			rename[layer] = theirs[i]
+		return fit(keras.NewLoader(file), n.Graph.Variables(), func(layer string) string {
+			return cmp.Or(rename[layer], inBackbone(layer))
+		}, nil)
+	}
+	byNumber := pair(false)
+	if len(byNumber.Problems) > 0 {
+		if byPlace := pair(true); len(byPlace.Problems) == 0 {
+			return byPlace, nil
 		}
 	}
-	return fit(keras.NewLoader(file), n.Graph.Variables(), func(layer string) string {
-		return cmp.Or(rename[layer], inBackbone(layer))
-	}, nil), nil
+	return byNumber, nil
 }
 
 // NamesIn translates the names of a backbone's layers to those in a file. Keras

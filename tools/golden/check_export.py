@@ -24,6 +24,9 @@ ALLOWED = 1e-5  # of a probability
 
 def build(config):
     """The network in Keras that the export describes."""
+    for option in ("attention_window", "gamma"):
+        if config.get(option):
+            raise SystemExit(f"the network has {option} = {config[option]}, which network.py does not know")
     return network.build(
         config["backbone"], config["size"], config["dropout"], cut=config["cut"], soft_attention=config["soft_attention"],
         metadata=config["metadata"], head=config.get("head", "flatten"),

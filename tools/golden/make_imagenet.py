@@ -22,7 +22,7 @@ def features(path, floatx):
     net = keras.applications.MobileNetV2(input_shape=(SIZE, SIZE, 3), include_top=False, weights=None)
     net.load_weights(path)
     probe = keras.Model(net.inputs, [net.get_layer(n).output for n in LAYERS])
-    images = network.preprocess(np.stack([fill.fill_image(n, SIZE) for n in IMAGES]))
+    images = network.preprocess("mobilenet_v2", np.stack([fill.fill_image(n, SIZE) for n in IMAGES]))
     return [out.numpy() for out in probe(tf.constant(images.astype(floatx)))]
 
 

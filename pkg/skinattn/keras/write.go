@@ -123,13 +123,17 @@ func setNames(group *hdf5.Tree, attribute string, names []string) error {
 	if len(names) <= most {
 		return group.SetAttr(attribute, hdf5.Texts(names...))
 	}
-	// Keras raises the number of parts until all fit; they differ by one at most.
+	// As few parts as will do; the first ones have one name more (numpy.array_split).
 	parts := (len(names) + most - 1) / most
 	for i := range parts {
-		start, end := i*len(names)/parts, (i+1)*len(names)/parts
-		if err := group.SetAttr(fmt.Sprintf("%s%d", attribute, i), hdf5.Texts(names[start:end]...)); err != nil {
+		n := len(names) / (parts - i)
+		if len(names)%(parts-i) > 0 {
+			n++
+		}
+		if err := group.SetAttr(fmt.Sprintf("%s%d", attribute, i), hdf5.Texts(names[:n]...)); err != nil {
 			return err
 		}
+		names = names[n:]
 	}
 	return nil
 }

@@ -84,11 +84,12 @@ var windows = []struct {
 func TestConv2D(t *testing.T) {
 	var trials []trial
 	for i, w := range windows {
-		for _, padding := range []string{Same, Valid} {
+		// One padding a window: TestFormsAgree compares all forms with loops.
+		for _, padding := range []string{Same, Valid}[i%2 : i%2+1] {
 			if padding == Valid && (w.rows < w.window[0] || w.cols < w.window[1]) {
 				continue
 			}
-			op := Conv2D{Filters: 3, Kernel: w.window, Stride: w.stride, Padding: padding, Bias: i%2 == 0}
+			op := Conv2D{Filters: 3, Kernel: w.window, Stride: w.stride, Padding: padding, Bias: i%3 == 0}
 			trials = append(trials, trial{name: fmt.Sprintf("%+v on %dx%d", op, w.rows, w.cols), op: op,
 				in: []array{filled(1, -1, 1, 2, w.rows, w.cols, 2)}, reference: convReference(op)})
 		}

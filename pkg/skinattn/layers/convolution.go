@@ -68,7 +68,7 @@ func platformOf(backend compute.Backend) platform {
 //
 // On a GPU they are the library's. For XLA on the CPU the rule comes from
 // measuring the forms on the shapes of ResNet50, DenseNet, Inception networks
-// and MobileNets: it is within 12 % of the best form on each
+// and MobileNets: on an idle machine it was within 12 % of the best form on each
 // (docs/performance.md). The pure Go engine's convolution is several times
 // slower than its matrix product.
 func (c convolution) choose(p platform) forms {

@@ -7,22 +7,24 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 )
 
-// Maps of MobileNetV2 at 224 pixels: [rows and columns, channels].
+// Maps of the networks at 224 pixels (MobileNetV2 where nothing else is said):
+// [rows and columns, channels].
 
 func BenchmarkDepthwise(b *testing.B) {
-	for _, c := range []struct{ side, channels, stride int }{
-		{112, 32, 1}, {112, 96, 2}, {56, 144, 1}, {28, 192, 1}, {14, 576, 1}, {7, 960, 1},
+	for _, c := range []struct{ window, side, channels, stride int }{
+		{3, 112, 32, 1}, {3, 112, 96, 2}, {3, 56, 144, 1}, {3, 28, 192, 1}, {3, 14, 576, 1}, {3, 7, 960, 1},
+		{5, 28, 88, 1}, {7, 56, 88, 2}, // NASNetMobile
 	} {
-		op := DepthwiseConv2D{Kernel: [2]int{3, 3}, Stride: c.stride, Padding: Same}
+		op := DepthwiseConv2D{Kernel: [2]int{c.window, c.window}, Stride: c.stride, Padding: Same}
 		contest{
-			name: fmt.Sprintf("depthwise 3x3/%d on %dx%dx%d", c.stride, c.side, c.side, c.channels),
+			name: fmt.Sprintf("depthwise %dx%d/%d on %dx%dx%d", c.window, c.window, c.stride, c.side, c.side, c.channels),
 			op:   op, in: Shape{c.side, c.side, c.channels},
 			native: func(x *Node, variables []*Node) *Node {
 				pad, err := resolvePadding(op.Padding, c.side, c.side, op.Kernel, op.Stride)
 				if err != nil {
 					panic(err)
 				}
-				kernel := graph.Reshape(variables[0], 3, 3, 1, c.channels)
+				kernel := graph.Reshape(variables[0], c.window, c.window, 1, c.channels)
 				return graph.Convolve(x, kernel).ChannelGroupCount(c.channels).Strides(c.stride).PaddingPerDim(pad[:]).Done()
 			},
 			forwardOnly: true, // its gradient has a graph node or more for each channel
@@ -41,6 +43,25 @@ func BenchmarkPointwise(b *testing.B) {
 				return graph.Convolve(x, variables[0]).NoPadding().Done()
 			},
 		}.run(b)
+	}
+}
+
+func BenchmarkPooling(b *testing.B) {
+	for _, c := range []struct{ window, side, channels int }{{3, 112, 64}, {3, 35, 320}, {2, 7, 960}} {
+		name := fmt.Sprintf("%dx%d/2 on %dx%dx%d", c.window, c.window, c.side, c.side, c.channels)
+		in := Shape{c.side, c.side, c.channels}
+		pad, err := resolvePadding(Same, c.side, c.side, [2]int{c.window, c.window}, 2)
+		if err != nil {
+			b.Fatal(err)
+		}
+		contest{name: "max pooling " + name, op: MaxPooling2D{Window: c.window, Stride: 2, Padding: Same}, in: in,
+			native: func(x *Node, _ []*Node) *Node {
+				return graph.MaxPool(x).Window(c.window).Strides(2).PaddingPerDim(pad[:]).Done()
+			}}.run(b)
+		contest{name: "average pooling " + name, op: AveragePooling2D{Window: c.window, Stride: 2, Padding: Same}, in: in,
+			native: func(x *Node, _ []*Node) *Node {
+				return graph.MeanPool(x).Window(c.window).Strides(2).PaddingPerDim(pad[:]).Done()
+			}}.run(b)
 	}
 }
 

@@ -15,8 +15,7 @@ type slider struct {
 // position u*stride+phase, on one axis; there is none for some taps.
 func (s slider) shift(axis, phase, tap int) (distance int, lies bool) {
 	d := phase + s.pad[axis][0] - tap
-	rest := (d%s.stride + s.stride) % s.stride
-	return (d - rest) / s.stride, rest == 0
+	return d / s.stride, d%s.stride == 0
 }
 
 // back sums, at each position of the map [B H W C], the term of each tap that

@@ -73,9 +73,12 @@ func form(file *keras.File) string {
 }
 
 // weighted lists the layers of an automatically named class that have weights,
-// in the order of their making.
+// in the order of the file, which is that of the network: Keras numbers a layer
+// when its constructor is called, which can be before that of its input.
 func weighted(file *keras.File, class string) []string {
-	return slices.DeleteFunc(file.Numbered(class), func(layer string) bool { return len(file.LayerTensors(layer)) == 0 })
+	layers := slices.DeleteFunc(file.Numbered(class), func(layer string) bool { return len(file.LayerTensors(layer)) == 0 })
+	slices.SortFunc(layers, func(a, b string) int { return slices.Index(file.Layers, a) - slices.Index(file.Layers, b) })
+	return layers
 }
 
 // identify finds out which network the file holds.
@@ -121,6 +124,9 @@ func (found *examined) identify(opts ImportOptions, b *backbone.Backbone) error 
 		cfg.Preprocess = opts.Preprocess
 	}
 	cfg.AttentionWindow = opts.AttentionWindow
+	if !b.HasTail() {
+		found.headByNames(&cfg, whole)
+	}
 	var told modelConfig
 	if found.Form == FormModel {
 		if told, err = readModelConfig(opts.Keras); err != nil {
@@ -179,8 +185,33 @@ func (found *examined) regime(b *backbone.Backbone) (skinattn.Config, error) {
 	return cfg, nil
 }
 
-// kernels are the shapes of a weight of the layers of a class, in the order of
-// their making.
+// headByNames sets how the features become a vector where the file lists
+// Keras's layers for it, which have no weights.
+func (found *examined) headByNames(cfg *skinattn.Config, whole *layers.Graph) {
+	count := func(class string) int { return len(found.file.Numbered(class)) }
+	switch flattens, pools := count("flatten") > 0, count("global_average_pooling2d") > 0; {
+	case pools && !flattens:
+		cfg.Head = backbone.GAP
+	case flattens && !pools:
+		cfg.Head = ""
+	}
+	extra := count("max_pooling2d")
+	if cfg.SoftAttention {
+		extra -= 2 // those of the block
+	}
+	part, err := whole.Cut(cfg.Cut)
+	if err != nil {
+		return
+	}
+	for _, layer := range part.Layers() {
+		if backbone.AutoNumber(layer.Name, "max_pooling2d") >= 0 {
+			extra--
+		}
+	}
+	cfg.PoolsBefore = max(0, extra)
+}
+
+// kernels are the shapes of a weight of the layers of a class, in network order.
 func (found *examined) kernels(class, weight string) [][]int {
 	var shapes [][]int
 	for _, layer := range weighted(found.file, class) {

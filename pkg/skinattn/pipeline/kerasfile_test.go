@@ -34,7 +34,7 @@ func fileOf(t *testing.T, cfg skinattn.Config) *kerasFile {
 		t.Fatal(err)
 	}
 	f := &kerasFile{}
-	theirs := map[string]string{"soft_attention": "soft_attention_1", "normalization": "normalization_2", "dense": "dense_9", "dense_1": "dense_10"}
+	theirs := map[string]string{"soft_attention": "soft_attention_1", "normalization": "normalization_2", "dense": "dense_9", "dense_1": "dense_10", "dense_2": "dense_11"}
 	for _, layer := range net.Graph.Layers() {
 		name := layer.Name
 		if other, ok := theirs[name]; ok {

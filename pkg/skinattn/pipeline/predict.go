@@ -70,7 +70,7 @@ func predictPart(ctx context.Context, network *skinattn.Model, records []ham1000
 			return nil, fmt.Errorf("image %s: %w", r.ImageID, err)
 		}
 	}
-	predictions, err := network.Predict(ctx, len(records), skinattn.FromBytes(images), metadata, nil)
+	predictions, err := network.PredictViews(ctx, len(records), skinattn.FromBytes(images), metadata)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func PredictFiles(ctx context.Context, network *skinattn.Model, paths []string, 
 	for i := range same {
 		same[i] = metadata
 	}
-	predictions, err := network.Predict(ctx, len(readable), func(i int, dst []float32) { copy(dst, photos[readable[i]]) }, same, nil)
+	predictions, err := network.PredictViews(ctx, len(readable), func(i int, dst []float32) { copy(dst, photos[readable[i]]) }, same)
 	if err != nil {
 		return nil, err
 	}

@@ -254,7 +254,7 @@ func network(backboneName string, reg *regime.Regime) (skinattn.Config, error) {
 		return net, err
 	}
 	net.SoftAttention, net.Metadata, net.Dropout = reg.SoftAttention, reg.Metadata, reg.Dropout
-	net.BatchNormMomentum = reg.BatchNormMomentum
+	net.BatchNormMomentum, net.Views = reg.BatchNormMomentum, reg.Views
 	net.ChannelOrder = cmp.Or(reg.ChannelOrder, net.ChannelOrder)
 	net.Preprocess = cmp.Or(imaging.Preprocess(reg.Preprocess), net.Preprocess)
 	net.Head = cmp.Or(backbone.Head(reg.Head), net.Head)

@@ -15,6 +15,8 @@ func (r Regime) Check(classes int) error {
 		return fmt.Errorf("epochs is %d; it must be at least 1", r.Epochs)
 	case r.Accumulate < 0:
 		return fmt.Errorf("accumulate is %d; it must be at least 0", r.Accumulate)
+	case r.Views < 0:
+		return fmt.Errorf("views is %d; it must be at least 0", r.Views)
 	case r.StepsDivisor < 0:
 		return fmt.Errorf("steps divisor is %d; it must be at least 0", r.StepsDivisor)
 	case r.LearningRate <= 0:

@@ -127,6 +127,12 @@ var rows = []struct {
 		}
 		return orNone(r.BatchNormMomentum)
 	}},
+	{"predictions", func(r Regime) string {
+		if r.Views == 0 {
+			return "of the photo"
+		}
+		return fmt.Sprintf("mean over %d turned views", r.Views)
+	}},
 }
 
 func orNone(v float64) string {

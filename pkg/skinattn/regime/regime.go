@@ -95,6 +95,9 @@ type Regime struct {
 	Dropout         float64 `json:"dropout"`
 	// BatchNormMomentum, where above 0, replaces the network's own.
 	BatchNormMomentum float64 `json:"batch_norm_momentum,omitempty"`
+	// Views, where above 0, is the number of turned views of each photo that the
+	// final predictions are the mean of. Validation sees photos as they are.
+	Views int `json:"views,omitempty"`
 }
 
 // Plateau is Keras's ReduceLROnPlateau on the validation loss. Factor 0 means none.

@@ -76,7 +76,7 @@ var table = []Regime{
 			Brightness: .15, Contrast: .15, Saturation: .15},
 		ChannelOrder:  "rgb",
 		SoftAttention: true, Metadata: true, Dropout: .5,
-		BatchNormMomentum: .99,
+		BatchNormMomentum: .99, Views: 8,
 	},
 	{
 		// For a few hundred synthetic images and a few minutes: from random

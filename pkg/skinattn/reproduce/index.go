@@ -40,7 +40,7 @@ func (r *Report) writeIndex(p *page, whole bool) {
 	p.heading(2, "Columns")
 	columns := []string{
 		"**as printed**: the text of the paper",
-		"**as logged**: the authors' notebooks, or what follows from their counts; " + dash + " where nothing is known",
+		"**as logged**: the authors' notebooks, or what follows from their counts; accuracies with Wilson's interval over images; " + dash + " where nothing is known",
 	}
 	for _, column := range Columns {
 		columns = append(columns, "**"+column.String()+"**: "+column.explanation())

@@ -8,7 +8,7 @@ import (
 
 // latexEscape makes text safe for LaTeX; UTF-8 letters are left to inputenc.
 var latexEscape = strings.NewReplacer(
-	` %`, `~\%`, `\`, `\textbackslash{}`, `{`, `\{`, `}`, `\}`, `$`, `\$`, `&`, `\&`, `#`, `\#`, `%`, `\%`, `_`, `\_`,
+	`--`, `-{}-`, ` %`, `~\%`, ` = `, `~=~`, `\`, `\textbackslash{}`, `{`, `\{`, `}`, `\}`, `$`, `\$`, `&`, `\&`, `#`, `\#`, `%`, `\%`, `_`, `\_`,
 	`[`, `{[}`, `]`, `{]}`, // an optional argument of the command before, otherwise
 	`~`, `\textasciitilde{}`, `^`, `\textasciicircum{}`, `‡`, `\textdaggerdbl{}`, dash, `--`, "\n", `; `, `<`, `\textless{}`, `>`, `\textgreater{}`,
 	`"`, `''`, "`", "", // code, in the pages
@@ -22,10 +22,10 @@ func (r *Report) latex(t *Table) []byte {
 	heads = heads[:len(heads)-1] // remarks go below, they would not fit
 	// Widths in shares of the line: row, column, printed and logged, then the
 	// others alike.
-	widths := []float64{0.13, 0.09, 0.07, 0.07}
+	widths := []float64{0.13, 0.08, 0.06, 0.12}
 	columns := ""
 	for i := range heads {
-		width := 0.57 / float64(max(1, len(heads)-len(widths)))
+		width := 0.54 / float64(max(1, len(heads)-len(widths)))
 		if i < len(widths) {
 			width = widths[i]
 		}
@@ -67,7 +67,7 @@ func (r *Report) latex(t *Table) []byte {
 	for _, line := range r.notRun(notes).rows {
 		texts = append(texts, fmt.Sprintf("%s not run: %s needs %s; command: %s", line[0], line[1], line[2], line[3]))
 	}
-	if len(notes.cells) > 0 {
+	if notes.commands() {
 		texts = append(texts, otherProtocols)
 	}
 	for _, text := range texts {

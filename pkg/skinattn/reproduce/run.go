@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/skinattn/skinattn/pkg/eval"
-	"github.com/skinattn/skinattn/pkg/eval/paper"
 	"github.com/skinattn/skinattn/pkg/plots"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/regime"
@@ -51,24 +50,6 @@ type config struct {
 	Seed uint64 `json:"seed"`
 	// FastDevRun marks a run of a few batches that only shows whether all works.
 	FastDevRun bool `json:"fast_dev_run"`
-}
-
-// option is a value of config.json by its path, empty where it is not there or
-// switched off.
-func (r *Run) option(path string) string {
-	var node any
-	if err := json.Unmarshal(r.configText, &node); err != nil {
-		panic(err) // it was read before
-	}
-	for _, name := range strings.Split(path, ".") {
-		object, _ := node.(map[string]any)
-		node = object[name]
-	}
-	switch node {
-	case nil, false, "", 0.0:
-		return ""
-	}
-	return fmt.Sprint(node)
 }
 
 // Run is a finished run folder.
@@ -303,150 +284,4 @@ func median(values []float64) float64 {
 		return values[half]
 	}
 	return (values[half-1] + values[half]) / 2
-}
-
-// regimeName is the regime's name, or what stands for it.
-func (r *Run) regimeName() string {
-	if r.config.Regime == nil {
-		return "imported"
-	}
-	return r.config.Regime.Name
-}
-
-// weighted is whether the loss weighs classes differently.
-func (r *Run) weighted() bool {
-	if r.option("regime.class_weighting") != "" {
-		return true
-	}
-	if r.config.Regime == nil || len(r.config.Regime.ClassWeights) == 0 {
-		return false
-	}
-	weights := r.config.Regime.ClassWeights
-	return slices.Min(weights) != slices.Max(weights)
-}
-
-// family is the column of the paper that the run's regime belongs to
-// (paper.Metadata or paper.Augmented), empty for other regimes.
-func (r *Run) family() string {
-	if r.config.FastDevRun {
-		return ""
-	}
-	switch name, _, _ := strings.Cut(r.regimeName(), "/"); name {
-	case "md":
-		return paper.Metadata
-	case "ad":
-		return paper.Augmented
-	}
-	return ""
-}
-
-// additions are options of the network that the paper's rows do not have.
-var additions = []string{"gamma", "metadata_batch_norm", "metadata_units", "metadata_dropout", "extended_dense"}
-
-// variant says what the network or loss has less or more than the paper's rows.
-func (r *Run) variant() string {
-	var off []string
-	if !r.config.Network.SoftAttention {
-		off = append(off, "no Soft-Attention")
-	}
-	if r.family() == paper.Metadata && !r.config.Network.Metadata {
-		off = append(off, "no metadata")
-	}
-	if r.family() == paper.Metadata && !r.weighted() {
-		off = append(off, "no class weights")
-	}
-	for _, name := range additions {
-		if value := r.option("network." + name); value != "" {
-			off = append(off, strings.ReplaceAll(name, "_", " ")+" "+value)
-		}
-	}
-	return strings.Join(off, ", ")
-}
-
-// fills is whether the run stands for a network and regime of the paper's tables.
-func (r *Run) fills(backbone, family string) bool {
-	return r.config.Network.Backbone == backbone && r.family() == family && r.variant() == ""
-}
-
-// identity is config.json as text without the values at the given paths, such
-// as "data.split_sha256": runs with equal texts differ in nothing else.
-func (r *Run) identity(without ...string) string {
-	var tree map[string]any
-	if err := json.Unmarshal(r.configText, &tree); err != nil {
-		panic(err) // it was read before
-	}
-	for _, path := range without {
-		node, names := tree, strings.Split(path, ".")
-		for _, name := range names[:len(names)-1] {
-			node, _ = node[name].(map[string]any)
-		}
-		delete(node, names[len(names)-1])
-	}
-	text, err := json.Marshal(tree) // keys sorted
-	if err != nil {
-		panic(err) // it was read from JSON
-	}
-	return string(text)
-}
-
-// setting is equal for runs that repeat each other but for seed, split and fold.
-func (r *Run) setting() string { return r.identity("seed", "data.split_sha256") }
-
-// repetition names the run among those of one setting.
-func (r *Run) repetition() string {
-	if r.split.Folds > 0 {
-		return fmt.Sprintf("seed %d, fold %d of %d", r.config.Seed, r.split.Fold, r.split.Folds)
-	}
-	return fmt.Sprintf("seed %d", r.config.Seed)
-}
-
-// value is a metric of the run with its interval (NaN where there is none).
-func (r *Run) value(metric string) (value float64, ci eval.Interval, err error) {
-	none := eval.Interval{Low: math.NaN(), High: math.NaN()}
-	switch metric {
-	case "seconds_per_epoch":
-		return r.seconds, none, nil
-	case "macro_specificity":
-		return r.macroSpecificity()
-	}
-	value, ok := r.metrics.Value(metric)
-	if !ok {
-		return math.NaN(), none, fmt.Errorf("there is no metric %s", metric)
-	}
-	if ci, ok := r.metrics.CI[metric]; ok {
-		return value, ci, nil
-	}
-	return value, none, nil
-}
-
-// macroSpecificity is the mean specificity over classes (Table A5), with an
-// interval over resampled lesions as the other metrics have.
-func (r *Run) macroSpecificity() (float64, eval.Interval, error) {
-	if r.specificity == nil {
-		statistic := func(counts []uint32) []float64 {
-			c := eval.NewConfusion(len(r.predictions.Classes))
-			for i, truth := range r.predictions.Truth {
-				if truth != eval.Unknown {
-					c[truth][r.predictions.Predicted(i)] += int(counts[i])
-				}
-			}
-			return []float64{meanSpecificity(c)}
-		}
-		opts := eval.DefaultOptions()
-		replicates, err := eval.BootstrapFunc(r.predictions, []string{"macro_specificity"}, statistic, opts)
-		if err != nil {
-			return math.NaN(), eval.Interval{}, fmt.Errorf("resampling %s: %w", r.path(predictionsFile), err)
-		}
-		ci, _ := replicates.Percentile(0, opts.Level)
-		r.specificity = &ci
-	}
-	return meanSpecificity(r.metrics.Confusion), *r.specificity, nil
-}
-
-func meanSpecificity(c eval.Confusion) float64 {
-	sum := 0.0
-	for k := range c {
-		sum += c.Specificity(k)
-	}
-	return sum / float64(len(c))
 }

@@ -59,6 +59,11 @@ func (f *footnotes) mark(c Cell) string {
 	return fmt.Sprintf("not run (%d)", i+1)
 }
 
+// commands is whether any footnote has one.
+func (f *footnotes) commands() bool {
+	return slices.ContainsFunc(f.cells, func(c Cell) bool { return c.Backbone != "" })
+}
+
 // notRun is the table of footnotes: what each row needs, and the command for
 // the leaky column; the others differ from it in the protocol.
 func (r *Report) notRun(f footnotes) grid {
@@ -154,9 +159,14 @@ func (t *Table) cells(line row, escape func(string) string) []string {
 func (r *Report) writePage(p *page, t *Table) {
 	p.heading(1, "Table %s", t.ID)
 	p.paragraph(fmt.Sprintf("Section %s of the paper: *%s*", t.Section, plain(t.Caption)))
-	p.paragraph("As printed; ‡ marks a value that is explained below.")
+	list := explanations(t.Cells)
+	if len(list) > 0 {
+		p.paragraph("As printed; ‡ marks a value that is explained below.")
+	} else {
+		p.paragraph("As printed.")
+	}
 	p.table(t.asPrinted())
-	if list := explanations(t.Cells); len(list) > 0 {
+	if len(list) > 0 {
 		p.heading(2, "Discrepancies")
 		p.list(list)
 	}
@@ -181,7 +191,9 @@ func (r *Report) writePage(p *page, t *Table) {
 	if len(notes.cells) > 0 {
 		p.heading(2, "Rows without a run")
 		p.table(r.notRun(notes))
-		p.paragraph(otherProtocols)
+		if notes.commands() {
+			p.paragraph(otherProtocols)
+		}
 	}
 	r.writeSources(p, t)
 }

@@ -96,13 +96,16 @@ func (c Cell) printed() string {
 	return text
 }
 
-// logged is the logged value.
+// logged is the logged value, an accuracy with its interval by images.
 func (c Cell) logged() string {
 	if c.Logged == "" {
 		return dash
 	}
 	if strings.HasPrefix(c.Metric, "parameters") {
 		return thousands(int(c.Logged.Value()))
+	}
+	if run, ok := paper.FindRun(c.Run); ok && c.Metric == "accuracy" {
+		return string(c.Logged) + interval(eval.Wilson(run.Correct(), run.N, 0.95)) + " (n = " + thousands(run.N) + ")"
 	}
 	return string(c.Logged)
 }

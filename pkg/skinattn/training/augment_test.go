@@ -8,6 +8,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/regime"
 )
 
@@ -145,5 +146,35 @@ func TestScheduled(t *testing.T) {
 	}
 	if got := scheduled(&regime.Regime{Epochs: 5}, .3, 40, 10); got != .3 {
 		t.Errorf("without a schedule the rate is %g", got)
+	}
+}
+
+// Predictions turn photos on the host, training turns them in the graph.
+func TestTurnIsWarp(t *testing.T) {
+	const size = 9
+	rng := rand.New(rand.NewPCG(3, 4))
+	flat, photo := make([]uint8, size*size*3), make([]float32, size*size*3)
+	for i := range flat {
+		flat[i] = uint8(rng.IntN(256))
+		photo[i] = float32(flat[i])
+	}
+	for _, tc := range []struct {
+		degrees float64
+		mirror  bool
+	}{{0, false}, {0, true}, {22.5, false}, {67.5, true}, {-180, false}, {301, true}} {
+		matrix := Transform{Theta: tc.degrees, ZX: 1, ZY: 1, FlipH: tc.mirror}.Affine(size)
+		out, err := graph.CallOnce(testEngine.Backend, warp,
+			tensors.FromFlatDataAndDimensions(flat, 1, size, size, 3), []int32{0}, [][]float32{matrix[:]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := tensors.MustCopyFlatData[float32](out)
+		got := make([]float32, len(photo))
+		imaging.Turn(got, photo, size, tc.degrees, tc.mirror)
+		for i := range got {
+			if math.Abs(float64(got[i]-want[i])) > .01 {
+				t.Fatalf("%+v: value %d is %g, in the graph %g", tc, i, got[i], want[i])
+			}
+		}
 	}
 }

@@ -1,0 +1,51 @@
+package skinattn
+
+import (
+	"context"
+	"math"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
+)
+
+// maxViews is above what still changes a mean, and below what takes all day.
+const maxViews = 64
+
+// PredictViews computes the predictions for n images as Config.Views has them:
+// with 0 they are Predict's; else the probabilities are the mean over that many
+// views of each image, the logits their logarithms, and the attention maps those
+// of the image as it is. The k-th of n views is turned by (k+1/2)*360/n degrees,
+// and every second one mirrored: none is turned by a right angle, since a network
+// that was trained on turned photos, which interpolation has smoothed, knows the
+// sharper ones less well.
+func (m *Model) PredictViews(ctx context.Context, n int, image func(i int, dst []float32), metadata []Metadata) ([]Prediction, error) {
+	predictions, err := m.Predict(ctx, n, image, metadata, nil)
+	if err != nil || m.Views == 0 {
+		return predictions, err
+	}
+	for i := range predictions {
+		clear(predictions[i].Probabilities)
+	}
+	upright := make([]float32, m.Size*m.Size*3)
+	for view := range m.Views {
+		degrees := (float64(view) + .5) * 360 / float64(m.Views)
+		turned := func(i int, dst []float32) {
+			image(i, upright)
+			imaging.Turn(dst, upright, m.Size, degrees, view%2 == 1)
+		}
+		seen, err := m.Predict(ctx, n, turned, metadata, nil)
+		if err != nil {
+			return nil, err
+		}
+		for i, p := range seen {
+			for class, probability := range p.Probabilities {
+				predictions[i].Probabilities[class] += probability / float32(m.Views)
+			}
+		}
+	}
+	for _, p := range predictions {
+		for class, probability := range p.Probabilities {
+			p.Logits[class] = float32(math.Log(max(float64(probability), math.SmallestNonzeroFloat32)))
+		}
+	}
+	return predictions, nil
+}

@@ -1,0 +1,84 @@
+package skinattn
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
+	"github.com/skinattn/skinattn/pkg/skinattn/keras"
+	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+)
+
+// With views the probabilities are the mean of what the views get alone, and
+// the attention maps are those of the photo as it is.
+func TestPredictViews(t *testing.T) {
+	cfg := mustConfig(t, DefaultConfig, "mobilenet_v2")
+	cfg.Cut, cfg.Size, cfg.Views = "block_1_depthwise", 32, 3 // an early cut compiles in seconds
+	net, err := NewNetwork(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := model.NewStore()
+	for _, v := range net.Graph.Variables() {
+		if err := layers.SetVariable(store, v, keras.FillByName(v.Layer+"/"+v.Name, v.Shape)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m, err := NewModel(testEngine.Backend, net, store, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	photos := [][]float32{keras.FillImage("one", 32), keras.FillImage("two", 32)}
+	image := func(i int, dst []float32) { copy(dst, photos[i]) }
+	metadata := []Metadata{{Age: 30, Sex: "male", Localization: "back"}, {Age: 70, Sex: "female", Localization: "face"}}
+	predict := func(image func(i int, dst []float32)) []Prediction {
+		t.Helper()
+		p, err := m.Predict(t.Context(), 2, image, metadata, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	got, err := m.PredictViews(t.Context(), 2, image, metadata)
+	if err != nil {
+		t.Fatal(err)
+	}
+	upright := predict(image)
+	views := [][]Prediction{}
+	for view, degrees := range []float64{60, 180, 300} {
+		views = append(views, predict(func(i int, dst []float32) {
+			flat := make([]float32, 32*32*3)
+			image(i, flat)
+			imaging.Turn(dst, flat, 32, degrees, view == 1)
+		}))
+	}
+	for i, p := range got {
+		for k, probability := range p.Probabilities {
+			mean := (views[0][i].Probabilities[k] + views[1][i].Probabilities[k] + views[2][i].Probabilities[k]) / 3
+			if math.Abs(float64(probability-mean)) > 1e-6 {
+				t.Errorf("photo %d, class %d: %g, the mean over the views is %g", i, k, probability, mean)
+			}
+			if math.Abs(math.Exp(float64(p.Logits[k]))-float64(mean)) > 1e-6 {
+				t.Errorf("photo %d, class %d: logit %g of probability %g", i, k, p.Logits[k], mean)
+			}
+		}
+		if slices.Equal(p.Probabilities, upright[i].Probabilities) {
+			t.Error("the views change nothing")
+		}
+		if !slices.Equal(p.Attention, upright[i].Attention) {
+			t.Error("the attention maps are not those of the photo as it is")
+		}
+	}
+	m.Views = 0
+	plain, err := m.PredictViews(t.Context(), 2, image, metadata)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(plain[0].Probabilities, upright[0].Probabilities) {
+		t.Error("without views the prediction is not that of the photo as it is")
+	}
+}
