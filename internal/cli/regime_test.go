@@ -91,7 +91,8 @@ func TestShowConfig(t *testing.T) {
 	if plain.Regime.Name != regime.Default || plain.Init != "random" || plain.Network.Cut != "block_14_depthwise" {
 		t.Errorf("%+v, regime %+v", plain, plain.Regime)
 	}
-	for _, args := range [][]string{{"--freeze", "backbone:0"}, {"--layer-rates", "backbone"}, {"--layer-rates", "=1"}, {"--regime", "best"}} {
+	for _, args := range [][]string{{"--freeze", "backbone:0"}, {"--layer-rates", "backbone"}, {"--layer-rates", "=1"}, {"--regime", "best"},
+		{"--freeze", "blok_"}, {"--feature-cache"}, {"--feature-cache", "--freeze", "backbone", "--zoom", ".1"}} {
 		if code, out, _ := call(t, append([]string{"train", "--show-config", "--backbone", "mobilenet_v2"}, args...)...); code == 0 {
 			t.Errorf("%v gives %s", args, out)
 		}

@@ -229,7 +229,11 @@ func (o TrainOptions) config() (run.Config, error) {
 	if err := o.Regime.Check(ham10000.NumClasses); err != nil {
 		return cfg, err
 	}
-	if _, err := skinattn.NewNetwork(cfg.Network); err != nil {
+	net, err := skinattn.NewNetwork(cfg.Network)
+	if err != nil {
+		return cfg, err
+	}
+	if err := training.Check(net, &o.Regime, o.FeatureCache); err != nil {
 		return cfg, err
 	}
 	if o.Weights != RandomWeights && o.Weights != "" {

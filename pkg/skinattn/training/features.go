@@ -54,7 +54,7 @@ func allowsFeatures(reg *regime.Regime) error {
 // useFeatures takes the features of all examples from files, and trains what
 // comes after the cut.
 func (t *trainer) useFeatures(ctx context.Context) (err error) {
-	if err := allowsFeatures(t.Config.Regime); err != nil {
+	if err := Check(t.net, t.Config.Regime, true); err != nil {
 		return err
 	}
 	for _, examples := range []*Examples{t.Train, t.Val} {

@@ -16,6 +16,21 @@ type selection struct {
 	layers []map[string]bool // of each freeze
 }
 
+// Check finds settings of a regime that do not fit a network, or features that
+// are computed once, before anything is written.
+func Check(net *skinattn.Network, reg *regime.Regime, featureCache bool) (err error) {
+	if featureCache {
+		if err := allowsFeatures(reg); err != nil {
+			return err
+		}
+		if net, err = net.AfterCut(); err != nil {
+			return err
+		}
+	}
+	_, err = newSelection(net, reg)
+	return err
+}
+
 func newSelection(net *skinattn.Network, reg *regime.Regime) (selection, error) {
 	s := selection{rates: map[string]float64{}, freeze: reg.Freeze}
 	for _, r := range reg.LayerRates {
