@@ -271,9 +271,9 @@ func TestLayerRateScalesTheStep(t *testing.T) {
 	}
 }
 
-// After update t the average is d*average + (1-d)*weight, d = min(.9, (1+t)/(10+t)).
+// After update t the average is d*average + (1-d)*weight, d = min(.28, (1+t)/(10+t)).
 func TestMovingAverage(t *testing.T) {
-	s := smallStepper(t, func(r *regime.Regime) { r.EMA = .25 })
+	s := smallStepper(t, func(r *regime.Regime) { r.EMA, r.Epsilon = .28, 1e-3 })
 	for _, path := range []string{"/conv/kernel", "/bn/moving_variance", "/dense/bias"} {
 		if got, want := values(s.store, averaged+path), values(s.store, path); got[1] != want[1] {
 			t.Errorf("the average of %s starts at %g, the weight at %g", path, got[1], want[1])
@@ -284,19 +284,17 @@ func TestMovingAverage(t *testing.T) {
 	for _, p := range paths {
 		want[p] = float64(values(s.store, p)[1])
 	}
-	for update, d := range []float64{2.0 / 11, .25, .25} { // (1+2)/(10+2) is .25 too
-		mustStep(t, s, smallBatch(8, update, 0, 4), Position{Epoch: 1, Step: update + 1, Update: update + 1, Rate: .01})
+	best := model.NewStore()
+	for update, d := range []float64{2.0 / 11, 3.0 / 12, .28} {
+		mustStep(t, s, smallBatch(8, update, 0, 4), Position{Epoch: 1, Step: update + 1, Update: update + 1, Rate: .1})
+		if err := copyVariables(best, s.store, averaged, s.net.Graph.Variables()); err != nil {
+			t.Fatal(err)
+		}
 		for _, p := range paths {
 			want[p] = d*want[p] + (1-d)*float64(values(s.store, p)[1])
-		}
-	}
-	best := model.NewStore()
-	if err := copyVariables(best, s.store, averaged, s.net.Graph.Variables()); err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range paths {
-		if got := float64(values(best, p)[1]); math.Abs(got-want[p]) > 1e-6 {
-			t.Errorf("the average of %s is %g, want %g", p, got, want[p])
+			if got := float64(values(best, p)[1]); math.Abs(got-want[p]) > 1e-6 {
+				t.Errorf("update %d: the average of %s is %g, want %g", update+1, p, got, want[p])
+			}
 		}
 	}
 }

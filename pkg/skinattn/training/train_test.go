@@ -7,9 +7,11 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/skinattn/skinattn/internal/safetensors"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
@@ -247,5 +249,49 @@ func TestOrderIsAPermutationOfItsOwn(t *testing.T) {
 	}
 	if !same(order(100, 1, 1), order(100, 1, 1)) || same(order(100, 1, 1), order(100, 1, 2)) || same(order(100, 1, 1), order(100, 2, 1)) {
 		t.Error("the order must depend on seed and epoch, and on nothing else")
+	}
+}
+
+// With a moving average the best checkpoint has the averages in place of the
+// weights, and nothing beside them.
+func TestBestWeightsAreTheAverages(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	r := smallRun(t, dir, false)
+	r.Config.Network.Cut = "Conv1_relu"
+	r.Config.Regime.EMA, r.Config.Regime.Select, r.Config.Regime.Epochs = .9, regime.SelectLast, 1
+	if err := Train(context.Background(), r); err != nil {
+		t.Fatal(err)
+	}
+	read := func(kind string) map[string]safetensors.Tensor {
+		paths, _ := filepath.Glob(filepath.Join(dir, run.CheckpointDir, kind+"-*", "weights.safetensors"))
+		if len(paths) != 1 {
+			t.Fatalf("checkpoints: %v", paths)
+		}
+		raw, err := os.ReadFile(paths[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := safetensors.Parse(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		byName := map[string]safetensors.Tensor{}
+		for _, tensor := range all {
+			byName[tensor.Name] = tensor
+		}
+		return byName
+	}
+	best, last := read(run.Best), read(run.Last)
+	differ := 0
+	for name, got := range best {
+		if !slices.Equal(got.Data, last[averaged+name].Data) {
+			t.Errorf("%s of the best checkpoint is not the average", name)
+		}
+		if !slices.Equal(got.Data, last[name].Data) {
+			differ++
+		}
+	}
+	if differ < 5 || len(best) == 0 {
+		t.Errorf("%d of %d tensors differ from the weights", differ, len(best))
 	}
 }
