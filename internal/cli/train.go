@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
@@ -21,6 +22,9 @@ type trainCommand struct {
 	Resume   bool   `help:"Go on with the run in the folder."`
 	Size     int    `help:"Image width and height in pixels (default: the network's own)." placeholder:"PX"`
 	Weights  string `help:"Keras applications file to start from, 'imagenet' (as fetched; the default) or 'random'." placeholder:"FILE"`
+	Cut      string `help:"Layer at which the backbone ends (default: where the authors cut it)." placeholder:"LAYER"`
+	// Every checkpoint is synced to disk: a tenth of a second for a small network.
+	SaveEvery time.Duration `help:"Save the state this often within an epoch; 0s: only at its end (default: ${default})." default:"10m" placeholder:"TIME"`
 	regimeFlags
 }
 
@@ -31,7 +35,8 @@ func (trainCommand) Help() string {
   skinattn train --backbone mobilenet_v2 --protocol grouped --size 128 --run runs/mnv2 --resume
   skinattn train --backbone mobilenet_v2 --run runs/noatt --no-soft-attention --weights random
 
-Ctrl-C saves the state and exits with 130; --resume goes on to the same weights as an uninterrupted run.`
+Ctrl-C saves the state and exits with 130; --resume goes on to the same weights as an uninterrupted run.
+After a crash or a power failure --resume goes on from the newest checkpoint that is intact.`
 }
 
 // regimeFlags choose a regime and change fields of it.
@@ -126,7 +131,7 @@ func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err erro
 	}
 	opts = pipeline.TrainOptions{
 		Backbone: c.Backbone, Size: c.Size, Protocol: c.Protocol, Seed: s.seed(),
-		Weights: c.Weights, Dir: c.Dir, Resume: c.Resume,
+		Cut: c.Cut, Weights: c.Weights, Dir: c.Dir, Resume: c.Resume, SaveEvery: c.SaveEvery,
 	}
 	if c.Resume {
 		folder, err := run.Open(c.Dir)
@@ -143,6 +148,7 @@ func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err erro
 		base = *cfg.Regime
 		opts.Backbone = cmp.Or(opts.Backbone, cfg.Network.Backbone)
 		opts.Size = cmp.Or(opts.Size, cfg.Network.Size)
+		opts.Cut = cmp.Or(opts.Cut, cfg.Network.Cut)
 		if s.Seed == nil {
 			opts.Seed = cfg.Seed
 		}

@@ -2,6 +2,7 @@ package skinattn
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/gomlx/ml/model"
 
@@ -26,6 +27,21 @@ func (n *Network) LoadBackbone(store *model.Store, file *keras.File) error {
 // Model.save_weights or a full model. It is as strict as LoadBackbone.
 func (n *Network) LoadKeras(store *model.Store, file *keras.File) error {
 	return n.FitKeras(file).Load(store)
+}
+
+// CheckStore says which variable of the network store lacks or has in another
+// shape.
+func (n *Network) CheckStore(store *model.Store) error {
+	for _, v := range n.Graph.Variables() {
+		have := store.GetVariable(v.Path())
+		if have == nil {
+			return fmt.Errorf("variable %s of the network has no weights", v.Path())
+		}
+		if !slices.Equal(have.Shape().Dimensions, v.Shape) {
+			return fmt.Errorf("variable %s has shape %v where the network has %v", v.Path(), have.Shape().Dimensions, v.Shape)
+		}
+	}
+	return nil
 }
 
 // Fit is how the tensors of a Keras file meet the variables of a network.

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/gomlx/gomlx/ml/model"
 
@@ -33,7 +35,8 @@ const RandomWeights = "random"
 type TrainOptions struct {
 	Data     *ham10000.Dataset
 	Backbone string
-	Size     int // pixels; 0: the backbone's own
+	Size     int    // pixels; 0: the backbone's own
+	Cut      string // layer at which the backbone ends; empty: the authors' cut
 	Regime   regime.Regime
 	// Split is the division of the data; nil draws Protocol with Seed.
 	Split    *split.Split
@@ -45,7 +48,9 @@ type TrainOptions struct {
 	// Resume goes on with the run in Dir. All other options must be as they were;
 	// Protocol and Weights may be empty.
 	Resume bool
-	Watch  training.Watcher
+	// SaveEvery is the time between checkpoints within an epoch; 0: none there.
+	SaveEvery time.Duration
+	Watch     training.Watcher
 	// Progress is called while images are decoded for the first time.
 	Progress func(done, total int)
 }
@@ -90,14 +95,18 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 			return err
 		}
 	} else {
-		if err := errors.Join(
-			folder.WriteJSON(run.ConfigFile, cfg),
-			folder.WriteJSON(run.EnvironmentFile, run.CurrentEnvironment(eng)),
-			parts.WriteFile(folder.Path(run.SplitFile))); err != nil {
+		if err := parts.WriteFile(folder.Path(run.SplitFile)); err != nil {
+			return err
+		}
+		if err := folder.WriteJSON(run.EnvironmentFile, run.CurrentEnvironment(eng)); err != nil {
+			return err
+		}
+		// The last one: a folder that has it can be resumed.
+		if err := folder.WriteJSON(run.ConfigFile, cfg); err != nil {
 			return err
 		}
 	}
-	trainer := training.Run{Engine: eng, Folder: folder, Config: cfg, Watch: opts.Watch}
+	trainer := training.Run{Engine: eng, Folder: folder, Config: cfg, SaveEvery: opts.SaveEvery, Watch: opts.Watch}
 	if trainer.Train, err = examples(opts.Data, parts, split.Train, cache, cfg.Regime); err != nil {
 		return err
 	}
@@ -108,19 +117,45 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 	if trainer.Val, err = examples(opts.Data, parts, selection, cache, cfg.Regime); err != nil {
 		return err
 	}
-	if !opts.Resume && opts.Weights != RandomWeights {
-		trainer.Weights = func(net *skinattn.Network, store *model.Store) error {
-			file, err := keras.ReadFile(opts.Weights)
-			if err != nil {
-				return err
-			}
-			return net.LoadBackbone(store, file)
-		}
-	}
+	trainer.Weights = func(net *skinattn.Network, store *model.Store) error { return opts.firstWeights(folder, net, store) }
 	if err := training.Train(ctx, trainer); err != nil {
 		return err
 	}
-	return Predict(ctx, eng, folder, opts.Data, cache)
+	return Predict(ctx, eng, folder, opts.Data, cache, opts.log)
+}
+
+// log passes a line on to who watches.
+func (o TrainOptions) log(line string) {
+	if o.Watch != nil {
+		o.Watch.Log(line)
+	}
+}
+
+// firstWeights fills store with the weights that the run in folder starts from:
+// also one that is resumed, if it was killed before its first checkpoint.
+func (o TrainOptions) firstWeights(folder *run.Folder, net *skinattn.Network, store *model.Store) error {
+	cfg, err := folder.Config()
+	if err != nil || cfg.Init == RandomWeights {
+		return err
+	}
+	path := o.Weights
+	if path == "" {
+		if path, err = WeightsPath(cfg.Network.Backbone); err != nil {
+			return err
+		}
+		sum, err := fileSHA256(path)
+		if err == nil && sum != cfg.InitSHA256 {
+			err = fmt.Errorf("%s has SHA-256 %s", path, sum)
+		}
+		if err != nil {
+			return fmt.Errorf("the run has no checkpoint yet and started from a file with SHA-256 %s: %w; name that file with --weights", cfg.InitSHA256, err)
+		}
+	}
+	file, err := keras.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return net.LoadBackbone(store, file)
 }
 
 // config is the run's configuration as the options have it; what the split and
@@ -134,6 +169,7 @@ func (o TrainOptions) config() (run.Config, error) {
 	if o.Size != 0 {
 		cfg.Network.Size = o.Size
 	}
+	cfg.Network.Cut = cmp.Or(o.Cut, cfg.Network.Cut)
 	cfg.Network.SoftAttention, cfg.Network.Metadata, cfg.Network.Dropout = o.Regime.SoftAttention, o.Regime.Metadata, o.Regime.Dropout
 	cfg.Network.BatchNormMomentum = o.Regime.BatchNormMomentum
 	if err := o.Regime.Check(ham10000.NumClasses); err != nil {
