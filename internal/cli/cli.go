@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"strings"
@@ -126,10 +127,16 @@ func report(stderr io.Writer, err error) int {
 		return exitDone
 	}
 	text := strings.Join(strings.Fields(strings.ReplaceAll(err.Error(), "\n", "; ")), " ")
+	if advice := adviceOn(err); advice != "" {
+		text += "; " + advice
+	}
 	var usage usageError
 	switch {
-	case errors.Is(err, training.ErrInterrupted), errors.Is(err, context.Canceled):
+	case errors.Is(err, training.ErrInterrupted):
 		fmt.Fprintf(stderr, "skinattn: %s\n", text)
+		return exitInterrupted
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(stderr, "skinattn: interrupted; the same command begins again")
 		return exitInterrupted
 	case errors.As(err, &usage):
 		fmt.Fprintf(stderr, "skinattn: wrong usage: %s; see 'skinattn --help'\n", text)
@@ -138,6 +145,18 @@ func report(stderr io.Writer, err error) int {
 		fmt.Fprintf(stderr, "skinattn: %s\n", text)
 		return exitFailed
 	}
+}
+
+// adviceOn says what to do about causes that the code which meets them can't
+// know anything about.
+func adviceOn(err error) string {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "make room on that disk, or choose another; a run goes on with --resume"
+	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
+		return "choose a folder that can be written, or change its permissions"
+	}
+	return ""
 }
 
 // log writes a line for people, unless --quiet.

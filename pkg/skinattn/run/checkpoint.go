@@ -70,7 +70,12 @@ func (f *Folder) saveCheckpoint(kind, position string, store *model.Store, state
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	switch err := os.Mkdir(dir, 0o755); {
+	case err == nil:
+		if err := atomicfile.SyncDir(f.Dir); err != nil {
+			return err
+		}
+	case !errors.Is(err, os.ErrExist):
 		return err
 	}
 	temporary, err := os.MkdirTemp(dir, savingPrefix)
@@ -106,7 +111,7 @@ func (f *Folder) saveCheckpoint(kind, position string, store *model.Store, state
 	if err := os.Rename(temporary, final); err != nil {
 		return err
 	}
-	return errors.Join(atomicfile.SyncDir(dir), atomicfile.SyncDir(f.Dir))
+	return atomicfile.SyncDir(dir)
 }
 
 // prune removes all but the newest checkpoints of a kind.
