@@ -6,32 +6,16 @@ import (
 	"path/filepath"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/skinattn/skinattn/internal/testdisk"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 )
-
-// smallDisk mounts a file system of the given options, which only root can do.
-func smallDisk(t *testing.T, options string) (dir string) {
-	t.Helper()
-	dir = t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, options); err != nil {
-		t.Skipf("mounting a small file system: %v; root in a machine of its own may", err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
 
 // A full disk stops the run in a save; what was saved before is whole, and with
 // room made the run goes on as if nothing had been.
 func TestFullDisk(t *testing.T) {
 	l := newLab(t)
-	disk := smallDisk(t, "size=7m") // three checkpoints of 1.9 MB, but not a fourth
-	dir := filepath.Join(disk, "run")
+	disk := testdisk.New(t, 7<<20) // three checkpoints of 1.9 MB, but not a fourth
+	dir := filepath.Join(disk.Dir, "run")
 	expectFailure(t, l.train(dir), "saving checkpoint ", "no space left on device; make room")
 	if left := leftovers(t, dir); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
@@ -43,9 +27,7 @@ func TestFullDisk(t *testing.T) {
 	if folder.NewestCheckpoint(run.Last) == "" {
 		t.Error("the test is to have a checkpoint before the disk is full")
 	}
-	if err := unix.Mount("", disk, "", unix.MS_REMOUNT, "size=64m"); err != nil {
-		t.Fatal(err)
-	}
+	disk.Resize(64 << 20)
 	if out, err := l.train(dir, "--resume").CombinedOutput(); err != nil {
 		t.Errorf("going on: %v\n%s", err, out)
 	}
@@ -56,20 +38,18 @@ func TestFullDisk(t *testing.T) {
 // be used.
 func TestReadOnlyRunFolder(t *testing.T) {
 	l := newLab(t)
-	disk := smallDisk(t, "size=64m")
-	dir := filepath.Join(disk, "run")
+	disk := testdisk.New(t, 64<<20)
+	dir := filepath.Join(disk.Dir, "run")
 	if err := os.CopyFS(dir, os.DirFS(filepath.Join(l.dir, "whole"))); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Remove(filepath.Join(dir, ".lock")); err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Mount("", disk, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
-		t.Fatal(err)
-	}
+	disk.ReadOnly()
 	const advice = "read-only file system; choose a folder that can be written"
 	expectFailure(t, l.train(dir, "--resume"), "run folder", dir, advice)
-	expectFailure(t, l.train(filepath.Join(disk, "new")), "run folder", "new", advice)
+	expectFailure(t, l.train(filepath.Join(disk.Dir, "new")), "run folder", "new", advice)
 	photos, err := filepath.Glob(filepath.Join(l.data(), "images", "*.jpg"))
 	if err != nil || len(photos) == 0 {
 		t.Fatal(photos, err)
