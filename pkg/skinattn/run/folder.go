@@ -172,6 +172,9 @@ func (f *Folder) ReadJSON(name string, value any) error {
 	if err := decoder.Decode(value); err != nil {
 		return fmt.Errorf("reading %s: %w", f.Path(name), err)
 	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return fmt.Errorf("reading %s: more than one value", f.Path(name))
+	}
 	return nil
 }
 
