@@ -192,11 +192,16 @@ func leftovers(t *testing.T, dir string) (names []string) {
 	return names
 }
 
+// resume goes on with a run. The settings are the run's own.
+func (l *lab) resume(dir string) *exec.Cmd {
+	return l.skinattn("train", "--run", dir, "--resume", "--save-every", "1ns")
+}
+
 // goOn trains to the end what a killed process has left: a user who sees no
 // run there yet starts it again.
 func (l *lab) goOn(dir string) *exec.Cmd {
 	if _, err := os.Stat(filepath.Join(dir, run.ConfigFile)); err == nil {
-		return l.train(dir, "--resume")
+		return l.resume(dir)
 	}
 	return l.train(dir)
 }
@@ -377,7 +382,7 @@ func TestTwoProcessesOnOneRunFolder(t *testing.T) {
 		t.Fatal("it ended before")
 	}
 	command.Process.Signal(syscall.SIGSTOP)
-	expectFailure(t, l.train(dir, "--resume"), "run folder "+dir+" is in use by another process; wait for it")
+	expectFailure(t, l.resume(dir), "run folder "+dir+" is in use by another process; wait for it")
 	expectFailure(t, l.train(dir), "is in use by another process; wait for it")
 	command.Process.Signal(syscall.SIGCONT)
 	if err := <-ended; err != nil {

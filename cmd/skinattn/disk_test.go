@@ -28,7 +28,7 @@ func TestFullDisk(t *testing.T) {
 		t.Error("the test is to have a checkpoint before the disk is full")
 	}
 	disk.Resize(64 << 20)
-	if out, err := l.train(dir, "--resume").CombinedOutput(); err != nil {
+	if out, err := l.resume(dir).CombinedOutput(); err != nil {
 		t.Errorf("going on: %v\n%s", err, out)
 	}
 	l.expectWhole(t, dir)
@@ -48,7 +48,7 @@ func TestReadOnlyRunFolder(t *testing.T) {
 	}
 	disk.ReadOnly()
 	const advice = "read-only file system; choose a folder that can be written"
-	expectFailure(t, l.train(dir, "--resume"), "run folder", dir, advice)
+	expectFailure(t, l.resume(dir), "run folder", dir, advice)
 	expectFailure(t, l.train(filepath.Join(disk.Dir, "new")), "run folder", "new", advice)
 	photos, err := filepath.Glob(filepath.Join(l.data(), "images", "*.jpg"))
 	if err != nil || len(photos) == 0 {

@@ -9,8 +9,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"os/signal"
+	"reflect"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -102,6 +105,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) (code
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.ExplicitGroups([]kong.Group{{Key: "common", Title: "Flags of every command:"}}),
 		kong.Vars(grammarVars()),
+		kong.KindMapper(reflect.Float64, kong.MapperFunc(decodeFinite)),
 	)
 	if err != nil {
 		panic(err) // an error in the grammar above
@@ -115,6 +119,21 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) (code
 	}
 	s := &session{common: grammar.common, ctx: ctx, stdout: stdout, stderr: stderr}
 	return report(stderr, parsed.Run(s))
+}
+
+// decodeFinite reads a float64 as kong does, but no NaN or infinity: no flag
+// has a use for them, and comparisons let them through.
+func decodeFinite(ctx *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("number", &text); err != nil {
+		return err
+	}
+	x, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
+		return fmt.Errorf("%q is not a finite number", text)
+	}
+	target.SetFloat(x)
+	return nil
 }
 
 const description = `Reproduces "Diagnostic support of skin lesion classification using CNN and Soft Attention" (Sensors 2022).

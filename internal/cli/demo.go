@@ -16,6 +16,12 @@ type demoCommand struct {
 
 // Run goes the whole way.
 func (c *demoCommand) Run(s *session) error {
+	switch {
+	case c.Size < 1 || c.Size > maxSize:
+		return usagef("--size is %d; it must be in 1 to %d pixels", c.Size, maxSize)
+	case c.Epochs < 0:
+		return usagef("--epochs is %d; it must not be negative", c.Epochs)
+	}
 	eng, err := s.openEngine()
 	if err != nil {
 		return err

@@ -31,6 +31,9 @@ func (c *evaluateCommand) Run(s *session) error {
 	if err := opts.Unit.UnmarshalText([]byte(c.Unit)); err != nil {
 		return usageError{err}
 	}
+	if c.Resamples < 0 {
+		return usagef("--resamples is %d; it must not be negative", c.Resamples)
+	}
 	var answers []*eval.Metrics
 	for _, input := range c.Inputs {
 		path, note, err := c.predictions(input)
@@ -40,6 +43,9 @@ func (c *evaluateCommand) Run(s *session) error {
 		table, err := eval.ReadFile(path)
 		if err != nil {
 			return err
+		}
+		if table.Len() == 0 {
+			return fmt.Errorf("evaluating %s: no predictions below the header", path)
 		}
 		metrics, err := eval.Evaluate(table, opts)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 	"github.com/skinattn/skinattn/pkg/skinattn/regime"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
@@ -20,7 +21,7 @@ type trainCommand struct {
 	Split    string `help:"Take this split instead of drawing one." placeholder:"FILE"`
 	Dir      string `name:"run" help:"Run folder to make." required:"" placeholder:"DIR"`
 	Resume   bool   `help:"Go on with the run in the folder."`
-	Size     int    `help:"Image width and height in pixels (default: the network's own)." placeholder:"PX"`
+	Size     *int   `help:"Image width and height in pixels (default: the network's own)." placeholder:"PX"`
 	Weights  string `help:"Keras applications file to start from, 'imagenet' (as fetched; the default) or 'random'." placeholder:"FILE"`
 	Cut      string `help:"Layer at which the backbone ends (default: where the authors cut it)." placeholder:"LAYER"`
 	// Every checkpoint is synced to disk: a tenth of a second for a small network.
@@ -41,7 +42,7 @@ After a crash or a power failure --resume goes on from the newest checkpoint tha
 
 // regimeFlags choose a regime and change fields of it.
 type regimeFlags struct {
-	Regime            string    `help:"How to train: ${enum}." default:"${regime}" enum:"${regimes}" placeholder:"NAME" group:"regime"`
+	Regime            string    `help:"How to train: ${enum} (default: ${regime})." default:"" enum:",${regimes}" placeholder:"NAME" group:"regime"`
 	Epochs            *int      `help:"At most this many epochs." placeholder:"N" group:"regime"`
 	Batch             *int      `help:"Images a step." placeholder:"N" group:"regime"`
 	LearningRate      *float64  `help:"Adam's first learning rate." placeholder:"X" group:"regime"`
@@ -130,8 +131,19 @@ func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err erro
 		return opts, err
 	}
 	opts = pipeline.TrainOptions{
-		Backbone: c.Backbone, Size: c.Size, Protocol: c.Protocol, Seed: s.seed(),
+		Backbone: c.Backbone, Protocol: c.Protocol, Seed: s.seed(),
 		Cut: c.Cut, Weights: c.Weights, Dir: c.Dir, Resume: c.Resume, SaveEvery: c.SaveEvery,
+	}
+	if c.Size != nil {
+		if opts.Size = *c.Size; opts.Size < 1 || opts.Size > maxSize {
+			return opts, usagef("--size is %d; it must be in 1 to %d pixels", opts.Size, maxSize)
+		}
+	}
+	if c.Dir == "" {
+		return opts, usagef("--run is empty; it must name a folder")
+	}
+	if c.SaveEvery < 0 {
+		return opts, usagef("--save-every is %s; it must not be negative", c.SaveEvery)
 	}
 	if c.Resume {
 		folder, err := run.Open(c.Dir)
@@ -172,9 +184,18 @@ func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err erro
 			return opts, err
 		}
 	}
-	opts.Regime, err = c.regime(base)
-	return opts, err
+	if opts.Regime, err = c.regime(base); err != nil {
+		return opts, err
+	}
+	if err := opts.Regime.Check(ham10000.NumClasses); err != nil {
+		return opts, usageError{err}
+	}
+	return opts, nil
 }
+
+// maxSize is above any dermatoscope's picture and below what a mistyped number
+// would take in memory.
+const maxSize = 4096
 
 // imagenet, as a value of --weights, stands for the fetched file.
 const imagenet = "imagenet"

@@ -90,22 +90,6 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 	defer cache.Close()
 	cfg.Data.ImagesSHA256 = cache.ContentHash()
 
-	if opts.Resume {
-		if err := sameConfig(folder, cfg, opts.Weights == ""); err != nil {
-			return err
-		}
-	} else {
-		if err := parts.WriteFile(folder.Path(run.SplitFile)); err != nil {
-			return err
-		}
-		if err := folder.WriteJSON(run.EnvironmentFile, run.CurrentEnvironment(eng)); err != nil {
-			return err
-		}
-		// The last one: a folder that has it can be resumed.
-		if err := folder.WriteJSON(run.ConfigFile, cfg); err != nil {
-			return err
-		}
-	}
 	trainer := training.Run{Engine: eng, Folder: folder, Config: cfg, SaveEvery: opts.SaveEvery, Watch: opts.Watch}
 	if trainer.Train, err = examples(opts.Data, parts, split.Train, cache, cfg.Regime); err != nil {
 		return err
@@ -117,11 +101,23 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 	if trainer.Val, err = examples(opts.Data, parts, selection, cache, cfg.Regime); err != nil {
 		return err
 	}
+	if opts.Resume {
+		err = sameConfig(folder, cfg, opts.Weights == "")
+	} else {
+		err = opts.begin(folder, cfg, parts, eng)
+	}
+	if err != nil {
+		return err
+	}
 	trainer.Weights = func(net *skinattn.Network, store *model.Store) error { return opts.firstWeights(folder, net, store) }
 	if err := training.Train(ctx, trainer); err != nil {
 		return err
 	}
-	return Predict(ctx, eng, folder, opts.Data, cache, opts.log)
+	err = Predict(ctx, eng, folder, opts.Data, cache, opts.log)
+	if err != nil && ctx.Err() != nil {
+		return training.ErrInterrupted // nothing but the predictions is to be done again
+	}
+	return err
 }
 
 // log passes a line on to who watches.
@@ -129,6 +125,36 @@ func (o TrainOptions) log(line string) {
 	if o.Watch != nil {
 		o.Watch.Log(line)
 	}
+}
+
+// begin writes what a run has before its first step.
+func (o TrainOptions) begin(folder *run.Folder, cfg run.Config, parts *split.Split, eng *engine.Engine) error {
+	if cfg.Init != RandomWeights { // no run is begun with weights that don't fit
+		net, err := skinattn.NewNetwork(cfg.Network)
+		if err != nil {
+			return err
+		}
+		if err := loadBackbone(o.Weights, net, model.NewStore()); err != nil {
+			return err
+		}
+	}
+	if err := parts.WriteFile(folder.Path(run.SplitFile)); err != nil {
+		return err
+	}
+	if err := folder.WriteJSON(run.EnvironmentFile, run.CurrentEnvironment(eng)); err != nil {
+		return err
+	}
+	// The last one: a folder that has it can be resumed.
+	return folder.WriteJSON(run.ConfigFile, cfg)
+}
+
+// loadBackbone fills store from a Keras applications file.
+func loadBackbone(path string, net *skinattn.Network, store *model.Store) error {
+	file, err := keras.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return net.LoadBackbone(store, file)
 }
 
 // firstWeights fills store with the weights that the run in folder starts from:
@@ -151,11 +177,7 @@ func (o TrainOptions) firstWeights(folder *run.Folder, net *skinattn.Network, st
 			return fmt.Errorf("the run has no checkpoint yet and started from a file with SHA-256 %s: %w; name that file with --weights", cfg.InitSHA256, err)
 		}
 	}
-	file, err := keras.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	return net.LoadBackbone(store, file)
+	return loadBackbone(path, net, store)
 }
 
 // config is the run's configuration as the options have it; what the split and

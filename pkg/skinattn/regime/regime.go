@@ -131,6 +131,10 @@ func (r Regime) Check(classes int) error {
 		return fmt.Errorf("batch-norm momentum is %g; it must be in [0, 1)", r.BatchNormMomentum)
 	case r.Plateau.Factor < 0 || r.Plateau.Factor >= 1:
 		return fmt.Errorf("plateau factor is %g; it must be in [0, 1)", r.Plateau.Factor)
+	case r.Plateau.Patience < 0 || r.EarlyStop.Patience < 0:
+		return fmt.Errorf("patiences are %d and %d; they must not be negative", r.Plateau.Patience, r.EarlyStop.Patience)
+	case r.Plateau.MinDelta < 0 || r.EarlyStop.MinDelta < 0 || r.Plateau.LearningRate < 0:
+		return fmt.Errorf("minimal deltas are %g and %g, the smallest learning rate %g; they must not be negative", r.Plateau.MinDelta, r.EarlyStop.MinDelta, r.Plateau.LearningRate)
 	case len(r.ClassWeights) != 0 && len(r.ClassWeights) != classes:
 		return fmt.Errorf("%d class weights are given; there are %d classes", len(r.ClassWeights), classes)
 	case r.MissingAge != DropAge && r.MissingAge != ImputeAge:
