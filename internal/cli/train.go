@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/regime"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
+	"github.com/skinattn/skinattn/pkg/skinattn/training"
 )
 
 type trainCommand struct {
@@ -117,7 +119,11 @@ func (c *trainCommand) Run(s *session) error {
 	}
 	s.log(fmt.Sprintf("engine: %s", eng))
 	opts.Watch, opts.Progress = newTrainingBar(s), s.progress("decoding images")
-	if err := pipeline.Train(s.ctx, eng, opts); err != nil {
+	err = pipeline.Train(s.ctx, eng, opts)
+	if errors.Is(err, training.ErrInterrupted) {
+		return fmt.Errorf("%w; go on with --resume", err)
+	}
+	if err != nil {
 		return err
 	}
 	return (&evaluateCommand{Inputs: []string{c.Dir}, Part: "test", Resamples: eval.DefaultOptions().Resamples, Unit: "lesion"}).Run(s)

@@ -83,6 +83,11 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 		cfg.Data.Protocol = opts.Protocol
 	}
 	cfg.Data.SplitSHA256 = parts.Summary().SHA256
+	if opts.Resume { // before much is done
+		if err := sameConfig(folder, cfg, opts.Weights == ""); err != nil {
+			return err
+		}
+	}
 	cache, err := OpenImages(ctx, opts.Data, cfg.Network.Size, opts.Progress)
 	if err != nil {
 		return err
@@ -254,7 +259,8 @@ func examples(data *ham10000.Dataset, parts *split.Split, part split.Part, cache
 }
 
 // sameConfig refuses to resume with settings other than the run's own, naming
-// those that differ. anyInit leaves out where the first weights came from.
+// those that differ. anyInit leaves out where the first weights came from, and
+// images that have not been looked at yet can't differ.
 func sameConfig(folder *run.Folder, wanted run.Config, anyInit bool) error {
 	have, err := folder.Config()
 	if err != nil {
@@ -263,6 +269,7 @@ func sameConfig(folder *run.Folder, wanted run.Config, anyInit bool) error {
 	if anyInit {
 		wanted.Init, wanted.InitSHA256 = have.Init, have.InitSHA256
 	}
+	wanted.Data.ImagesSHA256 = cmp.Or(wanted.Data.ImagesSHA256, have.Data.ImagesSHA256)
 	var differ []string
 	a, b := flatten(have), flatten(wanted)
 	for key, value := range a {

@@ -79,7 +79,7 @@ func (s *state) position() string {
 }
 
 // ErrInterrupted says that a run was stopped from outside; its state is saved.
-var ErrInterrupted = errors.New("interrupted: the state is saved; go on with --resume")
+var ErrInterrupted = errors.New("interrupted: the state is saved")
 
 // trainer is a run in progress.
 type trainer struct {
