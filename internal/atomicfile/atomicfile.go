@@ -12,7 +12,17 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 )
+
+// suffix ends the names of temporary files.
+const suffix = ".tmp"
+
+// IsTemporary says whether a file of that name is one that a WriteFile in
+// progress writes, or a killed one has left.
+func IsTemporary(name string) bool {
+	return strings.HasPrefix(name, ".") && strings.HasSuffix(name, suffix)
+}
 
 // WriteFile calls write with a buffered writer and makes the result appear
 // under path in one step: the bytes go to a temporary file in the same folder,
@@ -21,7 +31,7 @@ import (
 // names path.
 func WriteFile(path string, write func(w io.Writer) error) (err error) {
 	dir := filepath.Dir(path)
-	tmp, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*.tmp")
+	tmp, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*"+suffix)
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, bareCause(err))
 	}

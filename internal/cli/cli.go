@@ -8,8 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"math"
 	"os"
 	"os/signal"
+	"reflect"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -102,6 +106,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) (code
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.ExplicitGroups([]kong.Group{{Key: "common", Title: "Flags of every command:"}}),
 		kong.Vars(grammarVars()),
+		kong.KindMapper(reflect.Float64, kong.MapperFunc(decodeFinite)),
 	)
 	if err != nil {
 		panic(err) // an error in the grammar above
@@ -117,6 +122,21 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) (code
 	return report(stderr, parsed.Run(s))
 }
 
+// decodeFinite reads a float64 as kong does, but no NaN or infinity: no flag
+// has a use for them, and comparisons let them through.
+func decodeFinite(ctx *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("number", &text); err != nil {
+		return err
+	}
+	x, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
+		return fmt.Errorf("%q is not a finite number", text)
+	}
+	target.SetFloat(x)
+	return nil
+}
+
 const description = `Reproduces "Diagnostic support of skin lesion classification using CNN and Soft Attention" (Sensors 2022).
 
 Try 'skinattn demo' first: it needs no data. 'skinattn COMMAND --help' has examples.`
@@ -127,10 +147,16 @@ func report(stderr io.Writer, err error) int {
 		return exitDone
 	}
 	text := strings.Join(strings.Fields(strings.ReplaceAll(err.Error(), "\n", "; ")), " ")
+	if advice := adviceOn(err); advice != "" {
+		text += "; " + advice
+	}
 	var usage usageError
 	switch {
-	case errors.Is(err, training.ErrInterrupted), errors.Is(err, context.Canceled):
+	case errors.Is(err, training.ErrInterrupted):
 		fmt.Fprintf(stderr, "skinattn: %s\n", text)
+		return exitInterrupted
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(stderr, "skinattn: interrupted; the same command begins again")
 		return exitInterrupted
 	case errors.As(err, &usage):
 		fmt.Fprintf(stderr, "skinattn: wrong usage: %s; see 'skinattn --help'\n", text)
@@ -139,6 +165,18 @@ func report(stderr io.Writer, err error) int {
 		fmt.Fprintf(stderr, "skinattn: %s\n", text)
 		return exitFailed
 	}
+}
+
+// adviceOn says what to do about causes that the code which meets them can't
+// know anything about.
+func adviceOn(err error) string {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "make room on that disk, or choose another; a run goes on with --resume"
+	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
+		return "choose a folder that can be written, or change its permissions"
+	}
+	return ""
 }
 
 // log writes a line for people, unless --quiet.

@@ -4,10 +4,19 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/synthetic"
+	"github.com/skinattn/skinattn/pkg/skinattn/training"
 )
 
 // call runs the command line as main does.
@@ -39,7 +48,29 @@ func TestMistakes(t *testing.T) {
 	write("badclass/HAM10000_metadata.csv", header+"HAM_1,ISIC_1,wart,histo,50,male,back\n")
 	write("full/something", "x")
 	file := write("file", "x")
+	write("nometadata/ISIC_1.jpg", "x")
+	write("empty/HAM10000_metadata.csv", "")
+	write("header/HAM10000_metadata.csv", header)
+	write("nanage/HAM10000_metadata.csv", header+"HAM_1,ISIC_1,nv,histo,old,male,back\n")
+	write("twice/HAM10000_metadata.csv", header+"HAM_1,ISIC_1,nv,histo,50,male,back\nHAM_1,ISIC_1,nv,histo,50,male,back\n")
+	write("damaged/HAM10000_metadata.csv", header+"HAM_1,ISIC_1,nv,histo,50,male,back\nHAM_2,ISIC_2,mel,histo,50,male,back\n")
+	write("damaged/ISIC_1.jpg", "this is no photo")
+	write("damaged/ISIC_2.jpg", "")
+	write("w/empty.h5", "")
+
+	predictions := "image_id,lesion_id,dx,akiec,bcc,bkl,df,mel,nv,vasc\n"
 	csv := write("bad.csv", "image_id,lesion_id,dx,akiec,bcc\nISIC_1,HAM_1,nv,.5,.5\n")
+	emptyCSV, headerCSV := write("empty.csv", ""), write("header.csv", predictions)
+	nanCSV := write("nan.csv", predictions+"ISIC_1,HAM_1,nv,NaN,0,0,0,0,1,0\n")
+	sumCSV := write("sum.csv", predictions+"ISIC_1,HAM_1,nv,.5,0,0,0,0,1,0\n")
+	columnCSV := write("column.csv", "image_id,dx,akiec,bcc,bkl,df,mel,nv,vasc\nISIC_1,nv,0,0,0,0,0,1,0\n")
+	shortCSV := write("short.csv", predictions+"ISIC_1,HAM_1,nv,0,0,0,0,0,1\n")
+	twiceCSV := write("twice.csv", predictions+strings.Repeat("ISIC_1,HAM_1,nv,0,0,0,0,0,1,0\n", 2))
+
+	split := func(name, rows string) string { return write(name, "image_id,lesion_id,dx,part\n"+rows) }
+	splitHeader := split("splitheader.csv", "")
+	splitPart := split("splitpart.csv", "ISIC_1,HAM_1,nv,dev\n")
+	splitTwice := split("splittwice.csv", strings.Repeat("ISIC_1,HAM_1,nv,train\n", 2))
 
 	train := []string{"train", "--backbone", "mobilenet_v2", "--weights", "random", "--size", "32"}
 	for _, c := range []struct {
@@ -61,7 +92,62 @@ func TestMistakes(t *testing.T) {
 		{"run folder in use for something else", append(train, "--data", dir+"/nophoto", "--run", dir+"/full"), 1, []string{"not empty", "something"}},
 		{"run folder is a file", append(train, "--data", dir+"/nophoto", "--run", file), 1, []string{"run folder"}},
 		{"nothing to resume", append(train, "--data", dir+"/nophoto", "--run", dir+"/r5", "--resume"), 1, []string{"nothing to resume"}},
-		{"bad batch", append(train, "--data", dir+"/nophoto", "--batch", "0", "--run", dir+"/r6"), 1, []string{"batch"}},
+		{"damaged images", append(train, "--data", dir+"/damaged", "--split", writeSplitFile(t, dir), "--run", dir+"/r7"), 1, []string{"ISIC_1.jpg", "ISIC_2.jpg"}},
+		{"no metadata", append(train, "--data", dir+"/nometadata", "--run", dir+"/r7"), 1, []string{"nometadata", "HAM10000_metadata.csv", "--data"}},
+		{"empty metadata", append(train, "--data", dir+"/empty", "--run", dir+"/r7"), 1, []string{"HAM10000_metadata.csv", "empty"}},
+		{"metadata without rows", append(train, "--data", dir+"/header", "--run", dir+"/r7"), 1, []string{"HAM10000_metadata.csv", "no rows"}},
+		{"age that is none", append(train, "--data", dir+"/nanage", "--run", dir+"/r7"), 1, []string{"HAM10000_metadata.csv:2", "age", "old"}},
+		{"image twice", append(train, "--data", dir+"/twice", "--run", dir+"/r7"), 1, []string{"HAM10000_metadata.csv:3", "ISIC_1", "line 2"}},
+		{"data folder is a file", append(train, "--data", file, "--run", dir+"/r7"), 1, []string{file, "is a file"}},
+		{"split is not there", append(train, "--data", dir+"/nophoto", "--split", dir+"/nowhere.csv", "--run", dir+"/r7"), 1, []string{"nowhere.csv"}},
+		{"empty split", append(train, "--data", dir+"/nophoto", "--split", emptyCSV, "--run", dir+"/r7"), 1, []string{"empty.csv:1", "image_id,lesion_id,dx,part"}},
+		{"split without rows", append(train, "--data", dir+"/nophoto", "--split", splitHeader, "--run", dir+"/r7"), 1, []string{"splitheader.csv", "no rows"}},
+		{"split with an unknown part", append(train, "--data", dir+"/nophoto", "--split", splitPart, "--run", dir+"/r7"), 1, []string{"splitpart.csv:2", "dev"}},
+		{"split with an image twice", append(train, "--data", dir+"/nophoto", "--split", splitTwice, "--run", dir+"/r7"), 1, []string{"splittwice.csv:3", "ISIC_1"}},
+		{"weights are not there", []string{"train", "--backbone", "mobilenet_v2", "--weights", dir + "/none.h5", "--data", dir + "/nophoto", "--run", dir + "/r7"}, 1, []string{"none.h5", "weights fetch mobilenet_v2"}},
+		{"batch 0", append(train, "--data", dir+"/nophoto", "--batch", "0", "--run", dir+"/r7"), 2, []string{"batch is 0"}},
+		{"epochs -1", append(train, "--data", dir+"/nophoto", "--epochs=-1", "--run", dir+"/r7"), 2, []string{"epochs is -1"}},
+		{"epochs that are no number", append(train, "--data", dir+"/nophoto", "--epochs", "many", "--run", dir+"/r7"), 2, []string{"--epochs", "many"}},
+		{"size 0", append(train, "--data", dir+"/nophoto", "--size", "0", "--run", dir+"/r7"), 2, []string{"--size is 0"}},
+		{"size -1", append(train, "--data", dir+"/nophoto", "--size=-1", "--run", dir+"/r7"), 2, []string{"--size is -1"}},
+		{"size beyond memory", append(train, "--data", dir+"/nophoto", "--size", "100000", "--run", dir+"/r7"), 2, []string{"--size is 100000"}},
+		{"learning rate NaN", append(train, "--data", dir+"/nophoto", "--learning-rate", "NaN", "--run", dir+"/r7"), 2, []string{"--learning-rate", "NaN"}},
+		{"epsilon infinite", append(train, "--data", dir+"/nophoto", "--epsilon", "Inf", "--run", dir+"/r7"), 2, []string{"--epsilon", "Inf"}},
+		{"learning rate -1", append(train, "--data", dir+"/nophoto", "--learning-rate=-1", "--run", dir+"/r7"), 2, []string{"learning rate is -1"}},
+		{"dropout 1", append(train, "--data", dir+"/nophoto", "--dropout", "1", "--run", dir+"/r7"), 2, []string{"dropout is 1"}},
+		{"patience -1", append(train, "--data", dir+"/nophoto", "--stop-patience=-1", "--run", dir+"/r7"), 2, []string{"patience", "-1"}},
+		{"two class weights", append(train, "--data", dir+"/nophoto", "--class-weights", "1,2", "--run", dir+"/r7"), 2, []string{"2 class weights", "7 classes"}},
+		{"class weight NaN", append(train, "--data", dir+"/nophoto", "--class-weights", "NaN,1,1,1,1,1,1", "--run", dir+"/r7"), 2, []string{"--class-weights", "NaN"}},
+		{"unknown regime", append(train, "--data", dir+"/nophoto", "--regime", "fast", "--run", dir+"/r7"), 2, []string{"--regime", "fast", "md/as-run"}},
+		{"unknown missing age", append(train, "--data", dir+"/nophoto", "--missing-age", "guess", "--run", dir+"/r7"), 2, []string{"guess", "impute"}},
+		{"unknown layer", append(train, "--data", dir+"/nophoto", "--cut", "block_99", "--run", dir+"/r7"), 1, []string{"mobilenet_v2", "block_99"}},
+		{"negative time", append(train, "--data", dir+"/nophoto", "--save-every=-1s", "--run", dir+"/r7"), 2, []string{"--save-every is -1s"}},
+		{"seed -1", append(train, "--data", dir+"/nophoto", "--seed=-1", "--run", dir+"/r7"), 2, []string{"--seed", "-1"}},
+		{"no run", []string{"train", "--backbone", "mobilenet_v2"}, 2, []string{"--run"}},
+		{"empty run", append(train, "--data", dir+"/nophoto", "--run="), 2, []string{"--run is empty"}},
+		{"too much", append(train, "--data", dir+"/nophoto", "--run", dir+"/r7", "now"), 2, []string{"now"}},
+		{"predictions with a header alone", []string{"evaluate", headerCSV}, 1, []string{"header.csv", "no predictions"}},
+		{"empty predictions", []string{"evaluate", emptyCSV}, 1, []string{"empty.csv", "empty file"}},
+		{"probability NaN", []string{"evaluate", nanCSV}, 1, []string{"nan.csv", "row 2, column akiec", "NaN"}},
+		{"probabilities that do not sum to 1", []string{"evaluate", sumCSV}, 1, []string{"sum.csv", "row 2", "1.5"}},
+		{"predictions without a column", []string{"evaluate", columnCSV}, 1, []string{"column.csv", "row 1", "lesion_id"}},
+		{"row without a column", []string{"evaluate", shortCSV}, 1, []string{"short.csv", "wrong number of fields"}},
+		{"prediction twice", []string{"evaluate", twiceCSV}, 1, []string{"twice.csv", "row 3", "ISIC_1"}},
+		{"folder without predictions", []string{"evaluate", dir + "/full"}, 1, []string{"full", "predictions-test.csv"}},
+		{"resamples -1", []string{"evaluate", headerCSV, "--resamples=-1"}, 2, []string{"--resamples is -1"}},
+		{"nothing to evaluate", []string{"evaluate"}, 2, []string{"run-or-csv"}},
+		{"predict nothing", []string{"predict", "--run", dir}, 2, []string{"image"}},
+		{"age NaN", []string{"predict", "--run", dir, "--age", "NaN", file}, 2, []string{"--age", "NaN"}},
+		{"unknown localization", []string{"predict", "--run", dir, "--localization", "moon", file}, 2, []string{"moon", "scalp"}},
+		{"demo of few images", []string{"demo", "--images", "3", "--out", dir + "/demo"}, 1, []string{"3 synthetic images", "at least 7"}},
+		{"demo of no images", []string{"demo", "--images", "0", "--out", dir + "/demo"}, 2, []string{"--images is 0"}},
+		{"demo of size 0", []string{"demo", "--size", "0", "--out", dir + "/demo"}, 2, []string{"--size is 0"}},
+		{"demo of -1 epochs", []string{"demo", "--epochs=-1", "--out", dir + "/demo"}, 2, []string{"--epochs is -1"}},
+		{"demo into a file", []string{"demo", "--images", "20", "--out", file}, 1, []string{file, "not a directory"}},
+		{"figure format", []string{"figures", headerCSV, "--out", dir + "/f", "--format", "gif"}, 2, []string{"--format", "gif"}},
+		{"figures of nothing", []string{"figures", dir + "/none.csv", "--out", dir + "/f"}, 1, []string{"none.csv"}},
+		{"split of two images", []string{"split", "--protocol", "grouped", "--data", dir + "/nophoto", "--out", dir + "/s.csv"}, 1, []string{"2 images"}},
+		{"bench of size 0", []string{"bench", "--size", "0"}, 2, []string{"--size"}},
 		{"predictions that are no predictions", []string{"evaluate", csv}, 1, []string{"bad.csv", "nv"}},
 		{"no predictions", []string{"evaluate", dir + "/none.csv"}, 1, []string{"none.csv"}},
 		{"predict without a run", []string{"predict", "--run", dir, file}, 1, []string{"run folder"}},
@@ -88,7 +174,133 @@ func TestMistakes(t *testing.T) {
 					t.Errorf("the message does not name %q: %s", name, stderr)
 				}
 			}
+			if made, _ := filepath.Glob(filepath.Join(dir, "r?", "[^.]*")); len(made) > 0 {
+				t.Errorf("a run was begun: %v", made)
+			}
 		})
+	}
+}
+
+// Mistakes with a finished run, which must stay as it is.
+func TestMistakesWithARun(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Setenv("SKINATTN_ENGINE", "go")
+	dir := t.TempDir()
+	data, runDir := filepath.Join(dir, "data"), filepath.Join(dir, "run")
+	if err := synthetic.Generate(t.Context(), data, synthetic.Options{Images: 40, Seed: 1, Width: 32, Height: 32}, nil); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("SKINATTN_DATA", data)
+	train := []string{"train", "--run", runDir, "--quiet", "--backbone", "mobilenet_v2", "--cut", "Conv1_relu", "--size", "32", "--weights", "random", "--regime", "demo", "--epochs", "1"}
+	if code, _, stderr := call(t, train...); code != 0 {
+		t.Fatal(stderr)
+	}
+	before := contents(t, runDir)
+	photos, err := filepath.Glob(filepath.Join(data, "images", "*.jpg"))
+	if err != nil || len(photos) != 40 {
+		t.Fatal(photos, err)
+	}
+	bad := filepath.Join(dir, "bad.jpg")
+	if err := os.WriteFile(bad, []byte("no photo"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	other := filepath.Join(dir, "other.csv")
+	if err := os.WriteFile(other, []byte("image_id,lesion_id,dx,part\nISIC_1,HAM_1,nv,train\nISIC_2,HAM_2,nv,val\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+
+	resume := []string{"train", "--run", runDir, "--quiet", "--resume"}
+	for _, c := range []struct {
+		name string
+		args []string
+		code int
+		says string
+	}{
+		{"resume with another size", append(resume, "--size", "64"), 1, "can't be resumed with other settings: network.size (the run has 32, now 64); leave them out"},
+		{"resume with another batch", append(resume, "--batch", "8"), 1, "regime.batch (the run has 16, now 8)"},
+		{"resume with more epochs", append(resume, "--epochs", "2"), 1, "regime.epochs (the run has 1, now 2)"},
+		{"resume with another rate", append(resume, "--learning-rate", ".5"), 1, "regime.learning_rate (the run has 0.001, now 0.5)"},
+		{"resume with another regime", append(resume, "--regime", "md/as-run"), 1, `regime.name (the run has "demo", now "md/as-run")`},
+		{"resume with another seed", append(resume, "--seed", "7"), 1, "seed (the run has 1, now 7)"},
+		{"resume with another protocol", append(resume, "--protocol", "paper"), 1, `data.protocol (the run has "grouped", now "paper")`},
+		{"resume with another cut", append(resume, "--cut", "block_1_depthwise"), 1, `network.cut (the run has "Conv1_relu", now "block_1_depthwise")`},
+		{"resume without metadata", append(resume, "--no-metadata"), 1, "regime.metadata (the run has true, now false)"},
+		{"resume with other weights", append(resume, "--weights", bad), 1, `init (the run has "random", now "imagenet")`},
+		{"resume with a split", append(resume, "--split", other), 2, "--split can't be changed with --resume"},
+		{"again", train, 1, "is not empty (it has checkpoints); add --resume"},
+		{"split of other images", []string{"train", "--run", filepath.Join(dir, "new"), "--quiet", "--backbone", "mobilenet_v2", "--cut", "Conv1_relu", "--size", "32",
+			"--weights", "random", "--split", other}, 1, "image ISIC_1 of the split is not in the metadata"},
+		{"weights that are none", []string{"train", "--run", filepath.Join(dir, "new"), "--quiet", "--backbone", "mobilenet_v2", "--cut", "Conv1_relu", "--size", "32",
+			"--weights", bad}, 1, "reading Keras weights " + bad + ": not an HDF5 file"},
+		{"demo over a run on other images", []string{"demo", "--out", dir, "--images", "50", "--quiet"}, 1, dir + " has a run on other images; choose another --out"},
+		{"predict a folder", []string{"predict", "--run", runDir, data}, 1, "1 image could not be read; the others are above"},
+		{"predict what is no photo", []string{"predict", "--run", runDir, bad, photos[0], filepath.Join(dir, "none.jpg")}, 1, "2 images could not be read"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			code, _, stderr := call(t, c.args...)
+			if code != c.code || !strings.Contains(stderr, c.says) || !strings.HasPrefix(stderr, "skinattn: ") || strings.Count(stderr, "\n") != 1 {
+				t.Errorf("exit code %d, want %d; message %q, want one line with %q", code, c.code, stderr, c.says)
+			}
+		})
+	}
+	if diff := cmp.Diff(before, contents(t, runDir)); diff != "" {
+		t.Errorf("the run has changed (-before +after):\n%s", diff)
+	}
+	if made, _ := filepath.Glob(filepath.Join(dir, "new", "[^.]*")); len(made) > 0 {
+		t.Errorf("a run was begun: %v", made)
+	}
+
+	// --resume alone is enough, whatever the regime. What can't be read is
+	// named in its row, and the others are predicted.
+	if code, _, stderr := call(t, resume...); code != 0 {
+		t.Error(stderr)
+	}
+	code, stdout, _ := call(t, "predict", "--run", runDir, "--json", bad, photos[0], data)
+	var rows []predictionRow
+	if err := json.Unmarshal([]byte(stdout), &rows); err != nil || code != 1 || len(rows) != 3 ||
+		!strings.Contains(rows[0].Error, bad) || rows[1].Error != "" || len(rows[1].Probabilities) != 7 || !strings.Contains(rows[2].Error, data) {
+		t.Errorf("exit code %d, answer %s", code, stdout)
+	}
+}
+
+// contents are the files below dir by path, but the lock.
+func contents(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	err := fs.WalkDir(os.DirFS(dir), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(filepath.Join(dir, path))
+		files[path] = string(content)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// Causes that only the system knows get their advice here.
+func TestReport(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		code int
+		line string
+	}{
+		{nil, 0, ""},
+		{errors.New("a\n  b"), 1, "skinattn: a; b\n"},
+		{usagef("--x"), 2, "skinattn: wrong usage: --x; see 'skinattn --help'\n"},
+		{fmt.Errorf("saving: %w", syscall.ENOSPC), 1, "skinattn: saving: no space left on device; make room on that disk, or choose another; a run goes on with --resume\n"},
+		{fmt.Errorf("locking: %w", syscall.EROFS), 1, "skinattn: locking: read-only file system; choose a folder that can be written, or change its permissions\n"},
+		{fmt.Errorf("locking: %w", syscall.EACCES), 1, "skinattn: locking: permission denied; choose a folder that can be written, or change its permissions\n"},
+		{fmt.Errorf("%w; go on", training.ErrInterrupted), 130, "skinattn: interrupted: the state is saved; go on\n"},
+		{fmt.Errorf("decoding: %w", context.Canceled), 130, "skinattn: interrupted; the same command begins again\n"},
+	} {
+		var stderr bytes.Buffer
+		if code := report(&stderr, c.err); code != c.code || stderr.String() != c.line {
+			t.Errorf("%v: code %d, line %q; want %d, %q", c.err, code, stderr.String(), c.code, c.line)
+		}
 	}
 }
 

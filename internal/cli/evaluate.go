@@ -57,6 +57,9 @@ func (c *evaluateCommand) Run(s *session) error {
 	if err := opts.Unit.UnmarshalText([]byte(c.Unit)); err != nil {
 		return usageError{err}
 	}
+	if c.Resamples < 0 {
+		return usagef("--resamples is %d; it must not be negative", c.Resamples)
+	}
 	inputs, err := c.read()
 	if err != nil {
 		return err
@@ -110,6 +113,9 @@ func (c *evaluateCommand) read() ([]evaluated, error) {
 		table, err := eval.ReadFile(path)
 		if err != nil {
 			return nil, err
+		}
+		if table.Len() == 0 {
+			return nil, fmt.Errorf("evaluating %s: no predictions below the header", path)
 		}
 		inputs = append(inputs, evaluated{path: path, note: note, table: table})
 	}

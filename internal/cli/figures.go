@@ -12,7 +12,7 @@ type figuresCommand struct {
 	Inputs []string `arg:"" name:"run-or-csv" help:"Run folders or predictions CSV files; several are drawn side by side."`
 	Out    string   `help:"Folder for the figures." required:"" placeholder:"DIR"`
 	Style  string   `help:"Size and type: paper, paper-wide or talk." default:"paper" placeholder:"NAME"`
-	Format []string `help:"File formats: svg, pdf, png." default:"svg,png" placeholder:"NAME,..."`
+	Format []string `help:"File formats: ${enum}." default:"svg,png" enum:"svg,pdf,png" placeholder:"NAME,..."`
 }
 
 // Help is the command's long help.

@@ -2,16 +2,20 @@ package cli
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 	"github.com/skinattn/skinattn/pkg/skinattn/regime"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
+	"github.com/skinattn/skinattn/pkg/skinattn/training"
 )
 
 type trainCommand struct {
@@ -21,7 +25,7 @@ type trainCommand struct {
 	Split    string  `help:"Take this split instead of drawing one." placeholder:"FILE"`
 	Dir      string  `name:"run" help:"Run folder to make." placeholder:"DIR"`
 	Resume   bool    `help:"Go on with the run in the folder."`
-	Size     int     `help:"Image width and height in pixels (default: the network's own)." placeholder:"PX"`
+	Size     *int    `help:"Image width and height in pixels (default: the network's own)." placeholder:"PX"`
 	Weights  string  `help:"Keras applications file to start from, 'imagenet' (as fetched; the default) or 'random'." placeholder:"FILE"`
 	Cut      string  `help:"Layer at which the backbone ends (default: where the authors cut it)." placeholder:"LAYER"`
 	Board    bool    `name:"tensorboard" help:"Leave files for TensorBoard in the run folder, too."`
@@ -29,6 +33,8 @@ type trainCommand struct {
 	FindRate bool    `name:"find-lr" help:"Do a learning rate range test instead: its table and figure go to the run folder, which then is none."`
 	Fast     bool    `name:"fast-dev-run" help:"Go the whole way with a few batches of every part, to see that all works."`
 	Show     bool    `name:"show-config" help:"Print the whole configuration as JSON and train nothing; needs no data."`
+	// Every checkpoint is synced to disk: a tenth of a second for a small network.
+	SaveEvery time.Duration `help:"Save the state this often within an epoch; 0s: only at its end (default: ${default})." default:"10m" placeholder:"TIME"`
 	regimeFlags
 }
 
@@ -43,7 +49,8 @@ func (trainCommand) Help() string {
 
 docs/training.md has the regimes side by side. Every field of a regime has a flag.
 
-Ctrl-C saves the state and exits with 130; --resume goes on to the same weights as an uninterrupted run.`
+Ctrl-C saves the state and exits with 130; --resume goes on to the same weights as an uninterrupted run.
+After a crash or a power failure --resume goes on from the newest checkpoint that is intact.`
 }
 
 // Run trains.
@@ -74,7 +81,11 @@ func (c *trainCommand) Run(s *session) error {
 	if c.FindRate {
 		return c.findRate(s, eng, opts)
 	}
-	if err := pipeline.Train(s.ctx, eng, opts); err != nil {
+	err = pipeline.Train(s.ctx, eng, opts)
+	if errors.Is(err, training.ErrInterrupted) {
+		return fmt.Errorf("%w; go on with --resume", err)
+	}
+	if err != nil {
 		return err
 	}
 	return (&evaluateCommand{Inputs: []string{c.Dir}, Part: "test", Resamples: eval.DefaultOptions().Resamples, Unit: "lesion"}).Run(s)
@@ -101,9 +112,17 @@ func (c *trainCommand) findRate(s *session, eng *engine.Engine, opts pipeline.Tr
 // run's own.
 func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err error) {
 	opts = pipeline.TrainOptions{
-		Backbone: c.Backbone, Size: c.Size, Protocol: c.Protocol, TestShare: c.Share, Seed: s.seed(),
-		Cut: c.Cut, Weights: c.Weights, Dir: c.Dir, Resume: c.Resume,
+		Backbone: c.Backbone, Protocol: c.Protocol, TestShare: c.Share, Seed: s.seed(),
+		Cut: c.Cut, Weights: c.Weights, Dir: c.Dir, Resume: c.Resume, SaveEvery: c.SaveEvery,
 		FeatureCache: c.Features, FastDevRun: c.Fast, TensorBoard: c.Board,
+	}
+	if c.Size != nil {
+		if opts.Size = *c.Size; opts.Size < 1 || opts.Size > maxSize {
+			return opts, usagef("--size is %d; it must be in 1 to %d pixels", opts.Size, maxSize)
+		}
+	}
+	if c.SaveEvery < 0 {
+		return opts, usagef("--save-every is %s; it must not be negative", c.SaveEvery)
 	}
 	var base regime.Regime
 	if c.Resume {
@@ -149,9 +168,18 @@ func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err erro
 			return opts, err
 		}
 	}
-	opts.Regime, err = c.regime(base, opts.Backbone)
-	return opts, err
+	if opts.Regime, err = c.regime(base, opts.Backbone); err != nil {
+		return opts, err
+	}
+	if err := opts.Regime.Check(ham10000.NumClasses); err != nil {
+		return opts, usageError{err}
+	}
+	return opts, nil
 }
+
+// maxSize is above any dermatoscope's picture and below what a mistyped number
+// would take in memory.
+const maxSize = 4096
 
 // imagenet, as a value of --weights, stands for the fetched file.
 const imagenet = "imagenet"

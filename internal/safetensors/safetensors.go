@@ -5,8 +5,10 @@
 package safetensors
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -20,22 +22,20 @@ type Tensor struct {
 	Data  []float32
 }
 
+// entry is a tensor's place in the header.
 type entry struct {
 	DType   string `json:"dtype"`
 	Shape   []int  `json:"shape"`
-	Offsets [2]int `json:"data_offsets"`
+	Offsets []int  `json:"data_offsets"` // first byte and the one after the last
 }
-
-// maxHeader bounds what a damaged length field can make us allocate.
-const maxHeader = 64 << 20
 
 // Write writes the tensors in the given order; equal tensors give equal bytes.
 func Write(w io.Writer, tensors []Tensor) error {
 	header := map[string]entry{}
 	offset := 0
 	for _, t := range tensors {
-		if _, twice := header[t.Name]; twice {
-			return fmt.Errorf("tensor %q is given twice", t.Name)
+		if _, twice := header[t.Name]; twice || t.Name == metadataKey {
+			return fmt.Errorf("tensor %q: the name is taken", t.Name)
 		}
 		if size(t.Shape) != len(t.Data) {
 			return fmt.Errorf("tensor %q of shape %v has %d values", t.Name, t.Shape, len(t.Data))
@@ -44,7 +44,7 @@ func Write(w io.Writer, tensors []Tensor) error {
 		if shape == nil {
 			shape = []int{} // a scalar is [], not null
 		}
-		header[t.Name] = entry{"F32", shape, [2]int{offset, offset + 4*len(t.Data)}}
+		header[t.Name] = entry{"F32", shape, []int{offset, offset + 4*len(t.Data)}}
 		offset += 4 * len(t.Data)
 	}
 	text, err := json.Marshal(header) // sorts the names
@@ -68,61 +68,83 @@ func Write(w io.Writer, tensors []Tensor) error {
 	return nil
 }
 
-// Parse reads tensors from the bytes of a file, in the order of their data.
+// metadataKey of the header holds text instead of a tensor.
+const metadataKey = "__metadata__"
+
+// Parse reads tensors from the bytes of a file, in the order of their data. As
+// the format wants it, the data must be used once and wholly: no gap, no
+// overlap. So the tensors never need more memory than the file has bytes.
 func Parse(raw []byte) ([]Tensor, error) {
 	if len(raw) < 8 {
 		return nil, fmt.Errorf("not a safetensors file: %d bytes", len(raw))
 	}
 	length := binary.LittleEndian.Uint64(raw)
-	if length > maxHeader || length > uint64(len(raw)-8) {
+	if length > uint64(len(raw)-8) {
 		return nil, fmt.Errorf("not a safetensors file, or a truncated one: a header of %d bytes in %d", length, len(raw))
 	}
 	var header map[string]json.RawMessage
 	if err := json.Unmarshal(raw[8:8+length], &header); err != nil {
 		return nil, fmt.Errorf("reading the safetensors header: %w", err)
 	}
-	delete(header, "__metadata__")
+	delete(header, metadataKey)
 	data := raw[8+length:]
 	type located struct {
-		start  int
-		tensor Tensor
+		name string
+		entry
 	}
-	var all []located
+	all := make([]located, 0, len(header))
 	for name, text := range header {
 		var e entry
 		if err := json.Unmarshal(text, &e); err != nil {
 			return nil, fmt.Errorf("tensor %q: %w", name, err)
 		}
-		if e.DType != "F32" {
-			return nil, fmt.Errorf("tensor %q has type %s; only F32 is read", name, e.DType)
+		if err := e.check(len(data)); err != nil {
+			return nil, fmt.Errorf("tensor %q: %w", name, err)
 		}
-		start, end := e.Offsets[0], e.Offsets[1]
-		if start < 0 || end < start || end > len(data) || (end-start)%4 != 0 {
-			return nil, fmt.Errorf("tensor %q: bytes %d to %d of %d", name, start, end, len(data))
-		}
-		if count := size(e.Shape); count != (end-start)/4 {
-			return nil, fmt.Errorf("tensor %q of shape %v has %d values", name, e.Shape, (end-start)/4)
-		}
-		values := make([]float32, (end-start)/4)
-		for i := range values {
-			values[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[start+4*i:]))
-		}
-		all = append(all, located{start, Tensor{name, e.Shape, values}})
+		all = append(all, located{name, e})
 	}
 	slices.SortFunc(all, func(a, b located) int {
-		if a.start != b.start {
-			return a.start - b.start
-		}
-		if a.tensor.Name < b.tensor.Name {
-			return -1
-		}
-		return 1
+		return cmp.Or(cmp.Compare(a.Offsets[0], b.Offsets[0]), cmp.Compare(a.Offsets[1], b.Offsets[1]), cmp.Compare(a.name, b.name))
 	})
+	end := 0
+	for _, l := range all {
+		if l.Offsets[0] != end {
+			return nil, fmt.Errorf("tensor %q begins at byte %d of the data, the one before ends at %d", l.name, l.Offsets[0], end)
+		}
+		end = l.Offsets[1]
+	}
+	if end != len(data) {
+		return nil, fmt.Errorf("the tensors end at byte %d of %d of the data", end, len(data))
+	}
 	tensors := make([]Tensor, len(all))
 	for i, l := range all {
-		tensors[i] = l.tensor
+		values := make([]float32, (l.Offsets[1]-l.Offsets[0])/4)
+		for j := range values {
+			values[j] = math.Float32frombits(binary.LittleEndian.Uint32(data[l.Offsets[0]+4*j:]))
+		}
+		tensors[i] = Tensor{l.name, l.Shape, values}
 	}
 	return tensors, nil
+}
+
+// check says what is wrong with an entry of a file with so many bytes of data.
+func (e entry) check(data int) error {
+	switch {
+	case e.DType != "F32":
+		return fmt.Errorf("type %q; only F32 is read", e.DType)
+	case e.Shape == nil:
+		return errors.New("no shape")
+	case len(e.Offsets) != 2:
+		return fmt.Errorf("%d data offsets; there must be 2", len(e.Offsets))
+	}
+	start, end := e.Offsets[0], e.Offsets[1]
+	if start < 0 || end < start || end > data || (end-start)%4 != 0 {
+		return fmt.Errorf("bytes %d to %d of %d", start, end, data)
+	}
+	if size(e.Shape) != (end-start)/4 {
+		return fmt.Errorf("shape %v with %d values", e.Shape, (end-start)/4)
+	}
+	return nil
 }
 
 // size is the number of elements, -1 for a shape that no tensor can have.

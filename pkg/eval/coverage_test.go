@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -72,6 +73,17 @@ func (c *tally) add(name string, ci Interval, truth float64) {
 	}
 }
 
+// report logs the shares and checks those that do not start with unbounded.
+func (c *tally) report(t *testing.T, unbounded string) {
+	for _, name := range c.names {
+		share := float64(c.held[name]) / float64(c.trials[name])
+		t.Logf("| %s | %.1f %% |", name, 100*share)
+		if !strings.HasPrefix(name, unbounded) && (share < 0.93 || share > 0.97) {
+			t.Errorf("%s: %.1f %% of the 95 %% intervals hold the truth", name, 100*share)
+		}
+	}
+}
+
 // 95 % intervals at n = 500 hold the truth in 93 to 97 % of the trials, by
 // images that are independent and by lesions of one to three photos; those of
 // differences between two equal models hold 0. docs/statistics.md quotes the
@@ -114,14 +126,6 @@ func TestCoverage(t *testing.T) {
 					}
 					held.add(path+", BCa", ci, want)
 				}
-				scoresA, positive := column(a, 2)
-				scoresB, _ := column(b, 2)
-				delong, err := NewDeLong(positive, a.LesionIDs, scoresA, scoresB)
-				if err != nil {
-					t.Fatal(err)
-				}
-				held.add("per_class.z.auroc, DeLong", delong.Interval(0, .95), truth.PerClass[2].AUROC)
-				held.add("difference of per_class.z.auroc, DeLong", delong.Test(0, 1).Interval(.95), 0)
 				if photos == 1 {
 					c := ConfusionOf(a)
 					held.add("accuracy, Wilson", Wilson(c.correct(), c.Total(), .95), truth.Accuracy)
@@ -138,13 +142,40 @@ func TestCoverage(t *testing.T) {
 					}
 				}
 			}
-			for _, name := range held.names {
-				share := float64(held.held[name]) / float64(held.trials[name])
-				t.Logf("| %s | %.1f %% |", name, 100*share)
-				if bounded := name[:3] != "ece"; bounded && (share < 0.93 || share > 0.97) {
-					t.Errorf("%s: %.1f %% of the 95 %% intervals hold the truth", name, 100*share)
-				}
+			held.report(t, "ece")
+		})
+	}
+}
+
+// DeLong's interval on the logit scale and that of a difference hold what they
+// promise; the normal interval, which is pROC's, falls short of it where the
+// area is high and positives are few, and is shown without a bound.
+func TestDeLongCoverage(t *testing.T) {
+	if !*long {
+		t.Skip("takes minutes; -long runs it")
+	}
+	for _, photos := range []int{1, 3} {
+		t.Run(fmt.Sprintf("photos=%d", photos), func(t *testing.T) {
+			d := population{photos}
+			big, _ := d.draw(newRNG(0), 2_000_000)
+			truth, err := AUROC(column(big, 2))
+			if err != nil {
+				t.Fatal(err)
 			}
+			var held tally
+			for trial := range 5000 {
+				a, b := d.draw(newRNG(uint64(1+trial)), 500)
+				scoresA, positive := column(a, 2)
+				scoresB, _ := column(b, 2)
+				delong, err := NewDeLong(positive, a.LesionIDs, scoresA, scoresB)
+				if err != nil {
+					t.Fatal(err)
+				}
+				held.add("AUROC, DeLong, normal", delong.Interval(0, .95), truth)
+				held.add("AUROC, DeLong, logit", delong.LogitInterval(0, .95), truth)
+				held.add("difference of AUROC, DeLong", delong.Test(0, 1).Interval(.95), 0)
+			}
+			held.report(t, "AUROC, DeLong, normal")
 		})
 	}
 }

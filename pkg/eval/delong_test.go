@@ -183,7 +183,16 @@ func TestDeLongDegenerate(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 	}
-	if ci := d.Interval(0, 95); !math.IsNaN(ci.Low) {
-		t.Errorf("level 95: %v", ci)
+	for name, ci := range map[string]Interval{"level 95": d.Interval(0, 95), "area of 1": d.LogitInterval(0, .95), "logit, level 95": d.LogitInterval(1, 95)} {
+		if !math.IsNaN(ci.Low) {
+			t.Errorf("%s: %v", name, ci)
+		}
+	}
+	// By hand: logit .8 is ln 4, its standard error .1/.16 = .625.
+	half := &DeLong{AUC: []float64{.8}, Cov: [][]float64{{.01}}}
+	odds := func(p float64) float64 { return math.Log(p / (1 - p)) }
+	ci := half.LogitInterval(0, .95)
+	if !near(odds(ci.Low), math.Log(4)-.625*1.959963984540054) || !near(odds(ci.High), math.Log(4)+.625*1.959963984540054) {
+		t.Errorf("logit interval %v", ci)
 	}
 }

@@ -3,6 +3,7 @@ package eval
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -126,5 +127,43 @@ func TestMetricsJSONErrors(t *testing.T) {
 	}
 	if _, err := ReadMetricsFile(filepath.Join(t.TempDir(), "absent.json")); err == nil || !strings.Contains(err.Error(), "absent.json") {
 		t.Errorf("missing file: %v", err)
+	}
+}
+
+// A file from before the package had operating points, groups and the like is
+// read: what it lacks is NaN, and says so.
+func TestMetricsJSONOlderFile(t *testing.T) {
+	m, err := Evaluate(goldenTables(t)["even"], Options{Resamples: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var older map[string]any
+	if err := json.Unmarshal(text, &older); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"groups", "brier_decomposition", "top2_accuracy", "ece_classwise"} {
+		delete(older, key)
+	}
+	for _, c := range older["per_class"].(map[string]any) {
+		delete(c.(map[string]any), "youden")
+		delete(c.(map[string]any), "partial_auroc")
+	}
+	delete(older["bootstrap"].(map[string]any), "stratified")
+	if text, err = json.Marshal(older); err != nil {
+		t.Fatal(err)
+	}
+	got := new(Metrics)
+	if err := json.Unmarshal(text, got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Accuracy != m.Accuracy || got.PerClass[4].AUROC != m.PerClass[4].AUROC || len(got.Groups) != 0 || !math.IsNaN(got.Top2Accuracy) || !math.IsNaN(got.PerClass[4].Youden.Threshold) {
+		t.Errorf("read %+v", got)
+	}
+	if reason := got.Undefined["per_class.mel.partial_auroc"]; reason != "not in the file" {
+		t.Errorf("reason %q", reason)
 	}
 }

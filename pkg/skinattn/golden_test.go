@@ -226,23 +226,24 @@ const forwardTolerance = 3e-5
 
 func tolerance(kerasError float64) float64 { return max(forwardTolerance, 4*kerasError) }
 
-// Every network at its own size; those that take too long only with -long.
+// Every network at its own size and a small one; most of the small ones, and
+// what takes too long, only with -long.
 var goldenForward = []struct {
 	file string
 	long bool
 }{
-	{"mobilenet_v2_64", false}, {"mobilenet_v2_100", false}, {"mobilenet_v2_128", false}, {"mobilenet_v2_224", false},
+	{"mobilenet_v2_64", false}, {"mobilenet_v2_100", false}, {"mobilenet_v2_128", true}, {"mobilenet_v2_224", false},
 	{"densenet201_64", false}, {"densenet201_224", true},
 	{"inception_resnet_v2_128", true}, {"inception_resnet_v2_299", true},
-	{"resnet50_64", false}, {"resnet50_224", false},
+	{"resnet50_64", true}, {"resnet50_224", false},
 	{"resnet152_64", true}, {"resnet152_224", true},
 	{"nasnet_large_96", true}, {"nasnet_large_331", true},
 	{"nasnet_mobile_64", false}, {"nasnet_mobile_224", true},
-	{"mobilenet_64", false}, {"mobilenet_224", false},
-	{"mobilenet_v3_small_64", false}, {"mobilenet_v3_small_224", false},
-	{"mobilenet_v3_large_64", false}, {"mobilenet_v3_large_224", false},
-	{"vgg16_64", false}, {"vgg16_224", false},
-	{"resnet34_64", false}, {"resnet34_224", false},
+	{"mobilenet_64", true}, {"mobilenet_224", false},
+	{"mobilenet_v3_small_64", true}, {"mobilenet_v3_small_224", false},
+	{"mobilenet_v3_large_64", true}, {"mobilenet_v3_large_224", false},
+	{"vgg16_64", true}, {"vgg16_224", false},
+	{"resnet34_64", true}, {"resnet34_224", false},
 }
 
 func TestForwardEqualsKeras(t *testing.T) {
@@ -350,6 +351,54 @@ func batchTensor(images [][]uint8, size int) *tensors.Tensor {
 
 func metadataTensor(rows []Metadata) *tensors.Tensor {
 	return tensors.FromFlatDataAndDimensions(EncodeMetadata(rows), len(rows), MetadataWidth)
+}
+
+// The variants of the head, on the first blocks of MobileNetV2.
+func TestVariantsEqualKeras(t *testing.T) {
+	raw, err := os.ReadFile(filepath.Join("testdata", "golden_variants.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		golden
+		Cut      string
+		Variants []struct {
+			Name       string
+			Config     json.RawMessage // fields of a Config
+			Total      int
+			Logits     [][]float64
+			KerasError float64 `json:"keras_float32_error"`
+		}
+	}
+	if err := json.Unmarshal(raw, &file); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range file.Variants {
+		t.Run(v.Name, func(t *testing.T) {
+			cfg, err := DefaultConfig(file.Network)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cfg.Size, cfg.ChannelOrder, cfg.Cut = file.Size, "rgb", file.Cut
+			if err := json.Unmarshal(v.Config, &cfg); err != nil {
+				t.Fatal(err)
+			}
+			net, err := NewNetwork(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if total, _ := net.Graph.Parameters(); total != v.Total {
+				t.Errorf("%d parameters, Keras has %d", total, v.Total)
+			}
+			results := forward(t, net, filled(t, net), file.golden, func(out map[string]*graph.Node) []*graph.Node {
+				return []*graph.Node{out[layers.LogitsOf(net.Output)]}
+			})
+			logits := tensors.MustCopyFlatData[float32](results[0])
+			for i, want := range v.Logits {
+				compare(t, fmt.Sprintf("logits of image %d", i), row(logits, i, ham10000.NumClasses), want, tolerance(v.KerasError))
+			}
+		})
+	}
 }
 
 // Keras's own float32 gradients are up to 1.7e-5 away from its float64 ones.

@@ -35,6 +35,21 @@ func (n *Network) LoadKeras(store *model.Store, file *keras.File) error {
 	return fit.Load(store)
 }
 
+// CheckStore says which variable of the network store lacks or has in another
+// shape.
+func (n *Network) CheckStore(store *model.Store) error {
+	for _, v := range n.Graph.Variables() {
+		have := store.GetVariable(v.Path())
+		if have == nil {
+			return fmt.Errorf("variable %s of the network has no weights", v.Path())
+		}
+		if !slices.Equal(have.Shape().Dimensions, v.Shape) {
+			return fmt.Errorf("variable %s has shape %v where the network has %v", v.Path(), have.Shape().Dimensions, v.Shape)
+		}
+	}
+	return nil
+}
+
 // Fit is how the tensors of a Keras file meet the variables of a network.
 type Fit struct {
 	Variables int // that the file is to fill

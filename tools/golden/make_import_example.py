@@ -122,7 +122,7 @@ def main():
     parser.add_argument("--seed", type=int, default=2022)
     parser.add_argument("--size", type=int, default=0)
     parser.add_argument("--second", action="store_true", help="as the second network of its session")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     args.out.mkdir(parents=True, exist_ok=True)
     rows = photos(args.ham10000, args.out, args.seed)
     for word in args.names or network.NETWORKS:

@@ -117,6 +117,36 @@ def make_inference(name, size, count):
     golden.write(f"pkg/skinattn/testdata/golden_{name}_{size}.json", content)
 
 
+# The variants of the head that the authors tried, as skinattn.Config has them, on the first blocks of MobileNetV2.
+VARIANTS = {
+    "no attention": {"soft_attention": False},
+    "no metadata": {"metadata": False},
+    "no attention, no metadata, pooled": {"soft_attention": False, "metadata": False, "head": "gap"},
+    "pooled, longer branch": {"head": "gap", "metadata_units": [64, 32, 16]},
+    "batch norm before": {"metadata_batch_norm": "before"},
+    "batch norm before and after, dropout": {"metadata_batch_norm": "both", "metadata_dropout": 0.2},
+    "one more dense layer": {"extended_dense": 32},
+    "pooled before the attention": {"pools_before": 2},
+}
+
+
+def make_variants(size):
+    def logits(options, floatx):
+        options = dict(options)
+        options["pools"] = options.pop("pools_before", 0)
+        built = build("mobilenet_v2", size, floatx, cut="block_4_depthwise", **options)
+        return built, network.outputs(built, inputs(built, CASES[:2], floatx))["logits"].numpy()
+
+    variants = []
+    for name, options in VARIANTS.items():
+        built, want = logits(options, "float64")
+        variants.append({"name": name, "config": options, "total": built.net.count_params(), "logits": [golden.numbers(l) for l in want],
+                         "keras_float32_error": spread(logits(options, "float32")[1], want)})
+    golden.write("pkg/skinattn/testdata/golden_variants.json", {
+        "made_by": "tools/golden/make_network.py", "versions": golden.versions(), "network": "mobilenet_v2", "size": size,
+        "cut": "block_4_depthwise", "cases": [case(c) for c in CASES[:2]], "variants": variants})
+
+
 def case(c):
     return {"image": c[0], "age": c[1], "sex": c[2], "localization": c[3]}
 
@@ -211,10 +241,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(network.NETWORKS))
     parser.add_argument("--size", type=int, help="only this size; with --training the training step's")
+    parser.add_argument("--variants", action="store_true", help="only the variants of the head")
     parser.add_argument("--training", action="store_true", help="only the training step")
     args = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(1)
-    for name in args.names or network.NETWORKS:
+    if args.variants or not args.names:
+        make_variants(64)
+    for name in () if args.variants else args.names or network.NETWORKS:
         for size, count in SIZES[name].items():
             if not args.training and args.size in (None, size):
                 make_inference(name, size, count)

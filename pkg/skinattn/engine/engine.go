@@ -111,8 +111,11 @@ func openAuto(ctx context.Context, opts Options) (*Engine, error) {
 	return openGo()
 }
 
+// openGo starts GoMLX's own backend. Its operations run one after the other, each
+// on all cores: run in parallel, two large products can wait for each other's
+// workers for ever (compute v0.1.5: Pool.Saturate called from a worker).
 func openGo() (*Engine, error) {
-	backend, err := gobackend.New("")
+	backend, err := gobackend.New("ops_sequential")
 	if err != nil {
 		return nil, fmt.Errorf("starting the pure Go engine: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 	"github.com/skinattn/skinattn/pkg/skinattn/synthetic"
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
@@ -33,12 +34,19 @@ type DemoOptions struct {
 }
 
 // Demo goes the whole way on synthetic lesions, in Dir: data, split, training,
-// predictions, metrics (Dir/run), figures and a summary page.
+// predictions, metrics (Dir/run), figures and a summary page. A run that is
+// there already goes on; it must have been made with the same options.
 func Demo(ctx context.Context, eng *engine.Engine, opts DemoOptions) error {
-	dataDir := filepath.Join(opts.Dir, DemoData)
+	dataDir, runDir := filepath.Join(opts.Dir, DemoData), filepath.Join(opts.Dir, DemoRun)
+	_, notBegun := run.Open(runDir)
 	synth := synthetic.Options{Images: opts.Images, Seed: opts.Seed, Masks: true}
-	if err := synthetic.Generate(ctx, dataDir, synth, opts.Generate); err != nil {
-		return fmt.Errorf("making the synthetic lesions: %w", err)
+	if !synthetic.Complete(dataDir, synth) {
+		if notBegun == nil {
+			return fmt.Errorf("%s has a run on other images; choose another --out", opts.Dir)
+		}
+		if err := synthetic.Generate(ctx, dataDir, synth, opts.Generate); err != nil {
+			return fmt.Errorf("making the synthetic lesions: %w", err)
+		}
 	}
 	data, err := ham10000.Open(dataDir)
 	if err != nil {
@@ -51,11 +59,10 @@ func Demo(ctx context.Context, eng *engine.Engine, opts DemoOptions) error {
 	if opts.Epochs > 0 {
 		reg.Epochs = opts.Epochs
 	}
-	runDir := filepath.Join(opts.Dir, DemoRun)
 	if err := Train(ctx, eng, TrainOptions{
 		Data: data, Backbone: "mobilenet_v2", Size: opts.Size, Regime: reg,
 		Protocol: split.Grouped, Seed: opts.Seed, Weights: RandomWeights,
-		Dir: runDir, Watch: opts.Watch,
+		Dir: runDir, Resume: notBegun == nil, Watch: opts.Watch,
 	}); err != nil {
 		return err
 	}

@@ -18,8 +18,8 @@ import (
 // Predict writes the predictions of a run's best weights on its validation and
 // test parts, and the metrics of the latter. A split with one held-out part only
 // is selected and reported on the same images, as the authors did: both tables
-// are then equal.
-func Predict(ctx context.Context, eng *engine.Engine, folder *run.Folder, data *ham10000.Dataset, cache *imaging.Cache) error {
+// are then equal. warn gets a line if the best weights are damaged.
+func Predict(ctx context.Context, eng *engine.Engine, folder *run.Folder, data *ham10000.Dataset, cache *imaging.Cache, warn func(line string)) error {
 	cfg, err := folder.Config()
 	if err != nil {
 		return err
@@ -28,7 +28,7 @@ func Predict(ctx context.Context, eng *engine.Engine, folder *run.Folder, data *
 	if err != nil {
 		return err
 	}
-	network, err := folder.LoadModel(eng, func(string) {})
+	network, err := folder.LoadModel(eng, warn)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/gomlx/gomlx/ml/model"
 
@@ -57,7 +58,9 @@ type TrainOptions struct {
 	FastDevRun bool
 	// TensorBoard leaves event files in the run folder, too.
 	TensorBoard bool
-	Watch       training.Watcher
+	// SaveEvery is the time between checkpoints within an epoch; 0: none there.
+	SaveEvery time.Duration
+	Watch     training.Watcher
 	// Progress is called while images are decoded for the first time.
 	Progress func(done, total int)
 }
@@ -84,6 +87,11 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 		cfg.Data.Protocol = opts.Protocol
 	}
 	cfg.Data.SplitSHA256 = parts.Summary().SHA256
+	if opts.Resume { // before much is done
+		if err := sameConfig(folder, cfg, opts.Weights == ""); err != nil {
+			return err
+		}
+	}
 	cache, err := opts.images(ctx, cfg, parts)
 	if err != nil {
 		return err
@@ -91,18 +99,6 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 	defer cache.Close()
 	cfg.Data.ImagesSHA256 = cache.ContentHash()
 
-	if opts.Resume {
-		if err := sameConfig(folder, cfg, opts.Weights == ""); err != nil {
-			return err
-		}
-	} else {
-		if err := errors.Join(
-			folder.WriteJSON(run.ConfigFile, cfg),
-			folder.WriteJSON(run.EnvironmentFile, run.CurrentEnvironment(eng)),
-			parts.WriteFile(folder.Path(run.SplitFile))); err != nil {
-			return err
-		}
-	}
 	trainer, err := opts.newRun(eng, folder, cfg, parts, cache)
 	if err != nil {
 		return err
@@ -119,10 +115,76 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 		}
 		trainer.Watch = watchers
 	}
+	if opts.Resume {
+		err = sameConfig(folder, cfg, opts.Weights == "")
+	} else {
+		err = opts.begin(folder, cfg, parts, eng)
+	}
+	if err != nil {
+		return err
+	}
+	trainer.Weights = func(net *skinattn.Network, store *model.Store) error { return opts.firstWeights(folder, net, store) }
 	if err := training.Train(ctx, trainer); err != nil {
 		return err
 	}
-	return Predict(ctx, eng, folder, opts.Data, cache)
+	err = Predict(ctx, eng, folder, opts.Data, cache, opts.log)
+	if err != nil && ctx.Err() != nil {
+		return training.ErrInterrupted // nothing but the predictions is to be done again
+	}
+	return err
+}
+
+// begin writes what a run has before its first step.
+func (o TrainOptions) begin(folder *run.Folder, cfg run.Config, parts *split.Split, eng *engine.Engine) error {
+	if cfg.Init != RandomWeights { // no run is begun with weights that don't fit
+		net, err := skinattn.NewNetwork(cfg.Network)
+		if err != nil {
+			return err
+		}
+		if err := loadBackbone(o.Weights, net, model.NewStore()); err != nil {
+			return err
+		}
+	}
+	if err := parts.WriteFile(folder.Path(run.SplitFile)); err != nil {
+		return err
+	}
+	if err := folder.WriteJSON(run.EnvironmentFile, run.CurrentEnvironment(eng)); err != nil {
+		return err
+	}
+	// The last one: a folder that has it can be resumed.
+	return folder.WriteJSON(run.ConfigFile, cfg)
+}
+
+// loadBackbone fills store from a Keras applications file.
+func loadBackbone(path string, net *skinattn.Network, store *model.Store) error {
+	file, err := keras.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return net.LoadBackbone(store, file)
+}
+
+// firstWeights fills store with the weights that the run in folder starts from:
+// also one that is resumed, if it was killed before its first checkpoint.
+func (o TrainOptions) firstWeights(folder *run.Folder, net *skinattn.Network, store *model.Store) error {
+	cfg, err := folder.Config()
+	if err != nil || cfg.Init == RandomWeights {
+		return err
+	}
+	path := o.Weights
+	if path == "" {
+		if path, err = WeightsPath(cfg.Network.Backbone); err != nil {
+			return err
+		}
+		sum, err := fileSHA256(path)
+		if err == nil && sum != cfg.InitSHA256 {
+			err = fmt.Errorf("%s has SHA-256 %s", path, sum)
+		}
+		if err != nil {
+			return fmt.Errorf("the run has no checkpoint yet and started from a file with SHA-256 %s: %w; name that file with --weights", cfg.InitSHA256, err)
+		}
+	}
+	return loadBackbone(path, net, store)
 }
 
 // parts is the division of the data: that of a run that is resumed, the one
@@ -161,7 +223,8 @@ func (o TrainOptions) images(ctx context.Context, cfg run.Config, parts *split.S
 
 // newRun is the training that the options mean.
 func (o TrainOptions) newRun(eng *engine.Engine, folder *run.Folder, cfg run.Config, parts *split.Split, cache *imaging.Cache) (trainer training.Run, err error) {
-	trainer = training.Run{Engine: eng, Folder: folder, Config: cfg, FeatureDir: imaging.DefaultCacheDir(), Watch: o.Watch}
+	trainer = training.Run{Engine: eng, Folder: folder, Config: cfg, FeatureDir: imaging.DefaultCacheDir(),
+		SaveEvery: o.SaveEvery, Watch: o.Watch}
 	if trainer.Train, err = examples(o.Data, parts, split.Train, cache, cfg.Regime); err != nil {
 		return trainer, err
 	}
@@ -173,13 +236,7 @@ func (o TrainOptions) newRun(eng *engine.Engine, folder *run.Folder, cfg run.Con
 		return trainer, err
 	}
 	if !o.Resume && o.Weights != RandomWeights {
-		trainer.Weights = func(net *skinattn.Network, store *model.Store) error {
-			file, err := keras.ReadFile(o.Weights)
-			if err != nil {
-				return err
-			}
-			return net.LoadBackbone(store, file)
-		}
+		trainer.Weights = func(net *skinattn.Network, store *model.Store) error { return loadBackbone(o.Weights, net, store) }
 	}
 	return trainer, nil
 }
@@ -309,7 +366,8 @@ func examples(data *ham10000.Dataset, parts *split.Split, part split.Part, cache
 }
 
 // sameConfig refuses to resume with settings other than the run's own, naming
-// those that differ. anyInit leaves out where the first weights came from.
+// those that differ. anyInit leaves out where the first weights came from, and
+// images that have not been looked at yet can't differ.
 func sameConfig(folder *run.Folder, wanted run.Config, anyInit bool) error {
 	have, err := folder.Config()
 	if err != nil {
@@ -318,6 +376,7 @@ func sameConfig(folder *run.Folder, wanted run.Config, anyInit bool) error {
 	if anyInit {
 		wanted.Init, wanted.InitSHA256 = have.Init, have.InitSHA256
 	}
+	wanted.Data.ImagesSHA256 = cmp.Or(wanted.Data.ImagesSHA256, have.Data.ImagesSHA256)
 	var differ []string
 	a, b := flatten(have), flatten(wanted)
 	for key, value := range a {

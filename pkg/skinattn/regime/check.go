@@ -33,6 +33,9 @@ func (r Regime) Check(classes int) error {
 		return fmt.Errorf("sampling %s draws photos, not copies; leave one out", r.Sampling)
 	case r.Plateau.Patience < 0 || r.EarlyStop.Patience < 0:
 		return fmt.Errorf("patience is %d and %d epochs; it must be at least 0", r.Plateau.Patience, r.EarlyStop.Patience)
+	case r.Plateau.MinDelta < 0 || r.EarlyStop.MinDelta < 0 || r.Plateau.LearningRate < 0:
+		return fmt.Errorf("minimal deltas are %g and %g, the smallest learning rate %g; they must not be negative",
+			r.Plateau.MinDelta, r.EarlyStop.MinDelta, r.Plateau.LearningRate)
 	}
 	for _, w := range r.ClassWeights {
 		if w < 0 {

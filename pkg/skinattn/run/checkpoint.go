@@ -26,14 +26,20 @@ const (
 	Best = "best" // the weights that did best on the validation part
 )
 
-// keepLast is how many checkpoints of kind Last are kept: one to fall back on.
-const keepLast = 2
+// keep is how many checkpoints of a kind are kept: one to fall back on.
+const keep = 2
 
 // Files of a checkpoint.
 const (
 	weightsFile  = "weights.safetensors"
 	stateFile    = "state.json"
 	manifestFile = "manifest.json" // SHA-256 of the other files
+)
+
+// Parts of the names of folders that are no checkpoints.
+const (
+	savingPrefix  = ".saving-" // one that is being written
+	damagedPrefix = "damaged-" // one that was set aside
 )
 
 // manifest is manifest.json.
@@ -44,22 +50,40 @@ type manifest struct {
 // SaveCheckpoint writes all variables of store and the training state, under
 // checkpoints/<kind>-<position>. Positions are compared as text, the greatest
 // being the newest. The checkpoint appears in one step (temporary folder,
-// fsync, rename); older ones of its kind go once it is there.
-func (f *Folder) SaveCheckpoint(kind, position string, store *model.Store, state any) (err error) {
-	dir := f.Path(CheckpointDir)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("saving a checkpoint: %w", err)
+// fsync, rename); older ones of its kind go once it is there. An intact one at
+// the same position is left as it is, for a position stands for one state of a
+// run. Values that are no numbers are an error: no checkpoint holds them.
+func (f *Folder) SaveCheckpoint(kind, position string, store *model.Store, state any) error {
+	if err := f.saveCheckpoint(kind, position, store, state); err != nil {
+		return fmt.Errorf("saving checkpoint %s-%s: %w", kind, position, err)
 	}
-	temporary, err := os.MkdirTemp(dir, ".saving-")
+	return f.prune(kind)
+}
+
+func (f *Folder) saveCheckpoint(kind, position string, store *model.Store, state any) error {
+	dir := f.Path(CheckpointDir)
+	final := filepath.Join(dir, kind+"-"+position)
+	if _, _, err := readCheckpoint(final); err == nil {
+		return nil
+	}
+	values, err := storeTensors(store)
 	if err != nil {
-		return fmt.Errorf("saving a checkpoint in %s: %w", dir, err)
+		return err
+	}
+	switch err := os.Mkdir(dir, 0o755); {
+	case err == nil:
+		if err := atomicfile.SyncDir(f.Dir); err != nil {
+			return err
+		}
+	case !errors.Is(err, os.ErrExist):
+		return err
+	}
+	temporary, err := os.MkdirTemp(dir, savingPrefix)
+	if err != nil {
+		return err
 	}
 	defer os.RemoveAll(temporary)
 
-	values, err := storeTensors(store)
-	if err != nil {
-		return fmt.Errorf("saving a checkpoint: %w", err)
-	}
 	hashes := manifest{SHA256: map[string]string{}}
 	write := func(name string, content func(io.Writer) error) error {
 		hash := sha256.New()
@@ -69,53 +93,64 @@ func (f *Folder) SaveCheckpoint(kind, position string, store *model.Store, state
 		hashes.SHA256[name] = hex.EncodeToString(hash.Sum(nil))
 		return err
 	}
-	err = errors.Join(
-		write(weightsFile, func(w io.Writer) error { return safetensors.Write(w, values) }),
-		write(stateFile, func(w io.Writer) error { return encodeIndented(w, state) }),
-	)
-	if err == nil {
-		err = write(manifestFile, func(w io.Writer) error { return encodeIndented(w, hashes) })
+	if err := write(weightsFile, func(w io.Writer) error { return safetensors.Write(w, values) }); err != nil {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("saving a checkpoint: %w", err)
+	if err := write(stateFile, func(w io.Writer) error { return encodeIndented(w, state) }); err != nil {
+		return err
 	}
-	final := filepath.Join(dir, kind+"-"+position)
-	if err := os.RemoveAll(final); err != nil { // the same position again, after a resume
-		return fmt.Errorf("saving a checkpoint: %w", err)
+	if err := write(manifestFile, func(w io.Writer) error { return encodeIndented(w, hashes) }); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(final); err != nil { // a damaged one that nobody has read yet
+		return err
 	}
 	if err := os.Chmod(temporary, 0o755); err != nil {
-		return fmt.Errorf("saving a checkpoint: %w", err)
+		return err
 	}
 	if err := os.Rename(temporary, final); err != nil {
-		return fmt.Errorf("saving a checkpoint: %w", err)
+		return err
 	}
-	if err := atomicfile.SyncDir(dir); err != nil {
-		return fmt.Errorf("saving a checkpoint: %w", err)
-	}
-	return f.prune(kind)
+	return atomicfile.SyncDir(dir)
 }
 
-// prune removes all but the newest checkpoints of a kind, and what an
-// interrupted save left.
+// prune removes all but the newest checkpoints of a kind.
 func (f *Folder) prune(kind string) error {
 	names, err := f.checkpoints(kind)
 	if err != nil {
 		return err
 	}
-	keep := 1
-	if kind == Last {
-		keep = keepLast
-	}
-	leftovers, _ := filepath.Glob(f.Path(filepath.Join(CheckpointDir, ".saving-*")))
-	for _, path := range leftovers {
-		os.RemoveAll(path) // the lock says that nobody is writing there
-	}
-	for i := keep; i < len(names); i++ {
-		if err := os.RemoveAll(f.Path(filepath.Join(CheckpointDir, names[i]))); err != nil {
+	return f.remove(names[min(keep, len(names)):])
+}
+
+// remove removes checkpoints.
+func (f *Folder) remove(names []string) error {
+	for _, name := range names {
+		if err := os.RemoveAll(f.Path(filepath.Join(CheckpointDir, name))); err != nil {
 			return fmt.Errorf("removing an old checkpoint: %w", err)
 		}
 	}
 	return nil
+}
+
+// RemoveNewer removes the checkpoints of a kind beyond a position: those of a
+// future that a run which went back to that position has yet to go through.
+func (f *Folder) RemoveNewer(kind, position string) error {
+	names, err := f.checkpoints(kind)
+	if err != nil {
+		return err
+	}
+	return f.remove(slices.DeleteFunc(names, func(name string) bool { return name <= kind+"-"+position }))
+}
+
+// NewestCheckpoint is the path of the newest checkpoint of a kind, "" if there
+// is none. It is not verified.
+func (f *Folder) NewestCheckpoint(kind string) string {
+	names, err := f.checkpoints(kind)
+	if err != nil || len(names) == 0 {
+		return ""
+	}
+	return f.Path(filepath.Join(CheckpointDir, names[0]))
 }
 
 // checkpoints lists the folders of a kind, the newest first.
@@ -140,9 +175,10 @@ func (f *Folder) checkpoints(kind string) ([]string, error) {
 // ErrNoCheckpoint says that a run has none of the kind asked for.
 var ErrNoCheckpoint = errors.New("the run has no checkpoint")
 
-// LoadCheckpoint fills store with the variables of the newest intact
-// checkpoint of a kind, and state. A damaged one is set aside under
-// "damaged-..." and named in a line to warn, and the one before is taken.
+// LoadCheckpoint fills store, unless it is nil, with the variables of the newest
+// intact checkpoint of a kind, and state. A damaged one is named in a line to
+// warn and, where the folder is locked, set aside under "damaged-..."; the one
+// before is taken.
 func (f *Folder) LoadCheckpoint(kind string, store *model.Store, state any, warn func(line string)) error {
 	names, err := f.checkpoints(kind)
 	if err != nil {
@@ -154,18 +190,33 @@ func (f *Folder) LoadCheckpoint(kind string, store *model.Store, state any, warn
 		if err == nil {
 			err = json.Unmarshal(text, state)
 		}
+		if errors.Is(err, os.ErrPermission) {
+			return fmt.Errorf("reading checkpoint %s: %w", path, err)
+		}
 		if err != nil {
-			aside := f.Path(filepath.Join(CheckpointDir, "damaged-"+name))
-			os.RemoveAll(aside)
-			if moveErr := os.Rename(path, aside); moveErr == nil {
-				path = aside
-			}
-			warn(fmt.Sprintf("warning: checkpoint %s is damaged (%v); it was set aside as %s, going back to the one before", name, err, path))
+			warn(fmt.Sprintf("warning: checkpoint %s is damaged (%v)%s; taking the one before", path, err, f.setAside(name)))
 			continue
+		}
+		if store == nil {
+			return nil
 		}
 		return fillStore(store, values)
 	}
-	return fmt.Errorf("%s: %w of kind %q", f.Dir, ErrNoCheckpoint, kind)
+	return fmt.Errorf("%s: %w of kind %q that is intact", f.Dir, ErrNoCheckpoint, kind)
+}
+
+// setAside renames a damaged checkpoint and says so. A process without the
+// lock leaves the folder to the one that may be writing there.
+func (f *Folder) setAside(name string) string {
+	if f.lock == nil {
+		return ""
+	}
+	aside := f.Path(filepath.Join(CheckpointDir, damagedPrefix+name))
+	os.RemoveAll(aside) // of an earlier time
+	if err := os.Rename(f.Path(filepath.Join(CheckpointDir, name)), aside); err != nil {
+		return fmt.Sprintf(" and can't be set aside (%v)", err)
+	}
+	return " and was set aside as " + filepath.Base(aside)
 }
 
 // readCheckpoint reads and verifies a checkpoint folder.
@@ -213,6 +264,9 @@ func storeTensors(store *model.Store) ([]safetensors.Tensor, error) {
 		data, err := tensors.CopyFlatData[float32](value)
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", v.Path(), err)
+		}
+		if i := slices.IndexFunc(data, func(x float32) bool { return x-x != 0 }); i >= 0 {
+			return nil, fmt.Errorf("variable %s holds %g", v.Path(), data[i])
 		}
 		all = append(all, safetensors.Tensor{Name: v.Path(), Shape: v.Shape().Dimensions, Data: data})
 	}

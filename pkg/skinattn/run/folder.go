@@ -7,12 +7,15 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/gofrs/flock"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
 // Files of a run folder.
@@ -82,37 +85,74 @@ func Open(dir string) (*Folder, error) {
 
 // Create makes a new run folder, or with resume opens an existing one, for
 // writing. A lock keeps a second process out; Close releases it. Without
-// resume, a folder that holds anything is an error.
+// resume, a folder that holds anything but the beginnings of a run is an error.
 func Create(dir string, resume bool) (*Folder, error) {
+	if resume { // before anything is made
+		if _, err := Open(dir); err != nil {
+			return nil, fmt.Errorf("nothing to resume: %w", err)
+		}
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("creating the run folder: %w", err)
 	}
 	f := &Folder{Dir: dir, lock: flock.New(filepath.Join(dir, lockFile))}
 	locked, err := f.lock.TryLock()
 	if err != nil {
-		return nil, fmt.Errorf("locking the run folder %s: %w", dir, err)
+		return nil, fmt.Errorf("locking the run folder: %w", err)
 	}
 	if !locked {
 		return nil, fmt.Errorf("run folder %s is in use by another process; wait for it or choose another --run", dir)
 	}
-	entries, err := os.ReadDir(dir)
+	if !resume {
+		err = f.requireNew()
+	}
+	if err == nil {
+		err = f.removeLeftovers()
+	}
 	if err != nil {
 		f.Close()
-		return nil, fmt.Errorf("reading the run folder: %w", err)
-	}
-	for _, e := range entries {
-		if e.Name() != lockFile && !resume {
-			f.Close()
-			return nil, fmt.Errorf("run folder %s is not empty (it has %s); add --resume to go on with it or choose another --run", dir, e.Name())
-		}
-	}
-	if resume {
-		if _, err := Open(dir); err != nil {
-			f.Close()
-			return nil, fmt.Errorf("nothing to resume: %w", err)
-		}
+		return nil, err
 	}
 	return f, nil
+}
+
+// requireNew refuses a folder that is in use for something else. What a process
+// leaves that is killed before it has written ConfigFile, its last file before
+// training, is no run yet.
+func (f *Folder) requireNew() error {
+	entries, err := os.ReadDir(f.Dir)
+	if err != nil {
+		return fmt.Errorf("reading the run folder: %w", err)
+	}
+	beginnings := []string{lockFile, EnvironmentFile, SplitFile, filepath.Base(split.SummaryPath(SplitFile))}
+	for _, e := range entries {
+		if !slices.Contains(beginnings, e.Name()) && !atomicfile.IsTemporary(e.Name()) {
+			return fmt.Errorf("run folder %s is not empty (it has %s); add --resume to go on with it or choose another --run", f.Dir, e.Name())
+		}
+	}
+	return nil
+}
+
+// removeLeftovers removes what a killed process was writing: the lock says
+// that nobody writes now.
+func (f *Folder) removeLeftovers() error {
+	for dir, leftover := range map[string]func(name string) bool{
+		f.Dir:                 atomicfile.IsTemporary,
+		f.Path(CheckpointDir): func(name string) bool { return strings.HasPrefix(name, savingPrefix) },
+	} {
+		entries, err := os.ReadDir(dir)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("reading the run folder: %w", err)
+		}
+		for _, e := range entries {
+			if leftover(e.Name()) {
+				if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+					return fmt.Errorf("tidying the run folder: %w", err)
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // Close releases the lock.
@@ -140,6 +180,9 @@ func (f *Folder) ReadJSON(name string, value any) error {
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(value); err != nil {
 		return fmt.Errorf("reading %s: %w", f.Path(name), err)
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return fmt.Errorf("reading %s: more than one value", f.Path(name))
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package run
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/gomlx/gomlx/ml/model"
 
@@ -10,7 +11,8 @@ import (
 )
 
 // LoadWeights returns the run's network and its best weights. warn gets a line
-// about each damaged checkpoint that had to be passed over.
+// about each damaged checkpoint that had to be passed over, and one if there
+// are no best weights and those of the last checkpoint are taken.
 func (f *Folder) LoadWeights(warn func(line string)) (*skinattn.Network, *model.Store, error) {
 	cfg, err := f.Config()
 	if err != nil {
@@ -24,7 +26,14 @@ func (f *Folder) LoadWeights(warn func(line string)) (*skinattn.Network, *model.
 	var state struct{} // what training wants to remember is of no use here
 	err = f.LoadCheckpoint(Best, store, &state, warn)
 	if errors.Is(err, ErrNoCheckpoint) {
+		warn(fmt.Sprintf("warning: %v; taking the last weights", err))
 		err = f.LoadCheckpoint(Last, store, &state, warn)
+	}
+	if errors.Is(err, ErrNoCheckpoint) {
+		err = fmt.Errorf("%s: %w; a run has its first after an epoch, 'skinattn train --resume' goes on with it", f.Dir, ErrNoCheckpoint)
+	}
+	if err == nil {
+		err = net.CheckStore(store)
 	}
 	return net, store, err
 }

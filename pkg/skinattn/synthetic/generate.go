@@ -99,6 +99,21 @@ func Generate(ctx context.Context, dir string, opts Options, progress func(done,
 	return ham10000.WriteMetadata(filepath.Join(dir, MetadataFile), records)
 }
 
+// Complete says whether dir has the whole set that Generate makes with opts.
+func Complete(dir string, opts Options) bool {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return false
+	}
+	var made Options
+	text, err := os.ReadFile(filepath.Join(dir, MarkerFile))
+	if err != nil || json.Unmarshal(text, &made) != nil {
+		return false
+	}
+	_, err = os.Stat(filepath.Join(dir, MetadataFile))
+	return err == nil && made == opts
+}
+
 // prepare makes dir ready for a new set: an earlier one is removed, anything
 // else is refused.
 func prepare(dir string, opts Options) error {

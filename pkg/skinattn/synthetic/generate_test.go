@@ -233,3 +233,28 @@ func TestGenerateRefuses(t *testing.T) {
 		})
 	}
 }
+
+func TestComplete(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	opts := Options{Images: 7, Seed: 1, Width: 32, Height: 32}
+	if Complete(dir, opts) {
+		t.Error("a folder that is not there is complete")
+	}
+	if err := Generate(t.Context(), dir, opts, nil); err != nil {
+		t.Fatal(err)
+	}
+	if !Complete(dir, opts) {
+		t.Error("a complete folder is not")
+	}
+	for _, other := range []Options{{Images: 8, Seed: 1, Width: 32, Height: 32}, {Images: 7, Seed: 2, Width: 32, Height: 32}, {Images: 3}} {
+		if Complete(dir, other) {
+			t.Errorf("complete for %+v, too", other)
+		}
+	}
+	if err := os.Remove(filepath.Join(dir, MetadataFile)); err != nil {
+		t.Fatal(err)
+	}
+	if Complete(dir, opts) {
+		t.Error("complete without its metadata")
+	}
+}

@@ -88,16 +88,14 @@ func order(n int, seed uint64, epoch int) []int {
 	return rand.New(rand.NewPCG(seed^0x5348554646_4c45, uint64(epoch))).Perm(n)
 }
 
-// checkFinite stops a run whose loss is no number any more, naming what it
-// last saw.
-func checkFinite(loss float64, step int, batch []int, records []ham10000.Record) error {
-	if !math.IsNaN(loss) && !math.IsInf(loss, 0) {
-		return nil
-	}
-	ids := make([]string, len(batch))
-	for i, index := range batch {
+// finite says whether x is a number.
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
+// imageIDs are the names of examples, in a line.
+func imageIDs(indices []int, records []ham10000.Record) string {
+	ids := make([]string, len(indices))
+	for i, index := range indices {
 		ids[i] = records[index].ImageID
 	}
-	return fmt.Errorf("the loss is %g in step %d on images %s; go on from the last checkpoint with a lower learning rate",
-		loss, step, strings.Join(ids, " "))
+	return strings.Join(ids, " ")
 }

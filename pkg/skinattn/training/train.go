@@ -29,6 +29,9 @@ type Run struct {
 	// FeatureDir is where features of the frozen backbone are kept if
 	// Config.FeatureCache is set.
 	FeatureDir string
+	// SaveEvery is the time between checkpoints within an epoch; 0: only its end
+	// has one. It does not change what is learned.
+	SaveEvery time.Duration
 	// Watch follows the run; nil: nobody does.
 	Watch Watcher
 }
@@ -55,7 +58,7 @@ type state struct {
 	Finished     bool         `json:"finished"` // the stopping rule has fired
 	History      []run.Epoch  `json:"history"`
 
-	// of an epoch that was interrupted
+	// of the running epoch: its first Images of the epoch's order are done
 	Running partial `json:"running"`
 }
 
@@ -77,7 +80,7 @@ func (s *state) position() string {
 }
 
 // ErrInterrupted says that a run was stopped from outside; its state is saved.
-var ErrInterrupted = errors.New("interrupted; the state is saved, go on with --resume")
+var ErrInterrupted = errors.New("interrupted: the state is saved")
 
 // trainer is a run in progress.
 type trainer struct {
@@ -92,12 +95,14 @@ type trainer struct {
 	sampler *sampler
 	meanAge float64 // of the training part
 	state   state
+	saved   time.Time // when the newest checkpoint was written or loaded
 }
 
 // Train trains until the stopping rule or the last epoch, from the beginning or
 // from the newest checkpoint in the folder, and leaves the best weights, by
 // validation accuracy, and the history there. Cancelling ctx saves the state,
-// also in the middle of an epoch, and returns ErrInterrupted.
+// also in the middle of an epoch, and returns ErrInterrupted. A process that
+// is killed loses what came after the newest checkpoint, and nothing else.
 func Train(ctx context.Context, r Run) error {
 	t := &trainer{Run: r, store: model.NewStore()}
 	defer t.close()
@@ -126,6 +131,7 @@ func (t *trainer) close() {
 		}
 	}
 }
+func (t *trainer) warn(line string) { t.log("%s", line) }
 
 func (t *trainer) log(format string, args ...any) {
 	if t.Watch != nil {
@@ -146,10 +152,16 @@ func (t *trainer) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	t.state.LearningRate = reg.LearningRate
-	switch err := t.Folder.LoadCheckpoint(run.Last, t.store, &t.state, func(line string) { t.log("%s", line) }); {
+	switch err := t.Folder.LoadCheckpoint(run.Last, t.store, &t.state, t.warn); {
 	case err == nil:
 		t.log("going on after epoch %d, step %d", t.state.Epoch, t.state.Step)
+		if err := t.consistent(); err != nil {
+			return err
+		}
 	case errors.Is(err, run.ErrNoCheckpoint):
+		if err := t.Folder.RemoveNewer(run.Best, ""); err != nil { // the run begins anew
+			return err
+		}
 		if err := t.firstWeights(); err != nil {
 			return err
 		}
@@ -162,6 +174,7 @@ func (t *trainer) prepare(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	t.saved = time.Now()
 	t.meanAge = mean
 	t.sampler = newSampler(reg, t.Config.Seed, t.Train.labels)
 	t.trained = t.net
@@ -184,6 +197,29 @@ func (t *trainer) prepare(ctx context.Context) (err error) {
 	}
 	t.model, err = skinattn.NewModel(t.Engine.Backend, t.trained, t.best, 0)
 	return err
+}
+
+// consistent makes the folder agree with the state that was loaded, wherever
+// the process before was killed: best weights of epochs that are still to come
+// go, best weights that are lost are no longer counted on, and the history is
+// the state's.
+func (t *trainer) consistent() error {
+	if err := t.net.CheckStore(t.store); err != nil {
+		return fmt.Errorf("%s: the checkpoint does not fit the run's config.json: %w", t.Folder.Dir, err)
+	}
+	if err := t.Folder.RemoveNewer(run.Best, t.state.position()); err != nil {
+		return err
+	}
+	var best state
+	err := t.Folder.LoadCheckpoint(run.Best, nil, &best, t.warn)
+	if err != nil && !errors.Is(err, run.ErrNoCheckpoint) {
+		return err
+	}
+	if best.BestEpoch != t.state.BestEpoch {
+		t.log("warning: the best weights, of epoch %d, are lost; the best so far are now those of epoch %d", t.state.BestEpoch, best.BestEpoch)
+		t.state.BestEpoch, t.state.BestAccuracy = best.BestEpoch, best.BestAccuracy
+	}
+	return t.Folder.WriteHistory(t.state.History)
 }
 
 // firstWeights fills the store of a new run.
@@ -223,6 +259,9 @@ func (t *trainer) epoch(ctx context.Context) error {
 		}
 		return err
 	}
+	if !finite(row.ValLoss) {
+		return t.diverged("the validation loss is %g after epoch %d, step %d", row.ValLoss, number, t.state.Step)
+	}
 	trained := t.state.Running
 	row.Epoch, row.LearningRate = number, t.learningRate(t.state.Step-1)
 	row.TrainLoss, row.TrainAccuracy = trained.loss(), trained.accuracy()
@@ -246,8 +285,8 @@ func (t *trainer) updates(ctx context.Context, epoch int) error {
 		if err != nil {
 			return err
 		}
-		if err := checkFinite(loss, t.state.Step+1, batch.indices, t.Train.Records); err != nil {
-			return err
+		if !finite(loss) {
+			return t.diverged("the loss is %g in step %d on images %s", loss, t.state.Step+1, imageIDs(batch.indices, t.Train.Records))
 		}
 		n := len(batch.indices)
 		t.state.Step++
@@ -259,6 +298,11 @@ func (t *trainer) updates(ctx context.Context, epoch int) error {
 		last = time.Now()
 		if t.Watch != nil {
 			t.Watch.Step(done.Images, done.loss(), done.accuracy())
+		}
+		if t.SaveEvery > 0 && time.Since(t.saved) >= t.SaveEvery {
+			if err := t.save(run.Last); err != nil {
+				return err
+			}
 		}
 	}
 	if ctx.Err() != nil {
@@ -293,11 +337,11 @@ func (t *trainer) finish(row run.Epoch) error {
 	s.LearningRate = s.Plateau.next(reg.Plateau, row.ValLoss, s.LearningRate)
 	s.Finished = s.EarlyStop.stop(reg.EarlyStop, row.ValLoss, row.ValAccuracy)
 	if better {
-		if err := t.Folder.SaveCheckpoint(run.Best, s.position(), t.best, s); err != nil {
+		if err := t.save(run.Best); err != nil {
 			return err
 		}
 	}
-	if err := t.Folder.SaveCheckpoint(run.Last, s.position(), t.store, s); err != nil {
+	if err := t.save(run.Last); err != nil {
 		return err
 	}
 	if err := t.Folder.WriteHistory(s.History); err != nil {
@@ -309,10 +353,30 @@ func (t *trainer) finish(row run.Epoch) error {
 	return nil
 }
 
+// save writes a checkpoint of the state as it is.
+func (t *trainer) save(kind string) error {
+	store := t.store
+	if kind == run.Best {
+		store = t.best
+	}
+	err := t.Folder.SaveCheckpoint(kind, t.state.position(), store, &t.state)
+	t.saved = time.Now()
+	return err
+}
+
 // interrupt saves the state as it is.
 func (t *trainer) interrupt() error {
-	if err := t.Folder.SaveCheckpoint(run.Last, t.state.position(), t.store, t.state); err != nil {
+	if err := t.save(run.Last); err != nil {
 		return fmt.Errorf("interrupted, and the state could not be saved: %w", err)
 	}
 	return ErrInterrupted
+}
+
+// diverged is the error of a run that can't go on because of what happened.
+func (t *trainer) diverged(what string, args ...any) error {
+	good := t.Folder.NewestCheckpoint(run.Last)
+	if good == "" {
+		good = "none"
+	}
+	return fmt.Errorf("training stopped: %s: the weights have diverged (last good checkpoint: %s); start a new run with a lower --learning-rate", fmt.Sprintf(what, args...), good)
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/skinattn/skinattn/internal/safetensors"
@@ -39,13 +40,27 @@ func blobs(n int, seed uint64) *Examples {
 	return &Examples{Records: records, Images: func(i int) []uint8 { return images[i] }}
 }
 
+// goEngine is enough for a network that is cut early, and needs no compilation.
+var goEngine = sync.OnceValues(func() (*engine.Engine, error) {
+	return engine.Open(context.Background(), engine.Go, engine.Options{})
+})
+
+// quickRun is smallRun on the pure Go engine.
+func quickRun(t *testing.T, dir string, resume bool) Run {
+	t.Helper()
+	r := smallRun(t, dir, resume)
+	eng, err := goEngine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Engine = eng
+	return r
+}
+
 // smallRun is a run of two epochs on 30 images in batches of 8: the last batch
 // is not full.
 func smallRun(t *testing.T, dir string, resume bool) Run {
 	t.Helper()
-	if testEngine.Kind == engine.Go {
-		t.Skip("the pure Go engine is too slow to train this network in a test")
-	}
 	cfg, err := skinattn.DefaultConfig("mobilenet_v2")
 	if err != nil {
 		t.Fatal(err)
@@ -170,16 +185,44 @@ func loss(t *testing.T, dir string) string {
 	return strings.Join(strings.Split(lines[len(lines)-1], ",")[2:8], ",")
 }
 
-func TestDamagedCheckpointIsSetAside(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "run")
-	first := smallRun(t, dir, false)
-	if err := Train(context.Background(), first); err != nil {
+// train trains to the end and returns what was logged.
+func train(t *testing.T, r Run) (log string) {
+	t.Helper()
+	var lines []string
+	r.Watch = logger(func(line string) { lines = append(lines, line) })
+	if err := Train(context.Background(), r); err != nil {
 		t.Fatal(err)
 	}
-	first.Folder.Close()
-	want := finalWeights(t, dir)
-	newest, _ := filepath.Glob(filepath.Join(dir, run.CheckpointDir, "last-epoch00002-*"))
-	path := filepath.Join(newest[0], "weights.safetensors")
+	r.Folder.Close()
+	return strings.Join(lines, "\n")
+}
+
+// wholeRun is a finished quickRun to compare with.
+var wholeRun struct {
+	sync.Once
+	weights, loss string
+}
+
+// expectWhole compares a finished quickRun with an undisturbed one.
+func expectWhole(t *testing.T, dir string) {
+	t.Helper()
+	wholeRun.Do(func() {
+		whole := filepath.Join(t.TempDir(), "whole")
+		train(t, quickRun(t, whole, false))
+		wholeRun.weights, wholeRun.loss = finalWeights(t, whole), loss(t, whole)
+	})
+	if finalWeights(t, dir) != wholeRun.weights {
+		t.Error("the run ended with other weights than an undisturbed one")
+	}
+	if got := loss(t, dir); got != wholeRun.loss {
+		t.Errorf("the history ends with %s, an undisturbed one's with %s", got, wholeRun.loss)
+	}
+}
+
+// damage flips a bit of the newest checkpoint's weights.
+func damage(t *testing.T, folder *run.Folder, kind string) {
+	t.Helper()
+	path := filepath.Join(folder.NewestCheckpoint(kind), "weights.safetensors")
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -188,17 +231,149 @@ func TestDamagedCheckpointIsSetAside(t *testing.T) {
 	if err := os.WriteFile(path, raw, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	r := smallRun(t, dir, true)
-	var lines []string
-	r.Watch = logger(func(line string) { lines = append(lines, line) })
-	if err := Train(context.Background(), r); err != nil {
-		t.Fatal(err)
-	}
-	if log := strings.Join(lines, "\n"); !strings.Contains(log, "damaged") || !strings.Contains(log, "epoch 1") {
+}
+
+// A finished run with damaged checkpoints goes on from the newest that is
+// intact, or from the beginning, to the same end.
+func TestDamagedCheckpoints(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	r := quickRun(t, dir, false)
+	train(t, r)
+	damage(t, r.Folder, run.Last)
+	log := train(t, quickRun(t, dir, true))
+	if !strings.Contains(log, "is damaged") || !strings.Contains(log, "going on after epoch 1, step 4") {
 		t.Errorf("the log names neither the damage nor where it went on: %s", log)
 	}
-	if finalWeights(t, dir) != want {
-		t.Error("going on from the checkpoint before ended with other weights")
+	expectWhole(t, dir)
+
+	entries, err := os.ReadDir(filepath.Join(dir, run.CheckpointDir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if err := os.Remove(filepath.Join(dir, run.CheckpointDir, e.Name(), "manifest.json")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	log = train(t, quickRun(t, dir, true))
+	if strings.Count(log, "is damaged") != 2 || strings.Contains(log, "going on") {
+		t.Errorf("the log: %s", log)
+	}
+	expectWhole(t, dir)
+}
+
+// Best weights that are lost are named and not counted on; what is best from
+// then on is what is there.
+func TestDamagedBest(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	r := quickRun(t, dir, false)
+	train(t, r)
+	bests, err := filepath.Glob(filepath.Join(dir, run.CheckpointDir, "best-*"))
+	if err != nil || len(bests) == 0 {
+		t.Fatal(bests, err)
+	}
+	for range bests {
+		damage(t, r.Folder, run.Best)
+		r = quickRun(t, dir, true)
+		log := train(t, r)
+		if !strings.Contains(log, "is damaged") || !strings.Contains(log, "warning: the best weights, of epoch") {
+			t.Errorf("the log: %s", log)
+		}
+	}
+	var lines []string
+	network, err := r.Folder.LoadModel(r.Engine, func(line string) { lines = append(lines, line) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	network.Close()
+	if log := strings.Join(lines, "\n"); !strings.Contains(log, `has no checkpoint of kind "best"`) || !strings.Contains(log, "taking the last weights") {
+		t.Errorf("the log: %s", log)
+	}
+	expectWhole(t, dir)
+}
+
+// A process that is killed between two files of an epoch's end leaves best
+// weights of an epoch that is to be trained again, or a history that lacks it.
+func TestKilledAtTheEndOfAnEpoch(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	r := quickRun(t, dir, false)
+	train(t, r)
+	best := r.Folder.NewestCheckpoint(run.Best)
+
+	// Before the last checkpoint of epoch 2. On an engine where epoch 2 may come
+	// out otherwise the second time, these best weights would be of another run.
+	if err := os.RemoveAll(r.Folder.NewestCheckpoint(run.Last)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(filepath.Join(dir, run.CheckpointDir, "best-epoch00002-step99999999"), os.DirFS(best)); err != nil {
+		t.Fatal(err)
+	}
+	train(t, quickRun(t, dir, true))
+	expectWhole(t, dir)
+	if got := r.Folder.NewestCheckpoint(run.Best); got != best {
+		t.Errorf("the best weights are %s, want %s", got, best)
+	}
+
+	// Before the history of the last epoch.
+	if err := r.Folder.WriteHistory(nil); err != nil {
+		t.Fatal(err)
+	}
+	train(t, quickRun(t, dir, true))
+	expectWhole(t, dir)
+}
+
+// A run that goes on in another folder, from a checkpoint within an epoch.
+func TestMovedRunGoesOn(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	r := quickRun(t, dir, false)
+	r.SaveEvery = 1
+	r.Watch = &interrupter{t, 6, stop}
+	if err := Train(ctx, r); !errors.Is(err, ErrInterrupted) {
+		t.Fatal(err)
+	}
+	r.Folder.Close()
+	moved := filepath.Join(t.TempDir(), "elsewhere", "run")
+	if err := os.CopyFS(moved, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if log := train(t, quickRun(t, moved, true)); !strings.Contains(log, "going on after epoch 1, step ") {
+		t.Errorf("the log: %s", log)
+	}
+	expectWhole(t, moved)
+}
+
+// Checkpoints within an epoch do not change what is learned, and one is enough
+// to go on from.
+func TestSaveEvery(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	r := quickRun(t, dir, false)
+	r.SaveEvery = 1
+	train(t, r)
+	expectWhole(t, dir)
+	if err := os.RemoveAll(r.Folder.NewestCheckpoint(run.Last)); err != nil {
+		t.Fatal(err)
+	}
+	// The one before is that of the last step, before the validation.
+	if log := train(t, quickRun(t, dir, true)); !strings.Contains(log, "going on after epoch 1, step 8") {
+		t.Errorf("the log: %s", log)
+	}
+	expectWhole(t, dir)
+}
+
+// A checkpoint of another network is an error that says so.
+func TestCheckpointOfAnotherNetwork(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	train(t, quickRun(t, dir, false))
+	r := quickRun(t, dir, true)
+	r.Config.Network.Cut = "block_1_expand"
+	err := Train(context.Background(), r)
+	if err == nil || !strings.Contains(err.Error(), dir+": the checkpoint does not fit the run's config.json: variable /") {
+		t.Errorf("error %v", err)
 	}
 }
 
@@ -210,16 +385,36 @@ func (logger) StartEpoch(_, _, _ int)     {}
 func (logger) Step(int, float64, float64) {}
 func (logger) EndEpoch(run.Epoch, bool)   {}
 
-func TestLossThatIsNoNumberNamesTheImages(t *testing.T) {
-	records := []ham10000.Record{{ImageID: "ISIC_1"}, {ImageID: "ISIC_2"}, {ImageID: "ISIC_3"}}
-	if err := checkFinite(1, 7, []int{0}, records); err != nil {
-		t.Error(err)
+// A rate beyond reason: the first step's loss is still one of the first
+// weights, the second's is none.
+func TestLossThatIsNoNumberStopsTheRun(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	r := quickRun(t, dir, false)
+	r.Config.Regime.LearningRate = 1e30
+	r.SaveEvery = 1
+	err := Train(context.Background(), r)
+	if err == nil {
+		t.Fatal("the run goes on")
 	}
-	for _, bad := range []float64{math.NaN(), math.Inf(1)} {
-		err := checkFinite(bad, 7, []int{2, 0}, records)
-		if err == nil || !strings.Contains(err.Error(), "step 7") || !strings.Contains(err.Error(), "ISIC_3 ISIC_1") {
-			t.Errorf("loss %g: %v", bad, err)
+	first := order(30, r.Config.Seed, 1)
+	for _, part := range []string{"the loss is NaN in step 2 on images", imageIDs(first[8:16], r.Train.Records),
+		filepath.Join(run.CheckpointDir, "last-epoch00000-step00000001"), "; start a new run with a lower --learning-rate"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("the error has no %q: %v", part, err)
 		}
+	}
+	if !strings.HasSuffix(r.Folder.NewestCheckpoint(run.Last), "step00000001") {
+		t.Errorf("the newest checkpoint is %s", r.Folder.NewestCheckpoint(run.Last))
+	}
+}
+
+// The last step of an epoch: only the validation shows it.
+func TestValidationLossThatIsNoNumberStopsTheRun(t *testing.T) {
+	r := quickRun(t, filepath.Join(t.TempDir(), "run"), false)
+	r.Config.Regime.LearningRate, r.Config.Regime.Batch = 1e30, 30
+	err := Train(context.Background(), r)
+	if err == nil || !strings.Contains(err.Error(), "the validation loss is NaN after epoch 1, step 1: the weights have diverged (last good checkpoint: none); start a new run") {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -1,0 +1,400 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/csv"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/synthetic"
+)
+
+// The long form of these tests is run by hand; CONTRIBUTING.md has the command.
+var (
+	long       = flag.Bool("long", false, "kill training at 50 moments instead of 3")
+	testEngine = flag.String("engine", "go", "engine that the killed runs train on")
+)
+
+// lab is what all tests here share: the command, a small data set, and a run
+// that nothing has disturbed.
+type lab struct {
+	dir     string
+	command string
+	whole   outcome
+	took    time.Duration // the undisturbed run
+}
+
+var openLab = sync.OnceValues(func() (*lab, error) {
+	dir, err := os.MkdirTemp("", "skinattn-crash-")
+	if err != nil {
+		return nil, err
+	}
+	l := &lab{dir: dir, command: filepath.Join(dir, "skinattn")}
+	if out, err := exec.Command("go", "build", "-o", l.command, ".").CombinedOutput(); err != nil {
+		return l, fmt.Errorf("building the command: %w\n%s", err, out)
+	}
+	options := synthetic.Options{Images: 70, Seed: 1, Width: 64, Height: 48}
+	if err := synthetic.Generate(context.Background(), l.data(), options, nil); err != nil {
+		return l, err
+	}
+	whole := filepath.Join(dir, "whole")
+	for range 2 { // the first one fills the image cache
+		if err := os.RemoveAll(whole); err != nil {
+			return l, err
+		}
+		start := time.Now()
+		if out, err := l.train(whole).CombinedOutput(); err != nil {
+			return l, fmt.Errorf("training: %w\n%s", err, out)
+		}
+		l.took = time.Since(start)
+	}
+	l.whole, err = outcomeOf(whole)
+	return l, err
+})
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code := m.Run()
+	if l, _ := openLab(); l != nil {
+		os.RemoveAll(l.dir)
+	}
+	os.Exit(code)
+}
+
+// newLab opens the lab for a test.
+func newLab(t *testing.T) *lab {
+	t.Helper()
+	l, err := openLab()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func (l *lab) data() string { return filepath.Join(l.dir, "data") }
+
+// train trains a network that is cut early, so that it takes a second, and
+// saves its state after every step.
+func (l *lab) train(dir string, args ...string) *exec.Cmd {
+	return l.skinattn(append([]string{"train", "--run", dir, "--backbone", "mobilenet_v2", "--cut", "block_1_depthwise", "--size", "32",
+		"--weights", "random", "--regime", "demo", "--epochs", "2", "--batch", "16", "--save-every", "1ns"}, args...)...)
+}
+
+// skinattn is the command with its environment: of the user's, only what names
+// the engine's files.
+func (l *lab) skinattn(args ...string) *exec.Cmd {
+	command := exec.Command(l.command, append(args, "--data", l.data(), "--engine", *testEngine, "--json")...)
+	command.Env = append(os.Environ(), "XDG_CACHE_HOME="+filepath.Join(l.dir, "cache"))
+	return command
+}
+
+// outcome is what a finished run must have to the byte: by file, its SHA-256
+// or its text.
+type outcome map[string]string
+
+// outcomeOf reads a finished run.
+func outcomeOf(dir string) (outcome, error) {
+	o := outcome{}
+	for _, name := range []string{run.ConfigFile, run.SplitFile, run.MetricsFile, run.PredictionsFile("val"), run.PredictionsFile("test")} {
+		content, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			return nil, err
+		}
+		o[name] = fmt.Sprintf("%x", sha256.Sum256(content))
+	}
+	folder, err := run.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, kind := range []string{run.Last, run.Best} {
+		checkpoint := folder.NewestCheckpoint(kind)
+		content, err := os.ReadFile(filepath.Join(checkpoint, "weights.safetensors"))
+		if err != nil {
+			return nil, err
+		}
+		o[filepath.Base(checkpoint)] = fmt.Sprintf("%x", sha256.Sum256(content))
+	}
+	o[run.HistoryFile], err = untimed(filepath.Join(dir, run.HistoryFile))
+	return o, err
+}
+
+// untimed is history.csv without the columns that measure time.
+func untimed(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	rows, err := csv.NewReader(file).ReadAll()
+	if err != nil {
+		return "", err
+	}
+	var text strings.Builder
+	for _, row := range rows {
+		for i, column := range rows[0] {
+			if column != "seconds" && column != "train_images_per_second" && column != "input_wait" {
+				text.WriteString(row[i] + " ")
+			}
+		}
+		text.WriteString("\n")
+	}
+	return text.String(), nil
+}
+
+// expectWhole compares a finished run with the undisturbed one.
+func (l *lab) expectWhole(t *testing.T, dir string) {
+	t.Helper()
+	got, err := outcomeOf(dir)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	if diff := cmp.Diff(l.whole, got); diff != "" {
+		t.Errorf("the run differs from an undisturbed one (-undisturbed +this):\n%s", diff)
+	}
+	if left := leftovers(t, dir); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// leftovers are the temporary files and folders in a run.
+func leftovers(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if name := filepath.Base(path); strings.HasPrefix(name, ".saving-") || strings.HasSuffix(name, ".tmp") || strings.HasPrefix(name, "damaged-") {
+			names = append(names, name)
+		}
+		if errors.Is(err, fs.ErrNotExist) { // not even begun, or gone since it was listed
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return names
+}
+
+// resume goes on with a run. The settings are the run's own.
+func (l *lab) resume(dir string) *exec.Cmd {
+	return l.skinattn("train", "--run", dir, "--resume", "--save-every", "1ns")
+}
+
+// goOn trains to the end what a killed process has left: a user who sees no
+// run there yet starts it again.
+func (l *lab) goOn(dir string) *exec.Cmd {
+	if _, err := os.Stat(filepath.Join(dir, run.ConfigFile)); err == nil {
+		return l.resume(dir)
+	}
+	return l.train(dir)
+}
+
+// killing is a process of which the moment comes.
+type killing struct {
+	inSave bool          // wait for the save-th save to begin
+	save   int           // from 1
+	delay  time.Duration // from the start of the process or of the save
+}
+
+// kill starts the command, kills it at its moment and says whether it still
+// lived.
+func (k killing) kill(t *testing.T, command *exec.Cmd, dir string) bool {
+	t.Helper()
+	var log bytes.Buffer
+	command.Stderr = &log
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
+	if k.inSave && !k.await(dir, ended) {
+		return false
+	}
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("failed before it was killed: %v\n%s", err, log.String())
+		}
+		return false
+	case <-time.After(k.delay):
+	}
+	command.Process.Kill()
+	err := <-ended
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return false // it was faster
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	if !ok || status.Signal() != syscall.SIGKILL {
+		t.Errorf("ended by itself: %v\n%s", err, log.String())
+	}
+	return true
+}
+
+// await waits until the save-th save begins, or the process ends.
+func (k killing) await(dir string, ended chan error) bool {
+	seen := map[string]bool{}
+	for len(seen) < k.save {
+		select {
+		case err := <-ended:
+			ended <- err
+			return false
+		case <-time.After(100 * time.Microsecond):
+		}
+		saving, _ := filepath.Glob(filepath.Join(dir, run.CheckpointDir, ".saving-*"))
+		for _, path := range saving {
+			seen[path] = true
+		}
+	}
+	return true
+}
+
+// SIGKILL at any moment, among them inside a save: the run that is resumed ends
+// with the same weights, history and predictions as one that nothing disturbed.
+func TestKilledRunGoesOnToTheSameBytes(t *testing.T) {
+	l := newLab(t)
+	kills := 3
+	if *long {
+		kills = 50
+	}
+	insideSave, again := 0, 0
+	for i := range kills {
+		random := rand.New(rand.NewPCG(uint64(i), 0x4b494c4c))
+		dir := filepath.Join(l.dir, fmt.Sprintf("killed-%02d", i))
+		k := killing{inSave: i%2 == 1}
+		for {
+			if k.inSave {
+				k.save, k.delay = 1+random.IntN(10), time.Duration(random.Int64N(int64(3*time.Millisecond)))
+			} else {
+				k.delay = time.Duration(random.Int64N(int64(l.took)))
+			}
+			if k.kill(t, l.goOn(dir), dir) {
+				break
+			}
+			if err := os.RemoveAll(dir); err != nil { // it had finished: another moment
+				t.Fatal(err)
+			}
+		}
+		left := leftovers(t, dir)
+		if slices.ContainsFunc(left, func(name string) bool { return strings.HasPrefix(name, ".saving-") }) {
+			insideSave++
+		}
+		// Some are killed a second time, on their way back.
+		if i%4 == 2 && (killing{delay: time.Duration(random.Int64N(int64(l.took)))}).kill(t, l.goOn(dir), dir) {
+			again++
+		}
+		out, err := l.goOn(dir).CombinedOutput()
+		if err != nil || strings.Contains(string(out), "damaged") {
+			t.Errorf("kill %d (%+v, left %v): going on: %v\n%s", i, k, left, err, out)
+		}
+		l.expectWhole(t, dir)
+		if t.Failed() {
+			t.Fatalf("kill %d: %+v, left %v", i, k, left)
+		}
+		os.RemoveAll(dir)
+	}
+	t.Logf("%d kills, %d of them inside a save, %d killed once more; an undisturbed run takes %v", kills, insideSave, again, l.took)
+	if insideSave == 0 {
+		t.Error("no kill was inside a save")
+	}
+}
+
+// SIGINT and SIGTERM save and exit with 130, at any moment.
+func TestInterruptedProcessSavesAndExits130(t *testing.T) {
+	l := newLab(t)
+	dir := filepath.Join(t.TempDir(), "run")
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		command := l.goOn(dir)
+		var log bytes.Buffer
+		command.Stderr = &log
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- command.Wait() }()
+		if !(killing{save: 2}).await(dir, ended) {
+			t.Fatalf("it ended before: %v\n%s", <-ended, log.String())
+		}
+		command.Process.Signal(signal)
+		<-ended
+		if code := command.ProcessState.ExitCode(); code != 130 {
+			t.Errorf("%s: exit code %d, want 130", signal, code)
+		}
+		if !strings.HasSuffix(log.String(), "\nskinattn: interrupted: the state is saved; go on with --resume\n") {
+			t.Errorf("%s: log %q", signal, log.String())
+		}
+	}
+	if out, err := l.goOn(dir).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	l.expectWhole(t, dir)
+}
+
+// expectFailure runs the command, which must end with exit code 1 and one line
+// that has all the parts.
+func expectFailure(t *testing.T, command *exec.Cmd, parts ...string) {
+	t.Helper()
+	var log bytes.Buffer
+	command.Stderr = &log
+	command.Run()
+	if code := command.ProcessState.ExitCode(); code != 1 {
+		t.Errorf("exit code %d, want 1", code)
+	}
+	lines := strings.Split(strings.TrimSuffix(log.String(), "\n"), "\n")
+	last := lines[len(lines)-1]
+	if !strings.HasPrefix(last, "skinattn: ") || strings.Count(log.String(), "skinattn: ") != 1 {
+		t.Errorf("not one line: %q", log.String())
+	}
+	for _, part := range parts {
+		if !strings.Contains(last, part) {
+			t.Errorf("the line has no %q: %s", part, last)
+		}
+	}
+}
+
+func TestTwoProcessesOnOneRunFolder(t *testing.T) {
+	l := newLab(t)
+	dir := filepath.Join(t.TempDir(), "run")
+	command := l.train(dir)
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
+	if !(killing{save: 1}).await(dir, ended) {
+		t.Fatal("it ended before")
+	}
+	command.Process.Signal(syscall.SIGSTOP)
+	expectFailure(t, l.resume(dir), "run folder "+dir+" is in use by another process; wait for it")
+	expectFailure(t, l.train(dir), "is in use by another process; wait for it")
+	command.Process.Signal(syscall.SIGCONT)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	l.expectWhole(t, dir)
+}
+
+// An error of the loss names the step, the images and the checkpoint to look at.
+func TestDivergedRun(t *testing.T) {
+	l := newLab(t)
+	dir := filepath.Join(t.TempDir(), "run")
+	expectFailure(t, l.train(dir, "--learning-rate", "1e30"), "the loss is NaN in step 2 on images ISIC_", "weights have diverged",
+		filepath.Join(dir, run.CheckpointDir, "last-epoch00000-step00000001"), "; start a new run with a lower --learning-rate")
+}

@@ -1,0 +1,89 @@
+package pipeline
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
+	"github.com/skinattn/skinattn/pkg/skinattn/synthetic"
+)
+
+// A run from ImageNet weights that is killed before its first checkpoint starts
+// from the same file again, or says that it can't: never from random weights.
+func TestResumeBeforeTheFirstCheckpoint(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	weightsDir := t.TempDir()
+	t.Setenv(EnvWeights, weightsDir)
+	weights, err := WeightsPath("mobilenet_v2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := applicationsOf(t, "mobilenet_v2", false)
+	if err := os.WriteFile(weights, file.bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	dataDir := filepath.Join(t.TempDir(), "data")
+	if err := synthetic.Generate(t.Context(), dataDir, synthetic.Options{Images: 40, Seed: 1, Width: 32, Height: 32}, nil); err != nil {
+		t.Fatal(err)
+	}
+	data, err := ham10000.Open(dataDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eng, err := engine.Open(t.Context(), engine.Go, engine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg, err := regime.Find(regime.Demo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg.Epochs = 1
+	opts := TrainOptions{Data: data, Backbone: "mobilenet_v2", Size: 32, Cut: "Conv1_relu", Regime: reg, Protocol: split.Grouped, Seed: 1,
+		Weights: weights, Dir: filepath.Join(t.TempDir(), "run")}
+	if err := Train(t.Context(), eng, opts); err != nil {
+		t.Fatal(err)
+	}
+	final := func() string {
+		t.Helper()
+		folder := run.Folder{Dir: opts.Dir}
+		content, err := os.ReadFile(filepath.Join(folder.NewestCheckpoint(run.Last), "weights.safetensors"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(content)
+	}
+	kill := func() {
+		t.Helper()
+		if err := os.RemoveAll(filepath.Join(opts.Dir, run.CheckpointDir)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := final()
+
+	opts.Resume, opts.Weights = true, "" // what 'train --resume' alone says
+	kill()
+	if err := Train(t.Context(), eng, opts); err != nil {
+		t.Fatal(err)
+	}
+	if final() != want {
+		t.Error("the run started from other weights")
+	}
+
+	kill()
+	file.tensors[0].Data[0]++
+	if err := os.WriteFile(weights, file.bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	err = Train(t.Context(), eng, opts)
+	expectLine(t, err, "the run has no checkpoint yet and started from a file with SHA-256 ")
+	if err == nil || !strings.HasSuffix(err.Error(), "; name that file with --weights") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -1,0 +1,296 @@
+package run
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/skinattn/skinattn/internal/testdisk"
+)
+
+// storeOf is a store with a weight of four equal values and a scalar.
+func storeOf(t *testing.T, value float32) *model.Store {
+	t.Helper()
+	store := model.NewStore()
+	for path, tensor := range map[string]*tensors.Tensor{
+		"/conv/kernel":   tensors.FromFlatDataAndDimensions([]float32{value, value, value, value}, 2, 2),
+		"/adam/m/kernel": tensors.FromFlatDataAndDimensions([]float32{-value}),
+	} {
+		if _, err := store.CreateVariable(path, tensor); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return store
+}
+
+// valueOf is what storeOf was given.
+func valueOf(t *testing.T, store *model.Store) float32 {
+	t.Helper()
+	values, err := tensors.CopyFlatData[float32](store.GetVariable("/conv/kernel").MustValue())
+	if err != nil {
+		t.Fatal(err)
+	}
+	moment := tensors.ToScalar[float32](store.GetVariable("/adam/m/kernel").MustValue())
+	if values[0] != values[3] || moment != -values[0] {
+		t.Errorf("values %v, %v", values, moment)
+	}
+	return values[0]
+}
+
+type testState struct {
+	Epoch int
+	Rate  float64
+}
+
+// saved is a locked folder with checkpoints of the given epochs.
+func saved(t *testing.T, kind string, epochs ...int) *Folder {
+	t.Helper()
+	f, err := Create(t.TempDir(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	for _, epoch := range epochs {
+		save(t, f, kind, epoch)
+	}
+	return f
+}
+
+func save(t *testing.T, f *Folder, kind string, epoch int) {
+	t.Helper()
+	if err := f.SaveCheckpoint(kind, fmt.Sprintf("epoch%05d", epoch), storeOf(t, float32(epoch)), testState{epoch, .1}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// load loads the newest checkpoint into an empty store.
+func load(t *testing.T, f *Folder, kind string) (value float32, state testState, warnings string, err error) {
+	t.Helper()
+	store := model.NewStore()
+	err = f.LoadCheckpoint(kind, store, &state, func(line string) { warnings += line + "\n" })
+	if err == nil {
+		value = valueOf(t, store)
+	}
+	return value, state, warnings, err
+}
+
+func (f *Folder) checkpointNames(t *testing.T) []string { return names(t, f.Path(CheckpointDir)) }
+
+func TestCheckpointRoundTrip(t *testing.T) {
+	f := saved(t, Last, 3)
+	if value, state, warnings, err := load(t, f, Last); value != 3 || state != (testState{3, .1}) || warnings != "" || err != nil {
+		t.Errorf("%g, %v, %q, %v", value, state, warnings, err)
+	}
+	// Into a store that has the variables already; and the state alone.
+	store, state := storeOf(t, 9), testState{}
+	if err := f.LoadCheckpoint(Last, store, &state, nil); err != nil || valueOf(t, store) != 3 {
+		t.Errorf("%g, %v", valueOf(t, store), err)
+	}
+	if err := f.LoadCheckpoint(Last, nil, &state, nil); err != nil || state.Epoch != 3 {
+		t.Errorf("%v, %v", state, err)
+	}
+	// In another folder.
+	moved := filepath.Join(t.TempDir(), "elsewhere")
+	f.Close()
+	if err := os.Rename(f.Dir, moved); err != nil {
+		t.Fatal(err)
+	}
+	if value, _, _, err := load(t, &Folder{Dir: moved}, Last); value != 3 || err != nil {
+		t.Errorf("moved: %g, %v", value, err)
+	}
+}
+
+// The last two of each kind stay, however many there were; kinds do not mix.
+func TestKept(t *testing.T) {
+	f := saved(t, Last, 1, 2, 3, 10)
+	for _, epoch := range []int{1, 3, 7} {
+		save(t, f, Best, epoch)
+	}
+	want := []string{"best-epoch00003", "best-epoch00007", "last-epoch00003", "last-epoch00010"}
+	if diff := cmp.Diff(want, f.checkpointNames(t)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := f.NewestCheckpoint(Last); got != f.Path(filepath.Join(CheckpointDir, "last-epoch00010")) {
+		t.Errorf("newest: %s", got)
+	}
+	if err := f.RemoveNewer(Best, "epoch00005"); err != nil {
+		t.Error(err)
+	}
+	if err := f.RemoveNewer(Last, "epoch00010"); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff([]string{"best-epoch00003", "last-epoch00003", "last-epoch00010"}, f.checkpointNames(t)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if err := f.RemoveNewer(Best, ""); err != nil || f.NewestCheckpoint(Best) != "" {
+		t.Errorf("%v, %s", err, f.NewestCheckpoint(Best))
+	}
+}
+
+// Each way in which a checkpoint can be damaged: it is named, set aside and
+// kept for whom it may concern, and the one before is used.
+func TestDamagedCheckpoints(t *testing.T) {
+	change := func(name string, edit func(content []byte) []byte) func(t *testing.T, dir string) {
+		return func(t *testing.T, dir string) {
+			path := filepath.Join(dir, name)
+			content, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, path, string(edit(content)))
+		}
+	}
+	remove := func(name string) func(t *testing.T, dir string) {
+		return func(t *testing.T, dir string) {
+			if err := os.Remove(filepath.Join(dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	flip := func(content []byte) []byte { content[len(content)/2] ^= 1; return content }
+	cut := func(content []byte) []byte { return content[:len(content)-1] }
+	empty := func([]byte) []byte { return nil }
+	for name, c := range map[string]struct {
+		damage func(t *testing.T, dir string)
+		reason string
+	}{
+		"a bit of the weights":  {change(weightsFile, flip), "weights.safetensors does not have the SHA-256 of the manifest"},
+		"weights cut":           {change(weightsFile, cut), "weights.safetensors does not have the SHA-256"},
+		"weights empty":         {change(weightsFile, empty), "weights.safetensors does not have the SHA-256"},
+		"no weights":            {remove(weightsFile), "no such file"},
+		"a bit of the state":    {change(stateFile, flip), "state.json does not have the SHA-256"},
+		"no state":              {remove(stateFile), "no such file"},
+		"manifest empty":        {change(manifestFile, empty), "manifest.json"},
+		"manifest without them": {change(manifestFile, func([]byte) []byte { return []byte("{}") }), "does not have the SHA-256"},
+		"no manifest":           {remove(manifestFile), "no such file"},
+		"a file": {func(t *testing.T, dir string) {
+			if err := os.RemoveAll(dir); err != nil {
+				t.Fatal(err)
+			}
+			write(t, dir, "")
+		}, "not a directory"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := saved(t, Last, 1, 2)
+			newest := f.NewestCheckpoint(Last)
+			c.damage(t, newest)
+
+			// A reader without the lock leaves it where it is.
+			value, state, warnings, err := load(t, &Folder{Dir: f.Dir}, Last)
+			if value != 1 || state.Epoch != 1 || err != nil || strings.Contains(warnings, "set aside") || len(f.checkpointNames(t)) != 2 {
+				t.Errorf("reading: %g, %v, %q, %v", value, state, warnings, err)
+			}
+			value, state, warnings, err = load(t, f, Last)
+			if value != 1 || state.Epoch != 1 || err != nil {
+				t.Errorf("%g, %v, %v", value, state, err)
+			}
+			for _, part := range []string{"warning: checkpoint " + newest + " is damaged (", c.reason, "set aside as damaged-last-epoch00002; taking the one before"} {
+				if !strings.Contains(warnings, part) {
+					t.Errorf("the warning has no %q: %s", part, warnings)
+				}
+			}
+			if diff := cmp.Diff([]string{"damaged-last-epoch00002", "last-epoch00001"}, f.checkpointNames(t)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			// A second damage at the same place takes the place of the first.
+			save(t, f, Last, 2)
+			c.damage(t, newest)
+			if value, _, _, err := load(t, f, Last); value != 1 || err != nil {
+				t.Errorf("again: %g, %v", value, err)
+			}
+		})
+	}
+}
+
+func TestAllDamaged(t *testing.T) {
+	f := saved(t, Last, 1, 2)
+	for _, name := range f.checkpointNames(t) {
+		write(t, f.Path(filepath.Join(CheckpointDir, name, weightsFile)), "")
+	}
+	_, _, warnings, err := load(t, f, Last)
+	if !errors.Is(err, ErrNoCheckpoint) || strings.Count(warnings, "damaged (") != 2 {
+		t.Errorf("%v, %q", err, warnings)
+	}
+	if _, _, _, err := load(t, f, Best); !errors.Is(err, ErrNoCheckpoint) {
+		t.Errorf("none of the kind: %v", err)
+	}
+}
+
+// A position stands for one state: an intact checkpoint stays, a damaged one
+// is written anew.
+func TestSamePositionAgain(t *testing.T) {
+	f := saved(t, Last, 1)
+	newest := f.NewestCheckpoint(Last)
+	before, err := os.Stat(newest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	save(t, f, Last, 1)
+	if after, err := os.Stat(newest); err != nil || !os.SameFile(before, after) {
+		t.Errorf("it was written anew: %v", err)
+	}
+	write(t, filepath.Join(newest, weightsFile), "")
+	save(t, f, Last, 1)
+	if value, _, warnings, err := load(t, f, Last); value != 1 || warnings != "" || err != nil {
+		t.Errorf("%g, %q, %v", value, warnings, err)
+	}
+}
+
+func TestNoCheckpointHoldsNaN(t *testing.T) {
+	f := saved(t, Last, 1)
+	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		err := f.SaveCheckpoint(Last, "epoch00002", storeOf(t, float32(bad)), testState{})
+		if err == nil || !strings.Contains(err.Error(), "saving checkpoint last-epoch00002: variable /") || !strings.Contains(err.Error(), fmt.Sprintf("holds %g", bad)) {
+			t.Errorf("%g: %v", bad, err)
+		}
+	}
+	// JSON has no word for it.
+	if err := f.SaveCheckpoint(Last, "epoch00002", storeOf(t, 2), testState{Rate: math.NaN()}); err == nil {
+		t.Error("a state with NaN was saved")
+	}
+	if diff := cmp.Diff([]string{"last-epoch00001"}, f.checkpointNames(t)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestSaveOnAFullDisk(t *testing.T) {
+	disk := testdisk.New(t, 64<<10)
+	f, err := Create(filepath.Join(disk.Dir, "run"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	save(t, f, Last, 1)
+	write(t, filepath.Join(disk.Dir, "ballast"), "")
+	ballast := make([]byte, 4<<10)
+	for err == nil {
+		var file *os.File
+		if file, err = os.OpenFile(filepath.Join(disk.Dir, "ballast"), os.O_APPEND|os.O_WRONLY, 0); err == nil {
+			_, err = file.Write(ballast)
+			file.Close()
+		}
+	}
+	err = f.SaveCheckpoint(Last, "epoch00002", storeOf(t, 2), testState{Epoch: 2})
+	if !errors.Is(err, syscall.ENOSPC) || !strings.HasPrefix(err.Error(), "saving checkpoint last-epoch00002: ") {
+		t.Errorf("error %v", err)
+	}
+	if value, _, warnings, err := load(t, f, Last); value != 1 || warnings != "" || err != nil {
+		t.Errorf("%g, %q, %v", value, warnings, err)
+	}
+	if diff := cmp.Diff([]string{"last-epoch00001"}, f.checkpointNames(t)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if err := os.Remove(filepath.Join(disk.Dir, "ballast")); err != nil {
+		t.Fatal(err)
+	}
+	save(t, f, Last, 2)
+}

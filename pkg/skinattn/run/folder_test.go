@@ -1,0 +1,221 @@
+package run
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/skinattn/skinattn/internal/testdisk"
+	"github.com/skinattn/skinattn/pkg/skinattn"
+)
+
+// lockEnv makes a copy of this test program lock a run folder until its input
+// ends.
+const lockEnv = "SKINATTN_TEST_LOCK"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(lockEnv); dir != "" {
+		if _, err := Create(dir, false); err != nil {
+			panic(err)
+		}
+		os.Stdout.WriteString("locked")
+		os.Stdin.Read(make([]byte, 1))
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// names are the files of a folder.
+func names(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+func TestCreate(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		files  []string
+		resume bool
+		err    string // "": none
+		left   []string
+	}{
+		{name: "new", left: []string{".lock"}},
+		{name: "a start that was killed", files: []string{".lock", "split.csv", "split.json", ".environment.json.12.tmp"},
+			left: []string{".lock", "split.csv", "split.json"}},
+		{name: "a run", files: []string{".lock", "config.json"}, err: "is not empty (it has config.json); add --resume"},
+		{name: "somebody's folder", files: []string{"thesis.doc"}, err: "is not empty (it has thesis.doc)"},
+		{name: "resume", files: []string{".lock", "config.json", ".history.csv.7.tmp", "checkpoints/.saving-1/weights.safetensors", "checkpoints/last-1/x"}, resume: true,
+			left: []string{".lock", "checkpoints", "config.json"}},
+		{name: "resume nothing", resume: true, err: "nothing to resume: "},
+		{name: "resume a start that was killed", files: []string{"split.csv"}, resume: true, err: "has no config.json", left: []string{"split.csv"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "run")
+			for _, name := range c.files {
+				write(t, filepath.Join(dir, name), "x")
+			}
+			f, err := Create(dir, c.resume)
+			if c.err != "" {
+				if err == nil || !strings.Contains(err.Error(), c.err) || !strings.Contains(err.Error(), dir) {
+					t.Fatalf("error %v, want %q", err, c.err)
+				}
+			} else if err != nil {
+				t.Fatal(err)
+			} else if err := f.Close(); err != nil {
+				t.Error(err)
+			}
+			if c.left != nil || c.err == "" {
+				if diff := cmp.Diff(c.left, names(t, dir)); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+			}
+			if left := names(t, filepath.Join(dir, CheckpointDir)); c.resume && c.err == "" && !cmp.Equal(left, []string{"last-1"}) {
+				t.Errorf("checkpoints: %v", left)
+			}
+		})
+	}
+}
+
+func TestCreateInPlacesThatCannotBe(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	write(t, file, "x")
+	for _, dir := range []string{file, filepath.Join(file, "run")} {
+		if _, err := Create(dir, false); !errors.Is(err, syscall.ENOTDIR) || !strings.Contains(err.Error(), "the run folder") {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
+	disk := testdisk.New(t, 64<<10)
+	write(t, filepath.Join(disk.Dir, "run", ConfigFile), "{}")
+	disk.ReadOnly()
+	for _, dir := range []string{filepath.Join(disk.Dir, "run"), filepath.Join(disk.Dir, "new")} {
+		if _, err := Create(dir, false); !errors.Is(err, syscall.EROFS) || !strings.Contains(err.Error(), "the run folder") {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
+}
+
+// Two folders of one process, then two processes.
+func TestLock(t *testing.T) {
+	dir := t.TempDir()
+	f, err := Create(dir, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const inUse = " is in use by another process; wait for it or choose another --run"
+	if _, err := Create(dir, false); err == nil || err.Error() != "run folder "+dir+inUse {
+		t.Errorf("a second time: %v", err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := exec.Command(self)
+	child.Env = append(os.Environ(), lockEnv+"="+dir)
+	stdout, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := child.StdinPipe(); err != nil { // open until the end
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stdout.Read(make([]byte, len("locked")))
+	if _, err := Create(dir, false); err == nil || !strings.HasSuffix(err.Error(), inUse) {
+		t.Errorf("while another process has it: %v", err)
+	}
+	child.Process.Kill()
+	child.Wait()
+	f, err = Create(dir, false)
+	if err != nil {
+		t.Fatalf("after the other process was killed: %v", err)
+	}
+	f.Close()
+}
+
+func TestConfigRoundTrip(t *testing.T) {
+	f := &Folder{Dir: t.TempDir()}
+	want := Config{Network: skinattn.Config{Backbone: "mobilenet_v2", Size: 32, Dropout: .5}, Init: "imagenet", InitSHA256: "ab", Seed: 1<<64 - 1,
+		Data: Data{Protocol: "grouped", SplitSHA256: "cd", ImagesSHA256: "ef"}}
+	if err := f.WriteJSON(ConfigFile, want); err != nil {
+		t.Fatal(err)
+	}
+	got, err := f.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if _, err := Open(f.Dir); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestConfigThatIsNone(t *testing.T) {
+	f := &Folder{Dir: t.TempDir()}
+	for content, reason := range map[string]string{
+		"": "EOF", "{": "unexpected EOF", `{"network":1}`: "network", `{"weather":"fine"}`: `unknown field "weather"`, `{"seed":-1}`: "seed",
+		`{"seed":1} {"seed":2}`: "more than one value",
+	} {
+		write(t, f.Path(ConfigFile), content)
+		if _, err := f.Config(); err == nil || !strings.Contains(err.Error(), reason) || !strings.Contains(err.Error(), f.Path(ConfigFile)) {
+			t.Errorf("%q: %v, want %q", content, err, reason)
+		}
+	}
+	if err := os.Remove(f.Path(ConfigFile)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(f.Dir); err == nil || !strings.Contains(err.Error(), "is not a run folder: it has no config.json") {
+		t.Error(err)
+	}
+}
+
+func TestHistory(t *testing.T) {
+	f := &Folder{Dir: t.TempDir()}
+	err := f.WriteHistory([]Epoch{
+		{Epoch: 1, Seconds: 1.5, LearningRate: 1e-3, TrainLoss: 2, TrainAccuracy: .25, ValLoss: 1.0 / 3, ValAccuracy: .5, ValBalancedAccuracy: .125, TrainImagesPerSecond: 30, InputWait: .01},
+		{Epoch: 2, LearningRate: 2e-7},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(f.Path(HistoryFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "epoch,seconds,learning_rate,train_loss,train_accuracy,val_loss,val_accuracy,val_balanced_accuracy,train_images_per_second,input_wait\n" +
+		"1,1.5,0.001,2,0.25,0.3333333,0.5,0.125,30,0.01\n2,0,2e-07,0,0,0,0,0,0,0\n"
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
