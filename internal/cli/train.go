@@ -56,7 +56,7 @@ After a crash or a power failure --resume goes on from the newest checkpoint tha
 // Run trains.
 func (c *trainCommand) Run(s *session) error {
 	if c.Dir == "" && (c.Resume || !c.Show) {
-		return usagef("--run is missing: the folder to train in")
+		return usagef("--run is empty; name the folder to train in")
 	}
 	opts, err := c.options(s)
 	if err != nil {
