@@ -31,6 +31,7 @@ GAMMA_SCALES = {
 SIZES = {name: {row.size: 2, 64: 2} for name, row in network.NETWORKS.items()}
 SIZES["mobilenet_v2"] = {224: 2, 128: 3, 100: 2, 64: 4}
 SIZES["inception_resnet_v2"] = {299: 2, 128: 2}
+SIZES["resnet152"] = {224: 2}
 SIZES["nasnet_large"] = {331: 2, 96: 2}
 TRAINING = {"densenet201": 64, "inception_resnet_v2": 128, "resnet50": 64, "nasnet_mobile": 64, "mobilenet": 64, "mobilenet_v2": 64,
             "mobilenet_v3_small": 64, "vgg16": 64, "resnet34": 64}
