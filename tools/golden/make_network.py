@@ -31,6 +31,7 @@ GAMMA_SCALES = {
 SIZES = {name: {row.size: 2, 64: 2} for name, row in network.NETWORKS.items()}
 SIZES["mobilenet_v2"] = {224: 2, 128: 3, 100: 2, 64: 4}
 SIZES["inception_resnet_v2"] = {299: 2, 128: 2}
+SIZES["resnet152"] = {224: 2}
 SIZES["nasnet_large"] = {331: 2, 96: 2}
 TRAINING = {"densenet201": 64, "inception_resnet_v2": 128, "resnet50": 64, "nasnet_mobile": 64, "mobilenet": 64, "mobilenet_v2": 64,
             "mobilenet_v3_small": 64, "vgg16": 64, "resnet34": 64}
@@ -55,16 +56,17 @@ def distance(got, want):
     return float("%.2g" % (np.linalg.norm(np.asarray(got, np.float64) - want) / np.linalg.norm(want)))
 
 
-def gamma_scales(built):
-    """The scales with the layers that they are for."""
+def gamma_scales(built, training=False):
+    """The scales with the layers that they are for. Batch statistics keep sums from growing, and small deviations round badly."""
     norms = [l.name for l in built.net.layers if isinstance(l, keras.layers.BatchNormalization) and l.scale]
-    return [{"by": by, "layers": [n for n in norms if n.endswith(end)]} for end, by in GAMMA_SCALES.get(built.name, {}).items()]
+    return [{"by": by, "layers": [n for n in norms if n.endswith(end)]} for end, by in GAMMA_SCALES.get(built.name, {}).items()
+            if by > 1 or not training]
 
 
-def build(name, size, floatx, **options):
+def build(name, size, floatx, training=False, **options):
     built = network.build(name, size, floatx=floatx, **options)
     fill.fill_model(built.net)
-    for scale in gamma_scales(built):
+    for scale in gamma_scales(built, training):
         change(built, "gamma", scale["layers"], lambda v: v * np.float32(scale["by"]))
     return built
 
@@ -76,13 +78,13 @@ def change(built, weight, layers, to):
         variable.assign(to(variable.numpy().astype(np.float32)))
 
 
-def header(built):
+def header(built, training=False):
     content = {"made_by": "tools/golden/make_network.py", "versions": golden.versions(), "network": built.name, "size": built.size,
                "parameters": {"total": built.net.count_params(), "trainable": int(sum(np.prod(w.shape) for w in built.net.trainable_weights))}}
     if built.size == network.NETWORKS[built.name].size:
         content["parameters"]["layers"] = {l.name: int(sum(np.prod(w.shape) for w in l.weights)) for l in built.net.layers if l.weights}
-    if gamma_scales(built):
-        content["gamma_scales"] = gamma_scales(built)
+    if gamma_scales(built, training):
+        content["gamma_scales"] = gamma_scales(built, training)
     return content
 
 
@@ -192,7 +194,7 @@ def train_step(name, size, floatx):
     0 a few are always that close. So these batch norms get 3 added to beta: now 1 % of the activations are cut, almost
     none lies near a bend, and gradients in float32 and float64 agree to 1e-5.
     """
-    built = build(name, size, floatx, dropout=0.0)
+    built = build(name, size, floatx, training=True, dropout=0.0)
     for layer in built.net.layers:  # those of the backbones' tops do not act, and there are none before the cuts
         assert not (isinstance(layer, keras.layers.Dropout) and layer.rate), layer.name
     change(built, "beta", shifted(built), lambda v: v + np.float32(BETA_SHIFT))
@@ -211,7 +213,7 @@ def train_step(name, size, floatx):
 
 def make_training(name, size):
     built, out, loss, gradients, _ = train_step(name, size, "float64")
-    content = header(built) | {
+    content = header(built, training=True) | {
         "cases": [case(c) | {"label": l} for c, l in zip(CASES, LABELS)],
         "class_weights": network.CLASS_WEIGHTS, "beta_shift": {"by": BETA_SHIFT, "layers": shifted(built)},
         "features": golden.summary(out["features"], f"training/features/{size}"),
