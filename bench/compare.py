@@ -23,7 +23,8 @@ STEPS = {("train", 128): 10, ("train", 224): 5, ("infer", 128): 20, ("infer", 22
 SCRUBBED = ("OPENBLAS_", "OMP_", "MKL_", "KMP_", "NVPL_", "DNNL_", "ONEDNN_", "GOMP_", "TF_", "XLA_", "TORCH", "ATEN_",
             "GLIBC_TUNABLES", "MALLOC_", "LD_PRELOAD", "GOMLX_", "SKINATTN_TUNED", "GOMAXPROCS", "GOGC", "GOMEMLIMIT")
 # What skinattn sets for itself (engine.TuneProcess); for the peers only with --same-allocator.
-TUNABLES = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=8589934592:glibc.malloc.trim_threshold=17179869184"
+TUNABLES = ("glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=17179869184:"
+            "glibc.malloc.arena_max=1")
 
 
 def environment(contestant, args):

@@ -10,9 +10,11 @@ import (
 
 // allocatorTunables makes glibc keep and reuse the large buffers of XLA's CPU
 // client, on huge pages: 1.1 times faster training, 1.17 times inference (see
-// docs/performance.md). They are read before main, so they must be in the
-// environment when the process starts.
-const allocatorTunables = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=8589934592:glibc.malloc.trim_threshold=17179869184:glibc.malloc.arena_max=1"
+// docs/performance.md). Those above 1 GiB go back to the system, which costs 7 %
+// there: kept, a second one beside the first sometimes doubles the peak. The
+// settings are read before main, so they must be in the environment when the
+// process starts.
+const allocatorTunables = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=17179869184:glibc.malloc.arena_max=1"
 
 // xlaFlags are what XLA is told, by wheel: it ends the process on a flag that
 // it does not know.

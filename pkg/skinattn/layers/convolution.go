@@ -23,9 +23,6 @@ const (
 	// rows, of the kernel's gradient, is one matrix product for each row of
 	// the window, [kw*Cin M] with [M Cout].
 	rows form = "rows"
-	// perImage, of a 1x1 kernel's gradient, is one matrix product for each
-	// image of the batch, then their sum.
-	perImage form = "per image"
 )
 
 // convolution is a convolution's geometry: all that the choice of its forms
@@ -68,7 +65,7 @@ func platformOf(backend compute.Backend) platform {
 //
 // On a GPU they are the library's. For XLA on the CPU the rule comes from
 // measuring the forms on the shapes of ResNet50, DenseNet, Inception networks
-// and MobileNets: on an idle machine it was within 12 % of the best form on each
+// and MobileNets, alone and within whole training steps
 // (docs/performance.md). The pure Go engine's convolution is several times
 // slower than its matrix product.
 func (c convolution) choose(p platform) forms {
@@ -76,14 +73,10 @@ func (c convolution) choose(p platform) forms {
 	if p == xlaCUDA {
 		return forms{library, library, library}
 	}
-	if c.window == [2]int{1, 1} {
-		f := forms{columns, columns, shifts}
-		if p == xlaCPU && c.out[0]*c.out[1] >= 196 {
-			f.kernel = perImage
-		}
-		return f
-	}
-	if p == pureGo {
+	if c.taps() == 1 || p == pureGo {
+		// Both of a 1x1 convolution's gradients then see the cotangent as one
+		// matrix, which XLA makes once. A product for each image is quicker for
+		// some kernels alone, but has it made twice.
 		return forms{columns, columns, shifts}
 	}
 	f := forms{library, library, shifts}
@@ -94,9 +87,9 @@ func (c convolution) choose(p platform) forms {
 		f.input = columns
 	}
 	switch {
-	case c.channels[0] < 16:
+	case c.channels[0] < 16 && c.taps() > 9:
 		f.kernel = rows
-	case c.channels[1] <= 32 && positions <= 2000:
+	case c.channels[0] < 16, c.channels[1] <= 32 && positions <= 2000:
 		f.kernel = library
 	}
 	return f
@@ -202,12 +195,6 @@ func (c convolution) kernelGradient(x, cotangent *Node, f form) *Node {
 	}
 	var sum *Node
 	switch f {
-	case perImage:
-		positions := c.out[0] * c.out[1]
-		seen := graph.Reshape(tapSlice(padded, 0, 0, c.out, c.stride), c.batch, positions, c.channels[0])
-		images := graph.DotGeneral(seen, []int{1}, []int{0},
-			graph.Reshape(cotangent, c.batch, positions, c.channels[1]), []int{1}, []int{0})
-		sum = graph.ReduceSum(images, 0)
 	case rows:
 		// The columns' shifts are made once for all rows of the window.
 		var shifted []*Node

@@ -34,6 +34,11 @@ func BenchmarkConvolution(b *testing.B) {
 		{17, [2]int{7, 1}, 1, [2]int{160, 192}}, {224, [2]int{7, 7}, 2, [2]int{3, 64}},
 		{56, [2]int{1, 1}, 1, [2]int{64, 256}}, {14, [2]int{1, 1}, 1, [2]int{1024, 256}},
 		{56, [2]int{1, 1}, 2, [2]int{256, 512}},
+		// MobileNetV2's
+		{224, [2]int{3, 3}, 2, [2]int{3, 32}}, {112, [2]int{1, 1}, 1, [2]int{16, 96}}, {56, [2]int{1, 1}, 1, [2]int{24, 144}},
+		{56, [2]int{1, 1}, 1, [2]int{144, 24}}, {28, [2]int{1, 1}, 1, [2]int{32, 192}}, {14, [2]int{1, 1}, 1, [2]int{384, 64}},
+		// DenseNet's and InceptionResNetV2's
+		{28, [2]int{1, 1}, 1, [2]int{256, 128}}, {35, [2]int{1, 1}, 1, [2]int{320, 32}}, {17, [2]int{1, 1}, 1, [2]int{1088, 192}},
 	} {
 		pad, err := resolvePadding(Same, s.side, s.side, s.window, s.stride)
 		if err != nil {
@@ -47,8 +52,8 @@ func BenchmarkConvolution(b *testing.B) {
 		kernel := filled(2, -1, 1, s.window[0], s.window[1], s.channels[0], s.channels[1]).tensor()
 		cotangent := filled(3, -1, 1, batch, c.out[0], c.out[1], s.channels[1]).tensor()
 		kernelForms := []form{library, shifts, rows}
-		if s.window == [2]int{1, 1} {
-			kernelForms = []form{library, shifts, perImage}
+		if c.taps() == 1 {
+			kernelForms = []form{library, shifts}
 		}
 		var functions []benchmarks.NamedFunction
 		for _, part := range []struct {

@@ -19,6 +19,7 @@ func TestChooseForms(t *testing.T) {
 		want        map[platform]forms
 	}{
 		{name: "ResNet's stem", batch: 8, side: 230, window: [2]int{7, 7}, stride: 2, channels: [2]int{3, 64}, want: onCPU(library, library, rows)},
+		{name: "MobileNet's stem", batch: 32, side: 225, window: [2]int{3, 3}, stride: 2, channels: [2]int{3, 32}, want: onCPU(library, library, library)},
 		{name: "ResNet 3x3 on 56", batch: 8, side: 56, window: [2]int{3, 3}, stride: 1, channels: [2]int{64, 64}, want: onCPU(library, library, shifts)},
 		{name: "ResNet 3x3 on 14", batch: 8, side: 14, window: [2]int{3, 3}, stride: 1, channels: [2]int{256, 256}, want: onCPU(library, columns, shifts)},
 		{name: "ResNet 3x3 on 7", batch: 8, side: 7, window: [2]int{3, 3}, stride: 1, channels: [2]int{512, 512}, want: onCPU(columns, columns, shifts)},
@@ -26,10 +27,10 @@ func TestChooseForms(t *testing.T) {
 		{name: "DenseNet 3x3 on 14", batch: 8, side: 14, window: [2]int{3, 3}, stride: 1, channels: [2]int{128, 32}, want: onCPU(library, library, library)},
 		{name: "DenseNet 3x3 on 56", batch: 8, side: 56, window: [2]int{3, 3}, stride: 1, channels: [2]int{128, 32}, want: onCPU(library, library, shifts)},
 		{name: "Inception 7x1", batch: 8, side: 17, window: [2]int{7, 1}, stride: 1, channels: [2]int{160, 192}, want: onCPU(library, columns, shifts)},
-		{name: "1x1 on 56", batch: 8, side: 56, window: [2]int{1, 1}, stride: 1, channels: [2]int{64, 256}, want: onCPU(columns, columns, perImage)},
-		{name: "1x1 on 14", batch: 8, side: 14, window: [2]int{1, 1}, stride: 1, channels: [2]int{1024, 256}, want: onCPU(columns, columns, perImage)},
+		{name: "1x1 on 56", batch: 8, side: 56, window: [2]int{1, 1}, stride: 1, channels: [2]int{64, 256}, want: onCPU(columns, columns, shifts)},
+		{name: "1x1 on 14", batch: 8, side: 14, window: [2]int{1, 1}, stride: 1, channels: [2]int{1024, 256}, want: onCPU(columns, columns, shifts)},
 		{name: "1x1/2 on 14", batch: 8, side: 14, window: [2]int{1, 1}, stride: 2, channels: [2]int{1024, 256}, want: onCPU(columns, columns, shifts)},
-		{name: "1x1 of images", batch: 8, side: 224, window: [2]int{1, 1}, stride: 1, channels: [2]int{3, 8}, want: onCPU(columns, columns, perImage)},
+		{name: "1x1 of images", batch: 8, side: 224, window: [2]int{1, 1}, stride: 1, channels: [2]int{3, 8}, want: onCPU(columns, columns, shifts)},
 	} {
 		out := (c.side-c.window[0])/c.stride + 1
 		geometry := convolution{batch: c.batch, in: [2]int{c.side, c.side}, out: [2]int{out, out}, window: c.window, stride: c.stride, channels: c.channels}
@@ -98,9 +99,6 @@ func TestFormsAgree(t *testing.T) {
 		ct := filled(3, -1, 1, y.dims...)
 		dx, dk := convGradients(x, k, ct, s.stride, pad)
 		kernels := []form{library, shifts, rows}
-		if s.window == [2]int{1, 1} {
-			kernels = append(kernels, perImage)
-		}
 		for i, kernel := range kernels {
 			either := []form{library, columns}[i%2]
 			variants = append(variants, variant{c, forms{either, either, kernel}, x, k, ct, [3]array{y, dx, dk}})
