@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/plots"
+	"github.com/skinattn/skinattn/pkg/skinattn/regime"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 )
 
@@ -130,7 +132,11 @@ func Figures(inputs []string, out string, opts FigureOptions) ([]string, error) 
 			if err != nil {
 				return drawn, err
 			}
-			figures = append(figures, namedFigure{"learning", plots.NewLearningCurves(h)})
+			curves := plots.NewLearningCurves(h)
+			if keepsLast(filepath.Dir(in.history)) {
+				curves.Best = math.NaN()
+			}
+			figures = append(figures, namedFigure{"learning", curves})
 		}
 		for _, f := range figures {
 			if err := save(prefix+f.name, f.figure); err != nil {
@@ -150,4 +156,15 @@ func Figures(inputs []string, out string, opts FigureOptions) ([]string, error) 
 		return drawn, err
 	}
 	return drawn, save("recall", recall)
+}
+
+// keepsLast says whether a run kept its last weights, whatever their validation
+// accuracy.
+func keepsLast(dir string) bool {
+	folder, err := run.Open(dir)
+	if err != nil {
+		return false
+	}
+	cfg, err := folder.Config()
+	return err == nil && cfg.Regime != nil && cfg.Regime.Select == regime.SelectLast
 }

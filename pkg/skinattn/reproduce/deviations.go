@@ -158,7 +158,7 @@ func (r *Report) runDeviations(run *Run) []deviation {
 		add("network or loss", "with Soft-Attention; in md with metadata and class weights", v)
 	}
 	if reg := run.config.Regime; reg != nil {
-		named, err := regime.Find(reg.Name)
+		named, err := regime.For(reg.Name, run.config.Network.Backbone)
 		if err != nil {
 			add("regime", "md/as-run or ad/as-run", reg.Name+", which this version does not have")
 		} else {

@@ -264,7 +264,9 @@ func (r *Run) readHistory() error {
 		return err
 	}
 	r.epochs = h.Len()
-	if best, ok := h.BestEpoch(); ok {
+	if r.config.Regime.Select == regime.SelectLast {
+		r.bestEpoch = r.epochs
+	} else if best, ok := h.BestEpoch(); ok {
 		r.bestEpoch = int(best)
 	}
 	r.seconds = median(h.Values["seconds"])
