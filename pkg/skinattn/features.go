@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/skinattn/skinattn/internal/oneline"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 )
@@ -66,19 +67,19 @@ func (n *Network) Features(ctx context.Context, backend compute.Backend, store *
 		return fmt.Errorf("preparing the features: %w", err)
 	}
 	defer exec.Finalize()
-	values, width := n.Size*n.Size*3, n.FeatureShape().Size()
-	for start := 0; start < count; start += inferenceBatch {
+	values, width, batch := n.Size*n.Size*3, n.FeatureShape().Size(), inferenceBatchAt(n.Size)
+	for start := 0; start < count; start += batch {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		pixels := make([]float32, inferenceBatch*values)
-		end := min(start+inferenceBatch, count)
+		pixels := make([]float32, batch*values)
+		end := min(start+batch, count)
 		for i := start; i < end; i++ {
 			image(i, pixels[(i-start)*values:(i-start+1)*values])
 		}
-		results, err := exec.Call(tensors.FromFlatDataAndDimensions(pixels, inferenceBatch, n.Size, n.Size, 3))
+		results, err := exec.Call(tensors.FromFlatDataAndDimensions(pixels, batch, n.Size, n.Size, 3))
 		if err != nil {
-			return fmt.Errorf("computing features: %w", err)
+			return fmt.Errorf("computing features: %w", oneline.Error(err))
 		}
 		flat, err := tensors.CopyFlatData[float32](results[0])
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/skinattn/skinattn/internal/oneline"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
@@ -132,7 +133,7 @@ func (m *ImageNet) Run(images [][]float32) ([][]float32, error) {
 	}
 	results, err := m.exec.Call(tensors.FromFlatDataAndDimensions(flat, len(images), m.Size, m.Size, 3))
 	if err != nil {
-		return nil, fmt.Errorf("computing features: %w", err)
+		return nil, fmt.Errorf("computing features: %w", oneline.Error(err))
 	}
 	outputs := make([][]float32, len(results))
 	for i, r := range results {

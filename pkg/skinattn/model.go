@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"math/bits"
-	"strings"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/skinattn/skinattn/internal/oneline"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
@@ -30,13 +30,18 @@ type Model struct {
 // that one compiled graph serves all; a few images alone get a graph of their own.
 const inferenceBatch = 32
 
+// inferenceBatchAt is the batch for images of size pixels, a power of two.
+func inferenceBatchAt(size int) int {
+	room := max(1, inferenceBatch*224*224/(size*size))
+	return min(inferenceBatch, 1<<(bits.Len(uint(room))-1))
+}
+
 // NewModel prepares predictions of net with the weights in store, batch images
 // at a time (0: a good default). All variables must be in store when Predict is
 // first called; training may change them between calls.
 func NewModel(backend compute.Backend, net *Network, store *model.Store, batch int) (*Model, error) {
 	if batch <= 0 {
-		room := max(1, inferenceBatch*224*224/(net.Size*net.Size))
-		batch = min(inferenceBatch, 1<<(bits.Len(uint(room))-1)) // rounded down to a power of two
+		batch = inferenceBatchAt(net.Size)
 	}
 	m := &Model{Network: net, Store: store, batch: batch}
 	exec, err := model.NewExec(backend, store, func(_ *model.Scope, in []*graph.Node) []*graph.Node {
@@ -110,8 +115,7 @@ func (m *Model) Predict(ctx context.Context, n int, image func(i int, dst []floa
 			tensors.FromFlatDataAndDimensions(pixels, append([]int{batch}, shape...)...),
 			tensors.FromFlatDataAndDimensions(encoded, batch, MetadataWidth))
 		if err != nil {
-			line, _, _ := strings.Cut(err.Error(), "\n") // GoMLX adds stack traces
-			return nil, fmt.Errorf("predicting: %s", line)
+			return nil, fmt.Errorf("predicting: %w", oneline.Error(err))
 		}
 		flat := make([][]float32, len(results))
 		for i, r := range results {

@@ -13,6 +13,8 @@ import (
 	"github.com/gomlx/compute/gobackend"
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/pjrt"
+
+	"github.com/skinattn/skinattn/internal/oneline"
 )
 
 // Names of the engines.
@@ -149,15 +151,9 @@ func openXLA(kind, config, wheel string, options pjrt.NamedValuesMap) (*Engine, 
 	backend, err := xla.NewWithOptions(config, options)
 	plugin, _, _ := strings.Cut(config, ",")
 	if err != nil {
-		return nil, fmt.Errorf("starting XLA with the plug-in %s: %w", plugin, firstLine(err))
+		return nil, fmt.Errorf("starting XLA with the plug-in %s: %w", plugin, oneline.Error(err))
 	}
 	return &Engine{Backend: backend, Kind: kind, Plugin: plugin, Wheel: wheel}, nil
-}
-
-// firstLine keeps GoMLX's stack traces out of one-line messages.
-func firstLine(err error) error {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return errors.New(line)
 }
 
 // GPUSeen says whether an NVIDIA device is present (its driver's device file).

@@ -13,6 +13,8 @@ import (
 
 	"github.com/gofrs/flock"
 	"github.com/gomlx/go-xla/installer"
+
+	"github.com/skinattn/skinattn/internal/oneline"
 )
 
 // errUnsupported marks a platform for which there is no plug-in at all.
@@ -158,7 +160,7 @@ func fetchWheel(ctx context.Context, w wheel, opts Options, unpack func(file str
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("installing %s: %w", w, firstLine(err))
+		return fmt.Errorf("installing %s: %w", w, oneline.Error(err))
 	}
 	return nil
 }

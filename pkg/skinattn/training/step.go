@@ -3,7 +3,6 @@ package training
 import (
 	"fmt"
 	"math/rand/v2"
-	"strings"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
@@ -11,6 +10,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/skinattn/skinattn/internal/oneline"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
@@ -207,7 +207,7 @@ func (s *Stepper) Step(b Batch, at Position) (loss float64, correct int, err err
 	}
 	results, err := exec.Call(feed...)
 	if err != nil {
-		return 0, 0, fmt.Errorf("training step %d: %w", at.Step, oneLine(err))
+		return 0, 0, fmt.Errorf("training step %d: %w", at.Step, oneline.Error(err))
 	}
 	loss = float64(tensors.ToScalar[float32](results[0]))
 	correct = int(tensors.ToScalar[float32](results[1]))
@@ -290,10 +290,4 @@ func (s *Stepper) Close() {
 func rngState(seed uint64, step int) *tensors.Tensor {
 	source := rand.NewPCG(seed, uint64(step))
 	return tensors.FromFlatDataAndDimensions([]uint64{source.Uint64(), source.Uint64(), source.Uint64()}, 3)
-}
-
-// oneLine drops the stack traces of GoMLX's errors.
-func oneLine(err error) error {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return fmt.Errorf("%s", line)
 }
