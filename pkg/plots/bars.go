@@ -115,7 +115,7 @@ func (f *Bars) Draw(c draw.Canvas, s Style) error {
 	s.addGrid(p, false, true)
 	p.Add(&barPlotter{f, s})
 	p.Y.Min, p.Y.Max = f.YMin, f.yMax()
-	p.Y.Tick.Marker = plot.TickerFunc(fewTicks)
+	p.Y.Tick.Marker = plot.TickerFunc(barTicks)
 	if p.Y.Max <= p.Y.Min {
 		return fmt.Errorf("bars: the value axis from %v to %v is empty", p.Y.Min, p.Y.Max)
 	}

@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"image/color"
 	"math"
 
 	"gonum.org/v1/plot"
@@ -93,6 +94,6 @@ func (s Style) addTitle(c draw.Canvas, title string) draw.Canvas {
 // nominalAxis puts names at 0, 1, 2, ... of an axis, without ticks but a little
 // off its line.
 func (s Style) nominalAxis(a *plot.Axis, names []string) {
-	a.Tick.Marker, a.Tick.Length, a.Tick.LineStyle.Width = nominal(names), s.FontSize*0.25, 0
+	a.Tick.Marker, a.Tick.Length, a.Tick.LineStyle.Color = nominal(names), s.FontSize*0.25, color.Transparent
 	a.Min, a.Max = -0.5, float64(len(names))-0.5
 }

@@ -52,12 +52,17 @@ func (f *LearningCurves) panels() []panel {
 
 func (p panel) columns() []string { return []string{p.train, p.val} }
 
-// points returns what can be drawn of a column.
+// points returns what can be drawn of a column, as logarithms to base 10 where
+// the axis is logarithmic: gonum takes the middle of a [plot.LogScale] for
+// elsewhere and leaves room for the axis' label there.
 func (f *LearningCurves) points(column string, log bool) plotter.XYs {
 	var points plotter.XYs
 	for i, v := range f.History.Values[column] {
 		x := f.History.Values[EpochColumn][i]
 		if isFinite(x) && isFinite(v) && !(log && v <= 0) {
+			if log {
+				v = math.Log10(v)
+			}
 			points = append(points, plotter.XY{X: x, Y: v})
 		}
 	}
@@ -115,8 +120,8 @@ func (f *LearningCurves) Draw(c draw.Canvas, s Style) error {
 		}
 		first, last = min(first, p.X.Min), max(last, p.X.Max)
 		if panel.log {
-			p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.TickerFunc(decades)
-			p.Y.Min, p.Y.Max = p.Y.Min/1.5, p.Y.Max*1.5
+			p.Y.Tick.Marker = plot.TickerFunc(logDecades)
+			p.Y.Min, p.Y.Max = p.Y.Min-0.2, p.Y.Max+0.2
 		} else {
 			pad := 0.05 * (p.Y.Max - p.Y.Min)
 			if pad == 0 {

@@ -110,7 +110,7 @@ func (f *Tradeoff) Draw(c draw.Canvas, s Style) error {
 // and M; powers alone where there would be many.
 func logTicks(low, high float64) []plot.Tick {
 	steps := []float64{1, 2, 5}
-	if math.Log10(high/low) > 2 {
+	if math.Log10(high/low) > 2.5 {
 		steps = []float64{1}
 	}
 	var ticks []plot.Tick
