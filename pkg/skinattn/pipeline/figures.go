@@ -322,16 +322,14 @@ func (in *figureInput) keepsLast() bool {
 func comparisons(all []figureInput, opts FigureOptions) ([]plots.NamedFigure, error) {
 	var runs []plots.Run
 	var audits []plots.NamedAudit
-	leaked := false
 	for _, in := range all {
 		runs = append(runs, plots.Run{Name: in.label, Metrics: in.metrics})
 		audit, err := in.audit()
 		if err != nil {
 			return nil, err
 		}
-		if audit != nil && audit.HeldOut.Images > 0 {
+		if audit != nil && audit.HeldOut.Leaked > 0 { // a split by lesion has nothing to show
 			audits = append(audits, plots.NamedAudit{Name: in.label, Audit: audit})
-			leaked = leaked || audit.HeldOut.Leaked > 0
 		}
 	}
 	var figures []plots.NamedFigure
@@ -349,7 +347,7 @@ func comparisons(all []figureInput, opts FigureOptions) ([]plots.NamedFigure, er
 		return nil, err
 	}
 	figures = append(figures, plots.NamedFigure{Name: "forest", Figure: forest})
-	if leaked {
+	if len(audits) > 0 {
 		f, err := plots.NewLeakBars(all[0].table.Classes, audits...)
 		if err != nil {
 			return nil, err
