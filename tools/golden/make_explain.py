@@ -15,11 +15,11 @@ import network
 # is that of the network with BETA_SHIFT: without, a pixel's gradient in float32 hangs on the ReLUs that rounding switches.
 Row = collections.namedtuple("Row", "size layers shift")
 ROWS = {
-    "mobilenet_v2": Row(128, ["block_14_depthwise", "soft_attention", "block_6_expand_relu"], True),
+    "mobilenet_v2": Row(96, ["block_14_depthwise", "soft_attention", "block_6_expand_relu"], True),
     "resnet50": Row(64, ["conv5_block3_out", "soft_attention", "conv4_block6_out"], True),
     "mobilenet_v3_small": Row(64, ["multiply_16", "soft_attention", "expanded_conv_4/Add"], False),
 }
-CLASSES = ["mel", "df"]  # of the cases
+CLASSES = ["bkl", "mel"]  # of the cases
 SALIENCY_SAMPLES = 200
 
 
