@@ -3,8 +3,8 @@
 // the environment, and turns errors into one line.
 //
 // A cell of a Go notebook is a program of its own: no variable lives from one
-// cell to the next, so the stages hand over through files in the [Notebook]'s
-// work folder. Heavy logic belongs into the other packages; what is here is only
+// cell to the next, so the stages hand over through run folders and files in the
+// [Notebook]'s work folder. Heavy logic belongs into the other packages; what is here is only
 // about showing and about where things lie.
 //
 // Outside a notebook, under "go run" or "go test", everything that would appear

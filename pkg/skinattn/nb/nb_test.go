@@ -3,6 +3,7 @@ package nb
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"image"
 	"image/color"
 	"math"
@@ -12,8 +13,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/skinattn/skinattn/pkg/plots"
+	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
+	"github.com/skinattn/skinattn/pkg/skinattn/synthetic"
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
 )
 
@@ -76,9 +82,9 @@ func TestOpen(t *testing.T) {
 		synthetic        bool
 		wrong            string
 	}{
-		{"", "", "a/synthetic-demo", true, ""},
-		{"", "full", "a/synthetic-full", true, ""},
-		{"/data", "demo", "a/real-demo", false, ""},
+		{"", "", "synthetic-demo", true, ""},
+		{"", "full", "synthetic-full", true, ""},
+		{"/data", "demo", "real-demo", false, ""},
 		{"", "Full", "", false, `$SKINATTN_SCALE is "Full"; it must be demo or full`},
 	} {
 		t.Setenv(EnvWork, work)
@@ -95,58 +101,172 @@ func TestOpen(t *testing.T) {
 			t.Errorf("%+v: %v", c, err)
 			continue
 		}
+		base := filepath.Join(work, c.dir)
 		wantData := c.data
 		if c.synthetic {
-			wantData = n.Path("data")
+			wantData = filepath.Join(base, "data")
 		}
-		if n.Dir != filepath.Join(work, c.dir) || n.Synthetic != c.synthetic || n.DataDir != wantData {
+		if n.Dir != filepath.Join(base, "a") || n.RunDir != filepath.Join(base, "runs") || n.Synthetic != c.synthetic || n.DataDir != wantData {
 			t.Errorf("%+v: got %+v", c, n)
 		}
 	}
 }
 
-// At demo scale nothing of an earlier run stays; at full scale all of it does.
-func TestScaleDecidesWhatStays(t *testing.T) {
-	for _, scale := range []Scale{Demo, Full} {
-		record(t)
-		t.Setenv(EnvWork, t.TempDir())
-		t.Setenv(EnvData, "")
-		t.Setenv(EnvScale, string(scale))
-		n := Open("a")
-		n.Start()
-		if dir, resume := n.Run("run"); resume || dir != n.Path("run") {
-			t.Fatalf("%s: a new run: got %s, resume %v", scale, dir, resume)
-		}
-		if err := os.MkdirAll(n.Path("run"), 0o755); err != nil {
+// bookAt opens a notebook with its folders in a place of the test's own.
+func bookAt(t *testing.T, data string, s Scale) *Notebook {
+	t.Helper()
+	t.Setenv(EnvWork, t.TempDir())
+	t.Setenv(EnvData, data)
+	t.Setenv(EnvScale, string(s))
+	return Open("a")
+}
+
+// Start empties the notebook's own folder and nothing else.
+func TestStart(t *testing.T) {
+	record(t)
+	n := bookAt(t, "", Full)
+	for _, dir := range []string{n.Path("old"), filepath.Join(n.RunDir, "kept"), filepath.Join(n.DataDir, "kept")} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if _, resume := n.Run("run"); resume != (scale == Full) {
-			t.Errorf("%s: resume is %v", scale, resume)
+	}
+	n.Start()
+	for path, kept := range map[string]bool{n.Dir: true, n.Path("old"): false, filepath.Join(n.RunDir, "kept"): true, filepath.Join(n.DataDir, "kept"): true} {
+		if _, err := os.Stat(path); (err == nil) != kept {
+			t.Errorf("%s: %v", path, err)
 		}
-		if err := os.MkdirAll(n.Path("old"), 0o755); err != nil {
-			t.Fatal(err)
+	}
+	if got := ByScale("d", "f"); got != "f" {
+		t.Errorf("ByScale gives %q", got)
+	}
+}
+
+func TestWeights(t *testing.T) {
+	folder := t.TempDir()
+	t.Setenv(pipeline.EnvWeights, folder)
+	path, err := pipeline.WeightsPath("mobilenet_v2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(n *Notebook, want string) {
+		t.Helper()
+		if got, err := n.weights("mobilenet_v2"); err != nil || got != want {
+			t.Errorf("%s, synthetic %v: got %q, %v; want %q", n.Scale, n.Synthetic, got, err, want)
 		}
-		n.Start()
-		if _, err := os.Stat(n.Path("old")); (err == nil) != (scale == Full) {
-			t.Errorf("%s: after Start: %v", scale, err)
+	}
+	check(bookAt(t, "", Demo), pipeline.RandomWeights)
+	check(bookAt(t, "/data", Demo), pipeline.RandomWeights) // there is no file
+	check(bookAt(t, "/data", Full), path)                   // whose absence training tells
+	if err := os.WriteFile(path, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	check(bookAt(t, "", Demo), pipeline.RandomWeights)
+	check(bookAt(t, "/data", Demo), path)
+}
+
+// A run is trained once for its options, in whatever notebook.
+func TestTrain(t *testing.T) {
+	r := record(t)
+	t.Setenv(engine.EnvEngine, engine.Go)
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	data := t.TempDir()
+	if err := synthetic.Generate(t.Context(), data, synthetic.Options{Images: 40, Width: 32, Height: 32}, nil); err != nil {
+		t.Fatal(err)
+	}
+	n := bookAt(t, data, Demo)
+	opts := n.TrainOptions(t.Context(), "mobilenet_v2")
+	opts.Size, opts.Cut, opts.Regime.Epochs = 32, "Conv1_relu", 2 // the first layers alone
+	first := n.Train(t.Context(), "tiny", opts)
+	if got := Predictions(first, split.Test); got.Len() == 0 {
+		t.Error("no predictions of the test part")
+	}
+	if got := n.Records(t.Context(), first, split.Test); len(got) != Predictions(first, split.Test).Len() {
+		t.Errorf("%d records of the test part", len(got))
+	}
+	network := Model(t.Context(), first)
+	defer network.Close()
+	if network.Cut != opts.Cut {
+		t.Errorf("the run's network is cut at %s", network.Cut)
+	}
+	metrics, err := os.Stat(first.Path(run.MetricsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ShowTraining(first) // shown while it was trained
+	delete(shown, first.Dir)
+	again := n.Train(t.Context(), "tiny", opts)
+	ShowTraining(again)
+	if after, err := os.Stat(again.Path(run.MetricsFile)); err != nil || !os.SameFile(metrics, after) || !after.ModTime().Equal(metrics.ModTime()) {
+		t.Errorf("a second call trained anew: %s after %s, %v", again.Dir, first.Dir, err)
+	}
+	var ends []string // of both: table and curves
+	for _, drawn := range r.updates {
+		if last := drawn[len(drawn)-1]; strings.Count(last, "<tr>") == 3 && strings.Contains(last, "data:image/svg+xml") {
+			ends = append(ends, strings.ReplaceAll(last, ">best<", "><"))
 		}
-		if got := ByScale("d", "f"); got != string(scale)[:1] {
-			t.Errorf("%s: ByScale gives %q", scale, got)
+	}
+	if len(ends) != 2 || ends[0] != ends[1] {
+		t.Errorf("%d finished trainings are shown, want 2 alike: %q", len(ends), ends)
+	}
+	opts.Seed = 2
+	if other, err := runKey(opts); err != nil || strings.HasSuffix(first.Dir, other) {
+		t.Errorf("another seed has the same key %s, %v", other, err)
+	}
+	for pattern, want := range map[string]int{"*": 1, "tiny*": 1, "other*": 0} {
+		if got := n.Runs(pattern); len(got) != want {
+			t.Errorf("%d runs match %s, want %d", len(got), pattern, want)
 		}
-		weights := n.Weights("mobilenet_v2")
-		if (weights == pipeline.RandomWeights) != (scale == Demo) || scale == Full && filepath.Ext(weights) != ".h5" {
-			t.Errorf("%s: weights %q", scale, weights)
+	}
+}
+
+// The committed runs are found from any folder of the repository.
+func TestResults(t *testing.T) {
+	for _, folder := range Results("*grouped*") {
+		if Predictions(folder, split.Test).Len() == 0 {
+			t.Errorf("%s has no predictions", folder.Dir)
 		}
+	}
+	if len(Results("*")) <= len(Results("*grouped*")) {
+		t.Error("the pattern selects nothing")
+	}
+}
+
+func TestSample(t *testing.T) {
+	record(t)
+	var records []ham10000.Record // 1,800 photos of 900 lesions
+	for i := range 900 {
+		for j := range 2 {
+			records = append(records, ham10000.Record{ImageID: fmt.Sprintf("ISIC_%d%d", i, j), LesionID: fmt.Sprintf("HAM_%d", i),
+				Dx: ham10000.Classes[i%ham10000.NumClasses], Age: 50, Sex: "female", Localization: "back"})
+		}
+	}
+	all := &ham10000.Dataset{Records: records}
+	small, err := bookAt(t, "/data", Demo).sample(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(small.Records); n < 550 || n > 650 || len(all.Records) != 1800 {
+		t.Errorf("the sample has %d photos", n)
+	}
+	photos := map[string]int{}
+	for _, r := range small.Records {
+		photos[r.LesionID]++
+	}
+	for lesion, n := range photos {
+		if n != 2 {
+			t.Errorf("lesion %s is torn: %d photos", lesion, n)
+		}
+	}
+	if full, err := bookAt(t, "/data", Full).sample(all); err != nil || len(full.Records) != 1800 {
+		t.Errorf("full scale takes %d photos, %v", len(full.Records), err)
 	}
 }
 
 func TestData(t *testing.T) {
 	r := record(t)
-	t.Setenv(EnvWork, t.TempDir())
-	t.Setenv(EnvData, "")
-	t.Setenv(EnvScale, "")
-	n := Open("a")
-	first, err := n.data(t.Context(), 14)
+	n := bookAt(t, "", Demo)
+	opts := synthetic.Options{Images: 14, Seed: SyntheticSeed, Masks: true}
+	first, err := n.data(t.Context(), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +275,7 @@ func TestData(t *testing.T) {
 	}
 	path, _ := first.ImagePath(first.Records[0].ImageID)
 	before, _ := os.Stat(path)
-	if _, err = n.data(t.Context(), 14); err != nil {
+	if _, err = n.data(t.Context(), opts); err != nil {
 		t.Fatal(err)
 	}
 	if after, _ := os.Stat(path); !after.ModTime().Equal(before.ModTime()) {
@@ -164,8 +284,7 @@ func TestData(t *testing.T) {
 	if !strings.Contains(r.plain, "drawing synthetic lesions: 14") {
 		t.Errorf("shown: %q", r.plain)
 	}
-	t.Setenv(EnvData, t.TempDir()) // a folder without a metadata table
-	if _, err := Open("a").data(t.Context(), 14); err == nil {
+	if _, err := bookAt(t, t.TempDir(), Demo).data(t.Context(), opts); err == nil { // without a metadata table
 		t.Error("an empty folder passes for data")
 	}
 
@@ -217,9 +336,13 @@ func TestFigureAndGallery(t *testing.T) {
 	if want := `<img alt="roc &#34;1&#34;" style="max-width: 100%" src="data:image/svg+xml;base64,PHN2Zy8+">`; r.pages[0] != want {
 		t.Errorf("got  %s\nwant %s", r.pages[0], want)
 	}
+	Plot(plots.NewDistribution([]string{"a", "b"}, []int{1, 2}))
+	if want := "data:image/svg+xml;base64,"; !strings.Contains(r.pages[1], want) {
+		t.Errorf("the plot shows %s", r.pages[1])
+	}
 	Gallery(2, Picture{image.NewRGBA(image.Rect(0, 0, 3, 3)), "a<b"}, Picture{image.NewRGBA(image.Rect(0, 0, 99, 99)), "c"})
 	for _, part := range []string{"repeat(2,", "data:image/png;", "data:image/jpeg;", "<figcaption style=\"font-size: small\">a&lt;b</figcaption>"} {
-		if !strings.Contains(r.pages[1], part) {
+		if !strings.Contains(r.pages[2], part) {
 			t.Errorf("the gallery lacks %s", part)
 		}
 	}

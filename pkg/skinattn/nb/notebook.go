@@ -4,17 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/janpfeifer/gonb/gonbui"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
-	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
-	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
-	"github.com/skinattn/skinattn/pkg/skinattn/synthetic"
 )
 
 // The environment variables that are a notebook's parameters.
@@ -53,29 +51,24 @@ func ByScale[T any](demo, full T) T {
 	return demo
 }
 
-// SyntheticSeed draws the synthetic lesions of all notebooks.
-const SyntheticSeed = 1
-
-// syntheticMarker is there when a notebook's synthetic set is complete: the
-// generator writes it last.
-const syntheticMarker = synthetic.MetadataFile
-
-// Notebook is what the cells of one notebook share: its parameters and a work
-// folder.
+// Notebook is what the cells of one notebook share: its parameters and folders.
 type Notebook struct {
 	Name  string // of the file, without .ipynb
 	Scale Scale
-	// DataDir is the HAM10000 folder: real, or the notebook's own synthetic one.
+	// DataDir is the HAM10000 folder: real, or the synthetic one of all notebooks.
 	DataDir   string
 	Synthetic bool
-	// Dir is the work folder. Scales and kinds of data have one each.
+	// Dir is the notebook's work folder. Scales and kinds of data have one each.
 	Dir string
+	// RunDir holds the training runs of all notebooks of the scale and kind of
+	// data.
+	RunDir string
 }
 
 // Open returns the notebook of that name. In a notebook, declare it in the first
-// cell as a package variable, var book = nb.Open("01_first_run"): every later
-// cell then has it. It also starts the cell's program again in the environment
-// that XLA runs best in (see engine.TuneProcess).
+// cell as a package variable, var book = nb.Open("00_start"): every later cell
+// then has it. It also starts the cell's program again in the environment that
+// XLA runs best in (see engine.TuneProcess).
 func Open(name string) *Notebook {
 	if gonbui.IsNotebook {
 		engine.TuneProcess()
@@ -97,27 +90,26 @@ func open(name string) (*Notebook, error) {
 	if base == "" {
 		base = filepath.Join(imaging.DefaultCacheDir(), "notebooks")
 	}
-	n.Dir = filepath.Join(base, name, kind+"-"+string(n.Scale))
+	base = filepath.Join(base, kind+"-"+string(n.Scale))
+	n.Dir, n.RunDir = filepath.Join(base, name), filepath.Join(base, "runs")
 	if n.Synthetic {
-		n.DataDir = n.Path("data")
+		n.DataDir = filepath.Join(base, "data")
 	}
 	return n, nil
 }
 
-// Start shows the notebook's parameters. At demo scale it also empties the work
-// folder, so that everything the page then shows was made by the code in it; at
-// full scale hours of work may lie there, and stay.
+// Start shows the notebook's parameters and empties its work folder, so that the
+// figures and tables which the page then shows were made by the code in it. Data
+// and training runs lie elsewhere and stay: other notebooks use them, too.
 func (n *Notebook) Start() {
-	if n.Scale == Demo {
-		Check(os.RemoveAll(n.Dir))
-	}
+	Check(os.RemoveAll(n.Dir))
 	Check(os.MkdirAll(n.Dir, 0o755))
 	data := n.DataDir
 	if n.Synthetic {
 		data = "synthetic lesions ($" + EnvData + " is not set)"
 	}
 	Table([]string{"parameter", "value"}, [][]string{
-		{"data", data}, {"scale", string(n.Scale)}, {"work folder", n.Dir},
+		{"data", data}, {"scale", string(n.Scale)}, {"work folder", n.Dir}, {"training runs", n.RunDir},
 	})
 }
 
@@ -126,47 +118,16 @@ func (n *Notebook) Path(elem ...string) string {
 	return filepath.Join(append([]string{n.Dir}, elem...)...)
 }
 
-// Run returns the folder of a training run, and whether to go on with a run that
-// is there already. At demo scale an earlier run of the name is removed; at full
-// scale it is kept, and gone on with from where it stopped.
-func (n *Notebook) Run(name string) (dir string, resume bool) {
-	dir = n.Path(name)
-	if n.Scale == Demo {
-		Check(os.RemoveAll(dir))
-		return dir, false
+// exclusive runs f while no other process is in exclusive for the same path;
+// notebooks may run side by side.
+func exclusive(ctx context.Context, path string, f func() error) (err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("making the folder for %s: %w", path, err)
 	}
-	_, err := os.Stat(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		Check(err)
+	lock := flock.New(path + ".lock")
+	if _, err := lock.TryLockContext(ctx, 200*time.Millisecond); err != nil {
+		return fmt.Errorf("waiting for another notebook to finish %s: %w", path, err)
 	}
-	return dir, err == nil
-}
-
-// Data opens the HAM10000 folder. Without a real one, it draws a set of so many
-// synthetic photos with masks first, unless the notebook has done so before.
-func (n *Notebook) Data(ctx context.Context, images int) *ham10000.Dataset {
-	return Must(n.data(ctx, images))
-}
-
-func (n *Notebook) data(ctx context.Context, images int) (*ham10000.Dataset, error) {
-	if n.Synthetic {
-		_, err := os.Stat(filepath.Join(n.DataDir, syntheticMarker))
-		if errors.Is(err, fs.ErrNotExist) {
-			opts := synthetic.Options{Images: images, Seed: SyntheticSeed, Masks: true}
-			err = synthetic.Generate(ctx, n.DataDir, opts, Progress("drawing synthetic lesions"))
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	return ham10000.Open(n.DataDir)
-}
-
-// Weights says what training starts from: at full scale the file with the
-// backbone's ImageNet weights, at demo scale pipeline.RandomWeights.
-func (n *Notebook) Weights(backbone string) string {
-	if n.Scale == Demo {
-		return pipeline.RandomWeights
-	}
-	return Must(pipeline.WeightsPath(backbone))
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	return f()
 }

@@ -13,7 +13,9 @@ import (
 	"strings"
 
 	"golang.org/x/image/draw"
+	"gonum.org/v1/plot/vg"
 
+	"github.com/skinattn/skinattn/pkg/plots"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 )
 
@@ -44,6 +46,28 @@ func figure(path string) error {
 func imgTag(mime string, content []byte, alt string) string {
 	return fmt.Sprintf(`<img alt="%s" style="max-width: 100%%" src="data:%s;base64,%s">`,
 		html.EscapeString(alt), mime, base64.StdEncoding.EncodeToString(content))
+}
+
+// pageStyle suits the width of a page in JupyterLab.
+func pageStyle() plots.Style {
+	s := plots.Paper()
+	s.Width, s.FontSize = 130*vg.Millimeter, 9
+	return s
+}
+
+// Plot draws a figure of package plots in the page.
+func Plot(f plots.Figure) {
+	page, err := plotHTML(f, "figure")
+	Check(err)
+	out.html(page, fmt.Sprintf("figure: %d rows of numbers\n", max(0, len(f.Data())-1)))
+}
+
+func plotHTML(f plots.Figure, alt string) (string, error) {
+	var svg bytes.Buffer
+	if err := plots.Encode(&svg, "svg", f, pageStyle()); err != nil {
+		return "", err
+	}
+	return imgTag(imageTypes[".svg"], svg.Bytes(), alt), nil
 }
 
 // Picture is an image with a line below it.

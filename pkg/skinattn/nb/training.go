@@ -2,12 +2,14 @@ package nb
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/janpfeifer/gonb/gonbui"
 
+	"github.com/skinattn/skinattn/pkg/plots"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 )
 
@@ -42,21 +44,30 @@ func Progress(title string) func(done, total int) {
 }
 
 // Training shows a training run as it goes, in place: a bar for the running
-// epoch, a row for each finished one. It is a training.Watcher.
+// epoch, a row for each finished one, and the curves of what is done. It is a
+// training.Watcher.
 type Training struct {
 	id            string
 	epoch, epochs int
 	done, total   int // images of the running epoch; total is 0 between epochs
 	loss          float64
 	accuracy      float64
+	history       plots.History
 	rows          [][]string
+	curves        string // HTML of the curves so far
 	last          time.Time
 }
 
 // NewTraining returns a view for one run.
-func NewTraining() *Training { return &Training{id: gonbui.UniqueId()} }
+func NewTraining() *Training {
+	return &Training{id: gonbui.UniqueId(), history: plots.History{Columns: curveColumns, Values: map[string][]float64{}}}
+}
 
 var trainingHeader = []string{"epoch", "seconds", "images/s", "rate", "train loss", "train acc.", "val. loss", "val. acc.", "val. bal. acc.", ""}
+
+// curveColumns are what the curves show, as history.csv names it.
+var curveColumns = []string{plots.EpochColumn, plots.LearningRateColumn, plots.TrainLossColumn, plots.TrainAccuracyColumn,
+	plots.ValLossColumn, plots.ValAccuracyColumn}
 
 // Log implements training.Watcher.
 func (t *Training) Log(line string) { Log(line) }
@@ -77,6 +88,19 @@ func (t *Training) Step(done int, loss, accuracy float64) {
 
 // EndEpoch implements training.Watcher.
 func (t *Training) EndEpoch(row run.Epoch, best bool) {
+	t.add(row, best)
+	t.total = 0
+	var plain strings.Builder
+	for i, name := range trainingHeader {
+		if value := t.rows[len(t.rows)-1][i]; value != "" {
+			fmt.Fprintf(&plain, "%s %s  ", name, value)
+		}
+	}
+	t.curves = t.curvesHTML()
+	t.draw(strings.TrimSpace(plain.String()) + "\n")
+}
+
+func (t *Training) add(row run.Epoch, best bool) {
 	mark := ""
 	if best {
 		mark = "best"
@@ -88,14 +112,43 @@ func (t *Training) EndEpoch(row run.Epoch, best bool) {
 		fixed(row.TrainLoss, 3), fixed(row.TrainAccuracy, 3), fixed(row.ValLoss, 3), fixed(row.ValAccuracy, 3),
 		fixed(row.ValBalancedAccuracy, 3), mark,
 	})
-	t.total = 0
-	var plain strings.Builder
-	for i, name := range trainingHeader {
-		if value := t.rows[len(t.rows)-1][i]; value != "" {
-			fmt.Fprintf(&plain, "%s %s  ", name, value)
-		}
+	for i, v := range []float64{float64(row.Epoch), row.LearningRate, row.TrainLoss, row.TrainAccuracy, row.ValLoss, row.ValAccuracy} {
+		t.history.Values[curveColumns[i]] = append(t.history.Values[curveColumns[i]], v)
 	}
-	t.draw(strings.TrimSpace(plain.String()) + "\n")
+}
+
+// show shows a run that was trained before, from its history.csv.
+func (t *Training) show(h *plots.History) {
+	best, _ := h.BestEpoch()
+	for i := range h.Len() {
+		at := func(column string) float64 {
+			if values := h.Values[column]; i < len(values) {
+				return values[i]
+			}
+			return math.NaN()
+		}
+		epoch := at(plots.EpochColumn)
+		t.add(run.Epoch{Epoch: int(epoch), Seconds: at("seconds"), TrainImagesPerSecond: at("train_images_per_second"),
+			LearningRate: at(plots.LearningRateColumn), TrainLoss: at(plots.TrainLossColumn), TrainAccuracy: at(plots.TrainAccuracyColumn),
+			ValLoss: at(plots.ValLossColumn), ValAccuracy: at(plots.ValAccuracyColumn), ValBalancedAccuracy: at("val_balanced_accuracy")},
+			epoch == best)
+	}
+	t.curves = t.curvesHTML()
+	t.draw(tableText(trainingHeader, t.rows))
+}
+
+// curvesHTML draws the epochs so far; nothing before there are two to join.
+func (t *Training) curvesHTML() string {
+	if len(t.rows) < 2 {
+		return ""
+	}
+	curves := plots.NewLearningCurves(&t.history)
+	curves.Best = math.NaN() // the table marks the best epochs
+	page, err := plotHTML(curves, "learning curves")
+	if err != nil { // the training goes on
+		return ""
+	}
+	return page
 }
 
 func (t *Training) draw(plain string) {
@@ -107,5 +160,5 @@ func (t *Training) draw(plain string) {
 	if len(t.rows) > 0 {
 		page += tableHTML(trainingHeader, t.rows)
 	}
-	out.update(t.id, page, plain)
+	out.update(t.id, page+t.curves, plain)
 }

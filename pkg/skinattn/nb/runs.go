@@ -1,0 +1,212 @@
+package nb
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/skinattn/skinattn/pkg/eval"
+	"github.com/skinattn/skinattn/pkg/plots"
+	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
+	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
+	"github.com/skinattn/skinattn/pkg/skinattn/training"
+)
+
+// What demo scale trains with: enough for synthetic lesions in seconds.
+const (
+	demoSize, demoEpochs     = 64, 10
+	sharedSize, sharedEpochs = 128, 12 // of DemoRun, whose attention maps are then 4 x 4
+)
+
+// Engine starts the engine that $SKINATTN_ENGINE names, or the best there is.
+func Engine(ctx context.Context) *engine.Engine {
+	return Must(engine.Open(ctx, "", engine.Options{Log: Log}))
+}
+
+// TrainOptions are what a notebook trains a network with: the Sample, split by
+// lesion, with seed 1. At demo scale the regime is regime.Demo, with fewer epochs
+// and small photos; at full scale it is regime.Default at the network's own size.
+// A cell changes what its text speaks of, and hands them to [Notebook.Train].
+func (n *Notebook) TrainOptions(ctx context.Context, backbone string) pipeline.TrainOptions {
+	return Must(n.trainOptions(ctx, backbone))
+}
+
+func (n *Notebook) trainOptions(ctx context.Context, backbone string) (pipeline.TrainOptions, error) {
+	opts := pipeline.TrainOptions{Data: n.Sample(ctx), Backbone: backbone, Protocol: split.Grouped, Seed: 1,
+		Watch: NewTraining(), Progress: Progress("reading photos")}
+	var err error
+	if n.Scale == Demo {
+		opts.Size = demoSize
+		opts.Regime, err = regime.Find(regime.Demo)
+		opts.Regime.Epochs = demoEpochs
+	} else {
+		opts.Regime, err = regime.For(regime.Default, backbone)
+	}
+	if err == nil {
+		opts.Weights, err = n.weights(backbone)
+	}
+	return opts, err
+}
+
+// weights says what training starts from: the file with the backbone's ImageNet
+// weights, but at demo scale pipeline.RandomWeights for synthetic lesions, and
+// where the file is not there.
+func (n *Notebook) weights(backbone string) (string, error) {
+	path, err := pipeline.WeightsPath(backbone)
+	if n.Scale == Demo {
+		if n.Synthetic || err != nil {
+			return pipeline.RandomWeights, nil
+		}
+		if _, err := os.Stat(path); err != nil {
+			return pipeline.RandomWeights, nil
+		}
+	}
+	return path, err
+}
+
+// Train trains a network into a run folder, and returns it. What has been trained
+// with the same options before, in any notebook, is not trained again, and a run
+// that was stopped goes on. The folder's name is name and a hash of the options.
+func (n *Notebook) Train(ctx context.Context, name string, opts pipeline.TrainOptions) *run.Folder {
+	return Must(n.train(ctx, name, opts))
+}
+
+func (n *Notebook) train(ctx context.Context, name string, opts pipeline.TrainOptions) (*run.Folder, error) {
+	key, err := runKey(opts)
+	if err != nil {
+		return nil, err
+	}
+	opts.Dir = filepath.Join(n.RunDir, name+"-"+key)
+	err = exclusive(ctx, opts.Dir, func() error {
+		folder, err := run.Open(opts.Dir)
+		if err == nil {
+			if _, err := os.Stat(folder.Path(run.MetricsFile)); err == nil {
+				return nil
+			}
+		}
+		opts.Resume = err == nil
+		eng, err := engine.Open(ctx, "", engine.Options{Log: Log})
+		if err != nil {
+			return err
+		}
+		err = pipeline.Train(ctx, eng, opts)
+		shown[opts.Dir] = true // by opts.Watch
+		if errors.Is(err, training.ErrInterrupted) {
+			return fmt.Errorf("%w; run the cell again to go on", err)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return run.Open(opts.Dir)
+}
+
+// runKey is short for everything that decides what a run becomes.
+func runKey(opts pipeline.TrainOptions) (string, error) {
+	cfg, err := opts.Config()
+	if err != nil {
+		return "", err
+	}
+	text, err := json.Marshal([]any{cfg, opts.Data.Dir, len(opts.Data.Records)})
+	if err != nil {
+		return "", fmt.Errorf("naming a run: %w", err)
+	}
+	return fmt.Sprintf("%.4x", sha256.Sum256(text)), nil
+}
+
+// shown has the folders whose training this cell has shown.
+var shown = map[string]bool{}
+
+// ShowTraining shows the table and the curves of a run, unless the same cell has
+// just trained it, which the reader saw.
+func ShowTraining(folder *run.Folder) {
+	if shown[folder.Dir] {
+		return
+	}
+	shown[folder.Dir] = true
+	NewTraining().show(Must(plots.ReadHistory(folder.Path(run.HistoryFile))))
+}
+
+// DemoRun is one trained network for every notebook that needs one: MobileNetV2
+// with Soft-Attention and metadata, split by lesion. The first notebook that asks
+// trains it (a minute at demo scale).
+func (n *Notebook) DemoRun(ctx context.Context) *run.Folder {
+	opts := n.TrainOptions(ctx, "mobilenet_v2")
+	if n.Scale == Demo {
+		opts.Size, opts.Regime.Epochs = sharedSize, sharedEpochs
+	}
+	return n.Train(ctx, "mobilenet_v2", opts)
+}
+
+// Runs lists the finished runs of the notebooks whose names match pattern, as in
+// filepath.Match: "*" for all.
+func (n *Notebook) Runs(pattern string) []*run.Folder {
+	return Must(findRuns(n.RunDir, pattern))
+}
+
+// Results lists the committed runs on HAM10000 whose names match pattern: folders
+// with predictions and history, without checkpoints.
+func Results(pattern string) []*run.Folder {
+	root, err := Repository()
+	Check(err)
+	return Must(findRuns(filepath.Join(root, "results"), pattern))
+}
+
+func findRuns(dir, pattern string) ([]*run.Folder, error) {
+	paths, err := filepath.Glob(filepath.Join(dir, pattern, run.MetricsFile))
+	if err != nil {
+		return nil, fmt.Errorf("listing the runs %q: %w", pattern, err)
+	}
+	var folders []*run.Folder
+	for _, path := range paths {
+		folder, err := run.Open(filepath.Dir(path))
+		if err != nil {
+			return nil, err
+		}
+		folders = append(folders, folder)
+	}
+	return folders, nil
+}
+
+// Repository is the folder of this module, found from the current one.
+func Repository() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", errors.New("finding the repository: no go.mod here or above; start Jupyter with scripts/notebooks.sh lab")
+		}
+	}
+}
+
+// Model is a run's network with its best weights, ready to predict. Close it.
+func Model(ctx context.Context, folder *run.Folder) *skinattn.Model {
+	return Must(folder.LoadModel(Engine(ctx), Log))
+}
+
+// Records are the photos of a part of a run in the Sample, with what is known of
+// the patients.
+func (n *Notebook) Records(ctx context.Context, folder *run.Folder, part split.Part) []ham10000.Record {
+	parts := Must(split.ReadFile(folder.Path(run.SplitFile)))
+	return Must(parts.Select(n.Sample(ctx).Records, part))
+}
+
+// Predictions reads what a run says of the images of a part.
+func Predictions(folder *run.Folder, part split.Part) *eval.Predictions {
+	return Must(eval.ReadFile(folder.Path(run.PredictionsFile(string(part)))))
+}
