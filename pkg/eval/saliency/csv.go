@@ -21,8 +21,8 @@ const unit = 1e-4
 // round is the number that v becomes when it is written and read.
 func round(v float64) float64 { return math.Round(v/unit) / (1 / unit) }
 
-// columns are the CSV header.
-var columns = slices.Concat([]string{"image_id", "lesion_id", "dx", "predicted", "mask_share", "method"}, metricNames[:])
+// idColumns are the CSV columns before the scores.
+var idColumns = []string{"image_id", "lesion_id", "dx", "predicted", "mask_share"}
 
 // WriteFile validates t and writes it to path in one step, as [Table.WriteCSV].
 func (t *Table) WriteFile(path string) error {
@@ -32,12 +32,12 @@ func (t *Table) WriteFile(path string) error {
 	return atomicfile.WriteFile(path, t.writeCSV)
 }
 
-// WriteCSV validates t and writes it with the header
+// WriteCSV validates t and writes it, a row an image, with the header
 //
-//	image_id,lesion_id,dx,predicted,mask_share,method,mass_inside,pointing,pointing_near,iou,auc,deletion,insertion
+//	image_id,lesion_id,dx,predicted,mask_share,METHOD.mass_inside,METHOD.pointing,...
 //
-// and for each image a row a method, numbers with four decimals, an empty field
-// for NaN.
+// in which each method has all metrics in their order: numbers with four
+// decimals, an empty field for NaN.
 func (t *Table) WriteCSV(w io.Writer) error {
 	if err := t.Validate(); err != nil {
 		return fmt.Errorf("writing scores: %w", err)
@@ -47,16 +47,21 @@ func (t *Table) WriteCSV(w io.Writer) error {
 
 func (t *Table) writeCSV(w io.Writer) error {
 	out := csv.NewWriter(w)
-	out.Write(columns) // a csv.Writer keeps its first error until Flush
+	record := slices.Clone(idColumns)
+	for _, method := range t.Methods {
+		for _, metric := range metricNames {
+			record = append(record, method+"."+metric)
+		}
+	}
+	out.Write(record) // a csv.Writer keeps its first error until Flush
 	for _, image := range t.Images {
-		for k, scores := range image.Scores {
-			record := []string{image.ImageID, image.LesionID, t.Classes[image.Truth], t.Classes[image.Predicted],
-				digits(max(image.MaskShare, unit)), t.Methods[k]}
+		record = append(record[:0], image.ImageID, image.LesionID, t.Classes[image.Truth], t.Classes[image.Predicted], digits(max(image.MaskShare, unit)))
+		for _, scores := range image.Scores {
 			for _, v := range scores {
 				record = append(record, digits(v))
 			}
-			out.Write(record)
 		}
+		out.Write(record)
 	}
 	out.Flush()
 	return out.Error()
@@ -86,22 +91,20 @@ func ReadFile(path string, classes []string) (*Table, error) {
 }
 
 // ReadCSV reads what [Table.WriteCSV] writes; classes names the classes in their
-// order. The rows of an image stand together, and every image has the same
-// methods in the same order. Errors name row and column; rows count from 1 at the
-// header.
+// order. Errors name row and column; rows count from 1 at the header.
 func ReadCSV(r io.Reader, classes []string) (*Table, error) {
 	in := csv.NewReader(r)
 	header, err := in.Read()
 	if errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("empty file: the header %s is missing", strings.Join(columns, ","))
+		return nil, fmt.Errorf("empty file: the header %s,... is missing", strings.Join(idColumns, ","))
 	}
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Equal(header, columns) {
-		return nil, fmt.Errorf("row 1: the header is %q: it must be %s", strings.Join(header, ","), strings.Join(columns, ","))
-	}
 	t := &Table{Classes: classes}
+	if t.Methods, err = methodsOf(header); err != nil {
+		return nil, fmt.Errorf("row 1: %w", err)
+	}
 	for {
 		record, err := in.Read()
 		if errors.Is(err, io.EOF) {
@@ -110,10 +113,12 @@ func ReadCSV(r io.Reader, classes []string) (*Table, error) {
 		if err != nil {
 			return nil, err // csv.ParseError names line and column
 		}
-		line, _ := in.FieldPos(0)
-		if err := t.appendRecord(record); err != nil {
+		image, err := t.parse(record, header)
+		if err != nil {
+			line, _ := in.FieldPos(0)
 			return nil, fmt.Errorf("row %d: %w", line, err)
 		}
+		t.Images = append(t.Images, image)
 	}
 	if err := t.Validate(); err != nil {
 		return nil, err
@@ -121,43 +126,46 @@ func ReadCSV(r io.Reader, classes []string) (*Table, error) {
 	return t, nil
 }
 
-// appendRecord adds one row to its image.
-func (t *Table) appendRecord(record []string) error {
-	image := Image{ImageID: record[0], LesionID: record[1], Truth: slices.Index(t.Classes, record[2]), Predicted: slices.Index(t.Classes, record[3])}
+// methodsOf finds the methods in a header.
+func methodsOf(header []string) ([]string, error) {
+	n := len(header) - len(idColumns)
+	if n <= 0 || n%int(NumMetrics) != 0 || !slices.Equal(header[:len(idColumns)], idColumns) {
+		return nil, fmt.Errorf("the header must start with %s and go on with the %d metrics of each method", strings.Join(idColumns, ","), NumMetrics)
+	}
+	var methods []string
+	for i, name := range header[len(idColumns):] {
+		method, metric := "", metricNames[i%int(NumMetrics)]
+		if i%int(NumMetrics) == 0 {
+			method = strings.TrimSuffix(name, "."+metric)
+			methods = append(methods, method)
+		} else {
+			method = methods[len(methods)-1]
+		}
+		if name != method+"."+metric {
+			return nil, fmt.Errorf("column %d is %q where %s.%s must be", len(idColumns)+i+1, name, method, metric)
+		}
+	}
+	return methods, nil
+}
+
+func (t *Table) parse(record, header []string) (Image, error) {
+	image := Image{ImageID: record[0], LesionID: record[1], Truth: slices.Index(t.Classes, record[2]), Predicted: slices.Index(t.Classes, record[3]),
+		Scores: make([]Scores, len(t.Methods))}
 	if image.Truth < 0 || image.Predicted < 0 {
-		return fmt.Errorf("columns dx and predicted: %q and %q; known are %s", record[2], record[3], strings.Join(t.Classes, ", "))
+		return image, fmt.Errorf("columns dx and predicted: %q and %q; known are %s", record[2], record[3], strings.Join(t.Classes, ", "))
 	}
 	var err error
 	if image.MaskShare, err = strconv.ParseFloat(record[4], 64); err != nil {
-		return fmt.Errorf("column mask_share: %q is not a number", record[4])
+		return image, fmt.Errorf("column mask_share: %q is not a number", record[4])
 	}
-	var scores Scores
-	for m, text := range record[6:] {
-		if text == "" {
-			scores[m] = math.NaN()
-		} else if scores[m], err = strconv.ParseFloat(text, 64); err != nil || math.IsNaN(scores[m]) {
-			return fmt.Errorf("column %s: %q is not a number", Metric(m), text)
+	for i, text := range record[len(idColumns):] {
+		v := math.NaN()
+		if text != "" {
+			if v, err = strconv.ParseFloat(text, 64); err != nil || math.IsNaN(v) {
+				return image, fmt.Errorf("column %s: %q is not a number", header[len(idColumns)+i], text)
+			}
 		}
+		image.Scores[i/int(NumMetrics)][i%int(NumMetrics)] = v
 	}
-	last := len(t.Images) - 1
-	if last < 0 || t.Images[last].ImageID != image.ImageID {
-		if last >= 0 && len(t.Images[last].Scores) != len(t.Methods) {
-			return fmt.Errorf("column method: image %q before has %d methods, the first one has %d", t.Images[last].ImageID, len(t.Images[last].Scores), len(t.Methods))
-		}
-		t.Images = append(t.Images, image)
-		last++
-	}
-	at := &t.Images[last]
-	if at.LesionID != image.LesionID || at.Truth != image.Truth || at.Predicted != image.Predicted || at.MaskShare != image.MaskShare {
-		return fmt.Errorf("columns lesion_id to mask_share: not as in the row of %q before", image.ImageID)
-	}
-	k := len(at.Scores)
-	if last == 0 {
-		t.Methods = append(t.Methods, record[5])
-	}
-	if k >= len(t.Methods) || t.Methods[k] != record[5] {
-		return fmt.Errorf("column method: %q; the methods must be those of the first image, %s, in that order", record[5], strings.Join(t.Methods, ", "))
-	}
-	at.Scores = append(at.Scores, scores)
-	return nil
+	return image, nil
 }
