@@ -149,3 +149,25 @@ func compareDown(a, b float32) int {
 	}
 	return 0
 }
+
+// Coarse is the share of the mask in each cell of a rows x cols grid, in
+// row-major order: what a map of that grid would have to be to show the mask as
+// well as it can. Pixels that lie on a cell's edge count to the cell of their
+// centre.
+func (m *Mask) Coarse(rows, cols int) []float32 {
+	inside, all := make([]float32, rows*cols), make([]float32, rows*cols)
+	for i, in := range m.inside {
+		y, x := i/m.Width, i%m.Width
+		cell := (2*y+1)*rows/(2*m.Height)*cols + (2*x+1)*cols/(2*m.Width)
+		all[cell]++
+		if in {
+			inside[cell]++
+		}
+	}
+	for cell, n := range all {
+		if n > 0 {
+			inside[cell] /= n
+		}
+	}
+	return inside
+}
