@@ -45,7 +45,7 @@ var saliencyLabels = map[saliency.Metric]string{
 // Height implements [Figure].
 func (f *SaliencyForest) Height(s Style) vg.Length {
 	_, columns := f.layout(s, s.Width)
-	rows := (len(f.Metrics) + columns - 1) / columns
+	rows := max(1, (len(f.Metrics)+columns-1)/columns)
 	return vg.Length(rows)*f.panelHeight(s) + titleHeight(s, f.Title)
 }
 
@@ -93,7 +93,7 @@ func (f *SaliencyForest) Draw(c draw.Canvas, s Style) error {
 		p.X.Min, p.X.Max = rows.extent()
 		p.Y.Min, p.Y.Max = -0.6, float64(len(f.Methods))-0.4
 		p.Y.Tick.Marker, p.Y.Tick.Length, p.Y.LineStyle.Width = plot.ConstantTicks(nil), 0, 0
-		p.X.Tick.Marker = plot.TickerFunc(func(low, high float64) []plot.Tick { return ticksAt(low, high, niceStep(high-low, 3)) })
+		p.X.Tick.Marker = plot.TickerFunc(fewTicks)
 		panel := c
 		panel.Min.X += room + vg.Length(i%columns)*(width+s.panelGap())
 		panel.Max.X = panel.Min.X + width
