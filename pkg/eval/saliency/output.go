@@ -139,13 +139,17 @@ func writeRows(out *strings.Builder, title string, metrics []Metric, rows []text
 	w.Flush()
 }
 
-// writeGroups writes one metric for every group and method.
+// writeGroups writes one metric for every group and every method but the
+// baselines that were made for one method.
 func (s *Summary) writeGroups(out *strings.Builder, metric Metric) {
 	out.WriteByte('\n')
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "%s\timages\tmask", titles[metric])
-	for _, method := range s.Methods {
-		fmt.Fprintf(w, "\t%s", method)
+	shown := func(k int) bool { return s.owners[k] == "" }
+	for k, method := range s.Methods {
+		if shown(k) {
+			fmt.Fprintf(w, "\t%s", method)
+		}
 	}
 	fmt.Fprintln(w)
 	for _, g := range s.Groups {
@@ -154,9 +158,11 @@ func (s *Summary) writeGroups(out *strings.Builder, metric Metric) {
 		}
 		fmt.Fprintf(w, "%s\t%d\t%s", g.Name, g.Images, decimal(g.MaskShare.Value))
 		for k, method := range s.Methods {
-			if KindOf(method) == Measured {
+			switch {
+			case !shown(k):
+			case KindOf(method) == Measured:
 				fmt.Fprintf(w, "\t%s", g.Means[k][metric].text())
-			} else {
+			default:
 				fmt.Fprintf(w, "\t%s", decimal(g.Means[k][metric].Value))
 			}
 		}

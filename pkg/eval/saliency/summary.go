@@ -29,12 +29,26 @@ func KindOf(method string) Kind {
 	return Measured
 }
 
+// owner is the measured method that a baseline was made for, such as that of a
+// network without training, by its name: "baseline:WHAT-METHOD". It is empty for
+// a baseline that is for all.
+func (t *Table) owner(baseline string) string {
+	for _, method := range t.Methods {
+		if KindOf(method) == Measured && KindOf(baseline) == Baseline && strings.HasSuffix(baseline, "-"+method) {
+			return method
+		}
+	}
+	return ""
+}
+
 // Summary has the means of a [Table], for all images and for groups of them.
 type Summary struct {
 	Methods []string
 	Groups  []Group
 	// Bootstrap says how the intervals were made; nil without resamples.
 	Bootstrap *eval.BootstrapInfo
+
+	owners []string // of Methods
 }
 
 // Group is the images of one class, those that were predicted right or wrong,
@@ -47,7 +61,8 @@ type Group struct {
 	MaskShare Estimate
 	// Means has the mean of each metric for each method.
 	Means []Means
-	// Differences has each method of kind [Measured] less each baseline.
+	// Differences has each method of kind [Measured] less each baseline, but those
+	// that were made for another method: "baseline:WHAT-METHOD".
 	Differences []Difference
 }
 
@@ -123,6 +138,9 @@ func (t *Table) Summarize(opts eval.Options) (*Summary, error) {
 	}
 	r := &eval.Replicates{}
 	s := &Summary{Methods: t.Methods}
+	for _, method := range t.Methods {
+		s.owners = append(s.owners, t.owner(method))
+	}
 	if opts.Resamples > 0 {
 		var err error
 		names := make([]string, len(groups)*columns)
@@ -150,7 +168,7 @@ func (t *Table) Summarize(opts eval.Options) (*Summary, error) {
 				continue
 			}
 			for b, nameB := range t.Methods {
-				if KindOf(nameB) == Baseline {
+				if owner := t.owner(nameB); KindOf(nameB) == Baseline && (owner == "" || owner == nameA) {
 					d := Difference{A: nameA, B: nameB}
 					for m := range NumMetrics {
 						d.Means[m] = estimate(r, at(a, m), at(b, m))

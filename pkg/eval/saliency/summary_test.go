@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -146,6 +147,27 @@ func TestSummarizeIntervals(t *testing.T) {
 				t.Errorf("%s: %+v, want %v %v", c.group, v.got, r.Estimate[0], want)
 			}
 		}
+	}
+}
+
+// A baseline that was made for a method is compared with that method alone.
+func TestBaselinesOfMethods(t *testing.T) {
+	table := testTable()
+	for i := range table.Images {
+		table.Images[i].Scores = append(table.Images[i].Scores, table.Images[i].Scores[0])
+	}
+	table.Methods = []string{"cam", "cam++", "baseline:untrained-cam++", "baseline:even"}
+	s, err := table.Summarize(eval.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, d := range s.Groups[0].Differences {
+		got = append(got, d.A+" - "+d.B)
+	}
+	want := []string{"cam - baseline:even", "cam++ - baseline:untrained-cam++", "cam++ - baseline:even"}
+	if !slices.Equal(got, want) {
+		t.Errorf("differences %q, want %q", got, want)
 	}
 }
 

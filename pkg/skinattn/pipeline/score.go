@@ -14,6 +14,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/eval/saliency"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+	"github.com/skinattn/skinattn/pkg/skinattn/explain"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
@@ -24,8 +25,9 @@ import (
 type ScoreOptions struct {
 	Data *ham10000.Dataset
 	Part split.Part // whose images are judged; one that the split lacks is the other held-out one
-	// Methods are of ScoreMethods; none means all that the network has.
-	Methods []string
+	// Explain says which maps are measured, and how they are made; those of single
+	// heads can't be.
+	Explain explain.Options
 	// CurveImages is how many images, drawn with Seed, get deletion and insertion
 	// curves; 0: none, and more than there are: all.
 	CurveImages int
@@ -49,8 +51,6 @@ type Scored struct {
 	// NoMask and EmptyMask are the images that were left out: those without a mask,
 	// and those whose lesion lies outside what the network sees.
 	NoMask, EmptyMask []string
-	// Grid has rows and columns of the measured maps before they are upsampled.
-	Grid map[string][2]int
 }
 
 // scorer is the work of Score.
@@ -82,20 +82,20 @@ func Score(ctx context.Context, eng *engine.Engine, folder *run.Folder, opts Sco
 		opts.Part = map[split.Part]split.Part{split.Test: split.Val, split.Val: split.Test}[opts.Part]
 	}
 	s := &scorer{ScoreOptions: opts, eng: eng}
+	if err := s.checkMethods(); err != nil {
+		return nil, err
+	}
 	if s.net, err = folder.LoadModel(eng, opts.Log); err != nil {
 		return nil, err
 	}
 	defer s.net.Close()
-	if err := s.checkMethods(); err != nil {
-		return nil, err
-	}
 	cache, err := OpenImages(ctx, opts.Data, s.net.Size, s.net.Fit, opts.Progress("decoding photos"))
 	if err != nil {
 		return nil, err
 	}
 	defer cache.Close()
 
-	result := &Scored{Table: &saliency.Table{Classes: ham10000.Classes}, Grid: map[string][2]int{}}
+	result := &Scored{Table: &saliency.Table{Classes: ham10000.Classes}}
 	if err := s.choose(parts, cache, result); err != nil {
 		return nil, err
 	}
@@ -108,9 +108,6 @@ func Score(ctx context.Context, eng *engine.Engine, folder *run.Folder, opts Sco
 	}
 	for _, m := range methods {
 		result.Methods = append(result.Methods, m.name)
-		if saliency.KindOf(m.name) == saliency.Measured {
-			result.Grid[m.name] = [2]int{m.of(0).rows, m.of(0).cols}
-		}
 	}
 	if err := s.score(ctx, methods, result); err != nil {
 		return nil, err
@@ -242,17 +239,6 @@ func (s *scorer) score(ctx context.Context, methods []scoredMethod, result *Scor
 		result.Images[i] = image
 		return nil
 	})
-}
-
-// argmax is the first greatest of probabilities.
-func argmax(probabilities []float32) int {
-	best := 0
-	for k, p := range probabilities {
-		if p > probabilities[best] {
-			best = k
-		}
-	}
-	return best
 }
 
 // nearlyOne keeps a probability that float32 made a little too big in its range.

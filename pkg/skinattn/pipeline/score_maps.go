@@ -4,25 +4,16 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/skinattn/skinattn/pkg/eval/saliency"
 	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/explain"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
-
-// Names of what ScoreOptions.Methods can have.
-const (
-	SoftAttentionMap = "soft-attention" // the sum of the heads
-	GradCAMMap       = "grad-cam"       // of the predicted class
-)
-
-// ScoreMethods are the maps that Score can measure.
-var ScoreMethods = []string{SoftAttentionMap, GradCAMMap}
 
 // centreShare is the standard deviation of the centred Gaussian, of the side.
 const centreShare = 0.25
@@ -52,23 +43,10 @@ func same(name string, h heatMap) scoredMethod {
 	return scoredMethod{name, func(int) heatMap { return h }}
 }
 
-// checkMethods finds unknown methods, and those that the network lacks.
+// checkMethods refuses what can't be measured.
 func (s *scorer) checkMethods() error {
-	if len(s.Methods) == 0 {
-		s.Methods = slices.Clone(ScoreMethods)
-		if !s.net.SoftAttention {
-			s.Methods = slices.DeleteFunc(s.Methods, func(m string) bool { return m == SoftAttentionMap })
-		}
-	}
-	for i, m := range s.Methods {
-		switch {
-		case !slices.Contains(ScoreMethods, m):
-			return fmt.Errorf("map %q is unknown; choose of %s", m, strings.Join(ScoreMethods, ", "))
-		case slices.Contains(s.Methods[:i], m):
-			return fmt.Errorf("map %q is asked for twice", m)
-		case m == SoftAttentionMap && !s.net.SoftAttention:
-			return fmt.Errorf("the run's network has no Soft-Attention; leave out %s", m)
-		}
+	if slices.Contains(s.Explain.Methods, explain.AttentionHeads) {
+		return fmt.Errorf("method %s gives a map a head; %s, their sum, can be measured", explain.AttentionHeads, explain.SoftAttention)
 	}
 	return nil
 }
@@ -165,83 +143,69 @@ func (s *scorer) meanLesion(parts *split.Split) (heatMap, error) {
 func (s *scorer) meanOfOthers(m scoredMethod) func(i int) heatMap {
 	first := m.of(0)
 	total := make([]float64, len(first.values))
-	byLesion := map[string][]float64{}
-	counts := map[string]int{}
-	add := func(sum []float64, values []float32) {
+	add := func(sum []float64, values []float32, sign float64) {
 		var mass float64
 		for _, v := range values {
 			mass += float64(v)
 		}
 		if mass > 0 { // a map of zeros says nothing
 			for k, v := range values {
-				sum[k] += float64(v) / mass
+				sum[k] += sign * float64(v) / mass
 			}
 		}
 	}
+	ofLesion := map[string][]int{}
 	for i, r := range s.records {
-		if byLesion[r.LesionID] == nil {
-			byLesion[r.LesionID] = make([]float64, len(total))
-		}
-		counts[r.LesionID]++
-		add(total, m.of(i).values)
-		add(byLesion[r.LesionID], m.of(i).values)
+		ofLesion[r.LesionID] = append(ofLesion[r.LesionID], i)
+		add(total, m.of(i).values, 1)
 	}
 	return func(i int) heatMap {
-		mean := heatMap{first.rows, first.cols, make([]float32, len(total))}
-		others := float64(len(s.records) - counts[s.records[i].LesionID])
-		if others == 0 { // one lesion alone: nothing to compare with
+		own := ofLesion[s.records[i].LesionID]
+		if len(own) == len(s.records) { // one lesion alone: there are no others
 			return heatMap{1, 1, saliency.Uniform(1)}
 		}
-		for k, v := range byLesion[s.records[i].LesionID] {
-			mean.values[k] = float32(max(0, total[k]-v) / others)
+		rest := slices.Clone(total)
+		for _, j := range own {
+			add(rest, m.of(j).values, -1)
+		}
+		mean := heatMap{first.rows, first.cols, make([]float32, len(rest))}
+		for k, v := range rest {
+			mean.values[k] = float32(max(0, v)) // the differences may round to less than 0
 		}
 		return mean
 	}
 }
 
-// mapsOf makes the maps of one network, with prefix before their names. Those of
-// the trained network, without prefix, say also what it predicts.
+// mapsOf makes the maps of one network, with prefix before their names. The
+// trained network, without prefix, says which classes are explained, by all.
 func (s *scorer) mapsOf(ctx context.Context, net *skinattn.Model, title, prefix string) ([]scoredMethod, error) {
-	n := len(s.records)
-	follow := s.Progress(title)
-	predictions, err := net.Predict(ctx, n, s.images, s.metadata, func(done int) { follow(done, n) })
+	explainer, err := explain.New(net, s.Explain)
 	if err != nil {
 		return nil, err
 	}
-	if prefix == "" {
-		s.classes = make([]int, n)
-		for i, p := range predictions {
-			s.classes[i] = argmax(p.Probabilities)
+	defer explainer.Close()
+	images := explain.Images{Count: len(s.records), Image: s.images, Metadata: s.metadata, Classes: s.classes}
+	follow := s.Progress(title)
+	maps := make([][]heatMap, len(s.Explain.Methods))
+	classes := make([]int, images.Count)
+	err = explainer.Explain(ctx, images, func(i int, x explain.Explanation) error {
+		classes[i] = x.Class
+		for k, m := range x.Maps {
+			for j, v := range m.Values { // occlusion can raise a probability: nothing to see there
+				m.Values[j] = max(0, v)
+			}
+			maps[k] = append(maps[k], heatMap{m.Height, m.Width, m.Values})
 		}
+		follow(i+1, images.Count)
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
-	var maps []scoredMethod
-	for _, name := range s.Methods {
-		of, err := s.mapsBy(ctx, name, net, predictions)
-		if err != nil {
-			return nil, err
-		}
-		maps = append(maps, scoredMethod{prefix + name, of})
+	s.classes = classes
+	methods := make([]scoredMethod, len(maps))
+	for k := range maps {
+		methods[k] = scoredMethod{prefix + string(s.Explain.Methods[k]), func(i int) heatMap { return maps[k][i] }}
 	}
-	return maps, nil
-}
-
-// mapsBy makes the maps of one method.
-func (s *scorer) mapsBy(ctx context.Context, name string, net *skinattn.Model, predictions []skinattn.Prediction) (func(i int) heatMap, error) {
-	switch name {
-	case SoftAttentionMap:
-		shape := net.AttentionShape()
-		return func(i int) heatMap { return headSum(predictions[i].Attention, shape) }, nil
-	}
-	return nil, fmt.Errorf("map %q is unknown", name)
-}
-
-// headSum adds the maps of all heads, [heads rows cols].
-func headSum(maps []float32, shape []int) heatMap {
-	sum := heatMap{shape[1], shape[2], make([]float32, shape[1]*shape[2])}
-	for head := range slices.Chunk(maps, len(sum.values)) {
-		for k, v := range head {
-			sum.values[k] += v
-		}
-	}
-	return sum
+	return methods, nil
 }
