@@ -106,7 +106,7 @@ func TestSaliencyFiguresRefuse(t *testing.T) {
 		"no curves":   &SaliencyCurves{Curves: saliency.NewCurves(nil, 4)},
 		"no such one": &SaliencyCurves{Curves: &saliency.Curves{Methods: []string{"a"}, Images: 1, Steps: 1, Deletion: [][]float64{{1, 0}}, Insertion: [][]float64{{0, 1}}}, Methods: []string{"b"}},
 	} {
-		if err := Encode(new(bytes.Buffer), "png", f, goldenStyle()); err == nil {
+		if err := Encode(new(bytes.Buffer), "png", f, goldenStyle(f)); err == nil {
 			t.Errorf("%s was drawn", name)
 		}
 	}
