@@ -162,10 +162,26 @@ func headWords(s Stage) []string {
 // headTitles are words for layers whose names are not Keras's.
 var headTitles = map[string]string{
 	"feature_pool": "2x2 max pooling", "attention_pool": "2x2 max pooling", "attention_concat": "concatenation",
-	"features_relu": "ReLU", "features_dropout": "dropout", "features_flat": "flatten",
+	"features_relu": "ReLU", "features_flat": "flatten",
 	"features_gap": "global average pooling", "features_and_metadata": "concatenation",
 	"metadata": "concatenation", "sex": "sex, one-hot", "localization": "localization, one-hot",
 	"normalization": "age, normalised",
+}
+
+// cutWords tell what the cut does to the whole network.
+func (d *Network) cutWords() []string {
+	if d.Resumes {
+		return []string{"cut: the further stages follow the Soft-Attention block"}
+	}
+	if len(d.Dropped) == 0 {
+		return []string{"no cut: the whole network"}
+	}
+	n, params := sum(d.Dropped)
+	var names []string
+	for _, stage := range d.Dropped {
+		names = append(names, strings.TrimSuffix(stage.Title, " in part"))
+	}
+	return []string{fmt.Sprintf("cut: %d layers, %s left out", n, count(params)), "of " + strings.Join(names, ", ")}
 }
 
 // lay lays the drawing out in three columns: the backbone, what follows it, the
@@ -183,14 +199,7 @@ func (d *Network) lay(style plots.Style) *sheet {
 
 	input := s.add(at(0), first, width, inputFill, "photo: "+shapeText(d.Input))
 	last := s.chain(input, d.Backbone, backboneWords, backboneFill)
-	n, params := sum(d.Dropped)
-	words := []string{fmt.Sprintf("cut: %d layers, %s left out", n, count(params))}
-	var names []string
-	for _, stage := range d.Dropped {
-		names = append(names, strings.TrimSuffix(stage.Title, " in part"))
-	}
-	words = append(words, "of "+strings.Join(names, ", "))
-	dropped := s.add(at(0), last.below()+s.gap(), width, color.White, words...)
+	dropped := s.add(at(0), last.below()+s.gap(), width, color.White, d.cutWords()...)
 	dropped.dashed = true
 
 	cut := s.add(at(1), first, width, backboneFill, d.Cut+": "+shapeText(d.CutShape), fmt.Sprintf("the cut, layer %d of %d", d.Index, d.Of))
@@ -220,7 +229,7 @@ func (d *Network) lay(style plots.Style) *sheet {
 	}
 	s.notes = append(s.notes, note{vg.Point{X: margin, Y: margin + 0.6*style.FontSize},
 		fmt.Sprintf("%s with Soft-Attention: %s, %s of them trainable", d.Title, count(d.Total), grouped(d.Trainable))})
-	if len(d.Block) == 0 || d.Maps == nil {
+	if d.Maps == nil {
 		s.notes[0].text = strings.Replace(s.notes[0].text, " with Soft-Attention", "", 1)
 	}
 	s.bottom += margin

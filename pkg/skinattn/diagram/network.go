@@ -23,6 +23,9 @@ type Network struct {
 	// Dropped is what the cut leaves out of the whole network: its layers and their
 	// parameters, and the stages that they are of.
 	Dropped []Stage
+	// Resumes says that the stages after the cut follow the block instead, in
+	// Tail, as wide as what the block gives them asks for.
+	Resumes bool
 	// Block is the Soft-Attention block: the attention itself first, empty if
 	// the network has none; Maps is the shape of its maps, [heads H W].
 	Block []Stage
@@ -58,7 +61,7 @@ func New(cfg skinattn.Config) (*Network, error) {
 	}
 	keys := blockKeys(whole)
 	kept := func(l *layers.Layer) bool { return part.Layer(l.Name) != nil }
-	d := &Network{Title: row.Title, Input: part.At(0).Out, Cut: net.Cut, CutShape: part.Last().Out, Of: len(whole.Layers())}
+	d := &Network{Title: row.Title, Input: part.At(0).Out, Cut: net.Cut, CutShape: part.Last().Out, Of: len(whole.Layers()), Resumes: row.HasTail()}
 	for i, l := range whole.Layers() {
 		if l.Name == net.Cut {
 			d.Index = i
@@ -84,6 +87,9 @@ func (d *Network) addHead(net *skinattn.Network, kept func(*layers.Layer) bool) 
 			continue
 		}
 		stage := Stage{Title: l.Name, Shape: l.Out, Layers: 1, Parameters: parameters(g, l)}
+		if op, ok := l.Op.(layers.Dropout); ok {
+			stage.Title = fmt.Sprintf("dropout %g", op.Rate)
+		}
 		switch {
 		case metadata[l.Name]:
 			d.Metadata = append(d.Metadata, stage)
@@ -111,7 +117,7 @@ func (d *Network) addTail(s Stage) {
 		return
 	}
 	if len(s.Shape) == 3 {
-		s.Title = fmt.Sprintf("convolutions at %dx%d", s.Shape[0], s.Shape[1])
+		s.Title = "convolutions"
 	}
 	d.Tail = append(d.Tail, s)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 )
@@ -19,7 +20,7 @@ type Stage struct {
 }
 
 // blockKey names a block: a family of Keras's names, numbered where the network
-// repeats it.
+// repeats it. What follows an @ tells families of one title apart.
 type blockKey struct {
 	family   string
 	number   int
@@ -28,7 +29,8 @@ type blockKey struct {
 
 func (k blockKey) title() string {
 	if !k.numbered {
-		return k.family
+		family, _, _ := strings.Cut(k.family, "@")
+		return family
 	}
 	return fmt.Sprintf("%s %d", k.family, k.number)
 }
@@ -93,7 +95,7 @@ func blockKeys(g *layers.Graph) map[string]blockKey {
 			case len(l.Out) == 1:
 				keys[l.Name] = blockKey{family: "top"}
 			default:
-				keys[l.Name] = blockKey{family: fmt.Sprintf("convolutions at %dx%d", l.Out[0], l.Out[1])}
+				keys[l.Name] = blockKey{family: fmt.Sprintf("convolutions@%dx%d", l.Out[0], l.Out[1])}
 			}
 		}
 		return keys
