@@ -19,7 +19,9 @@ type figuresCommand struct {
 func (figuresCommand) Help() string {
 	return `Examples:
   skinattn figures runs/mnv2 --out figures
-  skinattn figures results/* --out figures --style talk --format png`
+  skinattn figures results/* --out figures --style talk --format png
+
+With --data (or $SKINATTN_DATA) also a gallery of melanomas and nevi and samples of each class.`
 }
 
 // Run draws.
@@ -30,7 +32,13 @@ func (c *figuresCommand) Run(s *session) error {
 	}
 	intervals := eval.DefaultOptions()
 	intervals.Seed = s.seed()
-	paths, err := pipeline.Figures(c.Inputs, c.Out, pipeline.FigureOptions{Style: style, Formats: c.Format, Intervals: intervals})
+	opts := pipeline.FigureOptions{Style: style, Formats: c.Format, Intervals: intervals}
+	if s.Data != "" {
+		if opts.Photos, err = s.openData(); err != nil {
+			return err
+		}
+	}
+	paths, err := pipeline.Figures(c.Inputs, c.Out, opts)
 	if err != nil {
 		return err
 	}

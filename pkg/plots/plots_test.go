@@ -159,6 +159,7 @@ func studyFigures(t testing.TB) map[string]Figure {
 		"reliability":          must(NewReliability(p)),
 		"rate-range":           studyRateRange(),
 		"attention":            studyAttention(),
+		"gallery":              studyGallery(),
 	}
 }
 
@@ -253,7 +254,7 @@ func TestSameBytesTwice(t *testing.T) {
 
 func holdsPhotos(f Figure) bool {
 	switch f.(type) {
-	case *ClassSamples, *AttentionOverlay:
+	case *ClassSamples, *AttentionOverlay, *Gallery:
 		return true
 	}
 	return false

@@ -114,10 +114,15 @@ func (d *Network) addTail(s Stage) {
 	if n := len(d.Tail); n > 0 && sameResolution(d.Tail[n-1].Shape, s.Shape) {
 		last := &d.Tail[n-1]
 		last.Shape, last.Layers, last.Parameters = s.Shape, last.Layers+s.Layers, last.Parameters+s.Parameters
+		if last.Parameters > 0 {
+			last.Title = "convolutions"
+		}
 		return
 	}
 	if len(s.Shape) == 3 {
-		s.Title = "convolutions"
+		if s.Title = "convolutions"; s.Parameters == 0 {
+			s.Title = "pooling"
+		}
 	}
 	d.Tail = append(d.Tail, s)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/plots"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/regime"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 )
@@ -20,6 +21,8 @@ type FigureOptions struct {
 	Formats []string // svg, pdf, png
 	// Intervals say how those of the bars are found; the zero value draws none.
 	Intervals eval.Options
+	// Photos, if not nil, gives the photos of a gallery and of class samples.
+	Photos *ham10000.Dataset
 }
 
 var figureFormats = []string{"svg", "pdf", "png"}
@@ -138,8 +141,28 @@ func Figures(inputs []string, out string, opts FigureOptions) ([]string, error) 
 			}
 			figures = append(figures, namedFigure{"learning", curves})
 		}
+		if opts.Photos != nil {
+			g, err := gallery(table, opts.Photos)
+			if err != nil {
+				return drawn, fmt.Errorf("drawing %s: %w", in.path, err)
+			}
+			if g != nil {
+				figures = append(figures, namedFigure{"gallery", g})
+			}
+		}
 		for _, f := range figures {
 			if err := save(prefix+f.name, f.figure); err != nil {
+				return drawn, err
+			}
+		}
+	}
+	if opts.Photos != nil {
+		samples, err := classSamples(opts.Photos)
+		if err != nil {
+			return drawn, err
+		}
+		if samples != nil {
+			if err := save("class-samples", samples); err != nil {
 				return drawn, err
 			}
 		}
