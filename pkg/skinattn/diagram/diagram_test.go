@@ -15,7 +15,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 )
 
-var update = flag.Bool("update", false, "write the golden drawings anew")
+var update = flag.Bool("update", false, "write the drawings in docs/img/networks anew")
 
 func describe(t *testing.T, name string) *Network {
 	t.Helper()
@@ -69,13 +69,14 @@ func TestStagesOfResNet152(t *testing.T) {
 	}
 }
 
+// The documentation's drawings are the golden files.
 func TestGoldenDrawings(t *testing.T) {
-	for _, name := range []string{"mobilenet_v2", "resnet34"} {
+	for _, name := range backbone.Names() {
 		var got bytes.Buffer
 		if err := plots.Encode(&got, "svg", describe(t, name), plots.PaperWide()); err != nil {
 			t.Fatal(err)
 		}
-		path := filepath.Join("testdata", name+".svg")
+		path := filepath.Join("..", "..", "..", "docs", "img", "networks", name+".svg")
 		if *update {
 			if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
 				t.Fatal(err)
@@ -88,5 +89,49 @@ func TestGoldenDrawings(t *testing.T) {
 		if !bytes.Equal(got.Bytes(), want) {
 			t.Errorf("%s differs; -update if it is as it should be", path)
 		}
+	}
+}
+
+// Variants of the head and networks without some of its parts draw too, and add up.
+func TestVariants(t *testing.T) {
+	for name, change := range map[string]func(*skinattn.Config){
+		"no attention": func(c *skinattn.Config) { c.SoftAttention = false },
+		"no metadata":  func(c *skinattn.Config) { c.Metadata = false },
+		"everything": func(c *skinattn.Config) {
+			c.Head, c.MetadataBatchNorm, c.MetadataUnits = backbone.GAP, skinattn.BatchNormBoth, [3]int{64, 32}
+			c.MetadataDropout, c.ExtendedDense, c.PoolsBefore = .4, 128, 1
+		},
+		"neither": func(c *skinattn.Config) { c.SoftAttention, c.Metadata = false, false },
+	} {
+		cfg, err := skinattn.DefaultConfig("mobilenet_v2")
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(&cfg)
+		d, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		total := 0
+		for _, part := range [][]Stage{d.Backbone, d.Block, d.Tail, d.Metadata, d.Output} {
+			_, n := sum(part)
+			total += n
+		}
+		if total != d.Total {
+			t.Errorf("%s: stages have %d parameters, the network %d", name, total, d.Total)
+		}
+		var svg bytes.Buffer
+		if err := plots.Encode(&svg, "svg", d, plots.PaperWide()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if has := strings.Contains(svg.String(), "Soft-Attention"); has != cfg.SoftAttention {
+			t.Errorf("%s: Soft-Attention is drawn: %v", name, has)
+		}
+		if dir := os.Getenv("DIAGRAMS"); dir != "" {
+			plots.Save(filepath.Join(dir, name+".png"), d, plots.PaperWide())
+		}
+	}
+	if _, err := New(skinattn.Config{Backbone: "lenet"}); err == nil || !strings.Contains(err.Error(), "lenet") {
+		t.Errorf("an unknown backbone: %v", err)
 	}
 }
