@@ -53,7 +53,7 @@ func (s *sheet) text(c color.Color) text.Style {
 // add puts a box of lines, broken where they are too wide, at a place.
 func (s *sheet) add(left, top, width vg.Length, fill color.Color, lines ...string) *box {
 	b := &box{fill: fill, left: left, top: top, width: width}
-	room := width - 0.6*s.size()
+	room := 0.92 * width // a viewer's font may be wider
 	for _, line := range lines {
 		b.lines = append(b.lines, wrap(s.text(color.Black), line, room)...)
 	}
@@ -149,6 +149,9 @@ func backboneWords(s Stage) []string {
 // headWords describe a layer after the cut.
 func headWords(s Stage) []string {
 	title := s.Title
+	if strings.HasPrefix(title, "pool_before_") {
+		title = "feature_pool"
+	}
 	if word, ok := headTitles[title]; ok {
 		title = word
 	}
@@ -164,8 +167,8 @@ var headTitles = map[string]string{
 	"feature_pool": "2x2 max pooling", "attention_pool": "2x2 max pooling", "attention_concat": "concatenation",
 	"features_relu": "ReLU", "features_flat": "flatten",
 	"features_gap": "global average pooling", "features_and_metadata": "concatenation",
-	"metadata": "concatenation", "sex": "sex, one-hot", "localization": "localization, one-hot",
-	"normalization": "age, normalised",
+	"metadata_relu": "ReLU", "metadata_dense_relu": "ReLU",
+	"metadata": "concatenation",
 }
 
 // cutWords tell what the cut does to the whole network.
