@@ -14,7 +14,7 @@
 //	err = plots.SaveWithData("roc.pdf", roc, plots.Paper())
 //
 // Equal input gives equal bytes, except in a PDF that holds photos
-// ([ClassSamples], [AttentionOverlay]), whose image objects come in changing order. (For PDF this sets the
+// ([ClassSamples], [AttentionOverlay], [Gallery]), whose image objects come in changing order. (For PDF this sets the
 // process-wide defaults of the fpdf library behind gonum/plot for dates and
 // object order, once, when the first PDF is written.)
 //

@@ -189,7 +189,7 @@ func TestOverlayErrors(t *testing.T) {
 		"row 2 (ISIC_1) shows":   row(func(r *OverlayRow) { r.View = image.Rect(0, 0, 5, 4) }),
 		"row 2 (ISIC_1) has no":  row(func(r *OverlayRow) { r.Maps = nil }),
 		`row 2 (ISIC_1): map ""`: row(func(r *OverlayRow) { r.Maps = []HeatMap{{}} }),
-		"no room":                row(func(r *OverlayRow) { r.Maps = make([]HeatMap, 40, 40); fill(r.Maps, good) }),
+		"no room":                row(func(r *OverlayRow) { r.Maps = make([]HeatMap, 40); fill(r.Maps, good) }),
 	} {
 		if err := Encode(new(strings.Builder), "png", f, Paper()); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("error %v does not say %q", err, name)

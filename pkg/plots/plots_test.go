@@ -160,6 +160,7 @@ func studyFigures(t testing.TB) map[string]Figure {
 		"reliability":          must(NewReliability(p)),
 		"rate-range":           studyRateRange(),
 		"attention":            studyAttention(),
+		"gallery":              studyGallery(),
 	}
 	maps.Copy(figures, moreFigures(t, p, q, m, n))
 	return figures
@@ -265,7 +266,7 @@ func TestSameBytesTwice(t *testing.T) {
 
 func holdsPhotos(f Figure) bool {
 	switch f.(type) {
-	case *ClassSamples, *AttentionOverlay:
+	case *ClassSamples, *AttentionOverlay, *Gallery:
 		return true
 	}
 	return false

@@ -68,7 +68,7 @@ func Demo(ctx context.Context, eng *engine.Engine, opts DemoOptions) error {
 		return err
 	}
 	figures, err := Figures([]string{runDir}, filepath.Join(opts.Dir, DemoFigures), FigureOptions{
-		Style: plots.Paper(), Formats: []string{"svg"}, Intervals: eval.DefaultOptions(), Data: data.Stats()})
+		Style: plots.Paper(), Formats: []string{"svg"}, Intervals: eval.DefaultOptions(), Data: data})
 	if err != nil {
 		return err
 	}

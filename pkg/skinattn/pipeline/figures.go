@@ -28,8 +28,9 @@ type FigureOptions struct {
 	// Metrics are those of the forest plot, by path of package eval; nil means
 	// plots.ForestMetrics.
 	Metrics []string
-	// Data, if not nil, is described in figures too.
-	Data *ham10000.Stats
+	// Data, if not nil, is described in figures too, and gives the photos of a
+	// gallery and of class samples, where it has them.
+	Data *ham10000.Dataset
 }
 
 var figureFormats = []string{"svg", "pdf", "png"}
@@ -175,7 +176,14 @@ func Figures(inputs []string, out string, opts FigureOptions) ([]string, error) 
 	}
 	figures = append(figures, compared...)
 	if opts.Data != nil {
-		figures = append(figures, DataFigures(opts.Data)...)
+		figures = append(figures, DataFigures(opts.Data.Stats())...)
+		samples, err := classSamples(opts.Data)
+		if err != nil {
+			return nil, err
+		}
+		if samples != nil {
+			figures = append(figures, plots.NamedFigure{Name: "class-samples", Figure: samples})
+		}
 	}
 	return SaveFigures(figures, out, opts.Style, opts.Formats)
 }
@@ -267,6 +275,15 @@ func (in *figureInput) figures(opts FigureOptions) ([]plots.NamedFigure, error) 
 			return nil, err
 		}
 		add("recall-leaked", recall)
+	}
+	if opts.Data != nil {
+		shown, err := gallery(in.table, opts.Data)
+		if err != nil {
+			return nil, err
+		}
+		if shown != nil {
+			add("gallery", shown)
+		}
 	}
 	return figures, nil
 }
