@@ -339,11 +339,3 @@ func TestNumbersAsText(t *testing.T) {
 		}
 	}
 }
-
-func fieldText(v float64) string {
-	text, _ := json.Marshal(v)
-	if len(text) == 0 {
-		return "NaN"
-	}
-	return string(text)
-}
