@@ -92,7 +92,9 @@ func TestExplain(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := filepath.Join(dir, "out")
-	arguments := func(more ...string) []string { return append([]string{"explain", "--run", folder, "--out", out}, more...) }
+	arguments := func(more ...string) []string {
+		return append([]string{"explain", "--run", folder, "--out", out}, more...)
+	}
 
 	// A bad file has its entry, and the other one its maps and picture.
 	code, stdout, stderr := call(t, arguments(photo, bad, "--class", "mel", "--method", "attention-heads,grad-cam,smoothgrad,occlusion",
