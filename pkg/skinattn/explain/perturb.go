@@ -2,6 +2,7 @@ package explain
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -31,8 +32,8 @@ func (o Options) cells(size int) int { return (size + o.Stride - 1) / o.Stride }
 // cell-th row (or column) is painted: centred on the cell, cut off at the
 // image's borders.
 func (o Options) square(cell, size int) (from, to int) {
-	n := o.cells(size)
-	from = ((2*cell+1)*size - n*o.Patch + n) / (2 * n) // the centre less half a patch, rounded
+	center := (float64(cell) + .5) * float64(size) / float64(o.cells(size))
+	from = int(math.Floor(center - float64(o.Patch)/2 + .5))
 	return max(from, 0), min(from+o.Patch, size)
 }
 
