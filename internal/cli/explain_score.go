@@ -8,6 +8,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/eval/saliency"
 	"github.com/skinattn/skinattn/pkg/plots"
+	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/explain"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
@@ -36,7 +37,8 @@ const (
 	curvesFigure = "attention-curves"
 )
 
-// run measures the maps of the run in dir, or reads the one file of scores.
+// run measures the maps of the run in dir that opts has, or reads the one file of
+// scores.
 func (f *explainScore) run(s *session, dir string, files []string, out string, opts explain.Options) error {
 	if f.Curves < 0 || f.CurveSteps < 1 || f.Resamples < 0 {
 		return usagef("--curves is %d, --curve-steps %d and --resamples %d; they must be at least 0, 1 and 0", f.Curves, f.CurveSteps, f.Resamples)
@@ -92,6 +94,14 @@ func (f *explainScore) measure(s *session, dir string, opts explain.Options) (*p
 	cfg, err := folder.Config()
 	if err != nil {
 		return nil, err
+	}
+	// Before the engine starts, so that a wrong flag is told at once.
+	net, err := skinattn.NewNetwork(cfg.Network)
+	if err != nil {
+		return nil, err
+	}
+	if opts, err = opts.Complete(net); err != nil {
+		return nil, usageError{err}
 	}
 	data, err := s.openData()
 	if err != nil {
