@@ -9,6 +9,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
+	"github.com/skinattn/skinattn/pkg/skinattn/explain"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
@@ -191,5 +192,6 @@ func grammarVars() map[string]string {
 		"protocols": strings.Join(split.Protocols, ","),
 		"regimes":   strings.Join(regime.Names(), ","),
 		"regime":    regime.Default,
+		"methods":   strings.Join(explain.MethodNames(), ", "),
 	}
 }

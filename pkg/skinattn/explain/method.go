@@ -46,11 +46,16 @@ func ParseMethod(name string) (Method, error) {
 	if m := Method(name); slices.Contains(Methods, m) {
 		return m, nil
 	}
+	return "", fmt.Errorf("method %q is unknown; choose one of %s", name, strings.Join(MethodNames(), ", "))
+}
+
+// MethodNames are the names of all methods.
+func MethodNames() []string {
 	names := make([]string, len(Methods))
 	for i, m := range Methods {
 		names[i] = string(m)
 	}
-	return "", fmt.Errorf("method %q is unknown; choose one of %s", name, strings.Join(names, ", "))
+	return names
 }
 
 // ofAttention says whether the maps come out of the Soft-Attention.
