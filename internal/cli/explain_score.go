@@ -37,20 +37,23 @@ const (
 	curvesFigure = "attention-curves"
 )
 
-// run measures the maps of the run in dir that opts has, or reads the one file of
-// scores.
-func (f *explainScore) run(s *session, dir string, files []string, out string, opts explain.Options) error {
+// score measures the maps of a run, or reads the one file of scores.
+func (c *explainCommand) score(s *session) error {
+	f := c.explainScore
 	if f.Curves < 0 || f.CurveSteps < 1 || f.Resamples < 0 {
 		return usagef("--curves is %d, --curve-steps %d and --resamples %d; they must be at least 0, 1 and 0", f.Curves, f.CurveSteps, f.Resamples)
+	}
+	if c.Class != "" || c.Mask != "" || c.Age != nil || c.Sex != "" || c.Localization != "" {
+		return usagef("--class, --mask, --age, --sex and --localization are not for --score: the predicted class is explained, and the data folder has the rest")
 	}
 	var table *saliency.Table
 	var scored *pipeline.Scored
 	var err error
 	switch {
-	case dir == "" && len(files) == 1:
-		table, err = saliency.ReadFile(files[0], ham10000.Classes)
-	case dir != "" && len(files) == 0:
-		if scored, err = f.measure(s, dir, opts); err == nil {
+	case c.Dir == "" && len(c.Images) == 1:
+		table, err = saliency.ReadFile(c.Images[0], ham10000.Classes)
+	case c.Dir != "" && len(c.Images) == 0:
+		if scored, err = c.measure(s); err == nil {
 			table = scored.Table
 		}
 	default:
@@ -65,8 +68,8 @@ func (f *explainScore) run(s *session, dir string, files []string, out string, o
 	if err != nil {
 		return err
 	}
-	if out != "" {
-		if err := saveScores(out, table, summary, scored); err != nil {
+	if c.Out != "" {
+		if err := saveScores(c.Out, table, summary, scored); err != nil {
 			return err
 		}
 	}
@@ -86,8 +89,12 @@ func (f *explainScore) run(s *session, dir string, files []string, out string, o
 }
 
 // measure runs the network.
-func (f *explainScore) measure(s *session, dir string, opts explain.Options) (*pipeline.Scored, error) {
-	folder, err := run.Open(dir)
+func (c *explainCommand) measure(s *session) (*pipeline.Scored, error) {
+	opts, err := c.options(s)
+	if err != nil {
+		return nil, err
+	}
+	folder, err := run.Open(c.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +106,9 @@ func (f *explainScore) measure(s *session, dir string, opts explain.Options) (*p
 	net, err := skinattn.NewNetwork(cfg.Network)
 	if err != nil {
 		return nil, err
+	}
+	if c.Method == nil && !net.SoftAttention {
+		opts.Methods = []explain.Method{explain.GradCAM}
 	}
 	if opts, err = opts.Complete(net); err != nil {
 		return nil, usageError{err}
@@ -121,7 +131,7 @@ func (f *explainScore) measure(s *session, dir string, opts explain.Options) (*p
 		weights = ""
 	}
 	return pipeline.Score(s.ctx, eng, folder, pipeline.ScoreOptions{
-		Data: data, Part: split.Part(f.Part), Explain: opts, CurveImages: f.Curves, CurveSteps: f.CurveSteps,
+		Data: data, Part: split.Part(c.Part), Explain: opts, CurveImages: c.Curves, CurveSteps: c.CurveSteps,
 		Seed: s.seed(), Weights: weights, Progress: s.progress, Log: s.log,
 	})
 }
