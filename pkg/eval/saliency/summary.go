@@ -60,7 +60,7 @@ type Group struct {
 	Measured  [NumMetrics]int
 	MaskShare Estimate
 	// Even is the number of maps of each method that say nothing: all their scores
-	// are those of an even map.
+	// are those of an even map. Images that the mask fills do not count.
 	Even []int
 	// Means has the mean of each metric for each method.
 	Means []Means
@@ -201,10 +201,11 @@ func (t *Table) Summarize(opts eval.Options) (*Summary, error) {
 }
 
 // even says whether a method's map has the scores of an even one. The chance that
-// another has all of them to four decimals is slight.
+// another has all of them to four decimals is slight. Under a mask that fills the
+// picture all maps score alike, so none counts there.
 func (image *Image) even(method int) bool {
 	scores := image.Scores[method]
-	return scores[MassInside] == image.MaskShare && scores[Pointing] == image.MaskShare && (scores[AUC] == .5 || math.IsNaN(scores[AUC]))
+	return scores[MassInside] == image.MaskShare && scores[Pointing] == image.MaskShare && scores[AUC] == .5
 }
 
 // estimate is statistic a of r, less statistic b unless that is negative.
