@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"image"
+	"slices"
 
 	"gonum.org/v1/plot/vg"
 
@@ -29,6 +30,7 @@ const (
 // drawOverlay draws the photo, cut to what the network sees, beside its maps.
 func drawOverlay(row *explanationRow, x pipeline.FileExplanation, fit imaging.Fit, mask image.Image) error {
 	photo, view := x.Photo.Image(), fit.View(x.Photo.Width, x.Photo.Height)
+	figure := plots.NewAttentionOverlay()
 	var panels []plots.HeatMap
 	for _, m := range x.Maps {
 		title := mapTitles[m.Method]
@@ -39,9 +41,11 @@ func drawOverlay(row *explanationRow, x pipeline.FileExplanation, fit imaging.Fi
 		for i, v := range m.Values {
 			values[i] = float64(v)
 		}
+		if slices.Min(values) < 0 {
+			figure.Low = "lowest" // of this panel the colours do not begin at 0
+		}
 		panels = append(panels, plots.HeatMap{Title: title, Rows: m.Height, Cols: m.Width, Values: values})
 	}
-	figure := plots.NewAttentionOverlay()
 	for start := 0; start < len(panels); start += mapsInRow {
 		figure.Rows = append(figure.Rows, plots.OverlayRow{
 			Photo: photo, View: view, Mask: mask, Maps: panels[start:min(start+mapsInRow, len(panels))]})
