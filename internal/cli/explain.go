@@ -24,9 +24,9 @@ import (
 )
 
 type explainCommand struct {
-	Dir          string   `name:"run" help:"Run folder with the trained network." required:"" placeholder:"DIR"`
-	Images       []string `arg:"" name:"image" help:"Photos, JPEG or PNG of any size."`
-	Out          string   `help:"Folder for pictures and maps." required:"" placeholder:"DIR"`
+	Dir          string   `name:"run" help:"Run folder with the trained network." placeholder:"DIR"`
+	Images       []string `arg:"" optional:"" name:"image" help:"Photos, JPEG or PNG of any size."`
+	Out          string   `help:"Folder for pictures and maps." placeholder:"DIR"`
 	Class        string   `help:"The class to explain, such as mel (default: the predicted one)." placeholder:"CLASS"`
 	Method       []string `help:"What to compute: ${methods} (default: soft-attention,grad-cam)." placeholder:"NAME,..."`
 	Layer        string   `help:"For Grad-CAM: a layer by its Keras name, cut (before the Soft-Attention) or attended (after it)." default:"cut" placeholder:"NAME"`
@@ -41,13 +41,14 @@ type explainCommand struct {
 	Age          *float64 `help:"The patient's age in years (default: unknown)." placeholder:"A"`
 	Sex          string   `help:"The patient's sex: female, male or unknown." placeholder:"S"`
 	Localization string   `help:"Where the lesion is, such as back or face." placeholder:"L"`
+	explainScore `embed:""`
 }
 
 // Help is the command's long help.
 func (explainCommand) Help() string {
 	return `Examples:
   skinattn explain --run runs/mnv2 ISIC_0027419.jpg --out explained
-  skinattn explain --run runs/mnv2 ISIC_0027419.jpg --out explained --class mel --method grad-cam,grad-cam++,smoothgrad,occlusion
+  skinattn explain --run runs/mnv2 ISIC_0027419.jpg --out explained --class mel --method grad-cam,grad-cam++,smoothgrad,occlusion` + scoreExamples + `
 
 A map shows where the network's answer depends on the photo, not whether the answer is right.`
 }
@@ -84,6 +85,12 @@ type mapRow struct {
 
 // Run explains.
 func (c *explainCommand) Run(s *session) error {
+	if c.Score {
+		return c.score(s)
+	}
+	if c.Dir == "" || c.Out == "" || len(c.Images) == 0 {
+		return usagef("explain takes --run DIR, --out DIR and photos, or --score")
+	}
 	given, err := givenMetadata(c.Age, c.Sex, c.Localization)
 	if err != nil {
 		return err

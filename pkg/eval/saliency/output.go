@@ -51,17 +51,18 @@ func (s *Summary) MarshalJSON() ([]byte, error) {
 		Images      int              `json:"images"`
 		Measured    map[string]int   `json:"measured"`
 		MaskShare   Estimate         `json:"mask_share"`
+		Even        map[string]int   `json:"even_maps"`
 		Means       map[string]Means `json:"means"`
 		Differences []difference     `json:"differences"`
 	}
 	groups := make(map[string]group, len(s.Groups))
 	for _, g := range s.Groups {
-		out := group{g.Images, make(map[string]int), g.MaskShare, make(map[string]Means), []difference{}}
+		out := group{g.Images, make(map[string]int), g.MaskShare, make(map[string]int), make(map[string]Means), []difference{}}
 		for m, n := range g.Measured {
 			out.Measured[Metric(m).String()] = n
 		}
 		for k, method := range s.Methods {
-			out.Means[method] = g.Means[k]
+			out.Means[method], out.Even[method] = g.Means[k], g.Even[k]
 		}
 		for _, d := range g.Differences {
 			out.Differences = append(out.Differences, difference(d))
@@ -96,14 +97,14 @@ func (s *Summary) Table() string {
 	for _, metrics := range parts {
 		rows := make([]textRow, 0, len(s.Methods))
 		for k, method := range s.Methods {
-			rows = append(rows, textRow{method, all.Means[k]})
+			rows = append(rows, textRow{method, all.Means[k], fmt.Sprint(all.Even[k])})
 		}
 		writeRows(&out, "all images", metrics, rows)
 	}
 	for _, metrics := range parts {
 		var rows []textRow
 		for _, d := range all.Differences {
-			rows = append(rows, textRow{d.A + " - " + d.B, d.Means})
+			rows = append(rows, textRow{d.A + " - " + d.B, d.Means, ""})
 		}
 		writeRows(&out, "differences, paired", metrics, rows)
 	}
@@ -116,6 +117,7 @@ func (s *Summary) Table() string {
 type textRow struct {
 	name  string
 	means Means
+	even  string // number of even maps; empty where it makes no sense
 }
 
 func writeRows(out *strings.Builder, title string, metrics []Metric, rows []textRow) {
@@ -128,11 +130,17 @@ func writeRows(out *strings.Builder, title string, metrics []Metric, rows []text
 	for _, m := range metrics {
 		fmt.Fprintf(w, "\t%s", titles[m])
 	}
+	if rows[0].even != "" {
+		fmt.Fprint(w, "\teven maps")
+	}
 	fmt.Fprintln(w)
 	for _, row := range rows {
 		fmt.Fprint(w, row.name)
 		for _, m := range metrics {
 			fmt.Fprintf(w, "\t%s", row.means[m].text())
+		}
+		if row.even != "" {
+			fmt.Fprintf(w, "\t%s", row.even)
 		}
 		fmt.Fprintln(w)
 	}

@@ -59,6 +59,9 @@ type Group struct {
 	// Measured is the number of images for which each metric is defined.
 	Measured  [NumMetrics]int
 	MaskShare Estimate
+	// Even is the number of maps of each method that say nothing: all their scores
+	// are those of an even map. Images that the mask fills do not count.
+	Even []int
 	// Means has the mean of each metric for each method.
 	Means []Means
 	// Differences has each method of kind [Measured] less each baseline, but those
@@ -156,7 +159,7 @@ func (t *Table) Summarize(opts eval.Options) (*Summary, error) {
 		r.Estimate = statistic(once)
 	}
 	for g, name := range groups {
-		group := Group{Name: name, MaskShare: estimate(r, g*columns, -1)}
+		group := Group{Name: name, MaskShare: estimate(r, g*columns, -1), Even: make([]int, len(t.Methods))}
 		at := func(method int, m Metric) int { return g*columns + 1 + method*int(NumMetrics) + int(m) }
 		for a, nameA := range t.Methods {
 			var means Means
@@ -182,6 +185,11 @@ func (t *Table) Summarize(opts eval.Options) (*Summary, error) {
 	for i := range t.Images {
 		for _, g := range groupsOf(&t.Images[i]) {
 			s.Groups[g].Images++
+			for k := range t.Methods {
+				if t.Images[i].even(k) {
+					s.Groups[g].Even[k]++
+				}
+			}
 			for m, v := range t.Images[i].Scores[0] {
 				if !math.IsNaN(v) {
 					s.Groups[g].Measured[m]++
@@ -190,6 +198,14 @@ func (t *Table) Summarize(opts eval.Options) (*Summary, error) {
 		}
 	}
 	return s, nil
+}
+
+// even says whether a method's map has the scores of an even one. The chance that
+// another has all of them to four decimals is slight. Under a mask that fills the
+// picture all maps score alike, so none counts there.
+func (image *Image) even(method int) bool {
+	scores := image.Scores[method]
+	return scores[MassInside] == image.MaskShare && scores[Pointing] == image.MaskShare && scores[AUC] == .5
 }
 
 // estimate is statistic a of r, less statistic b unless that is negative.

@@ -171,6 +171,24 @@ func TestBaselinesOfMethods(t *testing.T) {
 	}
 }
 
+// An even map scores the mask's share; a map that only has its mass does not
+// count as one.
+func TestEvenMaps(t *testing.T) {
+	table := testTable()
+	table.Images[0].Scores[1] = Scores{.25, .25, .5, .2, .5, math.NaN(), math.NaN()}
+	table.Images[3].Scores[1] = Scores{1, 1, 1, 1, .5, .25, .25} // of a full mask, but for the AUC
+	table.Images[1].Scores[1] = Scores{.5, 1, 1, .2, .5, math.NaN(), math.NaN()}
+	s, err := table.Summarize(eval.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for group, want := range map[string]int{"all": 2, "correct": 2, "wrong": 0, "mel": 1, "nv": 1} {
+		if g := groupOf(t, s, group); g.Even[1] != want || g.Even[0] != 0 {
+			t.Errorf("%s: %v even maps, want %d of the second method", group, g.Even, want)
+		}
+	}
+}
+
 func TestSummaryJSON(t *testing.T) {
 	s, err := testTable().Summarize(eval.Options{Resamples: 50, Seed: 1})
 	if err != nil {

@@ -18,6 +18,10 @@ import (
 // centreShare is the standard deviation of the centred Gaussian, of the side.
 const centreShare = 0.25
 
+// PriorBaselines are those that have one map for all images: an even one, a
+// Gaussian in the centre, and the mean of the training part's masks.
+var PriorBaselines = []string{"baseline:uniform", "baseline:centre", "baseline:mean-lesion"}
+
 // heatMap is a map as a method gives it, [rows cols].
 type heatMap struct {
 	rows, cols int
@@ -59,13 +63,13 @@ func (s *scorer) methods(ctx context.Context, cfg run.Config, parts *split.Split
 	}
 	size := s.net.Size
 	all := append(measured,
-		same("baseline:uniform", heatMap{1, 1, saliency.Uniform(1)}),
-		same("baseline:centre", heatMap{size, size, saliency.Gaussian(size, centreShare*float64(size))}))
+		same(PriorBaselines[0], heatMap{1, 1, saliency.Uniform(1)}),
+		same(PriorBaselines[1], heatMap{size, size, saliency.Gaussian(size, centreShare*float64(size))}))
 	lesion, err := s.meanLesion(parts)
 	if err != nil {
 		return nil, err
 	}
-	all = append(all, same("baseline:mean-lesion", lesion))
+	all = append(all, same(PriorBaselines[2], lesion))
 	for _, m := range measured {
 		all = append(all, scoredMethod{"baseline:mean-" + m.name, s.meanOfOthers(m)})
 	}
