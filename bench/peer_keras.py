@@ -19,6 +19,11 @@ NAME, VERSION = "Keras", tf.__version__
 class SoftAttention(kl.Layer):
     """Convolves only what meets the map: the authors' 3-D convolution over the padded channel axis does the same sums and more."""
 
+    def __init__(self, window, gamma, **options):
+        super().__init__(**options)
+        if window or gamma:
+            raise NotImplementedError("the default attention alone is measured")
+
     def build(self, shape):
         _, rows, _, channels = shape
         self.kernel = self.add_weight(name="kernel_conv3d", shape=(channels, 3, 3, 1, HEADS), initializer="he_uniform")

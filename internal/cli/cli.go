@@ -204,6 +204,9 @@ func (s *session) seed() uint64 {
 
 // openEngine starts the engine that the flags ask for.
 func (s *session) openEngine() (*engine.Engine, error) {
+	if err := engine.CheckName(s.Engine); err != nil {
+		return nil, usageError{err}
+	}
 	eng, err := engine.Open(s.ctx, s.Engine, engine.Options{Log: s.log})
 	if err != nil {
 		return nil, err

@@ -34,6 +34,9 @@ type diagnosis struct {
 // Run looks at everything that the other commands use. What is missing is not
 // a failure: nothing but Go is needed for the demo.
 func (c *doctorCommand) Run(s *session) error {
+	if err := engine.CheckName(s.Engine); err != nil {
+		return usageError{err}
+	}
 	var d diagnosis
 	add := func(what string, ok bool, detail, mend string) {
 		if ok {

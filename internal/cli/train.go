@@ -151,6 +151,9 @@ func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err erro
 			return opts, usagef("--backbone is missing; choose one of %s", strings.Join(backbone.Names(), ", "))
 		}
 		opts.Protocol = cmp.Or(opts.Protocol, split.Grouped)
+		if err := (split.Options{TestShare: c.Share}).Check(opts.Protocol); err != nil {
+			return opts, usageError{err}
+		}
 		opts.Weights = cmp.Or(opts.Weights, imagenet)
 		if base, err = regime.For(regime.Default, c.Backbone); err != nil {
 			return opts, err

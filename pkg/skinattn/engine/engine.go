@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/gomlx/compute"
@@ -88,7 +89,16 @@ func Open(ctx context.Context, name string, opts Options) (*Engine, error) {
 	case Go:
 		return openGo()
 	}
-	return nil, fmt.Errorf("engine %q is unknown; choose one of %s", name, strings.Join(Names, ", "))
+	return nil, CheckName(name)
+}
+
+// CheckName is an error unless name, in letters of any case, is one of Names or
+// empty.
+func CheckName(name string) error {
+	if name == "" || slices.Contains(Names, strings.ToLower(name)) {
+		return nil
+	}
+	return fmt.Errorf("engine %q is unknown; choose one of %s", name, strings.Join(Names, ", "))
 }
 
 func openAuto(ctx context.Context, opts Options) (*Engine, error) {
