@@ -61,6 +61,7 @@ quietly() {
 
 require_go() {
 	command -v go >/dev/null || fail "Go is missing: install it from https://go.dev/dl and put it on the PATH"
+	command -v "$(go env CC | cut -d' ' -f1)" >/dev/null || fail "Go's C compiler $(go env CC) is missing, which XLA's binding needs: install one (on Debian: gcc and libc6-dev)"
 }
 
 # installed says whether the Python environment is there and as pinned.
