@@ -81,6 +81,9 @@ python_environment() {
 	echo '*' >"$venv/.gitignore"
 	quietly "$venv/bin/python" -m pip install --disable-pip-version-check --require-hashes -r "$requirements" ||
 		fail "installing the Python packages failed: see above; a network is needed the first time"
+	mkdir -p "$jupyter_data/lab/settings"
+	# JupyterLab shall ask nobody for news, nor its reader whether it may.
+	echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}' >"$jupyter_data/lab/settings/overrides.json"
 	cp "$requirements" "$venv/requirements.txt" # last: it says that all is there
 }
 
