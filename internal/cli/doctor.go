@@ -45,6 +45,11 @@ func (c *doctorCommand) Run(s *session) error {
 		d.Findings = append(d.Findings, finding{what, ok, detail, mend})
 	}
 
+	if c.Fetch && s.Engine == engine.CUDA && !engine.GPUSeen() { // for a machine that has one, such as a container's
+		if err := engine.FetchCUDA(s.ctx, engine.Options{Log: s.log}); err != nil {
+			return fmt.Errorf("fetching CUDA: %w", err)
+		}
+	}
 	eng, err := engine.Open(s.ctx, s.Engine, engine.Options{Log: s.log, Offline: !c.Fetch})
 	if err != nil {
 		add("engine", false, err.Error(), "choose another with --engine, or fetch the plug-in with 'skinattn doctor --fetch'")
