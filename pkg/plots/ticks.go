@@ -27,13 +27,45 @@ func ticksAt(low, high, step float64) []plot.Tick {
 	decimals := max(0, int(math.Ceil(-math.Log10(step)-1e-9)))
 	var ticks []plot.Tick
 	for i := math.Ceil(low/step - 1e-9); i*step <= high+1e-9*step; i++ {
-		ticks = append(ticks, plot.Tick{Value: i * step, Label: strconv.FormatFloat(i*step+0, 'f', decimals, 64)})
+		v := i*step + 0 // no negative zero
+		ticks = append(ticks, plot.Tick{Value: v, Label: strconv.FormatFloat(v, 'f', decimals, 64)})
 	}
 	return ticks
 }
 
-// fewTicks are for short axes: two to five round numbers.
-func fewTicks(low, high float64) []plot.Tick { return ticksAt(low, high, niceStep(high-low, 4)) }
+// fewTicks are for short axes: at least two round numbers, and rarely more than
+// five.
+func fewTicks(low, high float64) []plot.Tick {
+	ticks := ticksAt(low, high, niceStep(high-low, 4))
+	if len(ticks) < 2 {
+		ticks = ticksAt(low, high, niceStep(high-low, 8))
+	}
+	return ticks
+}
+
+// barTicks are for axes that begin at 0: fifths of 1.
+func barTicks(low, high float64) []plot.Tick { return ticksAt(low, high, niceStep(high-low, 5)) }
+
+// logarithmic makes of ticks on numbers those of an axis of their logarithms to
+// base 10. Such axes stand for gonum's [plot.LogScale], which leaves room for the
+// axis' label as if it stood at the arithmetic middle.
+func logarithmic(ticker func(low, high float64) []plot.Tick) plot.TickerFunc {
+	return func(low, high float64) []plot.Tick {
+		ticks := ticker(math.Pow(10, low)*(1-1e-9), math.Pow(10, high)*(1+1e-9))
+		for i := range ticks {
+			ticks[i].Value = math.Log10(ticks[i].Value)
+		}
+		return ticks
+	}
+}
+
+// power writes a power of ten, small ones as 1e-5.
+func power(v float64) string {
+	if exponent := int(math.Round(math.Log10(v))); exponent < -3 {
+		return "1e" + strconv.Itoa(exponent)
+	}
+	return strconv.FormatFloat(v, 'g', 1, 64)
+}
 
 // epochTicks are whole numbers.
 func epochTicks(low, high float64) []plot.Tick {
@@ -53,7 +85,7 @@ func decades(low, high float64) []plot.Tick {
 			}
 			tick := plot.Tick{Value: v}
 			if m == 1 {
-				tick.Label = strconv.FormatFloat(v, 'g', 1, 64)
+				tick.Label = power(v)
 				labelled = true
 			}
 			ticks = append(ticks, tick)
