@@ -1,6 +1,6 @@
 // Package plots draws the figures of a classification study: confusion
 // matrices, ROC and precision-recall curves, bars of per-class metrics, learning
-// curves, class distributions, image grids and reliability diagrams. Its inputs
+// curves, class distributions, image grids, maps over photos and reliability diagrams. Its inputs
 // are the types of package eval and small structs; it knows nothing of networks
 // or of any data set.
 //
@@ -13,7 +13,7 @@
 //	err = plots.SaveWithData("roc.pdf", roc, plots.Paper())
 //
 // Equal input gives equal bytes, except in a PDF that holds photos
-// ([ClassSamples]), whose image objects come in changing order. (For PDF this sets the
+// ([ClassSamples], [AttentionOverlay]), whose image objects come in changing order. (For PDF this sets the
 // process-wide defaults of the fpdf library behind gonum/plot for dates and
 // object order, once, when the first PDF is written.)
 //
