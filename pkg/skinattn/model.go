@@ -19,7 +19,8 @@ import (
 // Model is a network with its weights on an engine, ready to predict.
 type Model struct {
 	*Network
-	Store *model.Store
+	Store   *model.Store
+	Backend compute.Backend
 
 	exec  *model.Exec
 	batch int
@@ -43,7 +44,7 @@ func NewModel(backend compute.Backend, net *Network, store *model.Store, batch i
 	if batch <= 0 {
 		batch = inferenceBatchAt(net.Size)
 	}
-	m := &Model{Network: net, Store: store, batch: batch}
+	m := &Model{Network: net, Store: store, Backend: backend, batch: batch}
 	exec, err := model.NewExec(backend, store, func(_ *model.Scope, in []*graph.Node) []*graph.Node {
 		outputs := net.Forward(&layers.Builder{Store: store}, in[0], in[1])
 		results := []*graph.Node{outputs[layers.LogitsOf(net.Output)], outputs[net.Output]}
@@ -77,6 +78,9 @@ func (m *Model) MeanAge() float64 {
 	}
 	return float64(tensors.ToScalar[float32](v.MustValue()))
 }
+
+// Batch is how many images are predicted at once.
+func (m *Model) Batch() int { return m.batch }
 
 // AttentionShape is [heads rows cols] of Prediction.Attention, nil without
 // Soft-Attention.

@@ -292,7 +292,7 @@ func TestTwoReportsAreEqualBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(paths) != 5+3*11+1+2*5+1 || len(paths) != len(first) {
+	if len(paths) != 5+3*11+1+2*(5+2)+1 || len(paths) != len(first) {
 		t.Fatalf("%d and %d files", len(paths), len(first))
 	}
 	for _, path := range paths {
