@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 )
 
 type dataCommand struct {
@@ -85,15 +86,36 @@ func writeReport(w io.Writer, r *ham10000.Report) {
 	}
 }
 
-type dataStatsCommand struct{}
+type dataStatsCommand struct {
+	Figures string `help:"Also draw them, into this folder: images and lesions, age, sex and localization by class." placeholder:"DIR"`
+	figureStyle
+}
 
-// Run prints the distributions.
-func (dataStatsCommand) Run(s *session) error {
+// Help is the command's long help.
+func (dataStatsCommand) Help() string {
+	return `Examples:
+  skinattn data stats --data ham10000
+  skinattn data stats --data ham10000 --figures figures --format pdf`
+}
+
+// Run prints the distributions, and draws them if that is asked for.
+func (c *dataStatsCommand) Run(s *session) error {
+	style, err := c.style()
+	if err != nil {
+		return err
+	}
 	data, err := s.openData()
 	if err != nil {
 		return err
 	}
 	stats := data.Stats()
+	if c.Figures != "" {
+		paths, err := pipeline.SaveFigures(pipeline.DataFigures(stats), c.Figures, style, c.Format)
+		if err != nil {
+			return err
+		}
+		s.log(fmt.Sprintf("%d figures in %s", len(paths), c.Figures))
+	}
 	if s.JSON {
 		return s.answer(stats)
 	}

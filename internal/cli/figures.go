@@ -2,38 +2,112 @@ package cli
 
 import (
 	"fmt"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/plot/vg"
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/plots"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 )
+
+// figureStyle are the flags of how figures look.
+type figureStyle struct {
+	Style   string   `help:"Size and type: paper (one column, 85 mm), paper-wide (two columns, 175 mm) or talk." default:"paper" placeholder:"NAME"`
+	WidthMM float64  `help:"Width in millimetres, instead of the style's." name:"width-mm" placeholder:"MM"`
+	DPI     int      `help:"Resolution of PNG files, instead of the style's." name:"dpi" placeholder:"N"`
+	Font    string   `help:"Typeface: sans or serif (default: the style's, sans)." placeholder:"NAME"`
+	Format  []string `help:"File formats: ${enum}." default:"svg,png" enum:"svg,pdf,png" placeholder:"NAME,..."`
+}
+
+// Limits of what a figure can be asked to be: less can't hold a label, more is a
+// slip of the finger that would fill the memory.
+const (
+	minWidthMM, maxWidthMM = 40, 2000
+	maxDPI                 = 2400
+)
+
+// style is the style that the flags ask for.
+func (f figureStyle) style() (plots.Style, error) {
+	style, err := plots.ParseStyle(f.Style)
+	if err != nil {
+		return style, usageError{err}
+	}
+	if f.WidthMM != 0 {
+		if f.WidthMM < minWidthMM || f.WidthMM > maxWidthMM {
+			return style, usagef("--width-mm %g: choose %d to %d", f.WidthMM, minWidthMM, maxWidthMM)
+		}
+		style.Width = vg.Length(f.WidthMM) * vg.Millimeter
+	}
+	if f.DPI != 0 {
+		if f.DPI < 1 || f.DPI > maxDPI {
+			return style, usagef("--dpi %d: choose 1 to %d", f.DPI, maxDPI)
+		}
+		style.DPI = f.DPI
+	}
+	if f.Font != "" {
+		if style.Font, err = plots.ParseFont(f.Font); err != nil {
+			return style, usageError{err}
+		}
+	}
+	return style, nil
+}
 
 type figuresCommand struct {
 	Inputs []string `arg:"" name:"run-or-csv" help:"Run folders or predictions CSV files; several are drawn side by side."`
 	Out    string   `help:"Folder for the figures." required:"" placeholder:"DIR"`
-	Style  string   `help:"Size and type: paper, paper-wide or talk." default:"paper" placeholder:"NAME"`
-	Format []string `help:"File formats: ${enum}." default:"svg,png" enum:"svg,pdf,png" placeholder:"NAME,..."`
+	Metric []string `help:"Metrics of the forest plot, as metrics.json names them (default: accuracy,balanced_accuracy,macro_f1,auroc_macro)." placeholder:"NAME,..."`
+	figureStyle
 }
 
 // Help is the command's long help.
 func (figuresCommand) Help() string {
-	return `Examples:
+	return `Draws all that the inputs allow, each figure with its numbers as CSV beside it, and all on one page,
+contact-sheet.png: confusion matrices, ROC with bands, precision-recall, reliability, learning curves,
+classes; bars and a forest plot of all inputs; what the split leaks; accuracy against parameters and time.
+With --data (or $SKINATTN_DATA) also the data set: classes, age, sex, localization; for the data alone,
+see 'skinattn data stats --figures'. Names that runs share word by word are shortened in legends.
+docs/figures.md shows the figures and says how each is made.
+
+Examples:
   skinattn figures runs/mnv2 --out figures
-  skinattn figures results/* --out figures --style talk --format png`
+  skinattn figures results/* --out figures --style talk --format png
+  skinattn figures results/* --out figures --width-mm 120 --font serif --format pdf
+  skinattn figures results/* --out figures --metric macro_f1,mcc,per_class.mel.recall`
 }
 
 // Run draws.
 func (c *figuresCommand) Run(s *session) error {
-	style, err := plots.ParseStyle(c.Style)
-	if err != nil {
-		return usageError{err}
-	}
-	intervals := eval.DefaultOptions()
-	intervals.Seed = s.seed()
-	paths, err := pipeline.Figures(c.Inputs, c.Out, pipeline.FigureOptions{Style: style, Formats: c.Format, Intervals: intervals})
+	style, err := c.style()
 	if err != nil {
 		return err
 	}
+	known := (&eval.Metrics{}).Paths()
+	for _, name := range c.Metric {
+		if !slices.Contains(known, name) && !strings.Contains(name, ".") {
+			return usagef("--metric %s: choose of %s, or of one class such as per_class.mel.recall", name, strings.Join(known, ", "))
+		}
+	}
+	opts := pipeline.FigureOptions{Style: style, Formats: c.Format, Intervals: eval.DefaultOptions(), Metrics: c.Metric}
+	opts.Intervals.Seed = s.seed()
+	if s.Data != "" {
+		data, err := ham10000.Open(s.Data)
+		if err != nil {
+			return err
+		}
+		opts.Data = data.Stats()
+	}
+	paths, err := pipeline.Figures(c.Inputs, c.Out, opts)
+	if err != nil {
+		return err
+	}
+	return s.answerPaths(paths)
+}
+
+// answerPaths answers with the files that were written.
+func (s *session) answerPaths(paths []string) error {
 	if s.JSON {
 		return s.answer(paths)
 	}

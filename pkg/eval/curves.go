@@ -136,36 +136,53 @@ func MicroPR(p *Predictions) (*PR, error) {
 // none left, the result has no points and a NaN area. Thresholds is nil, as the
 // classes have no common one.
 func MacroROC(curves []*ROC) *ROC {
-	curves = slices.DeleteFunc(slices.Clone(curves), func(c *ROC) bool { return math.IsNaN(c.AUC) })
-	macro := &ROC{AUC: math.NaN()}
+	return averageROC(curves, slices.Repeat([]float64{1}, len(curves)))
+}
+
+// WeightedROC is [MacroROC] with a weight for each curve, such as the number of
+// images of its class. Weights must not be negative; curves of weight 0 are left
+// out. It panics if there are not as many weights as curves.
+func WeightedROC(curves []*ROC, weights []float64) *ROC {
+	if len(curves) != len(weights) {
+		panic(fmt.Sprintf("eval: %d weights for %d ROC curves", len(weights), len(curves)))
+	}
+	return averageROC(curves, weights)
+}
+
+func averageROC(all []*ROC, allWeights []float64) *ROC {
+	average := &ROC{AUC: math.NaN()}
+	var curves []*ROC
+	var weights, grid []float64
+	sum, total := 0.0, 0.0
+	for i, c := range all {
+		if w := allWeights[i]; w > 0 && !math.IsNaN(c.AUC) {
+			curves, weights = append(curves, c), append(weights, w)
+			grid = append(grid, c.FPR...)
+			sum += w * c.AUC
+			total += w
+		}
+	}
 	if len(curves) == 0 {
-		return macro
+		return average
 	}
-	n := float64(len(curves))
-	var grid []float64
-	sum := 0.0
-	for _, c := range curves {
-		grid = append(grid, c.FPR...)
-		sum += c.AUC
-	}
-	macro.AUC = sum / n
+	average.AUC = sum / total
 	slices.Sort(grid)
 	for _, fpr := range slices.Compact(grid) {
 		var low, high float64
-		for _, c := range curves {
+		for i, c := range curves {
 			l, h := c.at(fpr)
-			low += l
-			high += h
+			low += weights[i] * l
+			high += weights[i] * h
 		}
 		// A curve that steps up here has two values, and so has the mean.
-		macro.FPR = append(macro.FPR, fpr)
-		macro.TPR = append(macro.TPR, low/n)
+		average.FPR = append(average.FPR, fpr)
+		average.TPR = append(average.TPR, low/total)
 		if high > low {
-			macro.FPR = append(macro.FPR, fpr)
-			macro.TPR = append(macro.TPR, high/n)
+			average.FPR = append(average.FPR, fpr)
+			average.TPR = append(average.TPR, high/total)
 		}
 	}
-	return macro
+	return average
 }
 
 // at returns the lowest and the highest true positive rate of the curve at a

@@ -111,16 +111,16 @@ func (f *Bars) Draw(c draw.Canvas, s Style) error {
 			return fmt.Errorf("bars: series %s has %d values and %d intervals for %d groups", series.Name, len(series.Values), len(series.Intervals), len(f.Groups))
 		}
 	}
-	p := s.newPlot(f.Title, "", f.YLabel)
+	p := s.newPlot("", "", f.YLabel)
 	s.addGrid(p, false, true)
 	p.Add(&barPlotter{f, s})
-	p.X.Min, p.X.Max = -0.5, float64(len(f.Groups))-0.5
 	p.Y.Min, p.Y.Max = f.YMin, f.yMax()
+	p.Y.Tick.Marker = plot.TickerFunc(barTicks)
 	if p.Y.Max <= p.Y.Min {
 		return fmt.Errorf("bars: the value axis from %v to %v is empty", p.Y.Min, p.Y.Max)
 	}
-	p.X.Tick.Marker, p.X.Tick.Length = nominal(f.Groups), 0
-	c = s.margin(c)
+	s.nominalAxis(&p.X, f.Groups)
+	c = s.addTitle(s.margin(c), f.Title)
 	if len(f.Series) > 1 {
 		key := legend{style: s}
 		for i, series := range f.Series {

@@ -72,7 +72,7 @@ func (f *ConfusionMatrix) Draw(c draw.Canvas, s Style) error {
 	}
 	shares := f.shares()
 	p := s.newPlot(f.Title, "Predicted class", "True class")
-	heat := plotter.NewHeatMap(shareGrid(shares), blues{})
+	heat := plotter.NewHeatMap(tableGrid(shares), blues{})
 	heat.Min, heat.Max = 0, 1
 	heat.NaN = color.White
 	p.Add(heat)
@@ -108,10 +108,9 @@ func (f *ConfusionMatrix) Draw(c draw.Canvas, s Style) error {
 	for t, name := range f.Classes {
 		rows[k-1-t] = name
 	}
-	p.X.Tick.Marker, p.Y.Tick.Marker = nominal(f.Classes), nominal(rows)
-	p.X.Tick.Length, p.Y.Tick.Length = 0, 0
-	p.X.Tick.Label.YAlign, p.X.LineStyle.Width, p.Y.LineStyle.Width = draw.YTop, 0, 0
-	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = -0.5, float64(k)-0.5, -0.5, float64(k)-0.5
+	s.nominalAxis(&p.X, f.Classes)
+	s.nominalAxis(&p.Y, rows)
+	p.X.LineStyle.Width, p.Y.LineStyle.Width = 0, 0
 	p.Add(frame{s.thin(axisInk)})
 	p.Draw(s.margin(c))
 	return nil
@@ -147,14 +146,6 @@ func share(v float64) string {
 	}
 	return strconv.FormatFloat(v, 'f', 2, 64)
 }
-
-// shareGrid is a plotter.GridXYZ with the first row on top.
-type shareGrid [][]float64
-
-func (g shareGrid) Dims() (c, r int)   { return len(g), len(g) }
-func (g shareGrid) Z(c, r int) float64 { return g[len(g)-1-r][c] }
-func (g shareGrid) X(c int) float64    { return float64(c) }
-func (g shareGrid) Y(r int) float64    { return float64(r) }
 
 // nominal puts names at 0, 1, 2, ...
 func nominal(names []string) plot.ConstantTicks {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image/color"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -21,6 +22,8 @@ type Curve struct {
 	X, Y, Thresholds []float64
 	// Area stands in the legend: AUROC or average precision.
 	Area float64
+	// Band is drawn behind the line; nil for none.
+	Band *Band
 	// Line is how it is drawn; zero means a solid line in the class colour of
 	// its place in the list.
 	Line CurveLine
@@ -29,8 +32,8 @@ type Curve struct {
 // CurveLine is the look of a [Curve].
 type CurveLine struct {
 	Color color.Color
-	// Average marks a curve over classes: a grey line, dashed for macro, dotted
-	// for micro averages.
+	// Average marks a curve over classes: a grey line, dashed for macro, dashed
+	// and dotted for weighted, dotted for micro averages.
 	Average Average
 }
 
@@ -38,9 +41,17 @@ type CurveLine struct {
 type Average int
 
 const (
-	NoAverage    Average = iota // one class
-	MacroAverage                // mean of the classes
-	MicroAverage                // all (image, class) pairs together
+	NoAverage       Average = iota // one class
+	MacroAverage                   // mean of the classes
+	WeightedAverage                // the same, by support
+	MicroAverage                   // all (image, class) pairs together
+)
+
+// Names of the averages in legends and data.
+const (
+	macroName    = "macro"
+	weightedName = "weighted"
+	microName    = "micro"
 )
 
 // ROC draws one-vs-rest ROC curves with their areas in the legend.
@@ -57,10 +68,17 @@ type PR struct {
 }
 
 // NewROC returns the curves of each class of p that is in the truth, of their
-// vertical average (macro) and of all pairs ranked together (micro).
+// vertical average, plain (macro) and by support (weighted), and of all pairs
+// ranked together (micro).
 func NewROC(p *eval.Predictions) (*ROC, error) {
 	f := &ROC{}
 	var curves []*eval.ROC
+	support := make([]float64, len(p.Classes))
+	for _, t := range p.Truth {
+		if t != eval.Unknown {
+			support[t]++
+		}
+	}
 	for k, class := range p.Classes {
 		c, err := eval.ClassROC(p, k)
 		if err != nil {
@@ -73,8 +91,9 @@ func NewROC(p *eval.Predictions) (*ROC, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ROC: %w", err)
 	}
-	f.add("macro", eval.MacroROC(curves), CurveLine{Average: MacroAverage})
-	f.add("micro", micro, CurveLine{Average: MicroAverage})
+	f.add(macroName, eval.MacroROC(curves), CurveLine{Average: MacroAverage})
+	f.add(weightedName, eval.WeightedROC(curves, support), CurveLine{Average: WeightedAverage})
+	f.add(microName, micro, CurveLine{Average: MicroAverage})
 	return f, nil
 }
 
@@ -83,7 +102,7 @@ func NewROC(p *eval.Predictions) (*ROC, error) {
 func (f *ROC) add(name string, c *eval.ROC, line CurveLine) {
 	if !math.IsNaN(c.AUC) {
 		c = c.Simplify()
-		f.Curves = append(f.Curves, Curve{name, c.FPR, c.TPR, c.Thresholds, c.AUC, line})
+		f.Curves = append(f.Curves, Curve{Name: name, X: c.FPR, Y: c.TPR, Thresholds: c.Thresholds, Area: c.AUC, Line: line})
 	}
 }
 
@@ -93,7 +112,7 @@ func NewPR(p *eval.Predictions) (*PR, error) {
 	f := &PR{}
 	add := func(name string, c *eval.PR, line CurveLine) {
 		if !math.IsNaN(c.AP) {
-			f.Curves = append(f.Curves, Curve{name, c.Recall, c.Precision, c.Thresholds, c.AP, line})
+			f.Curves = append(f.Curves, Curve{Name: name, X: c.Recall, Y: c.Precision, Thresholds: c.Thresholds, Area: c.AP, Line: line})
 		}
 	}
 	for k, class := range p.Classes {
@@ -107,7 +126,7 @@ func NewPR(p *eval.Predictions) (*PR, error) {
 	if err != nil {
 		return nil, fmt.Errorf("precision-recall: %w", err)
 	}
-	add("micro", micro, CurveLine{Average: MicroAverage})
+	add(microName, micro, CurveLine{Average: MicroAverage})
 	return f, nil
 }
 
@@ -121,12 +140,9 @@ func (f *PR) Height(s Style) vg.Length { return s.Width*0.95 + titleHeight(s, f.
 func (f *ROC) Draw(c draw.Canvas, s Style) error {
 	p := s.newPlot(f.Title, "False positive rate", "True positive rate")
 	s.addGrid(p, true, true)
-	chance, err := plotter.NewLine(plotter.XYs{{X: 0, Y: 0}, {X: 1, Y: 1}})
-	if err != nil {
-		return fmt.Errorf("ROC: %w", err)
+	if err := addChance(p, s); err != nil {
+		return err
 	}
-	chance.LineStyle = s.thin(muted)
-	p.Add(chance)
 	if err := drawCurves(p, c, s, f.Curves, "AUROC", corner{right: true}); err != nil {
 		return fmt.Errorf("ROC: %w", err)
 	}
@@ -150,32 +166,34 @@ func drawCurves(p *plot.Plot, c draw.Canvas, s Style, curves []Curve, area strin
 	key := legend{style: s}
 	key.heading(area)
 	for i, curve := range curves {
-		if len(curve.X) != len(curve.Y) || len(curve.X) == 0 {
-			return fmt.Errorf("curve %s has %d and %d coordinates", curve.Name, len(curve.X), len(curve.Y))
+		if err := curve.addTo(p, s, i); err != nil {
+			return err
 		}
-		points := make(plotter.XYs, len(curve.X))
-		for j := range points {
-			points[j] = plotter.XY{X: curve.X[j], Y: curve.Y[j]}
-		}
-		line, err := plotter.NewLine(points)
-		if err != nil {
-			return fmt.Errorf("curve %s: %w", curve.Name, err)
-		}
-		line.LineStyle = curve.Line.style(s, i)
-		p.Add(line)
-		key.add(fmt.Sprintf("%s %.3f", curve.Name, curve.Area), lineSample(line.LineStyle))
+		key.add(fmt.Sprintf("%s %.3f", curve.Name, curve.Area), lineSample(curve.Line.style(s, i)))
 	}
-	unit := plot.ConstantTicks{}
-	for _, v := range []float64{0, .2, .4, .6, .8, 1} {
-		unit = append(unit, plot.Tick{Value: v, Label: fmt.Sprintf("%.1f", v)})
-	}
-	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1, 0, 1
-	p.X.Tick.Marker, p.Y.Tick.Marker = unit, unit
-	// The interesting curves run along the edges: keep them off the axes.
-	p.X.Padding, p.Y.Padding = 2*s.LineWidth, 2*s.LineWidth
+	unitAxes(p, s, fifths)
 	c = s.margin(c)
 	p.Draw(c)
 	key.inside(p.DataCanvas(c), at)
+	return nil
+}
+
+// unitAxes makes both axes reach from 0 to 1. The interesting curves run along
+// the edges: they are kept off the axes.
+func unitAxes(p *plot.Plot, s Style, ticks func(low, high float64) []plot.Tick) {
+	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1, 0, 1
+	p.X.Tick.Marker, p.Y.Tick.Marker = plot.TickerFunc(ticks), plot.TickerFunc(ticks)
+	p.X.Padding, p.Y.Padding = 2*s.LineWidth, 2*s.LineWidth
+}
+
+// addChance draws the diagonal, the ROC curve of guessing.
+func addChance(p *plot.Plot, s Style) error {
+	line, err := plotter.NewLine(plotter.XYs{{X: 0, Y: 0}, {X: 1, Y: 1}})
+	if err != nil {
+		return fmt.Errorf("ROC: %w", err)
+	}
+	line.LineStyle = s.thin(muted)
+	p.Add(line)
 	return nil
 }
 
@@ -184,6 +202,8 @@ func (l CurveLine) style(s Style, i int) draw.LineStyle {
 	switch {
 	case l.Average == MacroAverage:
 		return s.dashed(muted)
+	case l.Average == WeightedAverage:
+		return s.dashDotted(muted)
 	case l.Average == MicroAverage:
 		return s.dotted(muted)
 	case l.Color != nil:
@@ -198,15 +218,31 @@ func (f *ROC) Data() [][]string { return curveData(f.Curves, "fpr", "tpr", "auro
 // Data implements [Figure].
 func (f *PR) Data() [][]string { return curveData(f.Curves, "recall", "precision", "ap") }
 
+// curveData has a row for each point of each curve, and then one for each rate
+// of its band, with low and high but no y.
 func curveData(curves []Curve, x, y, area string) [][]string {
+	banded := slices.ContainsFunc(curves, func(c Curve) bool { return c.Band != nil })
 	out := [][]string{{"curve", x, y, "threshold", area}}
+	if banded {
+		out[0] = append(out[0], "low", "high")
+	}
 	for _, c := range curves {
 		for i := range c.X {
 			threshold := math.NaN()
 			if c.Thresholds != nil {
 				threshold = c.Thresholds[i]
 			}
-			out = append(out, []string{c.Name, cell(c.X[i]), cell(c.Y[i]), cell(threshold), cell(c.Area)})
+			row := []string{c.Name, cell(c.X[i]), cell(c.Y[i]), cell(threshold), cell(c.Area)}
+			if banded {
+				row = append(row, "", "")
+			}
+			out = append(out, row)
+		}
+		if c.Band == nil {
+			continue
+		}
+		for i, v := range c.Band.X {
+			out = append(out, []string{c.Name, cell(v), "", "", cell(c.Area), cell(c.Band.Low[i]), cell(c.Band.High[i])})
 		}
 	}
 	return out

@@ -15,14 +15,28 @@ import (
 )
 
 // Distribution draws counts by category as horizontal bars, the first category
-// on top, with counts and shares written. Several series (the parts of a split)
-// are stacked.
+// on top, with counts written. Several series (the parts of a split) are
+// stacked, and the share of each category in all stands beside its count.
 type Distribution struct {
 	Categories []string
 	Series     []CountSeries
+	Layout     Layout
 	XLabel     string
 	Title      string
 }
+
+// Layout is how the series of a [Distribution] share the row of a category.
+type Layout int
+
+const (
+	// Stacked series are parts of a whole.
+	Stacked Layout = iota
+	// Beside each other: series that are no parts, such as images and lesions.
+	Beside
+	// Composition stacks shares of each category: all bars are equally long.
+	// Categories of no count are left blank.
+	Composition
+)
 
 // CountSeries is one colour of a [Distribution].
 type CountSeries struct {
@@ -49,14 +63,18 @@ func NewClassDistribution(p *eval.Predictions) *Distribution {
 
 // Height implements [Figure].
 func (f *Distribution) Height(s Style) vg.Length {
-	height := vg.Length(len(f.Categories))*1.7*s.FontSize + 4*s.FontSize + titleHeight(s, f.Title)
+	row := 1.7
+	if f.Layout == Beside {
+		row = max(row, 1.25*float64(len(f.Series))+0.3)
+	}
+	height := vg.Length(float64(len(f.Categories))*row)*s.FontSize + 4*s.FontSize + titleHeight(s, f.Title)
 	if len(f.Series) > 1 {
 		height += 1.7 * s.FontSize
 	}
 	return height
 }
 
-// totals returns the sum of the series for each category, and of all.
+// totals returns the sum of the stacked series for each category, and of all.
 func (f *Distribution) totals() (byCategory []int, total int) {
 	byCategory = make([]int, len(f.Categories))
 	for _, series := range f.Series {
@@ -82,16 +100,13 @@ func (f *Distribution) Draw(c draw.Canvas, s Style) error {
 	if total == 0 {
 		return errors.New("distribution: all counts are zero")
 	}
-	p := s.newPlot(f.Title, f.XLabel, "")
+	p := s.newPlot("", f.XLabel, "")
 	s.addGrid(p, true, false)
-	p.Add(&stackedBars{f, s})
 	rows := slices.Clone(f.Categories)
 	slices.Reverse(rows)
-	p.Y.Tick.Marker, p.Y.Tick.Length = nominal(rows), 0
-	p.Y.Min, p.Y.Max = -0.5, float64(len(rows))-0.5
-	p.X.Min, p.X.Max = 0, float64(slices.Max(totals))
+	s.nominalAxis(&p.Y, rows)
 	p.X.Tick.Marker = plot.TickerFunc(countTicks)
-	c = s.margin(c)
+	c = s.addTitle(s.margin(c), f.Title)
 	if len(f.Series) > 1 {
 		key := legend{style: s}
 		for i, series := range f.Series {
@@ -101,11 +116,41 @@ func (f *Distribution) Draw(c draw.Canvas, s Style) error {
 	}
 	// The longest bar's label needs room at the right of the bar: the axis goes
 	// on by what the label takes.
-	widest := s.text(smallText).Width(barLabel(slices.Max(totals), total)) + s.FontSize
+	longest, widest := f.longest(totals, total)
+	p.X.Min, p.X.Max = 0, longest
+	if f.Layout == Composition {
+		p.X.Tick.Marker = plot.TickerFunc(percentTicks)
+	}
+	p.Add(&countBars{f, s})
 	data := p.DataCanvas(c)
-	p.X.Max *= float64((data.Max.X - data.Min.X) / max(data.Max.X-data.Min.X-widest, s.FontSize))
+	room := s.text(smallText).Width(widest) + s.FontSize
+	p.X.Max *= float64((data.Max.X - data.Min.X) / max(data.Max.X-data.Min.X-room, s.FontSize))
 	p.Draw(c)
 	return nil
+}
+
+// longest returns the length of the longest bar and the widest of the labels at
+// the ends of bars.
+func (f *Distribution) longest(totals []int, total int) (bar float64, label string) {
+	switch f.Layout {
+	case Beside:
+		n := 0
+		for _, series := range f.Series {
+			n = max(n, slices.Max(series.Counts))
+		}
+		return float64(n), thousands(n)
+	case Composition:
+		return 1, thousands(slices.Max(totals))
+	}
+	return float64(slices.Max(totals)), barLabel(slices.Max(totals), total)
+}
+
+func percentTicks(low, high float64) []plot.Tick {
+	ticks := ticksAt(0, 1, 0.25)
+	for i := range ticks {
+		ticks[i].Label = fmt.Sprintf("%.0f %%", 100*ticks[i].Value)
+	}
+	return ticks
 }
 
 // countTicks are whole numbers with thousands set apart.
@@ -147,30 +192,54 @@ func (f *Distribution) Data() [][]string {
 	return out
 }
 
-type stackedBars struct {
+// countBars draws the bars of a Distribution with their labels.
+type countBars struct {
 	f *Distribution
 	s Style
 }
 
-func (b *stackedBars) Plot(c draw.Canvas, p *plot.Plot) {
+// rowShare is the part of a category's row that its bars fill.
+const rowShare = 0.72
+
+func (b *countBars) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
+	bar := func(from, to, bottom, height float64, fill color.Color) {
+		if to > from {
+			c.FillPolygon(fill, rectangle(vg.Rectangle{Min: vg.Point{X: x(from), Y: y(bottom)}, Max: vg.Point{X: x(to), Y: y(bottom + height)}}))
+		}
+	}
+	write := func(at, row float64, text string) {
+		label := b.s.text(smallText)
+		label.YAlign = draw.YCenter
+		c.FillText(label, vg.Point{X: x(at) + b.s.FontSize*0.4, Y: y(row)}, text)
+	}
 	totals, total := b.f.totals()
 	for i := range b.f.Categories {
 		row := float64(len(b.f.Categories) - 1 - i)
-		below := 0
+		below := 0.0
 		for j, series := range b.f.Series {
-			n := series.Counts[i]
-			box := vg.Rectangle{
-				Min: vg.Point{X: x(float64(below)), Y: y(row - 0.36)},
-				Max: vg.Point{X: x(float64(below + n)), Y: y(row + 0.36)},
+			n := float64(series.Counts[i])
+			switch b.f.Layout {
+			case Beside:
+				height := rowShare / float64(len(b.f.Series))
+				bottom := row + rowShare/2 - float64(j+1)*height
+				bar(0, n, bottom, height, series.color(j))
+				write(n, bottom+height/2, thousands(series.Counts[i]))
+				continue
+			case Composition:
+				if totals[i] == 0 {
+					continue
+				}
+				n /= float64(totals[i])
 			}
-			if n > 0 {
-				c.FillPolygon(series.color(j), rectangle(box))
-			}
+			bar(below, below+n, row-rowShare/2, rowShare, series.color(j))
 			below += n
 		}
-		label := b.s.text(smallText)
-		label.YAlign = draw.YCenter
-		c.FillText(label, vg.Point{X: x(float64(below)) + b.s.FontSize*0.4, Y: y(row)}, barLabel(totals[i], total))
+		switch b.f.Layout {
+		case Stacked:
+			write(below, row, barLabel(totals[i], total))
+		case Composition:
+			write(1, row, thousands(totals[i]))
+		}
 	}
 }

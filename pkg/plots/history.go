@@ -24,6 +24,7 @@ type History struct {
 // Columns of a history that the figures use.
 const (
 	EpochColumn         = "epoch"
+	SecondsColumn       = "seconds"
 	LearningRateColumn  = "learning_rate"
 	TrainLossColumn     = "train_loss"
 	TrainAccuracyColumn = "train_accuracy"
@@ -101,4 +102,19 @@ func (h *History) BestEpoch() (epoch float64, ok bool) {
 		}
 	}
 	return epoch, ok
+}
+
+// Median returns the median of a column, such as the seconds of an epoch; NaN if
+// it has no value.
+func (h *History) Median(column string) float64 {
+	values := slices.DeleteFunc(slices.Clone(h.Values[column]), math.IsNaN)
+	if len(values) == 0 {
+		return math.NaN()
+	}
+	slices.Sort(values)
+	half := len(values) / 2
+	if len(values)%2 == 1 {
+		return values[half]
+	}
+	return (values[half-1] + values[half]) / 2
 }

@@ -52,12 +52,17 @@ func (f *LearningCurves) panels() []panel {
 
 func (p panel) columns() []string { return []string{p.train, p.val} }
 
-// points returns what can be drawn of a column.
+// points returns what can be drawn of a column, as logarithms to base 10 where
+// the axis is logarithmic: gonum takes the middle of a [plot.LogScale] for
+// elsewhere and leaves room for the axis' label there.
 func (f *LearningCurves) points(column string, log bool) plotter.XYs {
 	var points plotter.XYs
 	for i, v := range f.History.Values[column] {
 		x := f.History.Values[EpochColumn][i]
 		if isFinite(x) && isFinite(v) && !(log && v <= 0) {
+			if log {
+				v = math.Log10(v)
+			}
 			points = append(points, plotter.XY{X: x, Y: v})
 		}
 	}
@@ -115,8 +120,8 @@ func (f *LearningCurves) Draw(c draw.Canvas, s Style) error {
 		}
 		first, last = min(first, p.X.Min), max(last, p.X.Max)
 		if panel.log {
-			p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.TickerFunc(decades)
-			p.Y.Min, p.Y.Max = p.Y.Min/1.5, p.Y.Max*1.5
+			p.Y.Tick.Marker = plot.TickerFunc(logDecades)
+			p.Y.Min, p.Y.Max = p.Y.Min-0.2, p.Y.Max+0.2
 		} else {
 			pad := 0.05 * (p.Y.Max - p.Y.Min)
 			if pad == 0 {
@@ -141,26 +146,13 @@ func (f *LearningCurves) Draw(c draw.Canvas, s Style) error {
 			p.X.Tick.Marker = plot.TickerFunc(unlabelled(epochTicks))
 		}
 	}
-	c = s.margin(c)
-	if f.Title != "" {
-		title := s.text(1)
-		title.XAlign, title.YAlign = draw.XCenter, draw.YTop
-		c.FillText(title, vg.Point{X: c.Center().X, Y: c.Max.Y}, f.Title)
-		c = draw.Crop(c, 0, 0, 0, -titleHeight(s, f.Title))
-	}
-	f.stack(c, s, panels, plots)
-	return nil
-}
-
-// stack draws the legend and the plots beneath each other, with their vertical
-// axes in line.
-func (f *LearningCurves) stack(c draw.Canvas, s Style, panels []panel, plots []*plot.Plot) {
-	// Plots line up when their data areas begin at the same x.
+	c = s.addTitle(s.margin(c), f.Title)
+	// The legend stands above the data, where the widest axis ends.
 	left := c.Min.X
-	total := 0.0
+	var shares []float64
 	for i, p := range plots {
 		left = max(left, p.DataCanvas(c).Min.X)
-		total += panels[i].share
+		shares = append(shares, panels[i].share)
 	}
 	key := legend{style: s}
 	key.add("training", lineSample(s.line(SeriesColor(0))))
@@ -168,23 +160,8 @@ func (f *LearningCurves) stack(c draw.Canvas, s Style, panels []panel, plots []*
 	if !math.IsNaN(f.Best) {
 		key.add("best epoch ("+strconv.FormatFloat(f.Best, 'g', -1, 64)+")", lineSample(s.dashedThin(ink)))
 	}
-	c = key.above(c, left)
-
-	gap := s.FontSize * 0.6
-	footer := 2.6 * s.FontSize // tick labels and label of the last axis
-	room := c.Max.Y - c.Min.Y - footer - gap*vg.Length(len(plots)-1)
-	top := c.Max.Y
-	for i, p := range plots {
-		height := room * vg.Length(panels[i].share/total)
-		area := c
-		area.Max.Y, area.Min.Y = top, top-height
-		if i == len(plots)-1 {
-			area.Min.Y = c.Min.Y
-		}
-		area.Min.X += left - p.DataCanvas(c).Min.X
-		p.Draw(area)
-		top -= height + gap
-	}
+	stack(key.above(c, left), s.FontSize*0.6, plots, shares)
+	return nil
 }
 
 // Data implements [Figure].

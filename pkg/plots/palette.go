@@ -5,7 +5,9 @@ import (
 	"math"
 )
 
-// Okabe and Ito's colours (Color Universal Design, 2008).
+// Okabe and Ito's colours (Color Universal Design: How to make figures and
+// presentations that are friendly to colorblind people, 2008; also Wong, Points
+// of view: Color blindness, Nature Methods 8, 441, 2011).
 var (
 	Black     = color.RGBA{0x00, 0x00, 0x00, 0xff}
 	Orange    = color.RGBA{0xe6, 0x9f, 0x00, 0xff}
@@ -16,6 +18,9 @@ var (
 	Vermilion = color.RGBA{0xd5, 0x5e, 0x00, 0xff}
 	Purple    = color.RGBA{0xcc, 0x79, 0xa7, 0xff}
 )
+
+// UnknownColor is for what is not known or missing.
+var UnknownColor = color.RGBA{0xbb, 0xbb, 0xbb, 0xff}
 
 // classColors leave out yellow, too pale for a thin line on white.
 var classColors = []color.Color{Orange, SkyBlue, Green, Purple, Vermilion, Black, Blue}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -144,7 +145,7 @@ func studyFigures(t testing.TB) map[string]Figure {
 		}
 		parts = append(parts, series)
 	}
-	return map[string]Figure{
+	figures := map[string]Figure{
 		"confusion":            NewConfusionMatrix(m),
 		"confusion-normalized": normalized,
 		"roc":                  must(NewROC(p)),
@@ -159,6 +160,8 @@ func studyFigures(t testing.TB) map[string]Figure {
 		"reliability":          must(NewReliability(p)),
 		"rate-range":           studyRateRange(),
 	}
+	maps.Copy(figures, moreFigures(t, p, q, m, n))
+	return figures
 }
 
 // studyRateRange falls to a valley at 1e-2 and then rises.
@@ -176,9 +179,12 @@ func studyRateRange() *RateRange {
 }
 
 // goldenStyle keeps the golden files small.
-func goldenStyle() Style {
+func goldenStyle(f Figure) Style {
 	s := Paper()
 	s.DPI = 100
+	if sheet, ok := f.(*ContactSheet); ok {
+		return sheet.Style(s)
+	}
 	return s
 }
 
@@ -186,7 +192,7 @@ func TestGoldenFigures(t *testing.T) {
 	for name, f := range studyFigures(t) {
 		t.Run(name, func(t *testing.T) {
 			var got bytes.Buffer
-			if err := Encode(&got, "png", f, goldenStyle()); err != nil {
+			if err := Encode(&got, "png", f, goldenStyle(f)); err != nil {
 				t.Fatal(err)
 			}
 			path := filepath.Join("testdata", name+".png")
@@ -219,6 +225,12 @@ func TestGoldenFigures(t *testing.T) {
 }
 
 func writeGallery(t *testing.T, name string, f Figure) {
+	if sheet, ok := f.(*ContactSheet); ok {
+		if err := Save(filepath.Join(*gallery, name+".png"), sheet, sheet.Style(Paper())); err != nil {
+			t.Error(err)
+		}
+		return
+	}
 	for styleName, style := range map[string]Style{"paper": Paper(), "talk": Talk(), "paper-wide": PaperWide()} {
 		for _, format := range []string{"png", "svg", "pdf"} {
 			if err := SaveWithData(filepath.Join(*gallery, styleName+"-"+name+"."+format), f, style); err != nil {
@@ -237,10 +249,10 @@ func TestSameBytesTwice(t *testing.T) {
 		}
 		for _, format := range formats {
 			var a, b bytes.Buffer
-			if err := Encode(&a, format, first[name], goldenStyle()); err != nil {
+			if err := Encode(&a, format, first[name], goldenStyle(first[name])); err != nil {
 				t.Fatal(err)
 			}
-			if err := Encode(&b, format, second[name], goldenStyle()); err != nil {
+			if err := Encode(&b, format, second[name], goldenStyle(second[name])); err != nil {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(a.Bytes(), b.Bytes()) {
@@ -269,7 +281,7 @@ func TestSaveWithData(t *testing.T) {
 	dir := t.TempDir()
 	f := NewDistribution([]string{"a", "b"}, []int{3, 1})
 	for _, name := range []string{"counts.png", "counts.SVG", "counts.pdf"} {
-		if err := SaveWithData(filepath.Join(dir, name), f, goldenStyle()); err != nil {
+		if err := SaveWithData(filepath.Join(dir, name), f, goldenStyle(f)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -325,6 +337,23 @@ func TestSaveErrors(t *testing.T) {
 		{"ragged curve", "figure.png", &PR{Curves: []Curve{{Name: "a", X: []float64{0, 1}, Y: []float64{1}}}}, Paper()},
 		{"no bars", "figure.png", &Bars{}, Paper()},
 		{"ragged bars", "figure.png", &Bars{Groups: []string{"a", "b"}, Series: []BarSeries{{Values: []float64{1}}}}, Paper()},
+		{"no bands", "figure.png", &ROCPanels{}, Paper()},
+		{"ragged band", "figure.png", &ROC{Curves: []Curve{{Name: "a", X: []float64{0, 1}, Y: []float64{0, 1}, Band: &Band{X: []float64{0}}}}}, Paper()},
+		{"ragged intervals", "figure.png", &ROCPanels{Curves: []Curve{{X: []float64{0}, Y: []float64{0}}}, Areas: []eval.Interval{{}, {}}}, Paper()},
+		{"no forest", "figure.png", &Forest{}, Paper()},
+		{"ragged forest", "figure.png", &Forest{Rows: []string{"a", "b"}, Panels: []ForestPanel{{Values: []float64{1}}}}, Paper()},
+		{"undefined forest", "figure.png", &Forest{Rows: []string{"a"}, Panels: []ForestPanel{{Values: []float64{math.NaN()}}}}, Paper()},
+		{"no trade-off", "figure.png", &Tradeoff{Series: []TradeoffSeries{{Points: []TradeoffPoint{{Cost: math.NaN(), Value: 1}}}}}, Paper()},
+		{"free of cost", "figure.png", &Tradeoff{Series: []TradeoffSeries{{Points: []TradeoffPoint{{Cost: 0, Value: 1}}}}}, Paper()},
+		{"no histogram", "figure.png", &Histograms{Width: 5}, Paper()},
+		{"bins without width", "figure.png", &Histograms{Groups: []HistogramGroup{{Counts: []int{1}}}}, Paper()},
+		{"negative histogram", "figure.png", &Histograms{Width: 5, Groups: []HistogramGroup{{Counts: []int{2, -1}}}}, Paper()},
+		{"no crosstab", "figure.png", &Crosstab{}, Paper()},
+		{"ragged crosstab", "figure.png", &Crosstab{Rows: []string{"a"}, Columns: []string{"b"}, Counts: [][]int{{1, 2}}}, Paper()},
+		{"empty crosstab", "figure.png", &Crosstab{Rows: []string{"a"}, Columns: []string{"b"}, Counts: [][]int{{0}}}, Paper()},
+		{"no sheet", "figure.png", &ContactSheet{}, Paper()},
+		{"narrow sheet", "figure.png", &ContactSheet{Figures: []NamedFigure{{"a", good}}, Columns: 50}, Paper()},
+		{"sheet of nothing", "figure.png", &ContactSheet{Figures: []NamedFigure{{"a", &Forest{}}}}, Paper()},
 		{"no history", "figure.png", NewLearningCurves(&History{}), Paper()},
 		{"one rate", "figure.png", &RateRange{Rates: []float64{1}, Losses: []float64{1}, Smooth: []float64{1}}, Paper()},
 		{"rate 0", "figure.png", &RateRange{Rates: []float64{0, 1}, Losses: []float64{1, 2}, Smooth: []float64{1, 2}}, Paper()},
@@ -365,13 +394,19 @@ func TestOddInputsDraw(t *testing.T) {
 		"one image, confusion":   &ConfusionMatrix{Confusion: m.Confusion, Classes: m.Classes, Normalize: ByPrediction},
 		"one image, F1":          must(NewF1Bars(Run{"a", m})),
 		"one image, reliability": must(NewReliability(single)),
+		"one image, panels":      must(NewROCPanels(single, m, studyBands(t, single))),
+		"one image, forest":      must(NewForest([]string{"accuracy", "auroc_macro"}, Run{"a", m}, Run{"b", m})),
+		"one point":              &Tradeoff{Series: []TradeoffSeries{{Points: []TradeoffPoint{{Label: "a", Cost: 1, Value: 1}}}}},
+		"one value":              &Histograms{Width: 1, Groups: []HistogramGroup{{Name: "a", Counts: []int{1}}, {Name: "b", Missing: 3}}},
+		"one cell":               &Crosstab{Rows: []string{"a"}, Columns: []string{"b"}, Counts: [][]int{{1}}},
+		"one figure":             &ContactSheet{Figures: []NamedFigure{{"a", many}}},
 		"one epoch":              NewLearningCurves(short),
 		"gaps in the history":    NewLearningCurves(broken),
 		"one count":              many,
 		"one sample":             NewClassSamples([]string{"a"}, [][]image.Image{{blob(1, 3, 2)}}),
 	} {
 		for _, format := range []string{"png", "svg", "pdf"} {
-			if err := Encode(new(bytes.Buffer), format, f, goldenStyle()); err != nil {
+			if err := Encode(new(bytes.Buffer), format, f, goldenStyle(f)); err != nil {
 				t.Errorf("%s as %s: %v", name, format, err)
 			}
 		}

@@ -54,6 +54,7 @@ func (f *RateRange) Draw(c draw.Canvas, s Style) error {
 	}
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.TickerFunc(evenDecades)
 	p.X.Min, p.X.Max = low, high
+	p.Y.Tick.Marker = plot.TickerFunc(fewTicks)
 	if !math.IsNaN(f.Marked) {
 		p.Add(verticalRule{f.Marked, s.dashedThin(ink)})
 	}

@@ -88,18 +88,10 @@ func (f *Reliability) Draw(c draw.Canvas, s Style) error {
 	top.Y.Min, top.Y.Max, top.Y.Padding = 0, 1, 2*s.LineWidth
 	top.Y.Tick.Marker = plot.TickerFunc(fifths)
 
-	c = s.margin(c)
-	cut := c.Min.Y + (c.Max.Y-c.Min.Y)*0.3
-	upper, lower := c, c
-	upper.Min.Y, lower.Max.Y = cut+s.FontSize*0.3, cut-s.FontSize*0.3
-	left := max(top.DataCanvas(upper).Min.X, bottom.DataCanvas(lower).Min.X)
-	upper.Min.X += left - top.DataCanvas(upper).Min.X
-	lower.Min.X += left - bottom.DataCanvas(lower).Min.X
-	top.Draw(upper)
-	bottom.Draw(lower)
+	areas := stack(s.margin(c), s.FontSize*0.6, []*plot.Plot{top, bottom}, []float64{2.6, 1})
 	key := legend{style: s}
 	key.heading(fmt.Sprintf("ECE %.3f", f.ECE))
-	key.inside(top.DataCanvas(upper), corner{top: true})
+	key.inside(areas[0], corner{top: true})
 	return nil
 }
 

@@ -65,6 +65,17 @@ func ParseStyle(name string) (Style, error) {
 	return Style{}, fmt.Errorf("unknown figure style %q: use paper, paper-wide or talk", name)
 }
 
+// ParseFont returns the typeface named "sans" or "serif".
+func ParseFont(name string) (font.Font, error) {
+	switch strings.ToLower(name) {
+	case "sans":
+		return Sans, nil
+	case "serif":
+		return Serif, nil
+	}
+	return font.Font{}, fmt.Errorf("unknown typeface %q: use sans or serif", name)
+}
+
 func (s Style) validate() error {
 	switch {
 	case !(s.Width > 0) || !(s.FontSize > 0) || !(s.LineWidth > 0):
@@ -112,6 +123,12 @@ func (s Style) dashed(c color.Color) draw.LineStyle {
 func (s Style) dotted(c color.Color) draw.LineStyle {
 	line := s.line(c)
 	line.Dashes = []vg.Length{s.LineWidth, 1.5 * s.LineWidth}
+	return line
+}
+
+func (s Style) dashDotted(c color.Color) draw.LineStyle {
+	line := s.line(c)
+	line.Dashes = []vg.Length{4 * s.LineWidth, 1.5 * s.LineWidth, s.LineWidth, 1.5 * s.LineWidth}
 	return line
 }
 

@@ -27,13 +27,33 @@ func ticksAt(low, high, step float64) []plot.Tick {
 	decimals := max(0, int(math.Ceil(-math.Log10(step)-1e-9)))
 	var ticks []plot.Tick
 	for i := math.Ceil(low/step - 1e-9); i*step <= high+1e-9*step; i++ {
-		ticks = append(ticks, plot.Tick{Value: i * step, Label: strconv.FormatFloat(i*step+0, 'f', decimals, 64)})
+		v := i*step + 0 // no negative zero
+		ticks = append(ticks, plot.Tick{Value: v, Label: strconv.FormatFloat(v, 'f', decimals, 64)})
 	}
 	return ticks
 }
 
-// fewTicks are for short axes: two to five round numbers.
-func fewTicks(low, high float64) []plot.Tick { return ticksAt(low, high, niceStep(high-low, 4)) }
+// fewTicks are for short axes: at least two round numbers, and rarely more than
+// five.
+func fewTicks(low, high float64) []plot.Tick {
+	ticks := ticksAt(low, high, niceStep(high-low, 4))
+	if len(ticks) < 2 {
+		ticks = ticksAt(low, high, niceStep(high-low, 8))
+	}
+	return ticks
+}
+
+// barTicks are for axes that begin at 0: fifths of 1.
+func barTicks(low, high float64) []plot.Tick { return ticksAt(low, high, niceStep(high-low, 5)) }
+
+// logDecades are decades on an axis of logarithms to base 10.
+func logDecades(low, high float64) []plot.Tick {
+	ticks := decades(math.Pow(10, low), math.Pow(10, high))
+	for i := range ticks {
+		ticks[i].Value = math.Log10(ticks[i].Value)
+	}
+	return ticks
+}
 
 // epochTicks are whole numbers.
 func epochTicks(low, high float64) []plot.Tick {

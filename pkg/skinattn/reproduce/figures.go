@@ -119,23 +119,43 @@ func (o Ours) one() (float64, eval.Interval) {
 	return math.NaN(), none
 }
 
+// Files of Table 6 as a picture.
+const (
+	parametersFigure = "figures/table-6-parameters"
+	secondsFigure    = "figures/table-6-seconds"
+)
+
 // drawFigures draws all figures, each as SVG with its numbers as CSV.
 func (r *Report) drawFigures() ([]file, error) {
 	var files []file
+	draw := func(name string, f plots.Figure, style plots.Style) error {
+		var svg, data bytes.Buffer
+		if err := plots.Encode(&svg, "svg", f, style); err != nil {
+			return fmt.Errorf("drawing %s: %w", name, err)
+		}
+		if err := csv.NewWriter(&data).WriteAll(f.Data()); err != nil {
+			return fmt.Errorf("drawing %s: %w", name, err)
+		}
+		files = append(files, file{name + ".svg", svg.Bytes()}, file{name + ".csv", data.Bytes()})
+		return nil
+	}
 	for _, f := range figures {
-		bars := r.bars(f)
 		style := plots.PaperWide()
 		if f.column != "" { // names of networks are longer than those of classes
 			style.Width *= 1.5
 		}
-		var svg, data bytes.Buffer
-		if err := plots.Encode(&svg, "svg", bars, style); err != nil {
-			return nil, fmt.Errorf("drawing figure %s: %w", f.id, err)
+		if err := draw(f.file(), r.bars(f), style); err != nil {
+			return nil, err
 		}
-		if err := csv.NewWriter(&data).WriteAll(bars.Data()); err != nil {
-			return nil, fmt.Errorf("drawing figure %s: %w", f.id, err)
-		}
-		files = append(files, file{f.file() + ".svg", svg.Bytes()}, file{f.file() + ".csv", data.Bytes()})
+	}
+	style := plots.PaperWide()
+	style.Width *= 0.75
+	parameters, seconds := CostFigures(r.costPoints())
+	if err := draw(parametersFigure, parameters, style); err != nil {
+		return nil, err
+	}
+	if err := draw(secondsFigure, seconds, style); err != nil {
+		return nil, err
 	}
 	return files, nil
 }
@@ -149,5 +169,11 @@ func (r *Report) figuresPage(p *page, address func(name string) string) {
 		p.heading(2, "Figure %s", f.id)
 		p.paragraph(fmt.Sprintf("![%s](%s)", f.caption, address(f.file()+".svg")))
 		p.paragraph(fmt.Sprintf("%s. Numbers: Table %s, [csv](%s.csv).", f.caption, f.table, f.file()))
+	}
+	p.heading(2, "Table 6 as a picture")
+	p.paragraph("Accuracy against parameters and against the training time of an epoch: the table's three networks as printed, the authors' metadata runs as logged (parameters of the network as trained), and our runs of those rows. Times of different machines and image sizes can't be compared; the authors trained two of their networks on a CPU.")
+	for _, f := range []struct{ name, what string }{{parametersFigure, "Accuracy against parameters"}, {secondsFigure, "Accuracy against seconds an epoch"}} {
+		p.paragraph(fmt.Sprintf("![%s](%s)", f.what, address(f.name+".svg")))
+		p.paragraph(fmt.Sprintf("%s. Numbers: [csv](%s.csv).", f.what, f.name))
 	}
 }

@@ -269,21 +269,7 @@ func (r *Run) readHistory() error {
 	} else if best, ok := h.BestEpoch(); ok {
 		r.bestEpoch = int(best)
 	}
-	r.seconds = median(h.Values["seconds"])
-	r.throughput = median(h.Values["train_images_per_second"])
+	r.seconds = h.Median(plots.SecondsColumn)
+	r.throughput = h.Median("train_images_per_second")
 	return nil
-}
-
-// median is that of the values that are there, NaN without any.
-func median(values []float64) float64 {
-	values = slices.DeleteFunc(slices.Clone(values), math.IsNaN)
-	if len(values) == 0 {
-		return math.NaN()
-	}
-	slices.Sort(values)
-	half := len(values) / 2
-	if len(values)%2 == 1 {
-		return values[half]
-	}
-	return (values[half-1] + values[half]) / 2
 }

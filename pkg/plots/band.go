@@ -1,0 +1,228 @@
+package plots
+
+import (
+	"errors"
+	"fmt"
+	"image/color"
+	"math"
+	"slices"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/skinattn/skinattn/pkg/eval"
+)
+
+// Band is a confidence band around a [Curve]: Low and High at each X.
+type Band struct{ X, Low, High []float64 }
+
+// BandGrid are the false positive rates at which bands are drawn: finer where
+// good curves rise.
+func BandGrid() []float64 {
+	var grid []float64
+	for i := range 41 {
+		grid = append(grid, float64(i)/200) // to 0.2
+	}
+	for i := 1; i <= 40; i++ {
+		grid = append(grid, 0.2+0.8*float64(i)/40)
+	}
+	return grid
+}
+
+func newBand(fpr []float64, b eval.ROCBand) *Band { return &Band{X: fpr, Low: b.Low, High: b.High} }
+
+// AddBands gives each curve of f that bands has its band, drawn if Draw says so
+// for its name; nil draws that of the macro average alone, as seven bands hide
+// each other.
+func (f *ROC) AddBands(classes []string, bands *eval.ROCBands, shown func(curve string) bool) {
+	if shown == nil {
+		shown = func(curve string) bool { return curve == macroName }
+	}
+	for i := range f.Curves {
+		c := &f.Curves[i]
+		if !shown(c.Name) {
+			continue
+		}
+		switch k := slices.Index(classes, c.Name); {
+		case c.Line.Average == MacroAverage:
+			c.Band = newBand(bands.FPR, bands.Macro)
+		case c.Line.Average == WeightedAverage:
+			c.Band = newBand(bands.FPR, bands.Weighted)
+		case c.Line.Average == MicroAverage:
+			c.Band = newBand(bands.FPR, bands.Micro)
+		case k >= 0:
+			c.Band = newBand(bands.FPR, bands.Classes[k])
+		}
+	}
+}
+
+// ROCPanels draws the ROC curve of each class, and of the averages, in a small
+// panel of its own with its area, the interval of that, and the curve's band.
+type ROCPanels struct {
+	Curves []Curve
+	// Areas are the intervals of the areas, one for each curve; NaN or nil for
+	// none.
+	Areas []eval.Interval
+	// Columns of panels; 0 means as square as can be.
+	Columns int
+	Title   string
+}
+
+// NewROCPanels returns the curves of p with the bands of [eval.NewROCBands] and
+// the intervals of the areas in m, where it has them.
+func NewROCPanels(p *eval.Predictions, m *eval.Metrics, bands *eval.ROCBands) (*ROCPanels, error) {
+	roc, err := NewROC(p)
+	if err != nil {
+		return nil, err
+	}
+	roc.AddBands(p.Classes, bands, func(string) bool { return true })
+	f := &ROCPanels{}
+	for _, c := range roc.Curves {
+		path := eval.ClassPath(c.Name, "auroc")
+		switch c.Line.Average {
+		case MacroAverage:
+			path = "auroc_macro"
+		case WeightedAverage:
+			continue // nearly the micro average's; nine panels make a square
+		case MicroAverage:
+			path = "auroc_micro"
+		}
+		ci, ok := m.CI[path]
+		if !ok {
+			ci = eval.Interval{Low: math.NaN(), High: math.NaN()}
+		}
+		f.Curves, f.Areas = append(f.Curves, c), append(f.Areas, ci)
+	}
+	return f, nil
+}
+
+// Height implements [Figure].
+func (f *ROCPanels) Height(s Style) vg.Length {
+	lines, columns := panelGrid(max(1, len(f.Curves)), f.Columns)
+	panel := (s.Width - 5*s.FontSize) / vg.Length(columns)
+	return vg.Length(lines)*(panel+1.3*s.FontSize) + 3.5*s.FontSize + titleHeight(s, f.Title)
+}
+
+// Draw implements [Figure].
+func (f *ROCPanels) Draw(c draw.Canvas, s Style) error {
+	n := len(f.Curves)
+	if n == 0 {
+		return errors.New("ROC panels: no class has both positives and negatives: there is nothing to draw")
+	}
+	if f.Areas != nil && len(f.Areas) != n {
+		return fmt.Errorf("ROC panels: %d intervals for %d curves", len(f.Areas), n)
+	}
+	var panels []*plot.Plot
+	for i, curve := range f.Curves {
+		p := s.newPlot(curve.Name, "", "")
+		p.Title.Padding = s.FontSize * 0.15
+		s.addGrid(p, true, true)
+		if err := addChance(p, s); err != nil {
+			return err
+		}
+		if err := curve.addTo(p, s, i); err != nil {
+			return fmt.Errorf("ROC panels: %w", err)
+		}
+		unitAxes(p, s, halves)
+		left, bottom := outer(i, n, f.Columns)
+		if !left {
+			p.Y.Tick.Marker = plot.TickerFunc(unlabelled(halves))
+		}
+		if !bottom {
+			p.X.Tick.Marker = plot.TickerFunc(unlabelled(halves))
+		}
+		panels = append(panels, p)
+	}
+	inner := s.addTitle(s.margin(c), f.Title)
+	inner = s.sharedLabels(inner, "False positive rate", "True positive rate")
+	for i, area := range drawPanels(inner, s, panels, f.Columns) {
+		label := s.text(smallText)
+		label.XAlign = draw.XRight
+		at := vg.Point{X: area.Max.X - s.FontSize*0.3, Y: area.Min.Y + s.FontSize*1.3}
+		area.FillText(label, at, fmt.Sprintf("%.3f", f.Curves[i].Area))
+		if f.Areas != nil && !math.IsNaN(f.Areas[i].Low) {
+			at.Y -= s.FontSize
+			area.FillText(label, at, fmt.Sprintf("[%.3f, %.3f]", f.Areas[i].Low, f.Areas[i].High))
+		}
+	}
+	return nil
+}
+
+// Data implements [Figure].
+func (f *ROCPanels) Data() [][]string { return curveData(f.Curves, "fpr", "tpr", "auroc") }
+
+func halves(float64, float64) []plot.Tick { return ticksAt(0, 1, 0.5) }
+
+// sharedLabels writes one label for the horizontal axes of all panels and one
+// for the vertical axes, and returns what is left of c.
+func (s Style) sharedLabels(c draw.Canvas, x, y string) draw.Canvas {
+	label := s.text(1)
+	label.XAlign, label.YAlign = draw.XCenter, draw.YBottom
+	room := 1.3 * s.FontSize
+	if x != "" {
+		c.FillText(label, vg.Point{X: c.Center().X, Y: c.Min.Y}, x)
+		c = draw.Crop(c, 0, 0, room, 0)
+	}
+	if y != "" {
+		label.Rotation, label.YAlign = math.Pi/2, draw.YTop
+		c.FillText(label, vg.Point{X: c.Min.X, Y: c.Center().Y}, y)
+		c = draw.Crop(c, room, 0, 0, 0)
+	}
+	return c
+}
+
+// bandPlotter fills a band.
+type bandPlotter struct {
+	Band
+	color.Color
+}
+
+func (b bandPlotter) Plot(c draw.Canvas, p *plot.Plot) {
+	x, y := p.Transforms(&c)
+	var points, lower []vg.Point
+	for i, v := range b.X {
+		if math.IsNaN(b.Low[i]) || math.IsNaN(b.High[i]) {
+			continue
+		}
+		points = append(points, vg.Point{X: x(v), Y: y(b.High[i])})
+		lower = append(lower, vg.Point{X: x(v), Y: y(b.Low[i])})
+	}
+	slices.Reverse(lower)
+	if len(points) > 1 {
+		c.FillPolygon(b.Color, append(points, lower...))
+	}
+}
+
+// translucent is c at a quarter of its strength.
+func translucent(c color.Color) color.Color {
+	rgba := color.NRGBAModel.Convert(c).(color.NRGBA)
+	rgba.A /= 4
+	return rgba
+}
+
+// addTo adds the curve, the i-th of a figure, and its band to a plot.
+func (c Curve) addTo(p *plot.Plot, s Style, i int) error {
+	if len(c.X) != len(c.Y) || len(c.X) == 0 {
+		return fmt.Errorf("curve %s has %d and %d coordinates", c.Name, len(c.X), len(c.Y))
+	}
+	style := c.Line.style(s, i)
+	if b := c.Band; b != nil {
+		if len(b.Low) != len(b.X) || len(b.High) != len(b.X) {
+			return fmt.Errorf("the band of curve %s has %d, %d and %d coordinates", c.Name, len(b.X), len(b.Low), len(b.High))
+		}
+		p.Add(bandPlotter{*b, translucent(style.Color)})
+	}
+	points := make(plotter.XYs, len(c.X))
+	for j := range points {
+		points[j] = plotter.XY{X: c.X[j], Y: c.Y[j]}
+	}
+	line, err := plotter.NewLine(points)
+	if err != nil {
+		return fmt.Errorf("curve %s: %w", c.Name, err)
+	}
+	line.LineStyle = style
+	p.Add(line)
+	return nil
+}

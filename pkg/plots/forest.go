@@ -1,0 +1,236 @@
+package plots
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/skinattn/skinattn/pkg/eval"
+)
+
+// Forest draws values with their intervals as points and lines, a row each, in
+// one panel or several (one a metric), with the numbers at the right.
+type Forest struct {
+	Rows   []string // the first on top
+	Panels []ForestPanel
+	// Columns of panels; 0 means two where there is room.
+	Columns int
+	Title   string
+}
+
+// ForestPanel is one quantity, a value for each row.
+type ForestPanel struct {
+	Label     string
+	Values    []float64       // NaN leaves a row empty
+	Intervals []eval.Interval // nil for none, NaN for none of a row
+	// Decimals of the numbers at the right; 0 means 3.
+	Decimals int
+}
+
+// ForestMetrics are what [NewForest] compares unless told otherwise: paths of
+// package eval.
+var ForestMetrics = []string{"accuracy", "balanced_accuracy", "macro_f1", "auroc_macro"}
+
+// NewForest compares runs by metrics, a panel a metric; no metrics means
+// [ForestMetrics]. One run alone gets a single panel with a row a metric.
+func NewForest(metrics []string, runs ...Run) (*Forest, error) {
+	if len(runs) == 0 {
+		return nil, errors.New("forest: no run to draw")
+	}
+	if len(metrics) == 0 {
+		metrics = ForestMetrics
+	}
+	one := ForestPanel{Label: "Value"}
+	f := &Forest{}
+	for _, path := range metrics {
+		p := ForestPanel{Label: MetricLabel(path)}
+		for _, run := range runs {
+			v, ok := run.Metrics.Value(path)
+			if !ok {
+				return nil, fmt.Errorf("forest: run %s has no metric %s; metrics.json has the names", run.Name, path)
+			}
+			ci, ok := run.Metrics.CI[path]
+			if !ok {
+				ci = eval.Interval{Low: math.NaN(), High: math.NaN()}
+			}
+			p.Values, p.Intervals = append(p.Values, v), append(p.Intervals, ci)
+		}
+		f.Panels = append(f.Panels, p)
+		one.Values, one.Intervals = append(one.Values, p.Values[0]), append(one.Intervals, p.Intervals[0])
+	}
+	if len(runs) > 1 {
+		for _, run := range runs {
+			f.Rows = append(f.Rows, run.Name)
+		}
+		return f, nil
+	}
+	for _, p := range f.Panels {
+		f.Rows = append(f.Rows, p.Label)
+	}
+	f.Panels = []ForestPanel{one}
+	return f, nil
+}
+
+func (f *Forest) columns(s Style) int {
+	columns := f.Columns
+	if columns <= 0 && s.Width > 45*s.FontSize {
+		columns = 2
+	}
+	return max(1, min(columns, len(f.Panels)))
+}
+
+// Height implements [Figure].
+func (f *Forest) Height(s Style) vg.Length {
+	lines, _ := panelGrid(max(1, len(f.Panels)), f.columns(s))
+	return vg.Length(lines)*(vg.Length(len(f.Rows))*1.6+3.2)*s.FontSize + s.FontSize + titleHeight(s, f.Title)
+}
+
+// Draw implements [Figure].
+func (f *Forest) Draw(c draw.Canvas, s Style) error {
+	if len(f.Rows) == 0 || len(f.Panels) == 0 {
+		return errors.New("forest: there is nothing to draw")
+	}
+	some := false
+	for _, p := range f.Panels {
+		if len(p.Values) != len(f.Rows) || p.Intervals != nil && len(p.Intervals) != len(f.Rows) {
+			return fmt.Errorf("forest: panel %s has %d values and %d intervals for %d rows", p.Label, len(p.Values), len(p.Intervals), len(f.Rows))
+		}
+		for _, v := range p.Values {
+			some = some || !math.IsNaN(v)
+		}
+	}
+	if !some {
+		return errors.New("forest: no value is defined")
+	}
+	c = s.addTitle(s.margin(c), f.Title)
+	columns := f.columns(s)
+	width := (c.Max.X - c.Min.X) / vg.Length(columns)
+	for column := range columns {
+		var plots []*plot.Plot
+		var shares []float64
+		var panels []ForestPanel
+		room := vg.Length(0)
+		for i := column; i < len(f.Panels); i += columns {
+			panel := f.Panels[i]
+			p := s.newPlot("", panel.Label, "")
+			s.addGrid(p, true, false)
+			p.Add(&forestPlotter{panel, s})
+			p.X.Min, p.X.Max = panel.span()
+			p.X.Tick.Marker = plot.TickerFunc(fewTicks)
+			rows := make([]string, len(f.Rows))
+			for r, name := range f.Rows {
+				rows[len(rows)-1-r] = name
+			}
+			s.nominalAxis(&p.Y, rows)
+			for r := range f.Rows {
+				room = max(room, s.text(smallText).Width(panel.text(r)))
+			}
+			plots, shares, panels = append(plots, p), append(shares, 1), append(panels, panel)
+		}
+		area := c
+		area.Min.X = c.Min.X + width*vg.Length(column)
+		area.Max.X = area.Min.X + width - room - 1.2*s.FontSize
+		if missing := panelsMissing(len(f.Panels), columns, column); missing > 0 { // a shorter last column
+			area.Min.Y += (c.Max.Y - c.Min.Y) / vg.Length(len(plots)+missing)
+		}
+		for i, data := range stack(area, s.FontSize*0.8, plots, shares) {
+			row := (data.Max.Y - data.Min.Y) / vg.Length(len(f.Rows))
+			for r := range f.Rows {
+				label := s.text(smallText)
+				label.YAlign = draw.YCenter
+				at := vg.Point{X: data.Max.X + s.FontSize*0.8, Y: data.Max.Y - row*(vg.Length(r)+0.5)}
+				c.FillText(label, at, panels[i].text(r))
+			}
+		}
+	}
+	return nil
+}
+
+// panelsMissing is how many panels a column has less than the first.
+func panelsMissing(n, columns, column int) int {
+	if last := n % columns; last != 0 && column >= last {
+		return 1
+	}
+	return 0
+}
+
+// span is the range of the values and intervals with some air.
+func (p ForestPanel) span() (low, high float64) {
+	low, high = math.Inf(1), math.Inf(-1)
+	for i, v := range p.Values {
+		ends := []float64{v}
+		if p.Intervals != nil {
+			ends = append(ends, p.Intervals[i].Low, p.Intervals[i].High)
+		}
+		for _, end := range ends {
+			if !math.IsNaN(end) {
+				low, high = min(low, end), max(high, end)
+			}
+		}
+	}
+	air := 0.06 * (high - low)
+	if !(air > 0) {
+		air = 0.05
+	}
+	return low - air, high + air
+}
+
+// text is the number of row r with its interval.
+func (p ForestPanel) text(r int) string {
+	decimals := p.Decimals
+	if decimals == 0 {
+		decimals = 3
+	}
+	if math.IsNaN(p.Values[r]) {
+		return "–"
+	}
+	text := fmt.Sprintf("%.*f", decimals, p.Values[r])
+	if p.Intervals != nil && !math.IsNaN(p.Intervals[r].Low) {
+		text += fmt.Sprintf(" [%.*f, %.*f]", decimals, p.Intervals[r].Low, decimals, p.Intervals[r].High)
+	}
+	return text
+}
+
+// Data implements [Figure].
+func (f *Forest) Data() [][]string {
+	out := [][]string{{"metric", "row", "value", "low", "high"}}
+	for _, p := range f.Panels {
+		for r, name := range f.Rows {
+			row := []string{p.Label, name, cell(p.Values[r]), "", ""}
+			if p.Intervals != nil {
+				row[3], row[4] = cell(p.Intervals[r].Low), cell(p.Intervals[r].High)
+			}
+			out = append(out, row)
+		}
+	}
+	return out
+}
+
+// forestPlotter draws the points and lines of a panel, the first row on top.
+type forestPlotter struct {
+	p ForestPanel
+	s Style
+}
+
+func (b *forestPlotter) Plot(c draw.Canvas, p *plot.Plot) {
+	x, y := p.Transforms(&c)
+	for r, v := range b.p.Values {
+		if math.IsNaN(v) {
+			continue
+		}
+		at := y(float64(len(b.p.Values) - 1 - r))
+		if b.p.Intervals != nil && !math.IsNaN(b.p.Intervals[r].Low) {
+			low, high := x(b.p.Intervals[r].Low), x(b.p.Intervals[r].High)
+			line, cap := b.s.line(Blue), b.s.FontSize*0.22
+			c.StrokeLine2(line, low, at, high, at)
+			for _, end := range []vg.Length{low, high} {
+				c.StrokeLine2(line, end, at-cap, end, at+cap)
+			}
+		}
+		c.DrawGlyph(draw.GlyphStyle{Color: Blue, Radius: b.s.FontSize * 0.25, Shape: draw.BoxGlyph{}}, vg.Point{X: x(v), Y: at})
+	}
+}

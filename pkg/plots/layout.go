@@ -1,0 +1,99 @@
+package plots
+
+import (
+	"image/color"
+	"math"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// surround is the room around a plot's data that its axes and labels take.
+type surround struct{ left, right, bottom, top vg.Length }
+
+func surroundOf(p *plot.Plot, c draw.Canvas) surround {
+	d := p.DataCanvas(c)
+	return surround{d.Min.X - c.Min.X, c.Max.X - d.Max.X, d.Min.Y - c.Min.Y, c.Max.Y - d.Max.Y}
+}
+
+// stack draws plots beneath each other with their data areas in line, the
+// heights of these by shares. It returns the data areas.
+func stack(c draw.Canvas, gap vg.Length, plots []*plot.Plot, shares []float64) []draw.Canvas {
+	around := make([]surround, len(plots))
+	var left, right vg.Length
+	room, total := c.Max.Y-c.Min.Y-gap*vg.Length(len(plots)-1), 0.0
+	for i, p := range plots {
+		around[i] = surroundOf(p, c)
+		left, right = max(left, around[i].left), max(right, around[i].right)
+		room -= around[i].bottom + around[i].top
+		total += shares[i]
+	}
+	var areas []draw.Canvas
+	top := c.Max.Y
+	for i, p := range plots {
+		area := c
+		area.Max.Y = top
+		area.Min.Y = top - around[i].top - around[i].bottom - room*vg.Length(shares[i]/total)
+		area.Min.X += left - around[i].left
+		area.Max.X -= right - around[i].right
+		p.Draw(area)
+		areas = append(areas, p.DataCanvas(area))
+		top = area.Min.Y - gap
+	}
+	return areas
+}
+
+// panelGrid is the number of lines and columns of n small panels of equal size;
+// columns of 0 means as square as can be.
+func panelGrid(n, columns int) (lines, cols int) {
+	if columns <= 0 {
+		columns = int(math.Ceil(math.Sqrt(float64(n))))
+	}
+	columns = max(1, min(columns, n))
+	return (n + columns - 1) / columns, columns
+}
+
+// drawPanels draws plots of equal data areas line by line. It returns these.
+func drawPanels(c draw.Canvas, s Style, plots []*plot.Plot, columns int) []draw.Canvas {
+	lines, columns := panelGrid(len(plots), columns)
+	rows := make([][]*plot.Plot, lines)
+	for i := range rows {
+		rows[i] = make([]*plot.Plot, columns)
+		copy(rows[i], plots[i*columns:])
+	}
+	tiles := draw.Tiles{Rows: lines, Cols: columns, PadX: s.FontSize * 0.6, PadY: s.FontSize * 0.5}
+	canvases := plot.Align(rows, tiles, c)
+	var areas []draw.Canvas
+	for i, p := range plots {
+		area := canvases[i/columns][i%columns]
+		p.Draw(area)
+		areas = append(areas, p.DataCanvas(area))
+	}
+	return areas
+}
+
+// outer says whether panel i of n has no panel to the left of it, and none
+// beneath it.
+func outer(i, n, columns int) (left, bottom bool) {
+	_, columns = panelGrid(n, columns)
+	return i%columns == 0, i+columns >= n
+}
+
+// addTitle writes a title along the top of c and returns what is left.
+func (s Style) addTitle(c draw.Canvas, title string) draw.Canvas {
+	if title == "" {
+		return c
+	}
+	t := s.text(1)
+	t.XAlign, t.YAlign = draw.XCenter, draw.YTop
+	c.FillText(t, vg.Point{X: c.Center().X, Y: c.Max.Y}, title)
+	return draw.Crop(c, 0, 0, 0, -titleHeight(s, title))
+}
+
+// nominalAxis puts names at 0, 1, 2, ... of an axis, without ticks but a little
+// off its line.
+func (s Style) nominalAxis(a *plot.Axis, names []string) {
+	a.Tick.Marker, a.Tick.Length, a.Tick.LineStyle.Color = nominal(names), s.FontSize*0.25, color.Transparent
+	a.Min, a.Max = -0.5, float64(len(names))-0.5
+}

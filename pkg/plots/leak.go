@@ -1,0 +1,45 @@
+package plots
+
+import (
+	"errors"
+	"math"
+
+	"github.com/skinattn/skinattn/pkg/eval"
+)
+
+// NewLeakBars compares, by class and for all, the share of held-out images whose
+// lesion (or the image itself) is in the training part too, for one or several
+// splits.
+func NewLeakBars(classes []string, splits ...NamedAudit) (*Bars, error) {
+	if len(splits) == 0 {
+		return nil, errors.New("leak: no split to draw")
+	}
+	f := &Bars{Groups: append(append([]string(nil), classes...), "all"), Rule: true, YLabel: "Share of held-out images"}
+	for _, split := range splits {
+		series := BarSeries{Name: split.Name}
+		for _, class := range classes {
+			v := math.NaN()
+			for _, rate := range split.Audit.ByClass {
+				if rate.Name == class {
+					v = rate.Share()
+				}
+			}
+			series.Values = append(series.Values, v)
+		}
+		series.Values = append(series.Values, split.Audit.HeldOut.Share())
+		f.Series = append(f.Series, series)
+	}
+	return f, nil
+}
+
+// NamedAudit is the leak audit of a split, to compare with others.
+type NamedAudit struct {
+	Name  string
+	Audit *eval.LeakAudit
+}
+
+// NewLeakEffect sets the recall of each class, and their mean, on images of
+// lesions that were trained on beside that on the others.
+func NewLeakEffect(e *eval.LeakEffect) (*Bars, error) {
+	return NewRecallBars(Run{"lesion not in training", e.Clean}, Run{"another photo in training", e.Leaked})
+}

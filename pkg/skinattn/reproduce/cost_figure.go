@@ -1,0 +1,100 @@
+package reproduce
+
+import (
+	"github.com/skinattn/skinattn/pkg/eval"
+	"github.com/skinattn/skinattn/pkg/eval/paper"
+	"github.com/skinattn/skinattn/pkg/plots"
+)
+
+// CostPoint is a run of ours in [CostFigures]. A cost of 0 or NaN is not known.
+type CostPoint struct {
+	Name       string
+	Accuracy   float64
+	CI         eval.Interval
+	Parameters int     // of the network as trained
+	Seconds    float64 // median of a training epoch
+}
+
+// CostFigures are Table 6 as a picture: accuracy against parameters, and against
+// the training time of an epoch. The printed points are those of the table (its
+// parameters are of the uncut ImageNet networks); the logged ones are the
+// authors' metadata runs of Table 5 with the parameters of the network as
+// trained. The authors trained some networks on a CPU, so their times are set
+// apart; times of different machines and image sizes can't be compared.
+func CostFigures(ours []CostPoint) (parameters, seconds *plots.Tradeoff) {
+	parameters = &plots.Tradeoff{XLabel: "Parameters", YLabel: "Accuracy", CostName: "parameters"}
+	seconds = &plots.Tradeoff{XLabel: "Seconds per training epoch", YLabel: "Accuracy", CostName: "seconds_per_epoch"}
+	titles := map[string]string{}
+	for _, n := range paper.Networks() {
+		titles[n.Name] = n.Title
+	}
+
+	printed := paper.FindTable("6")
+	byParameters := plots.TradeoffSeries{Name: "Table 6, as printed", Color: plots.Orange, Hollow: true}
+	bySeconds := byParameters
+	for _, column := range printed.Columns {
+		accuracy, _ := printed.Cell("Accuracy", column.Name)
+		cost, _ := printed.Cell("No. Parameters", column.Name)
+		point := plots.TradeoffPoint{Name: titles[column.Backbone], Value: accuracy.Printed.Value(), Cost: cost.Printed.Value()}
+		byParameters.Points = append(byParameters.Points, point)
+		cost, _ = printed.Cell("Time Prediction(s/epochs)", column.Name)
+		point.Cost = cost.Printed.Value()
+		bySeconds.Points = append(bySeconds.Points, point)
+	}
+
+	logged := plots.TradeoffSeries{Name: "as logged", Color: plots.Blue}
+	gpu := plots.TradeoffSeries{Name: "as logged, GPU", Color: plots.Blue}
+	cpu := plots.TradeoffSeries{Name: "as logged, CPU", Color: plots.Purple}
+	for _, c := range paper.FindTable("5").Cells {
+		run, ok := paper.FindRun(c.Run)
+		if !ok || c.Regime != paper.Metadata {
+			continue
+		}
+		title := titles[c.Backbone]
+		point := plots.TradeoffPoint{Name: title, Label: title, Value: c.Logged.Value(), Cost: float64(run.Parameters)}
+		if run.Parameters > 0 {
+			logged.Points = append(logged.Points, point)
+		}
+		if point.Cost = run.SecondsPerEpoch; !(point.Cost > 0) {
+			continue
+		}
+		if run.Device == "CPU" {
+			cpu.Points = append(cpu.Points, point)
+		} else {
+			gpu.Points = append(gpu.Points, point)
+		}
+	}
+
+	here := plots.TradeoffSeries{Name: "ours", Color: plots.Green}
+	hereSeconds := here
+	for _, run := range ours {
+		point := plots.TradeoffPoint{Name: run.Name, Label: run.Name, Value: run.Accuracy, CI: run.CI, Cost: float64(run.Parameters)}
+		if run.Parameters > 0 {
+			here.Points = append(here.Points, point)
+		}
+		if point.Cost = run.Seconds; run.Seconds > 0 {
+			hereSeconds.Points = append(hereSeconds.Points, point)
+		}
+	}
+	parameters.Series = []plots.TradeoffSeries{logged, byParameters, here}
+	seconds.Series = []plots.TradeoffSeries{gpu, cpu, bySeconds, hereSeconds}
+	return parameters, seconds
+}
+
+// costPoints are the runs that fill a row of the paper's metadata networks.
+func (r *Report) costPoints() []CostPoint {
+	var points []CostPoint
+	for _, run := range r.Runs {
+		backbone := run.config.Network.Backbone
+		if !run.fills(backbone, paper.Metadata) {
+			continue
+		}
+		n, _ := r.network(backbone)
+		p := CostPoint{Name: run.config.Data.Protocol, Accuracy: run.metrics.Accuracy, Parameters: n.Trained, Seconds: run.seconds}
+		if ci, ok := run.metrics.CI["accuracy"]; ok {
+			p.CI = ci
+		}
+		points = append(points, p)
+	}
+	return points
+}
