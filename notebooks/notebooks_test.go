@@ -24,8 +24,16 @@ import (
 	_ "github.com/skinattn/skinattn/pkg/skinattn/nb"
 )
 
-// maxLines is the longest that a cell may be: what is longer belongs into a package.
-const maxLines = 20
+// maxLines is the longest that a cell may be, imports aside: what is longer belongs into a package.
+const maxLines = 16
+
+// shows has, for each tag, what shows such a thing when the main part of a cell
+// calls it.
+var shows = map[string]*regexp.Regexp{
+	"shows-figure": regexp.MustCompile(`\bnb\.(Plot|Figure|Gallery)\(`),
+	"shows-table":  regexp.MustCompile(`\bnb\.(Table|ShowTraining)\(|\bbook\.Start\(`),
+	"shows-text":   regexp.MustCompile(`\bfmt\.Print|\bnb\.Assert\(|(?m:^!)`),
+}
 
 // foreign matches what does not belong into a notebook: paths of one machine.
 var foreign = regexp.MustCompile(`(^|[\s"'(=])(/home/|/root/|/tmp/|/Users/|/work/|[A-Z]:\\)`)
@@ -45,6 +53,7 @@ func TestForm(t *testing.T) {
 					t.Errorf("the first cell lacks %s", part)
 				}
 			}
+			var text strings.Builder
 			ids := map[string]bool{}
 			asserts := false
 			for i, c := range n.Cells {
@@ -57,7 +66,12 @@ func TestForm(t *testing.T) {
 				if len(c.Outputs) > 0 || c.ExecutionCount != nil {
 					t.Errorf("cell %d has outputs; 'scripts/notebooks.sh strip' removes them", i+1)
 				}
-				if c.Kind == "code" && len(c.Source) > maxLines {
+				if c.Kind == "markdown" {
+					text.WriteString(source)
+				} else {
+					checkTags(t, i+1, c)
+				}
+				if c.Kind == "code" && len(c.Source) > maxLines && !slices.Contains(c.Source, "import (") {
 					t.Errorf("cell %d has %d lines, want at most %d", i+1, len(c.Source), maxLines)
 				}
 				if found := foreign.FindString(source); found != "" {
@@ -67,7 +81,47 @@ func TestForm(t *testing.T) {
 			if !asserts {
 				t.Error("no cell checks what the text claims")
 			}
+			for _, part := range []string{"Exercises", "<details><summary>Answer</summary>", "References", "The same from the command line"} {
+				if !strings.Contains(text.String(), part) {
+					t.Errorf("the text lacks %q", part)
+				}
+			}
+			checkLinks(t, text.String())
 		})
+	}
+}
+
+// checkTags holds a cell's tags against what it calls. A tag may also be there for
+// what is shown by a function of an earlier cell.
+func checkTags(t *testing.T, number int, c cell) {
+	t.Helper()
+	for _, tag := range c.Metadata.Tags {
+		if shows[tag] == nil {
+			t.Errorf("cell %d: the tag %q is unknown", number, tag)
+		}
+	}
+	source := strings.Join(c.Source, "\n")
+	if at := strings.Index(source, "%%\n"); at >= 0 {
+		source = source[at:]
+	} else if !strings.HasPrefix(source, "!") {
+		return // declarations only
+	}
+	for tag, calls := range shows {
+		if call := calls.FindString(source); call != "" && !slices.Contains(c.Metadata.Tags, tag) {
+			t.Errorf("cell %d calls %s and lacks the tag %s", number, call, tag)
+		}
+	}
+}
+
+// link is one to another file of the repository.
+var link = regexp.MustCompile(`\]\(([^):#]+)\)`)
+
+func checkLinks(t *testing.T, text string) {
+	t.Helper()
+	for _, found := range link.FindAllStringSubmatch(text, -1) {
+		if _, err := os.Stat(found[1]); err != nil {
+			t.Errorf("a link leads nowhere: %v", err)
+		}
 	}
 }
 

@@ -24,9 +24,11 @@ Usage: scripts/notebooks.sh COMMAND
   setup                       install JupyterLab and the Go kernel (240 MB, once)
   lab [JUPYTERLAB-OPTION...]  open JupyterLab on the notebooks
   run [--out DIR] [NAME...]   run notebooks (all unless named, such as
-                              01_first_run) without a browser, write each as HTML
+                              00_start) without a browser, write each as HTML
                               into DIR (runs/notebooks unless given); fails on any
                               error
+  clean                       remove the data and training runs that notebooks made
+                              and share (SKINATTN_WORK)
   strip                       remove the outputs from the notebooks in place
   filter                      let git remove the outputs from what it commits, in
                               this clone
@@ -35,6 +37,8 @@ lab and run do the setup first where it is missing.
 
   SKINATTN_DATA           a HAM10000 folder: the notebooks then use real images
   SKINATTN_SCALE          demo (seconds a step, the default) or full
+  SKINATTN_WORK           folder for what notebooks make, in the user's cache
+                          folder unless given
   SKINATTN_NOTEBOOKS_ENV  folder for the Python environment, .venv-notebooks
                           in the repository unless given
   PYTHON                  the Python to make it from, python3 unless given
@@ -161,6 +165,7 @@ lab)
 	exec "$venv/bin/jupyter" lab "$@"
 	;;
 run) run "$@" ;;
+clean) rm -rf "${SKINATTN_WORK:-${XDG_CACHE_HOME:-$HOME/.cache}/skinattn/notebooks}"/{synthetic,real}-{demo,full} ;;
 strip)
 	ready
 	exec "$venv/bin/nbstripout" "$repo"/notebooks/*.ipynb

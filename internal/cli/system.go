@@ -25,18 +25,21 @@ func freeBytes(dir string) (uint64, error) {
 	}
 }
 
-// notebookKernel looks for the GoNB kernel where Jupyter does.
+// notebookKernel looks for the GoNB kernel where scripts/notebooks.sh installs it
+// and where Jupyter does.
 func notebookKernel() (detail string, ok bool) {
-	dirs := []string{os.Getenv("JUPYTER_DATA_DIR")}
+	dirs := []string{os.Getenv("JUPYTER_DATA_DIR"), filepath.Join(os.Getenv("SKINATTN_NOTEBOOKS_ENV"), "share", "jupyter")}
+	if dir, err := os.Getwd(); err == nil { // the repository, or a folder in it
+		for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+			dirs = append(dirs, filepath.Join(dir, ".venv-notebooks", "share", "jupyter"))
+		}
+	}
 	if home, err := os.UserHomeDir(); err == nil {
 		dirs = append(dirs, filepath.Join(home, ".local", "share", "jupyter"))
 	}
 	for _, dir := range dirs {
-		if dir == "" {
-			continue
-		}
 		path := filepath.Join(dir, "kernels", "gonb", "kernel.json")
-		if _, err := os.Stat(path); err == nil {
+		if _, err := os.Stat(path); filepath.IsAbs(dir) && err == nil {
 			return path, true
 		}
 	}

@@ -192,18 +192,21 @@ func TestTrain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ShowTraining(first) // shown while it was trained
+	delete(shown, first.Dir)
 	again := n.Train(t.Context(), "tiny", opts)
+	ShowTraining(again)
 	if after, err := os.Stat(again.Path(run.MetricsFile)); err != nil || !os.SameFile(metrics, after) || !after.ModTime().Equal(metrics.ModTime()) {
 		t.Errorf("a second call trained anew: %s after %s, %v", again.Dir, first.Dir, err)
 	}
-	var shown []string // of both: table and curves
+	var ends []string // of both: table and curves
 	for _, drawn := range r.updates {
 		if last := drawn[len(drawn)-1]; strings.Count(last, "<tr>") == 3 && strings.Contains(last, "data:image/svg+xml") {
-			shown = append(shown, strings.ReplaceAll(last, ">best<", "><"))
+			ends = append(ends, strings.ReplaceAll(last, ">best<", "><"))
 		}
 	}
-	if len(shown) != 2 || shown[0] != shown[1] {
-		t.Errorf("%d finished trainings are shown, want 2 alike: %q", len(shown), shown)
+	if len(ends) != 2 || ends[0] != ends[1] {
+		t.Errorf("%d finished trainings are shown, want 2 alike: %q", len(ends), ends)
 	}
 	opts.Seed = 2
 	if other, err := runKey(opts); err != nil || strings.HasSuffix(first.Dir, other) {

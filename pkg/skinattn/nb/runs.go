@@ -74,9 +74,8 @@ func (n *Notebook) weights(backbone string) (string, error) {
 }
 
 // Train trains a network into a run folder, and returns it. What has been trained
-// with the same options before, in any notebook, is not trained again: its table
-// is shown as it was, and a run that was stopped goes on. The folder's name is
-// name and a hash of the options.
+// with the same options before, in any notebook, is not trained again, and a run
+// that was stopped goes on. The folder's name is name and a hash of the options.
 func (n *Notebook) Train(ctx context.Context, name string, opts pipeline.TrainOptions) *run.Folder {
 	return Must(n.train(ctx, name, opts))
 }
@@ -91,7 +90,7 @@ func (n *Notebook) train(ctx context.Context, name string, opts pipeline.TrainOp
 		folder, err := run.Open(opts.Dir)
 		if err == nil {
 			if _, err := os.Stat(folder.Path(run.MetricsFile)); err == nil {
-				return showHistory(folder)
+				return nil
 			}
 		}
 		opts.Resume = err == nil
@@ -100,6 +99,7 @@ func (n *Notebook) train(ctx context.Context, name string, opts pipeline.TrainOp
 			return err
 		}
 		err = pipeline.Train(ctx, eng, opts)
+		shown[opts.Dir] = true // by opts.Watch
 		if errors.Is(err, training.ErrInterrupted) {
 			return fmt.Errorf("%w; run the cell again to go on", err)
 		}
@@ -124,15 +124,17 @@ func runKey(opts pipeline.TrainOptions) (string, error) {
 	return fmt.Sprintf("%.4x", sha256.Sum256(text)), nil
 }
 
-// showHistory shows the training of a finished run.
-func showHistory(folder *run.Folder) error {
-	history, err := plots.ReadHistory(folder.Path(run.HistoryFile))
-	if err != nil {
-		return err
+// shown has the folders whose training this cell has shown.
+var shown = map[string]bool{}
+
+// ShowTraining shows the table and the curves of a run, unless the same cell has
+// just trained it, which the reader saw.
+func ShowTraining(folder *run.Folder) {
+	if shown[folder.Dir] {
+		return
 	}
-	Log("trained before: " + folder.Dir)
-	NewTraining().show(history)
-	return nil
+	shown[folder.Dir] = true
+	NewTraining().show(Must(plots.ReadHistory(folder.Path(run.HistoryFile))))
 }
 
 // DemoRun is one trained network for every notebook that needs one: MobileNetV2
