@@ -57,8 +57,11 @@ func (c *doctorCommand) Run(s *session) error {
 			return err
 		}
 	} else {
-		add("engine", eng.Kind != engine.Go, eng.String(),
-			fmt.Sprintf("'skinattn doctor --fetch' gets the XLA plug-in (65 MB); without a network, copy it into %s or name it in $%s", pluginDir(), engine.EnvPlugin))
+		remedy := "install a C compiler such as gcc and build again: this program was built without XLA"
+		if engine.XLABuilt {
+			remedy = fmt.Sprintf("'skinattn doctor --fetch' gets the XLA plug-in (65 MB); without a network, copy it into %s or name it in $%s", pluginDir(), engine.EnvPlugin)
+		}
+		add("engine", eng.Kind != engine.Go, eng.String(), remedy)
 	}
 	add("devices", true, fmt.Sprintf("%d", eng.Backend.NumDevices()), "")
 	gpu := "none seen"
