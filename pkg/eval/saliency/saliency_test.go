@@ -351,3 +351,25 @@ func FuzzReadCSV(f *testing.F) {
 		}
 	})
 }
+
+// By hand: of 4 x 3 pixels, each cell of 2 x 2 has two columns; the middle row's
+// pixels count to the lower cells, in which their centres' edge falls.
+func TestCoarse(t *testing.T) {
+	mask, err := NewMask([]bool{
+		true, false, false, false,
+		true, true, false, false,
+		true, false, false, true,
+	}, 4, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := mask.Coarse(2, 2), []float32{.5, 0, .75, .25}; !slices.Equal(got, want) {
+		t.Errorf("2 x 2: %v, want %v", got, want)
+	}
+	if got, want := mask.Coarse(3, 4), []float32{1, 0, 0, 0, 1, 1, 0, 0, 1, 0, 0, 1}; !slices.Equal(got, want) {
+		t.Errorf("the mask's own grid: %v, want %v", got, want)
+	}
+	if got, want := mask.Coarse(1, 2), []float32{4. / 6, 1. / 6}; !slices.Equal(got, want) {
+		t.Errorf("1 x 2: %v, want %v", got, want)
+	}
+}
