@@ -39,8 +39,12 @@ func networkCells() []fileCell {
 			continue
 		}
 		cut := b.Cuts[0]
-		text := fmt.Sprintf("### %s\n\n[%s](%s). Cut at `%s` (%s), whose map is %s at the network's own %d pixels; %s parameters in all. Pixels: %s.",
-			b.Title, b.Paper.Title, b.Paper.URL, cut.Layer, cut.Note, shape(cut.Shape), b.Input, thousands(cut.Metadata.Total), b.Preprocessing.Metadata)
+		text := fmt.Sprintf("### %s\n\n[%s](%s). Cut at `%s` (%s), whose map is %s at the network's own %d pixels",
+			b.Title, b.Paper.Title, b.Paper.URL, cut.Layer, cut.Note, shape(cut.Shape), b.Input)
+		if cut.Metadata.Total > 0 {
+			text += fmt.Sprintf("; %s parameters in all", thousands(cut.Metadata.Total))
+		}
+		text += fmt.Sprintf(". Pixels: %s.", b.Preprocessing.Metadata)
 		if len(b.Rows) > 0 {
 			text += " In the paper: " + strings.Join(b.Rows, ", ") + "."
 		}
