@@ -258,13 +258,16 @@ func (h HeatStyle) at(s Style) HeatStyle {
 // colours are those of the map alone: over a photo they are mixed with it.
 func (f *AttentionOverlay) drawBar(c draw.Canvas, s Style, l overlayLayout, bottom, top vg.Length) {
 	colors := f.Heat.colors()
-	strip := image.NewRGBA(image.Rect(0, 0, 1, len(colors)))
-	for i, at := range colors {
-		strip.SetRGBA(0, len(colors)-1-i, at)
-	}
 	line := 1.3 * s.FontSize * smallText
 	right := c.Max.X - (l.bar-1.5*l.gap-l.barWide)/2
 	box := vg.Rectangle{Min: vg.Point{X: right - l.barWide, Y: bottom + line}, Max: vg.Point{X: right, Y: top - line}}
+	// As wide for its height as the box: an SVG shows pictures in their own aspect ratio.
+	strip := image.NewRGBA(image.Rect(0, 0, max(1, int(float64(len(colors))*float64(l.barWide/(box.Max.Y-box.Min.Y))+0.5)), len(colors)))
+	for i, at := range colors {
+		for x := range strip.Rect.Dx() {
+			strip.SetRGBA(x, len(colors)-1-i, at)
+		}
+	}
 	c.DrawImage(box, strip)
 	c.StrokeLines(s.thin(axisInk), append(rectangle(box), box.Min))
 	ends := f.ends()
