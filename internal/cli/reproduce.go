@@ -3,8 +3,7 @@ package cli
 import (
 	"fmt"
 
-	"github.com/skinattn/skinattn/pkg/skinattn"
-	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
+	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 	"github.com/skinattn/skinattn/pkg/skinattn/reproduce"
 )
 
@@ -37,7 +36,7 @@ func (c *reproduceCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	networks, err := networks()
+	networks, err := pipeline.ReproducibleNetworks()
 	if err != nil {
 		return err
 	}
@@ -57,28 +56,4 @@ func (c *reproduceCommand) Run(s *session) error {
 	}
 	s.log(fmt.Sprintf("%d runs from %s", len(runs), c.Results))
 	return nil
-}
-
-// networks counts the parameters of every network that is built here.
-func networks() ([]reproduce.Network, error) {
-	networks := []reproduce.Network{}
-	for _, b := range backbone.Table {
-		whole, err := b.Graph(0)
-		if err != nil {
-			return nil, err
-		}
-		cfg, err := skinattn.DefaultConfig(b.Name)
-		if err != nil {
-			return nil, err
-		}
-		trained, err := skinattn.NewNetwork(cfg)
-		if err != nil {
-			return nil, err
-		}
-		n := reproduce.Network{Name: b.Name, Title: b.Title}
-		n.ImageNet, _ = whole.Parameters()
-		n.Trained, _ = trained.Graph.Parameters()
-		networks = append(networks, n)
-	}
-	return networks, nil
 }

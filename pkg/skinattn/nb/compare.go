@@ -1,0 +1,77 @@
+package nb
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/skinattn/skinattn/pkg/eval"
+	"github.com/skinattn/skinattn/pkg/plots"
+)
+
+// Value is a metric with its interval in brackets, if it has one: "0.849 [0.830,
+// 0.867]".
+func Value(value float64, ci eval.Interval) string {
+	if math.IsNaN(value) {
+		return "undefined"
+	}
+	if math.IsNaN(ci.Low) || ci == (eval.Interval{}) {
+		return fmt.Sprintf("%.3f", value)
+	}
+	return fmt.Sprintf("%.3f [%.3f, %.3f]", value, ci.Low, ci.High)
+}
+
+// Change is a difference, with its sign, and the interval of it.
+func Change(difference float64, ci eval.Interval) string {
+	if math.IsNaN(difference) {
+		return "undefined"
+	}
+	if math.IsNaN(ci.Low) || ci == (eval.Interval{}) {
+		return fmt.Sprintf("%+.3f", difference)
+	}
+	return fmt.Sprintf("%+.3f [%+.3f, %+.3f]", difference, ci.Low, ci.High)
+}
+
+// MetricTable shows metrics, by their paths in package eval, of runs side by side.
+func MetricTable(paths []string, runs ...plots.Run) {
+	header, rows := []string{"metric"}, make([][]string, len(paths))
+	for i, path := range paths {
+		rows[i] = []string{plots.MetricLabel(path)}
+	}
+	for _, r := range runs {
+		header = append(header, r.Name)
+		for i, path := range paths {
+			value, ok := r.Metrics.Value(path)
+			if !ok {
+				Check(fmt.Errorf("showing metrics: %s has no metric %q", r.Name, path))
+			}
+			rows[i] = append(rows[i], Value(value, r.Metrics.CI[path]))
+		}
+	}
+	Table(header, rows)
+}
+
+// DifferenceTable shows differences B less A of package eval; a and b name the
+// two. No paths means plots.ForestMetrics.
+func DifferenceTable(a, b string, differences []eval.Difference, paths ...string) {
+	if len(paths) == 0 {
+		paths = plots.ForestMetrics
+	}
+	var rows [][]string
+	for _, path := range paths {
+		d := Difference(differences, path)
+		rows = append(rows, []string{plots.MetricLabel(path), fmt.Sprintf("%.3f", d.A), fmt.Sprintf("%.3f", d.B),
+			Change(d.Difference, d.CI), fmt.Sprintf("%.3f", d.P)})
+	}
+	Table([]string{"metric", a, b, b + " less " + a, "p"}, rows)
+}
+
+// Difference is the one of a metric, by its path; without it, the cell ends.
+func Difference(differences []eval.Difference, path string) eval.Difference {
+	i := slices.IndexFunc(differences, func(d eval.Difference) bool { return d.Metric == path })
+	if i < 0 {
+		Check(fmt.Errorf("nothing was compared by %q", path))
+		return eval.Difference{} // only where a test has replaced exit
+	}
+	return differences[i]
+}

@@ -1,0 +1,35 @@
+package nb
+
+import (
+	"github.com/skinattn/skinattn/pkg/eval"
+	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
+)
+
+// Split reads the split of a run.
+func Split(folder *run.Folder) *split.Split {
+	return Must(split.ReadFile(folder.Path(run.SplitFile)))
+}
+
+// Audit counts what a split leaks.
+func Audit(parts *split.Split) *eval.LeakAudit {
+	images := make([]eval.SplitImage, len(parts.Rows))
+	for i, row := range parts.Rows {
+		images[i] = eval.SplitImage{ImageID: row.ImageID, LesionID: row.LesionID, Class: row.Dx, Part: string(row.Part)}
+	}
+	return Must(eval.AuditLeakage(images, string(split.Train)))
+}
+
+// Only has the rows of p, by number, for which keep holds.
+func Only(p *eval.Predictions, keep func(i int) bool) *eval.Predictions {
+	q := &eval.Predictions{Classes: p.Classes}
+	for i := range p.Len() {
+		if keep(i) {
+			q.ImageIDs, q.Truth, q.Probs = append(q.ImageIDs, p.ImageIDs[i]), append(q.Truth, p.Truth[i]), append(q.Probs, p.Probs[i])
+			if len(p.LesionIDs) > 0 {
+				q.LesionIDs = append(q.LesionIDs, p.LesionIDs[i])
+			}
+		}
+	}
+	return q
+}

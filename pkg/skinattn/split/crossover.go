@@ -1,0 +1,70 @@
+package split
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+)
+
+// Shares of Crossover.
+const (
+	crossoverHalf = 1.0 / 2 // of the lesions with several photos
+	crossoverVal  = 1.0 / 8 // of the lone photos
+)
+
+// Crossover draws two splits that measure what a leak is worth. Both test the
+// first photo, as the records have them, of every lesion with several photos.
+// These lesions are divided in halves, stratified by diagnosis: the first split
+// trains on the other photos of one half, the second on those of the other half,
+// and both on the same lone photos, an eighth of which is val. So each test photo
+// is judged by one network that has seen its lesion in training and by one that
+// has not, and the networks change roles from half to half: what they differ in
+// otherwise cancels (a crossover design: Senn, Cross-over Trials in Clinical
+// Research, 2002).
+//
+// The splits have no protocol. It is an error if there are too few lesions with
+// several photos, or with one.
+func Crossover(records []ham10000.Record, seed uint64) (splits [2]*Split, err error) {
+	var rows []Row
+	for _, r := range records {
+		rows = append(rows, Row{ImageID: r.ImageID, LesionID: r.LesionID, Dx: r.Dx, Part: Train})
+	}
+	if err := checkRows(rows); err != nil { // before the draw, which relies on it
+		return splits, fmt.Errorf("drawing a crossover: %w", err)
+	}
+	var lone, several []unit
+	for _, lesion := range lesions(records) {
+		if len(lesion.images) == 1 {
+			lone = append(lone, lesion)
+		} else {
+			several = append(several, lesion)
+		}
+	}
+	d := &draw{seed: seed, protocol: "crossover"}
+	train, val := d.hold(lone, crossoverVal, "val")
+	var halves [2][]unit
+	halves[0], halves[1] = d.hold(several, crossoverHalf, "half")
+	if len(train) == 0 || len(val) == 0 || len(halves[0]) == 0 || len(halves[1]) == 0 {
+		return splits, errors.New("drawing a crossover: there are too few lesions with one photo, or too few with several")
+	}
+	for half := range splits {
+		parts := assign(train, val, nil)
+		for _, lesion := range several {
+			parts[lesion.images[0]] = Test
+		}
+		for _, lesion := range halves[half] {
+			for _, id := range lesion.images[1:] {
+				parts[id] = Train
+			}
+		}
+		s := &Split{Options: Options{Seed: seed}}
+		for _, row := range rows {
+			if row.Part = parts[row.ImageID]; row.Part != "" {
+				s.Rows = append(s.Rows, row)
+			}
+		}
+		splits[half] = s
+	}
+	return splits, nil
+}
