@@ -1,17 +1,19 @@
 # syntax=docker/dockerfile:1
 #
-# The command line, with its engine, on a small Debian:
-#   docker build -t skinattn .
-#   docker run --rm -v "$PWD":/work skinattn demo --out demo
-#   docker run --rm -v "$PWD":/work -v DIR:/data:ro skinattn data check
-#
 # The notebooks, in JupyterLab, whose address with its token is in what it prints:
-#   docker build --target notebook -t skinattn-notebook .
-#   docker run --rm -p 8888:8888 skinattn-notebook
+#   docker build --target cpu -t skinattn .
+#   docker run --rm -p 8888:8888 skinattn
+# The command line, in the same image:
+#   docker run --rm skinattn skinattn demo
+#   docker run --rm -v "$PWD":/work -v DIR:/data:ro -e SKINATTN_DATA=/data -w /work skinattn skinattn data check
+# With an NVIDIA GPU (docs/gpu.md; NVIDIA's container toolkit on the host):
+#   docker build --target cuda -t skinattn-cuda .
+#   docker run --rm --gpus all -p 8888:8888 skinattn-cuda
+# The command line alone, on a small Debian:
+#   docker build --target cli -t skinattn-cli .
 #
-# Neither holds photos of patients or trained weights: /data is where a HAM10000
-# folder is looked for. On Linux, add --user "$(id -u):$(id -g)" to write into
-# folders of your own.
+# None holds photos of patients or trained weights. On Linux, add
+# --user "$(id -u):$(id -g)" to the last to write into folders of your own.
 
 ARG GO_VERSION=1.26.8
 ARG DEBIAN_CODENAME=bookworm
@@ -33,23 +35,10 @@ RUN go build -trimpath -o /home/skinattn/bin/skinattn ./cmd/skinattn
 RUN /home/skinattn/bin/skinattn doctor --fetch --engine cpu \
     && ls /home/skinattn/.local/lib/go-xla/*.so
 
-FROM build AS notebook
-USER 0:0
-# Debian keeps only the newest build of a version: pins would break the image.
-# hadolint ignore=DL3008
-RUN apt-get update \
-    && apt-get install --yes --no-install-recommends python3 python3-venv \
-    && rm -rf /var/lib/apt/lists/*
-USER 1000:1000
-ENV PATH=/home/skinattn/bin:$PATH
-RUN scripts/notebooks.sh setup && rm -rf /home/skinattn/.cache/pip
-EXPOSE 8888
-HEALTHCHECK --start-period=20s CMD ["python3", "-c", "import urllib.request as r; r.urlopen('http://localhost:8888/api', timeout=5)"]
-CMD ["scripts/notebooks.sh", "lab", "--ip=0.0.0.0", "--no-browser"]
-
-# Last, so that it is what a build without --target makes.
-FROM debian:${DEBIAN_VERSION}-slim AS skinattn
-# The XLA plug-in wants the C++ library. For the pins, see above.
+# The command line alone.
+FROM debian:${DEBIAN_VERSION}-slim AS cli
+# The XLA plug-in wants the C++ library. Debian keeps only the newest build of a
+# version: pins would break the image.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates libstdc++6 \
@@ -65,3 +54,29 @@ WORKDIR /work
 RUN skinattn doctor
 ENTRYPOINT ["skinattn"]
 CMD ["--help"]
+
+FROM build AS notebook
+USER 0:0
+# For the pins, see above.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends python3 python3-venv \
+    && rm -rf /var/lib/apt/lists/*
+USER 1000:1000
+ENV PATH=/home/skinattn/bin:$PATH
+RUN scripts/notebooks.sh setup && rm -rf /home/skinattn/.cache/pip
+# Draws the lesions and trains the run that the notebooks share, and proves that
+# the kernel works without a network.
+RUN GOPROXY=off scripts/notebooks.sh run --out /tmp/pages 00_start && rm -r /tmp/pages
+EXPOSE 8888
+HEALTHCHECK --start-period=20s CMD ["python3", "-c", "import urllib.request as r; r.urlopen('http://localhost:8888/api', timeout=5)"]
+CMD ["scripts/notebooks.sh", "lab", "--ip=0.0.0.0", "--no-browser"]
+
+# The same with CUDA's plug-in and libraries. The build has no GPU, so the files
+# are fetched by name.
+FROM notebook AS cuda
+RUN /home/skinattn/bin/skinattn doctor --fetch --engine cuda \
+    && ls /home/skinattn/.local/lib/go-xla/nvidia/*.so
+
+# Last, so that it is what a build without --target makes.
+FROM notebook AS cpu

@@ -1,4 +1,4 @@
-"""What the peers share: the setting of the network and of its training, and the batch."""
+"""What the peers share: the setting of the network and of its training, the batch, and what each network's peers are."""
 import types
 
 import numpy as np
@@ -11,8 +11,27 @@ DROPOUT = 0.5
 # The authors' setting, which is skinattn's default regime too.
 ADAM = {"learning_rate": 1e-3, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 0.1}
 CLASS_WEIGHTS = [4.37, 2.78, 1.3, 12.44, 1.28, 0.21, 10.0]
-# Of the network with Soft-Attention and metadata at 224 px, by the authors' model summary.
+# Of MobileNetV2 with Soft-Attention and metadata at 224 px, by the authors' model summary.
 PARAMETERS_224 = 1_354_714
+
+# By network: its input in pixels, and why there is none in PyTorch, if so.
+NO_LIBRARY = "neither torchvision nor timm has it"
+NETWORKS = {
+    "densenet201": (224, ""),
+    "inception_resnet_v2": (299, ""),
+    "resnet50": (224, ""),
+    "resnet152": (224, ""),
+    "nasnet_large": (331, ""),
+    "nasnet_mobile": (224, NO_LIBRARY),
+    "mobilenet": (224, ""),
+    "mobilenet_v2": (224, ""),
+    "mobilenet_v3_small": (224, ""),
+    "mobilenet_v3_large": (224, ""),
+    "vgg16": (224, "the authors' own form"),
+    "resnet34": (224, "the authors' own form"),
+}
+# How many more parameters the PyTorch library's network has than Keras's: scales of batch norm, or no biases before it.
+TORCH_MORE = {"inception_resnet_v2": 27_200, "resnet50": -26_560, "resnet152": -69_568}
 
 
 def generated_batch(size, n, seed=1):

@@ -1,4 +1,4 @@
-"""Measures skinattn, Keras and PyTorch in turn, each in a process of its own, and prints the table of docs/performance.md.
+"""Measures MobileNetV2 in skinattn, Keras and PyTorch in turn, each in a process of its own, and prints the table of docs/performance.md.
 
 Run it through run.sh, with nothing else running. The contestants alternate and the whole is done in rounds, so that a slow
 spell of the machine meets all of them; what counts is the ratio of the best rounds. Writes everything measured as JSON.
@@ -34,16 +34,19 @@ def environment(contestant, args):
     return env
 
 
-def measure(contestant, mode, size, args):
-    steps = args.steps or STEPS.get((mode, size), 8)
-    what = ["--mode", mode, "--size", str(size), "--batch", str(args.batch), "--steps", str(steps)]
+class Failed(Exception):
+    """A measurement that could not be made."""
+
+
+def measure(contestant, network, mode, size, steps, args, warm_up=2):
+    what = ["--mode", mode, "--size", str(size), "--batch", str(args.batch), "--steps", str(steps), "--warm-up", str(warm_up)]
     if contestant == "skinattn":
-        command = [args.skinattn, "bench", "--json", "--quiet", *what]
+        command = [args.skinattn, "bench", "--json", "--quiet", "--backbone", network, *what]
     else:
-        command = [sys.executable, str(HERE / "peers.py"), "measure", "--peer", contestant, *what]
+        command = [sys.executable, str(HERE / "peers.py"), "measure", "--peer", contestant, "--network", network, *what]
     done = subprocess.run(command, env=environment(contestant, args), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if done.returncode != 0:
-        sys.exit(f"compare.py: {' '.join(command)} failed with {done.returncode}:\n{done.stderr}")
+        raise Failed(f"{' '.join(command)} failed with {done.returncode}:\n{done.stderr}")
     return json.loads(done.stdout) | {"contestant": contestant}
 
 
@@ -124,7 +127,8 @@ def main():
         for mode in args.modes:
             for size in args.sizes:
                 for contestant in args.contestants:
-                    r = measure(contestant, mode, size, args) | {"round": number}
+                    steps = args.steps or STEPS.get((mode, size), 8)
+                    r = measure(contestant, "mobilenet_v2", mode, size, steps, args) | {"round": number}
                     results.append(r)
                     print(f"round {number}: {mode} {size} px, {TITLES[contestant]}: {r['images_per_second']:.1f} images/s, "
                           f"first step {r['compile_seconds']:.1f} s more, peak {r['peak_rss_bytes'] / 1e9:.2f} GB", file=sys.stderr)
@@ -137,4 +141,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except Failed as error:
+        sys.exit(f"compare.py: {error}")

@@ -1,17 +1,28 @@
-"""The authors' network in Keras 2.15, and its steps."""
+"""The authors' networks in Keras 2.15, and their steps."""
+import pathlib
+import sys
+
 import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 from tensorflow.keras import layers as kl
 
-from common import ADAM, CLASSES, CLASS_WEIGHTS, DROPOUT, HEADS, METADATA, METADATA_UNITS
+from common import ADAM, CLASS_WEIGHTS, DROPOUT, HEADS
 
-CUT = -28  # the layer of the full network, with top, after which the authors cut: block_14_depthwise
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "tools/golden"))
+
+import network  # noqa: E402
+
 NAME, VERSION = "Keras", tf.__version__
 
 
 class SoftAttention(kl.Layer):
     """Convolves only what meets the map: the authors' 3-D convolution over the padded channel axis does the same sums and more."""
+
+    def __init__(self, window, gamma, **options):
+        super().__init__(**options)
+        if window or gamma:
+            raise NotImplementedError("the default attention alone is measured")
 
     def build(self, shape):
         _, rows, _, channels = shape
@@ -26,42 +37,32 @@ class SoftAttention(kl.Layer):
         scores = tf.nn.conv2d(x[..., :3], self.kernel[self.seen, :, :, 0, :], strides=1, padding=pad)
         scores = tf.transpose(tf.nn.relu(scores + self.bias), (0, 3, 1, 2))
         maps = tf.nn.softmax(tf.reshape(scores, (n, HEADS, h * w)))
-        return x * tf.reshape(tf.reduce_sum(maps, axis=1), (n, h, w, 1))
-
-
-def build(size):
-    keras.backend.clear_session()
-    backbone = keras.applications.MobileNetV2(input_shape=(size, size, 3), include_top=True, weights=None)
-    features = backbone.layers[CUT].output
-    attended = SoftAttention(name="soft_attention")(features)
-    pooled = [kl.MaxPooling2D(2, padding="same")(t) for t in (features, attended)]
-    x = kl.Activation("relu")(kl.concatenate(pooled))
-    x = kl.Flatten()(kl.Dropout(DROPOUT)(x))
-    metadata = keras.Input((METADATA,), name="metadata")
-    age = kl.Normalization(axis=None, name="normalization")(metadata[:, :1])
-    encoded = kl.concatenate([age, metadata[:, 1:]])
-    joined = kl.concatenate([x, kl.Dense(METADATA_UNITS, activation="relu", name="dense")(encoded)])
-    logits = kl.Dense(CLASSES, name="dense_1")(joined)  # the softmax is in the loss and in infer_step
-    return keras.Model([backbone.input, metadata], logits)
+        return x * tf.reshape(tf.reduce_sum(maps, axis=1), (n, h, w, 1)), tf.reshape(maps, (n, HEADS, h, w))
 
 
 class Peer:
     """batch: images [B size size 3] in -1..1, metadata [B 21] with the age in years, labels [B]. exact makes no difference here."""
 
-    def __init__(self, size, batch, threads, exact=False):
+    def __init__(self, name, size, batch, threads, exact=False):
         if tf.config.threading.get_intra_op_parallelism_threads() == 0:
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(threads)
-        self.net = build(size)
-        self.images, self.metadata = tf.constant(batch.images), tf.constant(batch.metadata)
+        network.SoftAttention = SoftAttention
+        built = network.build(name, size, dropout=DROPOUT)
+        built.head.activation = keras.activations.linear  # the softmax is in the loss and in infer_step
+        self.net, self.size = built.net, built.size
+        self.inputs = [tf.constant(batch.images)]
+        if network.NETWORKS[name].metadata:
+            self.inputs += [tf.constant(batch.metadata[:, :1]), words(network.SEXES, batch.metadata[:, 1:5]),
+                            words(network.SITES, batch.metadata[:, 5:])]
         self.labels = tf.constant(batch.labels)
         self.adam = keras.optimizers.Adam(**ADAM)
         weights = tf.constant(CLASS_WEIGHTS, tf.float32)
 
         @tf.function
-        def train(images, metadata, labels):
+        def train(inputs, labels):
             with tf.GradientTape() as tape:
-                logits = self.net([images, metadata], training=True)
+                logits = self.net(inputs, training=True)
                 losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
                 loss = tf.reduce_mean(losses * tf.gather(weights, labels))
             variables = self.net.trainable_variables
@@ -69,8 +70,8 @@ class Peer:
             return loss
 
         @tf.function
-        def infer(images, metadata):
-            return tf.nn.softmax(self.net([images, metadata], training=False))
+        def infer(inputs):
+            return tf.nn.softmax(self.net(inputs, training=False))
 
         self.train, self.infer = train, infer
 
@@ -87,7 +88,12 @@ class Peer:
                 layer.finalize_state()
 
     def train_step(self):
-        return float(self.train(self.images, self.metadata, self.labels))
+        return float(self.train(self.inputs, self.labels))
 
     def infer_step(self):
-        return np.asarray(self.infer(self.images, self.metadata))
+        return np.asarray(self.infer(self.inputs))
+
+
+def words(vocabulary, one_hot):
+    """The words of rows in which the first place is that of unknown words."""
+    return tf.constant([[(["?"] + vocabulary)[i]] for i in one_hot.argmax(1)])

@@ -1,6 +1,6 @@
 """One measurement of a peer, with the answer of 'skinattn bench --json'; or a check that the peers are the same network.
 
-  peers.py measure --peer keras --mode train --size 128 --batch 32 --steps 8
+  peers.py measure --peer keras --network mobilenet_v2 --mode train --size 128 --batch 32 --steps 8
   peers.py check
 """
 import argparse
@@ -24,7 +24,6 @@ sys.path.append(str(ROOT / "tools/golden"))
 
 import fill  # noqa: E402
 
-WARM_UP = 2  # steps after the first that are not timed, as in skinattn bench
 TOLERANCE = 1e-4
 
 
@@ -38,43 +37,67 @@ def peak_rss():
 
 def measure(args):
     module = importlib.import_module("peer_" + args.peer)
-    peer = module.Peer(args.size, common.generated_batch(args.size, args.batch), args.threads)
+    peer = module.Peer(args.network, args.size, common.generated_batch(args.size, args.batch), args.threads)
     # The weights that 'skinattn bench' takes. PyTorch's own first weights would let activations fade into denormal numbers,
     # which it computes with several times more slowly.
     peer.fill(fill.fill_by_name)
     step = peer.train_step if args.mode == "train" else peer.infer_step
     seconds = []
-    for _ in range(1 + WARM_UP + args.steps):
+    for _ in range(1 + args.warm_up + args.steps):
         start = time.perf_counter()
         step()
         seconds.append(time.perf_counter() - start)
-    timed = seconds[1 + WARM_UP:]
+    timed = seconds[1 + args.warm_up:]
     median = statistics.median(timed)
     print(json.dumps({
-        "backbone": "mobilenet_v2", "mode": args.mode, "batch": args.batch, "size": args.size, "engine": f"{module.NAME} {module.VERSION}",
+        "backbone": args.network, "mode": args.mode, "batch": args.batch, "size": args.size, "engine": f"{module.NAME} {module.VERSION}",
         "parameters": peer.parameters(), "images_per_second": args.batch / median, "step_seconds": timed,
         "compile_seconds": max(seconds[0] - median, 0), "peak_rss_bytes": peak_rss()}))
 
 
 def check(args):
-    """Compares the probabilities with the golden files that the Go network is tested with."""
+    """Compares the probabilities with the golden files that the Go network is tested with; in PyTorch only those of MobileNetV2."""
     failed = False
-    for size in (64, 100, 224):
-        golden = json.loads((ROOT / f"pkg/skinattn/testdata/golden_mobilenet_v2_{size}.json").read_text())
+    for path in sorted((ROOT / "pkg/skinattn/testdata").glob("golden_*_*.json")):
+        golden = json.loads(path.read_text())
+        name, size = golden.get("network"), golden.get("size")
+        if "train" in path.stem or name not in args.network or "cases" not in golden or "probabilities" not in golden["cases"][0]:
+            continue
         cases = golden["cases"]
-        metadata = np.array([[case["age"]] + case["metadata"][1:] for case in cases], np.float32)
-        images = np.stack([fill.fill_image(case["image"], size) for case in cases]) / 127.5 - 1
+        metadata = np.array([[case["age"]] + case["metadata"][1:] if "metadata" in case else [0] * common.METADATA for case in cases], np.float32)
+        images = np.stack([preprocessed(name, fill.fill_image(case["image"], size)) for case in cases])
         batch = types.SimpleNamespace(images=images.astype(np.float32), metadata=metadata, labels=np.zeros(len(cases), np.int64))
         want = np.array([case["probabilities"] for case in cases])
-        for name in args.peer:
-            peer = importlib.import_module("peer_" + name).Peer(size, batch, args.threads, exact=True)
-            peer.fill(fill.fill_by_name)
+        for contestant in args.peer:
+            if contestant == "torch" and name != "mobilenet_v2":
+                continue
+            peer = importlib.import_module("peer_" + contestant).Peer(name, size, batch, args.threads, exact=True)
+            peer.fill(scaled(golden.get("gamma_scales", [])))
             off = np.abs(peer.infer_step() - want).max()
             same = off < TOLERANCE and peer.parameters() == golden["parameters"]["total"]
             failed |= not same
-            print(f"{name} at {size} px: {peer.parameters()} parameters (Go and Keras: {golden['parameters']['total']}), "
+            print(f"{contestant}, {name} at {size} px: {peer.parameters()} parameters (Go and Keras: {golden['parameters']['total']}), "
                   f"probabilities off by {off:.1e}: {'same' if same else 'DIFFERENT'}")
     sys.exit(failed)
+
+
+def preprocessed(name, image):
+    """As the authors' metadata regime has it."""
+    if name == "mobilenet_v2":
+        return image / 127.5 - 1
+    import network  # TensorFlow, which PyTorch's peer does without
+    return network.preprocess(name, image[None])[0]
+
+
+def scaled(scales):
+    """The filling rule with the golden file's scales of gamma."""
+    by = {layer: np.float32(scale["by"]) for scale in scales for layer in scale["layers"]}
+
+    def value(name, shape):
+        layer, _, weight = name.rpartition("/")
+        filled = fill.fill_by_name(name, shape)
+        return filled * by[layer] if weight == "gamma" and layer in by else filled
+    return value
 
 
 def main():
@@ -83,13 +106,16 @@ def main():
     commands = parser.add_subparsers(required=True)
     one = commands.add_parser("measure")
     one.add_argument("--peer", choices=["keras", "torch"], required=True)
+    one.add_argument("--network", choices=common.NETWORKS, default="mobilenet_v2")
     one.add_argument("--mode", choices=["train", "infer"], required=True)
     one.add_argument("--size", type=int, required=True)
     one.add_argument("--batch", type=int, required=True)
     one.add_argument("--steps", type=int, required=True)
+    one.add_argument("--warm-up", type=int, default=2, help="steps after the first that are not timed, as in skinattn bench")
     one.set_defaults(run=measure)
     every = commands.add_parser("check")
     every.add_argument("--peer", choices=["keras", "torch"], nargs="+", default=["keras", "torch"])
+    every.add_argument("--network", choices=common.NETWORKS, nargs="+", default=["mobilenet_v2"])
     every.set_defaults(run=check)
     args = parser.parse_args()
     args.run(args)

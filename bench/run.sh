@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # Measures skinattn beside Keras and PyTorch and prints the table of docs/performance.md.
-# Installs the peers into bench/.venv on first use. Arguments go to compare.py: see --help.
+#   bench/run.sh                       MobileNetV2 at 128 and 224 px, in rounds (compare.py)
+#   bench/run.sh --network all         every network at its own size (networks.py); goes on where it was interrupted
+#   bench/run.sh --network NAME...     these alone
+# Installs the peers into bench/.venv on first use. More arguments: --help behind the above.
 #   PYTHON                a Python from 3.9 to 3.11 (default: the first found)
 #   SKINATTN_BENCH_VENV   where the peers are installed
 set -euo pipefail
@@ -32,4 +35,6 @@ fi
 
 mkdir -p "$here/out"
 (cd "$here/.." && go build -o "$here/out/skinattn" ./cmd/skinattn)
-exec "$venv/bin/python" "$here/compare.py" --skinattn "$here/out/skinattn" "$@"
+script=compare.py
+if [[ ${1-} == --network ]]; then script=networks.py; fi
+exec "$venv/bin/python" "$here/$script" --skinattn "$here/out/skinattn" "$@"

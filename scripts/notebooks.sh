@@ -61,6 +61,7 @@ quietly() {
 
 require_go() {
 	command -v go >/dev/null || fail "Go is missing: install it from https://go.dev/dl and put it on the PATH"
+	command -v "$(go env CC | cut -d' ' -f1)" >/dev/null || fail "Go's C compiler $(go env CC) is missing, which XLA's binding needs: install one (on Debian: gcc and libc6-dev)"
 }
 
 # installed says whether the Python environment is there and as pinned.
@@ -80,6 +81,9 @@ python_environment() {
 	echo '*' >"$venv/.gitignore"
 	quietly "$venv/bin/python" -m pip install --disable-pip-version-check --require-hashes -r "$requirements" ||
 		fail "installing the Python packages failed: see above; a network is needed the first time"
+	mkdir -p "$jupyter_data/lab/settings"
+	# JupyterLab shall ask nobody for news, nor its reader whether it may.
+	echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}' >"$jupyter_data/lab/settings/overrides.json"
 	cp "$requirements" "$venv/requirements.txt" # last: it says that all is there
 }
 

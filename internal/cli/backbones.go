@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"text/tabwriter"
 
@@ -8,13 +9,20 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 )
 
-type backbonesCommand struct{}
+type backbonesCommand struct {
+	Draw string `help:"Draw a network as the authors trained it, by name, or all." placeholder:"NAME"`
+	Out  string `help:"Drawing (.svg, .pdf or .png; default NAME.svg); with --draw all, a folder for SVG files (default: this one)." placeholder:"FILE"`
+}
 
 // Help is the command's long help.
 func (backbonesCommand) Help() string {
 	return `Parameters are counted in the built networks: up to the cut, and in all with Soft-Attention and
 metadata (without metadata for the networks that the authors trained without). --json has more: all cuts,
-preprocessing as run and as printed, weights files, and where the paper and the code differ.`
+preprocessing as run and as printed, weights files, and where the paper and the code differ.
+
+Examples:
+  skinattn backbones --draw densenet201 --out densenet201.pdf
+  skinattn backbones --draw all --out networks`
 }
 
 // backboneRow is an entry of the JSON answer. The totals are counted in the
@@ -70,8 +78,14 @@ type batchNormRow struct {
 	Scale    bool    `json:"scale"`
 }
 
-// Run lists the networks.
-func (backbonesCommand) Run(s *session) error {
+// Run lists the networks or draws some.
+func (c backbonesCommand) Run(s *session) error {
+	if c.Draw != "" {
+		return c.draw(s)
+	}
+	if c.Out != "" {
+		return usageError{errors.New("--out is for drawings; add --draw NAME")}
+	}
 	rows, err := backboneRows()
 	if err != nil {
 		return err

@@ -119,9 +119,17 @@ and normalises with ImageNet's means and deviations, "none" leaves 0..255 for a 
 		}
 		fmt.Fprintf(&b, "| %s | <%s> | %s | %s |\n", r.Title, r.Weights.URL, md5, r.Weights.Licence)
 	}
-	b.WriteString("\n## Network by network\n")
+	b.WriteString(`
+## Network by network
+
+The drawings are made from the built networks, as the authors trained them (MD, or AD where there is no MD): "skinattn backbones --draw NAME".
+They are the counterparts of the paper's figures. Figure 2 (both branches) is a drawing as a whole; Figure 3 with Table A1 is the left column of DenseNet201,
+InceptionResNetV2, ResNet50, ResNet152 and NASNetLarge, Figure 4 with Table A2 that of the MobileNets and NASNetMobile, each with the cut of the authors'
+code, which the paper describes otherwise; Figure 5 (metadata) is the right column; Figures 6 and 7 (Soft-Attention layer and block) are the orange boxes.
+`)
 	for _, r := range rows {
 		fmt.Fprintf(&b, "\n### %s\n\n`%s`; %s, <%s>.\n\n", r.Title, r.Name, r.PaperTitle, r.Paper)
+		fmt.Fprintf(&b, "[![Stages of %s](img/networks/%s.svg)](img/networks/%s.svg)\n\n", r.Title, r.Name, r.Name)
 		for _, c := range r.Cuts {
 			name := "Cut"
 			if c.Name != "" {

@@ -21,6 +21,7 @@ type benchCommand struct {
 	Mode     string `help:"What to time: ${enum} (default: ${default})." default:"both" enum:"train,infer,both" placeholder:"WORD"`
 	Size     []int  `help:"Image width and height in pixels; several are measured one by one (default: the network's own)." placeholder:"PX"`
 	Batch    int    `help:"Images a step (default: ${default})." default:"32" placeholder:"N"`
+	WarmUp   int    `help:"Steps after the first that are not timed (default: ${default})." default:"2" placeholder:"N"`
 	Steps    int    `help:"Steps that are timed (default: ${default})." default:"10" placeholder:"N"`
 }
 
@@ -97,6 +98,8 @@ func (c *benchCommand) configs(seed uint64) ([]bench.Config, error) {
 		return nil, usagef("--size must be above 0")
 	case c.Batch < 1:
 		return nil, usagef("--batch must be above 0")
+	case c.WarmUp < 0:
+		return nil, usagef("--warm-up must not be below 0")
 	case c.Steps < 1:
 		return nil, usagef("--steps must be above 0")
 	}
@@ -104,7 +107,7 @@ func (c *benchCommand) configs(seed uint64) ([]bench.Config, error) {
 	for _, mode := range modes {
 		for _, size := range sizes {
 			configs = append(configs, bench.Config{
-				Backbone: c.Backbone, Mode: mode, Size: size, Batch: c.Batch, Steps: c.Steps, Seed: seed})
+				Backbone: c.Backbone, Mode: mode, Size: size, Batch: c.Batch, WarmUp: c.WarmUp, Steps: c.Steps, Seed: seed})
 		}
 	}
 	return configs, nil
@@ -115,7 +118,7 @@ func (c *benchCommand) configs(seed uint64) ([]bench.Config, error) {
 func measureApart(ctx context.Context, program, engine string, cfg bench.Config) (result bench.Result, err error) {
 	child := exec.CommandContext(ctx, program, "bench", "--json", "--quiet", "--engine", engine,
 		"--backbone", cfg.Backbone, "--mode", cfg.Mode, "--size", fmt.Sprint(cfg.Size),
-		"--batch", fmt.Sprint(cfg.Batch), "--steps", fmt.Sprint(cfg.Steps), "--seed", fmt.Sprint(cfg.Seed))
+		"--batch", fmt.Sprint(cfg.Batch), "--warm-up", fmt.Sprint(cfg.WarmUp), "--steps", fmt.Sprint(cfg.Steps), "--seed", fmt.Sprint(cfg.Seed))
 	var stdout, stderr bytes.Buffer
 	child.Stdout, child.Stderr = &stdout, &stderr
 	err = child.Run()

@@ -54,6 +54,7 @@ type commands struct {
 	Evaluate  evaluateCommand  `cmd:"" help:"Metrics with intervals, from predictions alone."`
 	Reproduce reproduceCommand `cmd:"" help:"Every table and figure of the paper: as printed, as logged by the authors, ours."`
 	Predict   predictCommand   `cmd:"" help:"Class probabilities of images."`
+	Explain   explainCommand   `cmd:"" help:"Where the network looks: Soft-Attention, Grad-CAM and other maps of images, as pictures."`
 	Figures   figuresCommand   `cmd:"" help:"Every figure that runs allow."`
 	Weights   weightsCommand   `cmd:"" help:"ImageNet and Keras weights: fetch, import, export, check."`
 	Bench     benchCommand     `cmd:"" help:"Images per second, compile time, peak memory."`
@@ -203,6 +204,9 @@ func (s *session) seed() uint64 {
 
 // openEngine starts the engine that the flags ask for.
 func (s *session) openEngine() (*engine.Engine, error) {
+	if err := engine.CheckName(s.Engine); err != nil {
+		return nil, usageError{err}
+	}
 	eng, err := engine.Open(s.ctx, s.Engine, engine.Options{Log: s.log})
 	if err != nil {
 		return nil, err

@@ -34,6 +34,9 @@ type diagnosis struct {
 // Run looks at everything that the other commands use. What is missing is not
 // a failure: nothing but Go is needed for the demo.
 func (c *doctorCommand) Run(s *session) error {
+	if err := engine.CheckName(s.Engine); err != nil {
+		return usageError{err}
+	}
 	var d diagnosis
 	add := func(what string, ok bool, detail, mend string) {
 		if ok {
@@ -42,6 +45,11 @@ func (c *doctorCommand) Run(s *session) error {
 		d.Findings = append(d.Findings, finding{what, ok, detail, mend})
 	}
 
+	if c.Fetch && s.Engine == engine.CUDA && !engine.GPUSeen() { // for a machine that has one, such as a container's
+		if err := engine.FetchCUDA(s.ctx, engine.Options{Log: s.log}); err != nil {
+			return fmt.Errorf("fetching CUDA: %w", err)
+		}
+	}
 	eng, err := engine.Open(s.ctx, s.Engine, engine.Options{Log: s.log, Offline: !c.Fetch})
 	if err != nil {
 		add("engine", false, err.Error(), "choose another with --engine, or fetch the plug-in with 'skinattn doctor --fetch'")
@@ -49,8 +57,11 @@ func (c *doctorCommand) Run(s *session) error {
 			return err
 		}
 	} else {
-		add("engine", eng.Kind != engine.Go, eng.String(),
-			fmt.Sprintf("'skinattn doctor --fetch' gets the XLA plug-in (65 MB); without a network, copy it into %s or name it in $%s", pluginDir(), engine.EnvPlugin))
+		remedy := "install a C compiler such as gcc and build again: this program was built without XLA"
+		if engine.XLABuilt {
+			remedy = fmt.Sprintf("'skinattn doctor --fetch' gets the XLA plug-in (65 MB); without a network, copy it into %s or name it in $%s", pluginDir(), engine.EnvPlugin)
+		}
+		add("engine", eng.Kind != engine.Go, eng.String(), remedy)
 	}
 	add("devices", true, fmt.Sprintf("%d", eng.Backend.NumDevices()), "")
 	gpu := "none seen"

@@ -9,7 +9,6 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/plots"
-	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 )
 
@@ -67,8 +66,8 @@ func (figuresCommand) Help() string {
 	return `Draws all that the inputs allow, each figure with its numbers as CSV beside it, and all on one page,
 contact-sheet.png: confusion matrices, ROC with bands, precision-recall, reliability, learning curves,
 classes; bars and a forest plot of all inputs; what the split leaks; accuracy against parameters and time.
-With --data (or $SKINATTN_DATA) also the data set: classes, age, sex, localization; for the data alone,
-see 'skinattn data stats --figures'. Names that runs share word by word are shortened in legends.
+With --data (or $SKINATTN_DATA) also a gallery of melanomas and nevi, samples of each class, and the data
+set: classes, age, sex, localization; for the data alone, see 'skinattn data stats --figures'. Names that runs share word by word are shortened in legends.
 docs/figures.md shows the figures and says how each is made.
 
 Examples:
@@ -93,11 +92,9 @@ func (c *figuresCommand) Run(s *session) error {
 	opts := pipeline.FigureOptions{Style: style, Formats: c.Format, Intervals: eval.DefaultOptions(), Metrics: c.Metric}
 	opts.Intervals.Seed = s.seed()
 	if s.Data != "" {
-		data, err := ham10000.Open(s.Data)
-		if err != nil {
+		if opts.Data, err = s.openData(); err != nil {
 			return err
 		}
-		opts.Data = data.Stats()
 	}
 	paths, err := pipeline.Figures(c.Inputs, c.Out, opts)
 	if err != nil {

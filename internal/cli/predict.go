@@ -45,14 +45,9 @@ type predictionMetadata struct {
 
 // Run predicts.
 func (c *predictCommand) Run(s *session) error {
-	given := skinattn.Metadata{Age: math.NaN(), Sex: c.Sex, Localization: c.Localization}
-	if c.Age != nil {
-		if given.Age = *c.Age; !(given.Age >= 0 && given.Age <= 130) {
-			return usagef("--age is %g; it must be in 0 to 130 years", given.Age)
-		}
-	}
-	if _, err := given.Complete(0); err != nil {
-		return usageError{err}
+	given, err := givenMetadata(c.Age, c.Sex, c.Localization)
+	if err != nil {
+		return err
 	}
 	folder, err := run.Open(c.Dir)
 	if err != nil {
@@ -106,6 +101,20 @@ func (c *predictCommand) Run(s *session) error {
 		err = errors.New(plural(failed, "image") + " could not be read; the others are above")
 	}
 	return err
+}
+
+// givenMetadata is what the flags say of a patient.
+func givenMetadata(age *float64, sex, localization string) (skinattn.Metadata, error) {
+	given := skinattn.Metadata{Age: math.NaN(), Sex: sex, Localization: localization}
+	if age != nil {
+		if given.Age = *age; !(given.Age >= 0 && given.Age <= 130) {
+			return given, usagef("--age is %g; it must be in 0 to 130 years", given.Age)
+		}
+	}
+	if _, err := given.Complete(0); err != nil {
+		return given, usageError{err}
+	}
+	return given, nil
 }
 
 func writePredictions(s *session, rows []predictionRow) error {

@@ -48,13 +48,35 @@ func (s *session) progress(title string) func(done, total int) {
 	}
 }
 
-// trainingBar shows a run: a bar for the running epoch, a line for each
-// finished one.
+// trainingBar shows a run: a bar for the running epoch, which also tells how long
+// the whole run can take yet, and a line for each finished one.
 type trainingBar struct {
 	s      *session
 	bar    *progressbar.ProgressBar
 	header bool
 	epoch  string
+	rest   restOfRun
+	start  time.Time // of the epoch
+}
+
+// restOfRun is what is known about the time that a run still needs.
+type restOfRun struct {
+	epochs int           // at most, after the running one
+	total  int           // images of an epoch
+	last   time.Duration // of the epoch before, with validation; 0 if none has ended
+}
+
+// after is that time, if done images of the running epoch took elapsed.
+func (r restOfRun) after(done int, elapsed time.Duration) time.Duration {
+	if done <= 0 {
+		return 0
+	}
+	whole := elapsed * time.Duration(r.total) / time.Duration(done)
+	later := whole
+	if r.last > 0 {
+		later = r.last
+	}
+	return whole - elapsed + later*time.Duration(r.epochs)
 }
 
 func newTrainingBar(s *session) *trainingBar { return &trainingBar{s: s} }
@@ -66,12 +88,14 @@ func (b *trainingBar) Log(line string) { b.s.log(line) }
 func (b *trainingBar) StartEpoch(epoch, epochs, total int) {
 	b.epoch = fmt.Sprintf("epoch %d of at most %d", epoch, epochs)
 	b.bar = b.s.bar(total, b.epoch)
+	b.start, b.rest.epochs, b.rest.total = time.Now(), epochs-epoch, total
 }
 
 // Step implements training.Watcher.
 func (b *trainingBar) Step(done int, loss, accuracy float64) {
 	if b.bar != nil {
-		b.bar.Describe(fmt.Sprintf("%s  loss %.4f  accuracy %.3f", b.epoch, loss, accuracy))
+		rest := b.rest.after(done, time.Since(b.start)).Round(time.Second)
+		b.bar.Describe(fmt.Sprintf("%s  loss %.4f  accuracy %.3f  run ends in at most %s", b.epoch, loss, accuracy, rest))
 		b.bar.Set(done)
 	}
 }
@@ -81,6 +105,7 @@ func (b *trainingBar) EndEpoch(row run.Epoch, best bool) {
 	if b.bar != nil {
 		b.bar.Clear()
 	}
+	b.rest.last = time.Duration(row.Seconds * float64(time.Second))
 	if !b.header {
 		b.header = true
 		b.s.log("epoch  seconds  images/s     rate  train loss    acc  val loss    acc   bacc")

@@ -1,13 +1,16 @@
 package cli
 
 import (
+	"cmp"
+	"reflect"
 	"strconv"
 	"strings"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/regime"
 )
 
-// regimeFlags choose a regime and change fields of it.
+// regimeFlags choose a regime and change fields of it: a pointer the regime's field
+// of the same name or, where there is a tag "field", the one at that path.
 type regimeFlags struct {
 	Regime string `help:"How to train: ${enum} (default: ${regime})." default:"" enum:",${regimes}" placeholder:"NAME" group:"regime"`
 
@@ -23,23 +26,23 @@ type regimeFlags struct {
 	Beta2           *float64 `name:"beta2" help:"Adam's decay of the second moment." placeholder:"X" group:"regime"`
 	LayerRates      []string `help:"Factors on the learning rate of layers whose names begin so; 'backbone' is all up to the cut." placeholder:"LAYERS=X,..." group:"regime"`
 	Freeze          []string `help:"Leave layers as they are, :N for the first N epochs only." placeholder:"LAYERS[:N],..." group:"regime"`
-	PlateauFactor   *float64 `help:"Multiply the rate by this on a plateau of the validation loss; 0: never." placeholder:"X" group:"regime"`
-	PlateauPatience *int     `help:"Epochs without progress that make a plateau." placeholder:"N" group:"regime"`
-	PlateauMinDelta *float64 `help:"Progress that counts." placeholder:"X" group:"regime"`
-	MinLearningRate *float64 `help:"Where the plateau rule ends." placeholder:"X" group:"regime"`
+	PlateauFactor   *float64 `field:"Plateau.Factor" help:"Multiply the rate by this on a plateau of the validation loss; 0: never." placeholder:"X" group:"regime"`
+	PlateauPatience *int     `field:"Plateau.Patience" help:"Epochs without progress that make a plateau." placeholder:"N" group:"regime"`
+	PlateauMinDelta *float64 `field:"Plateau.MinDelta" help:"Progress that counts." placeholder:"X" group:"regime"`
+	MinLearningRate *float64 `field:"Plateau.LearningRate" help:"Where the plateau rule ends." placeholder:"X" group:"regime"`
 	Schedule        *string  `help:"How the learning rate goes on: empty (the plateau rule alone) or cosine." placeholder:"WORD" group:"regime"`
 	WarmUp          *float64 `help:"Epochs in which the learning rate first rises from 0." placeholder:"X" group:"regime"`
-	StopPatience    *int     `help:"Stop after this many epochs without progress; 0: never." placeholder:"N" group:"regime"`
-	StopMinDelta    *float64 `help:"Progress that counts for stopping." placeholder:"X" group:"regime"`
-	StopMonitor     *string  `help:"What must make progress: empty (the validation loss) or val_accuracy." placeholder:"WORD" group:"regime"`
+	StopPatience    *int     `field:"EarlyStop.Patience" help:"Stop after this many epochs without progress; 0: never." placeholder:"N" group:"regime"`
+	StopMinDelta    *float64 `field:"EarlyStop.MinDelta" help:"Progress that counts for stopping." placeholder:"X" group:"regime"`
+	StopMonitor     *string  `field:"EarlyStop.Monitor" help:"What must make progress: empty (the validation loss) or val_accuracy." placeholder:"WORD" group:"regime"`
 	Select          *string  `help:"Which weights are kept as best: empty (highest validation accuracy) or last." placeholder:"WORD" group:"regime"`
 	EMA             *float64 `name:"ema" help:"Decay of a moving average of the weights, which is then validated and kept." placeholder:"X" group:"regime"`
 
 	ClassWeights    []float64 `help:"Seven weights of the loss, in class order." placeholder:"X,..." group:"regime"`
-	ClassWeighting  *string   `help:"empty (the weights given) or balanced: N/(C*N_i) of the training part." placeholder:"WORD" group:"regime"`
-	Loss            *string   `help:"empty (cross-entropy), focal or multi-weighted." placeholder:"WORD" group:"regime"`
-	FocalGamma      *float64  `help:"Exponent of the losses focal and multi-weighted." placeholder:"X" group:"regime"`
-	OutlierLimit    *float64  `help:"Loss multi-weighted: probability below which a photo is an outlier." placeholder:"X" group:"regime"`
+	ClassWeighting  *string   `field:"-" help:"empty (the weights given) or balanced: N/(C*N_i) of the training part." placeholder:"WORD" group:"regime"`
+	Loss            *string   `field:"Loss.Kind" help:"empty (cross-entropy), focal or multi-weighted." placeholder:"WORD" group:"regime"`
+	FocalGamma      *float64  `field:"Loss.Gamma" help:"Exponent of the losses focal and multi-weighted." placeholder:"X" group:"regime"`
+	OutlierLimit    *float64  `field:"Loss.Limit" help:"Loss multi-weighted: probability below which a photo is an outlier." placeholder:"X" group:"regime"`
 	LabelSmoothing  *float64  `help:"Share of the true class's 1 that is spread over all classes." placeholder:"X" group:"regime"`
 	MissingAge      *string   `help:"Images without an age: drop (in training and validation) or impute." placeholder:"WORD" group:"regime"`
 	MetadataDropout *float64  `help:"Probability of hiding each of age, sex and localization in training." placeholder:"X" group:"regime"`
@@ -57,21 +60,21 @@ type regimeFlags struct {
 	Views             *int     `help:"Turned views of a photo that the final predictions are the mean of; 0: the photo alone." placeholder:"N" group:"regime"`
 	BatchNormMomentum *float64 `help:"Decay of the moving averages, in place of the network's own." placeholder:"X" group:"regime"`
 
-	CopiesPerPhoto *int     `help:"Augmented copies beside every photo; the photos themselves are then unchanged." placeholder:"N" group:"augmentation"`
-	CopiesPerClass *int     `help:"Copies that fill every class up to about so many, as [14] did on disk." placeholder:"N" group:"augmentation"`
-	CopiesBatch    *int     `help:"Size of the batches in which those copies come." placeholder:"N" group:"augmentation"`
-	Rotation       *float64 `help:"Turn photos by up to this many degrees." placeholder:"X" group:"augmentation"`
-	Shift          *float64 `help:"Shift photos by up to this share of their size." placeholder:"X" group:"augmentation"`
-	Zoom           *float64 `help:"Zoom each axis by 1-X..1+X." placeholder:"X" group:"augmentation"`
-	HorizontalFlip *bool    `help:"Mirror half of the photos." negatable:"" group:"augmentation"`
-	VerticalFlip   *bool    `help:"Turn half of the photos upside down." negatable:"" group:"augmentation"`
-	Crop           *float64 `help:"Enlarge a part of X..1 of the area." placeholder:"X" group:"augmentation"`
-	Brightness     *float64 `help:"Brightness by 1-X..1+X." placeholder:"X" group:"augmentation"`
-	Contrast       *float64 `help:"Contrast by 1-X..1+X." placeholder:"X" group:"augmentation"`
-	Saturation     *float64 `help:"Saturation by 1-X..1+X." placeholder:"X" group:"augmentation"`
-	Cutout         *float64 `help:"Paint over a square with sides of this share." placeholder:"X" group:"augmentation"`
-	Mixup          *float64 `help:"Blend pairs of photos, by Beta(X, X)." placeholder:"X" group:"augmentation"`
-	CutMix         *float64 `name:"cutmix" help:"Put a box of one photo into another, its area by Beta(X, X)." placeholder:"X" group:"augmentation"`
+	CopiesPerPhoto *int     `field:"Copies.PerPhoto" help:"Augmented copies beside every photo; the photos themselves are then unchanged." placeholder:"N" group:"augmentation"`
+	CopiesPerClass *int     `field:"Copies.PerClass" help:"Copies that fill every class up to about so many, as [14] did on disk." placeholder:"N" group:"augmentation"`
+	CopiesBatch    *int     `field:"Copies.Batch" help:"Size of the batches in which those copies come." placeholder:"N" group:"augmentation"`
+	Rotation       *float64 `field:"Augment.Rotation" help:"Turn photos by up to this many degrees." placeholder:"X" group:"augmentation"`
+	Shift          *float64 `field:"Augment.Shift" help:"Shift photos by up to this share of their size." placeholder:"X" group:"augmentation"`
+	Zoom           *float64 `field:"Augment.Zoom" help:"Zoom each axis by 1-X..1+X." placeholder:"X" group:"augmentation"`
+	HorizontalFlip *bool    `field:"Augment.HorizontalFlip" help:"Mirror half of the photos." negatable:"" group:"augmentation"`
+	VerticalFlip   *bool    `field:"Augment.VerticalFlip" help:"Turn half of the photos upside down." negatable:"" group:"augmentation"`
+	Crop           *float64 `field:"Augment.Crop" help:"Enlarge a part of X..1 of the area." placeholder:"X" group:"augmentation"`
+	Brightness     *float64 `field:"Augment.Brightness" help:"Brightness by 1-X..1+X." placeholder:"X" group:"augmentation"`
+	Contrast       *float64 `field:"Augment.Contrast" help:"Contrast by 1-X..1+X." placeholder:"X" group:"augmentation"`
+	Saturation     *float64 `field:"Augment.Saturation" help:"Saturation by 1-X..1+X." placeholder:"X" group:"augmentation"`
+	Cutout         *float64 `field:"Augment.Cutout" help:"Paint over a square with sides of this share." placeholder:"X" group:"augmentation"`
+	Mixup          *float64 `field:"Mix.Mixup" help:"Blend pairs of photos, by Beta(X, X)." placeholder:"X" group:"augmentation"`
+	CutMix         *float64 `field:"Mix.CutMix" name:"cutmix" help:"Put a box of one photo into another, its area by Beta(X, X)." placeholder:"X" group:"augmentation"`
 }
 
 // regime is the named one, as it is for the backbone, or base if none is named,
@@ -84,59 +87,7 @@ func (f regimeFlags) regime(base regime.Regime, backbone string) (regime.Regime,
 			return r, usageError{err}
 		}
 	}
-	set(&r.Epochs, f.Epochs)
-	set(&r.Batch, f.Batch)
-	set(&r.Accumulate, f.Accumulate)
-	set(&r.StepsDivisor, f.StepsDivisor)
-	set(&r.Sampling, f.Sampling)
-	set(&r.Copies.PerPhoto, f.CopiesPerPhoto)
-	set(&r.Copies.PerClass, f.CopiesPerClass)
-	set(&r.Copies.Batch, f.CopiesBatch)
-	set(&r.LearningRate, f.LearningRate)
-	set(&r.Epsilon, f.Epsilon)
-	set(&r.Beta1, f.Beta1)
-	set(&r.Beta2, f.Beta2)
-	set(&r.Plateau.Factor, f.PlateauFactor)
-	set(&r.Plateau.Patience, f.PlateauPatience)
-	set(&r.Plateau.MinDelta, f.PlateauMinDelta)
-	set(&r.Plateau.LearningRate, f.MinLearningRate)
-	set(&r.EarlyStop.Patience, f.StopPatience)
-	set(&r.EarlyStop.MinDelta, f.StopMinDelta)
-	set(&r.EarlyStop.Monitor, f.StopMonitor)
-	set(&r.Schedule, f.Schedule)
-	set(&r.WarmUp, f.WarmUp)
-	set(&r.Select, f.Select)
-	set(&r.EMA, f.EMA)
-	set(&r.MissingAge, f.MissingAge)
-	set(&r.Loss.Kind, f.Loss)
-	set(&r.Loss.Gamma, f.FocalGamma)
-	set(&r.Loss.Limit, f.OutlierLimit)
-	set(&r.LabelSmoothing, f.LabelSmoothing)
-	set(&r.MetadataDropout, f.MetadataDropout)
-	set(&r.ChannelOrder, f.ChannelOrder)
-	set(&r.Preprocess, f.Preprocess)
-	set(&r.Resize, f.Resize)
-	set(&r.Notebook, f.Notebook)
-	set(&r.Head, f.Head)
-	set(&r.AttentionWindow, f.AttentionWindow)
-	set(&r.Gamma, f.Gamma)
-	set(&r.Augment.Rotation, f.Rotation)
-	set(&r.Augment.Shift, f.Shift)
-	set(&r.Augment.Zoom, f.Zoom)
-	set(&r.Augment.HorizontalFlip, f.HorizontalFlip)
-	set(&r.Augment.VerticalFlip, f.VerticalFlip)
-	set(&r.Augment.Crop, f.Crop)
-	set(&r.Augment.Brightness, f.Brightness)
-	set(&r.Augment.Contrast, f.Contrast)
-	set(&r.Augment.Saturation, f.Saturation)
-	set(&r.Augment.Cutout, f.Cutout)
-	set(&r.Mix.Mixup, f.Mixup)
-	set(&r.Mix.CutMix, f.CutMix)
-	set(&r.Dropout, f.Dropout)
-	set(&r.BatchNormMomentum, f.BatchNormMomentum)
-	set(&r.Views, f.Views)
-	set(&r.SoftAttention, f.SoftAttention)
-	set(&r.Metadata, f.Metadata)
+	f.change(&r)
 	// Weights given by hand take the place of computed ones, and the reverse.
 	if f.ClassWeights != nil {
 		r.ClassWeights, r.ClassWeighting = f.ClassWeights, ""
@@ -174,9 +125,24 @@ func (f regimeFlags) regime(base regime.Regime, backbone string) (regime.Regime,
 	return r, nil
 }
 
-// set changes field if a flag was given.
-func set[T any](field *T, flag *T) {
-	if flag != nil {
-		*field = *flag
+// change sets the fields of r whose flags were given. A flag's field has the
+// name of the flag's own, or that of its tag.
+func (f regimeFlags) change(r *regime.Regime) {
+	flags := reflect.ValueOf(f)
+	for i := range flags.NumField() {
+		flag := flags.Field(i)
+		if flag.Kind() != reflect.Pointer || flag.IsNil() || flags.Type().Field(i).Tag.Get("field") == "-" {
+			continue
+		}
+		fieldOf(r, flags.Type().Field(i)).Set(flag.Elem())
 	}
+}
+
+// fieldOf is the field of r that a flag changes.
+func fieldOf(r *regime.Regime, flag reflect.StructField) reflect.Value {
+	at := reflect.ValueOf(r).Elem()
+	for name := range strings.SplitSeq(cmp.Or(flag.Tag.Get("field"), flag.Name), ".") {
+		at = at.FieldByName(name)
+	}
+	return at
 }

@@ -33,11 +33,15 @@ Example:
 
 // Run draws and writes a split.
 func (c *splitCommand) Run(s *session) error {
+	opts := split.Options{Seed: s.seed(), Folds: c.Folds, Fold: c.Fold, AsRun: c.AsRun, TestShare: c.Share}
+	if err := opts.Check(c.Protocol); err != nil {
+		return usageError{err}
+	}
 	data, err := s.openData()
 	if err != nil {
 		return err
 	}
-	parts, err := split.New(c.Protocol, data.Records, split.Options{Seed: s.seed(), Folds: c.Folds, Fold: c.Fold, AsRun: c.AsRun, TestShare: c.Share})
+	parts, err := split.New(c.Protocol, data.Records, opts)
 	if err != nil {
 		return err
 	}

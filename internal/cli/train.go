@@ -10,6 +10,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+	"github.com/skinattn/skinattn/pkg/skinattn/explain"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 	"github.com/skinattn/skinattn/pkg/skinattn/regime"
@@ -150,6 +151,9 @@ func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err erro
 			return opts, usagef("--backbone is missing; choose one of %s", strings.Join(backbone.Names(), ", "))
 		}
 		opts.Protocol = cmp.Or(opts.Protocol, split.Grouped)
+		if err := (split.Options{TestShare: c.Share}).Check(opts.Protocol); err != nil {
+			return opts, usageError{err}
+		}
 		opts.Weights = cmp.Or(opts.Weights, imagenet)
 		if base, err = regime.For(regime.Default, c.Backbone); err != nil {
 			return opts, err
@@ -191,5 +195,6 @@ func grammarVars() map[string]string {
 		"protocols": strings.Join(split.Protocols, ","),
 		"regimes":   strings.Join(regime.Names(), ","),
 		"regime":    regime.Default,
+		"methods":   strings.Join(explain.MethodNames(), ", "),
 	}
 }

@@ -160,7 +160,7 @@ func halves(float64, float64) []plot.Tick { return ticksAt(0, 1, 0.5) }
 func (s Style) sharedLabels(c draw.Canvas, x, y string) draw.Canvas {
 	label := s.text(1)
 	label.XAlign, label.YAlign = draw.XCenter, draw.YBottom
-	room := 1.3 * s.FontSize
+	room := 1.6 * s.FontSize
 	if x != "" {
 		c.FillText(label, vg.Point{X: c.Center().X, Y: c.Min.Y}, x)
 		c = draw.Crop(c, 0, 0, room, 0)

@@ -1,8 +1,9 @@
 // Package plots draws the figures of a classification study: confusion
-// matrices, ROC and precision-recall curves, bars of per-class metrics, learning
-// curves, class distributions, image grids and reliability diagrams. Its inputs
-// are the types of package eval and small structs; it knows nothing of networks
-// or of any data set.
+// matrices, ROC curves with bands, precision-recall curves, bars of per-class
+// metrics, forest plots, learning curves, distributions of a data set, leaks,
+// accuracy against cost, image grids, maps over photos and reliability diagrams. Its
+// inputs are the types of package eval and small structs; it knows nothing of
+// networks or of any data set.
 //
 // Each figure is a struct with exported knobs and a constructor that sets good
 // defaults; a zero knob means its default. [Save] draws a figure as SVG, PDF or
@@ -13,7 +14,7 @@
 //	err = plots.SaveWithData("roc.pdf", roc, plots.Paper())
 //
 // Equal input gives equal bytes, except in a PDF that holds photos
-// ([ClassSamples]), whose image objects come in changing order. (For PDF this sets the
+// ([ClassSamples], [AttentionOverlay], [Gallery]), whose image objects come in changing order. (For PDF this sets the
 // process-wide defaults of the fpdf library behind gonum/plot for dates and
 // object order, once, when the first PDF is written.)
 //

@@ -134,6 +134,9 @@ func (f *Forest) Draw(c draw.Canvas, s Style) error {
 		area := c
 		area.Min.X = c.Min.X + width*vg.Length(column)
 		area.Max.X = area.Min.X + width - room - 1.2*s.FontSize
+		if column < columns-1 { // off the next column's names
+			area.Max.X -= 2 * s.FontSize
+		}
 		if missing := panelsMissing(len(f.Panels), columns, column); missing > 0 { // a shorter last column
 			area.Min.Y += (c.Max.Y - c.Min.Y) / vg.Length(len(plots)+missing)
 		}

@@ -50,11 +50,14 @@ func (f *LearningCurves) panels() []panel {
 	})
 }
 
+// shownDecades are those of the learning rate below its highest: a cosine ends
+// so near zero that its last epoch would take all the room.
+const shownDecades = 4
+
 func (p panel) columns() []string { return []string{p.train, p.val} }
 
 // points returns what can be drawn of a column, as logarithms to base 10 where
-// the axis is logarithmic: gonum takes the middle of a [plot.LogScale] for
-// elsewhere and leaves room for the axis' label there.
+// the axis is logarithmic.
 func (f *LearningCurves) points(column string, log bool) plotter.XYs {
 	var points plotter.XYs
 	for i, v := range f.History.Values[column] {
@@ -120,8 +123,8 @@ func (f *LearningCurves) Draw(c draw.Canvas, s Style) error {
 		}
 		first, last = min(first, p.X.Min), max(last, p.X.Max)
 		if panel.log {
-			p.Y.Tick.Marker = plot.TickerFunc(logDecades)
-			p.Y.Min, p.Y.Max = p.Y.Min-0.2, p.Y.Max+0.2
+			p.Y.Tick.Marker = logarithmic(decades)
+			p.Y.Min, p.Y.Max = max(p.Y.Min, p.Y.Max-shownDecades)-0.2, p.Y.Max+0.2
 		} else {
 			pad := 0.05 * (p.Y.Max - p.Y.Min)
 			if pad == 0 {

@@ -159,6 +159,8 @@ func studyFigures(t testing.TB) map[string]Figure {
 		"distribution-parts":   &Distribution{Categories: classes, Series: parts, XLabel: "Images", Title: "Split by lesion"},
 		"reliability":          must(NewReliability(p)),
 		"rate-range":           studyRateRange(),
+		"attention":            studyAttention(),
+		"gallery":              studyGallery(),
 	}
 	maps.Copy(figures, moreFigures(t, p, q, m, n))
 	return figures
@@ -244,7 +246,7 @@ func TestSameBytesTwice(t *testing.T) {
 	first, second := studyFigures(t), studyFigures(t)
 	for name := range first {
 		formats := []string{"svg", "png"}
-		if _, photos := first[name].(*ClassSamples); !photos { // see the package comment
+		if !holdsPhotos(first[name]) { // see the package comment
 			formats = append(formats, "pdf")
 		}
 		for _, format := range formats {
@@ -260,6 +262,14 @@ func TestSameBytesTwice(t *testing.T) {
 			}
 		}
 	}
+}
+
+func holdsPhotos(f Figure) bool {
+	switch f.(type) {
+	case *ClassSamples, *AttentionOverlay, *Gallery:
+		return true
+	}
+	return false
 }
 
 // Every data table is rectangular with a header, and CSV can hold it.

@@ -40,7 +40,7 @@ func (f *RateRange) Draw(c draw.Canvas, s Style) error {
 			if !(rate > 0) || !isFinite(rate) || !isFinite(values[i]) {
 				return errors.New("learning rate range: rates must be above 0 and losses numbers")
 			}
-			points[i] = plotter.XY{X: rate, Y: values[i]}
+			points[i] = plotter.XY{X: math.Log10(rate), Y: values[i]}
 			low, high = min(low, rate), max(high, rate)
 		}
 		line, err := plotter.NewLine(points)
@@ -52,11 +52,11 @@ func (f *RateRange) Draw(c draw.Canvas, s Style) error {
 		}
 		p.Add(line)
 	}
-	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.TickerFunc(evenDecades)
-	p.X.Min, p.X.Max = low, high
+	p.X.Tick.Marker = logarithmic(evenDecades)
+	p.X.Min, p.X.Max = math.Log10(low), math.Log10(high)
 	p.Y.Tick.Marker = plot.TickerFunc(fewTicks)
-	if !math.IsNaN(f.Marked) {
-		p.Add(verticalRule{f.Marked, s.dashedThin(ink)})
+	if f.Marked > 0 {
+		p.Add(verticalRule{math.Log10(f.Marked), s.dashedThin(ink)})
 	}
 	p.Draw(s.margin(c))
 	return nil
@@ -66,11 +66,8 @@ func (f *RateRange) Draw(c draw.Canvas, s Style) error {
 func evenDecades(low, high float64) []plot.Tick {
 	ticks := decades(low, high)
 	for i := range ticks {
-		switch exponent := int(math.Round(math.Log10(ticks[i].Value))); {
-		case ticks[i].Label == "" || exponent%2 != 0:
+		if int(math.Round(math.Log10(ticks[i].Value)))%2 != 0 {
 			ticks[i].Label = ""
-		case exponent < -2:
-			ticks[i].Label = fmt.Sprintf("1e%d", exponent)
 		}
 	}
 	return ticks

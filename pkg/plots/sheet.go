@@ -27,7 +27,7 @@ type ContactSheet struct {
 }
 
 // sheetPixels is the width of one figure on a contact sheet.
-const sheetPixels = 400
+const sheetPixels = 280
 
 func (f *ContactSheet) columns() int {
 	if f.Columns > 0 {

@@ -46,13 +46,25 @@ func fewTicks(low, high float64) []plot.Tick {
 // barTicks are for axes that begin at 0: fifths of 1.
 func barTicks(low, high float64) []plot.Tick { return ticksAt(low, high, niceStep(high-low, 5)) }
 
-// logDecades are decades on an axis of logarithms to base 10.
-func logDecades(low, high float64) []plot.Tick {
-	ticks := decades(math.Pow(10, low), math.Pow(10, high))
-	for i := range ticks {
-		ticks[i].Value = math.Log10(ticks[i].Value)
+// logarithmic makes of ticks on numbers those of an axis of their logarithms to
+// base 10. Such axes stand for gonum's [plot.LogScale], which leaves room for the
+// axis' label as if it stood at the arithmetic middle.
+func logarithmic(ticker func(low, high float64) []plot.Tick) plot.TickerFunc {
+	return func(low, high float64) []plot.Tick {
+		ticks := ticker(math.Pow(10, low)*(1-1e-9), math.Pow(10, high)*(1+1e-9))
+		for i := range ticks {
+			ticks[i].Value = math.Log10(ticks[i].Value)
+		}
+		return ticks
 	}
-	return ticks
+}
+
+// power writes a power of ten, small ones as 1e-5.
+func power(v float64) string {
+	if exponent := int(math.Round(math.Log10(v))); exponent < -3 {
+		return "1e" + strconv.Itoa(exponent)
+	}
+	return strconv.FormatFloat(v, 'g', 1, 64)
 }
 
 // epochTicks are whole numbers.
@@ -73,7 +85,7 @@ func decades(low, high float64) []plot.Tick {
 			}
 			tick := plot.Tick{Value: v}
 			if m == 1 {
-				tick.Label = strconv.FormatFloat(v, 'g', 1, 64)
+				tick.Label = power(v)
 				labelled = true
 			}
 			ticks = append(ticks, tick)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image/color"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -91,8 +92,8 @@ func (f *Tradeoff) Draw(c draw.Canvas, s Style) error {
 		return errors.New("trade-off: no point has both a cost and a value")
 	}
 	p := s.newPlot("", f.XLabel, f.YLabel)
-	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.TickerFunc(logTicks)
-	p.X.Min, p.X.Max = lowX/1.6, highX*1.6
+	p.X.Tick.Marker = logarithmic(logTicks)
+	p.X.Min, p.X.Max = math.Log10(lowX/3), math.Log10(highX*1.8) // labels are wide
 	air := max(0.1*(highY-lowY), 0.01)
 	p.Y.Min, p.Y.Max = lowY-air, highY+air
 	p.Y.Tick.Marker = plot.TickerFunc(fewTicks)
@@ -136,7 +137,7 @@ func short(v float64) string {
 	switch {
 	case v >= 1e6:
 		return fmt.Sprintf("%.3gM", v/1e6)
-	case v >= 1e4:
+	case v >= 1e3:
 		return fmt.Sprintf("%.3gk", v/1e3)
 	}
 	return fmt.Sprintf("%.3g", v)
@@ -200,8 +201,9 @@ func (b *tradeoffPlotter) Plot(c draw.Canvas, p *plot.Plot) {
 			if !pt.drawn() {
 				continue
 			}
-			at := vg.Point{X: x(pt.Cost), Y: y(pt.Value)}
+			at := vg.Point{X: x(math.Log10(pt.Cost)), Y: y(pt.Value)}
 			if pt.hasCI() {
+				taken = append(taken, vg.Rectangle{Min: vg.Point{X: at.X - b.s.LineWidth, Y: y(pt.CI.Low)}, Max: vg.Point{X: at.X + b.s.LineWidth, Y: y(pt.CI.High)}})
 				c.StrokeLine2(b.s.thin(series.color(i)), at.X, y(pt.CI.Low), at.X, y(pt.CI.High))
 			}
 			c.DrawGlyph(b.f.glyph(i, b.s), at)
@@ -210,14 +212,18 @@ func (b *tradeoffPlotter) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 	label := b.s.text(smallText)
 	label.XAlign, label.YAlign = draw.XCenter, draw.YCenter
-	for _, series := range b.f.Series {
+	// The last series, a user's own, has the first choice of places.
+	for _, series := range slices.Backward(b.f.Series) {
 		for _, pt := range series.Points {
 			if !pt.drawn() || pt.Label == "" {
 				continue
 			}
-			at := vg.Point{X: x(pt.Cost), Y: y(pt.Value)}
+			at := vg.Point{X: x(math.Log10(pt.Cost)), Y: y(pt.Value)}
 			box := place(at, label.Width(pt.Label), b.s.FontSize, radius, c.Rectangle, taken)
 			taken = append(taken, box)
+			if end := nearest(box, at); math.Hypot(float64(end.X-at.X), float64(end.Y-at.Y)) > 2.5*float64(radius) {
+				c.StrokeLine2(b.s.thin(muted), at.X, at.Y, end.X, end.Y)
+			}
 			c.FillText(label, vg.Point{X: (box.Min.X + box.Max.X) / 2, Y: (box.Min.Y + box.Max.Y) / 2}, pt.Label)
 		}
 	}
@@ -236,10 +242,10 @@ func place(at vg.Point, w, h, radius vg.Length, bounds vg.Rectangle, taken []vg.
 	for _, shift := range []vg.Point{
 		{X: side}, {X: -side}, {Y: above}, {Y: -above},
 		{X: side, Y: above}, {X: -side, Y: above}, {X: side, Y: -above}, {X: -side, Y: -above},
-		{Y: 2 * above}, {Y: -2 * above}, {X: side, Y: 2 * above}, {X: -side, Y: 2 * above}, {X: side, Y: -2 * above}, {X: -side, Y: -2 * above},
+		{Y: 2 * above}, {Y: -2 * above}, {Y: 2.8 * above}, {Y: -2.8 * above}, {X: side, Y: 2 * above}, {X: -side, Y: 2 * above}, {X: side, Y: -2 * above}, {X: -side, Y: -2 * above},
 	} {
 		box := around(at.Add(shift), w, h)
-		cost := float64(w*h) - overlap(box, bounds)
+		cost := 2 * (float64(w*h) - overlap(box, bounds))
 		for _, other := range taken {
 			cost += overlap(box, other)
 		}
@@ -248,6 +254,13 @@ func place(at vg.Point, w, h, radius vg.Length, bounds vg.Rectangle, taken []vg.
 		}
 	}
 	return best
+}
+
+// nearest is the point of a label's box, less the air around its letters, that
+// is nearest to at.
+func nearest(box vg.Rectangle, at vg.Point) vg.Point {
+	air := (box.Max.Y - box.Min.Y) / 8
+	return vg.Point{X: min(max(at.X, box.Min.X), box.Max.X), Y: min(max(at.Y, box.Min.Y+air), box.Max.Y-air)}
 }
 
 // overlap is the area that two rectangles have in common.

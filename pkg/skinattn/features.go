@@ -6,10 +6,8 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
-	"github.com/skinattn/skinattn/internal/oneline"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 )
@@ -67,29 +65,14 @@ func (n *Network) Features(ctx context.Context, backend compute.Backend, store *
 		return fmt.Errorf("preparing the features: %w", err)
 	}
 	defer exec.Finalize()
-	values, width, batch := n.Size*n.Size*3, n.FeatureShape().Size(), inferenceBatchAt(n.Size)
-	for start := 0; start < count; start += batch {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		pixels := make([]float32, batch*values)
-		end := min(start+batch, count)
+	work := batches{doing: "computing features", n: count, size: inferenceBatchAt(n.Size), shape: layers.Shape{n.Size, n.Size, 3}, image: image}
+	width := n.FeatureShape().Size()
+	return work.run(ctx, exec, func(start, end int, outputs [][]float32) error {
 		for i := start; i < end; i++ {
-			image(i, pixels[(i-start)*values:(i-start+1)*values])
-		}
-		results, err := exec.Call(tensors.FromFlatDataAndDimensions(pixels, batch, n.Size, n.Size, 3))
-		if err != nil {
-			return fmt.Errorf("computing features: %w", oneline.Error(err))
-		}
-		flat, err := tensors.CopyFlatData[float32](results[0])
-		if err != nil {
-			return fmt.Errorf("computing features: %w", err)
-		}
-		for i := start; i < end; i++ {
-			if err := use(i, row(flat, i-start, width)); err != nil {
+			if err := use(i, row(outputs[0], i-start, width)); err != nil {
 				return err
 			}
 		}
-	}
-	return nil
+		return nil
+	})
 }

@@ -1,15 +1,14 @@
 package skinattn
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
-	"github.com/skinattn/skinattn/internal/oneline"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
@@ -124,24 +123,21 @@ func (m *ImageNet) Shape(i int) layers.Shape { return m.shapes[i] }
 // Run computes the outputs for images, RGB 0..255, each [Size Size 3] in
 // row-major order: result[i] has output i of all images, one after the other.
 func (m *ImageNet) Run(images [][]float32) ([][]float32, error) {
-	var flat []float32
 	for i, image := range images {
 		if len(image) != m.Size*m.Size*3 {
 			return nil, fmt.Errorf("image %d has %d values; %d x %d pixels have %d", i, len(image), m.Size, m.Size, m.Size*m.Size*3)
 		}
-		flat = append(flat, image...)
 	}
-	results, err := m.exec.Call(tensors.FromFlatDataAndDimensions(flat, len(images), m.Size, m.Size, 3))
-	if err != nil {
-		return nil, fmt.Errorf("computing features: %w", oneline.Error(err))
-	}
-	outputs := make([][]float32, len(results))
-	for i, r := range results {
-		if outputs[i], err = tensors.CopyFlatData[float32](r); err != nil {
-			return nil, fmt.Errorf("computing features: %w", err)
+	outputs := make([][]float32, len(m.shapes))
+	work := batches{doing: "computing features", n: len(images), size: min(inferenceBatchAt(m.Size), powerOfTwo(len(images))),
+		shape: layers.Shape{m.Size, m.Size, 3}, image: func(i int, dst []float32) { copy(dst, images[i]) }}
+	err := work.run(context.Background(), m.exec, func(start, end int, results [][]float32) error {
+		for i, flat := range results {
+			outputs[i] = append(outputs[i], flat[:(end-start)*m.shapes[i].Size()]...)
 		}
-	}
-	return outputs, nil
+		return nil
+	})
+	return outputs, err
 }
 
 // Close frees the compiled graph.

@@ -10,7 +10,6 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
-	"github.com/skinattn/skinattn/internal/oneline"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
@@ -19,7 +18,8 @@ import (
 // Model is a network with its weights on an engine, ready to predict.
 type Model struct {
 	*Network
-	Store *model.Store
+	Store   *model.Store
+	Backend compute.Backend
 
 	exec  *model.Exec
 	batch int
@@ -43,7 +43,7 @@ func NewModel(backend compute.Backend, net *Network, store *model.Store, batch i
 	if batch <= 0 {
 		batch = inferenceBatchAt(net.Size)
 	}
-	m := &Model{Network: net, Store: store, batch: batch}
+	m := &Model{Network: net, Store: store, Backend: backend, batch: batch}
 	exec, err := model.NewExec(backend, store, func(_ *model.Scope, in []*graph.Node) []*graph.Node {
 		outputs := net.Forward(&layers.Builder{Store: store}, in[0], in[1])
 		results := []*graph.Node{outputs[layers.LogitsOf(net.Output)], outputs[net.Output]}
@@ -78,6 +78,9 @@ func (m *Model) MeanAge() float64 {
 	return float64(tensors.ToScalar[float32](v.MustValue()))
 }
 
+// Batch is how many images are predicted at once.
+func (m *Model) Batch() int { return m.batch }
+
 // AttentionShape is [heads rows cols] of Prediction.Attention, nil without
 // Soft-Attention.
 func (m *Model) AttentionShape() []int {
@@ -95,44 +98,29 @@ func (m *Model) AttentionShape() []int {
 // finished.
 func (m *Model) Predict(ctx context.Context, n int, image func(i int, dst []float32), metadata []Metadata, done func(int)) ([]Prediction, error) {
 	predictions := make([]Prediction, 0, n)
-	shape := m.inputShape()
-	values := shape.Size()
-	batch := min(m.batch, powerOfTwo(n))
-	for start := 0; start < n; start += batch {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		end := min(start+batch, n)
-		pixels := make([]float32, batch*values)
-		for i := start; i < end; i++ {
-			image(i, pixels[(i-start)*values:(i-start+1)*values])
-		}
-		encoded := make([]float32, batch*MetadataWidth)
+	work := batches{doing: "predicting", n: n, size: min(m.batch, powerOfTwo(n)), shape: m.inputShape(), image: image}
+	work.more = func(start, end int) []*tensors.Tensor {
+		encoded := make([]float32, work.size*MetadataWidth)
 		if m.Metadata {
 			copy(encoded, EncodeMetadata(metadata[start:end]))
 		}
-		results, err := m.exec.Call(
-			tensors.FromFlatDataAndDimensions(pixels, append([]int{batch}, shape...)...),
-			tensors.FromFlatDataAndDimensions(encoded, batch, MetadataWidth))
-		if err != nil {
-			return nil, fmt.Errorf("predicting: %w", oneline.Error(err))
-		}
-		flat := make([][]float32, len(results))
-		for i, r := range results {
-			if flat[i], err = tensors.CopyFlatData[float32](r); err != nil {
-				return nil, fmt.Errorf("predicting: %w", err)
-			}
-		}
+		return []*tensors.Tensor{tensors.FromFlatDataAndDimensions(encoded, work.size, MetadataWidth)}
+	}
+	err := work.run(ctx, m.exec, func(start, end int, outputs [][]float32) error {
 		for i := range end - start {
-			p := Prediction{Logits: row(flat[0], i, ham10000.NumClasses), Probabilities: row(flat[1], i, ham10000.NumClasses)}
+			p := Prediction{Logits: row(outputs[0], i, ham10000.NumClasses), Probabilities: row(outputs[1], i, ham10000.NumClasses)}
 			if m.SoftAttention {
-				p.Attention = row(flat[2], i, len(flat[2])/batch)
+				p.Attention = row(outputs[2], i, len(outputs[2])/work.size)
 			}
 			predictions = append(predictions, p)
 		}
 		if done != nil {
 			done(end)
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return predictions, nil
 }
@@ -152,5 +140,3 @@ func FromBytes(image func(i int) []uint8) func(i int, dst []float32) {
 
 // Close frees the compiled graphs; the weights stay in the store.
 func (m *Model) Close() { m.exec.Finalize() }
-
-func row(flat []float32, i, width int) []float32 { return flat[i*width : (i+1)*width : (i+1)*width] }

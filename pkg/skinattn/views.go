@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 )
 
@@ -12,18 +13,18 @@ const maxViews = 64
 
 // PredictViews computes the predictions for n images as Config.Views has them:
 // with 0 they are Predict's; else the probabilities are the mean over that many
-// views of each image, the logits their logarithms, and the attention maps those
-// of the image as it is. The k-th of n views is turned by (k+1/2)*360/n degrees,
+// views of each image, the logits their logarithms, and there are no attention
+// maps: those of the image as it is come from Predict. The k-th of n views is turned by (k+1/2)*360/n degrees,
 // and every second one mirrored: none is turned by a right angle, since a network
 // that was trained on turned photos, which interpolation has smoothed, knows the
 // sharper ones less well.
 func (m *Model) PredictViews(ctx context.Context, n int, image func(i int, dst []float32), metadata []Metadata) ([]Prediction, error) {
-	predictions, err := m.Predict(ctx, n, image, metadata, nil)
-	if err != nil || m.Views == 0 {
-		return predictions, err
+	if m.Views == 0 {
+		return m.Predict(ctx, n, image, metadata, nil)
 	}
+	predictions := make([]Prediction, n)
 	for i := range predictions {
-		clear(predictions[i].Probabilities)
+		predictions[i].Probabilities = make([]float32, ham10000.NumClasses)
 	}
 	upright := make([]float32, m.Size*m.Size*3)
 	for view := range m.Views {
@@ -42,10 +43,12 @@ func (m *Model) PredictViews(ctx context.Context, n int, image func(i int, dst [
 			}
 		}
 	}
-	for _, p := range predictions {
+	for i, p := range predictions {
+		logits := make([]float32, len(p.Probabilities))
 		for class, probability := range p.Probabilities {
-			p.Logits[class] = float32(math.Log(max(float64(probability), math.SmallestNonzeroFloat32)))
+			logits[class] = float32(math.Log(max(float64(probability), math.SmallestNonzeroFloat32)))
 		}
+		predictions[i].Logits = logits
 	}
 	return predictions, nil
 }

@@ -12,8 +12,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 )
 
-// With views the probabilities are the mean of what the views get alone, and
-// the attention maps are those of the photo as it is.
+// With views the probabilities are the mean of what the views get alone.
 func TestPredictViews(t *testing.T) {
 	cfg := mustConfig(t, DefaultConfig, "mobilenet_v2")
 	cfg.Cut, cfg.Size, cfg.Views = "block_1_depthwise", 32, 3 // an early cut compiles in seconds
@@ -69,8 +68,8 @@ func TestPredictViews(t *testing.T) {
 		if slices.Equal(p.Probabilities, upright[i].Probabilities) {
 			t.Error("the views change nothing")
 		}
-		if !slices.Equal(p.Attention, upright[i].Attention) {
-			t.Error("the attention maps are not those of the photo as it is")
+		if p.Attention != nil {
+			t.Error("attention maps of what no view saw")
 		}
 	}
 	m.Views = 0

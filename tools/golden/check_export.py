@@ -24,15 +24,13 @@ ALLOWED = 1e-5  # of a probability
 
 def build(config):
     """The network in Keras that the export describes."""
-    for option in ("attention_window", "gamma"):
-        if config.get(option):
-            raise SystemExit(f"the network has {option} = {config[option]}, which network.py does not know")
     return network.build(
         config["backbone"], config["size"], config["dropout"], cut=config["cut"], soft_attention=config["soft_attention"],
         metadata=config["metadata"], head=config.get("head", "flatten"),
         metadata_units=[u for u in config.get("metadata_units", ()) if u] or (4096,),
         metadata_batch_norm=config.get("metadata_batch_norm", ""), metadata_dropout=config.get("metadata_dropout", 0.0),
-        extended_dense=config.get("extended_dense", 0), pools=config.get("pools_before", 0))
+        extended_dense=config.get("extended_dense", 0), pools=config.get("pools_before", 0),
+        attention_window=config.get("attention_window", ""), gamma=config.get("gamma", False))
 
 
 def pixels(path, config):

@@ -89,28 +89,40 @@ class SoftAttention(kl.Layer):
 
     The authors run one 3-D convolution over (rows, columns, channels) with a kernel of C x 3 x 3 and stride C
     along the channels. By the documented SAME rule it meets channels 0, 1 and 2 only. TensorFlow's CPU kernel reads
-    other channels, so the input is sliced here to make the documented rule explicit.
+    those in the middle, so the input is sliced here to make the rule explicit: window "center" for theirs.
+    gamma: the product is scaled by a learned number, as in the paper's formula.
     """
+
+    def __init__(self, window="", gamma=False, **options):
+        super().__init__(**options)
+        self.window, self.scaled = window, gamma
+
+    def get_config(self):
+        return super().get_config() | {"window": self.window, "gamma": self.scaled}
 
     def build(self, shape):
         c = int(shape[-1])
+        self.first = (c - 3) // 2 if self.window == "center" else 0
         self.kernel = self.add_weight(name="kernel_conv3d", shape=(c, 3, 3, 1, HEADS), initializer="he_uniform")
         self.bias = self.add_weight(name="bias_conv3d", shape=(HEADS,), initializer="zeros")
+        if self.scaled:
+            self.gamma = self.add_weight(name="gamma", shape=(), initializer=keras.initializers.Constant(0.01))
 
     def call(self, x):
         n, (h, w) = tf.shape(x)[0], x.shape[1:3]
-        scores = tf.nn.conv3d(x[..., :3, None], self.kernel, strides=(1, 1, 1, 3, 1), padding="SAME")
+        scores = tf.nn.conv3d(x[..., self.first:self.first + 3, None], self.kernel, strides=(1, 1, 1, 3, 1), padding="SAME")
         scores = tf.nn.relu(scores + self.bias)  # (N, H, W, 1, heads)
         scores = tf.transpose(scores[:, :, :, 0], (0, 3, 1, 2))
         maps = tf.reshape(tf.nn.softmax(tf.reshape(scores, (n, HEADS, h * w))), (n, HEADS, h, w))
-        return x * tf.reduce_sum(maps, axis=1)[..., None], maps
+        weight = tf.reduce_sum(maps, axis=1)[..., None]
+        return x * (weight * self.gamma if self.scaled else weight), maps
 
 
 Built = collections.namedtuple("Built", "net probe head features name size")
 
 
 def build(name="mobilenet_v2", size=0, dropout=0.5, floatx="float32", cut=None, soft_attention=True, metadata=None, head=None,
-          metadata_units=(4096,), metadata_batch_norm="", metadata_dropout=0.0, extended_dense=0, pools=0, fresh=True):
+          metadata_units=(4096,), metadata_batch_norm="", metadata_dropout=0.0, extended_dense=0, pools=0, attention_window="", gamma=False, fresh=True):
     """The network; probe gives what comes before the head, for outputs(). The options are the variants that the authors tried."""
     if fresh:
         keras.backend.clear_session()
@@ -124,7 +136,7 @@ def build(name="mobilenet_v2", size=0, dropout=0.5, floatx="float32", cut=None, 
         for _ in range(pools):  # a notebook cell that was run again and again
             x = kl.MaxPooling2D(2, padding="same")(x)
         if soft_attention:
-            attended, m = SoftAttention(name="soft_attention" if fresh else None)(x)
+            attended, m = SoftAttention(attention_window, gamma, name="soft_attention" if fresh else None)(x)
             maps.append(m)
             pooled = [kl.MaxPooling2D(2, padding="same")(t) for t in (attended, x)]
             x = kl.concatenate([pooled[1], pooled[0]])

@@ -34,7 +34,8 @@ type Config struct {
 	Mode     string // Train or Infer
 	Size     int    // width and height of the images in pixels; 0: the backbone's own
 	Batch    int    // images a step
-	Steps    int    // timed steps, after those that warm up
+	WarmUp   int    // steps after the first that are not timed
+	Steps    int    // timed steps, after those
 	Seed     uint64 // of the images and of dropout
 }
 
@@ -47,14 +48,13 @@ func (c Config) check() error {
 		return fmt.Errorf("the image size is %d pixels; it must be above 0", c.Size)
 	case c.Batch < 1:
 		return fmt.Errorf("the batch has %d images; it needs at least 1", c.Batch)
+	case c.WarmUp < 0:
+		return fmt.Errorf("%d steps can't warm up; take at least 0", c.WarmUp)
 	case c.Steps < 1:
 		return fmt.Errorf("%d steps can't be timed; take at least 1", c.Steps)
 	}
 	return nil
 }
-
-// warmUp is how many steps after the first one are not timed.
-const warmUp = 2
 
 // Measure builds the network, takes one step, which compiles it, warms up, and
 // times cfg.Steps steps. Cancelling ctx ends it between two steps.
@@ -68,7 +68,7 @@ func Measure(ctx context.Context, eng *engine.Engine, cfg Config) (Result, error
 	}
 	defer stop()
 	var seconds []float64
-	for i := range 1 + warmUp + cfg.Steps {
+	for i := range 1 + cfg.WarmUp + cfg.Steps {
 		if err := ctx.Err(); err != nil {
 			return Result{}, err
 		}
@@ -83,7 +83,7 @@ func Measure(ctx context.Context, eng *engine.Engine, cfg Config) (Result, error
 		Engine: eng.Kind, PeakRSSBytes: peakRSS(),
 	}
 	r.Parameters, _ = net.Graph.Parameters()
-	r.time(seconds[0], seconds[1+warmUp:])
+	r.time(seconds[0], seconds[1+cfg.WarmUp:])
 	return r, nil
 }
 

@@ -23,7 +23,7 @@ func TestMeasure(t *testing.T) {
 	}
 	for _, mode := range Modes {
 		t.Run(mode, func(t *testing.T) {
-			cfg := Config{Backbone: "mobilenet_v2", Mode: mode, Size: 32, Batch: 1, Steps: 1, Seed: 1}
+			cfg := Config{Backbone: "mobilenet_v2", Mode: mode, Size: 32, Batch: 1, WarmUp: 1, Steps: 1, Seed: 1}
 			r, err := Measure(context.Background(), eng, cfg)
 			if err != nil {
 				t.Fatal(err)
@@ -65,6 +65,7 @@ func TestMeasureRefuses(t *testing.T) {
 		"mode":     func(c *Config) { c.Mode = "both" },
 		"size":     func(c *Config) { c.Size = -1 },
 		"batch":    func(c *Config) { c.Batch = 0 },
+		"warm-up":  func(c *Config) { c.WarmUp = -1 },
 		"steps":    func(c *Config) { c.Steps = 0 },
 	} {
 		cfg := good

@@ -46,6 +46,19 @@ func cudaPlugin(ctx context.Context, opts Options) (path, from string, err error
 	if !GPUSeen() {
 		return "", "", errors.New("no NVIDIA GPU was found (no /dev/nvidia0); use --engine cpu")
 	}
+	return installedCUDA(ctx, opts)
+}
+
+// FetchCUDA installs the CUDA plug-in with its libraries, if it is not there,
+// without starting it: the machine need not have a GPU, as where a container's
+// image is built.
+func FetchCUDA(ctx context.Context, opts Options) error {
+	_, _, err := installedCUDA(ctx, opts)
+	return err
+}
+
+// installedCUDA is cudaPlugin for a machine that may lack a GPU.
+func installedCUDA(ctx context.Context, opts Options) (path, from string, err error) {
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
 		return "", "", fmt.Errorf("the CUDA engine runs on linux/amd64 only, this is %s/%s; use --engine cpu", runtime.GOOS, runtime.GOARCH)
 	}

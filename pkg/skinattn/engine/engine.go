@@ -7,14 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/gobackend"
-	"github.com/gomlx/go-xla/compute/xla"
-	"github.com/gomlx/go-xla/pjrt"
-
-	"github.com/skinattn/skinattn/internal/oneline"
 )
 
 // Names of the engines.
@@ -88,7 +85,16 @@ func Open(ctx context.Context, name string, opts Options) (*Engine, error) {
 	case Go:
 		return openGo()
 	}
-	return nil, fmt.Errorf("engine %q is unknown; choose one of %s", name, strings.Join(Names, ", "))
+	return nil, CheckName(name)
+}
+
+// CheckName is an error unless name, in letters of any case, is one of Names or
+// empty.
+func CheckName(name string) error {
+	if name == "" || slices.Contains(Names, strings.ToLower(name)) {
+		return nil
+	}
+	return fmt.Errorf("engine %q is unknown; choose one of %s", name, strings.Join(Names, ", "))
 }
 
 func openAuto(ctx context.Context, opts Options) (*Engine, error) {
@@ -105,6 +111,8 @@ func openAuto(ctx context.Context, opts Options) (*Engine, error) {
 		return eng, nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
+	case errors.Is(err, errNoXLA):
+		opts.logf("note: %v; using the slower pure Go engine", err)
 	case errors.Is(err, errUnsupported):
 		opts.logf("note: there is no XLA plug-in for %s/%s; using the slower pure Go engine", runtime.GOOS, runtime.GOARCH)
 	default:
@@ -125,6 +133,9 @@ func openGo() (*Engine, error) {
 }
 
 func openCPU(ctx context.Context, opts Options) (*Engine, error) {
+	if !XLABuilt {
+		return nil, errNoXLA
+	}
 	plugin, wheel, err := cpuPlugin(ctx, opts)
 	if err != nil {
 		return nil, err
@@ -133,27 +144,19 @@ func openCPU(ctx context.Context, opts Options) (*Engine, error) {
 		return nil, err
 	}
 	// One device: it uses all cores. The plug-in would show several virtual ones.
-	return openXLA(CPU, plugin, wheel, pjrt.NamedValuesMap{"cpu_device_count": int64(1)})
+	return openXLA(CPU, plugin, wheel, map[string]any{"cpu_device_count": int64(1)})
 }
 
 func openCUDA(ctx context.Context, opts Options) (*Engine, error) {
+	if !XLABuilt {
+		return nil, errNoXLA
+	}
 	plugin, wheel, err := cudaPlugin(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
 	// float32 throughout: TF32 would cost the agreement with Keras.
 	return openXLA(CUDA, plugin+",tf32=false,preallocate=false", wheel, nil)
-}
-
-func openXLA(kind, config, wheel string, options pjrt.NamedValuesMap) (*Engine, error) {
-	// go-xla would otherwise look for plug-ins of its own on a release page.
-	xla.EnableAutoInstall(false)
-	backend, err := xla.NewWithOptions(config, options)
-	plugin, _, _ := strings.Cut(config, ",")
-	if err != nil {
-		return nil, fmt.Errorf("starting XLA with the plug-in %s: %w", plugin, oneline.Error(err))
-	}
-	return &Engine{Backend: backend, Kind: kind, Plugin: plugin, Wheel: wheel}, nil
 }
 
 // GPUSeen says whether an NVIDIA device is present (its driver's device file).

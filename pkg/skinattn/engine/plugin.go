@@ -20,6 +20,10 @@ import (
 // errUnsupported marks a platform for which there is no plug-in at all.
 var errUnsupported = errors.New("no XLA plug-in for this platform")
 
+// errNoXLA is what a program says that was built without a C compiler, as Go
+// does by itself where it finds none.
+var errNoXLA = errors.New("this program was built without XLA, for lack of a C compiler: install gcc and build again")
+
 // wheel is a pinned Python wheel with a PJRT plug-in inside.
 type wheel struct {
 	name, version string // on the Python package index

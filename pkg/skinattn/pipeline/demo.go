@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/plots"
@@ -67,9 +68,10 @@ func Demo(ctx context.Context, eng *engine.Engine, opts DemoOptions) error {
 		return err
 	}
 	figures, err := Figures([]string{runDir}, filepath.Join(opts.Dir, DemoFigures), FigureOptions{
-		Style: plots.Paper(), Formats: []string{"svg"}, Intervals: eval.DefaultOptions()})
+		Style: plots.Paper(), Formats: []string{"svg"}, Intervals: eval.DefaultOptions(), Data: data})
 	if err != nil {
 		return err
 	}
+	figures = slices.DeleteFunc(figures, func(path string) bool { return filepath.Base(path) == ContactSheet }) // the page shows each
 	return writeDemoSummary(opts.Dir, figures)
 }

@@ -28,8 +28,9 @@ type FigureOptions struct {
 	// Metrics are those of the forest plot, by path of package eval; nil means
 	// plots.ForestMetrics.
 	Metrics []string
-	// Data, if not nil, is described in figures too.
-	Data *ham10000.Stats
+	// Data, if not nil, is described in figures too, and gives the photos of a
+	// gallery and of class samples, where it has them.
+	Data *ham10000.Dataset
 }
 
 var figureFormats = []string{"svg", "pdf", "png"}
@@ -175,7 +176,14 @@ func Figures(inputs []string, out string, opts FigureOptions) ([]string, error) 
 	}
 	figures = append(figures, compared...)
 	if opts.Data != nil {
-		figures = append(figures, DataFigures(opts.Data)...)
+		figures = append(figures, DataFigures(opts.Data.Stats())...)
+		samples, err := classSamples(opts.Data)
+		if err != nil {
+			return nil, err
+		}
+		if samples != nil {
+			figures = append(figures, plots.NamedFigure{Name: "class-samples", Figure: samples})
+		}
 	}
 	return SaveFigures(figures, out, opts.Style, opts.Formats)
 }
@@ -268,6 +276,15 @@ func (in *figureInput) figures(opts FigureOptions) ([]plots.NamedFigure, error) 
 		}
 		add("recall-leaked", recall)
 	}
+	if opts.Data != nil {
+		shown, err := gallery(in.table, opts.Data)
+		if err != nil {
+			return nil, err
+		}
+		if shown != nil {
+			add("gallery", shown)
+		}
+	}
 	return figures, nil
 }
 
@@ -322,16 +339,14 @@ func (in *figureInput) keepsLast() bool {
 func comparisons(all []figureInput, opts FigureOptions) ([]plots.NamedFigure, error) {
 	var runs []plots.Run
 	var audits []plots.NamedAudit
-	leaked := false
 	for _, in := range all {
 		runs = append(runs, plots.Run{Name: in.label, Metrics: in.metrics})
 		audit, err := in.audit()
 		if err != nil {
 			return nil, err
 		}
-		if audit != nil && audit.HeldOut.Images > 0 {
+		if audit != nil && audit.HeldOut.Leaked > 0 { // a split by lesion has nothing to show
 			audits = append(audits, plots.NamedAudit{Name: in.label, Audit: audit})
-			leaked = leaked || audit.HeldOut.Leaked > 0
 		}
 	}
 	var figures []plots.NamedFigure
@@ -349,7 +364,7 @@ func comparisons(all []figureInput, opts FigureOptions) ([]plots.NamedFigure, er
 		return nil, err
 	}
 	figures = append(figures, plots.NamedFigure{Name: "forest", Figure: forest})
-	if leaked {
+	if len(audits) > 0 {
 		f, err := plots.NewLeakBars(all[0].table.Classes, audits...)
 		if err != nil {
 			return nil, err

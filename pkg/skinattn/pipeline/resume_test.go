@@ -12,6 +12,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 	"github.com/skinattn/skinattn/pkg/skinattn/synthetic"
+	"github.com/skinattn/skinattn/pkg/skinattn/training"
 )
 
 // A run from ImageNet weights that is killed before its first checkpoint starts
@@ -85,5 +86,41 @@ func TestResumeBeforeTheFirstCheckpoint(t *testing.T) {
 	expectLine(t, err, "the run has no checkpoint yet and started from a file with SHA-256 ")
 	if err == nil || !strings.HasSuffix(err.Error(), "; name that file with --weights") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// logged is a watcher of lines alone.
+type logged struct {
+	training.Watcher
+	lines []string
+}
+
+func (l *logged) Log(line string) { l.lines = append(l.lines, line) }
+
+// Another engine, or another plug-in, is told of, and nothing where it is the same.
+func TestResumeOnAnotherEngine(t *testing.T) {
+	now := &engine.Engine{Kind: engine.CPU, Wheel: "plug-in 1.0"}
+	same := run.CurrentEnvironment(now)
+	for name, c := range map[string]struct {
+		change func(*run.Environment)
+		want   string
+	}{
+		"the same":        {func(*run.Environment) {}, ""},
+		"another version": {func(e *run.Environment) { e.Commit = "abc" }, ""},
+		"engine":          {func(e *run.Environment) { e.Engine, e.Plugin = engine.Go, "" }, "the run began with go on " + same.Arch + " and goes on with cpu (plug-in 1.0)"},
+		"plug-in":         {func(e *run.Environment) { e.Plugin = "plug-in 0.9" }, "the run began with cpu (plug-in 0.9) on"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			folder, watch := &run.Folder{Dir: t.TempDir()}, &logged{}
+			environment := same
+			c.change(&environment)
+			if err := folder.WriteJSON(run.EnvironmentFile, environment); err != nil {
+				t.Fatal(err)
+			}
+			TrainOptions{Watch: watch}.warnOfEngine(folder, now)
+			if said := strings.Join(watch.lines, "\n"); !strings.Contains(said, c.want) || (said == "") != (c.want == "") || len(watch.lines) > 1 {
+				t.Errorf("said %q, want %q", said, c.want)
+			}
+		})
 	}
 }

@@ -116,6 +116,7 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 		trainer.Watch = watchers
 	}
 	if opts.Resume {
+		opts.warnOfEngine(folder, eng)
 		err = sameConfig(folder, cfg, opts.Weights == "")
 	} else {
 		err = opts.begin(folder, cfg, parts, eng)
@@ -153,6 +154,19 @@ func (o TrainOptions) begin(folder *run.Folder, cfg run.Config, parts *split.Spl
 	}
 	// The last one: a folder that has it can be resumed.
 	return folder.WriteJSON(run.ConfigFile, cfg)
+}
+
+// warnOfEngine says so if a run goes on with something else than it began with
+// that decides about the last digits.
+func (o TrainOptions) warnOfEngine(folder *run.Folder, eng *engine.Engine) {
+	var began run.Environment
+	if err := folder.ReadJSON(run.EnvironmentFile, &began); err != nil {
+		o.log(fmt.Sprintf("warning: it can't be told which engine the run began with: %v", err))
+		return
+	}
+	if then, now := began.Computes(), run.CurrentEnvironment(eng).Computes(); then != now {
+		o.log(fmt.Sprintf("warning: the run began with %s and goes on with %s: its weights will not be, byte for byte, those of an uninterrupted run", then, now))
+	}
 }
 
 // loadBackbone fills store from a Keras applications file.

@@ -24,6 +24,16 @@ type Environment struct {
 	Modules  map[string]string `json:"modules"`
 }
 
+// Computes names what decides about the last digits of what is computed: engine,
+// plug-in and architecture.
+func (e Environment) Computes() string {
+	engine := e.Engine
+	if e.Plugin != "" {
+		engine += " (" + e.Plugin + ")"
+	}
+	return engine + " on " + e.Arch
+}
+
 // RecordedModules are the modules whose versions decide about numbers.
 func RecordedModules() []string {
 	return []string{"github.com/gomlx/gomlx", "github.com/gomlx/compute", "github.com/gomlx/go-xla", "gonum.org/v1/gonum"}

@@ -165,7 +165,7 @@ func (s *Split) readSummary(csvPath string, content []byte) error {
 		opts.Fold = *summary.Fold
 	}
 	if summary.Protocol != "" { // empty for a split made elsewhere and written again
-		if err := opts.check(summary.Protocol); err != nil {
+		if err := opts.Check(summary.Protocol); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 	}

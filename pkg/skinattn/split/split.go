@@ -70,7 +70,7 @@ type Split struct {
 // options do not fit the protocol, or if records are too few for a part to get
 // any image; a class may well be absent from a part of a small data set.
 func New(protocol string, records []ham10000.Record, opts Options) (*Split, error) {
-	if err := opts.check(protocol); err != nil {
+	if err := opts.Check(protocol); err != nil {
 		return nil, err
 	}
 	s := &Split{Protocol: protocol, Options: opts, Rows: make([]Row, 0, len(records))}
@@ -102,7 +102,8 @@ func New(protocol string, records []ham10000.Record, opts Options) (*Split, erro
 	return s, nil
 }
 
-func (o Options) check(protocol string) error {
+// Check is an error if the options do not fit the protocol.
+func (o Options) Check(protocol string) error {
 	if !slices.Contains(Protocols, protocol) {
 		return fmt.Errorf("unknown protocol %q; known are %s", protocol, strings.Join(Protocols, ", "))
 	}

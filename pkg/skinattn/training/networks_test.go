@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -32,14 +33,14 @@ func smallSize(name string) int {
 }
 
 // newStepper is a stepper of the authors' network on a backbone, with random
-// weights and without dropout, at a small size.
-func newStepper(t *testing.T, backend compute.Backend, name string) (*Stepper, *skinattn.Network, *model.Store) {
+// weights and without dropout, at size pixels.
+func newStepper(t *testing.T, backend compute.Backend, name string, size int) (*Stepper, *skinattn.Network, *model.Store) {
 	t.Helper()
 	cfg, err := skinattn.DefaultConfig(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.Size, cfg.Dropout = smallSize(name), 0
+	cfg.Size, cfg.Dropout = size, 0
 	net, err := skinattn.NewNetwork(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -65,35 +66,54 @@ func TestStepReachesEveryVariable(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, b := range backbone.Table {
+		t.Run(b.Name, func(t *testing.T) { stepReachesEveryVariable(t, eng.Backend, b.Name, smallSize(b.Name)) })
+	}
+}
+
+// The same at each network's own size, on XLA. It takes up to 8 GB and, on two
+// cores, some minutes; -run OwnSize/NAME$ takes one network.
+func TestStepAtOwnSize(t *testing.T) {
+	if !*long {
+		t.Skip("runs with -long")
+	}
+	for _, b := range backbone.Table {
 		t.Run(b.Name, func(t *testing.T) {
-			stepper, net, store := newStepper(t, eng.Backend, b.Name)
-			values := func(v layers.Variable) []float32 {
-				return tensors.MustCopyFlatData[float32](store.GetVariable(v.Path()).MustValue())
-			}
-			before := map[string][]float32{}
-			for _, v := range net.Graph.Variables() {
-				before[v.Path()] = values(v)
-			}
-			loss, _, err := stepper.Step(classBatch(net.Size, 2), Position{Epoch: 1, Step: 1, Update: 1, Rate: 1e-3})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if math.IsNaN(loss) || math.IsInf(loss, 0) {
-				t.Errorf("the loss is %g", loss)
-			}
-			for _, v := range net.Graph.Variables() {
-				if v.Layer == skinattn.NormalizationLayer { // set before training
-					continue
-				}
-				after := values(v)
-				if slices.Equal(after, before[v.Path()]) {
-					t.Errorf("%s has not moved", v.Path())
-				}
-				if slices.ContainsFunc(after, func(x float32) bool { return math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) }) {
-					t.Errorf("%s is not finite", v.Path())
-				}
-			}
+			start := time.Now()
+			stepReachesEveryVariable(t, testEngine.Backend, b.Name, b.Input)
+			t.Logf("%d px, compiled and stepped in %.0f s", b.Input, time.Since(start).Seconds())
 		})
+	}
+}
+
+// stepReachesEveryVariable takes one step on two images.
+func stepReachesEveryVariable(t *testing.T, backend compute.Backend, name string, size int) {
+	t.Helper()
+	stepper, net, store := newStepper(t, backend, name, size)
+	values := func(v layers.Variable) []float32 {
+		return tensors.MustCopyFlatData[float32](store.GetVariable(v.Path()).MustValue())
+	}
+	before := map[string][]float32{}
+	for _, v := range net.Graph.Variables() {
+		before[v.Path()] = values(v)
+	}
+	loss, _, err := stepper.Step(classBatch(net.Size, 2), Position{Epoch: 1, Step: 1, Update: 1, Rate: 1e-3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if math.IsNaN(loss) || math.IsInf(loss, 0) {
+		t.Errorf("the loss is %g", loss)
+	}
+	for _, v := range net.Graph.Variables() {
+		if v.Layer == skinattn.NormalizationLayer { // set before training
+			continue
+		}
+		after := values(v)
+		if slices.Equal(after, before[v.Path()]) {
+			t.Errorf("%s has not moved", v.Path())
+		}
+		if slices.ContainsFunc(after, func(x float32) bool { return math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) }) {
+			t.Errorf("%s is not finite", v.Path())
+		}
 	}
 }
 
@@ -104,7 +124,7 @@ func TestFamiliesOverfit(t *testing.T) {
 	}
 	for _, name := range []string{"mobilenet", "mobilenet_v2", "mobilenet_v3_small", "resnet50", "resnet34", "vgg16", "densenet201", "nasnet_mobile", "inception_resnet_v2"} {
 		t.Run(name, func(t *testing.T) {
-			stepper, net, _ := newStepper(t, testEngine.Backend, name)
+			stepper, net, _ := newStepper(t, testEngine.Backend, name, smallSize(name))
 			batch := classBatch(net.Size, 2*ham10000.NumClasses)
 			const steps, rate = 80, 1e-3
 			var first float64

@@ -1,0 +1,161 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/skinattn/skinattn/pkg/eval"
+	"github.com/skinattn/skinattn/pkg/eval/saliency"
+	"github.com/skinattn/skinattn/pkg/plots"
+	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/explain"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
+	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
+)
+
+// explainScore are the flags of 'explain --score'.
+type explainScore struct {
+	Score      bool   `help:"Measure the maps of a run's held-out images against the lesion masks of the data folder; or of a scores CSV, named instead of --run, compute the tables anew."`
+	Part       string `help:"With --score: whose images, ${enum}." enum:"test,val" default:"test" placeholder:"PART"`
+	Curves     int    `help:"With --score: images, drawn with --seed, that get deletion and insertion curves; 0: none." default:"200" placeholder:"N"`
+	CurveSteps int    `help:"With --score: steps of a curve." default:"10" placeholder:"N"`
+	Resamples  int    `help:"With --score: bootstrap resamples of lesions for the intervals; 0: none." default:"2000" placeholder:"N"`
+}
+
+// scoreExamples are for the command's long help.
+const scoreExamples = `
+  skinattn explain --score --run runs/mnv2 --data HAM10000 --out attention
+  skinattn explain --score attention/attention.csv --json`
+
+// Files that --score leaves in --out.
+const (
+	scoresFile   = "attention.csv"
+	forestFigure = "attention-forest"
+	curvesFigure = "attention-curves"
+)
+
+// score measures the maps of a run, or reads the one file of scores.
+func (c *explainCommand) score(s *session) error {
+	f := c.explainScore
+	if f.Curves < 0 || f.CurveSteps < 1 || f.Resamples < 0 {
+		return usagef("--curves is %d, --curve-steps %d and --resamples %d; they must be at least 0, 1 and 0", f.Curves, f.CurveSteps, f.Resamples)
+	}
+	if c.Class != "" || c.Mask != "" || c.Age != nil || c.Sex != "" || c.Localization != "" {
+		return usagef("--class, --mask, --age, --sex and --localization are not for --score: the predicted class is explained, and the data folder has the rest")
+	}
+	var table *saliency.Table
+	var scored *pipeline.Scored
+	var err error
+	switch {
+	case c.Dir == "" && len(c.Images) == 1:
+		table, err = saliency.ReadFile(c.Images[0], ham10000.Classes)
+	case c.Dir != "" && len(c.Images) == 0:
+		if scored, err = c.measure(s); err == nil {
+			table = scored.Table
+		}
+	default:
+		return usagef("--score takes a run (--run DIR) or one scores CSV; it measures the images of the run's split, not others")
+	}
+	if err != nil {
+		return err
+	}
+	intervals := eval.DefaultOptions()
+	intervals.Resamples, intervals.Seed = f.Resamples, s.seed()
+	summary, err := table.Summarize(intervals)
+	if err != nil {
+		return err
+	}
+	if c.Out != "" {
+		if err := saveScores(c.Out, table, summary, scored); err != nil {
+			return err
+		}
+	}
+	if !s.JSON {
+		_, err := fmt.Fprint(s.stdout, summary.Table())
+		return err
+	}
+	left := map[string][]string{}
+	if scored != nil {
+		left["no_mask"], left["empty_mask"] = append([]string{}, scored.NoMask...), append([]string{}, scored.EmptyMask...)
+	}
+	answer, err := withKey(summary, "left_out", left, scored != nil)
+	if err != nil {
+		return err
+	}
+	return s.answer(answer)
+}
+
+// measure runs the network.
+func (c *explainCommand) measure(s *session) (*pipeline.Scored, error) {
+	opts, err := c.options(s)
+	if err != nil {
+		return nil, err
+	}
+	folder, err := run.Open(c.Dir)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := folder.Config()
+	if err != nil {
+		return nil, err
+	}
+	// Before the engine starts, so that a wrong flag is told at once.
+	net, err := skinattn.NewNetwork(cfg.Network)
+	if err != nil {
+		return nil, err
+	}
+	if c.Method == nil && !net.SoftAttention {
+		opts.Methods = []explain.Method{explain.GradCAM}
+	}
+	if opts, err = opts.Complete(net); err != nil {
+		return nil, usageError{err}
+	}
+	data, err := s.openData()
+	if err != nil {
+		return nil, err
+	}
+	eng, err := s.openEngine()
+	if err != nil {
+		return nil, err
+	}
+	// The baseline with ImageNet weights is there where they are.
+	weights, err := pipeline.WeightsPath(cfg.Network.Backbone)
+	if err == nil {
+		_, err = os.Stat(weights)
+	}
+	if err != nil {
+		s.log(fmt.Sprintf("no baseline with ImageNet weights: %v", err))
+		weights = ""
+	}
+	return pipeline.Score(s.ctx, eng, folder, pipeline.ScoreOptions{
+		Data: data, Part: split.Part(c.Part), Explain: opts, CurveImages: c.Curves, CurveSteps: c.CurveSteps,
+		Seed: s.seed(), Weights: weights, Progress: s.progress, Log: s.log,
+	})
+}
+
+// saveScores writes the scores, if they are new, and the figures of them.
+func saveScores(dir string, table *saliency.Table, summary *saliency.Summary, scored *pipeline.Scored) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("making the folder for the scores: %w", err)
+	}
+	figures := map[string]plots.Figure{forestFigure: plots.NewSaliencyForest(summary)}
+	if scored != nil {
+		if err := table.WriteFile(filepath.Join(dir, scoresFile)); err != nil {
+			return err
+		}
+		if scored.Curves != nil {
+			figures[curvesFigure] = plots.NewSaliencyCurves(scored.Curves, pipeline.PriorBaselines...)
+		}
+	}
+	for name, figure := range figures {
+		for _, format := range []string{"svg", "png"} {
+			if err := plots.SaveWithData(filepath.Join(dir, name+"."+format), figure, plots.PaperWide()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,282 @@
+package plots
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"math"
+	"strconv"
+
+	xdraw "golang.org/x/image/draw"
+	"golang.org/x/image/math/f64"
+	"gonum.org/v1/plot/palette"
+	"gonum.org/v1/plot/palette/moreland"
+)
+
+// HeatMap is a map over a picture, such as the attention of a network: equal
+// fields in rows and columns, the first at the upper left.
+type HeatMap struct {
+	// Title stands above the map's panel.
+	Title      string
+	Rows, Cols int
+	Values     []float64 // of length Rows*Cols, row by row
+}
+
+func (m HeatMap) validate() error {
+	if m.Rows < 1 || m.Cols < 1 || len(m.Values) != m.Rows*m.Cols {
+		return fmt.Errorf("map %q: %d values do not fill %d rows and %d columns", m.Title, len(m.Values), m.Rows, m.Cols)
+	}
+	for i, v := range m.Values {
+		if !isFinite(v) {
+			return fmt.Errorf("map %q: row %d, column %d is %v; every value must be a finite number", m.Title, i/m.Cols+1, i%m.Cols+1, v)
+		}
+	}
+	return nil
+}
+
+// limits are the values that the first and the last colour stand for.
+func (m HeatMap) limits(fromZero bool) (low, high float64) {
+	low, high = m.Values[0], m.Values[0]
+	for _, v := range m.Values {
+		low, high = min(low, v), max(high, v)
+	}
+	if fromZero {
+		low, high = min(low, 0), max(high, 0)
+	}
+	return low, high
+}
+
+// at returns the bilinear value at (x, y), both from 0 to 1 over the picture.
+// Values stand in the middle of their fields, as in TensorFlow's and OpenCV's
+// bilinear resizing; beyond the outermost middles the value is constant.
+func (m HeatMap) at(x, y float64) float64 {
+	y0, y1, fy := between(y, m.Rows)
+	x0, x1, fx := between(x, m.Cols)
+	above, below := m.Values[y0*m.Cols:], m.Values[y1*m.Cols:]
+	return (above[x0]*(1-fx)+above[x1]*fx)*(1-fy) + (below[x0]*(1-fx)+below[x1]*fx)*fy
+}
+
+func between(at float64, n int) (i, next int, share float64) {
+	at = min(max(at*float64(n)-0.5, 0), float64(n-1))
+	i = int(at)
+	return i, min(i+1, n-1), at - float64(i)
+}
+
+// HeatStyle says how a map is laid over a photo. The zero value is the default.
+type HeatStyle struct {
+	// Opacity of the colours over the photo, from 0 to 1; 0 means 0.5, a
+	// negative value leaves the photo alone.
+	Opacity float64
+	// Colors are the map's colours, from its smallest to its largest value; nil
+	// means [HeatColors].
+	Colors palette.ColorMap
+	// FromZero lets the colours begin at 0 (or end there, if all values are
+	// negative) instead of at the map's smallest value, so that a nearly even
+	// map looks even. A map whose limits are equal is drawn in the middle
+	// colour.
+	FromZero bool
+	// OutlineWidth is the width of a mask's outline in pixels, its dark rims
+	// included; 0 means a hundredth of the picture's shorter side, at least 3.
+	OutlineWidth float64
+}
+
+const defaultOpacity = 0.5
+
+// HeatColors returns the colours of maps unless others are given: viridis, at
+// five of its colours (S. van der Walt and N. Smith, 2015; CC0) and evenly in
+// lightness between them (K. Moreland, "Why we use bad color maps and what you
+// can do about it", 2016). It reads the same in grey and to the colour-blind, and
+// holds no hue of skin.
+func HeatColors() palette.ColorMap {
+	scale, err := moreland.NewLuminance([]color.Color{
+		color.RGBA{68, 1, 84, 255}, color.RGBA{59, 82, 139, 255}, color.RGBA{33, 145, 140, 255},
+		color.RGBA{94, 201, 98, 255}, color.RGBA{253, 231, 37, 255},
+	})
+	if err != nil {
+		panic(err) // these colours do grow lighter
+	}
+	return scale
+}
+
+const heatSteps = 256
+
+// colors returns the colours in equal steps, with full opacity.
+func (s HeatStyle) colors() []color.RGBA {
+	scale := s.Colors
+	if scale == nil {
+		scale = HeatColors()
+	}
+	out := make([]color.RGBA, heatSteps)
+	for i, c := range scale.Palette(heatSteps).Colors() {
+		out[i] = color.RGBAModel.Convert(c).(color.RGBA)
+		out[i].A = 0xff
+	}
+	return out
+}
+
+func (s HeatStyle) validate() error {
+	if s.Opacity > 1 || math.IsNaN(s.Opacity) || math.IsNaN(s.OutlineWidth) || s.OutlineWidth < 0 {
+		return fmt.Errorf("map colours: opacity %v must be at most 1 and outline width %v at least 0", s.Opacity, s.OutlineWidth)
+	}
+	return nil
+}
+
+// Overlay lays m over the photo and returns a picture of the photo's size. The
+// map covers the whole photo. With a mask, of the photo's shape in any
+// resolution and light (over half) inside the lesion, the lesion's outline is
+// drawn: white between black rims, which shows on every ground.
+func Overlay(photo image.Image, m HeatMap, mask image.Image, s HeatStyle) (*image.RGBA, error) {
+	if photo == nil || photo.Bounds().Empty() {
+		return nil, errors.New("laying a map over a photo: the photo is empty")
+	}
+	return overlay(photo, &m, mask, s, photo.Bounds(), photo.Bounds().Dx(), photo.Bounds().Dy())
+}
+
+// overlay returns w x h pixels of the view of the photo, a rectangle in its
+// pixels, with the map, if there is one, and the outline of the mask, if there
+// is one.
+func overlay(photo image.Image, m *HeatMap, mask image.Image, s HeatStyle, view image.Rectangle, w, h int) (*image.RGBA, error) {
+	if err := s.validate(); err != nil {
+		return nil, err
+	}
+	out := image.NewRGBA(image.Rect(0, 0, w, h))
+	xdraw.CatmullRom.Scale(out, out.Bounds(), photo, view, xdraw.Src, nil)
+	if m != nil {
+		if err := m.validate(); err != nil {
+			return nil, err
+		}
+		s.blend(out, *m)
+	}
+	if mask == nil {
+		return out, nil
+	}
+	inside, err := sameView(mask, photo.Bounds(), view, w, h)
+	if err != nil {
+		return nil, err
+	}
+	width := s.OutlineWidth
+	if width == 0 {
+		width = max(3, float64(min(w, h))/100)
+	}
+	drawOutline(out, inside, width)
+	return out, nil
+}
+
+// sameView returns w x h pixels of that part of the mask, which covers the whole
+// photo in whatever resolution, that the view is of the photo.
+func sameView(mask image.Image, photo, view image.Rectangle, w, h int) (*image.Gray, error) {
+	b := mask.Bounds()
+	shape := float64(b.Dx()*photo.Dy()) / float64(b.Dy()*photo.Dx())
+	if b.Empty() || math.Abs(shape-1) > 0.02 {
+		return nil, fmt.Errorf("a mask of %v pixels does not fit a photo of %v; both must have one shape", b.Size(), photo.Size())
+	}
+	scaleX := float64(w) / float64(view.Dx()) * float64(photo.Dx()) / float64(b.Dx())
+	scaleY := float64(h) / float64(view.Dy()) * float64(photo.Dy()) / float64(b.Dy())
+	inside := image.NewGray(image.Rect(0, 0, w, h))
+	xdraw.CatmullRom.Transform(inside, f64.Aff3{
+		scaleX, 0, -scaleX*float64(b.Min.X) - float64((view.Min.X-photo.Min.X)*w)/float64(view.Dx()),
+		0, scaleY, -scaleY*float64(b.Min.Y) - float64((view.Min.Y-photo.Min.Y)*h)/float64(view.Dy()),
+	}, mask, b, xdraw.Src, nil)
+	return inside, nil
+}
+
+// blend lays the map over img.
+func (s HeatStyle) blend(img *image.RGBA, m HeatMap) {
+	opacity := s.Opacity
+	if opacity == 0 {
+		opacity = defaultOpacity
+	}
+	opacity = max(opacity, 0)
+	colors := s.colors()
+	low, high := m.limits(s.FromZero)
+	b := img.Bounds()
+	for y := range b.Dy() {
+		for x := range b.Dx() {
+			share := 0.5
+			if high > low {
+				share = (m.at((float64(x)+0.5)/float64(b.Dx()), (float64(y)+0.5)/float64(b.Dy())) - low) / (high - low)
+			}
+			mix(img.Pix[img.PixOffset(x, y):], colors[int(math.Round(share*(heatSteps-1)))], opacity)
+		}
+	}
+}
+
+// mix replaces a share of a pixel by c.
+func mix(pixel []uint8, c color.RGBA, share float64) {
+	for i, v := range [3]uint8{c.R, c.G, c.B} {
+		pixel[i] = uint8(math.Round(float64(pixel[i])*(1-share) + float64(v)*share))
+	}
+}
+
+// drawOutline draws the border of the light part of mask on img, both of one
+// size: a white line between two black ones, in the given total width. Where the
+// mask meets the picture's edge there is no border.
+func drawOutline(img *image.RGBA, mask *image.Gray, width float64) {
+	b := img.Bounds()
+	w, h := b.Dx(), b.Dy()
+	distance := borderDistance(mask, int(math.Ceil(width/2))+1)
+	for y := range h {
+		for x := range w {
+			d := float64(distance[y*w+x])
+			pixel := img.Pix[img.PixOffset(x, y):]
+			// Half a pixel is the step of a line's edge: it smooths the line.
+			mix(pixel, color.RGBA{A: 0xff}, min(max(width/2+0.5-d, 0), 1))
+			mix(pixel, color.RGBA{0xff, 0xff, 0xff, 0xff}, min(max(width/4+0.5-d, 0), 1))
+		}
+	}
+}
+
+// borderDistance returns each pixel's distance from the nearest border between
+// light (over half) and dark, in pixels, up to reach; farther ones are
+// infinitely far. Borders lie between two neighbouring pixels, where the grey
+// levels pass a half.
+func borderDistance(mask *image.Gray, reach int) []float32 {
+	w, h := mask.Bounds().Dx(), mask.Bounds().Dy()
+	distance := make([]float32, w*h)
+	for i := range distance {
+		distance[i] = float32(math.Inf(1))
+	}
+	level := func(x, y int) float64 { return float64(mask.Pix[y*mask.Stride+x]) - 127.5 }
+	near := func(bx, by float64) {
+		for y := max(0, int(by)-reach); y <= min(h-1, int(by)+reach+1); y++ {
+			for x := max(0, int(bx)-reach); x <= min(w-1, int(bx)+reach+1); x++ {
+				distance[y*w+x] = min(distance[y*w+x], float32(math.Hypot(float64(x)-bx, float64(y)-by)))
+			}
+		}
+	}
+	for y := range h {
+		for x := range w {
+			here := level(x, y)
+			if x+1 < w {
+				if next := level(x+1, y); (here > 0) != (next > 0) {
+					near(float64(x)+here/(here-next), float64(y))
+				}
+			}
+			if y+1 < h {
+				if next := level(x, y+1); (here > 0) != (next > 0) {
+					near(float64(x), float64(y)+here/(here-next))
+				}
+			}
+		}
+	}
+	return distance
+}
+
+// rangeText tells a range to two digits of its width.
+func rangeText(low, high float64) string {
+	digits := 2
+	if high > low {
+		digits = 1 - int(math.Floor(math.Log10(high-low)))
+	}
+	if digits > 6 || max(math.Abs(low), math.Abs(high)) >= 1e6 {
+		return fmt.Sprintf("%.3g to %.3g", low, high)
+	}
+	number := func(v float64) string {
+		if v == 0 {
+			return "0"
+		}
+		return strconv.FormatFloat(v, 'f', max(digits, 0), 64)
+	}
+	return number(low) + " to " + number(high)
+}

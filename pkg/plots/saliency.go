@@ -1,0 +1,281 @@
+package plots
+
+import (
+	"errors"
+	"fmt"
+	"image/color"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/skinattn/skinattn/pkg/eval/saliency"
+)
+
+// SaliencyForest draws the means of several maps' metrics with their intervals, a
+// panel a metric and a row a method: measured ones filled, baselines open, the
+// ceiling as a diamond.
+type SaliencyForest struct {
+	Methods []string
+	Metrics []saliency.Metric
+	Means   []saliency.Means // by method
+	Title   string
+}
+
+// NewSaliencyForest returns the figure of all images of a summary, for the
+// metrics that compare maps with masks.
+func NewSaliencyForest(s *saliency.Summary) *SaliencyForest {
+	return &SaliencyForest{
+		Methods: s.Methods,
+		Metrics: []saliency.Metric{saliency.MassInside, saliency.Pointing, saliency.IoU, saliency.AUC},
+		Means:   s.Groups[0].Means,
+	}
+}
+
+var saliencyLabels = map[saliency.Metric]string{
+	saliency.MassInside: "Mass inside", saliency.Pointing: "Pointing game", saliency.PointingNear: "Pointing, near",
+	saliency.IoU: "IoU, top area", saliency.AUC: "AUC", saliency.Deletion: "Deletion", saliency.Insertion: "Insertion",
+}
+
+// Height implements [Figure].
+func (f *SaliencyForest) Height(s Style) vg.Length {
+	_, columns := f.layout(s, s.Width)
+	rows := max(1, (len(f.Metrics)+columns-1)/columns)
+	return vg.Length(rows)*f.panelHeight(s) + titleHeight(s, f.Title)
+}
+
+// panelHeight is that of a panel with its axis.
+func (f *SaliencyForest) panelHeight(s Style) vg.Length {
+	return vg.Length(len(f.Methods))*1.5*s.FontSize + 4*s.FontSize
+}
+
+// layout returns the room that the methods' names need, and how many panels go
+// side by side in the given width: all, or as many as stay wide enough.
+func (f *SaliencyForest) layout(s Style, width vg.Length) (room vg.Length, columns int) {
+	const narrowest = 9 // font sizes
+	for _, method := range f.Methods {
+		room = max(room, s.text(smallText).Width(methodLabel(method)))
+	}
+	room += s.FontSize
+	fit := int((width - room + s.panelGap()) / (narrowest*s.FontSize + s.panelGap()))
+	return room, max(1, min(fit, len(f.Metrics)))
+}
+
+// panelGap is the space between panels: the numbers at the ends of two axes need
+// it.
+func (s Style) panelGap() vg.Length { return 1.6 * s.FontSize }
+
+// Draw implements [Figure].
+func (f *SaliencyForest) Draw(c draw.Canvas, s Style) error {
+	if len(f.Methods) == 0 || len(f.Metrics) == 0 || len(f.Means) != len(f.Methods) {
+		return fmt.Errorf("saliency forest: %d methods, %d metrics and the means of %d", len(f.Methods), len(f.Metrics), len(f.Means))
+	}
+	room, columns := f.layout(s, s.Width)
+	c = s.margin(c)
+	width := (c.Max.X-c.Min.X-room+s.panelGap())/vg.Length(columns) - s.panelGap()
+	if f.Title != "" {
+		title := s.newPlot(f.Title, "", "").Title.TextStyle
+		c.FillText(title, vg.Point{X: c.Center().X, Y: c.Max.Y}, f.Title)
+		c.Max.Y -= titleHeight(s, f.Title)
+	}
+	rows := (len(f.Metrics) + columns - 1) / columns
+	height := (c.Max.Y - c.Min.Y) / vg.Length(rows)
+	for i, metric := range f.Metrics {
+		p := s.newPlot("", saliencyLabels[metric], "")
+		s.addGrid(p, true, false)
+		rows := &forestRows{f, metric, s}
+		p.Add(rows)
+		p.X.Min, p.X.Max = rows.extent()
+		p.Y.Min, p.Y.Max = -0.6, float64(len(f.Methods))-0.4
+		p.Y.Tick.Marker, p.Y.Tick.Length, p.Y.LineStyle.Width = plot.ConstantTicks(nil), 0, 0
+		p.X.Tick.Marker = plot.TickerFunc(fewTicks)
+		panel := c
+		panel.Min.X += room + vg.Length(i%columns)*(width+s.panelGap())
+		panel.Max.X = panel.Min.X + width
+		panel.Max.Y -= vg.Length(i/columns) * height
+		panel.Min.Y = panel.Max.Y - height
+		p.Draw(panel)
+		if i%columns == 0 {
+			area := p.DataCanvas(panel)
+			_, y := p.Transforms(&area)
+			style := s.text(smallText)
+			style.XAlign, style.YAlign = draw.XRight, draw.YCenter
+			for k, method := range f.Methods {
+				c.FillText(style, vg.Point{X: panel.Min.X - s.FontSize/2, Y: y(rows.row(k))}, methodLabel(method))
+			}
+		}
+	}
+	return nil
+}
+
+// methodLabel is a method's name without its kind.
+func methodLabel(method string) string {
+	if _, name, ok := strings.Cut(method, ":"); ok {
+		return name
+	}
+	return method
+}
+
+// Data implements [Figure].
+func (f *SaliencyForest) Data() [][]string {
+	out := [][]string{{"method", "metric", "value", "low", "high"}}
+	for k, method := range f.Methods {
+		for _, metric := range f.Metrics {
+			e := f.Means[k][metric]
+			out = append(out, []string{method, metric.String(), cell(e.Value), cell(e.CI.Low), cell(e.CI.High)})
+		}
+	}
+	return out
+}
+
+// forestRows draws one panel.
+type forestRows struct {
+	f      *SaliencyForest
+	metric saliency.Metric
+	s      Style
+}
+
+// row is the height of a method: the first is on top.
+func (r *forestRows) row(k int) float64 { return float64(len(r.f.Methods) - 1 - k) }
+
+// extent is the range of all values and intervals, in steps of a tenth.
+func (r *forestRows) extent() (low, high float64) {
+	low, high = math.Inf(1), math.Inf(-1)
+	for k := range r.f.Methods {
+		e := r.f.Means[k][r.metric]
+		for _, v := range []float64{e.Value, e.CI.Low, e.CI.High} {
+			if !math.IsNaN(v) {
+				low, high = min(low, v), max(high, v)
+			}
+		}
+	}
+	if low > high {
+		return 0, 1
+	}
+	low, high = math.Floor(low*10-.25)/10, math.Ceil(high*10+.25)/10
+	return max(low, 0), min(high, 1.02)
+}
+
+func (r *forestRows) Plot(c draw.Canvas, p *plot.Plot) {
+	x, y := p.Transforms(&c)
+	size := 0.28 * r.s.FontSize
+	for k, method := range r.f.Methods {
+		e := r.f.Means[k][r.metric]
+		if math.IsNaN(e.Value) {
+			continue
+		}
+		at := vg.Point{X: x(e.Value), Y: y(r.row(k))}
+		hue, glyph := color.Color(Blue), draw.GlyphDrawer(draw.CircleGlyph{})
+		switch saliency.KindOf(method) {
+		case saliency.Baseline:
+			hue, glyph = Orange, draw.RingGlyph{}
+		case saliency.Ceiling:
+			hue, glyph = Green, draw.PyramidGlyph{}
+		}
+		if !math.IsNaN(e.CI.Low) && !math.IsNaN(e.CI.High) {
+			c.StrokeLine2(r.s.line(hue), x(e.CI.Low), at.Y, x(e.CI.High), at.Y)
+		}
+		c.DrawGlyph(draw.GlyphStyle{Color: hue, Radius: size, Shape: glyph}, at)
+	}
+}
+
+// SaliencyCurves draws mean deletion and insertion curves side by side.
+type SaliencyCurves struct {
+	Curves *saliency.Curves
+	// Methods are those that are drawn, in this order.
+	Methods []string
+	Title   string
+}
+
+// NewSaliencyCurves returns the figure of the measured methods and the baselines
+// named; those that the curves lack are left out.
+func NewSaliencyCurves(c *saliency.Curves, baselines ...string) *SaliencyCurves {
+	f := &SaliencyCurves{Curves: c}
+	for _, method := range c.Methods {
+		if saliency.KindOf(method) == saliency.Measured || slices.Contains(baselines, method) {
+			f.Methods = append(f.Methods, method)
+		}
+	}
+	return f
+}
+
+// Height implements [Figure].
+func (f *SaliencyCurves) Height(s Style) vg.Length {
+	return min(s.Width*0.55, 26*s.FontSize) + titleHeight(s, f.Title)
+}
+
+// Draw implements [Figure].
+func (f *SaliencyCurves) Draw(c draw.Canvas, s Style) error {
+	if f.Curves.Images == 0 || len(f.Methods) == 0 {
+		return errors.New("deletion and insertion curves: there is nothing to draw")
+	}
+	c = s.margin(c)
+	key := legend{style: s}
+	lines := make([]draw.LineStyle, len(f.Methods))
+	for k, method := range f.Methods {
+		lines[k] = s.line(SeriesColor(k))
+		if saliency.KindOf(method) != saliency.Measured {
+			lines[k] = s.dashed(SeriesColor(k))
+		}
+		key.add(methodLabel(method), lineSample(lines[k]))
+	}
+	if f.Title != "" {
+		title := s.newPlot(f.Title, "", "").Title.TextStyle
+		c.FillText(title, vg.Point{X: c.Center().X, Y: c.Max.Y}, f.Title)
+		c.Max.Y -= titleHeight(s, f.Title)
+	}
+	c = key.above(c, c.Min.X)
+	left, right := c, c
+	left.Max.X = c.Center().X - s.FontSize/2
+	right.Min.X = c.Center().X + s.FontSize/2
+	for _, panel := range []struct {
+		metric saliency.Metric
+		x      string
+		canvas draw.Canvas
+	}{{saliency.Deletion, "Share of pixels deleted", left}, {saliency.Insertion, "Share of pixels inserted", right}} {
+		p := s.newPlot("", panel.x, "Probability")
+		s.addGrid(p, true, true)
+		for k, method := range f.Methods {
+			at := slices.Index(f.Curves.Methods, method)
+			if at < 0 {
+				return fmt.Errorf("deletion and insertion curves: method %q has none", method)
+			}
+			points := make(plotter.XYs, f.Curves.Steps+1)
+			for i := range points {
+				points[i] = plotter.XY{X: f.Curves.Share(i), Y: f.Curves.Mean(panel.metric, at, i)}
+			}
+			line, err := plotter.NewLine(points)
+			if err != nil {
+				return fmt.Errorf("deletion and insertion curves: %w", err)
+			}
+			line.LineStyle = lines[k]
+			p.Add(line)
+		}
+		p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1, 0, 1
+		p.X.Tick.Marker, p.Y.Tick.Marker = plot.TickerFunc(fifths), plot.TickerFunc(fifths)
+		p.Draw(panel.canvas)
+	}
+	return nil
+}
+
+// Data implements [Figure].
+func (f *SaliencyCurves) Data() [][]string {
+	out := [][]string{{"curve", "method", "share", "probability"}}
+	for _, metric := range []saliency.Metric{saliency.Deletion, saliency.Insertion} {
+		for _, method := range f.Methods {
+			at := slices.Index(f.Curves.Methods, method)
+			if at < 0 {
+				continue
+			}
+			for i := range f.Curves.Steps + 1 {
+				out = append(out, []string{metric.String(), method, strconv.FormatFloat(f.Curves.Share(i), 'g', 6, 64), cell(f.Curves.Mean(metric, at, i))})
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,175 @@
+package diagram
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
+	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+)
+
+// Network is a network of the paper's family as a [plots.Figure].
+type Network struct {
+	Title string
+	Input layers.Shape
+	// Backbone has the stages up to the cut.
+	Backbone []Stage
+	// Cut is the layer at which the backbone ends, Index its place among the
+	// Of layers of Keras's whole network.
+	Cut       string
+	CutShape  layers.Shape
+	Index, Of int
+	// Dropped is what the cut leaves out of the whole network: its layers and their
+	// parameters, and the stages that they are of.
+	Dropped []Stage
+	// Resumes says that the stages after the cut follow the block instead, in
+	// Tail, as wide as what the block gives them asks for.
+	Resumes bool
+	// Block is the Soft-Attention block: the attention itself first, empty if
+	// the network has none; Maps is the shape of its maps, [heads H W].
+	Block []Stage
+	Maps  layers.Shape
+	// Tail stands between the block and the last layers: flattening, and in
+	// networks with the block in their middle the rest of their stages.
+	Tail []Stage
+	// Metadata is the branch for age, sex and localization, empty without it.
+	Metadata []Stage
+	// Output has the last layers: the concatenation with the metadata, if any,
+	// and the softmax.
+	Output           []Stage
+	Total, Trainable int // parameters of the network
+}
+
+// New describes the network that cfg means, from its graph.
+func New(cfg skinattn.Config) (*Network, error) {
+	net, err := skinattn.NewNetwork(cfg)
+	if err != nil {
+		return nil, err
+	}
+	row, err := backbone.Find(cfg.Backbone)
+	if err != nil {
+		return nil, err
+	}
+	whole, err := row.Graph(net.Size)
+	if err != nil {
+		return nil, err
+	}
+	part, err := whole.Cut(net.Cut)
+	if err != nil {
+		return nil, fmt.Errorf("cutting %s: %w", row.Title, err)
+	}
+	keys := blockKeys(whole)
+	kept := func(l *layers.Layer) bool { return part.Layer(l.Name) != nil }
+	d := &Network{Title: row.Title, Input: part.At(0).Out, Cut: net.Cut, CutShape: part.Last().Out, Of: len(whole.Layers()), Resumes: row.HasTail()}
+	for i, l := range whole.Layers() {
+		if l.Name == net.Cut {
+			d.Index = i
+		}
+	}
+	d.Backbone = group(part, keys, kept)
+	d.Dropped = group(whole, keys, func(l *layers.Layer) bool { return !kept(l) })
+	d.addHead(net, kept)
+	d.Total, d.Trainable = net.Graph.Parameters()
+	return d, nil
+}
+
+// addHead describes what follows the cut, layer by layer.
+func (d *Network) addHead(net *skinattn.Network, kept func(*layers.Layer) bool) {
+	g := net.Graph
+	metadata := map[string]bool{}
+	if joint := g.Layer("features_and_metadata"); joint != nil {
+		mark(g, joint.Inputs[1], metadata)
+	}
+	inBlock := true
+	for _, l := range g.Layers() {
+		if kept(l) {
+			continue
+		}
+		stage := Stage{Title: l.Name, Shape: l.Out, Layers: 1, Parameters: parameters(g, l)}
+		if op, ok := l.Op.(layers.Dropout); ok {
+			stage.Title = fmt.Sprintf("dropout %g", op.Rate)
+		}
+		switch {
+		case metadata[l.Name]:
+			d.Metadata = append(d.Metadata, stage)
+		case l.Name == net.Output || l.Name == "features_and_metadata" || len(d.Output) > 0:
+			d.Output = append(d.Output, stage)
+		case inBlock:
+			d.Block = append(d.Block, stage)
+			inBlock = l.Name != "features_dropout"
+			if l.Name == skinattn.AttentionLayer {
+				if op, ok := l.Op.(layers.SoftAttention); ok {
+					d.Maps = layers.Shape{op.Heads, l.Out[0], l.Out[1]}
+				}
+			}
+		default:
+			d.addTail(stage)
+		}
+	}
+}
+
+// addTail joins the layers of one resolution; vectors stand by themselves.
+func (d *Network) addTail(s Stage) {
+	if n := len(d.Tail); n > 0 && sameResolution(d.Tail[n-1].Shape, s.Shape) {
+		last := &d.Tail[n-1]
+		last.Shape, last.Layers, last.Parameters = s.Shape, last.Layers+s.Layers, last.Parameters+s.Parameters
+		if last.Parameters > 0 {
+			last.Title = "convolutions"
+		}
+		return
+	}
+	if len(s.Shape) == 3 {
+		if s.Title = "convolutions"; s.Parameters == 0 {
+			s.Title = "pooling"
+		}
+	}
+	d.Tail = append(d.Tail, s)
+}
+
+// mark collects a layer and what it depends on.
+func mark(g *layers.Graph, name string, into map[string]bool) {
+	into[name] = true
+	for _, input := range g.Layer(name).Inputs {
+		mark(g, input, into)
+	}
+}
+
+// Data implements [plots.Figure]: the stages, their shapes and parameters.
+func (d *Network) Data() [][]string {
+	rows := [][]string{{"part", "stage", "shape", "layers", "parameters"}}
+	for _, part := range []struct {
+		name   string
+		stages []Stage
+	}{{"backbone", d.Backbone}, {"dropped", d.Dropped}, {"soft_attention", d.Block}, {"features", d.Tail}, {"metadata", d.Metadata}, {"output", d.Output}} {
+		for _, s := range part.stages {
+			rows = append(rows, []string{part.name, s.Title, shapeText(s.Shape), fmt.Sprint(s.Layers), fmt.Sprint(s.Parameters)})
+		}
+	}
+	return rows
+}
+
+func shapeText(s layers.Shape) string {
+	text := make([]string, len(s))
+	for i, n := range s {
+		text[i] = fmt.Sprint(n)
+	}
+	return strings.Join(text, "x")
+}
+
+// grouped writes a number with commas between thousands.
+func grouped(n int) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+func sum(stages []Stage) (layerCount, parameterCount int) {
+	for _, s := range stages {
+		layerCount += s.Layers
+		parameterCount += s.Parameters
+	}
+	return layerCount, parameterCount
+}

@@ -1,0 +1,28 @@
+//go:build cgo
+
+package engine
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/gomlx/go-xla/compute/xla"
+
+	"github.com/skinattn/skinattn/internal/oneline"
+)
+
+// XLABuilt says whether this program was built with XLA, which needs cgo.
+const XLABuilt = true
+
+// openXLA starts XLA with the plug-in that config begins with; its options
+// follow after commas.
+func openXLA(kind, config, wheel string, options map[string]any) (*Engine, error) {
+	// go-xla would otherwise look for plug-ins of its own on a release page.
+	xla.EnableAutoInstall(false)
+	backend, err := xla.NewWithOptions(config, options)
+	plugin, _, _ := strings.Cut(config, ",")
+	if err != nil {
+		return nil, fmt.Errorf("starting XLA with the plug-in %s: %w", plugin, oneline.Error(err))
+	}
+	return &Engine{Backend: backend, Kind: kind, Plugin: plugin, Wheel: wheel}, nil
+}

@@ -1,0 +1,8 @@
+//go:build !cgo
+
+package engine
+
+// XLABuilt says whether this program was built with XLA, which needs cgo.
+const XLABuilt = false
+
+func openXLA(string, string, string, map[string]any) (*Engine, error) { return nil, errNoXLA }

@@ -1,0 +1,113 @@
+package explain
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+)
+
+// Options says which maps are made, and how. DefaultOptions has good values.
+type Options struct {
+	// Methods are those wanted; the maps of an Explanation follow their order.
+	Methods []Method
+	// Layer is the one that Grad-CAM and Grad-CAM++ look at: any layer with feature
+	// maps, by its name in the Network's graph. Empty or LayerCut means the
+	// backbone's cut, before the Soft-Attention; LayerAttended what comes out of
+	// the Soft-Attention.
+	Layer string
+	// Samples is the number of SmoothGrad's noisy copies, and Noise the standard
+	// deviation of the noise as a share of the photo's range, its lightest value
+	// less its darkest. The copies' noise is the same for every photo: a function
+	// of Seed and the copy's number.
+	Samples int
+	Noise   float64
+	Seed    uint64
+	// Patch is the side of Occlusion's square, and Stride about how far two
+	// neighbouring ones are apart, in pixels of the network's input; 0 means an
+	// eighth of the input for Patch, and half of Patch for Stride.
+	Patch, Stride int
+	// Fill is the grey level, 0 to 255, that the square is painted with, or MeanColor.
+	Fill float64
+}
+
+// Short names of layers for Options.Layer.
+const (
+	LayerCut      = "cut"      // what enters the Soft-Attention
+	LayerAttended = "attended" // what comes out of it
+)
+
+// MeanColor as Options.Fill paints with the photo's own mean colour, which
+// looks less like something new than a grey does.
+const MeanColor = -1
+
+// DefaultOptions are the Soft-Attention map and Grad-CAM at the cut, and the
+// values of the methods' papers where they name one.
+func DefaultOptions() Options {
+	return Options{Methods: []Method{SoftAttention, GradCAM}, Samples: 25, Noise: .15, Seed: 1, Fill: MeanColor}
+}
+
+// Complete replaces what is left open in the options by what it means for net,
+// and says what net can't do.
+func (o Options) Complete(net *skinattn.Network) (Options, error) {
+	if len(o.Methods) == 0 {
+		return o, fmt.Errorf("no method is chosen")
+	}
+	for i, m := range o.Methods {
+		if _, err := ParseMethod(string(m)); err != nil {
+			return o, err
+		}
+		for _, before := range o.Methods[:i] {
+			if m == before {
+				return o, fmt.Errorf("method %s is chosen twice", m)
+			}
+		}
+		if m.ofAttention() && !net.SoftAttention {
+			return o, fmt.Errorf("method %s: the network has no Soft-Attention", m)
+		}
+	}
+	switch o.Layer {
+	case "", LayerCut:
+		o.Layer = net.Cut
+	case LayerAttended:
+		if !net.SoftAttention {
+			return o, fmt.Errorf("layer %s: the network has no Soft-Attention", o.Layer)
+		}
+		o.Layer = skinattn.AttentionLayer
+	}
+	if err := checkLayer(net.Graph, o.Layer); err != nil {
+		return o, err
+	}
+	if o.Patch == 0 {
+		o.Patch = max(1, net.Size/8)
+	}
+	if o.Stride == 0 {
+		o.Stride = max(1, o.Patch/2)
+	}
+	switch {
+	case o.Samples < 1:
+		return o, fmt.Errorf("%d samples are too few; SmoothGrad needs at least 1", o.Samples)
+	case !(o.Noise >= 0 && o.Noise <= 1):
+		return o, fmt.Errorf("noise is %g; it must be a share of the photo's range, 0 to 1", o.Noise)
+	case o.Patch < 1 || o.Patch > net.Size:
+		return o, fmt.Errorf("the patch is %d pixels wide; it must be in 1 to %d, the network's input", o.Patch, net.Size)
+	case o.Stride < 1 || o.Stride > net.Size:
+		return o, fmt.Errorf("the stride is %d pixels; it must be in 1 to %d, the network's input", o.Stride, net.Size)
+	case o.Fill != MeanColor && !(o.Fill >= 0 && o.Fill <= math.MaxUint8):
+		return o, fmt.Errorf("the fill is %g; it must be a grey level in 0 to 255, or %d for the mean colour", o.Fill, MeanColor)
+	}
+	return o, nil
+}
+
+// checkLayer asks for a layer with feature maps.
+func checkLayer(net *layers.Graph, name string) error {
+	layer := net.Layer(name)
+	if layer == nil {
+		return fmt.Errorf("layer %q is not in the network; 'skinattn backbones' names the cut, Keras's summary the others", name)
+	}
+	if len(layer.Out) != 3 {
+		return fmt.Errorf("layer %q gives %v, which are no feature maps", name, layer.Out)
+	}
+	return nil
+}

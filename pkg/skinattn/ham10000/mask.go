@@ -1,0 +1,59 @@
+package ham10000
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
+)
+
+// Errors of [Dataset.Mask] that are of the data, and not of a damaged file.
+var (
+	// ErrNoMask: the folder has no mask of the image.
+	ErrNoMask = errors.New("there is no " + idPrefix + "*" + maskSuffix + " of it in the data folder")
+	// ErrEmptyMask: no pixel of the lesion lies in the part of the photo that the
+	// network sees.
+	ErrEmptyMask = errors.New("its mask is empty in what the network sees")
+)
+
+// maskAspect is how far the aspect ratios of a mask and its photo may be apart,
+// relatively: what rounding to whole pixels does to sizes above 100.
+const maskAspect = 0.01
+
+// Mask returns the lesion mask of image id on the pixels of the network's input,
+// [size size] in row-major order. The mask goes the photo's way: cropped and
+// resized by fit, whose bilinear values count as inside from one half on. The
+// published masks are 0 or 255, on a grid of any size with the photo's aspect
+// ratio; another ratio is an error, since the mask would not lie on the photo.
+func (d *Dataset) Mask(id string, fit imaging.Fit, size int) ([]bool, error) {
+	path, ok := d.MaskPath(id)
+	if !ok {
+		return nil, fmt.Errorf("image %s: %w", id, ErrNoMask)
+	}
+	mask, err := imaging.DecodeFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("mask of image %s: %w", id, err)
+	}
+	if photo, ok := d.ImagePath(id); ok {
+		width, height, err := imaging.SizeFile(photo)
+		if err != nil {
+			return nil, fmt.Errorf("image %s: %w", id, err)
+		}
+		ratio := float64(mask.Width) * float64(height) / (float64(mask.Height) * float64(width))
+		if math.Abs(math.Log(ratio)) > maskAspect {
+			return nil, fmt.Errorf("mask of image %s: %s has %d x %d pixels, the photo %d x %d; both must have the same aspect ratio",
+				id, path, mask.Width, mask.Height, width, height)
+		}
+	}
+	values := fit.Resize(mask, size)
+	inside, any := make([]bool, size*size), false
+	for i := range inside {
+		inside[i] = values[3*i] >= 127.5
+		any = any || inside[i]
+	}
+	if !any {
+		return nil, fmt.Errorf("image %s: %w", id, ErrEmptyMask)
+	}
+	return inside, nil
+}
