@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 	"github.com/skinattn/skinattn/pkg/skinattn/reproduce"
 )
@@ -16,69 +17,76 @@ func Reproduction() *reproduce.Report {
 	return Must(reproduce.New(runs, reproduce.Options{Networks: Must(pipeline.ReproducibleNetworks())}))
 }
 
-// paperColumns are the sources of a [reproduce.Record] that PaperTable shows.
-var paperColumns = []struct{ source, head string }{
+// paperSources are the sources of a [reproduce.Record], in the order of lines.
+var paperSources = []struct{ source, name string }{
 	{"printed", "as printed"}, {"logged", "as logged"}, {"built", "counted here"},
 	{reproduce.Leaky.Key(), "ours, leaky"}, {reproduce.Datta828.Key(), "ours, datta828"},
 	{reproduce.Grouped.Key(), "ours, grouped"}, {reproduce.Official.Key(), "official test"},
 }
 
-// PaperTable shows a table of the paper, "5" or "A3", a line for each cell: as
-// printed, as the authors logged it, and of each protocol ours with its interval;
-// then the names of what is wrong with the printed value. Columns in which nothing
-// stands are left out; a dash means that no run is there yet.
+// PaperTable shows a table of the paper, "5" or "A3", in its own layout: below each
+// row as it was printed, what the authors logged for it, and our runs of each
+// protocol with their intervals. A printed value that is not what it seems bears
+// a ‡, and the names of the discrepancies stand at the end of its row. Sources that
+// have nothing for a row get no line.
 func PaperTable(r *reproduce.Report, id string) { Check(paperTable(r, id)) }
 
 func paperTable(r *reproduce.Report, id string) error {
-	header := []string{"row", "column"}
-	for _, c := range paperColumns {
-		header = append(header, c.head)
+	at := slices.IndexFunc(r.Tables, func(t *reproduce.Table) bool { return t.ID == id })
+	if at < 0 {
+		return fmt.Errorf("the paper has no table %s", id)
+	}
+	type place struct{ row, column, source string }
+	texts, names := map[place]string{}, map[string][]string{}
+	for _, x := range r.Records() {
+		if x.Table != id {
+			continue
+		}
+		for _, name := range x.Discrepancies {
+			if !slices.Contains(names[x.Row], name) {
+				names[x.Row] = append(names[x.Row], name)
+			}
+		}
+		p := place{x.Row, x.Column, x.Source}
+		texts[p] = strings.TrimPrefix(texts[p]+"; "+recordText(x), "; ")
+	}
+	table := r.Tables[at]
+	header := []string{table.Corner, ""}
+	for _, c := range table.Columns {
+		header = append(header, c.Name)
 	}
 	header = append(header, "discrepancy")
 	var rows [][]string
-	filled := make([]bool, len(header))
-	for _, record := range r.Records() {
-		if record.Table != id {
-			continue
-		}
-		if last := len(rows) - 1; last < 0 || rows[last][0] != record.Row || rows[last][1] != record.Column {
-			rows = append(rows, make([]string, len(header)))
-			rows[last+1][0], rows[last+1][1] = record.Row, record.Column
-			rows[last+1][len(header)-1] = strings.Join(record.Discrepancies, ", ")
-		}
-		i := 2 + slices.IndexFunc(paperColumns, func(c struct{ source, head string }) bool { return c.source == record.Source })
-		text := recordText(record)
-		filled[i] = filled[i] || text != dash
-		cell := &rows[len(rows)-1][i]
-		*cell = strings.TrimPrefix(*cell+"; "+text, "; ")
-	}
-	if len(rows) == 0 {
-		return fmt.Errorf("the paper has no table %s with numbers", id)
-	}
-	for _, row := range rows {
-		filled[len(header)-1] = filled[len(header)-1] || row[len(header)-1] != ""
-	}
-	keep := func(cells []string) (kept []string) {
-		for i, cell := range cells {
-			if i < 2 || filled[i] {
-				kept = append(kept, cell)
+	for _, row := range table.Rows {
+		first := row.Name
+		for _, s := range paperSources {
+			line, some := []string{first, s.name}, false
+			for _, c := range table.Columns {
+				text := texts[place{row.Name, c.Name, s.source}]
+				line, some = append(line, text), some || text != ""
 			}
+			if !some {
+				continue
+			}
+			if first != "" {
+				line = append(line, strings.Join(names[row.Name], ", "))
+			}
+			rows, first = append(rows, line), ""
 		}
-		return kept
 	}
-	for i := range rows {
-		rows[i] = keep(rows[i])
-	}
-	Table(keep(header), rows)
+	Table(header, rows)
 	return nil
 }
 
-// dash stands for a value that no run has given yet.
-const dash = "–"
-
-func recordText(r reproduce.Record) string {
-	if strings.HasPrefix(r.Text, "not run") {
-		return dash
+// recordText is a record's value in few letters; empty where no run is.
+func recordText(x reproduce.Record) string {
+	switch {
+	case strings.HasPrefix(x.Text, "not run"):
+		return ""
+	case x.Low != nil && x.High != nil && x.Value != nil:
+		return Value(*x.Value, eval.Interval{Low: *x.Low, High: *x.High})
+	case len(x.Discrepancies) > 0:
+		return x.Text + " ‡"
 	}
-	return r.Text
+	return x.Text
 }
