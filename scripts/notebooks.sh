@@ -23,10 +23,12 @@ Usage: scripts/notebooks.sh COMMAND
 
   setup                       install JupyterLab and the Go kernel (240 MB, once)
   lab [JUPYTERLAB-OPTION...]  open JupyterLab on the notebooks
-  run [--out DIR] [NAME...]   run notebooks (all unless named, such as
+  run [--out DIR] [--publish] [NAME...]
+                              run notebooks (all unless named, such as
                               00_start) without a browser, write each as HTML
                               into DIR (runs/notebooks unless given); fails on any
-                              error
+                              error. --publish: pages for docs/notebooks, without
+                              folders of this machine and photos of patients
   clean                       remove the data and training runs that notebooks made
                               and share (SKINATTN_WORK)
   strip                       remove the outputs from the notebooks in place
@@ -136,7 +138,7 @@ ready() {
 }
 
 run() {
-	local out=$repo/runs/notebooks name paths=()
+	local out=$repo/runs/notebooks name paths=() options=()
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--out)
@@ -145,6 +147,7 @@ run() {
 			out=$(cd "$2" && pwd)
 			shift
 			;;
+		--publish) options+=(--publish) ;;
 		-*) fail "run has no option $1; --help lists them" ;;
 		*)
 			name=$(basename "$1" .ipynb)
@@ -156,7 +159,7 @@ run() {
 	done
 	[ ${#paths[@]} -gt 0 ] || paths=("$repo"/notebooks/*.ipynb)
 	ready
-	exec "$venv/bin/python" "$repo/tools/notebooks/run.py" --out "$out" "${paths[@]}"
+	exec "$venv/bin/python" "$repo/tools/notebooks/run.py" --out "$out" ${options[@]+"${options[@]}"} "${paths[@]}"
 }
 
 command=${1:---help}

@@ -49,25 +49,39 @@ func (n *Network) inputShape() layers.Shape {
 	return layers.Shape{n.Size, n.Size, 3}
 }
 
-// Features computes the features of count images as in inference and hands each
-// to use, which must not keep the slice. image is that of Model.Predict.
-func (n *Network) Features(ctx context.Context, backend compute.Backend, store *model.Store, count int,
-	image func(i int, dst []float32), use func(i int, features []float32) error) error {
+// Extractor computes features, with one compiled graph for all calls.
+type Extractor struct {
+	net  *Network
+	exec *model.Exec
+}
+
+// NewExtractor prepares the features of n, as in inference, with the weights in
+// store. Close it.
+func (n *Network) NewExtractor(backend compute.Backend, store *model.Store) (*Extractor, error) {
 	before, err := n.UpToCut()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	exec, err := model.NewExec(backend, store, func(_ *model.Scope, in []*graph.Node) []*graph.Node {
 		outputs := (&layers.Builder{Store: store}).Build(before, map[string]*graph.Node{backbone.InputLayer: n.Preprocessed(in[0])})
 		return []*graph.Node{outputs[n.Cut]}
 	})
 	if err != nil {
-		return fmt.Errorf("preparing the features: %w", err)
+		return nil, fmt.Errorf("preparing the features: %w", err)
 	}
-	defer exec.Finalize()
-	work := batches{doing: "computing features", n: count, size: inferenceBatchAt(n.Size), shape: layers.Shape{n.Size, n.Size, 3}, image: image}
-	width := n.FeatureShape().Size()
-	return work.run(ctx, exec, func(start, end int, outputs [][]float32) error {
+	return &Extractor{n, exec}, nil
+}
+
+// Close frees the compiled graph.
+func (e *Extractor) Close() { e.exec.Finalize() }
+
+// Features computes the features of count images and hands each to use, which
+// must not keep the slice. image is that of Model.Predict.
+func (e *Extractor) Features(ctx context.Context, count int, image func(i int, dst []float32), use func(i int, features []float32) error) error {
+	size := e.net.Size
+	work := batches{doing: "computing features", n: count, size: inferenceBatchAt(size), shape: layers.Shape{size, size, 3}, image: image}
+	width := e.net.FeatureShape().Size()
+	return work.run(ctx, e.exec, func(start, end int, outputs [][]float32) error {
 		for i := start; i < end; i++ {
 			if err := use(i, row(outputs[0], i-start, width)); err != nil {
 				return err

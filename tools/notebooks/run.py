@@ -6,6 +6,10 @@ to that cell.
 """
 
 import argparse
+import base64
+import html
+import os
+import re
 import sys
 import tempfile
 import time
@@ -19,14 +23,44 @@ from nbconvert import HTMLExporter
 
 # What a cell with the tag must show: a picture, a table, or lines of text.
 SHOWS = {
-    "shows-figure": lambda output: "<img" in html(output),
-    "shows-table": lambda output: "<table" in html(output),
+    "shows-figure": lambda output: "<img" in page_of(output),
+    "shows-table": lambda output: "<table" in page_of(output),
     "shows-text": lambda output: output.output_type == "stream" and output.name == "stdout" and output.text.strip(),
 }
 
+TOOLS = Path(__file__).resolve().parent
+PICTURE = re.compile(r'<img alt="([^"]*)"[^>]*? src="data:([^;"]+);base64,([^"]*)"[^>]*>')
 
-def html(output):
+
+def page_of(output):
     return output.get("data", {}).get("text/html", "")
+
+
+def without_photo(match):
+    """Is a picture, unless it may be a photo: then a line in its place."""
+    alt, kind, content = match.groups()
+    if kind == "image/svg+xml" and b"<image" not in base64.b64decode(content):
+        return match.group()
+    return f'<div class="left-out">left out here: {alt or "a photo"}</div>'
+
+
+def publishable(notebook):
+    """Takes from the outputs what is of this machine alone, and photos of patients."""
+    folders = {os.environ.get(name, ""): "$" + name for name in ("SKINATTN_DATA", "SKINATTN_WORK", "SKINATTN_WEIGHTS")}
+    folders |= {str(TOOLS.parent.parent): "skinattn", str(Path.home()): "~"}
+    folders = sorted(((folder, name) for folder, name in folders.items() if folder), key=lambda f: -len(f[0]))
+
+    def change(text, photos):
+        for folder, name in folders:
+            text = text.replace(html.escape(folder) if photos else folder, name)
+        return PICTURE.sub(without_photo, text) if photos and os.environ.get("SKINATTN_DATA") else text
+
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "stream":
+                output.text = change(output.text, False)
+            for kind in output.get("data", {}):
+                output.data[kind] = change(output.data[kind], kind == "text/html")
 
 
 def missing(notebook):
@@ -48,7 +82,7 @@ def failure(notebook):
     return None
 
 
-def run(path, out):
+def run(path, out, publish):
     """Runs one notebook; returns what is wrong with it, or None."""
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(notebook, timeout=None, startup_timeout=120,
@@ -66,9 +100,13 @@ def run(path, out):
         except (DeadKernelError, RuntimeError) as error:
             log.seek(0)
             wrong = f"{error}\n{log.read()}"
+    if publish:
+        publishable(notebook)
     # Nothing in the page is fetched from elsewhere.
-    exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="")
+    exporter = HTMLExporter(template_name="lean", extra_template_basedirs=[str(TOOLS)])
     page, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": path.stem}})
+    if publish and os.environ.get("SKINATTN_DATA") and re.search(r"data:image/(?!svg)", page):
+        raise SystemExit(f"{path.stem} shows a picture that can't be told from a photo of a patient: show it with package nb")
     out.mkdir(parents=True, exist_ok=True)
     (out / f"{path.stem}.html").write_text(page, encoding="utf-8")
     return wrong
@@ -77,13 +115,14 @@ def run(path, out):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--publish", action="store_true", help="for docs/notebooks: no folders of this machine, no photos of patients")
     parser.add_argument("notebooks", type=Path, nargs="+")
     args = parser.parse_args()
     failed = 0
     for path in args.notebooks:
         start = time.monotonic()
         print(f"{path.stem} ...", end=" ", flush=True)
-        wrong = run(path, args.out)
+        wrong = run(path, args.out, args.publish)
         print(f"{'failed' if wrong else 'ok'} after {time.monotonic() - start:.0f} s: {args.out / path.stem}.html", flush=True)
         if wrong:
             failed += 1

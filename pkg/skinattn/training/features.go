@@ -57,8 +57,13 @@ func (t *trainer) useFeatures(ctx context.Context) (err error) {
 	if err := Check(t.net, t.Config.Regime, true); err != nil {
 		return err
 	}
+	extractor, err := t.net.NewExtractor(t.Engine.Backend, t.store) // nothing is compiled before it is used
+	if err != nil {
+		return err
+	}
+	defer extractor.Close()
 	for _, examples := range []*Examples{t.Train, t.Val} {
-		if examples.features, err = t.openFeatures(ctx, t.FeatureDir, examples); err != nil {
+		if examples.features, err = t.openFeatures(ctx, extractor, t.FeatureDir, examples); err != nil {
 			return err
 		}
 	}
@@ -99,7 +104,7 @@ func (t *trainer) featureKey(examples *Examples) (key [sha256.Size]byte, err err
 
 // openFeatures opens the features of examples in the folder dir, and computes
 // them if they are not there.
-func (t *trainer) openFeatures(ctx context.Context, dir string, examples *Examples) (*Features, error) {
+func (t *trainer) openFeatures(ctx context.Context, extractor *skinattn.Extractor, dir string, examples *Examples) (*Features, error) {
 	key, err := t.featureKey(examples)
 	if err != nil {
 		return nil, fmt.Errorf("looking for features: %w", err)
@@ -121,7 +126,7 @@ func (t *trainer) openFeatures(ctx context.Context, dir string, examples *Exampl
 		return f, nil
 	}
 	t.log("computing the features of %d images, once (%d MB)", count, 4*count*width>>20)
-	if err := t.writeFeatures(ctx, path, key, examples); err != nil {
+	if err := t.writeFeatures(ctx, extractor, path, key, examples); err != nil {
 		return nil, err
 	}
 	if f := mapFeatures(path, key, count, width); f != nil {
@@ -131,13 +136,13 @@ func (t *trainer) openFeatures(ctx context.Context, dir string, examples *Exampl
 }
 
 // writeFeatures makes the file of features appear whole.
-func (t *trainer) writeFeatures(ctx context.Context, path string, key [sha256.Size]byte, examples *Examples) error {
+func (t *trainer) writeFeatures(ctx context.Context, extractor *skinattn.Extractor, path string, key [sha256.Size]byte, examples *Examples) error {
 	return atomicfile.WriteFile(path, func(w io.Writer) error {
 		if _, err := w.Write(append([]byte(featureMagic), key[:]...)); err != nil {
 			return err
 		}
 		raw := make([]byte, 0, 4*t.net.FeatureShape().Size())
-		return t.net.Features(ctx, t.Engine.Backend, t.store, len(examples.Records), skinattn.FromBytes(examples.Images),
+		return extractor.Features(ctx, len(examples.Records), skinattn.FromBytes(examples.Images),
 			func(_ int, features []float32) error {
 				raw = raw[:0]
 				for _, v := range features {
