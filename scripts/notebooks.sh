@@ -83,10 +83,20 @@ python_environment() {
 	echo '*' >"$venv/.gitignore"
 	quietly "$venv/bin/python" -m pip install --disable-pip-version-check --require-hashes -r "$requirements" ||
 		fail "installing the Python packages failed: see above; a network is needed the first time"
-	mkdir -p "$jupyter_data/lab/settings"
-	# JupyterLab shall ask nobody for news, nor its reader whether it may.
-	echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}' >"$jupyter_data/lab/settings/overrides.json"
 	cp "$requirements" "$venv/requirements.txt" # last: it says that all is there
+}
+
+# lab_settings has what JupyterLab shall do otherwise than by itself: ask nobody
+# for news, nor its reader whether it may, and wait for completion, whose first
+# answer takes as long as gopls needs to read the packages.
+lab_settings() {
+	mkdir -p "$jupyter_data/lab/settings"
+	cat >"$jupyter_data/lab/settings/overrides.json" <<'JSON'
+{
+  "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false},
+  "@jupyterlab/completer-extension:manager": {"providerTimeout": 60000}
+}
+JSON
 }
 
 go_tools() {
@@ -126,6 +136,7 @@ PYTHON
 setup() {
 	require_go
 	python_environment
+	lab_settings
 	go_tools
 	kernel
 }
