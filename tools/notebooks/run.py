@@ -46,7 +46,7 @@ def without_photo(match):
 
 def publishable(notebook):
     """Takes from the outputs what is of this machine alone, and photos of patients."""
-    folders = {os.environ.get(name, ""): "$" + name for name in ("SKINATTN_DATA", "SKINATTN_WORK", "SKINATTN_WEIGHTS")}
+    folders = {os.environ.get(name, ""): "$" + name for name in ("SKINATTN_DATA", "SKINATTN_WORK", "SKINATTN_WEIGHTS", "XDG_CACHE_HOME")}
     folders |= {str(TOOLS.parent.parent): "skinattn", str(Path.home()): "~"}
     folders = sorted(((folder, name) for folder, name in folders.items() if folder), key=lambda f: -len(f[0]))
 
