@@ -82,24 +82,31 @@ def failure(notebook):
     return None
 
 
-def run(path, out, publish):
-    """Runs one notebook; returns what is wrong with it, or None."""
+def execute(path):
+    """Runs one notebook; returns it, what is wrong with it or None, and whether its kernel died."""
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(notebook, timeout=None, startup_timeout=120,
                             extra_arguments=["-raw_error=true"],  # compiler errors as text, not as HTML
                             resources={"metadata": {"path": str(path.parent)}})
-    wrong = None
     with tempfile.TemporaryFile("w+") as log:
         try:
             client.execute(stderr=log)  # the kernel's chatter
-            wrong = "; ".join(missing(notebook)) or None
+            return notebook, "; ".join(missing(notebook)) or None, False
         except CellExecutionError as error:
-            wrong = failure(notebook) or str(error)
+            return notebook, failure(notebook) or str(error), False
         except NoSuchKernel as error:
-            wrong = str(error)
-        except (DeadKernelError, RuntimeError) as error:
+            return notebook, str(error), False
+        except (DeadKernelError, RuntimeError, AssertionError) as error:  # the last: nbclient, cleaning up after a dead one
             log.seek(0)
-            wrong = f"{error}\n{log.read()}"
+            return notebook, f"the kernel died: {error}\n{log.read()}", True
+
+
+def run(path, out, publish):
+    """Runs one notebook, again if its kernel dies; returns what is wrong with it, or None."""
+    notebook, wrong, died = execute(path)
+    if died:
+        print(f"{path.stem}: {wrong}\nonce more", file=sys.stderr, flush=True)
+        notebook, wrong, _ = execute(path)
     if publish:
         publishable(notebook)
     # Nothing in the page is fetched from elsewhere.
