@@ -244,10 +244,6 @@ func (c *explainCommand) masks(s *session) func(path string) string {
 	}
 }
 
-// maskAspect is how far the aspect ratios of a mask and its photo may be apart,
-// relatively: what rounding to whole pixels does.
-const maskAspect = .01
-
 // readMask reads a photo's mask; nil if there is none.
 func readMask(path string, photo *imaging.RGB) (image.Image, error) {
 	if path == "" {
@@ -257,10 +253,8 @@ func readMask(path string, photo *imaging.RGB) (image.Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the mask: %w", err)
 	}
-	ratio := float64(mask.Width*photo.Height) / float64(mask.Height*photo.Width)
-	if math.Abs(math.Log(ratio)) > maskAspect {
-		return nil, fmt.Errorf("mask %s has %d x %d pixels, the photo %d x %d; both must have the same aspect ratio",
-			path, mask.Width, mask.Height, photo.Width, photo.Height)
+	if err := ham10000.CheckMaskAspect(path, mask.Width, mask.Height, photo.Width, photo.Height); err != nil {
+		return nil, fmt.Errorf("mask %w", err)
 	}
 	return mask.Image(), nil
 }

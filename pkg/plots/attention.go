@@ -227,6 +227,9 @@ func (f *AttentionOverlay) drawRow(c draw.Canvas, s Style, l overlayLayout, i in
 			m = &r.Maps[k-1]
 			low, high := m.limits(f.Heat.FromZero)
 			title, caption = m.Title, rangeText(low, high)
+			if low == 0 && high == 0 {
+				caption = "0 everywhere"
+			}
 		}
 		picture, err := overlay(r.Photo, m, r.Mask, f.Heat.at(s), r.view(), w, h)
 		if err != nil {

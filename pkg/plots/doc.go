@@ -13,10 +13,9 @@
 //	roc, err := plots.NewROC(predictions)
 //	err = plots.SaveWithData("roc.pdf", roc, plots.Paper())
 //
-// Equal input gives equal bytes, except in a PDF that holds photos
-// ([ClassSamples], [AttentionOverlay], [Gallery]), whose image objects come in changing order. (For PDF this sets the
-// process-wide defaults of the fpdf library behind gonum/plot for dates and
-// object order, once, when the first PDF is written.)
+// Equal input gives equal bytes. (For PDF this sets the process-wide defaults of
+// the fpdf library behind gonum/plot for dates and object order, once, when the
+// first PDF is written.)
 //
 // Colours are those of Okabe and Ito, which people with the common colour
 // vision deficiencies can tell apart.

@@ -73,7 +73,7 @@ func Encode(w io.Writer, format string, f Figure, s Style) error {
 		out, polish = vgsvg.New(width, height), addFallbackFonts
 	case "pdf":
 		reproduciblePDF()
-		out = vgpdf.New(width, height)
+		out = &pdfCanvas{Canvas: vgpdf.New(width, height), widths: map[int]bool{}}
 	case "png":
 		out = newRaster(width, height, s)
 		polish = func(image []byte) []byte { return addResolution(image, s.DPI) }
@@ -98,6 +98,31 @@ var reproduciblePDF = sync.OnceFunc(func() {
 	fpdf.SetDefaultCreationDate(time.Unix(0, 0).UTC())
 	fpdf.SetDefaultModificationDate(time.Unix(0, 0).UTC())
 })
+
+// pdfCanvas gives each image a width in pixels of its own, by transparent
+// columns on the right: fpdf writes images in the order of their widths, and
+// those of equal width in a random one.
+type pdfCanvas struct {
+	*vgpdf.Canvas
+	widths map[int]bool // in use
+}
+
+// DrawImage implements vg.Canvas.
+func (c *pdfCanvas) DrawImage(rect vg.Rectangle, img image.Image) {
+	b := img.Bounds()
+	width := b.Dx()
+	for c.widths[width] {
+		width++
+	}
+	c.widths[width] = true
+	if width > b.Dx() {
+		wider := image.NewNRGBA(image.Rect(0, 0, width, b.Dy()))
+		xdraw.Draw(wider, wider.Bounds(), img, b.Min, xdraw.Src)
+		rect.Max.X += rect.Size().X * vg.Length(width-b.Dx()) / vg.Length(b.Dx())
+		img = wider
+	}
+	c.Canvas.DrawImage(rect, img)
+}
 
 // addFallbackFonts names fonts of the same metrics and generic families, for
 // viewers without Liberation.

@@ -73,8 +73,8 @@ type HeatStyle struct {
 	Colors palette.ColorMap
 	// FromZero lets the colours begin at 0 (or end there, if all values are
 	// negative) instead of at the map's smallest value, so that a nearly even
-	// map looks even. A map whose limits are equal is drawn in the middle
-	// colour.
+	// map looks even; a map of zeros gets the first colour. Without it, a map
+	// of equal values is drawn in the middle colour.
 	FromZero bool
 	// OutlineWidth is the width of a mask's outline in pixels, its dark rims
 	// included; 0 means a hundredth of the picture's shorter side, at least 3.
@@ -190,10 +190,14 @@ func (s HeatStyle) blend(img *image.RGBA, m HeatMap) {
 	opacity = max(opacity, 0)
 	colors := s.colors()
 	low, high := m.limits(s.FromZero)
+	even := 0.5 // share of the colours for a map of equal values
+	if s.FromZero {
+		even = 0
+	}
 	b := img.Bounds()
 	for y := range b.Dy() {
 		for x := range b.Dx() {
-			share := 0.5
+			share := even
 			if high > low {
 				share = (m.at((float64(x)+0.5)/float64(b.Dx()), (float64(y)+0.5)/float64(b.Dy())) - low) / (high - low)
 			}

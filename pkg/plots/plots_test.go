@@ -245,11 +245,7 @@ func writeGallery(t *testing.T, name string, f Figure) {
 func TestSameBytesTwice(t *testing.T) {
 	first, second := studyFigures(t), studyFigures(t)
 	for name := range first {
-		formats := []string{"svg", "png"}
-		if !holdsPhotos(first[name]) { // see the package comment
-			formats = append(formats, "pdf")
-		}
-		for _, format := range formats {
+		for _, format := range []string{"svg", "png", "pdf"} {
 			var a, b bytes.Buffer
 			if err := Encode(&a, format, first[name], goldenStyle(first[name])); err != nil {
 				t.Fatal(err)
@@ -262,14 +258,6 @@ func TestSameBytesTwice(t *testing.T) {
 			}
 		}
 	}
-}
-
-func holdsPhotos(f Figure) bool {
-	switch f.(type) {
-	case *ClassSamples, *AttentionOverlay, *Gallery:
-		return true
-	}
-	return false
 }
 
 // Every data table is rectangular with a header, and CSV can hold it.

@@ -21,6 +21,18 @@ var (
 // relatively: what rounding to whole pixels does to sizes above 100.
 const maskAspect = 0.01
 
+// CheckMaskAspect is an error, which begins with the mask's path, if a mask does
+// not have its photo's aspect ratio, and so would not lie on it. Sizes are in
+// pixels.
+func CheckMaskAspect(path string, width, height, photoWidth, photoHeight int) error {
+	ratio := float64(width) * float64(photoHeight) / (float64(height) * float64(photoWidth))
+	if math.Abs(math.Log(ratio)) > maskAspect {
+		return fmt.Errorf("%s has %d x %d pixels, the photo %d x %d; both must have the same aspect ratio",
+			path, width, height, photoWidth, photoHeight)
+	}
+	return nil
+}
+
 // Mask returns the lesion mask of image id on the pixels of the network's input,
 // [size size] in row-major order. The mask goes the photo's way: cropped and
 // resized by fit, whose bilinear values count as inside from one half on. The
@@ -40,10 +52,8 @@ func (d *Dataset) Mask(id string, fit imaging.Fit, size int) ([]bool, error) {
 		if err != nil {
 			return nil, fmt.Errorf("image %s: %w", id, err)
 		}
-		ratio := float64(mask.Width) * float64(height) / (float64(mask.Height) * float64(width))
-		if math.Abs(math.Log(ratio)) > maskAspect {
-			return nil, fmt.Errorf("mask of image %s: %s has %d x %d pixels, the photo %d x %d; both must have the same aspect ratio",
-				id, path, mask.Width, mask.Height, width, height)
+		if err := CheckMaskAspect(path, mask.Width, mask.Height, width, height); err != nil {
+			return nil, fmt.Errorf("mask of image %s: %w", id, err)
 		}
 	}
 	values := fit.Resize(mask, size)

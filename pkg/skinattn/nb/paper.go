@@ -68,10 +68,11 @@ func paperTable(r *reproduce.Report, id string) error {
 			if !some {
 				continue
 			}
+			note := ""
 			if first != "" {
-				line = append(line, strings.Join(names[row.Name], ", "))
+				note = strings.Join(names[row.Name], ", ")
 			}
-			rows, first = append(rows, line), ""
+			rows, first = append(rows, append(line, note)), ""
 		}
 	}
 	Table(header, rows)

@@ -87,7 +87,7 @@ func Photo(path, caption string) (Picture, error) {
 		return Picture{}, err
 	}
 	small := image.NewRGBA(image.Rect(0, 0, thumbnailWidth, max(1, rgb.Height*thumbnailWidth/rgb.Width)))
-	draw.CatmullRom.Scale(small, small.Bounds(), rgbImage(rgb), image.Rect(0, 0, rgb.Width, rgb.Height), draw.Src, nil)
+	draw.CatmullRom.Scale(small, small.Bounds(), rgb.Image(), image.Rect(0, 0, rgb.Width, rgb.Height), draw.Src, nil)
 	return Picture{small, caption}, nil
 }
 
@@ -102,16 +102,7 @@ func Square(path string, size int) (image.Image, error) {
 	for i, v := range imaging.SmartResize(rgb, size, size) {
 		square.Pix[i] = uint8(v + .5)
 	}
-	return rgbImage(&square), nil
-}
-
-func rgbImage(rgb *imaging.RGB) *image.RGBA {
-	img := image.NewRGBA(image.Rect(0, 0, rgb.Width, rgb.Height))
-	for i := range rgb.Width * rgb.Height {
-		copy(img.Pix[4*i:], rgb.Pix[3*i:3*i+3])
-		img.Pix[4*i+3] = 255
-	}
-	return img
+	return square.Image(), nil
 }
 
 // Gallery shows pictures with their captions, so many in a row.

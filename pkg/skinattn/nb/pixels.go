@@ -20,5 +20,5 @@ func pixels(values []float32, size int) (image.Image, error) {
 	for i, v := range values {
 		rgb.Pix[i] = uint8(min(max(v, 0), 255) + .5)
 	}
-	return rgbImage(&rgb), nil
+	return rgb.Image(), nil
 }

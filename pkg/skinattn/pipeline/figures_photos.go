@@ -34,12 +34,7 @@ func photo(data *ham10000.Dataset, id string) (image.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	img := image.NewRGBA(image.Rect(0, 0, rgb.Width, rgb.Height))
-	for i := range rgb.Width * rgb.Height {
-		copy(img.Pix[4*i:], rgb.Pix[3*i:3*i+3])
-		img.Pix[4*i+3] = 0xff
-	}
-	return img, nil
+	return rgb.Image(), nil
 }
 
 // samplesPerClass is how many images of a class the samples show.
