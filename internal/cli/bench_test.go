@@ -67,7 +67,7 @@ func TestMeasureApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := bench.Result{PeakRSSBytes: 5,
-		Mode: "bench --json --quiet --engine cpu --backbone mobilenet_v2 --mode train --size 128 --batch 2 --steps 3 --seed 7"}
+		Mode: "bench --json --quiet --engine cpu --backbone mobilenet_v2 --mode train --size 128 --batch 2 --warm-up 0 --steps 3 --seed 7"}
 	if diff := cmp.Diff(want, result); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
