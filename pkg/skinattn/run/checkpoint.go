@@ -250,7 +250,8 @@ func readCheckpoint(dir string) (values []safetensors.Tensor, state []byte, err 
 	return values, state, err
 }
 
-// storeTensors copies all variables, sorted by path.
+// storeTensors copies all variables, sorted by path; none may hold NaN or an
+// infinity.
 func storeTensors(store *model.Store) ([]safetensors.Tensor, error) {
 	var all []safetensors.Tensor
 	for v := range store.IterVariables() {
@@ -265,12 +266,14 @@ func storeTensors(store *model.Store) ([]safetensors.Tensor, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", v.Path(), err)
 		}
-		if i := slices.IndexFunc(data, func(x float32) bool { return x-x != 0 }); i >= 0 {
-			return nil, fmt.Errorf("variable %s holds %g", v.Path(), data[i])
-		}
 		all = append(all, safetensors.Tensor{Name: v.Path(), Shape: v.Shape().Dimensions, Data: data})
 	}
 	slices.SortFunc(all, func(a, b safetensors.Tensor) int { return strings.Compare(a.Name, b.Name) })
+	for _, v := range all {
+		if i := slices.IndexFunc(v.Data, func(x float32) bool { return x-x != 0 }); i >= 0 {
+			return nil, fmt.Errorf("variable %s holds %g", v.Name, v.Data[i])
+		}
+	}
 	return all, nil
 }
 
