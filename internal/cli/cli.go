@@ -19,8 +19,10 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
 )
 
@@ -212,6 +214,15 @@ func (s *session) openEngine() (*engine.Engine, error) {
 		return nil, err
 	}
 	return eng, nil
+}
+
+// openModel loads a run's network on the engine that the flags ask for. Close it.
+func (s *session) openModel(folder *run.Folder) (*skinattn.Model, error) {
+	eng, err := s.openEngine()
+	if err != nil {
+		return nil, err
+	}
+	return folder.LoadModel(eng, s.log)
 }
 
 // openData opens the data folder that the flags ask for.

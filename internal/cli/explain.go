@@ -130,11 +130,7 @@ func (c *explainCommand) Run(s *session) error {
 	if options, err = options.Complete(net); err != nil {
 		return usageError{err}
 	}
-	eng, err := s.openEngine()
-	if err != nil {
-		return err
-	}
-	network, err := folder.LoadModel(eng, s.log)
+	network, err := s.openModel(folder)
 	if err != nil {
 		return err
 	}

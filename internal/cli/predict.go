@@ -53,11 +53,7 @@ func (c *predictCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	eng, err := s.openEngine()
-	if err != nil {
-		return err
-	}
-	network, err := folder.LoadModel(eng, s.log)
+	network, err := s.openModel(folder)
 	if err != nil {
 		return err
 	}

@@ -180,13 +180,7 @@ func (f *AttentionOverlay) Draw(c draw.Canvas, s Style) error {
 	if !(l.panel > s.FontSize) {
 		return fmt.Errorf("attention overlay: %d panels in a row have no room in %.0f mm", l.columns, float64(s.Width/vg.Millimeter))
 	}
-	c = s.margin(c)
-	if f.Title != "" {
-		title := s.text(1)
-		title.XAlign, title.YAlign = draw.XCenter, draw.YTop
-		c.FillText(title, vg.Point{X: c.Center().X, Y: c.Max.Y}, f.Title)
-		c = draw.Crop(c, 0, 0, 0, -titleHeight(s, f.Title))
-	}
+	c = s.addTitle(s.margin(c), f.Title)
 	y := c.Max.Y
 	for i, r := range f.Rows {
 		if err := f.drawRow(c, s, l, i, y); err != nil {

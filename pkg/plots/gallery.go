@@ -147,13 +147,7 @@ func (f *Gallery) Draw(c draw.Canvas, s Style) error {
 	if !(w > s.FontSize) {
 		return fmt.Errorf("gallery: %d images in a row have no room in %.0f mm", f.columns(), float64(s.Width/vg.Millimeter))
 	}
-	c = s.margin(c)
-	if f.Title != "" {
-		title := s.text(1)
-		title.XAlign, title.YAlign = draw.XCenter, draw.YTop
-		c.FillText(title, vg.Point{X: c.Center().X, Y: c.Max.Y}, f.Title)
-		c = draw.Crop(c, 0, 0, 0, -titleHeight(s, f.Title))
-	}
+	c = s.addTitle(s.margin(c), f.Title)
 	y := c.Max.Y
 	for _, r := range f.Rows {
 		title := s.text(1)

@@ -107,13 +107,7 @@ func (f *ClassSamples) Draw(c draw.Canvas, s Style) error {
 	if len(f.Images) == 0 || !(w > 0) {
 		return errors.New("class samples: there is no room for an image, or none to draw")
 	}
-	c = s.margin(c)
-	if f.Title != "" {
-		title := s.text(1)
-		title.XAlign, title.YAlign = draw.XCenter, draw.YTop
-		c.FillText(title, vg.Point{X: c.Center().X, Y: c.Max.Y}, f.Title)
-		c = draw.Crop(c, 0, 0, 0, -titleHeight(s, f.Title))
-	}
+	c = s.addTitle(s.margin(c), f.Title)
 	_, columns := f.grid()
 	single := f.single()
 	drawn := 0

@@ -11,25 +11,22 @@ import (
 
 // Value is a metric with its interval in brackets, if it has one: "0.849 [0.830,
 // 0.867]".
-func Value(value float64, ci eval.Interval) string {
+func Value(value float64, ci eval.Interval) string { return withInterval("%.3f", value, ci) }
+
+// Change is a difference, with its sign, and the interval of it.
+func Change(difference float64, ci eval.Interval) string {
+	return withInterval("%+.3f", difference, ci)
+}
+
+// withInterval writes each number by the verb.
+func withInterval(verb string, value float64, ci eval.Interval) string {
 	if math.IsNaN(value) {
 		return "undefined"
 	}
 	if math.IsNaN(ci.Low) || ci == (eval.Interval{}) {
-		return fmt.Sprintf("%.3f", value)
+		return fmt.Sprintf(verb, value)
 	}
-	return fmt.Sprintf("%.3f [%.3f, %.3f]", value, ci.Low, ci.High)
-}
-
-// Change is a difference, with its sign, and the interval of it.
-func Change(difference float64, ci eval.Interval) string {
-	if math.IsNaN(difference) {
-		return "undefined"
-	}
-	if math.IsNaN(ci.Low) || ci == (eval.Interval{}) {
-		return fmt.Sprintf("%+.3f", difference)
-	}
-	return fmt.Sprintf("%+.3f [%+.3f, %+.3f]", difference, ci.Low, ci.High)
+	return fmt.Sprintf(verb+" ["+verb+", "+verb+"]", value, ci.Low, ci.High)
 }
 
 // MetricTable shows metrics, by their paths in package eval, of runs side by side.
