@@ -51,10 +51,54 @@ func TestEveryNetworkAddsUp(t *testing.T) {
 		if d.Index != b.Cuts[0].Index && d.Cut == b.Cuts[0].Layer {
 			t.Errorf("%s: cut at %d, the table has %d", b.Name, d.Index, b.Cuts[0].Index)
 		}
-		if h := d.Height(plots.PaperWide()); h > 257*vg.Millimeter {
-			t.Errorf("%s is %.0f mm high", b.Name, float64(h/vg.Millimeter))
+		style := plots.PaperWide()
+		s, err := d.lay(style)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h := d.Height(style); s.width > style.Width || h > 257*vg.Millimeter {
+			t.Errorf("%s is %.0f mm wide and %.0f mm high", b.Name, float64(s.width/vg.Millimeter), float64(h/vg.Millimeter))
+		}
+		noOverlap(t, b.Name, s)
+	}
+}
+
+// noOverlap wants every box apart from the others, and every arrow to run from the
+// edge of its first box to the edge of its second in steps along the axes.
+func noOverlap(t *testing.T, name string, s *sheet) {
+	t.Helper()
+	for i, a := range s.boxes {
+		for _, b := range s.boxes[:i] {
+			grown := &box{middle: b.middle, width: a.width + b.width, height: a.height + b.height}
+			if outside(grown, a.middle) < 0 {
+				t.Errorf("%s: %q and %q overlap", name, a.lines, b.lines)
+			}
 		}
 	}
+	for _, a := range s.arrows {
+		if a.kind == hidden {
+			continue
+		}
+		if len(a.route) < 2 {
+			t.Fatalf("%s: no arrow from %q to %q", name, a.from.lines, a.to.lines)
+		}
+		for i, p := range a.route[1:] {
+			if q := a.route[i]; max(p.X-q.X, q.X-p.X) > .01 && max(p.Y-q.Y, q.Y-p.Y) > .01 {
+				t.Errorf("%s: the arrow from %q to %q runs askew", name, a.from.lines, a.to.lines)
+			}
+		}
+		for b, at := range map[*box]vg.Point{a.from: a.route[0], a.to: a.route[len(a.route)-1]} {
+			if d := outside(b, at); d < -1 || d > 1 {
+				t.Errorf("%s: the arrow from %q to %q ends %.1f points off the edge of %q", name, a.from.lines, a.to.lines, d, b.lines)
+			}
+		}
+	}
+}
+
+// outside is how far a point lies outside a box, negative within it.
+func outside(b *box, p vg.Point) vg.Length {
+	across, along := p.X-b.middle.X, p.Y-b.middle.Y
+	return max(max(across, -across)-b.width/2, max(along, -along)-b.height/2)
 }
 
 // The stages of ResNet152 are those of its paper (He et al., Table 1): 3, 8, 36

@@ -15,33 +15,45 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn"
 )
 
-// box is a rectangle of text; x and width are shares of the column grid.
+// box is a rectangle of text.
 type box struct {
-	lines  []string // the first in bold ink, the rest muted
-	fill   color.Color
-	dashed bool
-	left   vg.Length // of its left edge
-	width  vg.Length
-	top    vg.Length // downwards from the top
-	height vg.Length
+	lines         []string // the first in bold ink, the rest muted
+	fill          color.Color
+	dashed        bool
+	column        string // boxes of one column stand straight under each other
+	width, height vg.Length
+	middle        vg.Point // y downwards from the top, as everything here
 }
+
+// arrow joins two boxes.
+type arrow struct {
+	from, to *box
+	kind     arrowKind
+	route    []vg.Point
+}
+
+type arrowKind int
+
+const (
+	down    arrowKind = iota // the second box stands below the first
+	upwards                  // it need not
+	hidden                   // it does, and nothing is drawn
+)
 
 // sheet is a drawing in the making.
 type sheet struct {
-	style  plots.Style
-	boxes  []*box
-	arrows [][]vg.Point // y downwards from the top
-	notes  []note
-	bottom vg.Length
+	style         plots.Style
+	title         string
+	boxes         []*box
+	arrows        []*arrow
+	rows          [][]*box // each side by side, from the left
+	width, height vg.Length
 }
 
-// note is a line of text outside the boxes.
-type note struct {
-	at   vg.Point
-	text string
-}
-
-const textShare = 0.8
+const (
+	textShare   = 0.8 // of the boxes' texts in the style's font size
+	columnShare = 0.3 // of a column's boxes in the drawing's width
+)
 
 func (s *sheet) size() vg.Length { return s.style.FontSize * textShare }
 func (s *sheet) gap() vg.Length  { return 1.3 * s.size() }
@@ -50,16 +62,15 @@ func (s *sheet) text(c color.Color) text.Style {
 	return text.Style{Color: c, Font: font.From(s.style.Font, s.size()), Handler: plot.DefaultTextHandler, XAlign: draw.XCenter, YAlign: draw.YCenter}
 }
 
-// add puts a box of lines, broken where they are too wide, at a place.
-func (s *sheet) add(left, top, width vg.Length, fill color.Color, lines ...string) *box {
-	b := &box{fill: fill, left: left, top: top, width: width}
+// add makes a box of lines, broken where they are too wide.
+func (s *sheet) add(column string, width vg.Length, fill color.Color, lines ...string) *box {
+	b := &box{fill: fill, column: column, width: width}
 	room := 0.92 * width // a viewer's font may be wider
 	for _, line := range lines {
 		b.lines = append(b.lines, wrap(s.text(color.Black), line, room)...)
 	}
 	b.height = vg.Length(len(b.lines))*1.2*s.size() + 0.6*s.size()
 	s.boxes = append(s.boxes, b)
-	s.bottom = max(s.bottom, b.top+b.height)
 	return b
 }
 
@@ -84,39 +95,15 @@ func wrap(style text.Style, line string, room vg.Length) []string {
 	return append(out, strings.TrimRight(now, " "))
 }
 
-func (b *box) below() vg.Length  { return b.top + b.height }
-func (b *box) middle() vg.Length { return b.left + b.width/2 }
-
-// down draws an arrow from the bottom of a to the top of b, straight if b is
-// under a's middle or a under b's, else with two bends.
-func (s *sheet) down(a, b *box) {
-	x, y := a.middle(), b.middle()
-	switch {
-	case y > a.left && y < a.left+a.width:
-		x = y
-	case x > b.left && x < b.left+b.width:
-		y = x
-	}
-	bend := b.top - s.gap()/2
-	points := []vg.Point{{X: x, Y: a.below()}}
-	if x != y {
-		points = append(points, vg.Point{X: x, Y: bend}, vg.Point{X: y, Y: bend})
-	}
-	s.arrows = append(s.arrows, append(points, vg.Point{X: y, Y: b.top}))
-}
-
-// across draws an arrow from a's right side to b's left one.
-func (s *sheet) across(a, b *box) {
-	x := b.left - s.gap()
-	from, to := a.top+a.height/2, b.top+b.height/2
-	s.arrows = append(s.arrows, []vg.Point{{X: a.left + a.width, Y: from}, {X: x, Y: from}, {X: x, Y: to}, {X: b.left, Y: to}})
+func (s *sheet) join(from, to *box, kind arrowKind) {
+	s.arrows = append(s.arrows, &arrow{from: from, to: to, kind: kind})
 }
 
 // chain stacks a box for each stage under the last one.
-func (s *sheet) chain(last *box, stages []Stage, words func(Stage) []string, fill color.Color) *box {
+func (s *sheet) chain(last *box, width vg.Length, stages []Stage, words func(Stage) []string, fill color.Color) *box {
 	for _, stage := range stages {
-		next := s.add(last.left, last.below()+s.gap(), last.width, fill, words(stage)...)
-		s.down(last, next)
+		next := s.add(last.column, width, fill, words(stage)...)
+		s.join(last, next, down)
 		last = next
 	}
 	return last
@@ -189,99 +176,89 @@ func (d *Network) cutWords() []string {
 
 // lay lays the drawing out in three columns: the backbone, what follows it, the
 // metadata.
-func (d *Network) lay(style plots.Style) *sheet {
-	s := &sheet{style: style}
-	margin, gutter := 0.5*style.FontSize, 3*s.gap()
-	columns := vg.Length(3)
-	if len(d.Metadata) == 0 {
-		columns = 2
+func (d *Network) lay(style plots.Style) (*sheet, error) {
+	s := &sheet{style: style, title: fmt.Sprintf("%s with Soft-Attention: %s, %s of them trainable", d.Title, count(d.Total), grouped(d.Trainable))}
+	if d.Maps == nil {
+		s.title = strings.Replace(s.title, " with Soft-Attention", "", 1)
 	}
-	width := (style.Width - 2*margin - (columns-1)*gutter) / columns
-	first := margin + 1.6*style.FontSize
-	at := func(column vg.Length) vg.Length { return margin + column*(width+gutter) }
-
-	input := s.add(at(0), first, width, inputFill, "photo: "+shapeText(d.Input))
-	last := s.chain(input, d.Backbone, backboneWords, backboneFill)
-	dropped := s.add(at(0), last.below()+s.gap(), width, color.White, d.cutWords()...)
+	width := columnShare * style.Width
+	input := s.add("backbone", width, inputFill, "photo: "+shapeText(d.Input))
+	last := s.chain(input, width, d.Backbone, backboneWords, backboneFill)
+	dropped := s.add("backbone", width, color.White, d.cutWords()...)
 	dropped.dashed = true
+	s.join(last, dropped, hidden)
 
-	cut := s.add(at(1), first, width, backboneFill, d.Cut+": "+shapeText(d.CutShape), fmt.Sprintf("the cut, layer %d of %d", d.Index, d.Of))
-	s.across(last, cut)
-	last = d.layBlock(s, cut)
-	last = s.chain(last, d.Tail, headWords, backboneFill)
+	cut := s.add("head", width, backboneFill, d.Cut+": "+shapeText(d.CutShape), fmt.Sprintf("the cut, layer %d of %d", d.Index, d.Of))
+	s.join(last, cut, upwards)
+	top := []*box{input, cut}
+	last = s.chain(d.layBlock(s, cut), width, d.Tail, headWords, backboneFill)
 	var metadata *box
 	if len(d.Metadata) > 0 {
-		metadata = d.layMetadata(s, at(2), first, width)
+		var inputs []*box
+		inputs, metadata = d.layMetadata(s)
+		top = append(top, inputs...)
 	}
+	s.rows = append(s.rows, top)
 	for i, stage := range d.Output {
-		top := last.below() + s.gap()
-		if i == 0 && metadata != nil {
-			top = max(top, metadata.below()+s.gap())
-		}
 		words := headWords(stage)
 		if i == len(d.Output)-1 {
 			words[0] = stage.Title + ", softmax: " + shapeText(stage.Shape)
 		}
-		next := s.add(last.left, top, width, outputFill, words...)
-		s.down(last, next)
+		next := s.add("head", width, outputFill, words...)
+		s.join(last, next, down)
 		if i == 0 && metadata != nil {
-			y := next.top + next.height/2
-			s.arrows = append(s.arrows, []vg.Point{{X: metadata.middle(), Y: metadata.below()}, {X: metadata.middle(), Y: y}, {X: next.left + next.width, Y: y}})
+			s.join(metadata, next, down)
 		}
 		last = next
 	}
-	s.notes = append(s.notes, note{vg.Point{X: margin, Y: margin + 0.6*style.FontSize},
-		fmt.Sprintf("%s with Soft-Attention: %s, %s of them trainable", d.Title, count(d.Total), grouped(d.Trainable))})
-	if d.Maps == nil {
-		s.notes[0].text = strings.Replace(s.notes[0].text, " with Soft-Attention", "", 1)
-	}
-	s.bottom += margin
-	return s
+	return s, s.layout()
 }
 
 // layBlock lays out the Soft-Attention block under the cut: two paths that are
 // pooled and joined (the paper's Figure 7), then ReLU and dropout.
 func (d *Network) layBlock(s *sheet, cut *box) *box {
+	half := cut.width/2 - s.gap()
 	last := cut
-	var attention, attended, pooled *box
-	half := (cut.width - s.gap()) / 2
+	// between is an empty box that keeps the two paths on both sides of what is
+	// above and below.
+	var attention, attended, pooled, between *box
 	for _, stage := range d.Block {
 		words := headWords(stage)
-		switch stage.Title {
-		case skinattn.AttentionLayer:
-			attention = s.add(cut.left+half+s.gap(), last.below()+s.gap(), half, attentionFill, "Soft-Attention: "+shapeText(stage.Shape),
+		switch {
+		case stage.Title == skinattn.AttentionLayer:
+			attention = s.add("attention", half, attentionFill, "Soft-Attention: "+shapeText(stage.Shape),
 				fmt.Sprintf("%d maps of %dx%d, summed, times the features", d.Maps[0], d.Maps[1], d.Maps[2]), count(stage.Parameters))
-			s.down(last, attention)
-		case "attention_pool":
-			attended = s.add(attention.left, attention.below()+s.gap(), half, attentionFill, words...)
-			s.down(attention, attended)
-		case "feature_pool":
-			if attended == nil {
-				last = s.chain(last, []Stage{stage}, headWords, attentionFill)
-				break
-			}
-			pooled = s.add(cut.left, attended.top, half, attentionFill, words...)
-			s.down(last, pooled)
-		case "attention_concat":
-			next := s.add(cut.left, max(attended.below(), pooled.below())+s.gap(), cut.width, attentionFill, words...)
-			s.down(pooled, next)
-			s.down(attended, next)
+			s.join(last, attention, down)
+		case stage.Title == "attention_pool":
+			attended = s.add("attention", half, attentionFill, words...)
+			s.join(attention, attended, down)
+		case stage.Title == "feature_pool" && attended != nil:
+			pooled = s.add("features", half, attentionFill, words...)
+			s.join(last, pooled, down)
+			between = s.add("head", 1, color.White)
+			s.join(last, between, hidden)
+			s.rows = append(s.rows, []*box{pooled, between, attended})
+		case stage.Title == "attention_concat":
+			next := s.add("head", cut.width, attentionFill, words...)
+			s.join(pooled, next, down)
+			s.join(attended, next, down)
+			s.join(between, next, hidden)
 			last = next
 		default:
-			last = s.chain(last, []Stage{stage}, headWords, attentionFill)
+			last = s.chain(last, cut.width, []Stage{stage}, headWords, attentionFill)
 		}
 	}
 	return last
 }
 
-// layMetadata lays out the branch (the paper's Figure 5): three inputs side by side, then the
-// rest as a chain.
-func (d *Network) layMetadata(s *sheet, left, top, width vg.Length) *box {
-	third := (width - s.gap()) / 3
-	x := left
-	var inputs []*box
+// layMetadata lays out the branch (the paper's Figure 5): three inputs, then the
+// rest as a chain, whose end it returns.
+func (d *Network) layMetadata(s *sheet) (inputs []*box, last *box) {
+	width := columnShare * s.style.Width
+	third := (width - 2*s.gap()) / 3
 	var rest []Stage
 	names := map[string]string{"normalization": "age", "sex": "sex", "localization": "body site"}
+	height := vg.Length(0)
 	for _, stage := range d.Metadata {
 		word, ok := names[stage.Title]
 		switch {
@@ -293,61 +270,73 @@ func (d *Network) layMetadata(s *sheet, left, top, width vg.Length) *box {
 			} else {
 				lines = append(lines, "one-hot")
 			}
-			inputs = append(inputs, s.add(x, top, third, metadataFill, lines...))
-			x += third + s.gap()/2
+			b := s.add(word, third, metadataFill, lines...)
+			inputs, height = append(inputs, b), max(height, b.height)
 		default:
 			rest = append(rest, stage)
 		}
 	}
-	below := vg.Length(0)
+	joint := s.add("metadata", width, metadataFill, headWords(rest[0])...)
 	for _, b := range inputs {
-		below = max(below, b.below())
+		b.height = height
+		s.join(b, joint, down)
 	}
-	for _, b := range inputs {
-		b.height = below - b.top
-	}
-	joint := s.add(left, below+s.gap(), width, metadataFill, headWords(rest[0])...)
-	for _, b := range inputs {
-		s.down(b, joint)
-	}
-	return s.chain(joint, rest[1:], headWords, metadataFill)
+	return inputs, s.chain(joint, width, rest[1:], headWords, metadataFill)
 }
 
+// margin is what stands around the boxes, and above them the title.
+func (s *sheet) margin() vg.Length  { return 0.5 * s.style.FontSize }
+func (s *sheet) heading() vg.Length { return s.margin() + 1.6*s.style.FontSize }
+
 // Height implements [plots.Figure].
-func (d *Network) Height(s plots.Style) vg.Length { return d.lay(s).bottom }
+func (d *Network) Height(style plots.Style) vg.Length {
+	s, err := d.lay(style)
+	if err != nil {
+		return style.Width // Draw tells of it
+	}
+	return s.heading() + s.height + s.margin()
+}
 
 // Draw implements [plots.Figure].
 func (d *Network) Draw(c draw.Canvas, style plots.Style) error {
-	s := d.lay(style)
-	flip := func(p vg.Point) vg.Point { return vg.Point{X: c.Min.X + p.X, Y: c.Max.Y - p.Y} }
+	s, err := d.lay(style)
+	if err != nil {
+		return err
+	}
+	corner := vg.Point{X: c.Min.X + (style.Width-s.width)/2, Y: c.Max.Y - s.heading()}
+	at := func(x, y vg.Length) vg.Point { return vg.Point{X: corner.X + x, Y: corner.Y - y} }
 	line := draw.LineStyle{Color: lineInk, Width: style.LineWidth * 0.6}
 	for _, arrow := range s.arrows {
-		points := make([]vg.Point, len(arrow))
-		for i, p := range arrow {
-			points[i] = flip(p)
+		if arrow.kind == hidden {
+			continue
+		}
+		points := make([]vg.Point, len(arrow.route))
+		for i, p := range arrow.route {
+			points[i] = at(p.X, p.Y)
 		}
 		c.StrokeLines(line, points)
 		c.FillPolygon(lineInk, head(points[len(points)-2], points[len(points)-1], 0.45*s.size()))
 	}
 	for _, b := range s.boxes {
-		low, high := flip(vg.Point{X: b.left, Y: b.below()}), flip(vg.Point{X: b.left + b.width, Y: b.top})
-		outline := []vg.Point{low, {X: high.X, Y: low.Y}, high, {X: low.X, Y: high.Y}}
+		if len(b.lines) == 0 {
+			continue
+		}
+		left, top := b.middle.X-b.width/2, b.middle.Y-b.height/2
+		outline := []vg.Point{at(left, top), at(left+b.width, top), at(left+b.width, top+b.height), at(left, top+b.height)}
 		c.FillPolygon(b.fill, outline)
 		border := line
 		if b.dashed {
 			border.Dashes = []vg.Length{2 * style.LineWidth, 2 * style.LineWidth}
 		}
-		c.StrokeLines(border, append(outline, low))
-		middle := (b.height - vg.Length(len(b.lines))*1.2*s.size()) / 2
+		c.StrokeLines(border, append(outline, outline[0]))
+		first := b.middle.Y - vg.Length(len(b.lines)-1)*0.6*s.size()
 		for i, words := range b.lines {
-			c.FillText(s.text(textInk), flip(vg.Point{X: b.middle(), Y: b.top + middle + (vg.Length(i)+0.5)*1.2*s.size()}), words)
+			c.FillText(s.text(textInk), at(b.middle.X, first+vg.Length(i)*1.2*s.size()), words)
 		}
 	}
-	for _, n := range s.notes {
-		title := s.text(textInk)
-		title.Font, title.XAlign = font.From(style.Font, style.FontSize), draw.XLeft
-		c.FillText(title, flip(n.at), n.text)
-	}
+	title := s.text(textInk)
+	title.Font, title.XAlign = font.From(style.Font, style.FontSize), draw.XLeft
+	c.FillText(title, vg.Point{X: c.Min.X + s.margin(), Y: c.Max.Y - s.margin() - 0.6*style.FontSize}, s.title)
 	return nil
 }
 
