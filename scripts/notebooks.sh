@@ -15,13 +15,15 @@ repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 venv=${SKINATTN_NOTEBOOKS_ENV:-$repo/.venv-notebooks}
 bin=$repo/bin
 requirements=$repo/tools/notebooks/requirements.txt
+compiler=$repo/tools/notebooks/compiler.txt
 jupyter_data=$venv/share/jupyter # Jupyter looks there by itself when started from $venv
 
 usage() {
 	cat <<'TEXT'
 Usage: scripts/notebooks.sh COMMAND
 
-  setup                       install JupyterLab and the Go kernel (240 MB, once)
+  setup                       install JupyterLab and the Go kernel (240 MB, once;
+                              100 MB more without a C compiler)
   lab [JUPYTERLAB-OPTION...]  open JupyterLab on the notebooks
   run [--out DIR] [--publish] [NAME...]
                               run notebooks (all unless named, such as
@@ -63,7 +65,18 @@ quietly() {
 
 require_go() {
 	command -v go >/dev/null || fail "Go is missing: install it from https://go.dev/dl and put it on the PATH"
-	command -v "$(go env CC | cut -d' ' -f1)" >/dev/null || fail "Go's C compiler $(go env CC) is missing, which XLA's binding needs: install one (on Debian: gcc and libc6-dev)"
+}
+
+# c_compiler gives Go a C compiler, which XLA's binding is built with, where the
+# system has none: Zig's, a Python package with the C library's headers in it.
+c_compiler() {
+	if command -v "$(go env CC | cut -d' ' -f1)" >/dev/null; then return; fi
+	if ! "$venv/bin/python" -c 'import ziglang' 2>/dev/null; then
+		echo "no C compiler: installing Zig's into $venv (100 MB)" >&2
+		quietly "$venv/bin/python" -m pip install --disable-pip-version-check --require-hashes -r "$compiler" ||
+			fail "installing a C compiler failed: see above; or install one yourself (on Debian: gcc and libc6-dev)"
+	fi
+	export CC="'$venv/bin/python' -m ziglang cc" CGO_ENABLED=1
 }
 
 # installed says whether the Python environment is there and as pinned.
@@ -119,15 +132,17 @@ go_tools() {
 
 # kernel makes GoNB known to the Jupyter in the environment, with a go.work that
 # names this repository, and with the Go tools on its PATH whatever starts it.
+# Cells are built with the C compiler that was found here.
 kernel() {
 	JUPYTER_DATA_DIR=$jupyter_data PATH=$bin:$PATH quietly "$bin/gonb" --install -force_deps -go_work="$repo" ||
 		fail "installing the Go kernel failed"
 	"$venv/bin/python" - "$jupyter_data/kernels/gonb/kernel.json" "$bin:$(dirname "$(command -v go)")" <<'PYTHON'
-import json, sys
+import json, os, sys
 path, tools = sys.argv[1:]
 with open(path) as f:
     spec = json.load(f)
 spec["env"]["PATH"] = tools + ":${PATH}"
+spec["env"] |= {name: os.environ[name] for name in ("CC", "CGO_ENABLED") if name in os.environ}
 with open(path, "w") as f:
     json.dump(spec, f, indent=2)
 PYTHON
@@ -136,6 +151,7 @@ PYTHON
 setup() {
 	require_go
 	python_environment
+	c_compiler
 	lab_settings
 	go_tools
 	kernel
