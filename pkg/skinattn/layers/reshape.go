@@ -84,9 +84,36 @@ func (Concatenate) Shape(inputs ...Shape) (Shape, error) {
 // Variables implements Op.
 func (Concatenate) Variables(...Shape) []Variable { return nil }
 
-// Build implements Op.
-func (Concatenate) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
+// Build implements Op. In training, what is joined already is joined anew from
+// its parts: each takes the sum of its gradients at once, where a chain of
+// concatenations adds them up in maps as large as all parts together. Otherwise
+// the chain stays, so that a gradient for a layer in it is whole.
+func (Concatenate) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
+	if b.Training {
+		inputs = nil
+		for _, name := range b.parts(layer) {
+			inputs = append(inputs, b.outputs[name])
+		}
+	}
 	return graph.Concatenate(inputs, -1)
+}
+
+// parts names the layers that a concatenation joins, itself or through others.
+func (b *Builder) parts(layer *Layer) []string {
+	var names []string
+	for _, name := range layer.Inputs {
+		if input := b.net.Layer(name); isConcatenation(input) {
+			names = append(names, b.parts(input)...)
+		} else {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func isConcatenation(layer *Layer) bool {
+	_, ok := layer.Op.(Concatenate)
+	return ok
 }
 
 // Flatten is keras.layers.Flatten.
