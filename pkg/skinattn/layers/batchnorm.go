@@ -1,6 +1,8 @@
 package layers
 
 import (
+	"slices"
+
 	"github.com/gomlx/gomlx/core/graph"
 )
 
@@ -69,16 +71,17 @@ func (n BatchNormalization) Build(b *Builder, layer *Layer, inputs ...*Node) *No
 type channelMoments struct{ mean, square *Node }
 
 // batchMoments are those of a layer's output, computed once for all batch norms
-// that look at it. A concatenation has those of its parts: the batch norms of a
-// DenseNet block need not go over all channels of the block each.
+// that look at it. A concatenation has those of its parts, if any of them is
+// known: the batch norms of a DenseNet block need not go over all channels of the
+// block each.
 func (b *Builder) batchMoments(name string) channelMoments {
 	if m, ok := b.moments[name]; ok {
 		return m
 	}
 	var m channelMoments
-	if layer := b.net.Layer(name); isConcatenation(layer) {
+	if parts := b.parts(b.net.Layer(name)); slices.ContainsFunc(parts, func(part string) bool { _, known := b.moments[part]; return known }) {
 		var means, squares []*Node
-		for _, part := range b.parts(layer) {
+		for _, part := range parts {
 			of := b.batchMoments(part)
 			means, squares = append(means, of.mean), append(squares, of.square)
 		}

@@ -98,22 +98,21 @@ func (Concatenate) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
 	return graph.Concatenate(inputs, -1)
 }
 
-// parts names the layers that a concatenation joins, itself or through others.
+// parts names the layers that a concatenation joins, itself or through others;
+// another layer has none.
 func (b *Builder) parts(layer *Layer) []string {
+	if _, ok := layer.Op.(Concatenate); !ok {
+		return nil
+	}
 	var names []string
 	for _, name := range layer.Inputs {
-		if input := b.net.Layer(name); isConcatenation(input) {
-			names = append(names, b.parts(input)...)
+		if parts := b.parts(b.net.Layer(name)); parts != nil {
+			names = append(names, parts...)
 		} else {
 			names = append(names, name)
 		}
 	}
 	return names
-}
-
-func isConcatenation(layer *Layer) bool {
-	_, ok := layer.Op.(Concatenate)
-	return ok
 }
 
 // Flatten is keras.layers.Flatten.
