@@ -1,6 +1,8 @@
 package layers
 
 import (
+	"slices"
+
 	"github.com/gomlx/gomlx/core/graph"
 )
 
@@ -39,13 +41,10 @@ func (n BatchNormalization) Build(b *Builder, layer *Layer, inputs ...*Node) *No
 	movingMean, movingVariance := b.find(layer, "moving_mean"), b.find(layer, "moving_variance")
 	mean, variance := movingMean.NodeValue(g), movingVariance.NodeValue(g)
 	if b.Training && !b.Frozen[layer.Name] {
-		axes := make([]int, x.Rank()-1)
-		for i := range axes {
-			axes[i] = i
-		}
 		oldMean, oldVariance := mean, variance
-		mean = graph.ReduceMean(x, axes...)
-		variance = graph.Sub(graph.ReduceMean(graph.Square(x), axes...), graph.Square(mean))
+		batch := b.batchMoments(layer.Inputs[0])
+		mean = batch.mean
+		variance = graph.Sub(batch.square, graph.Square(mean))
 		variance = graph.MaxScalar(variance, 0) // rounding can leave it just below
 		unbias := 1.0
 		if count := float64(x.Shape().Size() / x.Shape().Dimensions[x.Rank()-1]); x.Rank() == 4 && count > 1 {
@@ -65,4 +64,36 @@ func (n BatchNormalization) Build(b *Builder, layer *Layer, inputs ...*Node) *No
 	return graph.Add(
 		graph.Mul(x, graph.ExpandLeftToRank(scale, x.Rank())),
 		graph.ExpandLeftToRank(shift, x.Rank()))
+}
+
+// channelMoments are the means of a layer's channels and of their squares, over all
+// other axes.
+type channelMoments struct{ mean, square *Node }
+
+// batchMoments are those of a layer's output, computed once for all batch norms
+// that look at it. A concatenation has those of its parts, if any of them is
+// known: the batch norms of a DenseNet block need not go over all channels of the
+// block each.
+func (b *Builder) batchMoments(name string) channelMoments {
+	if m, ok := b.moments[name]; ok {
+		return m
+	}
+	var m channelMoments
+	if parts := b.parts(b.net.Layer(name)); slices.ContainsFunc(parts, func(part string) bool { _, known := b.moments[part]; return known }) {
+		var means, squares []*Node
+		for _, part := range parts {
+			of := b.batchMoments(part)
+			means, squares = append(means, of.mean), append(squares, of.square)
+		}
+		m = channelMoments{graph.Concatenate(means, 0), graph.Concatenate(squares, 0)}
+	} else {
+		x := b.outputs[name]
+		axes := make([]int, x.Rank()-1)
+		for i := range axes {
+			axes[i] = i
+		}
+		m = channelMoments{graph.ReduceMean(x, axes...), graph.ReduceMean(graph.Square(x), axes...)}
+	}
+	b.moments[name] = m
+	return m
 }

@@ -25,6 +25,7 @@ type Builder struct {
 
 	net     *Graph
 	outputs map[string]*Node
+	moments map[string]channelMoments // of a batch, by layer
 }
 
 // Build computes every layer of g and returns the outputs by layer name. A
@@ -32,7 +33,7 @@ type Builder struct {
 // The inputs are the values of g's Input layers, by name. It panics as all
 // GoMLX graph building does; Try or a model.Exec recovers.
 func (b *Builder) Build(g *Graph, inputs map[string]*Node) map[string]*Node {
-	b.net, b.outputs = g, map[string]*Node{}
+	b.net, b.outputs, b.moments = g, map[string]*Node{}, map[string]channelMoments{}
 	for _, layer := range g.Layers() {
 		if _, isInput := layer.Op.(Input); isInput {
 			if inputs[layer.Name] == nil {

@@ -84,9 +84,35 @@ func (Concatenate) Shape(inputs ...Shape) (Shape, error) {
 // Variables implements Op.
 func (Concatenate) Variables(...Shape) []Variable { return nil }
 
-// Build implements Op.
-func (Concatenate) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
+// Build implements Op. In training, what is joined already is joined anew from
+// its parts: each takes the sum of its gradients at once, where a chain of
+// concatenations adds them up in maps as large as all parts together. Otherwise
+// the chain stays, so that a gradient for a layer in it is whole.
+func (Concatenate) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
+	if b.Training {
+		inputs = nil
+		for _, name := range b.parts(layer) {
+			inputs = append(inputs, b.outputs[name])
+		}
+	}
 	return graph.Concatenate(inputs, -1)
+}
+
+// parts names the layers that a concatenation joins, itself or through others;
+// another layer has none.
+func (b *Builder) parts(layer *Layer) []string {
+	if _, ok := layer.Op.(Concatenate); !ok {
+		return nil
+	}
+	var names []string
+	for _, name := range layer.Inputs {
+		if parts := b.parts(b.net.Layer(name)); parts != nil {
+			names = append(names, parts...)
+		} else {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // Flatten is keras.layers.Flatten.
