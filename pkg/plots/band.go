@@ -126,13 +126,6 @@ func (f *ROCPanels) Draw(c draw.Canvas, s Style) error {
 			return fmt.Errorf("ROC panels: %w", err)
 		}
 		unitAxes(p, s, halves)
-		left, bottom := outer(i, n, f.Columns)
-		if !left {
-			p.Y.Tick.Marker = plot.TickerFunc(unlabelled(halves))
-		}
-		if !bottom {
-			p.X.Tick.Marker = plot.TickerFunc(unlabelled(halves))
-		}
 		panels = append(panels, p)
 	}
 	inner := s.addTitle(s.margin(c), f.Title)

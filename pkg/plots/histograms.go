@@ -59,7 +59,7 @@ func (f *Histograms) Height(s Style) vg.Length {
 
 // Draw implements [Figure].
 func (f *Histograms) Draw(c draw.Canvas, s Style) error {
-	bins, n := f.bins(), len(f.Groups)
+	bins := f.bins()
 	if !(f.Width > 0) {
 		return fmt.Errorf("histograms: the width of bins is %v", f.Width)
 	}
@@ -79,7 +79,7 @@ func (f *Histograms) Draw(c draw.Canvas, s Style) error {
 		return errors.New("histograms: there is no value")
 	}
 	var panels []*plot.Plot
-	for i, g := range f.Groups {
+	for _, g := range f.Groups {
 		p := s.newPlot(g.Name, "", "")
 		p.Title.Padding = s.FontSize * 0.15
 		s.addGrid(p, false, true)
@@ -87,13 +87,6 @@ func (f *Histograms) Draw(c draw.Canvas, s Style) error {
 		p.X.Min, p.X.Max = f.From, f.From+f.Width*float64(bins)
 		p.Y.Min, p.Y.Max = 0, top*1.25 // room for the number
 		p.X.Tick.Marker, p.Y.Tick.Marker = plot.TickerFunc(fewTicks), plot.TickerFunc(percentSteps)
-		left, bottom := outer(i, n, f.Columns)
-		if !left {
-			p.Y.Tick.Marker = plot.TickerFunc(unlabelled(percentSteps))
-		}
-		if !bottom {
-			p.X.Tick.Marker = plot.TickerFunc(unlabelled(fewTicks))
-		}
 		panels = append(panels, p)
 	}
 	y := f.YLabel

@@ -54,13 +54,23 @@ func panelGrid(n, columns int) (lines, cols int) {
 	return (n + columns - 1) / columns, columns
 }
 
-// drawPanels draws plots of equal data areas line by line. It returns these.
+// drawPanels draws plots of equal data areas line by line, and labels the ticks
+// of the outer ones alone. It returns the areas.
 func drawPanels(c draw.Canvas, s Style, plots []*plot.Plot, columns int) []draw.Canvas {
 	lines, columns := panelGrid(len(plots), columns)
 	rows := make([][]*plot.Plot, lines)
 	for i := range rows {
 		rows[i] = make([]*plot.Plot, columns)
 		copy(rows[i], plots[i*columns:])
+	}
+	for i, p := range plots {
+		left, bottom := outer(i, len(plots), columns)
+		if !left {
+			p.Y.Tick.Marker = unlabelled{p.Y.Tick.Marker}
+		}
+		if !bottom {
+			p.X.Tick.Marker = unlabelled{p.X.Tick.Marker}
+		}
 	}
 	tiles := draw.Tiles{Rows: lines, Cols: columns, PadX: s.FontSize * 0.6, PadY: s.FontSize * 0.5}
 	canvases := plot.Align(rows, tiles, c)

@@ -146,7 +146,7 @@ func (f *LearningCurves) Draw(c draw.Canvas, s Style) error {
 		p.X.Padding = 2 * s.LineWidth
 		p.X.Tick.Marker = plot.TickerFunc(epochTicks)
 		if i < len(plots)-1 {
-			p.X.Tick.Marker = plot.TickerFunc(unlabelled(epochTicks))
+			p.X.Tick.Marker = unlabelled{plot.TickerFunc(epochTicks)}
 		}
 	}
 	c = s.addTitle(s.margin(c), f.Title)

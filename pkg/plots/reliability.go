@@ -84,7 +84,7 @@ func (f *Reliability) Draw(c draw.Canvas, s Style) error {
 		p.X.Padding = 2 * s.LineWidth
 		p.X.Tick.Marker = plot.TickerFunc(fifths)
 	}
-	top.X.Tick.Marker = plot.TickerFunc(unlabelled(fifths))
+	top.X.Tick.Marker = unlabelled{plot.TickerFunc(fifths)}
 	top.Y.Min, top.Y.Max, top.Y.Padding = 0, 1, 2*s.LineWidth
 	top.Y.Tick.Marker = plot.TickerFunc(fifths)
 

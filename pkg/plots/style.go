@@ -171,7 +171,21 @@ func (s Style) addGrid(p *plot.Plot, vertical, horizontal bool) {
 	if !horizontal {
 		grid.Horizontal.Color = nil
 	}
-	p.Add(grid)
+	p.Add(fullGrid{grid})
+}
+
+// fullGrid has lines also at ticks whose labels are left out.
+type fullGrid struct{ *plotter.Grid }
+
+// Plot implements [plot.Plotter].
+func (g fullGrid) Plot(c draw.Canvas, p *plot.Plot) {
+	labelled := *p
+	for _, axis := range []*plot.Axis{&labelled.X, &labelled.Y} {
+		if inner, ok := axis.Tick.Marker.(unlabelled); ok {
+			axis.Tick.Marker = inner.Ticker
+		}
+	}
+	g.Grid.Plot(c, &labelled)
 }
 
 // margin keeps labels off the edge of the figure.

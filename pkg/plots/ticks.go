@@ -99,12 +99,14 @@ func decades(low, high float64) []plot.Tick {
 	return ticks
 }
 
-func unlabelled(ticker func(low, high float64) []plot.Tick) func(low, high float64) []plot.Tick {
-	return func(low, high float64) []plot.Tick {
-		ticks := ticker(low, high)
-		for i := range ticks {
-			ticks[i].Label = ""
-		}
-		return ticks
+// unlabelled has a ticker's ticks without their labels.
+type unlabelled struct{ plot.Ticker }
+
+// Ticks implements [plot.Ticker].
+func (u unlabelled) Ticks(low, high float64) []plot.Tick {
+	ticks := u.Ticker.Ticks(low, high)
+	for i := range ticks {
+		ticks[i].Label = ""
 	}
+	return ticks
 }
