@@ -7,14 +7,20 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/goccy/go-graphviz"
 	"gonum.org/v1/plot/vg"
 )
 
+// oneDrawing holds a second drawing back: the module's state is the process's.
+var oneDrawing sync.Mutex
+
 // layout has Graphviz place the boxes and route the arrows. Boxes keep the sizes
 // that their texts ask for.
 func (s *sheet) layout() error {
+	oneDrawing.Lock()
+	defer oneDrawing.Unlock()
 	ctx := context.Background()
 	gv, err := graphviz.New(ctx)
 	if err != nil {
