@@ -132,16 +132,18 @@ go_tools() {
 
 # kernel makes GoNB known to the Jupyter in the environment, with a go.work that
 # names this repository, and with the Go tools on its PATH whatever starts it.
-# Cells are built with the C compiler that was found here.
+# Cells are built with the C compiler that was found here, and without debugging
+# information, which takes longer to link than the cell to compile.
 kernel() {
 	JUPYTER_DATA_DIR=$jupyter_data PATH=$bin:$PATH quietly "$bin/gonb" --install -force_deps -go_work="$repo" ||
 		fail "installing the Go kernel failed"
-	"$venv/bin/python" - "$jupyter_data/kernels/gonb/kernel.json" "$bin:$(dirname "$(command -v go)")" <<'PYTHON'
+	"$venv/bin/python" - "$jupyter_data/kernels/gonb/kernel.json" "$bin:$(dirname "$(command -v go)")" "$(go env GOFLAGS)" <<'PYTHON'
 import json, os, sys
-path, tools = sys.argv[1:]
+path, tools, flags = sys.argv[1:]
 with open(path) as f:
     spec = json.load(f)
 spec["env"]["PATH"] = tools + ":${PATH}"
+spec["env"]["GOFLAGS"] = f"{flags} -ldflags=-w".strip()
 spec["env"] |= {name: os.environ[name] for name in ("CC", "CGO_ENABLED") if name in os.environ}
 with open(path, "w") as f:
     json.dump(spec, f, indent=2)
