@@ -4,7 +4,7 @@
 // branch and the last layers. Nothing in a drawing is written by hand but words.
 //
 // Graphviz, compiled to WebAssembly, places the boxes and routes the arrows. It
-// starts with every program that links this package, in about 0.02 s, and the
+// starts with every program that links this package, in some 0.05 s, and the
 // first time in half a second, which compiles it into the folder for temporary
 // files.
 package diagram
