@@ -75,7 +75,8 @@ def table(files):
             if "engine" in r:
                 engines[r["contestant"]] = r["engine"]
     titles = [compare.TITLES[c] for c in compare.CONTESTANTS]
-    lines = [f"Batch {files[0]['batch']}, float32, {machine['cpu']}, {machine['cores']} cores, {files[0]['when'][:10]} to {files[-1]['when'][:10]}, "
+    days = sorted(f["when"][:10] for f in files)
+    lines = [f"Batch {files[0]['batch']}, float32, {machine['cpu']}, {machine['cores']} cores, {' to '.join(dict.fromkeys((days[0], days[-1])))}, "
              f"by `bench/run.sh --network all`; {', '.join(engines[c] for c in compare.CONTESTANTS if c in engines)}. "
              f"Step, first step and memory: {' / '.join(titles)}.", "",
              f"| network | px | mode | {' | '.join(t + ', images/s' for t in titles)} | step, s | first step, extra s | peak memory, GB |",

@@ -133,7 +133,7 @@ go_tools() {
 # kernel makes GoNB known to the Jupyter in the environment, with a go.work that
 # names this repository, and with the Go tools on its PATH whatever starts it.
 # Cells are built with the C compiler that was found here, and without debugging
-# information, which takes longer to link than the cell to compile.
+# information, which makes building one take half as long again or more.
 kernel() {
 	JUPYTER_DATA_DIR=$jupyter_data PATH=$bin:$PATH quietly "$bin/gonb" --install -force_deps -go_work="$repo" ||
 		fail "installing the Go kernel failed"

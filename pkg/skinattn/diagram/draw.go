@@ -3,6 +3,7 @@ package diagram
 import (
 	"fmt"
 	"image/color"
+	"strconv"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -17,6 +18,7 @@ import (
 
 // box is a rectangle of text.
 type box struct {
+	name          string   // to Graphviz
 	lines         []string // the first in bold ink, the rest muted
 	fill          color.Color
 	dashed        bool
@@ -64,7 +66,7 @@ func (s *sheet) text(c color.Color) text.Style {
 
 // add makes a box of lines, broken where they are too wide.
 func (s *sheet) add(column string, width vg.Length, fill color.Color, lines ...string) *box {
-	b := &box{fill: fill, column: column, width: width}
+	b := &box{name: strconv.Itoa(len(s.boxes)), fill: fill, column: column, width: width}
 	room := 0.92 * width // a viewer's font may be wider
 	for _, line := range lines {
 		b.lines = append(b.lines, wrap(s.text(color.Black), line, room)...)

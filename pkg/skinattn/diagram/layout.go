@@ -1,7 +1,6 @@
 package diagram
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -39,32 +38,30 @@ func (s *sheet) layout() error {
 	return s.place(plain.String())
 }
 
-// dot writes the drawing in Graphviz's language. Boxes are called by their
-// numbers. A row becomes a rank, which invisible arrows keep in order; boxes of
-// one column stand straight under each other.
+// dot writes the drawing in Graphviz's language. A row becomes a rank, which
+// invisible arrows keep in order; boxes of one column stand straight under each
+// other.
 func (s *sheet) dot() []byte {
 	inches := func(x vg.Length) float64 { return float64(x / vg.Inch) }
 	var text bytes.Buffer
 	fmt.Fprintf(&text, "digraph {\nsplines=ortho nodesep=%.4f ranksep=%.4f\n", inches(s.gap()), inches(s.gap()))
 	text.WriteString("node [shape=box fixedsize=true label=\"\"]\nedge [arrowhead=none weight=4]\n")
-	number := map[*box]int{}
-	for i, b := range s.boxes {
-		number[b] = i
-		fmt.Fprintf(&text, "%d [width=%.4f height=%.4f group=%q]\n", i, inches(b.width), inches(b.height), b.column)
+	for _, b := range s.boxes {
+		fmt.Fprintf(&text, "%s [width=%.4f height=%.4f group=%q]\n", b.name, inches(b.width), inches(b.height), b.column)
 	}
 	for _, row := range s.rows {
 		text.WriteString("{rank=same")
 		for _, b := range row {
-			fmt.Fprintf(&text, " %d", number[b])
+			fmt.Fprintf(&text, " %s", b.name)
 		}
 		text.WriteString("}\n")
 		for i, b := range row[1:] {
-			fmt.Fprintf(&text, "%d -> %d [style=invis]\n", number[row[i]], number[b])
+			fmt.Fprintf(&text, "%s -> %s [style=invis]\n", row[i].name, b.name)
 		}
 	}
 	for _, a := range s.arrows {
 		attributes := map[arrowKind]string{hidden: " [style=invis]", upwards: " [constraint=false]"}[a.kind]
-		fmt.Fprintf(&text, "%d -> %d%s\n", number[a.from], number[a.to], attributes)
+		fmt.Fprintf(&text, "%s -> %s%s\n", a.from.name, a.to.name, attributes)
 	}
 	text.WriteString("}\n")
 	return text.Bytes()
@@ -73,40 +70,36 @@ func (s *sheet) dot() []byte {
 // place reads Graphviz's plain format: a line for the graph, each node and each
 // edge, in inches, y upwards.
 func (s *sheet) place(plain string) error {
-	var height vg.Length
 	point := func(x, y string) (vg.Point, error) {
 		px, err := strconv.ParseFloat(x, 64)
 		if err != nil {
 			return vg.Point{}, err
 		}
 		py, err := strconv.ParseFloat(y, 64)
-		return vg.Point{X: vg.Length(px) * vg.Inch, Y: height - vg.Length(py)*vg.Inch}, err
+		return vg.Point{X: vg.Length(px) * vg.Inch, Y: s.height - vg.Length(py)*vg.Inch}, err
 	}
-	arrows := map[string]*arrow{}
-	number := map[*box]int{}
-	for i, b := range s.boxes {
-		number[b] = i
+	boxes := map[string]*box{}
+	for _, b := range s.boxes {
+		boxes[b.name] = b
 	}
+	arrows := map[[2]string]*arrow{}
 	for _, a := range s.arrows {
-		arrows[fmt.Sprint(number[a.from], " ", number[a.to])] = a
+		arrows[[2]string{a.from.name, a.to.name}] = a
 	}
-	lines := bufio.NewScanner(strings.NewReader(plain))
-	for lines.Scan() {
-		f := strings.Fields(lines.Text())
+	for line := range strings.Lines(plain) {
+		f := strings.Fields(line)
 		var err error
 		switch {
 		case len(f) == 4 && f[0] == "graph":
 			var corner vg.Point
 			corner, err = point(f[2], f[3])
-			s.width, s.height = corner.X, -corner.Y
-			height = s.height
+			s.width, s.height = corner.X, -corner.Y // its y is measured from a height of 0
 		case len(f) > 4 && f[0] == "node":
-			var i int
-			if i, err = strconv.Atoi(f[1]); err == nil && i < len(s.boxes) {
-				s.boxes[i].middle, err = point(f[2], f[3])
+			if b := boxes[f[1]]; b != nil {
+				b.middle, err = point(f[2], f[3])
 			}
 		case len(f) > 4 && f[0] == "edge":
-			a := arrows[f[1]+" "+f[2]]
+			a := arrows[[2]string{f[1], f[2]}]
 			var n int
 			if n, err = strconv.Atoi(f[3]); err != nil || a == nil || len(f) < 4+2*n {
 				break // an invisible one
@@ -118,7 +111,12 @@ func (s *sheet) place(plain string) error {
 			}
 		}
 		if err != nil {
-			return fmt.Errorf("reading Graphviz's line %q: %w", lines.Text(), err)
+			return fmt.Errorf("reading Graphviz's line %q: %w", line, err)
+		}
+	}
+	for _, a := range s.arrows {
+		if a.kind != hidden && len(a.route) < 2 {
+			return fmt.Errorf("no arrow came back from %q to %q", a.from.lines, a.to.lines)
 		}
 	}
 	return nil
