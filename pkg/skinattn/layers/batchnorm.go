@@ -43,9 +43,7 @@ func (n BatchNormalization) Build(b *Builder, layer *Layer, inputs ...*Node) *No
 	if b.Training && !b.Frozen[layer.Name] {
 		oldMean, oldVariance := mean, variance
 		batch := b.batchMoments(layer.Inputs[0])
-		mean = batch.mean
-		variance = graph.Sub(batch.square, graph.Square(mean))
-		variance = graph.MaxScalar(variance, 0) // rounding can leave it just below
+		mean, variance = batch.mean, batch.variance
 		unbias := 1.0
 		if count := float64(x.Shape().Size() / x.Shape().Dimensions[x.Rank()-1]); x.Rank() == 4 && count > 1 {
 			unbias = count / (count - 1)
@@ -61,14 +59,16 @@ func (n BatchNormalization) Build(b *Builder, layer *Layer, inputs ...*Node) *No
 		scale = graph.Mul(scale, b.variable(layer, "gamma", g))
 	}
 	shift := graph.Sub(b.variable(layer, "beta", g), graph.Mul(mean, scale))
-	return graph.Add(
-		graph.Mul(x, graph.ExpandLeftToRank(scale, x.Rank())),
-		graph.ExpandLeftToRank(shift, x.Rank()))
+	if wide, ok := b.widening(layer.Inputs[0]); ok && b.Training && !b.Frozen[layer.Name] && b.net.Consumers()[layer.Inputs[0]] == 1 {
+		kernel := graph.Mul(wide.kernel, graph.ExpandLeftToRank(scale, 4))
+		return addBias(convolve(wide.seen, kernel, 1, Padding{}), shift)
+	}
+	return addBias(graph.Mul(x, graph.ExpandLeftToRank(scale, x.Rank())), shift)
 }
 
-// channelMoments are the means of a layer's channels and of their squares, over all
-// other axes.
-type channelMoments struct{ mean, square *Node }
+// channelMoments are the means of a layer's channels and their biased variances,
+// over all other axes.
+type channelMoments struct{ mean, variance *Node }
 
 // batchMoments are those of a layer's output, computed once for all batch norms
 // that look at it. A concatenation has those of its parts, if any of them is
@@ -80,20 +80,60 @@ func (b *Builder) batchMoments(name string) channelMoments {
 	}
 	var m channelMoments
 	if parts := b.parts(b.net.Layer(name)); slices.ContainsFunc(parts, func(part string) bool { _, known := b.moments[part]; return known }) {
-		var means, squares []*Node
+		var means, variances []*Node
 		for _, part := range parts {
 			of := b.batchMoments(part)
-			means, squares = append(means, of.mean), append(squares, of.square)
+			means, variances = append(means, of.mean), append(variances, of.variance)
 		}
-		m = channelMoments{graph.Concatenate(means, 0), graph.Concatenate(squares, 0)}
+		m = channelMoments{graph.Concatenate(means, 0), graph.Concatenate(variances, 0)}
+	} else if wide, ok := b.widening(name); ok {
+		m = wide.moments()
 	} else {
 		x := b.outputs[name]
 		axes := make([]int, x.Rank()-1)
 		for i := range axes {
 			axes[i] = i
 		}
-		m = channelMoments{graph.ReduceMean(x, axes...), graph.ReduceMean(graph.Square(x), axes...)}
+		m.mean = graph.ReduceMean(x, axes...)
+		m.variance = graph.Sub(graph.ReduceMean(graph.Square(x), axes...), graph.Square(m.mean))
+		m.variance = graph.MaxScalar(m.variance, 0) // rounding can leave it just below
 	}
 	b.moments[name] = m
 	return m
+}
+
+// widened is a 1x1 convolution that makes more channels than it sees. The
+// moments of its output follow from those of its input, which is smaller.
+type widened struct{ seen, kernel *Node } // [B H W Cin], [1 1 Cin Cout]
+
+// widening says whether a layer is one that is worth it on this engine.
+func (b *Builder) widening(name string) (widened, bool) {
+	layer := b.net.Layer(name)
+	conv, ok := layer.Op.(Conv2D)
+	if !ok || conv.Kernel != [2]int{1, 1} || conv.Bias {
+		return widened{}, false
+	}
+	x := b.outputs[layer.Inputs[0]]
+	if conv.Filters < 2*x.Shape().Dimensions[3] || platformOf(x.Graph().Backend()) != xlaCPU {
+		return widened{}, false
+	}
+	return widened{tapSlice(x, 0, 0, [2]int(layer.Out[:2]), conv.Stride), b.variable(layer, "kernel", x.Graph())}, true
+}
+
+// moments of the output: the mean is the kernel's of the input's mean, the
+// variance of a channel w'Cw, with the channel's weights w and the covariance C
+// of the input.
+func (w widened) moments() channelMoments {
+	channels := w.seen.Shape().Dimensions[3]
+	x := graph.Reshape(w.seen, -1, channels)
+	count := float64(x.Shape().Dimensions[0])
+	kernel := graph.Reshape(w.kernel, channels, -1)
+	mean := graph.ReduceMean(x, 0)
+	square := graph.DivScalar(graph.DotGeneral(x, []int{0}, nil, x, []int{0}, nil), count)
+	covariance := graph.Sub(square, graph.Mul(graph.ExpandAxes(mean, 1), graph.ExpandAxes(mean, 0)))
+	variance := graph.ReduceSum(graph.Mul(kernel, graph.Dot(covariance, kernel).MatMul()), 0)
+	return channelMoments{
+		mean:     graph.Reshape(graph.Dot(graph.ExpandAxes(mean, 0), kernel).MatMul(), -1),
+		variance: graph.MaxScalar(variance, 0), // rounding can leave it just below
+	}
 }

@@ -59,9 +59,20 @@ func depthwise(x, kernel *Node, stride int, pad Padding) *Node {
 			return correlate(padMap(in[0], pad, 1), in[1], out, stride, false)
 		},
 		func(cotangent *Node) []*Node {
+			seen, weights := padMap(graph.StopGradient(x), pad, 1), graph.StopGradient(kernel)
+			if stride > 1 {
+				return []*Node{
+					depthwiseInputGradient(cotangent, weights, dims, stride, pad),
+					depthwiseKernelGradient(seen, cotangent, [2]int{}, out, window, stride),
+				}
+			}
+			// Both gradients look at one padded cotangent: for the kernel's alone
+			// XLA would make it, and write it to memory, a second time.
+			spread := spreadPadding(dims, cotangent.Shape().Dimensions, [2]int(window[:2]), 1, pad)
+			wide := padMap(cotangent, spread, 1)
 			return []*Node{
-				depthwiseInputGradient(cotangent, graph.StopGradient(kernel), dims, stride, pad),
-				depthwiseKernelGradient(padMap(graph.StopGradient(x), pad, 1), cotangent, window, stride),
+				correlate(wide, weights, [2]int(dims[1:3]), 1, true),
+				depthwiseKernelGradient(seen, wide, [2]int{spread[0][0], spread[1][0]}, out, window, 1),
 			}
 		}, x, kernel)
 }
@@ -81,12 +92,7 @@ func correlate(padded, kernel *Node, out [2]int, stride int, flip bool) *Node {
 				tap = taps - 1 - tap
 			}
 			vector := graph.Slice(vectors, graph.AxisRange(tap, tap+1))
-			term := graph.Mul(tapSlice(padded, r, c, out, stride), vector)
-			if sum == nil {
-				sum = term
-			} else {
-				sum = graph.Add(sum, term)
-			}
+			sum = plus(sum, graph.Mul(tapSlice(padded, r, c, out, stride), vector))
 		}
 	}
 	return sum
@@ -102,15 +108,10 @@ func tapSlice(padded *Node, r, c int, out [2]int, stride int) *Node {
 		graph.AxisRange(r, r+rows).Stride(stride), graph.AxisRange(c, c+cols).Stride(stride), graph.AxisRange())
 }
 
-// depthwiseInputGradient is the cotangent of the input, of shape in [B H W C]:
-// with stride 1 the cotangent of the output correlated with the turned window,
-// otherwise phase by phase.
+// depthwiseInputGradient is the cotangent of the input, of shape in [B H W C],
+// for a stride above 1: phase by phase.
 func depthwiseInputGradient(cotangent, kernel *Node, in []int, stride int, pad Padding) *Node {
 	window, out := [2]int(kernel.Shape().Dimensions[:2]), cotangent.Shape().Dimensions
-	if stride == 1 {
-		spread := spreadPadding(in, out, window, stride, pad)
-		return correlate(padMap(cotangent, spread, 1), kernel, [2]int{in[1], in[2]}, 1, true)
-	}
 	vectors := tapVectors(kernel)
 	slide := slider{in: [2]int(in[1:3]), out: [2]int(out[1:3]), window: window, stride: stride, pad: pad}
 	return slide.back(cotangent, func(tap int, at *Node) *Node {
@@ -137,40 +138,114 @@ func spreadPadding(in, out []int, window [2]int, stride int, pad Padding) Paddin
 	return spread
 }
 
+// cacheBytes is what two maps may take together so that going over them once
+// for each tap of a window still finds most of them in the processor's cache.
+const cacheBytes = 24 << 20
+
 // depthwiseKernelGradient is the cotangent of the kernel [kh kw C 1]: for each
 // tap the product of what it sees with the output's cotangent, summed over
-// positions. XLA does not fuse a product into a reduction: it would write out
-// each product, as large as the map. So the sum over up to eight blocks of the
-// map is written as additions, which it does fuse, and the rest is a product
-// with a row of ones (twice as fast as a reduction).
-func depthwiseKernelGradient(padded, cotangent *Node, window []int, stride int) *Node {
-	dims := cotangent.Shape().Dimensions
-	axis, blocks := 0, largestDivisor(dims[0], 8)
-	if byRow := largestDivisor(dims[1], 8); byRow > blocks { // an odd batch
+// positions. The cotangent, with out rows and columns, begins in wide at the
+// row and column first. XLA does not fuse a product into a reduction: it would
+// write out each product, as large as the map. So a part of the sum is written
+// as additions, which it does fuse.
+func depthwiseKernelGradient(padded, wide *Node, first, out [2]int, window []int, stride int) *Node {
+	dims := wide.Shape().Dimensions
+	size := [4]int{dims[0], out[0], out[1], dims[3]}
+	g := kernelGradient{padded: padded, wide: wide, first: first, size: size, window: [2]int(window[:2]), stride: stride}
+	taps := g.window[0] * g.window[1]
+	var sums *Node
+	if bytes := 4 * (padded.Shape().Size() + wide.Shape().Size()); bytes > cacheBytes && taps <= 9 && hasLoops(wide.Graph()) {
+		sums = g.byImage(max(1, size[0]*cacheBytes/3/bytes))
+	} else {
+		sums = g.byTap()
+	}
+	return graph.Reshape(sums, g.window[0], g.window[1], dims[3], 1)
+}
+
+// kernelGradient is what the ways to compute a depthwise kernel's gradient are told.
+type kernelGradient struct {
+	padded, wide *Node
+	first        [2]int
+	size         [4]int // of the cotangent in wide
+	window       [2]int
+	stride       int
+}
+
+// product is that of what a tap sees, given that tap's view of the map, with
+// the cotangent in a box of positions.
+func (k kernelGradient) product(seen view, wide *Node, start, size [4]int) *Node {
+	from := [4]int{start[0], start[1] * k.stride, start[2] * k.stride, start[3]}
+	reached := [4]int{size[0], reach(size[1], k.stride), reach(size[2], k.stride), size[3]}
+	start[1], start[2] = start[1]+k.first[0], start[2]+k.first[1]
+	return graph.Mul(thin(seen(from, reached), k.stride), part(wide, start, size))
+}
+
+// byTap goes over the maps once for each tap. Up to eight blocks of them are
+// summed as additions; the rest is a product with a row of ones (twice as fast
+// as a reduction).
+func (k kernelGradient) byTap() *Node {
+	axis, blocks := 0, largestDivisor(k.size[0], 8)
+	if byRow := largestDivisor(k.size[1], 8); byRow > blocks { // an odd batch
 		axis, blocks = 1, byRow
 	}
-	size := [4]int(dims)
+	size := k.size
 	size[axis] /= blocks
 	positions := size[0] * size[1] * size[2]
-	taps := eachTap([2]int(window[:2]), padded, cotangent, []int{1, dims[3]}, func(seen view, cotangent *Node) *Node {
+	return eachTap(k.window, k.padded, k.wide, []int{1, size[3]}, func(seen view, wide *Node) *Node {
 		var sum *Node
 		for block := range blocks {
 			var start [4]int
 			start[axis] = block * size[axis]
-			from := [4]int{start[0], start[1] * stride, start[2] * stride, start[3]}
-			product := graph.Mul(
-				thin(seen(from, [4]int{size[0], reach(size[1], stride), reach(size[2], stride), size[3]}), stride),
-				part(cotangent, start, size))
-			if sum == nil {
-				sum = product
-			} else {
-				sum = graph.Add(sum, product)
-			}
+			sum = plus(sum, k.product(seen, wide, start, size))
 		}
 		ones := graph.Ones(sum.Graph(), graphShape(sum, 1, positions))
-		return graph.Dot(ones, graph.Reshape(sum, positions, dims[3])).MatMul()
+		return graph.Dot(ones, graph.Reshape(sum, positions, size[3])).MatMul()
 	})
-	return graph.Reshape(taps, window[0], window[1], dims[3], 1)
+}
+
+// byImage goes over the maps once, some images at a time, with all taps over
+// them while they are in the cache: 2.5 times as fast for large maps. A row's
+// columns are summed as additions, blocks of them, since they lie side by side
+// in memory.
+func (k kernelGradient) byImage(images int) *Node {
+	images = largestDivisor(k.size[0], images)
+	columns := largestDivisor(k.size[2], 14)
+	size := k.size
+	size[0], size[2] = images, size[2]/columns
+	taps := k.window[0] * k.window[1]
+	g := k.wide.Graph()
+	partial := make([]*Node, taps) // of each tap, summed over groups of images
+	for tap := range partial {
+		partial[tap] = graph.Zeros(g, graphShape(k.wide, size[:]...))
+	}
+	partial = eachGroup(images, []*Node{k.padded, k.wide}, nil, partial, func(group, _, partial []*Node, _ func(all, part *Node) *Node) []*Node {
+		// Without the barrier XLA would look for the group's place anew at every position.
+		group = graph.OptimizationBarriers(group...)
+		next := make([]*Node, taps)
+		for tap, sum := range partial {
+			seen := func(start, size [4]int) *Node {
+				start[1], start[2] = start[1]+tap/k.window[1], start[2]+tap%k.window[1]
+				return part(group[0], start, size)
+			}
+			for column := range columns {
+				sum = graph.Add(sum, k.product(seen, group[1], [4]int{2: column * size[2]}, size))
+			}
+			next[tap] = sum
+		}
+		return next
+	})
+	for tap := range partial {
+		partial[tap] = graph.ExpandAxes(graph.ReduceSum(partial[tap], 0, 1, 2), 0)
+	}
+	return graph.Concatenate(partial, 0)
+}
+
+// plus is sum + x, or x to begin with.
+func plus(sum, x *Node) *Node {
+	if sum == nil {
+		return x
+	}
+	return graph.Add(sum, x)
 }
 
 // largestDivisor of n that is at most limit.
