@@ -7,10 +7,10 @@ import (
 	"os"
 
 	"github.com/skinattn/skinattn/internal/cli"
-	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+	_ "github.com/skinattn/skinattn/pkg/skinattn/engine"
 )
 
 func main() {
-	engine.TuneProcess()
+	// engine.TuneProcess()
 	os.Exit(cli.Main(os.Args[1:], os.Stdout, os.Stderr))
 }

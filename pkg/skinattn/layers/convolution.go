@@ -13,9 +13,10 @@ const (
 	// library is the engine's convolution.
 	library form = "library"
 	// columns is one matrix product: forward of [M taps*Cin], what each
-	// position sees, with the kernel; for the input's gradient of the cotangent
-	// [M Cout] with the kernel turned round, whose [M taps*Cin] is then added
-	// up where the taps had looked.
+	// position sees, with the kernel; for the kernel's gradient of the same
+	// with the cotangent [M Cout]; for the input's gradient of the cotangent
+	// with the kernel turned round, whose [M taps*Cin] is then added up where
+	// the taps had looked.
 	columns form = "columns"
 	// shifts, of the kernel's gradient, is one matrix product for each tap,
 	// [Cin M] with [M Cout].
@@ -80,13 +81,16 @@ func (c convolution) choose(p platform) forms {
 		return forms{columns, columns, shifts}
 	}
 	f := forms{library, library, shifts}
-	if positions <= 1024 && c.window[0]*c.window[1]*c.channels[0] >= 2048 {
+	seen := c.taps() * c.channels[0] // values that a position sees
+	if seen <= 32 || positions <= 1024 && seen >= 2048 {
 		f.forward = columns
 	}
 	if c.channels[0] >= 128 && c.channels[1] >= 128 {
 		f.input = columns
 	}
 	switch {
+	case seen <= 32: // they are gathered once for both
+		f.kernel = columns
 	case c.channels[0] < 16 && c.taps() > 9:
 		f.kernel = rows
 	case c.channels[0] < 16, c.channels[1] <= 32 && positions <= 2000:
@@ -133,14 +137,32 @@ func (c convolution) forward(x, kernel *Node, f form) *Node {
 	if f == library {
 		return graph.Convolve(x, kernel).Strides(c.stride).PaddingPerDim(c.pad[:]).Done()
 	}
-	padded := padMap(x, c.pad, 1)
-	var seen []*Node
-	for tap := range c.taps() {
-		seen = append(seen, tapSlice(padded, tap/c.window[1], tap%c.window[1], c.out, c.stride))
-	}
-	all := graph.Reshape(graph.Concatenate(seen, -1), -1, c.taps()*c.channels[0])
-	y := graph.Dot(all, graph.Reshape(kernel, c.taps()*c.channels[0], c.channels[1])).MatMul()
+	y := graph.Dot(c.columnsOf(x), graph.Reshape(kernel, c.taps()*c.channels[0], c.channels[1])).MatMul()
 	return graph.Reshape(y, c.batch, c.out[0], c.out[1], c.channels[1])
+}
+
+// columnsOf is what each output position sees of x, [M taps*Cin]. A row of a
+// window lies in one piece in memory, but the windows overlap: each is taken in
+// chunks as long as the stride.
+func (c convolution) columnsOf(x *Node) *Node {
+	chunks := (c.window[1] + c.stride - 1) / c.stride
+	pad := c.pad
+	pad[1][1] += max(0, (c.out[1]-1+chunks)*c.stride-c.in[1]-pad[1][0]-pad[1][1])
+	padded := padMap(x, pad, 1)
+	var pieces []*Node
+	for r := range c.window[0] {
+		for chunk := range chunks {
+			columns := graph.Slice(padded, graph.AxisRange(),
+				graph.AxisRange(r, r+reach(c.out[0], c.stride)).Stride(c.stride),
+				graph.AxisRange(chunk*c.stride, (chunk+c.out[1])*c.stride), graph.AxisRange())
+			piece := graph.Reshape(columns, c.batch, c.out[0], c.out[1], c.stride*c.channels[0])
+			if width := c.window[1] - chunk*c.stride; width < c.stride {
+				piece = graph.Slice(piece, graph.AxisRange(), graph.AxisRange(), graph.AxisRange(), graph.AxisRange(0, width*c.channels[0]))
+			}
+			pieces = append(pieces, piece)
+		}
+	}
+	return graph.Reshape(graph.Concatenate(pieces, -1), -1, c.taps()*c.channels[0])
 }
 
 // inputGradient is the cotangent of the input [B H W Cin].
@@ -190,11 +212,14 @@ func (c convolution) kernelGradient(x, cotangent *Node, f form) *Node {
 	padded := padMap(x, c.pad, 1)
 	// product is the sum over positions of seen [B H' W' K] times the cotangent: [K Cout].
 	product := func(seen, cotangent *Node) *Node {
-		seen = graph.Reshape(seen, -1, seen.Shape().Dimensions[3])
+		dims := seen.Shape().Dimensions
+		seen = graph.Reshape(seen, -1, dims[len(dims)-1])
 		return graph.DotGeneral(seen, []int{0}, nil, graph.Reshape(cotangent, -1, c.channels[1]), []int{0}, nil)
 	}
 	var sum *Node
 	switch f {
+	case columns:
+		sum = product(c.columnsOf(x), cotangent)
 	case rows:
 		// The columns' shifts are made once for all rows of the window.
 		var shifted []*Node

@@ -51,7 +51,7 @@ func BenchmarkConvolution(b *testing.B) {
 		x := filled(1, -1, 1, batch, c.in[0], c.in[1], s.channels[0]).tensor()
 		kernel := filled(2, -1, 1, s.window[0], s.window[1], s.channels[0], s.channels[1]).tensor()
 		cotangent := filled(3, -1, 1, batch, c.out[0], c.out[1], s.channels[1]).tensor()
-		kernelForms := []form{library, shifts, rows}
+		kernelForms := []form{library, columns, shifts, rows}
 		if c.taps() == 1 {
 			kernelForms = []form{library, shifts}
 		}
