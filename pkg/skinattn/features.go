@@ -63,7 +63,7 @@ func (n *Network) NewExtractor(backend compute.Backend, store *model.Store) (*Ex
 		return nil, err
 	}
 	exec, err := model.NewExec(backend, store, func(_ *model.Scope, in []*graph.Node) []*graph.Node {
-		outputs := (&layers.Builder{Store: store}).Build(before, map[string]*graph.Node{backbone.InputLayer: n.Preprocessed(in[0])})
+		outputs := (&layers.Builder{Store: store, Grouped: true}).Build(before, map[string]*graph.Node{backbone.InputLayer: n.Preprocessed(in[0])})
 		return []*graph.Node{outputs[n.Cut]}
 	})
 	if err != nil {

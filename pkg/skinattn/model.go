@@ -45,7 +45,7 @@ func NewModel(backend compute.Backend, net *Network, store *model.Store, batch i
 	}
 	m := &Model{Network: net, Store: store, Backend: backend, batch: batch}
 	exec, err := model.NewExec(backend, store, func(_ *model.Scope, in []*graph.Node) []*graph.Node {
-		outputs := net.Forward(&layers.Builder{Store: store}, in[0], in[1])
+		outputs := net.Forward(&layers.Builder{Store: store, Grouped: true}, in[0], in[1])
 		results := []*graph.Node{outputs[layers.LogitsOf(net.Output)], outputs[net.Output]}
 		if net.SoftAttention {
 			results = append(results, outputs[layers.MapsOf(AttentionLayer)])

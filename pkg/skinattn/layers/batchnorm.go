@@ -34,10 +34,32 @@ func (n BatchNormalization) Variables(inputs ...Shape) []Variable {
 
 // Build implements Op. The statistics are written as mean and mean of squares
 // for automatic differentiation: less work, less memory and better gradients
-// than XLA's batch-norm operation on the CPU.
+// than XLA's batch-norm operation on the CPU. After a convolution that widens,
+// the scale goes into the kernel: the convolution's own output is never made.
 func (n BatchNormalization) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
 	x := inputs[0]
-	g := x.Graph()
+	scale, shift := b.values[scaleOf(layer)], b.values[shiftOf(layer)]
+	if scale == nil {
+		scale, shift = n.vectors(b, layer)
+	}
+	if b.Training && !b.Frozen[layer.Name] && b.net.Consumers()[layer.Inputs[0]] == 1 {
+		if wide, ok := b.widening(layer.Inputs[0]); ok {
+			kernel := graph.Mul(wide.kernel, graph.ExpandLeftToRank(scale, 4))
+			return addBias(convolve(wide.seen, kernel, 1, Padding{}), shift)
+		}
+	}
+	return addBias(graph.Mul(x, graph.ExpandLeftToRank(scale, x.Rank())), shift)
+}
+
+// scaleOf and shiftOf name what a batch norm's vectors are kept under in
+// Builder.values.
+func scaleOf(layer *Layer) string { return layer.Name + ":scale" }
+func shiftOf(layer *Layer) string { return layer.Name + ":shift" }
+
+// vectors are what the batch norm multiplies its input by and adds, [C] each.
+// In training it moves the averages.
+func (n BatchNormalization) vectors(b *Builder, layer *Layer) (scale, shift *Node) {
+	g := b.graph
 	movingMean, movingVariance := b.find(layer, "moving_mean"), b.find(layer, "moving_variance")
 	mean, variance := movingMean.NodeValue(g), movingVariance.NodeValue(g)
 	if b.Training && !b.Frozen[layer.Name] {
@@ -45,6 +67,7 @@ func (n BatchNormalization) Build(b *Builder, layer *Layer, inputs ...*Node) *No
 		batch := b.batchMoments(layer.Inputs[0])
 		mean, variance = batch.mean, batch.variance
 		unbias := 1.0
+		x := b.outputs[layer.Inputs[0]]
 		if count := float64(x.Shape().Size() / x.Shape().Dimensions[x.Rank()-1]); x.Rank() == 4 && count > 1 {
 			unbias = count / (count - 1)
 		}
@@ -54,16 +77,11 @@ func (n BatchNormalization) Build(b *Builder, layer *Layer, inputs ...*Node) *No
 		movingMean.SetNodeValue(move(oldMean, mean))
 		movingVariance.SetNodeValue(move(oldVariance, graph.MulScalar(variance, unbias)))
 	}
-	scale := graph.Reciprocal(graph.Sqrt(graph.AddScalar(variance, n.Epsilon))) // Rsqrt has no gradient in GoMLX
+	scale = graph.Reciprocal(graph.Sqrt(graph.AddScalar(variance, n.Epsilon))) // Rsqrt has no gradient in GoMLX
 	if !n.NoScale {
 		scale = graph.Mul(scale, b.variable(layer, "gamma", g))
 	}
-	shift := graph.Sub(b.variable(layer, "beta", g), graph.Mul(mean, scale))
-	if wide, ok := b.widening(layer.Inputs[0]); ok && b.Training && !b.Frozen[layer.Name] && b.net.Consumers()[layer.Inputs[0]] == 1 {
-		kernel := graph.Mul(wide.kernel, graph.ExpandLeftToRank(scale, 4))
-		return addBias(convolve(wide.seen, kernel, 1, Padding{}), shift)
-	}
-	return addBias(graph.Mul(x, graph.ExpandLeftToRank(scale, x.Rank())), shift)
+	return scale, graph.Sub(b.variable(layer, "beta", g), graph.Mul(mean, scale))
 }
 
 // channelMoments are the means of a layer's channels and their biased variances,

@@ -2,6 +2,7 @@ package layers
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/gomlx/gomlx/core/graph"
@@ -118,5 +119,81 @@ func TestMovingAverages(t *testing.T) {
 			}
 			exec.Finalize()
 		}
+	}
+}
+
+// TestWidening: a batch norm after a 1x1 convolution that widens, which takes its
+// statistics from the convolution's input on XLA, computes the same as loops do
+// from its output, as do its gradients for the input, the kernel and gamma and
+// the moving averages.
+func TestWidening(t *testing.T) {
+	x, kernel := filled(1, -1, 2, 3, 4, 5, 2), filled(2, -1, 1, 1, 1, 2, 6)
+	gamma, beta := filled(3, .5, 2, 6), filled(4, -1, 1, 6)
+	conv := Conv2D{Filters: 6, Kernel: [2]int{1, 1}, Stride: 2, Padding: Same}
+	norm := BatchNormalization{Epsilon: 1e-3, Momentum: .9}
+	net := &Graph{}
+	net.Add("x", Input{Dims: Shape(x.dims[1:])})
+	net.Add("conv", conv, "x")
+	net.Add("bn", norm, "conv")
+	value := func() (y, mean, variance array) {
+		wide := convReference(conv)([]array{x}, map[string]array{"kernel": kernel})
+		mean, variance = moments(wide)
+		return normReference(wide, mean, variance, map[string]array{"gamma": gamma, "beta": beta}, norm.Epsilon), mean, variance
+	}
+	y, mean, variance := value()
+	cotangent := filled(5, -1, 1, y.dims...)
+	slope := func(a array) array {
+		const step = 1e-4
+		d := zeros(a.dims...)
+		for i, v := range a.v {
+			a.v[i] = v + step
+			up, _, _ := value()
+			a.v[i] = v - step
+			down, _, _ := value()
+			a.v[i] = v
+			d.v[i] = (dot(up, cotangent) - dot(down, cotangent)) / (2 * step)
+		}
+		return d
+	}
+	want := []array{y, slope(x), slope(kernel), slope(gamma), slope(beta)}
+	count := float64(len(y.v) / 6)
+	for i := range mean.v {
+		mean.v[i] *= .1
+		variance.v[i] = .9 + .1*variance.v[i]*count/(count-1)
+	}
+	for _, eng := range testEngines {
+		store := model.NewStore()
+		if err := Initialize(store, net.Variables(), 1); err != nil {
+			t.Fatal(err)
+		}
+		for path, value := range map[string]array{"conv/kernel": kernel, "bn/gamma": gamma, "bn/beta": beta} {
+			layer, name, _ := strings.Cut(path, "/")
+			if err := SetVariable(store, Variable{Layer: layer, Name: name, Shape: Shape(value.dims)}, value.floats()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		exec := model.MustNewExec(eng.Backend, store, func(_ *model.Scope, in []*Node) []*Node {
+			b := &Builder{Store: store, Training: true}
+			y := b.Build(net, map[string]*Node{"x": in[0]})["bn"]
+			of := []*Node{in[0]}
+			for _, path := range []string{"/conv/kernel", "/bn/gamma", "/bn/beta"} {
+				of = append(of, store.GetVariable(path).NodeValue(y.Graph()))
+			}
+			if _, ok := b.widening("conv"); ok != (platformOf(eng.Backend) == xlaCPU) {
+				t.Errorf("engine %s: widening is %v", eng.Kind, ok)
+			}
+			return append([]*Node{y}, graph.Gradient(graph.ReduceAllSum(graph.Mul(y, in[1])), of...)...)
+		})
+		for i, r := range exec.MustCall(x.tensor(), cotangent.tensor()) {
+			if err := near(arrayOf(r), want[i], 2e-5); err != nil {
+				t.Errorf("engine %s, result %d: %v", eng.Kind, i, err)
+			}
+		}
+		for name, want := range map[string]array{"moving_mean": mean, "moving_variance": variance} {
+			if err := near(arrayOf(store.GetVariable("/bn/"+name).MustValue()), want, 1e-6); err != nil {
+				t.Errorf("engine %s: %s: %v", eng.Kind, name, err)
+			}
+		}
+		exec.Finalize()
 	}
 }

@@ -23,9 +23,18 @@ type Builder struct {
 	// statistics, as in Keras for layers that are not trainable.
 	Frozen map[string]bool
 
-	net     *Graph
-	outputs map[string]*Node
-	moments map[string]channelMoments // of a batch, by layer
+	// Grouped computes the feature maps of a large batch a few images at a
+	// time, while they are in the processor's cache: for predictions, where no
+	// gradient is taken and only the outputs of layers that end a stage, or
+	// that vectors are made from, are looked at.
+	Grouped bool
+
+	net        *Graph
+	graph      *graph.Graph
+	outputs    map[string]*Node
+	groupBytes int                       // of a group's maps; 0: stageBytes
+	values     map[string]*Node          // of variables and the like, inside of a loop that can't see others
+	moments    map[string]channelMoments // of a batch, by layer
 }
 
 // Build computes every layer of g and returns the outputs by layer name. A
@@ -40,9 +49,24 @@ func (b *Builder) Build(g *Graph, inputs map[string]*Node) map[string]*Node {
 				panic(fmt.Errorf("no value is given for the input layer %q", layer.Name))
 			}
 			b.outputs[layer.Name] = inputs[layer.Name]
-			continue
+			b.graph = inputs[layer.Name].Graph()
 		}
-		if b.outputs[layer.Name] != nil { // made together with an earlier layer
+	}
+	rest := g.Layers()
+	if b.Grouped {
+		if b.groupBytes == 0 {
+			b.groupBytes = stageBytes
+		}
+		rest = b.buildStages()
+	}
+	b.build(rest)
+	return b.outputs
+}
+
+// build computes layers whose inputs are there.
+func (b *Builder) build(layers []*Layer) {
+	for _, layer := range layers {
+		if b.outputs[layer.Name] != nil { // an input, or made together with an earlier layer
 			continue
 		}
 		in := make([]*Node, len(layer.Inputs))
@@ -51,7 +75,6 @@ func (b *Builder) Build(g *Graph, inputs map[string]*Node) map[string]*Node {
 		}
 		b.outputs[layer.Name] = layer.Op.Build(b, layer, in...)
 	}
-	return b.outputs
 }
 
 // emit records an extra output of a layer.
@@ -59,6 +82,9 @@ func (b *Builder) emit(name string, value *Node) { b.outputs[name] = value }
 
 // variable is the value of one of layer's variables in the graph being built.
 func (b *Builder) variable(layer *Layer, name string, g *graph.Graph) *Node {
+	if v := b.values[layer.Name+"/"+name]; v != nil {
+		return v
+	}
 	return b.find(layer, name).NodeValue(g)
 }
 

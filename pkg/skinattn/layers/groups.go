@@ -2,6 +2,8 @@ package layers
 
 import (
 	"fmt"
+	"reflect"
+	"unsafe"
 
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
@@ -13,8 +15,7 @@ import (
 //
 // step gets the group of each of maps [B ...], the constants, what it returned
 // the last time (state to begin with), and put, which writes a group's part
-// [size ...] of an array [B ...] to its place. It can use no other nodes, and
-// nothing that needs a function of its own, such as reductions.
+// [size ...] of an array [B ...] to its place. It can use no other nodes.
 func eachGroup(size int, maps, constants, state []*Node, step func(group, constants, state []*Node, put func(all, part *Node) *Node) []*Node) []*Node {
 	g := maps[0].Graph()
 	images := maps[0].Shape().Dimensions[0]
@@ -34,10 +35,10 @@ func eachGroup(size int, maps, constants, state []*Node, step func(group, consta
 		}
 		return p
 	}
-	more := graph.NewClosure(g, func(g *graph.Graph) []*Node {
+	more := closure(g, func(g *graph.Graph) []*Node {
 		return []*Node{graph.LessThan(parameters(g)[0], number(g, images))}
 	})
-	body := graph.NewClosure(g, func(g *graph.Graph) []*Node {
+	body := closure(g, func(g *graph.Graph) []*Node {
 		p := parameters(g)
 		place := func(rank int) []*Node {
 			at := []*Node{p[0]}
@@ -56,4 +57,20 @@ func eachGroup(size int, maps, constants, state []*Node, step func(group, consta
 		return append(next, step(group, p[1+len(maps):fixed], p[fixed:], put)...)
 	})
 	return graph.While(more, body, initial...)[fixed:]
+}
+
+// closure is graph.NewClosure, with the scalars and reductions that define
+// makes kept out of the other functions of the graph. GoMLX and go-xla keep
+// them for use anywhere in the graph, but what one function has made can't be
+// used in another.
+func closure(g *graph.Graph, define func(g *graph.Graph) []*Node) *graph.Function {
+	inGraph := reflect.ValueOf(g).Elem()
+	inBuilder := inGraph.FieldByName("builder").Elem().Elem()
+	for _, kept := range []reflect.Value{inGraph.FieldByName("scalars"), inBuilder.FieldByName("cacheReductions")} {
+		field := reflect.NewAt(kept.Type(), unsafe.Pointer(kept.UnsafeAddr())).Elem()
+		outside := reflect.ValueOf(field.Interface())
+		field.Set(reflect.MakeMap(kept.Type()))
+		defer field.Set(outside)
+	}
+	return graph.NewClosure(g, define)
 }

@@ -70,10 +70,11 @@ func eachTap(window [2]int, padded, cotangent *Node, result []int, one func(seen
 	return graph.While(more, body, number(g, 0), padded, cotangent, graph.Zeros(g, state[3]))[3]
 }
 
-// hasLoops says whether an engine knows loops and slices at computed places.
+// hasLoops says whether an engine knows loops and slices at computed places, and
+// this is not in a loop already: go-xla can't nest them.
 func hasLoops(g *graph.Graph) bool {
 	can := g.Backend().Capabilities()
-	return can.Functions && can.Operations[compute.OpTypeDynamicSlice]
+	return can.Functions && can.Operations[compute.OpTypeDynamicSlice] && g.IsMainFunc()
 }
 
 // part of x [B H W C] from start on, of the given size.

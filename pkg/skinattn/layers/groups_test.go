@@ -1,0 +1,114 @@
+package layers
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+)
+
+// TestGrouped compares a network that is computed one image, or two, at a time
+// with the same in one go. It has a reduction, padding and scalars in a loop,
+// maps that a later stage uses, and a vector at its end.
+func TestGrouped(t *testing.T) {
+	net := &Graph{}
+	net.Add("image", Input{Dims: Shape{16, 12, 3}})
+	net.Add("stem", Conv2D{Filters: 4, Kernel: [2]int{3, 3}, Stride: 2, Padding: Same}, "image")
+	net.Add("stem_bn", BatchNormalization{Epsilon: 1e-3, Momentum: .9}, "stem")
+	net.Add("relu", ReLU{Max: 6}, "stem_bn")
+	net.Add("squeeze", GlobalAveragePooling2D{KeepDims: true}, "relu")
+	net.Add("excite", Multiply{}, "relu", "squeeze")
+	net.Add("pad", ZeroPadding2D{Pad: Padding{{0, 1}, {0, 1}}}, "excite")
+	net.Add("depthwise", DepthwiseConv2D{Kernel: [2]int{3, 3}, Stride: 2, Padding: Valid}, "pad")
+	net.Add("pool", MaxPooling2D{Window: 2, Stride: 2, Padding: Same}, "relu")
+	net.Add("sum", Add{}, "depthwise", "pool")
+	net.Add("flat", Flatten{}, "sum")
+	net.Add("scores", Dense{Units: 5, Activation: "softmax"}, "flat")
+	images := filled(1, -1, 1, 6, 16, 12, 3)
+	for _, eng := range testEngines {
+		store := model.NewStore()
+		if err := Initialize(store, net.Variables(), 3); err != nil {
+			t.Fatal(err)
+		}
+		exec := model.MustNewExec(eng.Backend, store, func(_ *model.Scope, x *Node) []*Node {
+			var results []*Node
+			for _, b := range []*Builder{{}, {Grouped: true, groupBytes: 1}, {Grouped: true, groupBytes: 2 * 4 * (16*12*3 + 8*6*4)}, {Grouped: true}} {
+				b.Store = store
+				outputs := b.Build(net, map[string]*Node{"image": x})
+				results = append(results, outputs["sum"], outputs["scores"])
+			}
+			return results
+		})
+		results := exec.MustCall(images.tensor())
+		for i, r := range results[2:] {
+			if err := near(arrayOf(r), arrayOf(results[i%2]), 1e-6); err != nil {
+				t.Errorf("engine %s, result %d: %v", eng.Kind, i, err)
+			}
+		}
+		exec.Finalize()
+	}
+}
+
+// TestStages: a stage ends where maps shrink, and hands on what later layers use.
+func TestStages(t *testing.T) {
+	net := &Graph{}
+	net.Add("image", Input{Dims: Shape{16, 16, 3}})
+	net.Add("a", Conv2D{Filters: 2, Kernel: [2]int{1, 1}, Stride: 1, Padding: Same}, "image")
+	net.Add("b", Conv2D{Filters: 2, Kernel: [2]int{3, 3}, Stride: 2, Padding: Same}, "a")
+	net.Add("c", ReLU{}, "b")
+	net.Add("d", AveragePooling2D{Window: 2, Stride: 2, Padding: Same}, "a")
+	net.Add("e", Add{}, "c", "d")
+	net.Add("dropped", Dropout{Rate: .5}, "e")
+	net.Add("flat", Flatten{}, "dropped")
+	stages, rest := (&Builder{net: net}).stages()
+	names := func(layers []*Layer) []string {
+		var list []string
+		for _, l := range layers {
+			list = append(list, l.Name)
+		}
+		return list
+	}
+	want := []struct{ layers, inputs, wanted []string }{
+		{[]string{"a", "b", "d"}, []string{"image"}, []string{"b", "d"}},
+		{[]string{"c", "e"}, []string{"b", "d"}, []string{"e"}},
+	}
+	if len(stages) != len(want) {
+		t.Fatalf("%d stages, want %d", len(stages), len(want))
+	}
+	for i, s := range stages {
+		if !slices.Equal(names(s.layers), want[i].layers) || !slices.Equal(s.inputs, want[i].inputs) || !slices.Equal(s.wanted, want[i].wanted) {
+			t.Errorf("stage %d: %v from %v for %v, want %v", i, names(s.layers), s.inputs, s.wanted, want[i])
+		}
+	}
+	if got := names(rest); !slices.Equal(got, []string{"dropped", "flat"}) {
+		t.Errorf("the rest is %v", got)
+	}
+}
+
+// TestDepthwiseKernelGradientByImage compares it with the way over the maps tap by
+// tap, which TestDepthwiseConv2D holds against loops, strided and with a
+// cotangent that lies in a padded map.
+func TestDepthwiseKernelGradientByImage(t *testing.T) {
+	for _, eng := range testEngines {
+		for _, c := range []struct{ stride, margin, images int }{{1, 0, 1}, {1, 1, 2}, {2, 0, 3}, {2, 2, 1}} {
+			size := [4]int{6, 5, 28, 3}
+			seen := []int{6, reach(5, c.stride) + 2, reach(28, c.stride) + 2, 3}
+			exec := graph.MustNewExec(eng.Backend, func(padded, wide *Node) []*Node {
+				k := kernelGradient{padded: padded, wide: wide, first: [2]int{c.margin, c.margin}, size: size, window: [2]int{3, 3}, stride: c.stride}
+				ways := []*Node{graph.Reshape(k.byTap(), 9, 3)}
+				if hasLoops(padded.Graph()) {
+					ways = append(ways, k.byImage(c.images))
+				}
+				return ways
+			})
+			ways := exec.MustCall(filled(1, -1, 1, seen...).tensor(), filled(2, -1, 1, 6, 5+2*c.margin, 28+2*c.margin, 3).tensor())
+			for _, way := range ways[1:] {
+				if err := near(arrayOf(way), arrayOf(ways[0]), 1e-5); err != nil {
+					t.Errorf("%+v on engine %s: %v", c, eng.Kind, err)
+				}
+			}
+			exec.Finalize()
+		}
+	}
+}
