@@ -21,17 +21,11 @@ TITLES = {"skinattn": "skinattn", "keras": "Keras", "torch": "PyTorch"}
 STEPS = {("train", 128): 10, ("train", 224): 5, ("infer", 128): 20, ("infer", 224): 10}
 # Settings of libraries in the caller's environment, which would help or hinder some contestants only.
 SCRUBBED = ("OPENBLAS_", "OMP_", "MKL_", "KMP_", "NVPL_", "DNNL_", "ONEDNN_", "GOMP_", "TF_", "XLA_", "TORCH", "ATEN_",
-            "GLIBC_TUNABLES", "MALLOC_", "LD_PRELOAD", "GOMLX_", "SKINATTN_TUNED", "GOMAXPROCS", "GOGC", "GOMEMLIMIT")
-# What skinattn sets for itself (engine.TuneProcess); for the peers only with --same-allocator.
-TUNABLES = ("glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=17179869184:"
-            "glibc.malloc.arena_max=1")
+            "GLIBC_TUNABLES", "MALLOC_", "LD_PRELOAD", "GOMLX_", "GOMAXPROCS", "GOGC", "GOMEMLIMIT")
 
 
-def environment(contestant, args):
-    env = {name: value for name, value in os.environ.items() if not name.startswith(SCRUBBED)}
-    if contestant != "skinattn" and args.same_allocator:
-        env["GLIBC_TUNABLES"] = TUNABLES
-    return env
+def environment():
+    return {name: value for name, value in os.environ.items() if not name.startswith(SCRUBBED)}
 
 
 class Failed(Exception):
@@ -44,7 +38,7 @@ def measure(contestant, network, mode, size, steps, args, warm_up=2):
         command = [args.skinattn, "bench", "--json", "--quiet", "--backbone", network, *what]
     else:
         command = [sys.executable, str(HERE / "peers.py"), "measure", "--peer", contestant, "--network", network, *what]
-    done = subprocess.run(command, env=environment(contestant, args), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if done.returncode != 0:
         raise Failed(f"{' '.join(command)} failed with {done.returncode}:\n{done.stderr}")
     return json.loads(done.stdout) | {"contestant": contestant}
@@ -111,7 +105,6 @@ def arguments():
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--steps", type=int, help="timed steps of every measurement (default: by mode and size)")
-    parser.add_argument("--same-allocator", action="store_true", help="give the peers the allocator settings that skinattn gives itself")
     parser.add_argument("--out", type=pathlib.Path, default=HERE / "out/results.json")
     return parser.parse_args()
 
@@ -119,7 +112,7 @@ def arguments():
 def main():
     args = arguments()
     about = {"when": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "machine": machine(),
-             "python": platform.python_version(), "batch": args.batch, "same_allocator": args.same_allocator}
+             "python": platform.python_version(), "batch": args.batch}
     if about["machine"]["load_before"] > 0.5:
         print(f"warning: the machine is busy (load {about['machine']['load_before']:.1f}): the ratios will be off", file=sys.stderr)
     results = []

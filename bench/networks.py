@@ -44,7 +44,7 @@ def measure(name, args):
                 results.append(r | {"round": number})
     check_parameters(name, results)
     return {"network": name, "size": size, "batch": args.batch, "when": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-            "machine": compare.machine(), "same_allocator": args.same_allocator, "measurements": results}
+            "machine": compare.machine(), "measurements": results}
 
 
 def check_parameters(name, results):
@@ -117,7 +117,6 @@ def arguments():
     parser.add_argument("--train-steps", type=int, help="timed steps (default: 2 to 6, by network)")
     parser.add_argument("--infer-steps", type=int, help="timed steps (default: 4 to 12, by network)")
     parser.add_argument("--warm-up", type=int, help="steps after the first that are not timed (default: 1 or 2, by network)")
-    parser.add_argument("--same-allocator", action="store_true", help="give the peers the allocator settings that skinattn gives itself")
     parser.add_argument("--again", action="store_true", help="measure also what has been measured")
     parser.add_argument("--results", type=pathlib.Path, default=compare.HERE / "results", help="folder of the JSON files")
     parser.add_argument("--no-document", action="store_true", help=f"print the table and leave {DOCUMENT.name} as it is")

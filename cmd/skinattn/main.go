@@ -7,10 +7,8 @@ import (
 	"os"
 
 	"github.com/skinattn/skinattn/internal/cli"
-	_ "github.com/skinattn/skinattn/pkg/skinattn/engine"
 )
 
 func main() {
-	// engine.TuneProcess()
 	os.Exit(cli.Main(os.Args[1:], os.Stdout, os.Stderr))
 }

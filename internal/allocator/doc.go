@@ -9,5 +9,6 @@
 // before. Go's memory is not concerned.
 //
 // This is glibc's documented way to replace malloc, and it works on Linux with
-// glibc and cgo; elsewhere importing the package does nothing.
+// glibc, 64 bits and cgo, in a program that is linked dynamically; elsewhere
+// importing the package does nothing.
 package allocator

@@ -140,7 +140,7 @@ func openCPU(ctx context.Context, opts Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := addXLAFlags(xlaFlags[wheel]); err != nil {
+	if err := prepareXLA(xlaFlags[wheel].list(wideVectors())); err != nil {
 		return nil, err
 	}
 	// One device: it uses all cores. The plug-in would show several virtual ones.
@@ -153,6 +153,9 @@ func openCUDA(ctx context.Context, opts Options) (*Engine, error) {
 	}
 	plugin, wheel, err := cudaPlugin(ctx, opts)
 	if err != nil {
+		return nil, err
+	}
+	if err := prepareXLA(nil); err != nil {
 		return nil, err
 	}
 	// float32 throughout: TF32 would cost the agreement with Keras.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"os"
+	"slices"
 	"testing"
 )
 
@@ -18,25 +19,51 @@ func TestFlagsBelongToPinnedWheels(t *testing.T) {
 			t.Errorf("there are flags for %s, which is not pinned", name)
 		}
 	}
-	if wheels := cpuWheels["linux/amd64"]; xlaFlags[wheels[0].String()] == "" {
-		t.Errorf("no flags for the default plug-in")
+	narrow := xlaFlags[cpuWheels["linux/amd64"][0].String()].list(false)
+	wide := xlaFlags[cpuWheels["linux/amd64"][0].String()].list(true)
+	if len(narrow) == 0 || len(wide) <= len(narrow) || !slices.Equal(wide[:len(narrow)], narrow) {
+		t.Errorf("the default plug-in has the flags %q, with wide vectors %q", narrow, wide)
 	}
 }
 
-func TestAddXLAFlags(t *testing.T) {
-	for _, tc := range []struct{ own, flag, want string }{
-		{"", "--a=1", "--a=1"},
-		{"--b=2", "--a=1", "--a=1 --b=2"},
-		{"--a=2", "--a=1", "--a=1 --a=2"}, // the last counts: the user's
-		{"--b=2 --a=1", "--a=1", "--b=2 --a=1"},
-		{"--b=2", "", "--b=2"},
+func TestAddFlags(t *testing.T) {
+	for _, tc := range []struct {
+		own   string
+		flags []string
+		want  string
+	}{
+		{"", nil, ""},
+		{"", []string{"--a=1"}, "--a=1"},
+		{"", []string{"--a=1", "--c=3"}, "--a=1 --c=3"},
+		{"--b=2", []string{"--a=1", "--c=3"}, "--a=1 --c=3 --b=2"},
+		{"--a=2", []string{"--a=1", "--c=3"}, "--a=1 --c=3 --a=2"}, // the last counts: the user's
+		{"--b=2 --a=1", []string{"--a=1", "--c=3"}, "--c=3 --b=2 --a=1"},
+		{"--c=3 --b=2", []string{"--a=1", "--c=3"}, "--a=1 --c=3 --b=2"},
+		{"--a=12", []string{"--a=1"}, "--a=1 --a=12"}, // not the same flag
+		{`--b="x  y"`, []string{"--a=1"}, `--a=1 --b="x  y"`},
+		{"--b=2", nil, "--b=2"},
+		{"flags.txt", []string{"--a=1"}, "flags.txt"}, // a file's name must stand alone
 	} {
-		t.Setenv("XLA_FLAGS", tc.own)
-		if err := addXLAFlags(tc.flag); err != nil {
-			t.Fatal(err)
+		if got := addFlags(tc.own, tc.flags); got != tc.want {
+			t.Errorf("%q and %q give %q, want %q", tc.own, tc.flags, got, tc.want)
 		}
-		if got := os.Getenv("XLA_FLAGS"); got != tc.want {
-			t.Errorf("%q and %q give %q, want %q", tc.own, tc.flag, got, tc.want)
+	}
+}
+
+func TestPrepareXLA(t *testing.T) {
+	for _, tc := range []struct{ level, want string }{{"", "2"}, {"0", "0"}} {
+		t.Setenv("TF_CPP_MIN_LOG_LEVEL", tc.level)
+		t.Setenv("XLA_FLAGS", "--b=2")
+		for range 2 { // a second engine changes nothing
+			if err := prepareXLA([]string{"--a=1"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := os.Getenv("TF_CPP_MIN_LOG_LEVEL"); got != tc.want {
+			t.Errorf("log level %q becomes %q, want %q", tc.level, got, tc.want)
+		}
+		if got := os.Getenv("XLA_FLAGS"); got != "--a=1 --b=2" {
+			t.Errorf("XLA_FLAGS is %q", got)
 		}
 	}
 }

@@ -9,9 +9,7 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
-	"github.com/janpfeifer/gonb/gonbui"
 
-	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 )
 
@@ -67,12 +65,8 @@ type Notebook struct {
 
 // Open returns the notebook of that name. In a notebook, declare it in the first
 // cell as a package variable, var book = nb.Open("00_start"): every later cell
-// then has it. It also starts the cell's program again in the environment that
-// XLA runs best in (see engine.TuneProcess).
+// then has it.
 func Open(name string) *Notebook {
-	if gonbui.IsNotebook {
-		engine.TuneProcess()
-	}
 	return Must(open(name))
 }
 
