@@ -82,15 +82,15 @@ func (c convolution) choose(p platform) forms {
 	}
 	f := forms{library, library, shifts}
 	seen := c.taps() * c.channels[0] // values that a position sees
-	if seen <= 32 || positions <= 1024 && seen >= 2048 {
+	if positions <= 1024 && seen >= 2048 {
 		f.forward = columns
 	}
 	if c.channels[0] >= 128 && c.channels[1] >= 128 {
 		f.input = columns
 	}
 	switch {
-	case seen <= 32: // they are gathered once for both
-		f.kernel = columns
+	case seen <= 32 && positions >= manyPositions: // they are gathered once for both
+		f.forward, f.kernel = columns, columns
 	case c.channels[0] < 16 && c.taps() > 9:
 		f.kernel = rows
 	case c.channels[0] < 16, c.channels[1] <= 32 && positions <= 2000:
@@ -204,8 +204,9 @@ func (c convolution) backTo(tap int) Padding {
 	return pad
 }
 
-// manyPositions is from where on XLA's product for a 1x1 kernel's gradient, a
-// small result from long sums, is up to twice as fast in two halves.
+// manyPositions is from where on a first convolution of images is quicker as a
+// product of what each position sees, and the gradient for a 1x1 kernel, a small
+// result from long sums, in two halves.
 const manyPositions = 16384
 
 // kernelGradient is the cotangent of the kernel [kh kw Cin Cout].
