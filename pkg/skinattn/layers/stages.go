@@ -111,7 +111,7 @@ func (b *Builder) buildStage(s *stage) {
 	}
 	images := maps[0].Shape().Dimensions[0]
 	size := largestDivisor(images, max(1, b.groupBytes/s.bytes))
-	if size == images || !hasLoops(maps[0].Graph()) {
+	if size == images || !hasCache(maps[0].Graph()) {
 		b.build(s.layers)
 		return
 	}

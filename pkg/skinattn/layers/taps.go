@@ -77,6 +77,10 @@ func hasLoops(g *graph.Graph) bool {
 	return can.Functions && can.Operations[compute.OpTypeDynamicSlice] && g.IsMainFunc()
 }
 
+// hasCache says whether the engine has loops and computes on a processor, whose
+// cache holds a small part of a batch.
+func hasCache(g *graph.Graph) bool { return hasLoops(g) && platformOf(g.Backend()) == xlaCPU }
+
 // part of x [B H W C] from start on, of the given size.
 func part(x *Node, start, size [4]int) *Node {
 	spec := make([]graph.SliceAxisSpec, len(start))
