@@ -86,7 +86,7 @@ func NewImageNet(backend compute.Backend, name string, size int, file *keras.Fil
 	pixels := b.Preprocessing.Keras
 	feeder := &Network{Config: Config{Preprocess: pixels.Preprocess, ChannelOrder: pixels.Order.String()}, order: pixels.Order}
 	m.exec, err = model.NewExec(backend, store, func(_ *model.Scope, images *graph.Node) []*graph.Node {
-		out := (&layers.Builder{Store: store, Grouped: true}).Build(m.Graph, map[string]*graph.Node{backbone.InputLayer: feeder.Preprocessed(images)})
+		out := (&layers.Builder{Store: store}).Build(m.Graph, map[string]*graph.Node{backbone.InputLayer: feeder.Preprocessed(images)})
 		results := make([]*graph.Node, len(names))
 		for i, name := range names {
 			if outputs[i] == PooledFeatures {
