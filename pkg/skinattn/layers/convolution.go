@@ -183,12 +183,7 @@ func (c convolution) inputGradient(cotangent, kernel *Node, f form) *Node {
 	for tap := range c.taps() {
 		share := graph.Slice(all, graph.AxisRange(), graph.AxisRange(), graph.AxisRange(),
 			graph.AxisRange(tap*c.channels[0], (tap+1)*c.channels[0]))
-		share = padMap(share, c.backTo(tap), c.stride)
-		if sum == nil {
-			sum = share
-		} else {
-			sum = graph.Add(sum, share)
-		}
+		sum = plus(sum, padMap(share, c.backTo(tap), c.stride))
 	}
 	return sum
 }

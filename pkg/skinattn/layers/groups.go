@@ -3,9 +3,9 @@ package layers
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"unsafe"
 
-	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 )
 
@@ -17,46 +17,53 @@ import (
 // the last time (state to begin with), and put, which writes a group's part
 // [size ...] of an array [B ...] to its place. It can use no other nodes.
 func eachGroup(size int, maps, constants, state []*Node, step func(group, constants, state []*Node, put func(all, part *Node) *Node) []*Node) []*Node {
-	g := maps[0].Graph()
 	images := maps[0].Shape().Dimensions[0]
-	number := func(g *graph.Graph, n int) *Node { return graph.Const(g, int32(n)) }
-	initial := append([]*Node{number(g, 0)}, maps...)
-	initial = append(initial, constants...)
-	fixed := len(initial)
-	initial = append(initial, state...)
-	shape := make([]shapes.Shape, len(initial))
-	for i, node := range initial {
-		shape[i] = node.Shape()
-	}
+	fixed := append(slices.Clone(maps), constants...)
+	return loop(images, size, fixed, state, func(first *Node, fixed, state []*Node) []*Node {
+		group := make([]*Node, len(maps))
+		for i, all := range fixed[:len(maps)] {
+			dims := append([]int{size}, all.Shape().Dimensions[1:]...)
+			group[i] = graph.DynamicSlice(all, beginning(first, all.Rank()), dims)
+		}
+		put := func(all, part *Node) *Node { return graph.DynamicUpdateSlice(all, part, beginning(first, all.Rank())) }
+		return step(group, fixed[len(maps):], state, put)
+	})
+}
+
+// loop calls body for at = 0, step, 2*step, ... below limit, in a loop of the
+// engine: with the values of fixed, and of state, which it gives anew. It
+// returns the last state. Body can use no other nodes.
+func loop(limit, step int, fixed, state []*Node, body func(at *Node, fixed, state []*Node) []*Node) []*Node {
+	g := fixed[0].Graph()
+	initial := slices.Concat([]*Node{number(g, 0)}, fixed, state)
 	parameters := func(g *graph.Graph) []*Node {
-		p := make([]*Node, len(shape))
-		for i := range p {
-			p[i] = graph.Parameter(g, fmt.Sprint("state", i), shape[i])
+		p := make([]*Node, len(initial))
+		for i, node := range initial {
+			p[i] = graph.Parameter(g, fmt.Sprint("state", i), node.Shape())
 		}
 		return p
 	}
 	more := closure(g, func(g *graph.Graph) []*Node {
-		return []*Node{graph.LessThan(parameters(g)[0], number(g, images))}
+		return []*Node{graph.LessThan(parameters(g)[0], number(g, limit))}
 	})
-	body := closure(g, func(g *graph.Graph) []*Node {
+	once := closure(g, func(g *graph.Graph) []*Node {
 		p := parameters(g)
-		place := func(rank int) []*Node {
-			at := []*Node{p[0]}
-			for range rank - 1 {
-				at = append(at, number(g, 0))
-			}
-			return at
-		}
-		group := make([]*Node, len(maps))
-		for i, all := range p[1 : 1+len(maps)] {
-			dims := append([]int{size}, all.Shape().Dimensions[1:]...)
-			group[i] = graph.DynamicSlice(all, place(all.Rank()), dims)
-		}
-		put := func(all, part *Node) *Node { return graph.DynamicUpdateSlice(all, part, place(all.Rank())) }
-		next := append([]*Node{graph.Add(p[0], number(g, size))}, p[1:fixed]...)
-		return append(next, step(group, p[1+len(maps):fixed], p[fixed:], put)...)
+		at, kept, changing := p[0], p[1:1+len(fixed)], p[1+len(fixed):]
+		return slices.Concat([]*Node{graph.Add(at, number(g, step))}, kept, body(at, kept, changing))
 	})
-	return graph.While(more, body, initial...)[fixed:]
+	return graph.While(more, once, initial...)[1+len(fixed):]
+}
+
+// number is an int32 for use in the function that is being built.
+func number(g *graph.Graph, n int) *Node { return graph.Const(g, int32(n)) }
+
+// beginning is the place of what begins at first on the first axis of an array.
+func beginning(first *Node, rank int) []*Node {
+	at := []*Node{first}
+	for range rank - 1 {
+		at = append(at, number(first.Graph(), 0))
+	}
+	return at
 }
 
 // closure is graph.NewClosure, with the scalars and reductions that define

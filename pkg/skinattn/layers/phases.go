@@ -50,11 +50,7 @@ func (s slider) back(y *Node, term func(tap int, at *Node) *Node) *Node {
 				continue
 			}
 			at := part(padded, [4]int{0, r - first[0], c - first[1], 0}, [4]int{batch, units[0], units[1], channels})
-			if sum == nil {
-				sum = term(tap, at)
-			} else {
-				sum = graph.Add(sum, term(tap, at))
-			}
+			sum = plus(sum, term(tap, at))
 		}
 		if sum == nil { // a stride longer than the window
 			sum = graph.Zeros(y.Graph(), graphShape(y, batch, units[0], units[1], channels))

@@ -111,7 +111,7 @@ func (b *Builder) buildStage(s *stage) {
 	}
 	images := maps[0].Shape().Dimensions[0]
 	size := largestDivisor(images, max(1, b.groupBytes/s.bytes))
-	if size == images || !hasCache(maps[0].Graph()) {
+	if size == images || !hasCache(b.graph) {
 		b.build(s.layers)
 		return
 	}
@@ -126,12 +126,12 @@ func (b *Builder) buildStage(s *stage) {
 			continue
 		}
 		for _, v := range layer.Op.Variables(b.net.InputShapes(layer)...) {
-			constant(layer.Name+"/"+v.Name, b.variable(layer, v.Name, maps[0].Graph()))
+			constant(layer.Name+"/"+v.Name, b.variable(layer, v.Name, b.graph))
 		}
 	}
 	state := make([]*Node, len(s.wanted))
 	for i, name := range s.wanted {
-		state[i] = graph.Zeros(maps[0].Graph(), graphShape(maps[0], append([]int{images}, b.net.Layer(name).Out...)...))
+		state[i] = graph.Zeros(b.graph, graphShape(maps[0], append([]int{images}, b.net.Layer(name).Out...)...))
 	}
 	results := eachGroup(size, maps, constants, state, func(group, constants, state []*Node, put func(all, part *Node) *Node) []*Node {
 		in := &Builder{net: b.net, outputs: map[string]*Node{}, values: map[string]*Node{}}

@@ -4,8 +4,6 @@ import (
 	"slices"
 
 	"github.com/gomlx/compute"
-	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 )
 
@@ -32,23 +30,9 @@ func eachTap(window [2]int, padded, cotangent *Node, result []int, one func(seen
 		return graph.Concatenate(results, 0)
 	}
 	taps := window[0] * window[1]
-	g := padded.Graph()
-	number := func(g *graph.Graph, n int) *Node { return graph.Const(g, int32(n)) }
-	all := append([]int{taps}, result...)
-	state := []shapes.Shape{shapes.Make(dtypes.Int32), padded.Shape(), cotangent.Shape(), graphShape(cotangent, all...)}
-	parameters := func(g *graph.Graph) (tap, padded, cotangent, results *Node) {
-		var p [4]*Node
-		for i, name := range []string{"tap", "padded", "cotangent", "results"} {
-			p[i] = graph.Parameter(g, name, state[i])
-		}
-		return p[0], p[1], p[2], p[3]
-	}
-	more := graph.NewClosure(g, func(g *graph.Graph) []*Node {
-		tap, _, _, _ := parameters(g)
-		return []*Node{graph.LessThan(tap, number(g, taps))}
-	})
-	body := graph.NewClosure(g, func(g *graph.Graph) []*Node {
-		tap, padded, cotangent, results := parameters(g)
+	results := graph.Zeros(padded.Graph(), graphShape(cotangent, append([]int{taps}, result...)...))
+	return loop(taps, 1, []*Node{padded, cotangent}, []*Node{results}, func(tap *Node, fixed, state []*Node) []*Node {
+		g := tap.Graph()
 		zero, width := number(g, 0), number(g, window[1])
 		offset := []*Node{zero, graph.Div(tap, width), graph.Mod(tap, width), zero}
 		of := one(func(start, size [4]int) *Node {
@@ -58,16 +42,10 @@ func eachTap(window [2]int, padded, cotangent *Node, result []int, one func(seen
 					at[axis] = graph.Add(at[axis], number(g, n))
 				}
 			}
-			return graph.DynamicSlice(padded, at, size[:])
-		}, cotangent)
-		at := []*Node{tap}
-		for range result {
-			at = append(at, zero)
-		}
-		results = graph.DynamicUpdateSlice(results, graph.ExpandAxes(of, 0), at)
-		return []*Node{graph.Add(tap, number(g, 1)), padded, cotangent, results}
-	})
-	return graph.While(more, body, number(g, 0), padded, cotangent, graph.Zeros(g, state[3]))[3]
+			return graph.DynamicSlice(fixed[0], at, size[:])
+		}, fixed[1])
+		return []*Node{graph.DynamicUpdateSlice(state[0], graph.ExpandAxes(of, 0), beginning(tap, state[0].Rank()))}
+	})[0]
 }
 
 // hasLoops says whether an engine knows loops and slices at computed places, and
