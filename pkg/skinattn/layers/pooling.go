@@ -47,11 +47,7 @@ func (m MaxPooling2D) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
 				share := tapSlice(shares, r, c, in, 1)
 				won := graph.Equal(tapSlice(winners, r, c, in, 1), graph.Scalar(x.Graph(), winner.DType(), tap))
 				share = graph.Where(won, share, graph.ZerosLike(share))
-				if sum == nil {
-					sum = share
-				} else {
-					sum = graph.Add(sum, share)
-				}
+				sum = plus(sum, share)
 			}
 			return []*Node{sum}
 		}, x)
@@ -177,12 +173,7 @@ func windowSum(padded *Node, window, out [2]int, stride int) *Node {
 	var sum *Node
 	for r := range window[0] {
 		for c := range window[1] {
-			term := tapSlice(padded, r, c, out, stride)
-			if sum == nil {
-				sum = term
-			} else {
-				sum = graph.Add(sum, term)
-			}
+			sum = plus(sum, tapSlice(padded, r, c, out, stride))
 		}
 	}
 	return sum
