@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
@@ -15,10 +17,10 @@ import (
 // not full is padded with zeros, so that all have one shape and are compiled once.
 type batches struct {
 	doing   string // for errors
+	backend compute.Backend
 	n, size int
 	shape   layers.Shape // of an image
-	// image writes the i-th image to dst.
-	image func(i int, dst []float32)
+	images  Images
 	// more, if not nil, gives what the graph takes beside the images start to end-1.
 	more func(start, end int) []*tensors.Tensor
 }
@@ -26,17 +28,22 @@ type batches struct {
 // run calls exec batch by batch, and use with its outputs, each with a row for
 // every image of the batch and for the padding behind them.
 func (b batches) run(ctx context.Context, exec *model.Exec, use func(start, end int, outputs [][]float32) error) error {
-	values := b.shape.Size()
+	// In memory that the engine reads, where it can: on a CPU nothing is copied.
+	input, err := tensors.FromShapeForBackend(b.backend, 0, shapes.Make(b.images.dtype(), append([]int{b.size}, b.shape...)...))
+	if err != nil {
+		return fmt.Errorf("%s: %w", b.doing, err)
+	}
+	defer input.FinalizeAll() // the garbage collector knows nothing of its size
 	for start := 0; start < b.n; start += b.size {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		end := min(start+b.size, b.n)
-		pixels := make([]float32, b.size*values)
-		for i := start; i < end; i++ {
-			b.image(i, row(pixels, i-start, values))
+		// The engine is done with the batch before, whose outputs have been read.
+		if err := b.images.fill(input, start, end); err != nil {
+			return fmt.Errorf("%s: %w", b.doing, err)
 		}
-		feed := []any{tensors.FromFlatDataAndDimensions(pixels, append([]int{b.size}, b.shape...)...)}
+		feed := []any{input}
 		if b.more != nil {
 			for _, t := range b.more(start, end) {
 				feed = append(feed, t)
@@ -59,4 +66,4 @@ func (b batches) run(ctx context.Context, exec *model.Exec, use func(start, end 
 	return nil
 }
 
-func row(flat []float32, i, width int) []float32 { return flat[i*width : (i+1)*width : (i+1)*width] }
+func row[T any](flat []T, i, width int) []T { return flat[i*width : (i+1)*width : (i+1)*width] }

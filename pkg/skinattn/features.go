@@ -51,8 +51,9 @@ func (n *Network) inputShape() layers.Shape {
 
 // Extractor computes features, with one compiled graph for all calls.
 type Extractor struct {
-	net  *Network
-	exec *model.Exec
+	net     *Network
+	backend compute.Backend
+	exec    *model.Exec
 }
 
 // NewExtractor prepares the features of n, as in inference, with the weights in
@@ -69,17 +70,17 @@ func (n *Network) NewExtractor(backend compute.Backend, store *model.Store) (*Ex
 	if err != nil {
 		return nil, fmt.Errorf("preparing the features: %w", err)
 	}
-	return &Extractor{n, exec}, nil
+	return &Extractor{n, backend, exec}, nil
 }
 
 // Close frees the compiled graph.
 func (e *Extractor) Close() { e.exec.Finalize() }
 
-// Features computes the features of count images and hands each to use, which
-// must not keep the slice. image is that of Model.Predict.
-func (e *Extractor) Features(ctx context.Context, count int, image func(i int, dst []float32), use func(i int, features []float32) error) error {
+// Features computes the features of the first count images and hands each to
+// use, which must not keep the slice.
+func (e *Extractor) Features(ctx context.Context, count int, images Images, use func(i int, features []float32) error) error {
 	size := e.net.Size
-	work := batches{doing: "computing features", n: count, size: inferenceBatchAt(size), shape: layers.Shape{size, size, 3}, image: image}
+	work := batches{doing: "computing features", backend: e.backend, n: count, size: inferenceBatchAt(size), shape: layers.Shape{size, size, 3}, images: images}
 	width := e.net.FeatureShape().Size()
 	return work.run(ctx, e.exec, func(start, end int, outputs [][]float32) error {
 		for i := start; i < end; i++ {

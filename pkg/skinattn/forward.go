@@ -12,17 +12,14 @@ import (
 // Preprocessed turns RGB pixels 0..255 [B H W 3], of any number type, into what
 // the backbone is fed: float32 in the network's channel order and scaling.
 func (n *Network) Preprocessed(pixels *graph.Node) *graph.Node {
-	x := graph.ConvertDType(pixels, dtypes.Float32)
 	order := n.order
 	if n.Preprocess == imaging.PreprocessCaffe { // Keras's caffe mode turns the channels round
 		order = 1 - order
 	}
 	if order == imaging.BGROrder {
-		channel := func(c int) *graph.Node {
-			return graph.Slice(x, graph.AxisRange(), graph.AxisRange(), graph.AxisRange(), graph.AxisRange(c, c+1))
-		}
-		x = graph.Concatenate([]*graph.Node{channel(2), channel(1), channel(0)}, -1)
+		pixels = channelsReversed(pixels)
 	}
+	x := graph.ConvertDType(pixels, dtypes.Float32)
 	perChannel := func(values ...float32) *graph.Node {
 		return graph.ExpandLeftToRank(graph.Const(x.Graph(), values), 4)
 	}
@@ -35,6 +32,19 @@ func (n *Network) Preprocessed(pixels *graph.Node) *graph.Node {
 		x = graph.Div(graph.Sub(graph.DivScalar(x, 255), perChannel(.485, .456, .406)), perChannel(.229, .224, .225))
 	}
 	return x
+}
+
+// channelsReversed turns the last axis of images round. XLA makes vector
+// instructions of a reversal on a CPU, not of slices put together; but GoMLX has
+// a gradient for the slices alone, which floats need.
+func channelsReversed(pixels *graph.Node) *graph.Node {
+	if !pixels.DType().IsFloat() {
+		return graph.Reverse(pixels, -1)
+	}
+	channel := func(c int) *graph.Node {
+		return graph.Slice(pixels, graph.AxisRange(), graph.AxisRange(), graph.AxisRange(), graph.AxisRange(c, c+1))
+	}
+	return graph.Concatenate([]*graph.Node{channel(2), channel(1), channel(0)}, -1)
 }
 
 // Forward computes all layers for pixels [B H W 3], or features (see AfterCut),

@@ -27,8 +27,9 @@ type ImageNet struct {
 	Graph *layers.Graph // without the top, if the file has none
 	Size  int
 
-	shapes []layers.Shape // of the outputs
-	exec   *model.Exec
+	backend compute.Backend
+	shapes  []layers.Shape // of the outputs
+	exec    *model.Exec
 }
 
 // NewImageNet loads the network name at an input of size pixels (0: its own)
@@ -50,7 +51,7 @@ func NewImageNet(backend compute.Backend, name string, size int, file *keras.Fil
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", b.Title, err)
 	}
-	m := &ImageNet{Graph: whole, Size: whole.Layer(backbone.InputLayer).Out[0]}
+	m := &ImageNet{Graph: whole, Size: whole.Layer(backbone.InputLayer).Out[0], backend: backend}
 	store := model.NewStore()
 	fit := fitPart(file, b, whole, whole, whole.Variables())
 	if fit.Err() != nil {
@@ -129,8 +130,8 @@ func (m *ImageNet) Run(images [][]float32) ([][]float32, error) {
 		}
 	}
 	outputs := make([][]float32, len(m.shapes))
-	work := batches{doing: "computing features", n: len(images), size: min(inferenceBatchAt(m.Size), powerOfTwo(len(images))),
-		shape: layers.Shape{m.Size, m.Size, 3}, image: func(i int, dst []float32) { copy(dst, images[i]) }}
+	work := batches{doing: "computing features", backend: m.backend, n: len(images), size: min(inferenceBatchAt(m.Size), powerOfTwo(len(images))),
+		shape: layers.Shape{m.Size, m.Size, 3}, images: Floats(func(i int, dst []float32) { copy(dst, images[i]) })}
 	err := work.run(context.Background(), m.exec, func(start, end int, results [][]float32) error {
 		for i, flat := range results {
 			outputs[i] = append(outputs[i], flat[:(end-start)*m.shapes[i].Size()]...)

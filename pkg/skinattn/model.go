@@ -11,7 +11,6 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
-	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 )
 
@@ -91,14 +90,12 @@ func (m *Model) AttentionShape() []int {
 	return []int{attentionHeads, attended[0], attended[1]}
 }
 
-// Predict computes the predictions for n images. image writes the i-th one,
-// RGB 0..255 [Size Size 3], to dst: unrounded as imaging.SmartResize gives it,
-// or from a cache (see FromBytes), or the features for a network after the cut. metadata has n completed entries, or is nil if the network
-// takes none. done, if not nil, is told after each batch how many images are
-// finished.
-func (m *Model) Predict(ctx context.Context, n int, image func(i int, dst []float32), metadata []Metadata, done func(int)) ([]Prediction, error) {
+// Predict computes the predictions for the first n images. metadata has n
+// completed entries, or is nil if the network takes none. done, if not nil, is
+// told after each batch how many images are finished.
+func (m *Model) Predict(ctx context.Context, n int, images Images, metadata []Metadata, done func(int)) ([]Prediction, error) {
 	predictions := make([]Prediction, 0, n)
-	work := batches{doing: "predicting", n: n, size: min(m.batch, powerOfTwo(n)), shape: m.inputShape(), image: image}
+	work := batches{doing: "predicting", backend: m.Backend, n: n, size: min(m.batch, powerOfTwo(n)), shape: m.inputShape(), images: images}
 	work.more = func(start, end int) []*tensors.Tensor {
 		encoded := make([]float32, work.size*MetadataWidth)
 		if m.Metadata {
@@ -131,11 +128,6 @@ func powerOfTwo(n int) int {
 		return 1
 	}
 	return 1 << bits.Len(uint(n-1))
-}
-
-// FromBytes makes the image function of Predict from one that gives bytes.
-func FromBytes(image func(i int) []uint8) func(i int, dst []float32) {
-	return func(i int, dst []float32) { imaging.RGBOrder.Floats(dst, image(i)) }
 }
 
 // Close frees the compiled graphs; the weights stay in the store.

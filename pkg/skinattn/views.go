@@ -11,16 +11,16 @@ import (
 // maxViews is above what still changes a mean, and below what takes all day.
 const maxViews = 64
 
-// PredictViews computes the predictions for n images as Config.Views has them:
+// PredictViews computes the predictions for the first n images as Config.Views has them:
 // with 0 they are Predict's; else the probabilities are the mean over that many
 // views of each image, the logits their logarithms, and there are no attention
 // maps: those of the image as it is come from Predict. The k-th of n views is turned by (k+1/2)*360/n degrees,
 // and every second one mirrored: none is turned by a right angle, since a network
 // that was trained on turned photos, which interpolation has smoothed, knows the
 // sharper ones less well.
-func (m *Model) PredictViews(ctx context.Context, n int, image func(i int, dst []float32), metadata []Metadata) ([]Prediction, error) {
+func (m *Model) PredictViews(ctx context.Context, n int, images Images, metadata []Metadata) ([]Prediction, error) {
 	if m.Views == 0 {
-		return m.Predict(ctx, n, image, metadata, nil)
+		return m.Predict(ctx, n, images, metadata, nil)
 	}
 	predictions := make([]Prediction, n)
 	for i := range predictions {
@@ -29,10 +29,10 @@ func (m *Model) PredictViews(ctx context.Context, n int, image func(i int, dst [
 	upright := make([]float32, m.Size*m.Size*3)
 	for view := range m.Views {
 		degrees := (float64(view) + .5) * 360 / float64(m.Views)
-		turned := func(i int, dst []float32) {
-			image(i, upright)
+		turned := Floats(func(i int, dst []float32) {
+			images.write(i, upright)
 			imaging.Turn(dst, upright, m.Size, degrees, view%2 == 1)
-		}
+		})
 		seen, err := m.Predict(ctx, n, turned, metadata, nil)
 		if err != nil {
 			return nil, err

@@ -32,28 +32,24 @@ func TestPredictViews(t *testing.T) {
 	}
 	defer m.Close()
 	photos := [][]float32{keras.FillImage("one", 32), keras.FillImage("two", 32)}
-	image := func(i int, dst []float32) { copy(dst, photos[i]) }
+	images := Floats(func(i int, dst []float32) { copy(dst, photos[i]) })
 	metadata := []Metadata{{Age: 30, Sex: "male", Localization: "back"}, {Age: 70, Sex: "female", Localization: "face"}}
-	predict := func(image func(i int, dst []float32)) []Prediction {
+	predict := func(images Images) []Prediction {
 		t.Helper()
-		p, err := m.Predict(t.Context(), 2, image, metadata, nil)
+		p, err := m.Predict(t.Context(), 2, images, metadata, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return p
 	}
-	got, err := m.PredictViews(t.Context(), 2, image, metadata)
+	got, err := m.PredictViews(t.Context(), 2, images, metadata)
 	if err != nil {
 		t.Fatal(err)
 	}
-	upright := predict(image)
+	upright := predict(images)
 	views := [][]Prediction{}
 	for view, degrees := range []float64{60, 180, 300} {
-		views = append(views, predict(func(i int, dst []float32) {
-			flat := make([]float32, 32*32*3)
-			image(i, flat)
-			imaging.Turn(dst, flat, 32, degrees, view == 1)
-		}))
+		views = append(views, predict(Floats(func(i int, dst []float32) { imaging.Turn(dst, photos[i], 32, degrees, view == 1) })))
 	}
 	for i, p := range got {
 		for k, probability := range p.Probabilities {
@@ -73,7 +69,7 @@ func TestPredictViews(t *testing.T) {
 		}
 	}
 	m.Views = 0
-	plain, err := m.PredictViews(t.Context(), 2, image, metadata)
+	plain, err := m.PredictViews(t.Context(), 2, images, metadata)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -147,9 +147,9 @@ func inferStep(ctx context.Context, eng *engine.Engine, net *skinattn.Network, s
 	if err != nil {
 		return nil, nil, err
 	}
-	image := skinattn.FromBytes(func(i int) []uint8 { return e.images[i] })
+	images := skinattn.Bytes(func(i int) []uint8 { return e.images[i] })
 	return func(int) error {
-		_, err := m.Predict(ctx, len(e.images), image, e.metadata, nil)
+		_, err := m.Predict(ctx, len(e.images), images, e.metadata, nil)
 		return err
 	}, m.Close, nil
 }

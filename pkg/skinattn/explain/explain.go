@@ -59,8 +59,8 @@ func (e *Explainer) Close() {
 // Images are what is explained.
 type Images struct {
 	Count int
-	// Image writes the i-th image to dst, as Model.Predict asks for it; it may be
-	// called more than once for an i.
+	// Image fills dst with the i-th image, as in skinattn.Floats; it may be called
+	// more than once for an i.
 	Image func(i int, dst []float32)
 	// Metadata has Count completed entries, or is nil if the network takes none.
 	Metadata []skinattn.Metadata

@@ -53,7 +53,7 @@ func TestMaps(t *testing.T) {
 	all := explained(t, network, allOptions(), images)
 
 	shapes := map[Method]int{SoftAttention: 4, AttentionHeads: 4, GradCAM: 4, GradCAMPlusPlus: 4, Saliency: 32, SmoothGrad: 32, Occlusion: 4}
-	predictions, err := network.Predict(context.Background(), 3, images.Image, images.Metadata, nil)
+	predictions, err := network.Predict(context.Background(), 3, skinattn.Floats(images.Image), images.Metadata, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func TestManyImages(t *testing.T) {
 	}
 	defer e.Close()
 	images := photos(5)
-	want, err := network.Predict(context.Background(), 5, images.Image, images.Metadata, nil)
+	want, err := network.Predict(context.Background(), 5, skinattn.Floats(images.Image), images.Metadata, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,14 +290,14 @@ func TestOcclusion(t *testing.T) {
 		}
 		for row, vertical := range squares {
 			for column, horizontal := range squares {
-				occluded, err := network.Predict(context.Background(), 1, func(_ int, dst []float32) {
+				occluded, err := network.Predict(context.Background(), 1, skinattn.Floats(func(_ int, dst []float32) {
 					images.Image(i, dst)
 					for y := vertical[0]; y < vertical[1]; y++ {
 						for j := 3 * horizontal[0]; j < 3*horizontal[1]; j++ {
 							dst[y*32*3+j] = 100
 						}
 					}
-				}, images.Metadata[i:i+1], nil)
+				}), images.Metadata[i:i+1], nil)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -57,7 +57,7 @@ func (p *part) predict(ctx context.Context, classes []int) error {
 		return Explanation{Prediction: x, Class: slices.Index(x.Probabilities, slices.Max(x.Probabilities))}
 	}
 	if p.layer == nil {
-		predictions, err := p.network.Predict(ctx, len(p.pixels), func(i int, dst []float32) { copy(dst, p.pixels[i]) }, p.metadata, nil)
+		predictions, err := p.network.Predict(ctx, len(p.pixels), skinattn.Floats(func(i int, dst []float32) { copy(dst, p.pixels[i]) }), p.metadata, nil)
 		for i, x := range predictions {
 			p.explanations = append(p.explanations, explained(i, x))
 		}

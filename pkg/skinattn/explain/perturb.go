@@ -50,10 +50,10 @@ func (p *part) occlude(ctx context.Context, _ []int) error {
 		if p.metadata != nil {
 			metadata = slices.Repeat(p.metadata[i:i+1], cells*cells)
 		}
-		occluded, err := p.network.Predict(ctx, cells*cells, func(cell int, dst []float32) {
+		occluded, err := p.network.Predict(ctx, cells*cells, skinattn.Floats(func(cell int, dst []float32) {
 			copy(dst, p.pixels[i])
 			p.Options.paint(dst, p.network.Size, cell, color)
-		}, metadata, nil)
+		}), metadata, nil)
 		if err != nil {
 			return err
 		}

@@ -56,7 +56,7 @@ func ExplainFiles(ctx context.Context, network *skinattn.Model, paths []string, 
 		}
 		var views []skinattn.Prediction
 		if network.Views > 0 {
-			if views, err = network.PredictViews(ctx, images.Count, images.Image, images.Metadata); err != nil {
+			if views, err = network.PredictViews(ctx, images.Count, skinattn.Floats(images.Image), images.Metadata); err != nil {
 				return err
 			}
 			for i, p := range views {

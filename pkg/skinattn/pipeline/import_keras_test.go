@@ -98,7 +98,7 @@ func (e kerasExample) worst(t *testing.T, ending string) (unrounded, rounded flo
 		metadata = nil
 	}
 	worst := func(pixels func(i int, dst []float32)) float64 {
-		predictions, err := network.Predict(t.Context(), len(photos), pixels, metadata, nil)
+		predictions, err := network.Predict(t.Context(), len(photos), skinattn.Floats(pixels), metadata, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

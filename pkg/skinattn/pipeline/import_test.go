@@ -79,8 +79,8 @@ func TestImportPredictsAsKeras(t *testing.T) {
 	for _, c := range golden.Cases {
 		metadata = append(metadata, skinattn.Metadata{Age: c.Age, Sex: c.Sex, Localization: c.Localization})
 	}
-	image := func(i int, dst []float32) { copy(dst, keras.FillImage(golden.Cases[i].Image, golden.Size)) }
-	predictions, err := network.Predict(t.Context(), len(golden.Cases), image, metadata, nil)
+	images := skinattn.Floats(func(i int, dst []float32) { copy(dst, keras.FillImage(golden.Cases[i].Image, golden.Size)) })
+	predictions, err := network.Predict(t.Context(), len(golden.Cases), images, metadata, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

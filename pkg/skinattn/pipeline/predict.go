@@ -67,7 +67,7 @@ func predictPart(ctx context.Context, network *skinattn.Model, records []ham1000
 	if err != nil {
 		return nil, err
 	}
-	predictions, err := network.PredictViews(ctx, len(records), skinattn.FromBytes(images), metadata)
+	predictions, err := network.PredictViews(ctx, len(records), skinattn.Bytes(images), metadata)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +127,7 @@ func PredictFiles(ctx context.Context, network *skinattn.Model, paths []string, 
 	for i := range same {
 		same[i] = metadata
 	}
-	predictions, err := network.PredictViews(ctx, len(readable), func(i int, dst []float32) { copy(dst, photos[readable[i]]) }, same)
+	predictions, err := network.PredictViews(ctx, len(readable), skinattn.Floats(func(i int, dst []float32) { copy(dst, photos[readable[i]]) }), same)
 	if err != nil {
 		return nil, err
 	}

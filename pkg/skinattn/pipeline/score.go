@@ -159,7 +159,7 @@ func (s *scorer) choose(parts *split.Split, cache *imaging.Cache, result *Scored
 	if len(s.records) == 0 {
 		return fmt.Errorf("%s: none of the %d images of part %s has a lesion mask; put the masks of HAM10000, ISIC_*_segmentation.png, in any subfolder", s.Data.Dir, len(records), s.Part)
 	}
-	s.images = skinattn.FromBytes(func(i int) []uint8 { return cache.Image(at[i]) })
+	s.images = func(i int, dst []float32) { imaging.RGBOrder.Floats(dst, cache.Image(at[i])) }
 	return nil
 }
 

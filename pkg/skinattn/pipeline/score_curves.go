@@ -56,7 +56,7 @@ func (s *scorer) curvesOf(ctx context.Context, i int, methods []scoredMethod) (d
 	}
 	perMethod := 2 * len(inner)
 	pictures := 3 + len(methods)*perMethod // whole, mean colour, blurred; then by method
-	picture := func(n int, dst []float32) {
+	picture := skinattn.Floats(func(n int, dst []float32) {
 		switch n {
 		case 0:
 			copy(dst, photo)
@@ -74,7 +74,7 @@ func (s *scorer) curvesOf(ctx context.Context, i int, methods []scoredMethod) (d
 		} else {
 			saliency.Replace(dst, blurred, photo, order[:inner[at-len(inner)]])
 		}
-	}
+	})
 	predictions, err := s.net.Predict(ctx, pictures, picture, slices.Repeat([]skinattn.Metadata{s.metadata[i]}, pictures), nil)
 	if err != nil {
 		return nil, nil, err

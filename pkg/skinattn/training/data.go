@@ -20,12 +20,12 @@ type Examples struct {
 	features *Features           // in place of Images, where they are known
 }
 
-// input writes what the network takes of an example.
-func (e *Examples) input() func(i int, dst []float32) {
+// input is what the network takes of the examples.
+func (e *Examples) input() skinattn.Images {
 	if e.features != nil {
-		return e.features.read
+		return skinattn.Floats(e.features.read)
 	}
-	return skinattn.FromBytes(e.Images)
+	return skinattn.Bytes(e.Images)
 }
 
 // complete fills labels and metadata, unknown ages with meanAge.

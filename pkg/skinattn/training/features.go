@@ -142,7 +142,7 @@ func (t *trainer) writeFeatures(ctx context.Context, extractor *skinattn.Extract
 			return err
 		}
 		raw := make([]byte, 0, 4*t.net.FeatureShape().Size())
-		return extractor.Features(ctx, len(examples.Records), skinattn.FromBytes(examples.Images),
+		return extractor.Features(ctx, len(examples.Records), skinattn.Bytes(examples.Images),
 			func(_ int, features []float32) error {
 				raw = raw[:0]
 				for _, v := range features {
@@ -176,7 +176,7 @@ func mapFeatures(path string, key [sha256.Size]byte, count, width int) *Features
 	return &Features{mapped, width}
 }
 
-// read writes the features of example i to dst.
+// read fills dst with the features of example i.
 func (f *Features) read(i int, dst []float32) {
 	raw := f.mapped[featureHeader+4*i*f.width:]
 	for j := range dst[:f.width] {

@@ -1,0 +1,118 @@
+package skinattn
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
+)
+
+// randomBytes are n images of size pixels.
+func randomBytes(n, size int) [][]uint8 {
+	rng := rand.New(rand.NewPCG(1, 0))
+	images := make([][]uint8, n)
+	for i := range images {
+		images[i] = make([]uint8, size*size*3)
+		for j := range images[i] {
+			images[i][j] = uint8(rng.Uint32())
+		}
+	}
+	return images
+}
+
+// Bytes give the predictions and the features of the same numbers as floats, to
+// the bit, in either channel order and where the last batch is not full.
+func TestBytesAreFloats(t *testing.T) {
+	const n = 5
+	for _, order := range []imaging.Order{imaging.RGBOrder, imaging.BGROrder} {
+		cfg := mustConfig(t, DefaultConfig, "mobilenet_v2")
+		cfg.Cut, cfg.Size, cfg.ChannelOrder = "block_1_depthwise", 32, order.String() // an early cut compiles in seconds
+		net, err := NewNetwork(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		store := filled(t, net)
+		m, err := NewModel(testEngine.Backend, net, store, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		extractor, err := net.NewExtractor(testEngine.Backend, store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer extractor.Close()
+		photos := randomBytes(n, cfg.Size)
+		metadata := slices.Repeat([]Metadata{{Age: 30, Sex: "male", Localization: "back"}}, n)
+		compute := func(images Images) (values [][]float32) {
+			t.Helper()
+			predictions, err := m.PredictViews(t.Context(), n, images, metadata)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range predictions {
+				values = append(values, slices.Concat(p.Logits, p.Probabilities, p.Attention))
+			}
+			err = extractor.Features(t.Context(), n, images, func(_ int, features []float32) error {
+				values = append(values, slices.Clone(features))
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return values
+		}
+		bytes := compute(Bytes(func(i int) []uint8 { return photos[i] }))
+		floats := compute(Floats(func(i int, dst []float32) {
+			for j, v := range photos[i] {
+				dst[j] = float32(v)
+			}
+		}))
+		if len(bytes) != 2*n || slices.Equal(bytes[0], bytes[1]) || slices.Equal(bytes[n], bytes[n+1]) {
+			t.Fatal("the images tell nothing")
+		}
+		for i := range floats {
+			if !slices.Equal(bytes[i], floats[i]) {
+				t.Errorf("%v, predictions and features, row %d: bytes give other values than floats", order, i)
+			}
+		}
+	}
+}
+
+// A batch has its images and zeros behind them, whatever it had before.
+func TestFillBatch(t *testing.T) {
+	photos := randomBytes(5, 2)
+	for _, images := range []Images{
+		Bytes(func(i int) []uint8 { return photos[i] }),
+		Floats(func(i int, dst []float32) { imaging.RGBOrder.Floats(dst, photos[i]) }),
+	} {
+		batch := tensors.FromShape(shapes.Make(images.dtype(), 3, 2, 2, 3))
+		for _, part := range [][2]int{{0, 3}, {3, 5}} {
+			if err := images.fill(batch, part[0], part[1]); err != nil {
+				t.Fatal(err)
+			}
+			want := make([]float32, 3*12)
+			for i := part[0]; i < part[1]; i++ {
+				images.write(i, row(want, i-part[0], 12))
+			}
+			var got []float32
+			batch.MustConstFlatData(func(flat any) {
+				switch flat := flat.(type) {
+				case []uint8:
+					for _, v := range flat {
+						got = append(got, float32(v))
+					}
+				case []float32:
+					got = slices.Clone(flat)
+				}
+			})
+			if !slices.Equal(got, want) {
+				t.Errorf("%v, images %v: batch %v, want %v", images.dtype(), part, got, want)
+			}
+		}
+	}
+}
