@@ -137,6 +137,9 @@ func (c convolution) forward(x, kernel *Node, f form) *Node {
 	if f == library {
 		return graph.Convolve(x, kernel).Strides(c.stride).PaddingPerDim(c.pad[:]).Done()
 	}
+	if c.taps() == 1 {
+		return mixChannels(tapSlice(padMap(x, c.pad, 1), 0, 0, c.out, c.stride), graph.Reshape(kernel, c.channels[0], c.channels[1]), false)
+	}
 	y := graph.Dot(c.columnsOf(x), graph.Reshape(kernel, c.taps()*c.channels[0], c.channels[1])).MatMul()
 	return graph.Reshape(y, c.batch, c.out[0], c.out[1], c.channels[1])
 }
@@ -176,9 +179,7 @@ func (c convolution) inputGradient(cotangent, kernel *Node, f form) *Node {
 		return graph.ConvGeneral(cotangent, turned, axes, []int{1, 1}, spread[:], []int{c.stride, c.stride}, nil, 1, 1)
 	}
 	flat := graph.Reshape(kernel, c.taps()*c.channels[0], c.channels[1])
-	rows := graph.Reshape(cotangent, -1, c.channels[1])
-	all := graph.DotGeneral(rows, []int{1}, nil, flat, []int{1}, nil)
-	all = graph.Reshape(all, c.batch, c.out[0], c.out[1], c.taps()*c.channels[0])
+	all := mixChannels(cotangent, flat, true)
 	var sum *Node
 	for tap := range c.taps() {
 		share := graph.Slice(all, graph.AxisRange(), graph.AxisRange(), graph.AxisRange(),
@@ -200,8 +201,7 @@ func (c convolution) backTo(tap int) Padding {
 }
 
 // manyPositions is from where on a first convolution of images is quicker as a
-// product of what each position sees, and the gradient for a 1x1 kernel, a small
-// result from long sums, in two halves.
+// product of what each position sees.
 const manyPositions = 16384
 
 // kernelGradient is the cotangent of the kernel [kh kw Cin Cout].
@@ -236,14 +236,7 @@ func (c convolution) kernelGradient(x, cotangent *Node, f form) *Node {
 		sum = graph.Concatenate(parts, 0)
 	default:
 		if c.taps() == 1 {
-			seen := tapSlice(padded, 0, 0, c.out, c.stride)
-			if c.batch%2 != 0 || c.batch*c.out[0]*c.out[1] < manyPositions {
-				sum = product(seen, cotangent)
-				break
-			}
-			halves := func(x *Node, channels int) *Node { return graph.Reshape(x, 2, -1, channels) }
-			sum = graph.DotGeneral(halves(seen, c.channels[0]), []int{1}, []int{0}, halves(cotangent, c.channels[1]), []int{1}, []int{0})
-			sum = graph.ReduceSum(sum, 0)
+			sum = sumOfProducts(tapSlice(padded, 0, 0, c.out, c.stride), cotangent)
 			break
 		}
 		size := [4]int{c.batch, reach(c.out[0], c.stride), reach(c.out[1], c.stride), c.channels[0]}
