@@ -51,6 +51,7 @@ func TestGrouped(t *testing.T) {
 }
 
 // TestStages: a stage ends where maps shrink, and hands on what later layers use.
+// Stages whose groups are about equally large are one.
 func TestStages(t *testing.T) {
 	net := &Graph{}
 	net.Add("image", Input{Dims: Shape{16, 16, 3}})
@@ -61,7 +62,17 @@ func TestStages(t *testing.T) {
 	net.Add("e", Add{}, "c", "d")
 	net.Add("dropped", Dropout{Rate: .5}, "e")
 	net.Add("flat", Flatten{}, "dropped")
-	stages, rest := (&Builder{net: net}).stages()
+	const first, second = 4 * (16*16*3 + 16*16*2), 4 * 3 * 8 * 8 * 2 // bytes of an image in layers a and e
+	if stages, _ := (&Builder{net: net, groupBytes: first - 1}).stages(); len(stages) != 2 {
+		t.Errorf("%d stages for groups of 1 and 3 images, want 2", len(stages))
+	}
+	for _, bytes := range []int{1, second} {
+		if stages, _ := (&Builder{net: net, groupBytes: bytes}).stages(); len(stages) != 1 || stages[0].bytes != first ||
+			!slices.Equal(stages[0].inputs, []string{"image"}) || !slices.Equal(stages[0].wanted, []string{"e"}) {
+			t.Errorf("groups of one image in %d bytes: %+v, want one stage for e", bytes, stages)
+		}
+	}
+	stages, rest := (&Builder{net: net, groupBytes: 2 * first}).stages()
 	names := func(layers []*Layer) []string {
 		var list []string
 		for _, l := range layers {

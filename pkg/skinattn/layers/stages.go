@@ -68,6 +68,7 @@ func (b *Builder) stages() (stages []*stage, rest []*Layer) {
 		}
 		s.bytes = max(s.bytes, bytes)
 	}
+	stages = b.merge(stages, of)
 	needed := map[string]bool{}
 	for _, layer := range b.net.Layers() {
 		to, staged := of[layer.Name]
@@ -91,6 +92,31 @@ func (b *Builder) stages() (stages []*stage, rest []*Layer) {
 		}
 	}
 	return stages, rest
+}
+
+// merge joins stages next to each other whose groups are about equally many
+// images: what is between them then stays in the cache, too. of tells the stage
+// of each layer.
+func (b *Builder) merge(stages []*stage, of map[string]int) []*stage {
+	var merged []*stage
+	for _, s := range stages {
+		if last := len(merged) - 1; last >= 0 && b.alike(merged[last], s) {
+			merged[last].layers = append(merged[last].layers, s.layers...)
+			merged[last].bytes = max(merged[last].bytes, s.bytes)
+		} else {
+			merged = append(merged, s)
+		}
+		for _, layer := range s.layers {
+			of[layer.Name] = len(merged) - 1
+		}
+	}
+	return merged
+}
+
+// alike says whether the larger of two stages' groups is less than twice the other.
+func (b *Builder) alike(s, t *stage) bool {
+	m, n := max(1, b.groupBytes/s.bytes), max(1, b.groupBytes/t.bytes)
+	return max(m, n) < 2*min(m, n)
 }
 
 // shrinks says whether a layer makes smaller maps than it sees.
