@@ -38,10 +38,7 @@ func (n BatchNormalization) Variables(inputs ...Shape) []Variable {
 // the scale goes into the kernel: the convolution's own output is never made.
 func (n BatchNormalization) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
 	x := inputs[0]
-	scale, shift := b.values[scaleOf(layer)], b.values[shiftOf(layer)]
-	if scale == nil {
-		scale, shift = n.vectors(b, layer)
-	}
+	scale, shift := n.vectors(b, layer)
 	if b.Training && !b.Frozen[layer.Name] && b.net.Consumers()[layer.Inputs[0]] == 1 {
 		if wide, ok := b.widening(layer.Inputs[0]); ok {
 			kernel := graph.Mul(wide.kernel, graph.ExpandLeftToRank(scale, 4))
@@ -57,8 +54,15 @@ func scaleOf(layer *Layer) string { return layer.Name + ":scale" }
 func shiftOf(layer *Layer) string { return layer.Name + ":shift" }
 
 // vectors are what the batch norm multiplies its input by and adds, [C] each.
-// In training it moves the averages.
 func (n BatchNormalization) vectors(b *Builder, layer *Layer) (scale, shift *Node) {
+	if b.values[scaleOf(layer)] == nil {
+		b.values[scaleOf(layer)], b.values[shiftOf(layer)] = n.newVectors(b, layer)
+	}
+	return b.values[scaleOf(layer)], b.values[shiftOf(layer)]
+}
+
+// newVectors computes them. In training it moves the averages.
+func (n BatchNormalization) newVectors(b *Builder, layer *Layer) (scale, shift *Node) {
 	g := b.graph
 	movingMean, movingVariance := b.find(layer, "moving_mean"), b.find(layer, "moving_variance")
 	mean, variance := movingMean.NodeValue(g), movingVariance.NodeValue(g)

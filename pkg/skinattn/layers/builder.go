@@ -33,7 +33,8 @@ type Builder struct {
 	graph      *graph.Graph
 	outputs    map[string]*Node
 	groupBytes int                       // of a group's maps; 0: stageBytes
-	values     map[string]*Node          // of variables and the like, inside of a loop that can't see others
+	wideBytes  int                       // from where on a map is wide; 0: cacheBytes
+	values     map[string]*Node          // of batch norms' vectors, and of variables inside of a loop, which can't see others
 	moments    map[string]channelMoments // of a batch, by layer
 }
 
@@ -42,7 +43,7 @@ type Builder struct {
 // The inputs are the values of g's Input layers, by name. It panics as all
 // GoMLX graph building does; Try or a model.Exec recovers.
 func (b *Builder) Build(g *Graph, inputs map[string]*Node) map[string]*Node {
-	b.net, b.outputs, b.moments = g, map[string]*Node{}, map[string]channelMoments{}
+	b.net, b.outputs, b.values, b.moments = g, map[string]*Node{}, map[string]*Node{}, map[string]channelMoments{}
 	for _, layer := range g.Layers() {
 		if _, isInput := layer.Op.(Input); isInput {
 			if inputs[layer.Name] == nil {

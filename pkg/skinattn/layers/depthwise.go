@@ -46,7 +46,11 @@ func (d DepthwiseConv2D) Build(b *Builder, layer *Layer, inputs ...*Node) *Node 
 	if err != nil {
 		panic(err)
 	}
-	return depthwise(x, b.variable(layer, "depthwise_kernel", x.Graph()), d.Stride, pad)
+	kernel := b.variable(layer, "depthwise_kernel", x.Graph())
+	if e, ok := b.expansionBefore(layer, pad); ok {
+		return e.depthwise(kernel, d.Stride)
+	}
+	return depthwise(x, kernel, d.Stride, pad)
 }
 
 // depthwise correlates each channel of x [B H W C] with its own window of
@@ -208,32 +212,56 @@ func (k kernelGradient) byTap() *Node {
 // them while they are in the cache: 2.5 times as fast for large maps. Up to 14
 // columns of a row are summed as additions: they lie side by side in memory.
 func (k kernelGradient) byImage(images int) *Node {
+	k.size[0] = largestDivisor(k.size[0], images)
+	return total(eachGroup(k.size[0], []*Node{k.padded, k.wide}, nil, k.zeros(k.wide),
+		func(group, _, sums []*Node, _ func(all, part *Node) *Node) []*Node {
+			// Without the barrier XLA would look for the group's place anew at every position.
+			group = graph.OptimizationBarriers(group...)
+			return k.addTaps(sums, group[0], group[1])
+		}))
+}
+
+// columns of a map that addTaps adds up side by side.
+func (k kernelGradient) columns() [4]int {
 	size := k.size
-	size[0], size[2] = largestDivisor(size[0], images), size[2]/largestDivisor(size[2], 14)
-	sums := make([]*Node, k.window[0]*k.window[1]) // of each tap, over groups of images
+	size[2] /= largestDivisor(size[2], 14)
+	return size
+}
+
+// zeros are sums for addTaps to begin with, of the type of like.
+func (k kernelGradient) zeros(like *Node) []*Node {
+	size := k.columns()
+	sums := make([]*Node, k.window[0]*k.window[1])
 	for tap := range sums {
-		sums[tap] = graph.Zeros(k.wide.Graph(), graphShape(k.wide, size[:]...))
+		sums[tap] = graph.Zeros(like.Graph(), graphShape(like, size[:]...))
 	}
-	sums = eachGroup(size[0], []*Node{k.padded, k.wide}, nil, sums, func(group, _, sums []*Node, _ func(all, part *Node) *Node) []*Node {
-		// Without the barrier XLA would look for the group's place anew at every position.
-		group = graph.OptimizationBarriers(group...)
-		next := make([]*Node, len(sums))
-		for tap, sum := range sums {
-			seen := func(start, size [4]int) *Node {
-				start[1], start[2] = start[1]+tap/k.window[1], start[2]+tap%k.window[1]
-				return part(group[0], start, size)
-			}
-			for column := 0; column < k.size[2]; column += size[2] {
-				sum = graph.Add(sum, k.product(seen, group[1], [4]int{2: column}, size))
-			}
-			next[tap] = sum
-		}
-		return next
-	})
+	return sums
+}
+
+// addTaps adds to each tap's sums the products of a group of images.
+func (k kernelGradient) addTaps(sums []*Node, padded, wide *Node) []*Node {
+	size := k.columns()
+	next := make([]*Node, len(sums))
 	for tap, sum := range sums {
-		sums[tap] = graph.ExpandAxes(graph.ReduceSum(sum, 0, 1, 2), 0)
+		seen := func(start, size [4]int) *Node {
+			start[1], start[2] = start[1]+tap/k.window[1], start[2]+tap%k.window[1]
+			return part(padded, start, size)
+		}
+		for column := 0; column < k.size[2]; column += size[2] {
+			sum = graph.Add(sum, k.product(seen, wide, [4]int{2: column}, size))
+		}
+		next[tap] = sum
 	}
-	return graph.Concatenate(sums, 0)
+	return next
+}
+
+// total is what each tap's sums come to: [taps C].
+func total(sums []*Node) *Node {
+	all := make([]*Node, len(sums))
+	for tap, sum := range sums {
+		all[tap] = graph.ExpandAxes(graph.ReduceSum(sum, 0, 1, 2), 0)
+	}
+	return graph.Concatenate(all, 0)
 }
 
 // plus is sum + x, or x to begin with.

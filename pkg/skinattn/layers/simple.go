@@ -50,6 +50,16 @@ func relu(x *Node, limit float64) *Node {
 	return y
 }
 
+// reluGradient is the cotangent of relu's input, given its output y.
+func reluGradient(y, cotangent *Node, limit float64) *Node {
+	zero := graph.ZerosLike(y)
+	active := graph.GreaterThan(y, zero)
+	if limit > 0 {
+		active = graph.LogicalAnd(active, graph.LessThan(y, graph.AddScalar(zero, limit)))
+	}
+	return graph.Where(active, cotangent, zero)
+}
+
 // Dropout is keras.layers.Dropout: in training it drops each value with
 // probability Rate and scales the rest by 1/(1-Rate).
 type Dropout struct{ Rate float64 }
