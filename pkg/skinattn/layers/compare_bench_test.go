@@ -25,8 +25,11 @@ type contest struct {
 	name string
 	op   Op
 	in   Shape
+	// layers, in place of op, adds several, the first of which looks at "x".
+	layers func(net *Graph)
 	// native computes the layer with GoMLX's own operation; variables are those
-	// of op that are trained, in its order.
+	// of op that are trained, in its order. Without it the other form is the
+	// layers built one by one, each for the whole batch.
 	native func(x *Node, variables []*Node) *Node
 	// forwardOnly leaves out the gradient of the native form, for one that is
 	// too slow to wait for.
@@ -44,13 +47,24 @@ func (c contest) run(b *testing.B) {
 	}
 	net := &Graph{}
 	net.Add("x", Input{Dims: c.in})
-	net.Add("layer", c.op, "x")
+	if c.op != nil {
+		net.Add("layer", c.op, "x")
+	} else {
+		c.layers(net)
+	}
 	store := model.NewStore()
 	if err := Initialize(store, net.Variables(), 1); err != nil {
 		b.Fatal(err)
 	}
-	ours := func(x *Node, _ []*Node) *Node {
-		return (&Builder{Store: store, Training: true}).Build(net, map[string]*Node{"x": x})["layer"]
+	build := func(wideBytes int) func(x *Node, _ []*Node) *Node {
+		return func(x *Node, _ []*Node) *Node {
+			b := &Builder{Store: store, Training: true, wideBytes: wideBytes}
+			return b.Build(net, map[string]*Node{"x": x})[net.Last().Name]
+		}
+	}
+	other := "native"
+	if c.native == nil {
+		other, c.native = "apart", build(math.MaxInt)
 	}
 	x, cotangent := noise(c.in, 1), noise(net.Last().Out, 2)
 
@@ -64,7 +78,7 @@ func (c contest) run(b *testing.B) {
 		for _, form := range []struct {
 			name  string
 			build func(*Node, []*Node) *Node
-		}{{"ours", ours}, {"native", c.native}} {
+		}{{"ours", build(0)}, {other, c.native}} {
 			if gradient && c.forwardOnly && form.name == "native" {
 				continue
 			}

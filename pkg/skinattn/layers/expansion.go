@@ -12,17 +12,17 @@ import (
 // convolution that makes more channels, its batch norm and its ReLU, which only a
 // depthwise convolution looks at.
 //
-// The wide map can be much larger than the processor's cache. In training it is
-// therefore made some images at a time, in the forward pass and again in the
-// gradient, and is never written to memory.
+// The wide map can be much larger than the processor's cache, and the gradient
+// looks at it and at its cotangent, which is as large, over and over. So it makes
+// both anew, some images at a time: they stay in the cache.
 type expansion struct {
-	seen         *Node // [B H W Cin]
-	kernel       *Node // [Cin C], with the batch norm's scale
-	shift        *Node // the batch norm's, [C]
-	limit        float64
-	pad          Padding // of the depthwise convolution
-	batch, input int     // B and Cin
-	images       int     // of a group
+	seen   *Node // [B H W Cin]
+	kernel *Node // [Cin C], with the batch norm's scale
+	shift  *Node // the batch norm's, [C]
+	limit  float64
+	pad    Padding // of the depthwise convolution
+	input  int     // Cin
+	images int     // of a group
 }
 
 // largestBorder is up to how many times as many positions a wide map may have
@@ -75,8 +75,7 @@ func (b *Builder) expansionBefore(layer *Layer, pad Padding) (e expansion, ok bo
 	// The group's other maps and the sums of the depthwise kernel's gradient are in
 	// the cache with the wide map.
 	images := largestDivisor(dims[0], max(1, limit/12/image))
-	return expansion{seen: wide.seen, kernel: kernel, shift: shift, limit: activation.Max, pad: pad,
-		batch: dims[0], input: dims[3], images: images}, true
+	return expansion{seen: wide.seen, kernel: kernel, shift: shift, limit: activation.Max, pad: pad, input: dims[3], images: images}, true
 }
 
 // depthwise correlates each channel of the wide map with its own window of
@@ -110,13 +109,8 @@ type expandedDepthwise struct {
 // forward computes the depthwise convolution [B H' W' C] from the map that is
 // seen, the 1x1 kernel, the shift and the depthwise kernel.
 func (d expandedDepthwise) forward(inputs []*Node) *Node {
-	seen, kernel := inputs[0], inputs[3]
-	state := []*Node{graph.Zeros(seen.Graph(), graphShape(seen, d.batch, d.out[0], d.out[1], d.wide[3]))}
-	constants := []*Node{d.withShift(inputs[1], inputs[2]), kernel}
-	return eachGroup(d.wide[0], []*Node{seen}, constants, state, func(group, constants, state []*Node, put func(all, part *Node) *Node) []*Node {
-		wide := relu(mixChannels(d.withOnes(group[0]), constants[0], false), d.limit)
-		return []*Node{put(state[0], correlate(wide, constants[1], d.out, d.stride, false))}
-	})[0]
+	wide := mixChannels(d.withOnes(inputs[0]), d.withShift(inputs[1], inputs[2]), false)
+	return correlate(relu(wide, d.limit), inputs[3], d.out, d.stride, false)
 }
 
 // gradient gives the cotangents of the forward pass's inputs.

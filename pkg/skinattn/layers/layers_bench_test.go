@@ -32,6 +32,23 @@ func BenchmarkDepthwise(b *testing.B) {
 	}
 }
 
+// BenchmarkExpansion: a 1x1 convolution that widens, batch norm, ReLU6 and the
+// depthwise convolution behind them, some images at a time and layer by layer.
+func BenchmarkExpansion(b *testing.B) {
+	for _, c := range []struct{ side, channels, stride int }{{112, 16, 2}, {56, 24, 1}, {56, 24, 2}} {
+		contest{
+			name: fmt.Sprintf("expansion %d->%d, 3x3/%d on %dx%d", c.channels, 6*c.channels, c.stride, c.side, c.side),
+			in:   Shape{c.side, c.side, c.channels},
+			layers: func(net *Graph) {
+				net.Add("expand", Conv2D{Filters: 6 * c.channels, Kernel: [2]int{1, 1}, Stride: 1, Padding: Same}, "x")
+				net.Add("norm", BatchNormalization{Epsilon: 1e-3, Momentum: .999}, "expand")
+				net.Add("relu", ReLU{Max: 6}, "norm")
+				net.Add("depthwise", DepthwiseConv2D{Kernel: [2]int{3, 3}, Stride: c.stride, Padding: Same}, "relu")
+			},
+		}.run(b)
+	}
+}
+
 func BenchmarkPointwise(b *testing.B) {
 	for _, c := range []struct{ side, in, out int }{
 		{112, 32, 16}, {56, 24, 144}, {28, 192, 32}, {14, 96, 576}, {7, 576, 160},
