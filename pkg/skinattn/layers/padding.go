@@ -6,6 +6,14 @@ import "fmt"
 // for rows and columns.
 type Padding [2][2]int
 
+// negated is the padding that takes back what p adds: it crops.
+func (p Padding) negated() Padding {
+	for axis := range p {
+		p[axis] = [2]int{-p[axis][0], -p[axis][1]}
+	}
+	return p
+}
+
 // Keras's two padding rules.
 const (
 	Same  = "same"  // output ceil(in/stride); an odd pad has its extra row after

@@ -23,13 +23,9 @@ func (ZeroPadding2D) Variables(...Shape) []Variable { return nil }
 
 // Build implements Op. GoMLX's Pad has no gradient: it is the crop.
 func (z ZeroPadding2D) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
-	var crop Padding
-	for axis, pad := range z.Pad {
-		crop[axis] = [2]int{-pad[0], -pad[1]}
-	}
 	return withGradient(
 		func(in ...*Node) *Node { return padMap(in[0], z.Pad, 1) },
-		func(cotangent *Node) []*Node { return []*Node{padMap(cotangent, crop, 1)} },
+		func(cotangent *Node) []*Node { return []*Node{padMap(cotangent, z.Pad.negated(), 1)} },
 		inputs[0])
 }
 
