@@ -1,10 +1,6 @@
 package layers
 
-import (
-	"slices"
-
-	"github.com/gomlx/gomlx/core/graph"
-)
+import "github.com/gomlx/gomlx/core/graph"
 
 // BatchNormalization is keras.layers.BatchNormalization on the last axis, with
 // a gradient in every mode. In training it normalises with the biased variance
@@ -32,20 +28,25 @@ func (n BatchNormalization) Variables(inputs ...Shape) []Variable {
 		Variable{Name: "moving_variance", Shape: channels, Init: Ones})
 }
 
-// Build implements Op. The statistics are written as mean and mean of squares
-// for automatic differentiation: less work, less memory and better gradients
-// than XLA's batch-norm operation on the CPU. After a convolution that widens,
+// Build implements Op. The statistics are written as mean and mean of squares:
+// less work, less memory and better gradients than XLA's batch-norm operation on
+// the CPU. After a convolution that widens,
 // the scale goes into the kernel: the convolution's own output is never made.
 func (n BatchNormalization) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
 	x := inputs[0]
-	scale, shift := n.vectors(b, layer)
-	if b.Training && !b.Frozen[layer.Name] && b.net.Consumers()[layer.Inputs[0]] == 1 {
-		if wide, ok := b.widening(layer.Inputs[0]); ok {
+	input := layer.Inputs[0]
+	if b.Training && !b.Frozen[layer.Name] && b.net.Consumers()[input] == 1 {
+		if wide, ok := b.widening(input); ok {
+			scale, shift := n.vectors(b, layer)
 			kernel := graph.Mul(wide.kernel, graph.ExpandLeftToRank(scale, 4))
 			return addBias(convolve(wide.seen, kernel, 1, Padding{}), shift)
 		}
+		if hasCache(b.graph) && x.Rank() == 4 && b.parts(b.net.Layer(input)) == nil {
+			return n.normalized(b, layer, x)
+		}
 	}
-	return addBias(graph.Mul(x, graph.ExpandLeftToRank(scale, x.Rank())), shift)
+	scale, shift := n.vectors(b, layer)
+	return addBias(scaleBy(x, scale), shift)
 }
 
 // scaleOf and shiftOf name what a batch norm's vectors are kept under in
@@ -88,74 +89,44 @@ func (n BatchNormalization) newVectors(b *Builder, layer *Layer) (scale, shift *
 	return scale, graph.Sub(b.variable(layer, "beta", g), graph.Mul(mean, scale))
 }
 
-// channelMoments are the means of a layer's channels and their biased variances,
-// over all other axes.
-type channelMoments struct{ mean, variance *Node }
-
-// batchMoments are those of a layer's output, computed once for all batch norms
-// that look at it. A concatenation has those of its parts, if any of them is
-// known: the batch norms of a DenseNet block need not go over all channels of the
-// block each.
-func (b *Builder) batchMoments(name string) channelMoments {
-	if m, ok := b.moments[name]; ok {
-		return m
-	}
-	var m channelMoments
-	if parts := b.parts(b.net.Layer(name)); slices.ContainsFunc(parts, func(part string) bool { _, known := b.moments[part]; return known }) {
-		var means, variances []*Node
-		for _, part := range parts {
-			of := b.batchMoments(part)
-			means, variances = append(means, of.mean), append(variances, of.variance)
-		}
-		m = channelMoments{graph.Concatenate(means, 0), graph.Concatenate(variances, 0)}
-	} else if wide, ok := b.widening(name); ok {
-		m = wide.moments()
-	} else {
-		x := b.outputs[name]
-		axes := make([]int, x.Rank()-1)
-		for i := range axes {
-			axes[i] = i
-		}
-		m.mean = graph.ReduceMean(x, axes...)
-		m.variance = graph.Sub(graph.ReduceMean(graph.Square(x), axes...), graph.Square(m.mean))
-		m.variance = graph.MaxScalar(m.variance, 0) // rounding can leave it just below
-	}
-	b.moments[name] = m
-	return m
+// normalized is the batch norm in training of a map x that nothing else looks at,
+// with its gradient written out. Automatic differentiation gives an expression that
+// XLA goes over the maps more often for, with the vectors of channels that it has in
+// it computed at every position.
+func (n BatchNormalization) normalized(b *Builder, layer *Layer, x *Node) *Node {
+	z := held(graph.StopGradient(x), b.variable(layer, "beta", x.Graph()))
+	batch := momentsOf(z)
+	b.moments[layer.Inputs[0]] = batch
+	scale, shift := n.vectors(b, layer)
+	vectors := graph.OptimizationBarriers(graph.StopGradient(scale), graph.StopGradient(shift))
+	from := recipe{maps: []*Node{z}, vectors: vectors, make: func(at func(*Node) *Node) *Node {
+		return addBias(scaleBy(at(z), at(vectors[0])), at(vectors[1]))
+	}}
+	y := withGradient(
+		func(...*Node) *Node { return b.follow(from) },
+		func(cotangent *Node) []*Node {
+			if _, known := b.recipes[cotangent]; !known {
+				cotangent = held(cotangent, z)
+			}
+			// The cotangents of shift and scale.
+			sum, products := channelSums(cotangent, z)
+			// That of z: by itself, and by the variance and the mean that move with it.
+			scale := vectors[0]
+			byVariance := graph.Mul(scale, graph.Sub(products, graph.Mul(batch.mean, sum)))
+			byVariance = graph.Div(byVariance, graph.AddScalar(batch.variance, n.Epsilon))
+			positions := float64(x.Shape().Size() / x.Shape().Dimensions[3])
+			byVariance = graph.DivScalar(byVariance, -positions)
+			byMean := graph.Add(graph.DivScalar(graph.Mul(scale, sum), positions), graph.Mul(byVariance, batch.mean))
+			moved := graph.OptimizationBarriers(byVariance, graph.Neg(byMean))
+			back := b.recipe(cotangent).with([]*Node{z}, []*Node{scale, moved[0], moved[1]},
+				func(cotangent *Node, at func(*Node) *Node) *Node {
+					return graph.Add(scaleBy(cotangent, at(scale)), addBias(scaleBy(at(z), at(moved[0])), at(moved[1])))
+				})
+			return []*Node{b.follow(back), products, sum}
+		}, x, scale, shift)
+	b.recipes[y] = from
+	return y
 }
 
-// widened is a 1x1 convolution that makes more channels than it sees. The
-// moments of its output follow from those of its input, which is smaller.
-type widened struct{ seen, kernel *Node } // [B H W Cin], [1 1 Cin Cout]
-
-// widening says whether a layer is one that is worth it on this engine.
-func (b *Builder) widening(name string) (widened, bool) {
-	layer := b.net.Layer(name)
-	conv, ok := layer.Op.(Conv2D)
-	if !ok || conv.Kernel != [2]int{1, 1} || conv.Bias {
-		return widened{}, false
-	}
-	x := b.outputs[layer.Inputs[0]]
-	if conv.Filters < 2*x.Shape().Dimensions[3] || platformOf(x.Graph().Backend()) != xlaCPU {
-		return widened{}, false
-	}
-	return widened{tapSlice(x, 0, 0, [2]int(layer.Out[:2]), conv.Stride), b.variable(layer, "kernel", x.Graph())}, true
-}
-
-// moments of the output: the mean is the kernel's of the input's mean, the
-// variance of a channel w'Cw, with the channel's weights w and the covariance C
-// of the input.
-func (w widened) moments() channelMoments {
-	channels := w.seen.Shape().Dimensions[3]
-	x := graph.Reshape(w.seen, -1, channels)
-	count := float64(x.Shape().Dimensions[0])
-	kernel := graph.Reshape(w.kernel, channels, -1)
-	mean := graph.ReduceMean(x, 0)
-	square := graph.DivScalar(graph.DotGeneral(x, []int{0}, nil, x, []int{0}, nil), count)
-	covariance := graph.Sub(square, graph.Mul(graph.ExpandAxes(mean, 1), graph.ExpandAxes(mean, 0)))
-	variance := graph.ReduceSum(graph.Mul(kernel, graph.Dot(covariance, kernel).MatMul()), 0)
-	return channelMoments{
-		mean:     graph.Reshape(graph.Dot(graph.ExpandAxes(mean, 0), kernel).MatMul(), -1),
-		variance: graph.MaxScalar(variance, 0), // rounding can leave it just below
-	}
-}
+// scaleBy multiplies the channels of x [... C] by a vector [C].
+func scaleBy(x, vector *Node) *Node { return graph.Mul(x, graph.ExpandLeftToRank(vector, x.Rank())) }

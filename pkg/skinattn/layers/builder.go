@@ -36,6 +36,7 @@ type Builder struct {
 	wideBytes  int                       // from where on a map is wide; 0: cacheBytes
 	values     map[string]*Node          // of batch norms' vectors, and of variables inside of a loop, which can't see others
 	moments    map[string]channelMoments // of a batch, by layer
+	recipes    map[*Node]recipe
 }
 
 // Build computes every layer of g and returns the outputs by layer name. A
@@ -44,6 +45,7 @@ type Builder struct {
 // GoMLX graph building does; Try or a model.Exec recovers.
 func (b *Builder) Build(g *Graph, inputs map[string]*Node) map[string]*Node {
 	b.net, b.outputs, b.values, b.moments = g, map[string]*Node{}, map[string]*Node{}, map[string]channelMoments{}
+	b.recipes = map[*Node]recipe{}
 	for _, layer := range g.Layers() {
 		if _, isInput := layer.Op.(Input); isInput {
 			if inputs[layer.Name] == nil {

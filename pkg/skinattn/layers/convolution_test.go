@@ -189,7 +189,7 @@ func TestGraphSize(t *testing.T) {
 		case DepthwiseConv2D:
 			k := graph.Parameter(g, "k", shapeOf(op.Variables(in)[0].Shape...))
 			pad, _ := resolvePadding(op.Padding, 28, 28, op.Kernel, op.Stride)
-			y = depthwise(x, k, op.Stride, pad)
+			y = (&Builder{}).depthwise(x, k, op.Stride, pad)
 			graph.Gradient(graph.ReduceAllSum(y), x, k)
 		default:
 			y = c.op.Build(&Builder{}, &Layer{}, x)

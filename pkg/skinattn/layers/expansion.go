@@ -1,7 +1,6 @@
 package layers
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/gomlx/compute"
@@ -31,9 +30,6 @@ const largestBorder = 1.16
 // expansionBefore is what a depthwise convolution with the given padding looks
 // at, if it is one that is worth it.
 func (b *Builder) expansionBefore(layer *Layer, pad Padding) (e expansion, ok bool) {
-	if !b.Training || !hasCache(b.graph) {
-		return e, false
-	}
 	consumers := b.net.Consumers()
 	// back goes to the layer before; it gives nil if others look at that one, too.
 	back := func() Op {
@@ -65,28 +61,25 @@ func (b *Builder) expansionBefore(layer *Layer, pad Padding) (e expansion, ok bo
 	}
 	dims := wide.seen.Shape().Dimensions
 	rows, cols := dims[1]+pad[0][0]+pad[0][1], dims[2]+pad[1][0]+pad[1][1]
-	limit, image := cmp.Or(b.wideBytes, cacheBytes), 4*layer.Out.Size()
-	if dims[0]*image <= limit || float64(rows*cols) > largestBorder*float64(dims[1]*dims[2]) {
+	images, ok := b.wide(append([]int{dims[0]}, layer.Out...))
+	if !ok || float64(rows*cols) > largestBorder*float64(dims[1]*dims[2]) {
 		return e, false
 	}
 	scale, shift := norm.vectors(b, normLayer)
 	kernel := graph.Mul(graph.Reshape(wide.kernel, dims[3], -1), graph.ExpandAxes(scale, 0))
-	// The group's other maps and the sums of the depthwise kernel's gradient are in
-	// the cache with the wide map.
-	images := largestDivisor(dims[0], max(1, limit/12/image))
 	return expansion{seen: wide.seen, kernel: kernel, shift: shift, limit: activation.Max, pad: pad, images: images}, true
 }
 
 // depthwise correlates each channel of the wide map with its own window of
 // kernel [kh kw C 1].
-func (e expansion) depthwise(kernel *Node, stride int) *Node {
+func (e expansion) depthwise(b *Builder, kernel *Node, stride int) *Node {
 	var inputs []*Node // hidden from automatic differentiation
 	return withGradient(
 		func(in ...*Node) *Node {
 			inputs = in
 			return e.forward(in, stride)
 		},
-		func(cotangent *Node) []*Node { return e.gradient(inputs, cotangent, stride) },
+		func(cotangent *Node) []*Node { return e.gradient(inputs, b.recipe(cotangent), stride) },
 		e.seen, e.kernel, e.shift, kernel)
 }
 
@@ -96,49 +89,38 @@ func (e expansion) forward(inputs []*Node, stride int) *Node {
 	wide := mixChannels(e.withOnes(inputs[0]), e.withShift(inputs[1], inputs[2]), false)
 	dims, window := wide.Shape().Dimensions, inputs[3].Shape().Dimensions
 	out := [2]int{windowOut(dims[1], window[0], stride, [2]int{}), windowOut(dims[2], window[1], stride, [2]int{})}
-	return correlate(relu(wide, e.limit), inputs[3], out, stride, false)
+	return correlate(clip(wide, e.limit), inputs[3], out, stride, false)
 }
 
 // gradient gives the cotangents of the forward pass's inputs.
-func (e expansion) gradient(inputs []*Node, cotangent *Node, stride int) []*Node {
-	seen, kernel := inputs[0], inputs[3]
-	matrix := e.withShift(inputs[1], inputs[2])
-	in, out, window := seen.Shape().Dimensions, cotangent.Shape().Dimensions, kernel.Shape().Dimensions
-	wideDims := []int{e.images, in[1] + e.pad[0][0] + e.pad[0][1], in[2] + e.pad[1][0] + e.pad[1][1], out[3]}
-	taps := kernelGradient{size: [4]int{e.images, out[1], out[2], out[3]}, window: [2]int(window[:2]), stride: stride}
-	// How the output's cotangent is padded to lead back to the wide map, for stride 1.
-	var spread Padding
-	if stride == 1 {
-		spread = spreadPadding(wideDims, out, taps.window, 1, Padding{})
-		taps.first = [2]int{spread[0][0], spread[1][0]}
+func (e expansion) gradient(inputs []*Node, cotangent recipe, stride int) []*Node {
+	seen, narrow, kernel := inputs[0], inputs[1], inputs[3]
+	matrix := e.withShift(narrow, inputs[2])
+	in, out, window := seen.Shape().Dimensions, cotangent.maps[0].Shape().Dimensions, kernel.Shape().Dimensions
+	d := depthwiseGradient{
+		in:  []int{e.images, in[1] + e.pad[0][0] + e.pad[0][1], in[2] + e.pad[1][0] + e.pad[1][1], out[3]},
+		out: append([]int{e.images}, out[1:]...), window: [2]int(window[:2]), stride: stride,
 	}
-	state := append([]*Node{graph.ZerosLike(seen), graph.ZerosLike(matrix)}, taps.zeros(seen)...)
-	state = eachGroup(e.images, []*Node{seen, cotangent}, []*Node{matrix, inputs[1], kernel}, state,
-		func(group, constants, state []*Node, put func(all, part *Node) *Node) []*Node {
-			matrix, narrow, kernel := constants[0], constants[1], constants[2]
-			seen := e.withOnes(group[0])
-			// The barriers are around what is looked at several times: XLA would
-			// compute it anew each time. It forgets those around one value.
-			made := graph.OptimizationBarriers(relu(mixChannels(seen, matrix, false), e.limit), padMap(group[1], spread, 1))
+	state := []*Node{graph.ZerosLike(seen), graph.ZerosLike(matrix), d.noSums(seen)}
+	state = eachGroup(e.images, union(cotangent.maps, []*Node{seen}), union(cotangent.vectors, []*Node{matrix, narrow, kernel}), state,
+		func(at func(*Node) *Node, state []*Node, put func(all, part *Node) *Node) []*Node {
+			seen := e.withOnes(at(seen))
+			// The barriers are around what is looked at several times.
+			made := graph.OptimizationBarriers(clip(mixChannels(seen, at(matrix), false), e.limit), padMap(cotangent.make(at), d.spread(), 1))
 			wide, cotangent := made[0], made[1]
-			var back *Node // to the wide map
-			if stride == 1 {
-				back = correlate(cotangent, kernel, [2]int(wideDims[1:3]), 1, true)
-			} else {
-				back = depthwiseInputGradient(cotangent, kernel, wideDims, stride, Padding{})
-			}
-			made = graph.OptimizationBarriers(reluGradient(wide, back, e.limit), seen)
-			back, seen = made[0], made[1]
-			return append([]*Node{
-				put(state[0], padMap(mixChannels(back, narrow, true), e.pad.negated(), 1)),
+			made = graph.OptimizationBarriers(reluGradient(wide, d.toInput(cotangent, at(kernel)), e.limit), seen)
+			back, seen := made[0], made[1]
+			return []*Node{
+				put(state[0], padMap(mixChannels(back, at(narrow), true), e.pad.negated(), 1)),
 				graph.Add(state[1], sumOfProducts(seen, back)),
-			}, taps.addTaps(state[2:], wide, cotangent)...)
+				d.addTaps(state[2], wide, cotangent),
+			}
 		})
 	return []*Node{
 		state[0],
 		graph.Slice(state[1], graph.AxisRange(0, in[3])),
 		graph.Reshape(graph.Slice(state[1], graph.AxisRange(in[3], in[3]+1)), -1),
-		graph.Reshape(total(state[2:]), window...),
+		d.total(state[2]),
 	}
 }
 

@@ -8,82 +8,122 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 )
 
-// TestExpansion compares wide maps made image by image with the same layers built
-// one by one, which have tests of their own: values and all gradients.
-func TestExpansion(t *testing.T) {
+// TestInGroups compares training's gradients of a depthwise convolution with what is
+// before and behind it on each engine, layer by layer and image by image, with the
+// first engine's way, and so in the end with the pure Go engine's: layer by layer,
+// and with batch norms that are differentiated automatically.
+func TestInGroups(t *testing.T) {
 	for _, c := range []struct {
-		name   string
-		in     Shape
-		limit  float64
-		layers func(net *Graph)
+		name      string
+		in        Shape
+		limit     float64 // of the ReLU
+		widening  int     // channels that a 1x1 convolution makes of one
+		expansion bool
+		layers    func(net *Graph) // from "relu" to "depthwise"
 	}{
-		{"stride 1", Shape{30, 28, 2}, 6, func(net *Graph) {
+		{"expansion, stride 1", Shape{30, 28, 2}, 6, 6, true, func(net *Graph) {
 			net.Add("depthwise", DepthwiseConv2D{Kernel: [2]int{3, 3}, Stride: 1, Padding: Same}, "relu")
 		}},
-		{"without an upper bound, 5x5", Shape{60, 64, 3}, 0, func(net *Graph) {
+		{"expansion without an upper bound, 5x5", Shape{60, 64, 3}, 0, 6, true, func(net *Graph) {
 			net.Add("depthwise", DepthwiseConv2D{Kernel: [2]int{5, 5}, Stride: 1, Padding: Same}, "relu")
 		}},
-		{"stride 2 with a layer for the border", Shape{14, 16, 4}, 6, func(net *Graph) {
+		{"expansion, stride 2 with a layer for the border", Shape{14, 16, 4}, 6, 6, true, func(net *Graph) {
 			net.Add("pad", ZeroPadding2D{Pad: Padding{{0, 1}, {0, 1}}}, "relu")
 			net.Add("depthwise", DepthwiseConv2D{Kernel: [2]int{3, 3}, Stride: 2, Padding: Valid}, "pad")
 		}},
-		{"stride 2, no border", Shape{15, 13, 1}, 6, func(net *Graph) {
+		{"expansion, stride 2, no border", Shape{15, 13, 1}, 6, 6, true, func(net *Graph) {
 			net.Add("depthwise", DepthwiseConv2D{Kernel: [2]int{3, 3}, Stride: 2, Padding: Valid}, "relu")
+		}},
+		{"not widened, stride 1", Shape{9, 14, 4}, 6, 1, false, func(net *Graph) {
+			net.Add("depthwise", DepthwiseConv2D{Kernel: [2]int{3, 3}, Stride: 1, Padding: Same}, "relu")
+		}},
+		{"not widened, stride 2, 5x5", Shape{12, 9, 4}, 0, 1, false, func(net *Graph) {
+			net.Add("depthwise", DepthwiseConv2D{Kernel: [2]int{5, 5}, Stride: 2, Padding: Same}, "relu")
+		}},
+		{"not widened, with a layer for the border", Shape{8, 10, 4}, 6, 1, false, func(net *Graph) {
+			net.Add("pad", ZeroPadding2D{Pad: Padding{{0, 1}, {0, 1}}}, "relu")
+			net.Add("depthwise", DepthwiseConv2D{Kernel: [2]int{3, 3}, Stride: 2, Padding: Valid}, "pad")
+		}},
+		{"another looks at the map, too", Shape{8, 10, 4}, 6, 1, false, func(net *Graph) {
+			net.Add("first", DepthwiseConv2D{Kernel: [2]int{3, 3}, Stride: 1, Padding: Same}, "relu")
+			net.Add("sum", Add{}, "relu", "first")
+			net.Add("depthwise", DepthwiseConv2D{Kernel: [2]int{3, 3}, Stride: 1, Padding: Same}, "sum")
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			channels := c.widening * c.in[2]
 			net := &Graph{}
 			net.Add("x", Input{Dims: c.in})
-			net.Add("conv", Conv2D{Filters: 6 * c.in[2], Kernel: [2]int{1, 1}, Stride: 1, Padding: Same}, "x")
+			net.Add("conv", Conv2D{Filters: channels, Kernel: [2]int{1, 1}, Stride: 1, Padding: Same}, "x")
 			net.Add("bn", BatchNormalization{Epsilon: 1e-3, Momentum: .9}, "conv")
 			net.Add("relu", ReLU{Max: c.limit}, "bn")
 			c.layers(net)
+			net.Add("bn_behind", BatchNormalization{Epsilon: 1e-3, Momentum: .9}, "depthwise")
+			net.Add("relu_behind", ReLU{Max: c.limit}, "bn_behind")
 			x := filled(1, -1, 1, append([]int{4}, c.in...)...)
 			cotangent := filled(2, -1, 1, append([]int{4}, net.Last().Out...)...)
+			var names []string
+			for _, v := range net.Variables() {
+				if v.Trainable {
+					names = append(names, "/"+v.Layer+"/"+v.Name)
+				}
+			}
+			var first []array
 			for _, eng := range testEngines {
 				store := model.NewStore()
 				if err := Initialize(store, net.Variables(), 3); err != nil {
 					t.Fatal(err)
 				}
 				// Both bounds of the ReLU are met, and the border differs from relu(shift).
-				channels := Shape{6 * c.in[2]}
-				for name, value := range map[string]array{"gamma": filled(4, 1, 4, channels...), "beta": filled(5, 0, 4, channels...)} {
-					if err := SetVariable(store, Variable{Layer: "bn", Name: name, Shape: channels}, value.floats()); err != nil {
-						t.Fatal(err)
+				for name, value := range map[string]array{"gamma": filled(4, 1, 4, channels), "beta": filled(5, 0, 4, channels)} {
+					for _, layer := range []string{"bn", "bn_behind"} {
+						if err := SetVariable(store, Variable{Layer: layer, Name: name, Shape: Shape{channels}}, value.floats()); err != nil {
+							t.Fatal(err)
+						}
 					}
 				}
 				exec := model.MustNewExec(eng.Backend, store, func(_ *model.Scope, in []*Node) []*Node {
 					var results []*Node
 					for _, wideBytes := range []int{1 << 40, 1} {
 						b := &Builder{Store: store, Training: true, wideBytes: wideBytes}
-						y := b.Build(net, map[string]*Node{"x": in[0]})["depthwise"]
+						y := b.Build(net, map[string]*Node{"x": in[0]})["relu_behind"]
+						checkGroups(b, c.expansion, wideBytes == 1 && hasCache(y.Graph()))
 						of := []*Node{in[0]}
-						for _, v := range []string{"/conv/kernel", "/bn/gamma", "/bn/beta", "/depthwise/depthwise_kernel"} {
-							of = append(of, store.GetVariable(v).NodeValue(y.Graph()))
-						}
-						layer := net.Layer("depthwise")
-						d := layer.Op.(DepthwiseConv2D)
-						seen := net.InputShapes(layer)[0]
-						pad, err := resolvePadding(d.Padding, seen[0], seen[1], d.Kernel, d.Stride)
-						if err != nil {
-							panic(err)
-						}
-						if e, ok := b.expansionBefore(layer, pad); ok != (wideBytes == 1 && hasCache(y.Graph())) || ok && e.images != 1 {
-							panic(fmt.Sprintf("engine %s, wide from %d bytes on: expansion is %v, of %d images", eng.Kind, wideBytes, ok, e.images))
+						for _, name := range names {
+							of = append(of, store.GetVariable(name).NodeValue(y.Graph()))
 						}
 						results = append(append(results, y), graph.Gradient(graph.ReduceAllSum(graph.Mul(y, in[1])), of...)...)
 					}
 					return results
 				})
-				results := exec.MustCall(x.tensor(), cotangent.tensor())
-				half := len(results) / 2
-				for i, name := range []string{"output", "x", "kernel", "gamma", "beta", "depthwise kernel"} {
-					if err := near(arrayOf(results[half+i]), arrayOf(results[i]), 2e-4); err != nil {
-						t.Errorf("engine %s: %s: %v", eng.Kind, name, err)
+				for i, r := range exec.MustCall(x.tensor(), cotangent.tensor()) {
+					result, names := arrayOf(r), append([]string{"output", "x"}, names...)
+					if len(first) < len(names) {
+						first = append(first, result)
+					} else if err := near(result, first[i%len(names)], 2e-4); err != nil {
+						t.Errorf("engine %s, way %d: %s: %v", eng.Kind, i/len(names), names[i%len(names)], err)
 					}
 				}
 				exec.Finalize()
 			}
 		})
+	}
+}
+
+// checkGroups panics unless a network's depthwise convolution is an expansion of
+// one image at a time if it should be one, or is itself gone through so.
+func checkGroups(b *Builder, expansion, inGroups bool) {
+	layer := b.net.Layer("depthwise")
+	d := layer.Op.(DepthwiseConv2D)
+	seen := b.net.InputShapes(layer)[0]
+	pad, err := resolvePadding(d.Padding, seen[0], seen[1], d.Kernel, d.Stride)
+	if err != nil {
+		panic(err)
+	}
+	if e, ok := b.expansionBefore(layer, pad); ok != (expansion && inGroups) || ok && e.images != 1 {
+		panic(fmt.Sprintf("an expansion in groups: %v, of %d images; should be %v", ok, e.images, expansion && inGroups))
+	}
+	if images, ok := b.wide(b.outputs[layer.Inputs[0]].Shape().Dimensions); ok != inGroups || ok && images != 1 {
+		panic(fmt.Sprintf("in groups: %v, of %d images; should be %v", ok, images, inGroups))
 	}
 }

@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -13,21 +14,37 @@ import (
 // engine. Maps that are larger than the processor's cache are then gone through
 // once, however often step looks at its group.
 //
-// step gets the group of each of maps [B ...], the constants, what it returned
-// the last time (state to begin with), and put, which writes a group's part
-// [size ...] of an array [B ...] to its place. It can use no other nodes.
-func eachGroup(size int, maps, constants, state []*Node, step func(group, constants, state []*Node, put func(all, part *Node) *Node) []*Node) []*Node {
+// step gets at, which gives the group of each of maps [B ...] and the constants,
+// what it returned the last time (state to begin with), and put, which writes a
+// group's part [size ...] of an array [B ...] to its place. It can use no other
+// nodes.
+func eachGroup(size int, maps, constants, state []*Node, step func(at func(*Node) *Node, state []*Node, put func(all, part *Node) *Node) []*Node) []*Node {
 	images := maps[0].Shape().Dimensions[0]
-	fixed := append(slices.Clone(maps), constants...)
-	return loop(images, size, fixed, state, func(first *Node, fixed, state []*Node) []*Node {
-		group := make([]*Node, len(maps))
-		for i, all := range fixed[:len(maps)] {
-			dims := append([]int{size}, all.Shape().Dimensions[1:]...)
-			group[i] = graph.DynamicSlice(all, beginning(first, all.Rank()), dims)
+	outside := slices.Concat(maps, constants)
+	return loop(images, size, outside, state, func(first *Node, fixed, state []*Node) []*Node {
+		inside := map[*Node]*Node{}
+		for i, x := range fixed {
+			if i < len(maps) {
+				x = graph.DynamicSlice(x, beginning(first, x.Rank()), append([]int{size}, x.Shape().Dimensions[1:]...))
+			}
+			inside[outside[i]] = x
 		}
 		put := func(all, part *Node) *Node { return graph.DynamicUpdateSlice(all, part, beginning(first, all.Rank())) }
-		return step(group, fixed[len(maps):], state, put)
+		return step(func(x *Node) *Node { return inside[x] }, state, put)
 	})
+}
+
+// cacheBytes is from where on a map of a batch is gone through in groups of images.
+const cacheBytes = 24 << 20
+
+// wide says whether a map [B H W C] is, in training, better gone through in groups,
+// and of how many images: so that what is made of a group stays in the cache.
+func (b *Builder) wide(dims []int) (images int, ok bool) {
+	limit, image := cmp.Or(b.wideBytes, cacheBytes), 4*dims[1]*dims[2]*dims[3]
+	if !b.Training || !hasCache(b.graph) || dims[0]*image <= limit {
+		return 0, false
+	}
+	return largestDivisor(dims[0], max(1, limit/12/image)), true
 }
 
 // loop calls body for at = 0, step, 2*step, ... below limit, in a loop of the

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 )
 
@@ -94,32 +93,5 @@ func TestStages(t *testing.T) {
 	}
 	if got := names(rest); !slices.Equal(got, []string{"dropped", "flat"}) {
 		t.Errorf("the rest is %v", got)
-	}
-}
-
-// TestDepthwiseKernelGradientByImage compares it with the way over the maps tap by
-// tap, which TestDepthwiseConv2D holds against loops, strided and with a
-// cotangent that lies in a padded map.
-func TestDepthwiseKernelGradientByImage(t *testing.T) {
-	for _, eng := range testEngines {
-		for _, c := range []struct{ stride, margin, images int }{{1, 0, 1}, {1, 1, 2}, {2, 0, 3}, {2, 2, 1}} {
-			size := [4]int{6, 5, 28, 3}
-			seen := []int{6, reach(5, c.stride) + 2, reach(28, c.stride) + 2, 3}
-			exec := graph.MustNewExec(eng.Backend, func(padded, wide *Node) []*Node {
-				k := kernelGradient{padded: padded, wide: wide, first: [2]int{c.margin, c.margin}, size: size, window: [2]int{3, 3}, stride: c.stride}
-				ways := []*Node{graph.Reshape(k.byTap(), 9, 3)}
-				if hasLoops(padded.Graph()) {
-					ways = append(ways, k.byImage(c.images))
-				}
-				return ways
-			})
-			ways := exec.MustCall(filled(1, -1, 1, seen...).tensor(), filled(2, -1, 1, 6, 5+2*c.margin, 28+2*c.margin, 3).tensor())
-			for _, way := range ways[1:] {
-				if err := near(arrayOf(way), arrayOf(ways[0]), 1e-5); err != nil {
-					t.Errorf("%+v on engine %s: %v", c, eng.Kind, err)
-				}
-			}
-			exec.Finalize()
-		}
 	}
 }

@@ -36,7 +36,23 @@ func (ReLU) Shape(inputs ...Shape) (Shape, error) { return sameShape(inputs) }
 func (ReLU) Variables(...Shape) []Variable { return nil }
 
 // Build implements Op. As in TensorFlow, the gradient is 0 at the bounds.
-func (r ReLU) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node { return relu(inputs[0], r.Max) }
+func (r ReLU) Build(b *Builder, _ *Layer, inputs ...*Node) *Node {
+	x := inputs[0]
+	from, known := b.recipes[x]
+	if !known {
+		return relu(x, r.Max)
+	}
+	y := withGradient(
+		func(in ...*Node) *Node { return clip(in[0], r.Max) },
+		func(cotangent *Node) []*Node {
+			cotangent = held(cotangent, from.vectors[0])
+			return []*Node{b.follow(from.with([]*Node{cotangent}, nil, func(x *Node, at func(*Node) *Node) *Node {
+				return reluGradient(x, at(cotangent), r.Max)
+			}))}
+		}, x)
+	b.recipes[y] = from.with(nil, nil, func(x *Node, _ func(*Node) *Node) *Node { return clip(x, r.Max) })
+	return y
+}
 
 // relu clips x to [0, limit], or to [0, inf) if limit is 0. Written as choices
 // rather than with Min and Max, whose gradient in GoMLX is shared at a tie.
@@ -50,7 +66,18 @@ func relu(x *Node, limit float64) *Node {
 	return y
 }
 
-// reluGradient is the cotangent of relu's input, given its output y.
+// clip is relu where no gradient is taken: two instructions.
+func clip(x *Node, limit float64) *Node {
+	zero := graph.ZerosLike(x)
+	x = graph.Where(graph.LessThan(x, zero), zero, x)
+	if limit > 0 {
+		top := graph.AddScalar(zero, limit)
+		x = graph.Where(graph.GreaterThan(x, top), top, x)
+	}
+	return x
+}
+
+// reluGradient is the cotangent of relu's input, given that or its output y.
 func reluGradient(y, cotangent *Node, limit float64) *Node {
 	zero := graph.ZerosLike(y)
 	active := graph.GreaterThan(y, zero)

@@ -159,13 +159,13 @@ func (b *Builder) buildStage(s *stage) {
 	for i, name := range s.wanted {
 		state[i] = graph.Zeros(b.graph, graphShape(maps[0], append([]int{images}, b.net.Layer(name).Out...)...))
 	}
-	results := eachGroup(size, maps, constants, state, func(group, constants, state []*Node, put func(all, part *Node) *Node) []*Node {
+	results := eachGroup(size, maps, constants, state, func(at func(*Node) *Node, state []*Node, put func(all, part *Node) *Node) []*Node {
 		in := &Builder{net: b.net, outputs: map[string]*Node{}, values: map[string]*Node{}}
 		for i, name := range s.inputs {
-			in.outputs[name] = group[i]
+			in.outputs[name] = at(maps[i])
 		}
 		for i, name := range names {
-			in.values[name] = constants[i]
+			in.values[name] = at(constants[i])
 		}
 		in.build(s.layers)
 		next := make([]*Node, len(state))
