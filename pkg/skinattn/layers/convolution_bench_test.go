@@ -70,30 +70,51 @@ func BenchmarkConvolution(b *testing.B) {
 				return c.kernelGradient(x, cotangent, f)
 			}},
 		} {
-			var first []*tensors.Tensor
+			var forms []namedForm
 			for _, f := range part.forms {
-				exec := graph.MustNewExec(eng.Backend, func(in []*Node) *Node { return part.build(in[0], in[1], in[2], f) })
-				defer exec.Finalize()
-				results := exec.MustCall(x, kernel, cotangent)
-				if first == nil {
-					first = results
-				}
-				name := fmt.Sprintf("%dx%d/%d %d->%d on %d, %s", s.window[0], s.window[1], s.stride, s.channels[0], s.channels[1], s.side, part.name)
-				agree(b, name, results, first)
 				star := ""
 				if f == part.chosen {
 					star = " *"
 				}
-				functions = append(functions, benchmarks.NamedFunction{
-					Name: fmt.Sprintf("%-48s %-11s", name, string(f)+star),
-					Func: func() {
-						for _, r := range exec.MustCall(x, kernel, cotangent) {
-							r.MustFinalizeAll()
-						}
-					},
-				})
+				forms = append(forms, namedForm{string(f) + star, func(in []*Node) *Node { return part.build(in[0], in[1], in[2], f) }})
 			}
+			name := fmt.Sprintf("%dx%d/%d %d->%d on %d, %s", s.window[0], s.window[1], s.stride, s.channels[0], s.channels[1], s.side, part.name)
+			functions = append(functions, compareForms(b, eng, name, []*tensors.Tensor{x, kernel, cotangent}, forms...)...)
 		}
 		benchmarks.New(functions...).WithWarmUps(2).WithDuration(time.Second).WithQuantiles(5, 95).Done()
 	}
+}
+
+// namedForm is one of several ways to compute a value.
+type namedForm struct {
+	name  string
+	build func(in []*Node) *Node
+}
+
+// compareForms compiles the forms of a value, which must agree.
+func compareForms(b *testing.B, eng *engine.Engine, what string, in []*tensors.Tensor, forms ...namedForm) (functions []benchmarks.NamedFunction) {
+	b.Helper()
+	args := make([]any, len(in))
+	for i, x := range in {
+		args[i] = x
+	}
+	var first []*tensors.Tensor
+	for _, f := range forms {
+		exec := graph.MustNewExec(eng.Backend, f.build)
+		b.Cleanup(exec.Finalize)
+		results := exec.MustCall(args...)
+		if first == nil {
+			first = results
+		}
+		agree(b, what, results, first)
+		functions = append(functions, benchmarks.NamedFunction{
+			Name: fmt.Sprintf("%-48s %-11s", what, f.name),
+			Func: func() {
+				for _, r := range exec.MustCall(args...) {
+					r.MustFinalizeAll()
+				}
+			},
+		})
+	}
+	return functions
 }

@@ -51,12 +51,11 @@ func (d depthwiseGradient) toInput(wide, kernel *Node) *Node {
 // the output's cotangent, spread: for each tap the product of what it sees with the
 // cotangent, summed over positions.
 func (d depthwiseGradient) toKernel(padded, wide *Node) *Node {
-	if hasCache(wide.Graph()) {
-		made := graph.OptimizationBarriers(padded, wide)
-		sums := d.addTaps(nil, made[0], made[1])
-		return d.total(held(sums, padded))
+	if !hasCache(wide.Graph()) {
+		return d.byTap(padded, wide)
 	}
-	return d.byTap(padded, wide)
+	made := graph.OptimizationBarriers(padded, wide)
+	return d.total(held(d.addTaps(nil, made[0], made[1]), padded))
 }
 
 // noSums are sums for addTaps to begin with, of the type of like.

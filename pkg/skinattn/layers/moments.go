@@ -99,8 +99,9 @@ func channelSums(x, y *Node) (sum, products *Node) {
 // pairOfSums is channelSums for maps [B H W C], gone through once: XLA goes over
 // them for each of two reductions, and writes out a product before it is reduced.
 // Columns of a row are summed as additions, with x and its product with y side by
-// side, and the rest is a reduction. X can be an expression that is not written to
-// memory.
+// side, and the rest is a reduction. Without the barrier, the reduction would take
+// the additions to itself and have every term written out. X can be an expression
+// that is not in memory.
 func pairOfSums(x, y *Node) (sum, products *Node) {
 	pair := graphShape(x, slices.Insert(slices.Clone(x.Shape().Dimensions), 3, 2)...) // [B H W 2 C]
 	twice := func(x *Node) *Node { return graph.BroadcastToDims(graph.ExpandAxes(x, 3), pair.Dimensions...) }
