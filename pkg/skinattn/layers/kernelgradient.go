@@ -13,9 +13,10 @@ type depthwiseGradient struct {
 // inGroups gives the cotangents of the map and of the kernel, for some images at a
 // time. The padded map and the padded cotangent are never written to memory.
 func (d depthwiseGradient) inGroups(images int, seen, cotangent recipe, kernel *Node) []*Node {
-	all, like := d.in, seen.maps[0]
-	d = d.group(images)
-	state := []*Node{graph.Zeros(like.Graph(), graphShape(like, all...)), d.noSums(like)}
+	like := seen.maps[0]
+	back := graph.Zeros(like.Graph(), graphShape(like, d.in...))
+	d.in, d.out = append([]int{images}, d.in[1:]...), append([]int{images}, d.out[1:]...)
+	state := []*Node{back, d.noSums(like)}
 	state = eachGroup(images, union(seen.maps, cotangent.maps), union(seen.vectors, cotangent.vectors, []*Node{kernel}), state,
 		func(at func(*Node) *Node, state []*Node, put func(all, part *Node) *Node) []*Node {
 			made := graph.OptimizationBarriers(padMap(seen.make(at), d.pad, 1), padMap(cotangent.make(at), d.spread(), 1))
@@ -23,12 +24,6 @@ func (d depthwiseGradient) inGroups(images int, seen, cotangent recipe, kernel *
 			return []*Node{put(state[0], d.toInput(wide, at(kernel))), d.addTaps(state[1], seen, wide)}
 		})
 	return []*Node{state[0], d.total(state[1])}
-}
-
-// group is the same for some images.
-func (d depthwiseGradient) group(images int) depthwiseGradient {
-	d.in, d.out = append([]int{images}, d.in[1:]...), append([]int{images}, d.out[1:]...)
-	return d
 }
 
 // spread pads the output's cotangent, for stride 1: both gradients look at it so.
@@ -84,7 +79,7 @@ func (d depthwiseGradient) addTaps(sums, padded, wide *Node) *Node {
 	spread := d.spread()
 	wide = part(wide, [4]int{0, spread[0][0], spread[1][0], 0}, [4]int(d.out))
 	products := graph.Mul(seen, graph.BroadcastPrefix(wide, len(starts)))
-	return addColumns(sums, graph.TransposeAllDims(products, 1, 2, 3, 0, 4))
+	return addColumns(sums, graph.TransposeAllAxes(products, 1, 2, 3, 0, 4))
 }
 
 // total is what addTaps' sums come to, as the kernel's cotangent [kh kw C 1].

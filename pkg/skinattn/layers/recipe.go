@@ -25,11 +25,12 @@ func (b *Builder) recipe(x *Node) recipe {
 	return recipe{maps: []*Node{x}, make: func(at func(*Node) *Node) *Node { return at(x) }}
 }
 
-// with is a recipe that takes more maps and vectors, and what r makes.
-func (r recipe) with(maps, vectors []*Node, make func(made *Node, at func(*Node) *Node) *Node) recipe {
+// with is a recipe that makes something else of what r makes, and of more maps and
+// vectors.
+func (r recipe) with(maps, vectors []*Node, then func(made *Node, at func(*Node) *Node) *Node) recipe {
 	return recipe{
 		maps: union(r.maps, maps), vectors: union(r.vectors, vectors),
-		make: func(at func(*Node) *Node) *Node { return make(r.make(at), at) },
+		make: func(at func(*Node) *Node) *Node { return then(r.make(at), at) },
 	}
 }
 

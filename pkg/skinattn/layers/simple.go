@@ -45,7 +45,7 @@ func (r ReLU) Build(b *Builder, _ *Layer, inputs ...*Node) *Node {
 	y := withGradient(
 		func(in ...*Node) *Node { return clip(in[0], r.Max) },
 		func(cotangent *Node) []*Node {
-			cotangent = held(cotangent, from.vectors[0])
+			cotangent = held(cotangent, from.maps[0])
 			return []*Node{b.follow(from.with([]*Node{cotangent}, nil, func(x *Node, at func(*Node) *Node) *Node {
 				return reluGradient(x, at(cotangent), r.Max)
 			}))}
