@@ -80,7 +80,7 @@ def table(rows):
     lines = ["| mode | px | | images/s | by round | skinattn is | first step, extra s | peak memory, GB |",
              "| --- | --- | --- | --- | --- | --- | --- | --- |"]
     for r in rows:
-        rounds = ", ".join(f"{v:.3g}" for v in r["rounds"])
+        rounds = ", ".join(f"{v:.1f}" for v in r["rounds"])
         ratio = f"{r['ratio']:.2f}x" if "ratio" in r else ""
         lines.append(f"| {r['mode']} | {r['size']} | {TITLES[r['contestant']]} | {r['images_per_second']:.1f} | {rounds} | {ratio} | "
                      f"{r['compile_seconds']:.1f} | {r['peak_rss_bytes'] / 1e9:.2f} |")
