@@ -30,11 +30,10 @@ func (n BatchNormalization) Variables(inputs ...Shape) []Variable {
 
 // Build implements Op. The statistics are written as mean and mean of squares:
 // less work, less memory and better gradients than XLA's batch-norm operation on
-// the CPU. After a convolution that widens,
-// the scale goes into the kernel: the convolution's own output is never made.
+// the CPU. After a convolution that widens, the scale goes into the kernel: the
+// convolution's own output is never made.
 func (n BatchNormalization) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
-	x := inputs[0]
-	input := layer.Inputs[0]
+	x, input := inputs[0], layer.Inputs[0]
 	if b.Training && !b.Frozen[layer.Name] && b.net.Consumers()[input] == 1 {
 		if wide, ok := b.widening(input); ok {
 			scale, shift := n.vectors(b, layer)

@@ -36,7 +36,7 @@ type Builder struct {
 	wideBytes  int                       // from where on a map is wide; 0: cacheBytes
 	values     map[string]*Node          // of batch norms' vectors, and of variables inside of a loop, which can't see others
 	moments    map[string]channelMoments // of a batch, by layer
-	recipes    map[*Node]recipe
+	recipes    map[*Node]recipe          // of maps and cotangents that follow from others
 }
 
 // Build computes every layer of g and returns the outputs by layer name. A
