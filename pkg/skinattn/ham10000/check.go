@@ -8,12 +8,9 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"sync"
 
-	"golang.org/x/sync/errgroup"
-
+	"github.com/skinattn/skinattn/internal/parallel"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 )
 
@@ -178,27 +175,13 @@ func compare(ids []string, listed map[string]bool, files map[string][]string) (p
 // decodeAll decodes the files at paths on all cores; results are in the order of paths.
 func decodeAll(ctx context.Context, paths []string, progress func(done, total int)) ([]decoded, error) {
 	results := make([]decoded, len(paths))
-	var mu sync.Mutex
-	done := 0
-	var group errgroup.Group
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i, path := range paths {
-		if ctx.Err() != nil {
-			break
-		}
-		group.Go(func() error {
-			results[i] = decode(path)
-			if progress != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				done++
-				progress(done, len(paths))
-			}
-			return nil
-		})
-	}
-	group.Wait() // no task fails; a file that does not decode is a result
-	if err := ctx.Err(); err != nil {
+	count := parallel.Counter(len(paths), progress)
+	err := parallel.For(ctx, len(paths), func(i int) error {
+		results[i] = decode(paths[i]) // a file that does not decode is a result
+		count()
+		return nil
+	})
+	if err != nil {
 		return nil, fmt.Errorf("checking the data folder: %w", err)
 	}
 	return results, nil

@@ -6,12 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
-	"sync"
-	"sync/atomic"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
-	"golang.org/x/sync/errgroup"
+	"github.com/skinattn/skinattn/internal/parallel"
 )
 
 // buildCache writes the cache file of sources to path. The caller holds the
@@ -56,59 +53,34 @@ func buildCache(ctx context.Context, path string, header cacheHeader, sources []
 // returns the SHA-256 over ids and contents.
 func writeImages(ctx context.Context, f *os.File, header cacheHeader, sources []source, opts CacheOptions) (content [sha256.Size]byte, err error) {
 	total := len(sources)
-	workers := opts.Workers
-	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
-	}
-	var (
-		next   atomic.Int64
-		hashes = make([][sha256.Size]byte, total)
-		faults = make([]error, total) // by image, so that the report does not depend on timing
-		mu     sync.Mutex
-		done   int
-	)
-	group, ctx := errgroup.WithContext(ctx)
-	for range min(workers, total) {
-		group.Go(func() error {
-			size := int(header.size)
-			resized := make([]float32, header.imageBytes())
-			pixels := make([]uint8, header.imageBytes())
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= total {
-					return nil
-				}
-				if err := ctx.Err(); err != nil {
-					return fmt.Errorf("building the image cache: %w", err)
-				}
-				data, err := readImageFile(sources[i].Path)
-				var img *RGB
-				if err == nil {
-					hashes[i] = sha256.Sum256(data)
-					if img, err = Decode(data); err != nil {
-						err = fmt.Errorf("decoding %s: %w", sources[i].Path, err)
-					}
-				}
-				if err != nil {
-					faults[i] = err // go on: the user wants to hear of all damaged files at once
-				} else {
-					opts.Fit.resize(resized, img, size)
-					round8(pixels, resized)
-					if _, err := f.WriteAt(pixels, headerBytes+int64(i)*int64(len(pixels))); err != nil {
-						return fmt.Errorf("building the image cache: %w", err)
-					}
-				}
-				if opts.Progress != nil {
-					mu.Lock()
-					done++
-					opts.Progress(done, total)
-					mu.Unlock()
+	hashes := make([][sha256.Size]byte, total)
+	faults := make([]error, total) // by image, so that the report does not depend on timing
+	count := parallel.Counter(total, opts.Progress)
+	err = parallel.ForWorkers(ctx, total, opts.Workers, func() func(int) error {
+		resized := make([]float32, header.imageBytes())
+		pixels := make([]uint8, header.imageBytes())
+		return func(i int) error {
+			defer count()
+			data, err := readImageFile(sources[i].Path)
+			var img *RGB
+			if err == nil {
+				hashes[i] = sha256.Sum256(data)
+				if img, err = Decode(data); err != nil {
+					err = fmt.Errorf("decoding %s: %w", sources[i].Path, err)
 				}
 			}
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return content, err
+			if err != nil {
+				faults[i] = err // go on: the user wants to hear of all damaged files at once
+				return nil
+			}
+			opts.Fit.resize(resized, img, int(header.size))
+			round8(pixels, resized)
+			_, err = f.WriteAt(pixels, headerBytes+int64(i)*int64(len(pixels)))
+			return err
+		}
+	})
+	if err != nil {
+		return content, fmt.Errorf("building the image cache: %w", err)
 	}
 	var bad problems
 	for _, err := range faults {

@@ -11,12 +11,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
-	"sync"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
+	"github.com/skinattn/skinattn/internal/parallel"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
-	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -166,28 +164,18 @@ func prepare(dir string, opts Options) error {
 // writePhotos renders all photos on all cores. Each has random streams of its
 // own, so that the order of the work does not matter.
 func writePhotos(ctx context.Context, dir string, opts Options, plans []planned, progress func(done, total int)) error {
-	var mu sync.Mutex
-	done := 0
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i := range plans {
-		group.Go(func() error {
-			if err := ctx.Err(); err != nil {
-				return fmt.Errorf("making synthetic data: %w", err)
-			}
-			if err := writePhoto(dir, opts, plans[i]); err != nil {
-				return fmt.Errorf("making synthetic data: %w", err)
-			}
-			if progress != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				done++
-				progress(done, len(plans))
-			}
-			return nil
-		})
+	count := parallel.Counter(len(plans), progress)
+	err := parallel.For(ctx, len(plans), func(i int) error {
+		if err := writePhoto(dir, opts, plans[i]); err != nil {
+			return err
+		}
+		count()
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("making synthetic data: %w", err)
 	}
-	return group.Wait()
+	return nil
 }
 
 // writePhoto renders one photo and writes it and, if wanted, its mask.
