@@ -7,8 +7,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/skinattn/skinattn/pkg/skinattn/figures"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
-	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 )
 
 type dataCommand struct {
@@ -110,7 +110,7 @@ func (c *dataStatsCommand) Run(s *session) error {
 	}
 	stats := data.Stats()
 	if c.Figures != "" {
-		paths, err := pipeline.SaveFigures(pipeline.DataFigures(stats), c.Figures, style, c.Format)
+		paths, err := figures.Save(figures.OfData(stats), c.Figures, style, c.Format)
 		if err != nil {
 			return err
 		}

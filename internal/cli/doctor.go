@@ -9,8 +9,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
-	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/weights"
 )
 
 type doctorCommand struct {
@@ -82,7 +82,7 @@ func (c *doctorCommand) Run(s *session) error {
 	add("data", err == nil, detail, mend)
 
 	for _, b := range backbone.Table {
-		path, err := pipeline.WeightsPath(b.Name)
+		path, err := weights.Path(b.Name)
 		if err != nil {
 			continue // made without ImageNet weights
 		}
@@ -91,7 +91,7 @@ func (c *doctorCommand) Run(s *session) error {
 		if err != nil {
 			detail = "not there: " + path
 		}
-		add("weights "+b.Name, err == nil, detail, fmt.Sprintf("'skinattn weights fetch %s', or set $%s to a folder that has the file", b.Name, pipeline.EnvWeights))
+		add("weights "+b.Name, err == nil, detail, fmt.Sprintf("'skinattn weights fetch %s', or set $%s to a folder that has the file", b.Name, weights.EnvDir))
 	}
 	cacheDir := imaging.DefaultCacheDir()
 	free, err := freeBytes(cacheDir)

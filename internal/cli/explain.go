@@ -16,10 +16,10 @@ import (
 	"github.com/skinattn/skinattn/internal/atomicfile"
 	"github.com/skinattn/skinattn/internal/npy"
 	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/attention"
 	"github.com/skinattn/skinattn/pkg/skinattn/explain"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
-	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 )
 
@@ -146,7 +146,7 @@ func (c *explainCommand) Run(s *session) error {
 	progress := s.progress("explaining")
 	rows := make([]explanationRow, 0, len(c.Images))
 	failed := 0
-	err = pipeline.ExplainFiles(s.ctx, network, c.Images, metadata, class, options, func(i int, x pipeline.FileExplanation) error {
+	err = attention.ExplainFiles(s.ctx, network, c.Images, metadata, class, options, func(i int, x attention.FileExplanation) error {
 		row := explanationRow{Image: x.Path}
 		if x.Err != nil {
 			row.Error = x.Err.Error()
@@ -256,7 +256,7 @@ func readMask(path string, photo *imaging.RGB) (image.Image, error) {
 }
 
 // save writes the files of a photo and says in row which.
-func (c *explainCommand) save(row *explanationRow, x pipeline.FileExplanation, fit imaging.Fit, maskPath string, options explain.Options) error {
+func (c *explainCommand) save(row *explanationRow, x attention.FileExplanation, fit imaging.Fit, maskPath string, options explain.Options) error {
 	mask, err := readMask(maskPath, x.Photo)
 	if err != nil {
 		return err

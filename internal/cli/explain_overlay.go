@@ -8,10 +8,10 @@ import (
 	"gonum.org/v1/plot/vg"
 
 	"github.com/skinattn/skinattn/pkg/plots"
+	"github.com/skinattn/skinattn/pkg/skinattn/attention"
 	"github.com/skinattn/skinattn/pkg/skinattn/explain"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
-	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 )
 
 // mapTitles are the names of the methods for people.
@@ -28,7 +28,7 @@ const (
 )
 
 // drawOverlay draws the photo, cut to what the network sees, beside its maps.
-func drawOverlay(row *explanationRow, x pipeline.FileExplanation, fit imaging.Fit, mask image.Image) error {
+func drawOverlay(row *explanationRow, x attention.FileExplanation, fit imaging.Fit, mask image.Image) error {
 	photo, view := x.Photo.Image(), fit.View(x.Photo.Width, x.Photo.Height)
 	figure := plots.NewAttentionOverlay()
 	var panels []plots.HeatMap

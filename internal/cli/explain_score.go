@@ -9,11 +9,12 @@ import (
 	"github.com/skinattn/skinattn/pkg/eval/saliency"
 	"github.com/skinattn/skinattn/pkg/plots"
 	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/attention"
 	"github.com/skinattn/skinattn/pkg/skinattn/explain"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
-	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
+	"github.com/skinattn/skinattn/pkg/skinattn/weights"
 )
 
 // explainScore are the flags of 'explain --score'.
@@ -47,7 +48,7 @@ func (c *explainCommand) score(s *session) error {
 		return usagef("--class, --mask, --age, --sex and --localization are not for --score: the predicted class is explained, and the data folder has the rest")
 	}
 	var table *saliency.Table
-	var scored *pipeline.Scored
+	var scored *attention.Scored
 	var err error
 	switch {
 	case c.Dir == "" && len(c.Images) == 1:
@@ -89,7 +90,7 @@ func (c *explainCommand) score(s *session) error {
 }
 
 // measure runs the network.
-func (c *explainCommand) measure(s *session) (*pipeline.Scored, error) {
+func (c *explainCommand) measure(s *session) (*attention.Scored, error) {
 	opts, err := c.options(s)
 	if err != nil {
 		return nil, err
@@ -122,7 +123,7 @@ func (c *explainCommand) measure(s *session) (*pipeline.Scored, error) {
 		return nil, err
 	}
 	// The baseline with ImageNet weights is there where they are.
-	weights, err := pipeline.WeightsPath(cfg.Network.Backbone)
+	weights, err := weights.Path(cfg.Network.Backbone)
 	if err == nil {
 		_, err = os.Stat(weights)
 	}
@@ -130,14 +131,14 @@ func (c *explainCommand) measure(s *session) (*pipeline.Scored, error) {
 		s.log(fmt.Sprintf("no baseline with ImageNet weights: %v", err))
 		weights = ""
 	}
-	return pipeline.Score(s.ctx, eng, folder, pipeline.ScoreOptions{
+	return attention.Score(s.ctx, eng, folder, attention.ScoreOptions{
 		Data: data, Part: split.Part(c.Part), Explain: opts, CurveImages: c.Curves, CurveSteps: c.CurveSteps,
 		Seed: s.seed(), Weights: weights, Progress: s.progress, Log: s.log,
 	})
 }
 
 // saveScores writes the scores, if they are new, and the figures of them.
-func saveScores(dir string, table *saliency.Table, summary *saliency.Summary, scored *pipeline.Scored) error {
+func saveScores(dir string, table *saliency.Table, summary *saliency.Summary, scored *attention.Scored) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("making the folder for the scores: %w", err)
 	}
@@ -147,7 +148,7 @@ func saveScores(dir string, table *saliency.Table, summary *saliency.Summary, sc
 			return err
 		}
 		if scored.Curves != nil {
-			figures[curvesFigure] = plots.NewSaliencyCurves(scored.Curves, pipeline.PriorBaselines...)
+			figures[curvesFigure] = plots.NewSaliencyCurves(scored.Curves, attention.PriorBaselines...)
 		}
 	}
 	for name, figure := range figures {

@@ -7,14 +7,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
+	"github.com/skinattn/skinattn/pkg/skinattn/weights"
 )
 
 // importedRun makes a run folder of trainedFile.
 func importedRun(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "run")
-	if code, _, stderr := weights(t, t.Context(), "import", "--keras", trainedFile(t), "--backbone", "mobilenet_v2", "--run", dir); code != exitDone {
+	if code, _, stderr := runWeights(t, t.Context(), "import", "--keras", trainedFile(t), "--backbone", "mobilenet_v2", "--run", dir); code != exitDone {
 		t.Fatal(stderr)
 	}
 	return dir
@@ -24,26 +24,26 @@ func TestWeightsExport(t *testing.T) {
 	dir := importedRun(t)
 	for _, format := range []string{"h5", "npy"} {
 		out := filepath.Join(t.TempDir(), "new", "weights."+format)
-		code, stdout, stderr := weights(t, t.Context(), "export", "--run", dir, "--out", out, "--format", format)
+		code, stdout, stderr := runWeights(t, t.Context(), "export", "--run", dir, "--out", out, "--format", format)
 		if want := out + ": mobilenet_v2, 148 layers, 225 tensors, 1354714 parameters\n"; code != exitDone || stdout != want || stderr != "" {
 			t.Errorf("code %d, answer %q, want %q, log %q", code, stdout, want, stderr)
 		}
 		// What was exported fits and is imported with nothing more said.
-		code, stdout, stderr = weights(t, t.Context(), "check", out, "--backbone", "mobilenet_v2")
+		code, stdout, stderr = runWeights(t, t.Context(), "check", out, "--backbone", "mobilenet_v2")
 		want := "network: mobilenet_v2 up to block_14_depthwise, with Soft-Attention, with metadata, 224 px, channels bgr, scaling tf\n" +
 			"fits: 225 variables, each filled by one tensor\n"
 		if code != exitDone || !strings.HasSuffix(stdout, want) || stderr != "" {
 			t.Errorf("code %d, answer %q, want %q at its end, log %q", code, stdout, want, stderr)
 		}
 		again := filepath.Join(t.TempDir(), "again")
-		if code, _, stderr = weights(t, t.Context(), "import", "--keras", out, "--backbone", "mobilenet_v2", "--run", again); code != exitDone || stderr != "" {
+		if code, _, stderr = runWeights(t, t.Context(), "import", "--keras", out, "--backbone", "mobilenet_v2", "--run", again); code != exitDone || stderr != "" {
 			t.Errorf("code %d, log %q", code, stderr)
 		}
 	}
 
 	out := filepath.Join(t.TempDir(), "weights.h5") // h5 is the default
-	code, stdout, stderr := weights(t, t.Context(), "export", "--run", dir, "--out", out, "--json", "--quiet")
-	var made pipeline.Exported
+	code, stdout, stderr := runWeights(t, t.Context(), "export", "--run", dir, "--out", out, "--json", "--quiet")
+	var made weights.Exported
 	if err := json.Unmarshal([]byte(stdout), &made); err != nil || code != exitDone || stderr != "" {
 		t.Fatalf("code %d, %v, log %q", code, err, stderr)
 	}
@@ -86,7 +86,7 @@ func TestWeightsExportErrors(t *testing.T) {
 		"argument":       {[]string{"--run", dir, "--out", out, "more"}, exitUsage, "unexpected argument more"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			code, stdout, stderr := weights(t, t.Context(), append([]string{"export"}, c.args...)...)
+			code, stdout, stderr := runWeights(t, t.Context(), append([]string{"export"}, c.args...)...)
 			if code != c.code || stdout != "" || !strings.Contains(stderr, c.line) || strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "skinattn: ") {
 				t.Errorf("code %d, answer %q, log %q; want code %d and one line with %q", code, stdout, stderr, c.code, c.line)
 			}
@@ -95,7 +95,7 @@ func TestWeightsExportErrors(t *testing.T) {
 			}
 		})
 	}
-	code, _, stderr := weights(t, t.Context(), "export", "--run", damaged, "--out", out)
+	code, _, stderr := runWeights(t, t.Context(), "export", "--run", damaged, "--out", out)
 	if code != exitFailed || !strings.Contains(stderr, "best-imported is damaged") || !strings.Contains(stderr, "the run has no checkpoint") {
 		t.Errorf("code %d, log %q", code, stderr)
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/plots"
-	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
+	"github.com/skinattn/skinattn/pkg/skinattn/figures"
 )
 
 // figureStyle are the flags of how figures look.
@@ -89,14 +89,14 @@ func (c *figuresCommand) Run(s *session) error {
 			return usagef("--metric %s: choose of %s, or of one class such as per_class.mel.recall", name, strings.Join(known, ", "))
 		}
 	}
-	opts := pipeline.FigureOptions{Style: style, Formats: c.Format, Intervals: eval.DefaultOptions(), Metrics: c.Metric}
+	opts := figures.Options{Style: style, Formats: c.Format, Intervals: eval.DefaultOptions(), Metrics: c.Metric}
 	opts.Intervals.Seed = s.seed()
 	if s.Data != "" {
 		if opts.Data, err = s.openData(); err != nil {
 			return err
 		}
 	}
-	paths, err := pipeline.Figures(c.Inputs, c.Out, opts)
+	paths, err := figures.Draw(c.Inputs, c.Out, opts)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
+	"github.com/skinattn/skinattn/pkg/skinattn/weights"
 )
 
 type trainCommand struct {
@@ -160,7 +161,7 @@ func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err erro
 		}
 	}
 	if opts.Weights == imagenet {
-		if opts.Weights, err = pipeline.WeightsPath(opts.Backbone); err != nil {
+		if opts.Weights, err = weights.Path(opts.Backbone); err != nil {
 			return opts, err
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
-	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
+	"github.com/skinattn/skinattn/pkg/skinattn/weights"
 )
 
 type weightsCommand struct {
@@ -47,11 +47,11 @@ func (c *weightsFetchCommand) Run(s *session) error {
 			}
 		}
 	}
-	rows := []pipeline.FetchedWeights{}
+	rows := []weights.Fetched{}
 	var failures []error
 	for _, name := range names {
 		progress, end := s.byteProgress(name)
-		row, err := pipeline.FetchWeights(s.ctx, name, s.log, progress)
+		row, err := weights.Fetch(s.ctx, name, s.log, progress)
 		end()
 		if err != nil {
 			row.Error = err.Error()
@@ -107,8 +107,8 @@ type kerasFileFlags struct {
 	AttentionWindow string `help:"Channels that its Soft-Attention looks at: first (what TensorFlow documents) or center (what its CPU kernel reads)." enum:"first,center" default:"first" placeholder:"WINDOW"`
 }
 
-func (f kerasFileFlags) options(s *session, file string) (pipeline.ImportOptions, error) {
-	opts := pipeline.ImportOptions{
+func (f kerasFileFlags) options(s *session, file string) (weights.ImportOptions, error) {
+	opts := weights.ImportOptions{
 		Keras: file, Backbone: f.Backbone, Cut: f.Cut, Size: f.Size,
 		ChannelOrder: f.ChannelOrder, Preprocess: imaging.Preprocess(f.Preprocess), Log: s.log,
 	}
@@ -149,8 +149,8 @@ func (c *weightsImportCommand) Run(s *session) error {
 		return err
 	}
 	opts.Dir = c.Dir
-	made, err := pipeline.Import(opts)
-	if errors.Is(err, pipeline.ErrNoRunFolder) {
+	made, err := weights.Import(opts)
+	if errors.Is(err, weights.ErrNoRunFolder) {
 		return usageError{err}
 	}
 	if err != nil {
@@ -163,7 +163,7 @@ func (c *weightsImportCommand) Run(s *session) error {
 	if s.JSON {
 		return s.answer(made)
 	}
-	writeWeightsReport(s, made.WeightsReport)
+	writeWeightsReport(s, made.Report)
 	if made.Installed != "" {
 		fmt.Fprintf(s.stdout, "installed as %s\n", made.Installed)
 	} else {
@@ -193,7 +193,7 @@ that predicts the same. tools/golden/check_export.py checks an export with Keras
 
 // Run exports.
 func (c *weightsExportCommand) Run(s *session) error {
-	made, err := pipeline.Export(pipeline.ExportOptions{Run: c.Dir, Out: c.Out, Format: c.Format, Log: s.log})
+	made, err := weights.Export(weights.ExportOptions{Run: c.Dir, Out: c.Out, Format: c.Format, Log: s.log})
 	if err != nil {
 		return err
 	}
@@ -224,7 +224,7 @@ func (c *weightsCheckCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	report, err := pipeline.CheckWeights(opts)
+	report, err := weights.Check(opts)
 	if s.JSON {
 		return errors.Join(s.answer(report), err)
 	}
@@ -241,13 +241,13 @@ func (c *weightsCheckCommand) Run(s *session) error {
 
 // formNames say what the forms of Keras files are.
 var formNames = map[string]string{
-	pipeline.FormApplications: "ImageNet weights of Keras applications",
-	pipeline.FormSaveWeights:  "weights of a trained network (save_weights)",
-	pipeline.FormModel:        "a whole trained network (model)",
+	weights.FormApplications: "ImageNet weights of Keras applications",
+	weights.FormSaveWeights:  "weights of a trained network (save_weights)",
+	weights.FormModel:        "a whole trained network (model)",
 }
 
 // writeWeightsReport describes a Keras file for people.
-func writeWeightsReport(s *session, r pipeline.WeightsReport) {
+func writeWeightsReport(s *session, r weights.Report) {
 	version := ""
 	if r.KerasVersion != "" {
 		version = ", Keras " + r.KerasVersion

@@ -17,12 +17,12 @@ import (
 
 	"github.com/skinattn/skinattn/internal/fetch"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
-	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/weights"
 )
 
-// weights runs 'skinattn weights ARGS'.
-func weights(t *testing.T, ctx context.Context, args ...string) (code int, stdout, stderr string) {
+// runWeights runs 'skinattn weights ARGS'.
+func runWeights(t *testing.T, ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var grammar struct {
 		common
@@ -75,7 +75,7 @@ func write(t *testing.T, name string, content []byte) string {
 func TestWeightsImport(t *testing.T) {
 	path := trainedFile(t)
 	dir := filepath.Join(t.TempDir(), "theirs")
-	code, stdout, stderr := weights(t, t.Context(), "import", "--keras", path, "--backbone", "mobilenet_v2", "--run", dir)
+	code, stdout, stderr := runWeights(t, t.Context(), "import", "--keras", path, "--backbone", "mobilenet_v2", "--run", dir)
 	want := path + ": weights of a trained network (save_weights), 225 tensors, 1354714 parameters, Keras 2.15.0\n" +
 		"network: mobilenet_v2 up to block_14_depthwise, with Soft-Attention, with metadata, 224 px, channels bgr, scaling tf\n" +
 		"fits: 225 variables, each filled by one tensor\n" +
@@ -92,8 +92,8 @@ func TestWeightsImport(t *testing.T) {
 	}
 
 	dir = filepath.Join(t.TempDir(), "again")
-	code, stdout, _ = weights(t, t.Context(), "import", "--json", "--channel-order", "rgb", "--keras", path, "--backbone", "mobilenet_v2", "--run", dir)
-	var made pipeline.Imported
+	code, stdout, _ = runWeights(t, t.Context(), "import", "--json", "--channel-order", "rgb", "--keras", path, "--backbone", "mobilenet_v2", "--run", dir)
+	var made weights.Imported
 	if err := json.Unmarshal([]byte(stdout), &made); err != nil || code != exitDone || made.Run != dir || made.Network.ChannelOrder != "rgb" {
 		t.Errorf("code %d, answer %s, %v", code, stdout, err)
 	}
@@ -101,7 +101,7 @@ func TestWeightsImport(t *testing.T) {
 
 // Mistakes and wrong files: the contract's exit code, one line, nothing made.
 func TestWeightsErrors(t *testing.T) {
-	t.Setenv(pipeline.EnvWeights, t.TempDir())
+	t.Setenv(weights.EnvDir, t.TempDir())
 	trained := trainedFile(t)
 	text := write(t, "text.h5", []byte("image_id,dx\n"))
 	other := filepath.Join("..", "..", "pkg", "skinattn", "keras", "testdata", "weights_fixed.h5")
@@ -134,7 +134,7 @@ func TestWeightsErrors(t *testing.T) {
 		"fetch: unknown":   {[]string{"fetch", "mobilenet_v9"}, exitUsage, "must be one of"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			code, stdout, stderr := weights(t, t.Context(), c.args...)
+			code, stdout, stderr := runWeights(t, t.Context(), c.args...)
 			if code != c.code || stdout != "" || !strings.Contains(stderr, c.line) || strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "skinattn: ") {
 				t.Errorf("code %d, answer %q, log %q; want code %d and one line with %q", code, stdout, stderr, c.code, c.line)
 			}
@@ -147,12 +147,12 @@ func TestWeightsErrors(t *testing.T) {
 
 func TestWeightsCheck(t *testing.T) {
 	path := trainedFile(t)
-	code, stdout, stderr := weights(t, t.Context(), "check", path, "--backbone", "mobilenet_v2", "--json")
-	var got pipeline.WeightsReport
+	code, stdout, stderr := runWeights(t, t.Context(), "check", path, "--backbone", "mobilenet_v2", "--json")
+	var got weights.Report
 	if err := json.Unmarshal([]byte(stdout), &got); err != nil || code != exitDone || stderr != "" {
 		t.Fatalf("code %d, %v, log %q", code, err, stderr)
 	}
-	if !got.Fits || got.Form != pipeline.FormSaveWeights || got.Tensors != 225 || got.Used != 225 || got.Network.Size != 224 {
+	if !got.Fits || got.Form != weights.FormSaveWeights || got.Tensors != 225 || got.Used != 225 || got.Network.Size != 224 {
 		t.Errorf("%+v", got)
 	}
 	if !strings.Contains(stdout, `"problems": []`) || !strings.Contains(stdout, `"unused": []`) {
@@ -160,14 +160,14 @@ func TestWeightsCheck(t *testing.T) {
 	}
 
 	// Everything that does not fit is named, by layer and tensor.
-	code, stdout, stderr = weights(t, t.Context(), "check", path, "--backbone", "mobilenet_v2", "--cut", "block_12_add", "--size", "224", "--json")
+	code, stdout, stderr = runWeights(t, t.Context(), "check", path, "--backbone", "mobilenet_v2", "--cut", "block_12_add", "--size", "224", "--json")
 	if err := json.Unmarshal([]byte(stdout), &got); err != nil || code != exitFailed || got.Fits || len(got.Problems) != 1 ||
 		!strings.Contains(got.Problems[0], `"dense_1/kernel:0" has 34816 rows`) || !strings.HasSuffix(stderr, "ends at block_14_depthwise, not at block_12_add\n") {
 		t.Errorf("code %d, answer %s, log %q", code, stdout, stderr)
 	}
 
 	other := filepath.Join("..", "..", "pkg", "skinattn", "keras", "testdata", "weights_fixed.h5")
-	code, stdout, _ = weights(t, t.Context(), "check", other, "--backbone", "mobilenet_v2", "--json")
+	code, stdout, _ = runWeights(t, t.Context(), "check", other, "--backbone", "mobilenet_v2", "--json")
 	if err := json.Unmarshal([]byte(stdout), &got); err != nil || code != exitFailed || got.Fits || len(got.Problems) != 1 {
 		t.Errorf("code %d, answer %s, %v", code, stdout, err)
 	}
@@ -192,16 +192,16 @@ func TestWeightsFetch(t *testing.T) {
 	defer server.Close()
 	t.Setenv(fetch.EnvMirror, server.URL)
 	dir := t.TempDir()
-	t.Setenv(pipeline.EnvWeights, dir)
+	t.Setenv(weights.EnvDir, dir)
 
 	place := filepath.Join(dir, filepath.Base(b.Weights.URL))
-	code, stdout, stderr := weights(t, t.Context(), "fetch", "mobilenet_v2")
+	code, stdout, stderr := runWeights(t, t.Context(), "fetch", "mobilenet_v2")
 	if want := "mobilenet_v2: " + place + ", fetched\n  from " + b.Weights.URL + "\n  licence Apache-2.0, checksum: MD5 " + b.Weights.MD5 + "\n"; code != exitDone || stdout != want ||
 		!strings.Contains(stderr, "fetching "+server.URL+"/tensorflow/keras-applications/") {
 		t.Errorf("code %d, answer %q, want %q, log %q", code, stdout, want, stderr)
 	}
-	var rows []pipeline.FetchedWeights
-	code, stdout, stderr = weights(t, t.Context(), "fetch", "mobilenet_v2", "--json", "--quiet")
+	var rows []weights.Fetched
+	code, stdout, stderr = runWeights(t, t.Context(), "fetch", "mobilenet_v2", "--json", "--quiet")
 	if err := json.Unmarshal([]byte(stdout), &rows); err != nil || code != exitDone || len(rows) != 1 || rows[0].Downloaded || rows[0].File != place || stderr != "" {
 		t.Errorf("code %d, answer %s, log %q", code, stdout, stderr)
 	}
@@ -210,7 +210,7 @@ func TestWeightsFetch(t *testing.T) {
 		t.Fatal(err)
 	}
 	content = ""
-	code, stdout, stderr = weights(t, t.Context(), "fetch", "mobilenet_v2", "--json", "--quiet")
+	code, stdout, stderr = runWeights(t, t.Context(), "fetch", "mobilenet_v2", "--json", "--quiet")
 	if err := json.Unmarshal([]byte(stdout), &rows); err != nil || code != exitFailed || len(rows) != 1 || !strings.Contains(rows[0].Error, "HTTP 404") ||
 		!strings.Contains(stderr, "skinattn: the ImageNet weights of MobileNetV2: fetching "+server.URL) || strings.Count(stderr, "\n") != 1 {
 		t.Errorf("code %d, answer %s, log %q", code, stdout, stderr)
@@ -218,7 +218,7 @@ func TestWeightsFetch(t *testing.T) {
 
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if code, _, stderr := weights(t, cancelled, "fetch"); code != exitInterrupted {
+	if code, _, stderr := runWeights(t, cancelled, "fetch"); code != exitInterrupted {
 		t.Errorf("interrupted: code %d, log %q", code, stderr)
 	}
 }

@@ -62,9 +62,9 @@ func (n *Network) Forward(b *layers.Builder, pixels, metadata *graph.Node) map[s
 		columns := func(from, to int) *graph.Node {
 			return graph.Slice(metadata, graph.AxisRange(), graph.AxisRange(from, to))
 		}
-		inputs[ageInput] = columns(0, 1)
-		inputs[sexInput] = columns(1, 1+sexWidth)
-		inputs[localizationInput] = columns(1+sexWidth, MetadataWidth)
+		inputs[AgeInput] = columns(0, 1)
+		inputs[SexInput] = columns(1, 1+sexWidth)
+		inputs[LocalizationInput] = columns(1+sexWidth, MetadataWidth)
 	}
 	return b.Build(n.Graph, inputs)
 }

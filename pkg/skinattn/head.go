@@ -105,9 +105,9 @@ var metadataBatchNorm = layers.BatchNormalization{Epsilon: 1e-3, Momentum: .99}
 
 // metadata is the branch for age, sex and localization.
 func (h headBuilder) metadata() string {
-	age := h.g.Add(ageInput, layers.Input{Dims: layers.Shape{1}})
-	sex := h.g.Add(sexInput, layers.Input{Dims: layers.Shape{sexWidth}})
-	localization := h.g.Add(localizationInput, layers.Input{Dims: layers.Shape{localizationWidth}})
+	age := h.g.Add(AgeInput, layers.Input{Dims: layers.Shape{1}})
+	sex := h.g.Add(SexInput, layers.Input{Dims: layers.Shape{sexWidth}})
+	localization := h.g.Add(LocalizationInput, layers.Input{Dims: layers.Shape{localizationWidth}})
 	age = h.g.Add(NormalizationLayer, layers.Normalization{}, age)
 	x := h.g.Add("metadata", layers.Concatenate{}, age, sex, localization)
 	if h.MetadataBatchNorm != "" {

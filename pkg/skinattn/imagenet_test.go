@@ -1,16 +1,24 @@
-package skinattn
+package skinattn_test
 
 import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
+	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/weights"
 )
 
-// The real ImageNet weights of MobileNetV2 give Keras's features.
+// The real ImageNet weights of MobileNetV2 give Keras's features. The golden
+// values are Keras's, of tools/golden/make_imagenet.py.
 func TestImageNetFeaturesEqualKeras(t *testing.T) {
 	dir := os.Getenv("SKINATTN_WEIGHTS")
 	if dir == "" {
@@ -25,7 +33,7 @@ func TestImageNetFeaturesEqualKeras(t *testing.T) {
 		Weights struct{ File string }
 		Cases   []struct {
 			Image  string
-			Layers map[string]summary
+			Layers map[string]skinattn.Summary
 		}
 		KerasError map[string]float64 `json:"keras_float32_error"`
 	}
@@ -36,7 +44,20 @@ func TestImageNetFeaturesEqualKeras(t *testing.T) {
 	if _, err := os.Stat(path); err != nil {
 		t.Skipf("SKINATTN_WEIGHTS has no %s", g.Weights.File)
 	}
-	file, err := keras.ReadFile(path)
+	cfg, err := skinattn.DefaultConfig("mobilenet_v2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Cut, cfg.Size, cfg.ChannelOrder = "out_relu", g.Size, "rgb"
+	net, err := skinattn.NewNetwork(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := model.NewStore()
+	if err := weights.LoadBackbone(path, net, store); err != nil {
+		t.Fatal(err)
+	}
+	features, err := net.UpToCut()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,47 +65,29 @@ func TestImageNetFeaturesEqualKeras(t *testing.T) {
 	for name := range g.Cases[0].Layers {
 		names = append(names, name)
 	}
-	network, err := NewImageNet(testEngine.Backend, "mobilenet_v2", g.Size, file, append(names, PooledFeatures)...)
+	exec, err := model.NewExec(skinattn.TestEngine.Backend, store, func(_ *model.Scope, images *graph.Node) []*graph.Node {
+		outputs := (&layers.Builder{Store: store}).Build(features, map[string]*graph.Node{backbone.InputLayer: net.Preprocessed(images)})
+		nodes := make([]*graph.Node, len(names))
+		for i, name := range names {
+			nodes[i] = outputs[name]
+		}
+		return nodes
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer network.Close()
-	var images [][]float32
+	defer exec.Finalize()
 	for _, c := range g.Cases {
-		images = append(images, keras.FillImage(c.Image, g.Size))
-	}
-	results, err := network.Run(images)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, c := range g.Cases {
-		for j, name := range names {
-			c.Layers[name].check(t, c.Image+" "+name, row(results[j], i, network.Shape(j).Size()), tolerance(g.KerasError[name]))
+		results, err := exec.Exec(tensors.FromFlatDataAndDimensions(keras.FillImage(c.Image, g.Size), 1, g.Size, g.Size, 3))
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	// The pooled features are the means of the last map.
-	at := len(names)
-	for j, name := range names {
-		if name != "out_relu" {
-			continue
-		}
-		channels := network.Shape(at)[0]
-		for c := range channels {
-			var mean float64
-			for p := range len(results[j]) / len(images) / channels {
-				mean += float64(results[j][p*channels+c]) / 49
+		for i, name := range names {
+			values, err := tensors.CopyFlatData[float32](results[i])
+			if err != nil {
+				t.Fatal(err)
 			}
-			if diff := mean - float64(results[at][c]); diff > 1e-4 || diff < -1e-4 {
-				t.Fatalf("pooled feature %d is %g, the mean of its map %g", c, results[at][c], mean)
-			}
+			skinattn.CheckSummary(c.Layers[name], t, c.Image+" "+name, values, skinattn.Tolerance(g.KerasError[name]))
 		}
-	}
-	_, err = NewImageNet(testEngine.Backend, "mobilenet_v2", g.Size, file, ImageNetLogits)
-	if err == nil || !strings.Contains(err.Error(), "has no top") {
-		t.Errorf("logits without top: %v", err)
-	}
-	_, err = NewImageNet(testEngine.Backend, "mobilenet_v2", g.Size, file, "conv5")
-	if err == nil || !strings.Contains(err.Error(), `no layer "conv5"`) {
-		t.Errorf("unknown layer: %v", err)
 	}
 }

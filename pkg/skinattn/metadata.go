@@ -75,3 +75,17 @@ func EncodeMetadata(rows []Metadata) []float32 {
 	}
 	return encoded
 }
+
+// CompleteMetadata returns the metadata of records in their order, with meanAge
+// (years) where an age is unknown. A record with a sex or localization that the
+// data set does not have is an error that names its image.
+func CompleteMetadata(records []ham10000.Record, meanAge float64) ([]Metadata, error) {
+	metadata := make([]Metadata, len(records))
+	for i, r := range records {
+		var err error
+		if metadata[i], err = MetadataOf(r).Complete(meanAge); err != nil {
+			return nil, fmt.Errorf("image %s: %w", r.ImageID, err)
+		}
+	}
+	return metadata, nil
+}

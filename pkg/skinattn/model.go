@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/bits"
+	"slices"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/core/graph"
@@ -132,3 +133,18 @@ func powerOfTwo(n int) int {
 
 // Close frees the compiled graphs; the weights stay in the store.
 func (m *Model) Close() { m.exec.Finalize() }
+
+// CheckStore says which variable of the network store lacks or has in another
+// shape.
+func (n *Network) CheckStore(store *model.Store) error {
+	for _, v := range n.Graph.Variables() {
+		have := store.GetVariable(v.Path())
+		if have == nil {
+			return fmt.Errorf("variable %s of the network has no weights", v.Path())
+		}
+		if !slices.Equal(have.Shape().Dimensions, v.Shape) {
+			return fmt.Errorf("variable %s has shape %v where the network has %v", v.Path(), have.Shape().Dimensions, v.Shape)
+		}
+	}
+	return nil
+}

@@ -135,9 +135,9 @@ const (
 
 // Inputs of the metadata branch.
 const (
-	ageInput          = "age"
-	sexInput          = "sex"
-	localizationInput = "localization"
+	AgeInput          = "age"
+	SexInput          = "sex"
+	LocalizationInput = "localization"
 )
 
 // Network describes a network: its layers, without weights.

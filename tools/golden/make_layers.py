@@ -57,7 +57,7 @@ def main():
     whole["networks"]["resnet50 augmented"] = authors("resnet50", metadata=False, head="gap")
     whole["networks"]["mobilenet_v2 without attention"] = authors("mobilenet_v2", soft_attention=False)
     whole["networks"]["densenet201 both"] = authors("densenet201", metadata_batch_norm="both", metadata_dropout=.2, extended_dense=512)
-    golden.write("pkg/skinattn/testdata/keras_layers.json", whole)
+    golden.write("pkg/skinattn/weights/testdata/keras_layers.json", whole)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 package ham10000
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 )
 
 // metadataNames are the names of the metadata table in a HAM10000 folder, the
@@ -171,4 +174,18 @@ func (d *Dataset) RequireImages(records []Record) error {
 	}
 	return fmt.Errorf("%s: %d of %d images are missing (%s); put %s*.jpg in any of its subfolders or run scripts/download.sh, `skinattn data check` lists them all",
 		d.Dir, len(missing), len(records), list, idPrefix)
+}
+
+// OpenImages decodes all photos of the data set and makes them squares of size
+// pixels, or opens what an earlier call left in the user's cache folder.
+func (d *Dataset) OpenImages(ctx context.Context, size int, fit imaging.Fit, progress func(done, total int)) (*imaging.Cache, error) {
+	if err := d.RequireImages(d.Records); err != nil {
+		return nil, err
+	}
+	items := make([]imaging.Item, len(d.Records))
+	for i, r := range d.Records {
+		path, _ := d.ImagePath(r.ImageID)
+		items[i] = imaging.Item{ID: r.ImageID, Path: path}
+	}
+	return imaging.OpenCache(ctx, imaging.DefaultCacheDir(), items, size, imaging.CacheOptions{Progress: progress, Fit: fit})
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 	"github.com/skinattn/skinattn/pkg/skinattn/synthetic"
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
+	"github.com/skinattn/skinattn/pkg/skinattn/weights"
 )
 
 // recorder is a screen that keeps what it is shown.
@@ -142,8 +143,8 @@ func TestStart(t *testing.T) {
 
 func TestWeights(t *testing.T) {
 	folder := t.TempDir()
-	t.Setenv(pipeline.EnvWeights, folder)
-	path, err := pipeline.WeightsPath("mobilenet_v2")
+	t.Setenv(weights.EnvDir, folder)
+	path, err := weights.Path("mobilenet_v2")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
+	"github.com/skinattn/skinattn/pkg/skinattn/weights"
 )
 
 // What demo scale trains with: enough for synthetic lesions in seconds.
@@ -61,7 +62,7 @@ func (n *Notebook) trainOptions(ctx context.Context, backbone string) (pipeline.
 // weights, but at demo scale pipeline.RandomWeights for synthetic lesions, and
 // where the file is not there.
 func (n *Notebook) weights(backbone string) (string, error) {
-	path, err := pipeline.WeightsPath(backbone)
+	path, err := weights.Path(backbone)
 	if n.Scale == Demo {
 		if n.Synthetic || err != nil {
 			return pipeline.RandomWeights, nil

@@ -9,6 +9,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/plots"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+	"github.com/skinattn/skinattn/pkg/skinattn/figures"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/regime"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
@@ -67,11 +68,11 @@ func Demo(ctx context.Context, eng *engine.Engine, opts DemoOptions) error {
 	}); err != nil {
 		return err
 	}
-	figures, err := Figures([]string{runDir}, filepath.Join(opts.Dir, DemoFigures), FigureOptions{
+	drawn, err := figures.Draw([]string{runDir}, filepath.Join(opts.Dir, DemoFigures), figures.Options{
 		Style: plots.Paper(), Formats: []string{"svg"}, Intervals: eval.DefaultOptions(), Data: data})
 	if err != nil {
 		return err
 	}
-	figures = slices.DeleteFunc(figures, func(path string) bool { return filepath.Base(path) == ContactSheet }) // the page shows each
-	return writeDemoSummary(opts.Dir, figures)
+	drawn = slices.DeleteFunc(drawn, func(path string) bool { return filepath.Base(path) == figures.ContactSheet }) // the page shows each
+	return writeDemoSummary(opts.Dir, drawn)
 }

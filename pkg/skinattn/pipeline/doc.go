@@ -1,4 +1,4 @@
-// Package pipeline joins the stages: data, split, model, training, run folder,
-// predictions, metrics, figures. The command line and the notebooks are thin
-// layers over it.
+// Package pipeline joins the stages: data, split, network, training, run folder,
+// predictions and metrics. The command line and the notebooks are thin layers
+// over it.
 package pipeline

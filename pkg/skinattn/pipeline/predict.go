@@ -63,7 +63,7 @@ func Predict(ctx context.Context, eng *engine.Engine, folder *run.Folder, data *
 
 // predictPart predicts records whose photos images gives.
 func predictPart(ctx context.Context, network *skinattn.Model, records []ham10000.Record, images func(i int) []uint8) (*eval.Predictions, error) {
-	metadata, err := completed(records, network.MeanAge())
+	metadata, err := skinattn.CompleteMetadata(records, network.MeanAge())
 	if err != nil {
 		return nil, err
 	}
@@ -83,18 +83,6 @@ func predictPart(ctx context.Context, network *skinattn.Model, records []ham1000
 		table.Probs = append(table.Probs, predictions[i].Probabilities)
 	}
 	return table, nil
-}
-
-// completed is the metadata of records, with meanAge where the age is unknown.
-func completed(records []ham10000.Record, meanAge float64) ([]skinattn.Metadata, error) {
-	metadata := make([]skinattn.Metadata, len(records))
-	for i, r := range records {
-		var err error
-		if metadata[i], err = skinattn.MetadataOf(r).Complete(meanAge); err != nil {
-			return nil, fmt.Errorf("image %s: %w", r.ImageID, err)
-		}
-	}
-	return metadata, nil
 }
 
 // FilePrediction is the prediction for a photo from outside, or why there is

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/skinattn/skinattn/internal/testengine"
+
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
@@ -49,7 +51,7 @@ func smallOptions(t *testing.T, data *ham10000.Dataset, name string) TrainOption
 }
 
 func TestEveryRegimeGoesTheWholeWay(t *testing.T) {
-	data, eng := smallData(t), openTestEngine(t)
+	data, eng := smallData(t), testengine.Open(t)
 	for _, name := range regime.Names() {
 		t.Run(name, func(t *testing.T) {
 			opts := smallOptions(t, data, name)
@@ -75,7 +77,7 @@ func TestEveryRegimeGoesTheWholeWay(t *testing.T) {
 }
 
 func TestFastDevRunIsAWholeRun(t *testing.T) {
-	data, eng := smallData(t), openTestEngine(t)
+	data, eng := smallData(t), testengine.Open(t)
 	opts := smallOptions(t, data, "modern")
 	opts.Regime.Epochs, opts.Regime.Batch = 30, 5
 	opts.FastDevRun, opts.TensorBoard = true, true
@@ -116,7 +118,7 @@ func TestFastDevRunIsAWholeRun(t *testing.T) {
 }
 
 func TestFindRate(t *testing.T) {
-	data, eng := smallData(t), openTestEngine(t)
+	data, eng := smallData(t), testengine.Open(t)
 	opts := smallOptions(t, data, "demo")
 	found, err := FindRate(context.Background(), eng, opts, nil)
 	if err != nil {

@@ -6,13 +6,17 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/skinattn/skinattn/internal/atomicfile"
+	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/regime"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 	"github.com/skinattn/skinattn/pkg/skinattn/synthetic"
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
+	"github.com/skinattn/skinattn/pkg/skinattn/weights"
 )
 
 // A run from ImageNet weights that is killed before its first checkpoint starts
@@ -20,13 +24,13 @@ import (
 func TestResumeBeforeTheFirstCheckpoint(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	weightsDir := t.TempDir()
-	t.Setenv(EnvWeights, weightsDir)
-	weights, err := WeightsPath("mobilenet_v2")
+	t.Setenv(weights.EnvDir, weightsDir)
+	path, err := weights.Path("mobilenet_v2")
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := applicationsOf(t, "mobilenet_v2", false)
-	if err := os.WriteFile(weights, file.bytes(), 0o644); err != nil {
+	file := imageNetFile(t, "mobilenet_v2")
+	if err := atomicfile.WriteFile(path, file.Write); err != nil {
 		t.Fatal(err)
 	}
 	dataDir := filepath.Join(t.TempDir(), "data")
@@ -47,7 +51,7 @@ func TestResumeBeforeTheFirstCheckpoint(t *testing.T) {
 	}
 	reg.Epochs = 1
 	opts := TrainOptions{Data: data, Backbone: "mobilenet_v2", Size: 32, Cut: "Conv1_relu", Regime: reg, Protocol: split.Grouped, Seed: 1,
-		Weights: weights, Dir: filepath.Join(t.TempDir(), "run")}
+		Weights: path, Dir: filepath.Join(t.TempDir(), "run")}
 	if err := Train(t.Context(), eng, opts); err != nil {
 		t.Fatal(err)
 	}
@@ -78,13 +82,13 @@ func TestResumeBeforeTheFirstCheckpoint(t *testing.T) {
 	}
 
 	kill()
-	file.tensors[0].Data[0]++
-	if err := os.WriteFile(weights, file.bytes(), 0o644); err != nil {
+	file.Tensors[0].Data[0]++
+	if err := atomicfile.WriteFile(path, file.Write); err != nil {
 		t.Fatal(err)
 	}
 	err = Train(t.Context(), eng, opts)
-	expectLine(t, err, "the run has no checkpoint yet and started from a file with SHA-256 ")
-	if err == nil || !strings.HasSuffix(err.Error(), "; name that file with --weights") {
+	if err == nil || !strings.HasPrefix(err.Error(), "the run has no checkpoint yet and started from a file with SHA-256 ") ||
+		!strings.HasSuffix(err.Error(), "; name that file with --weights") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -123,4 +127,26 @@ func TestResumeOnAnotherEngine(t *testing.T) {
 			}
 		})
 	}
+}
+
+// imageNetFile has what Keras's file of a backbone has, filled by name.
+func imageNetFile(t *testing.T, name string) *keras.File {
+	t.Helper()
+	b, err := backbone.Find(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := b.Graph(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := &keras.File{}
+	for _, layer := range g.Layers() {
+		file.Layers = append(file.Layers, layer.Name)
+		for _, v := range layer.Op.Variables(g.InputShapes(layer)...) {
+			file.Tensors = append(file.Tensors, keras.Tensor{
+				Layer: layer.Name, Name: layer.Name + "/" + v.Name + ":0", Shape: v.Shape, Data: keras.FillByName(layer.Name+"/"+v.Name, v.Shape)})
+		}
+	}
+	return file
 }

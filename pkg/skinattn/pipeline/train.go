@@ -3,13 +3,9 @@ package pipeline
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"sort"
 	"strings"
@@ -22,11 +18,11 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
-	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/regime"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
+	"github.com/skinattn/skinattn/pkg/skinattn/weights"
 )
 
 // RandomWeights, in place of a weights file, starts from the seed alone.
@@ -142,7 +138,7 @@ func (o TrainOptions) begin(folder *run.Folder, cfg run.Config, parts *split.Spl
 		if err != nil {
 			return err
 		}
-		if err := loadBackbone(o.Weights, net, model.NewStore()); err != nil {
+		if err := weights.LoadBackbone(o.Weights, net, model.NewStore()); err != nil {
 			return err
 		}
 	}
@@ -169,15 +165,6 @@ func (o TrainOptions) warnOfEngine(folder *run.Folder, eng *engine.Engine) {
 	}
 }
 
-// loadBackbone fills store from a Keras applications file.
-func loadBackbone(path string, net *skinattn.Network, store *model.Store) error {
-	file, err := keras.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	return net.LoadBackbone(store, file)
-}
-
 // firstWeights fills store with the weights that the run in folder starts from:
 // also one that is resumed, if it was killed before its first checkpoint.
 func (o TrainOptions) firstWeights(folder *run.Folder, net *skinattn.Network, store *model.Store) error {
@@ -187,10 +174,10 @@ func (o TrainOptions) firstWeights(folder *run.Folder, net *skinattn.Network, st
 	}
 	path := o.Weights
 	if path == "" {
-		if path, err = WeightsPath(cfg.Network.Backbone); err != nil {
+		if path, err = weights.Path(cfg.Network.Backbone); err != nil {
 			return err
 		}
-		sum, err := fileSHA256(path)
+		sum, err := weights.SHA256(path)
 		if err == nil && sum != cfg.InitSHA256 {
 			err = fmt.Errorf("%s has SHA-256 %s", path, sum)
 		}
@@ -198,7 +185,7 @@ func (o TrainOptions) firstWeights(folder *run.Folder, net *skinattn.Network, st
 			return fmt.Errorf("the run has no checkpoint yet and started from a file with SHA-256 %s: %w; name that file with --weights", cfg.InitSHA256, err)
 		}
 	}
-	return loadBackbone(path, net, store)
+	return weights.LoadBackbone(path, net, store)
 }
 
 // parts is the division of the data: that of a run that is resumed, the one
@@ -232,7 +219,7 @@ func (o TrainOptions) images(ctx context.Context, cfg run.Config, parts *split.S
 		}
 		data.Records = slices.DeleteFunc(slices.Clone(data.Records), func(r ham10000.Record) bool { return !wanted[r.ImageID] })
 	}
-	return OpenImages(ctx, &data, cfg.Network.Size, fit, o.Progress)
+	return data.OpenImages(ctx, cfg.Network.Size, fit, o.Progress)
 }
 
 // newRun is the training that the options mean.
@@ -250,7 +237,9 @@ func (o TrainOptions) newRun(eng *engine.Engine, folder *run.Folder, cfg run.Con
 		return trainer, err
 	}
 	if !o.Resume && o.Weights != RandomWeights {
-		trainer.Weights = func(net *skinattn.Network, store *model.Store) error { return loadBackbone(o.Weights, net, store) }
+		trainer.Weights = func(net *skinattn.Network, store *model.Store) error {
+			return weights.LoadBackbone(o.Weights, net, store)
+		}
 	}
 	return trainer, nil
 }
@@ -309,7 +298,7 @@ func (o TrainOptions) config() (run.Config, error) {
 	}
 	if o.Weights != RandomWeights && o.Weights != "" {
 		cfg.Init = imagenetInit
-		if cfg.InitSHA256, err = fileSHA256(o.Weights); err != nil {
+		if cfg.InitSHA256, err = weights.SHA256(o.Weights); err != nil {
 			b, _ := backbone.Find(o.Backbone)
 			return cfg, fmt.Errorf("reading the ImageNet weights of %s: %w; 'skinattn weights fetch %s' gets them, --weights FILE names them, --weights random does without",
 				b.Title, err, b.Name)
@@ -335,20 +324,6 @@ func network(backboneName string, reg *regime.Regime) (skinattn.Config, error) {
 	net.Head = cmp.Or(backbone.Head(reg.Head), net.Head)
 	net.Resize, net.AttentionWindow, net.Gamma = reg.Resize, reg.AttentionWindow, reg.Gamma
 	return net, nil
-}
-
-// OpenImages decodes and resizes all photos of a data set, or opens what an
-// earlier call left in the user's cache folder.
-func OpenImages(ctx context.Context, data *ham10000.Dataset, size int, fit imaging.Fit, progress func(done, total int)) (*imaging.Cache, error) {
-	if err := data.RequireImages(data.Records); err != nil {
-		return nil, err
-	}
-	items := make([]imaging.Item, len(data.Records))
-	for i, r := range data.Records {
-		path, _ := data.ImagePath(r.ImageID)
-		items[i] = imaging.Item{ID: r.ImageID, Path: path}
-	}
-	return imaging.OpenCache(ctx, imaging.DefaultCacheDir(), items, size, imaging.CacheOptions{Progress: progress, Fit: fit})
 }
 
 // examples are the images of one part. Where the regime drops images without
@@ -443,17 +418,4 @@ func flatten(cfg run.Config) map[string]string {
 	}
 	walk("", tree)
 	return leaves
-}
-
-func fileSHA256(path string) (string, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	hash := sha256.New()
-	if _, err := io.Copy(hash, file); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(hash.Sum(nil)), nil
 }

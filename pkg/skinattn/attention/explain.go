@@ -1,0 +1,86 @@
+package attention
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/explain"
+	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
+)
+
+// FileExplanation is the explanation of a photo from outside, or why there is
+// none.
+type FileExplanation struct {
+	Path  string
+	Photo *imaging.RGB
+	// Prediction is what PredictFiles says: with a network that has Views, the mean
+	// over them, where Explanation.Prediction is that of the photo as it is.
+	Prediction skinattn.Prediction
+	explain.Explanation
+	Err error
+}
+
+// explainedTogether is how many photos are held in memory, in their own size.
+const explainedTogether = 8
+
+// ExplainFiles explains photos, all of one patient's metadata, and hands each
+// explanation to use, in order. class is explain.Predicted or one in class order.
+// A file that can't be read has its Err set and does not keep the others from
+// being explained.
+func ExplainFiles(ctx context.Context, network *skinattn.Model, paths []string, metadata skinattn.Metadata, class int, options explain.Options,
+	use func(i int, x FileExplanation) error) error {
+	explainer, err := explain.New(network, options)
+	if err != nil {
+		return err
+	}
+	defer explainer.Close()
+	done := 0
+	for some := range slices.Chunk(paths, explainedTogether) {
+		results := make([]FileExplanation, len(some))
+		var readable []int
+		var pixels [][]float32
+		for i, path := range some {
+			results[i].Path = path
+			if results[i].Photo, results[i].Err = imaging.DecodeFile(path); results[i].Err == nil {
+				readable = append(readable, i)
+				pixels = append(pixels, network.Fit.Resize(results[i].Photo, network.Size))
+			}
+		}
+		images := explain.Images{
+			Count:    len(readable),
+			Image:    func(i int, dst []float32) { copy(dst, pixels[i]) },
+			Metadata: slices.Repeat([]skinattn.Metadata{metadata}, len(readable)),
+			Classes:  slices.Repeat([]int{class}, len(readable)),
+		}
+		var views []skinattn.Prediction
+		if network.Views > 0 {
+			if views, err = network.PredictViews(ctx, images.Count, skinattn.Floats(images.Image), images.Metadata); err != nil {
+				return err
+			}
+			for i, p := range views {
+				if class == explain.Predicted {
+					images.Classes[i] = slices.Index(p.Probabilities, slices.Max(p.Probabilities))
+				}
+			}
+		}
+		if err := explainer.Explain(ctx, images, func(i int, x explain.Explanation) error {
+			r := &results[readable[i]]
+			r.Explanation, r.Prediction = x, x.Prediction
+			if views != nil {
+				r.Prediction = views[i]
+			}
+			return nil
+		}); err != nil {
+			return fmt.Errorf("explaining %s: %w", some[0], err)
+		}
+		for _, r := range results {
+			if err := use(done, r); err != nil {
+				return err
+			}
+			done++
+		}
+	}
+	return nil
+}

@@ -1,0 +1,245 @@
+package attention
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/skinattn/skinattn/pkg/eval/saliency"
+	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+	"github.com/skinattn/skinattn/pkg/skinattn/explain"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
+	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
+)
+
+// ScoreOptions say how Score judges a run's maps.
+type ScoreOptions struct {
+	Data *ham10000.Dataset
+	Part split.Part // whose images are judged; one that the split lacks is the other held-out one
+	// Explain says which maps are measured, and how they are made; those of single
+	// heads can't be.
+	Explain explain.Options
+	// CurveImages is how many images, drawn with Seed, get deletion and insertion
+	// curves; 0: none, and more than there are: all.
+	CurveImages int
+	CurveSteps  int // equal steps of a curve, at least 1
+	// Seed is that of the untrained network, of CurveImages and of the order of
+	// pixels with equal values.
+	Seed uint64
+	// Weights is a Keras applications file for the baseline that has it under a
+	// fresh head; empty leaves that baseline out.
+	Weights string
+	// Progress returns what follows a piece of work.
+	Progress func(title string) func(done, total int)
+	Log      func(line string)
+}
+
+// Scored is what Score found.
+type Scored struct {
+	*saliency.Table
+	// Curves are the mean curves; nil without CurveImages.
+	Curves *saliency.Curves
+	// NoMask and EmptyMask are the images that were left out: those without a mask,
+	// and those whose lesion lies outside what the network sees.
+	NoMask, EmptyMask []string
+}
+
+// scorer is the work of Score.
+type scorer struct {
+	ScoreOptions
+	net      *skinattn.Model // trained
+	records  []ham10000.Record
+	metadata []skinattn.Metadata
+	images   func(i int, dst []float32)
+	masks    []*saliency.Mask
+	classes  []int // predicted
+	eng      *engine.Engine
+}
+
+// Score measures the maps of a run's network against the lesion masks of the
+// data folder, beside baselines that know nothing of the picture. Photos go
+// through the network as they are, without turned views: the predicted class, of
+// which class activation maps are made, is that of the upright photo.
+func Score(ctx context.Context, eng *engine.Engine, folder *run.Folder, opts ScoreOptions) (*Scored, error) {
+	cfg, err := folder.Config()
+	if err != nil {
+		return nil, err
+	}
+	parts, err := split.ReadFile(folder.Path(run.SplitFile))
+	if err != nil {
+		return nil, err
+	}
+	if len(parts.Part(opts.Part)) == 0 {
+		opts.Part = map[split.Part]split.Part{split.Test: split.Val, split.Val: split.Test}[opts.Part]
+	}
+	s := &scorer{ScoreOptions: opts, eng: eng}
+	if err := s.checkMethods(); err != nil {
+		return nil, err
+	}
+	if s.net, err = folder.LoadModel(eng, opts.Log); err != nil {
+		return nil, err
+	}
+	defer s.net.Close()
+	cache, err := opts.Data.OpenImages(ctx, s.net.Size, s.net.Fit, opts.Progress("decoding photos"))
+	if err != nil {
+		return nil, err
+	}
+	defer cache.Close()
+
+	result := &Scored{Table: &saliency.Table{Classes: ham10000.Classes}}
+	if err := s.choose(parts, cache, result); err != nil {
+		return nil, err
+	}
+	if s.metadata, err = skinattn.CompleteMetadata(s.records, s.net.MeanAge()); err != nil {
+		return nil, err
+	}
+	methods, err := s.methods(ctx, cfg, parts)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range methods {
+		result.Methods = append(result.Methods, m.name)
+	}
+	if err := s.score(ctx, methods, result); err != nil {
+		return nil, err
+	}
+	if opts.CurveImages > 0 {
+		if err := s.curves(ctx, methods, result); err != nil {
+			return nil, err
+		}
+	}
+	result.Round()
+	return result, nil
+}
+
+// choose finds the records of the part that have a usable mask.
+func (s *scorer) choose(parts *split.Split, cache *imaging.Cache, result *Scored) error {
+	records, err := parts.Select(s.Data.Records, s.Part)
+	if err != nil {
+		return err
+	}
+	masks, err := s.readMasks(records)
+	if err != nil {
+		return err
+	}
+	var at []int
+	for i, r := range records {
+		switch index, ok := cache.Index(r.ImageID); {
+		case !ok:
+			return fmt.Errorf("image %s of the split is not in the image cache", r.ImageID)
+		case masks[i].none:
+			result.NoMask = append(result.NoMask, r.ImageID)
+		case masks[i].inside == nil:
+			result.EmptyMask = append(result.EmptyMask, r.ImageID)
+		default:
+			mask, err := saliency.NewMask(masks[i].inside, s.net.Size, saliency.NearShare*float64(s.net.Size))
+			if err != nil {
+				return fmt.Errorf("image %s: %w", r.ImageID, err)
+			}
+			at, s.records, s.masks = append(at, index), append(s.records, r), append(s.masks, mask)
+		}
+	}
+	for _, left := range []struct {
+		ids []string
+		why error
+	}{{result.NoMask, ham10000.ErrNoMask}, {result.EmptyMask, ham10000.ErrEmptyMask}} {
+		if len(left.ids) > 0 {
+			s.Log(fmt.Sprintf("%d of %d images are left out (%s): %v", len(left.ids), len(records), firstOf(left.ids), left.why))
+		}
+	}
+	if len(s.records) == 0 {
+		return fmt.Errorf("%s: none of the %d images of part %s has a lesion mask; put the masks of HAM10000, ISIC_*_segmentation.png, in any subfolder", s.Data.Dir, len(records), s.Part)
+	}
+	s.images = func(i int, dst []float32) { imaging.RGBOrder.Floats(dst, cache.Image(at[i])) }
+	return nil
+}
+
+// firstOf names the first few of many.
+func firstOf(ids []string) string {
+	const named = 5
+	text := strings.Join(ids[:min(named, len(ids))], ", ")
+	if len(ids) > named {
+		text += ", ..."
+	}
+	return text
+}
+
+// readMask is a mask as it was found: none, empty (inside is nil), or good.
+type readMask struct {
+	none   bool
+	inside []bool
+}
+
+// readMasks reads the masks of records on all cores. A damaged one, or one that
+// does not lie on its photo, is an error.
+func (s *scorer) readMasks(records []ham10000.Record) ([]readMask, error) {
+	masks := make([]readMask, len(records))
+	err := forEach(len(records), func(i int) error {
+		inside, err := s.Data.Mask(records[i].ImageID, s.net.Fit, s.net.Size)
+		switch {
+		case errors.Is(err, ham10000.ErrNoMask):
+			masks[i].none = true
+		case err != nil && !errors.Is(err, ham10000.ErrEmptyMask):
+			return err
+		}
+		masks[i].inside = inside
+		return nil
+	})
+	return masks, err
+}
+
+// forEach does n pieces of work on all cores and returns the first error in their
+// order.
+func forEach(n int, work func(i int) error) error {
+	failed := make([]error, n)
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range n {
+		group.Go(func() error {
+			failed[i] = work(i)
+			return nil
+		})
+	}
+	group.Wait() // errors are in failed
+	if at := slices.IndexFunc(failed, func(err error) bool { return err != nil }); at >= 0 {
+		return failed[at]
+	}
+	return nil
+}
+
+// score compares every map with its mask.
+func (s *scorer) score(ctx context.Context, methods []scoredMethod, result *Scored) error {
+	result.Images = make([]saliency.Image, len(s.records))
+	return forEach(len(s.records), func(i int) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		r := s.records[i]
+		truth, err := ham10000.ClassIndex(r.Dx)
+		if err != nil {
+			return fmt.Errorf("image %s: %w", r.ImageID, err)
+		}
+		image := saliency.Image{ImageID: r.ImageID, LesionID: r.LesionID, Truth: truth, Predicted: s.classes[i], MaskShare: s.masks[i].Share()}
+		for _, m := range methods {
+			scores, err := s.masks[i].Score(m.of(i).upsampled(s.net.Size))
+			if err != nil {
+				return fmt.Errorf("image %s: %s: %w", r.ImageID, m.name, err)
+			}
+			image.Scores = append(image.Scores, scores)
+		}
+		result.Images[i] = image
+		return nil
+	})
+}
+
+// nearlyOne keeps a probability that float32 made a little too big in its range.
+func nearlyOne(p float32) float64 { return math.Min(float64(p), 1) }

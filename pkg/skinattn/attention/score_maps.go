@@ -1,0 +1,216 @@
+package attention
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/skinattn/skinattn/pkg/eval/saliency"
+	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/explain"
+	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
+	"github.com/skinattn/skinattn/pkg/skinattn/weights"
+)
+
+// centreShare is the standard deviation of the centred Gaussian, of the side.
+const centreShare = 0.25
+
+// PriorBaselines are those that have one map for all images: an even one, a
+// Gaussian in the centre, and the mean of the training part's masks.
+var PriorBaselines = []string{"baseline:uniform", "baseline:centre", "baseline:mean-lesion"}
+
+// heatMap is a map as a method gives it, [rows cols].
+type heatMap struct {
+	rows, cols int
+	values     []float32
+}
+
+// upsampled is the map on size x size pixels.
+func (h heatMap) upsampled(size int) []float32 {
+	if h.rows == size && h.cols == size {
+		return h.values
+	}
+	return saliency.Upsample(h.values, h.rows, h.cols, size, size)
+}
+
+// scoredMethod has a map for every image.
+type scoredMethod struct {
+	name string
+	of   func(i int) heatMap
+}
+
+// same is a method that has one map for all images.
+func same(name string, h heatMap) scoredMethod {
+	return scoredMethod{name, func(int) heatMap { return h }}
+}
+
+// checkMethods refuses what can't be measured.
+func (s *scorer) checkMethods() error {
+	if slices.Contains(s.Explain.Methods, explain.AttentionHeads) {
+		return fmt.Errorf("method %s gives a map a head; %s, their sum, can be measured", explain.AttentionHeads, explain.SoftAttention)
+	}
+	return nil
+}
+
+// methods makes all maps, measured ones first. It fills s.classes.
+func (s *scorer) methods(ctx context.Context, cfg run.Config, parts *split.Split) ([]scoredMethod, error) {
+	measured, err := s.mapsOf(ctx, s.net, "maps", "")
+	if err != nil {
+		return nil, err
+	}
+	size := s.net.Size
+	all := append(measured,
+		same(PriorBaselines[0], heatMap{1, 1, saliency.Uniform(1)}),
+		same(PriorBaselines[1], heatMap{size, size, saliency.Gaussian(size, centreShare*float64(size))}))
+	lesion, err := s.meanLesion(parts)
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, same(PriorBaselines[2], lesion))
+	for _, m := range measured {
+		all = append(all, scoredMethod{"baseline:mean-" + m.name, s.meanOfOthers(m)})
+	}
+	// The untrained networks have the architecture and the cut of the run.
+	net, err := skinattn.NewNetwork(cfg.Network)
+	if err != nil {
+		return nil, err
+	}
+	starts := []struct{ name, file string }{{"untrained", ""}}
+	if s.Weights != "" {
+		starts = append(starts, struct{ name, file string }{"imagenet", s.Weights})
+	}
+	for _, w := range starts {
+		store := model.NewStore()
+		if w.file != "" {
+			if err := weights.LoadBackbone(w.file, net, store); err != nil {
+				return nil, err
+			}
+		}
+		if err := layers.Initialize(store, net.Graph.Variables(), s.Seed); err != nil {
+			return nil, fmt.Errorf("drawing weights: %w", err)
+		}
+		other, err := skinattn.NewModel(s.eng.Backend, net, store, 0)
+		if err != nil {
+			return nil, err
+		}
+		maps, err := s.mapsOf(ctx, other, w.name+" maps", "baseline:"+w.name+"-")
+		other.Close()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, maps...)
+	}
+	grid := measured[0].of(0)
+	return append(all, scoredMethod{fmt.Sprintf("ceiling:lesion-%dx%d", grid.rows, grid.cols), func(i int) heatMap {
+		return heatMap{grid.rows, grid.cols, s.masks[i].Coarse(grid.rows, grid.cols)}
+	}}), nil
+}
+
+// meanLesion is the mean of the training part's masks: where lesions lie in
+// photos of this collection.
+func (s *scorer) meanLesion(parts *split.Split) (heatMap, error) {
+	records, err := parts.Select(s.Data.Records, split.Train)
+	if err != nil {
+		return heatMap{}, err
+	}
+	masks, err := s.readMasks(records)
+	if err != nil {
+		return heatMap{}, err
+	}
+	mean := heatMap{s.net.Size, s.net.Size, make([]float32, s.net.Size*s.net.Size)}
+	found := 0
+	for _, mask := range masks {
+		if mask.inside == nil {
+			continue
+		}
+		found++
+		for i, in := range mask.inside {
+			if in {
+				mean.values[i]++ // exact up to 2^24 masks
+			}
+		}
+	}
+	if found == 0 {
+		return heatMap{}, fmt.Errorf("%s: no image of part train has a lesion mask; their mean is a baseline", s.Data.Dir)
+	}
+	for i := range mean.values {
+		mean.values[i] /= float32(found)
+	}
+	return mean, nil
+}
+
+// meanOfOthers is a method's mean map over the images of all other lesions: what
+// it shows whatever the picture. Each map counts the same, whatever its sum.
+func (s *scorer) meanOfOthers(m scoredMethod) func(i int) heatMap {
+	first := m.of(0)
+	total := make([]float64, len(first.values))
+	add := func(sum []float64, values []float32, sign float64) {
+		var mass float64
+		for _, v := range values {
+			mass += float64(v)
+		}
+		if mass > 0 { // a map of zeros says nothing
+			for k, v := range values {
+				sum[k] += sign * float64(v) / mass
+			}
+		}
+	}
+	ofLesion := map[string][]int{}
+	for i, r := range s.records {
+		ofLesion[r.LesionID] = append(ofLesion[r.LesionID], i)
+		add(total, m.of(i).values, 1)
+	}
+	return func(i int) heatMap {
+		own := ofLesion[s.records[i].LesionID]
+		if len(own) == len(s.records) { // one lesion alone: there are no others
+			return heatMap{1, 1, saliency.Uniform(1)}
+		}
+		rest := slices.Clone(total)
+		for _, j := range own {
+			add(rest, m.of(j).values, -1)
+		}
+		mean := heatMap{first.rows, first.cols, make([]float32, len(rest))}
+		for k, v := range rest {
+			mean.values[k] = float32(max(0, v)) // the differences may round to less than 0
+		}
+		return mean
+	}
+}
+
+// mapsOf makes the maps of one network, with prefix before their names. The
+// trained network, without prefix, says which classes are explained, by all.
+func (s *scorer) mapsOf(ctx context.Context, net *skinattn.Model, title, prefix string) ([]scoredMethod, error) {
+	explainer, err := explain.New(net, s.Explain)
+	if err != nil {
+		return nil, err
+	}
+	defer explainer.Close()
+	images := explain.Images{Count: len(s.records), Image: s.images, Metadata: s.metadata, Classes: s.classes}
+	follow := s.Progress(title)
+	maps := make([][]heatMap, len(s.Explain.Methods))
+	classes := make([]int, images.Count)
+	err = explainer.Explain(ctx, images, func(i int, x explain.Explanation) error {
+		classes[i] = x.Class
+		for k, m := range x.Maps {
+			for j, v := range m.Values { // occlusion can raise a probability: nothing to see there
+				m.Values[j] = max(0, v)
+			}
+			maps[k] = append(maps[k], heatMap{m.Height, m.Width, m.Values})
+		}
+		follow(i+1, images.Count)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.classes = classes
+	methods := make([]scoredMethod, len(maps))
+	for k := range maps {
+		methods[k] = scoredMethod{prefix + string(s.Explain.Methods[k]), func(i int) heatMap { return maps[k][i] }}
+	}
+	return methods, nil
+}

@@ -1,0 +1,3 @@
+// Package figures draws every figure that run folders, predictions files and the
+// data set allow, each with its numbers as CSV beside it (package plots).
+package figures

@@ -1,0 +1,100 @@
+package weights
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/skinattn/skinattn/internal/atomicfile"
+	"github.com/skinattn/skinattn/pkg/skinattn/keras"
+	"github.com/skinattn/skinattn/pkg/skinattn/run"
+)
+
+// Formats of Export.
+const (
+	FormatH5  = "h5"  // a file of Keras's Model.save_weights
+	FormatNPY = "npy" // a folder of .npy files with an index
+)
+
+// ExportOptions say which weights are exported, and where to.
+type ExportOptions struct {
+	Run    string // the run folder
+	Out    string // the file (FormatH5) or folder (FormatNPY) to make
+	Format string
+	// Log, if not nil, gets lines for people.
+	Log func(line string)
+}
+
+// Exported is what Export made.
+type Exported struct {
+	Run        string `json:"run"`
+	Out        string `json:"out"`
+	Format     string `json:"format"`
+	SHA256     string `json:"sha256"` // of an npy folder: of what sha256sum prints for its files
+	Backbone   string `json:"backbone"`
+	Layers     int    `json:"layers"`
+	Tensors    int    `json:"tensors"`
+	Parameters int    `json:"parameters"`
+}
+
+// Export writes a run's best weights for Keras: the authors' network, built in
+// Keras 2, takes an h5 file with load_weights. Import reads both formats back.
+// Nothing that exists is overwritten, and on any failure nothing is left.
+func Export(opts ExportOptions) (Exported, error) {
+	exported := Exported{Run: opts.Run, Out: opts.Out, Format: opts.Format}
+	folder, err := run.Open(opts.Run)
+	if err != nil {
+		return exported, err
+	}
+	warn := opts.Log
+	if warn == nil {
+		warn = func(string) {}
+	}
+	net, store, err := folder.LoadWeights(warn)
+	if err != nil {
+		return exported, err
+	}
+	file, err := KerasFile(net, store)
+	if err != nil {
+		return exported, fmt.Errorf("exporting %s: %w", opts.Run, err)
+	}
+	exported.Backbone, exported.Layers, exported.Tensors = net.Backbone, len(file.Layers), len(file.Tensors)
+	for _, t := range file.Tensors {
+		exported.Parameters += len(t.Data)
+	}
+	switch opts.Format {
+	case FormatH5:
+		err = writeH5(file, opts.Out)
+	case FormatNPY:
+		err = writeNPY(file, opts.Out)
+	default:
+		err = fmt.Errorf("format %q is unknown; it must be %s or %s", opts.Format, FormatH5, FormatNPY)
+	}
+	if err != nil {
+		return exported, fmt.Errorf("exporting %s: %w", opts.Run, err)
+	}
+	exported.SHA256, err = fileOrFolderSHA256(opts.Out)
+	return exported, err
+}
+
+func writeH5(file *keras.File, path string) error {
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s exists; remove it or choose another --out", path)
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return atomicfile.WriteFile(path, file.Write)
+}
+
+// writeNPY builds the folder beside its place and moves it there whole.
+func writeNPY(file *keras.File, dir string) error {
+	dir, err := emptyPlace("folder", dir, "--out")
+	if err != nil {
+		return err
+	}
+	return placeFolder(dir, ".exporting-", file.WriteFolder)
+}

@@ -1,0 +1,267 @@
+package weights
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/skinattn/skinattn/internal/testengine"
+
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
+	"github.com/skinattn/skinattn/pkg/skinattn/keras"
+	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/run"
+)
+
+// trained makes a run of the network with its tensors filled by name.
+func trained(t *testing.T, cfg skinattn.Config) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "run")
+	if _, err := Import(ImportOptions{Keras: fileOf(t, cfg).save(t, "k.h5"), Backbone: cfg.Backbone, Size: cfg.Size, Dir: dir,
+		ChannelOrder: cfg.ChannelOrder, Preprocess: cfg.Preprocess}); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// What is exported comes back: the same network, the same weights and, to the
+// bit, the same predictions, with nothing said but the backbone.
+func TestExportThenImport(t *testing.T) {
+	cfg := authors(t, 64)
+	cfg.ChannelOrder, cfg.Preprocess = "rgb", "caffe" // not what an import would guess
+	dir := trained(t, cfg)
+	want := predictOne(t, dir)
+	for _, format := range []string{FormatH5, FormatNPY} {
+		out := filepath.Join(t.TempDir(), "new", "weights")
+		made, err := Export(ExportOptions{Run: dir, Out: out, Format: format})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum, err := fileOrFolderSHA256(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// As Keras counts them; of the 1,354,714 parameters at 224 px, the last kernel
+		// lacks 7 for each of 1,920 channels at 15 of 16 positions.
+		expect := Exported{Run: dir, Out: out, Format: format, SHA256: sum, Backbone: "mobilenet_v2", Layers: 148, Tensors: 225, Parameters: 1153114}
+		if made != expect {
+			t.Errorf("made %+v, want %+v", made, expect)
+		}
+		again := filepath.Join(t.TempDir(), "again")
+		if made, err := Export(ExportOptions{Run: dir, Out: again, Format: format}); err != nil || made.SHA256 != sum {
+			t.Errorf("%s: the second export differs from the first, %v", format, err)
+		}
+		back := filepath.Join(t.TempDir(), "back")
+		imported, err := Import(ImportOptions{Keras: out, Backbone: "mobilenet_v2", Dir: back})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if *imported.Network != cfg || imported.SHA256 != sum || imported.Form != FormSaveWeights || imported.Tensors != 225 {
+			t.Errorf("%s: imported %+v", format, imported)
+		}
+		expectWeights(t, back, cfg)
+		if format == FormatNPY {
+			continue // the same network and weights; a prediction takes seconds to compile
+		}
+		if got := predictOne(t, back); !slices.Equal(got, want) {
+			t.Errorf("%s: probabilities %v, before the export %v", format, got, want)
+		}
+	}
+}
+
+// predictOne gives the probabilities of a generated image.
+func predictOne(t *testing.T, dir string) []float32 {
+	t.Helper()
+	folder, err := run.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	network, err := folder.LoadModel(testengine.Open(t), func(line string) { t.Error(line) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer network.Close()
+	metadata := []skinattn.Metadata{{Age: 35, Sex: "male", Localization: "back"}}
+	predictions, err := network.Predict(t.Context(), 1, skinattn.Floats(func(_ int, dst []float32) { copy(dst, keras.FillImage("export", network.Size)) }), metadata, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return predictions[0].Probabilities
+}
+
+// Networks of other families and variants of the head come back; the names and
+// the order of the layers are tested against Keras in package skinattn.
+func TestExportOfOtherNetworks(t *testing.T) {
+	configs := map[string]skinattn.Config{}
+	for _, name := range []string{"nasnet_mobile", "mobilenet_v3_small", "mobilenet"} {
+		cfg, err := skinattn.DefaultConfig(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Size = 64
+		configs[name] = cfg
+	}
+	variant := authors(t, 64)
+	variant.MetadataBatchNorm, variant.MetadataUnits, variant.MetadataDropout = skinattn.BatchNormBoth, [3]int{40, 30}, .2
+	variant.ExtendedDense, variant.Head, variant.Dropout = 20, backbone.GAP, .25
+	configs["variant"] = variant
+	plain := authors(t, 64)
+	plain.SoftAttention, plain.Metadata = false, false
+	configs["plain"] = plain
+	for name, cfg := range configs {
+		t.Run(name, func(t *testing.T) {
+			net, err := skinattn.NewNetwork(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			store := model.NewStore()
+			for _, v := range net.Graph.Variables() {
+				if err := layers.SetVariable(store, v, keras.FillByName(v.Layer+"/"+v.Name, v.Shape)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			file, err := KerasFile(net, store)
+			if err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(t.TempDir(), "w.h5")
+			if err := writeH5(file, path); err != nil {
+				t.Fatal(err)
+			}
+			back := filepath.Join(t.TempDir(), "back")
+			imported, err := Import(ImportOptions{Keras: path, Backbone: cfg.Backbone, Dir: back})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if *imported.Network != cfg {
+				t.Errorf("network %+v, want %+v", *imported.Network, cfg)
+			}
+			expectWeights(t, back, cfg)
+		})
+	}
+}
+
+func TestExportErrors(t *testing.T) {
+	dir := trained(t, authors(t, 32))
+	parent := t.TempDir()
+	there := filepath.Join(parent, "there")
+	if err := os.WriteFile(there, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	empty := trained(t, authors(t, 32))
+	if err := os.RemoveAll(filepath.Join(empty, "checkpoints")); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		opts ExportOptions
+		want string
+	}{
+		"no run":            {ExportOptions{Run: parent, Out: "x", Format: FormatH5}, parent + " is not a run folder"},
+		"no checkpoint":     {ExportOptions{Run: empty, Out: "x", Format: FormatH5}, "the run has no checkpoint"},
+		"unknown format":    {ExportOptions{Run: dir, Out: "x", Format: "onnx"}, `format "onnx" is unknown; it must be h5 or npy`},
+		"file there":        {ExportOptions{Run: dir, Out: there, Format: FormatH5}, there + " exists; remove it or choose another --out"},
+		"folder there":      {ExportOptions{Run: dir, Out: parent, Format: FormatH5}, parent + " exists;"},
+		"folder not empty":  {ExportOptions{Run: dir, Out: parent, Format: FormatNPY}, "is not empty (it has there); choose another --out"},
+		"file for a folder": {ExportOptions{Run: dir, Out: there, Format: FormatNPY}, "not a directory"},
+		"below a file":      {ExportOptions{Run: dir, Out: filepath.Join(there, "x"), Format: FormatH5}, "not a directory"},
+		"below a file, npy": {ExportOptions{Run: dir, Out: filepath.Join(there, "x"), Format: FormatNPY}, "not a directory"},
+	} {
+		_, err := Export(c.opts)
+		if t.Run(name, func(t *testing.T) { expectLine(t, err, c.want) }); t.Failed() {
+			continue
+		}
+		expectEntries(t, parent, "there")
+	}
+	if text, err := os.ReadFile(there); err != nil || string(text) != "mine" {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
+// What an export says of the network is from outside as all else is.
+func TestImportRefusesDescriptions(t *testing.T) {
+	cfg := authors(t, 32)
+	net, err := skinattn.NewNetwork(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := trained(t, cfg)
+	folder, err := run.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, store, err := folder.LoadWeights(func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := KerasFile(net, store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := file.Network
+	change := func(old, new string) string {
+		if !strings.Contains(good, old) {
+			t.Fatalf("%q is not in %s", old, good)
+		}
+		return strings.Replace(good, old, new, 1)
+	}
+	for name, c := range map[string]struct{ network, want string }{
+		"no JSON":         {"{", "reading its description of the network: unexpected EOF"},
+		"a later field":   {change("{", `{"later":1,`), `unknown field "later"`},
+		"another network": {change("mobilenet_v2", "resnet50"), "it holds a network on resnet50, not on mobilenet_v2"},
+		"another cut":     {change("block_14_depthwise", "nowhere"), `no layer is called "nowhere"`},
+		"another size":    {change(`"size":32`, `"size":96`), `"dense_1/kernel:0" has shape`},
+		"negative size":   {change(`"size":32`, `"size":-32`), "its description of the network: "},
+		"large size":      {change(`"size":32`, `"size":1000000000`), "has shape"},
+		"dropout":         {change(`"dropout":0.5`, `"dropout":1`), "dropout is 1; it must be in [0, 1)"},
+		"many poolings":   {change("{", `{"pools_before":1000000000,`), "has 1000000000 poolings before the attention"},
+		"channel order":   {change("bgr", "grb"), "channel order"},
+		"other head":      {change("{", `{"extended_dense":20,`), "dense"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file.Network = c.network
+			var content bytes.Buffer
+			if err := file.Write(&content); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(t.TempDir(), "w.h5")
+			if err := os.WriteFile(path, content.Bytes(), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			out := filepath.Join(t.TempDir(), "run")
+			_, err := Import(ImportOptions{Keras: path, Backbone: "mobilenet_v2", Dir: out})
+			expectLine(t, err, c.want)
+			if _, err := os.Stat(out); !os.IsNotExist(err) {
+				t.Errorf("a run was made: %v", err)
+			}
+		})
+	}
+}
+
+// ImageNet weights in an npy folder are installed as the file that training
+// reads.
+func TestImportImageNetFolder(t *testing.T) {
+	weights := filepath.Join(t.TempDir(), "weights")
+	t.Setenv(EnvDir, weights)
+	file := applicationsOf(t, "mobilenet_v2", false)
+	dir := t.TempDir()
+	if err := (&keras.File{Layers: file.layers, Tensors: file.tensors}).WriteFolder(dir); err != nil {
+		t.Fatal(err)
+	}
+	made, err := Import(ImportOptions{Keras: dir, Backbone: "mobilenet_v2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := keras.ReadFile(made.Installed)
+	if err != nil || len(read.Tensors) != len(file.tensors) {
+		t.Errorf("%+v, %v", made, err)
+	}
+	if err := fitsApplications(made.Installed, "mobilenet_v2"); err != nil {
+		t.Error(err)
+	}
+}

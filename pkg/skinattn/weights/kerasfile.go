@@ -1,0 +1,146 @@
+package weights
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
+	"github.com/skinattn/skinattn/pkg/skinattn/keras"
+	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+)
+
+// KerasFile is what Keras's Model.save_weights writes of the authors' network
+// with the weights in store: all layers of the Keras network in its order and
+// under the names of a fresh session, so that load_weights accepts it. All
+// variables must be in store.
+func KerasFile(n *skinattn.Network, store *model.Store) (*keras.File, error) {
+	names, ours, err := kerasLayers(n)
+	if err != nil {
+		return nil, err
+	}
+	config, err := json.Marshal(n.Config)
+	if err != nil {
+		return nil, err
+	}
+	file := &keras.File{Layers: names, Network: string(config)}
+	for _, name := range names {
+		layer := ours[name]
+		if layer == nil {
+			continue
+		}
+		for _, v := range layer.Op.Variables(n.Graph.InputShapes(layer)...) {
+			v.Layer = layer.Name
+			stored := store.GetVariable(v.Path())
+			if stored == nil {
+				return nil, fmt.Errorf("the weights lack %s", v.Path())
+			}
+			value, err := stored.Value()
+			if err != nil {
+				return nil, fmt.Errorf("reading %s: %w", v.Path(), err)
+			}
+			data, err := tensors.CopyFlatData[float32](value)
+			if err != nil {
+				return nil, fmt.Errorf("reading %s: %w", v.Path(), err)
+			}
+			if len(data) != v.Shape.Size() {
+				return nil, fmt.Errorf("%s has %d values where the network has shape %v", v.Path(), len(data), v.Shape)
+			}
+			file.Tensors = append(file.Tensors, keras.Tensor{Name: weightName(name, layer, v), Layer: name, Shape: v.Shape, Data: data})
+		}
+	}
+	return file, nil
+}
+
+// weightName is Keras's name for a variable of a layer that it calls name.
+func weightName(name string, layer *layers.Layer, v layers.Variable) string {
+	if _, ok := layer.Op.(layers.Normalization); ok {
+		return v.Name + ":0" // adapt makes them, outside of the layer's name
+	}
+	return name + "/" + v.Name + ":0"
+}
+
+// kerasLayers lists the layers of the authors' Keras network, with ours for
+// those that have a counterpart: two layers make a text of the metadata the
+// one-hot vector that the network here is fed.
+func kerasLayers(n *skinattn.Network) (names []string, ours map[string]*layers.Layer, err error) {
+	b, err := backbone.Find(n.Backbone)
+	if err != nil {
+		return nil, nil, err
+	}
+	whole, err := b.Graph(n.Size)
+	if err != nil {
+		return nil, nil, err
+	}
+	kept, err := whole.Cut(n.Cut)
+	if err != nil {
+		return nil, nil, err
+	}
+	// Keras has counted the layers of a backbone with its top; a network with the
+	// attention in its middle has none.
+	counted := whole
+	if b.HasTail() {
+		counted = kept
+	}
+	numbers := map[string]int{}
+	auto := func(class string) string {
+		if _, begun := numbers[class]; !begun {
+			for _, layer := range counted.Layers() {
+				if !(b.Name == "mobilenet" && layer.Name == "dropout") { // which Keras names itself and does not count
+					numbers[class] = max(numbers[class], backbone.AutoNumber(layer.Name, class)+1)
+				}
+			}
+		}
+		numbers[class]++
+		if numbers[class] == 1 {
+			return class
+		}
+		return fmt.Sprintf("%s_%d", class, numbers[class]-1)
+	}
+
+	ours = map[string]*layers.Layer{}
+	inputs := map[string][]string{}
+	theirs := map[string]string{} // the Keras layer that gives what ours gives
+	for _, layer := range n.Graph.Layers() {
+		name := layer.Name
+		if class := unweightedClass(layer.Op); kept.Layer(name) == nil && class != "" {
+			name = auto(class)
+		}
+		ours[name] = layer
+		for _, input := range layer.Inputs {
+			inputs[name] = append(inputs[name], theirs[input])
+		}
+		if layer.Name == skinattn.SexInput || layer.Name == skinattn.LocalizationInput {
+			lookup, encoding := auto("string_lookup"), auto("category_encoding")
+			inputs[lookup], inputs[encoding] = []string{name}, []string{lookup}
+			name = encoding
+		}
+		theirs[layer.Name] = name
+	}
+	return layers.KerasOrder(n.Output, func(layer string) []string { return inputs[layer] }), ours, nil
+}
+
+// unweightedClass is the class of an operation without weights in Keras's
+// automatic names, empty for others.
+func unweightedClass(op layers.Op) string {
+	switch op.(type) {
+	case layers.MaxPooling2D:
+		return "max_pooling2d"
+	case layers.GlobalAveragePooling2D:
+		return "global_average_pooling2d"
+	case layers.Concatenate:
+		return "concatenate"
+	case layers.ReLU:
+		return "activation"
+	case layers.Add:
+		return "add"
+	case layers.Dropout:
+		return "dropout"
+	case layers.Flatten:
+		return "flatten"
+	}
+	return ""
+}

@@ -1,0 +1,262 @@
+package weights
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
+	"github.com/skinattn/skinattn/pkg/skinattn/keras"
+	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+)
+
+// LoadBackbone fills the variables of n up to its cut from the Keras
+// applications weights file at path, with or without top. Every variable is
+// filled exactly once and every tensor of the file up to the cut is used exactly
+// once; anything else is an error that names it, and store is then unchanged.
+func LoadBackbone(path string, n *skinattn.Network, store *model.Store) error {
+	file, err := keras.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	match, err := MatchBackbone(n, file)
+	if err != nil {
+		return err
+	}
+	return match.Load(store)
+}
+
+// Match pairs the tensors of a Keras file with the variables of a network and
+// lists what did not match.
+type Match struct {
+	Variables int // that the file is to fill
+	Used      int // tensors that have found their variable
+	// Unused are the tensors without a variable, as "layer: name".
+	Unused []string
+	// Problems are the variables without their tensor, in network order, and one
+	// about Unused.
+	Problems []error
+
+	values []value
+}
+
+// value is a variable and what the file has for it.
+type value struct {
+	layers.Variable
+	data []float32
+}
+
+// MatchBackbone pairs the part of n up to its cut with a Keras applications
+// weights file: by the names of the layers or, where the file has other names
+// than Keras 2.15, by their order, as Keras itself loads such files. An error
+// concerns the network; what does not match in the file is in Match.Problems.
+func MatchBackbone(n *skinattn.Network, file *keras.File) (*Match, error) {
+	b, err := backbone.Find(n.Backbone)
+	if err != nil {
+		return nil, err
+	}
+	whole, err := b.Graph(n.Size)
+	if err != nil {
+		return nil, err
+	}
+	var wanted []layers.Variable
+	for _, v := range n.Graph.Variables() {
+		if whole.Layer(v.Layer) != nil {
+			wanted = append(wanted, v)
+		}
+	}
+	return matchPart(file, b, whole, n.Graph, wanted), nil
+}
+
+// matchPart compares the wanted variables, of the layers that part has of the
+// whole backbone, with an applications file.
+func matchPart(file *keras.File, b *backbone.Backbone, whole, part *layers.Graph, wanted []layers.Variable) *Match {
+	name := NamesIn(file, b, whole)
+	var beyond []string // layers of the backbone that part lacks
+	for _, layer := range whole.Layers() {
+		if part.Layer(layer.Name) == nil {
+			beyond = append(beyond, name(layer.Name))
+		}
+	}
+	byName := match(keras.NewLoader(file), wanted, name, beyond)
+	if len(byName.Problems) > 0 {
+		if ordered, rest, ok := orderedNames(file, whole, part); ok {
+			if byOrder := match(keras.NewLoader(file), wanted, ordered, rest); len(byOrder.Problems) == 0 {
+				return byOrder
+			}
+		}
+	}
+	return byName
+}
+
+// orderedNames pairs the layers with weights of the whole backbone, with or
+// without its top, with those of the file in the order of both. rest are the
+// file's layers that part lacks. ok says whether all tensors of each pair have
+// the same shapes.
+func orderedNames(file *keras.File, whole, part *layers.Graph) (name func(string) string, rest []string, ok bool) {
+	theirs := slices.DeleteFunc(slices.Clone(file.Layers), func(layer string) bool { return len(file.LayerTensors(layer)) == 0 })
+	rename := map[string]string{}
+	for _, layer := range whole.Layers() {
+		variables := layer.Op.Variables(whole.InputShapes(layer)...)
+		if len(variables) == 0 || len(theirs) == len(rename) { // a file without top ends earlier
+			continue
+		}
+		other := theirs[len(rename)]
+		tensors := file.LayerTensors(other)
+		if !slices.EqualFunc(variables, tensors, func(v layers.Variable, t keras.Tensor) bool { return slices.Equal(v.Shape, t.Shape) }) {
+			return nil, nil, false
+		}
+		rename[layer.Name] = other
+		if part.Layer(layer.Name) == nil {
+			rest = append(rest, other)
+		}
+	}
+	return func(layer string) string { return cmp.Or(rename[layer], layer) }, rest, len(rename) == len(theirs)
+}
+
+// MatchNetwork pairs the whole network n with a Keras file of
+// Model.save_weights or of a full model.
+func MatchNetwork(n *skinattn.Network, file *keras.File) (*Match, error) {
+	b, err := backbone.Find(n.Backbone)
+	if err != nil {
+		return nil, err
+	}
+	whole, err := b.Graph(n.Size)
+	if err != nil {
+		return nil, err
+	}
+	inBackbone := NamesIn(file, b, whole)
+	taken := map[string]bool{} // layers of the file that are the backbone's
+	for _, layer := range n.Graph.Layers() {
+		if whole.Layer(layer.Name) != nil && !b.HasTail() {
+			taken[inBackbone(layer.Name)] = true
+		}
+	}
+	// The other layers with weights are paired by the order of their making or, if
+	// that does not fit, by their place in the network: Keras numbers a layer when
+	// its constructor is called, and dense(a)(dense(b)(x)) calls the outer first.
+	pair := func(byPlace bool) *Match {
+		rename := map[string]string{}
+		for _, class := range []string{skinattn.AttentionLayer, skinattn.NormalizationLayer, skinattn.DenseClass, skinattn.BatchNormClass, "conv2d"} {
+			var ours []string
+			for _, layer := range n.Graph.Layers() {
+				if backbone.AutoNumber(layer.Name, class) >= 0 && (b.HasTail() || whole.Layer(layer.Name) == nil) {
+					ours = append(ours, layer.Name)
+				}
+			}
+			theirs := slices.DeleteFunc(file.Numbered(class), func(layer string) bool {
+				return taken[layer] || len(file.LayerTensors(layer)) == 0
+			})
+			if byPlace {
+				slices.SortFunc(theirs, func(a, b string) int { return slices.Index(file.Layers, a) - slices.Index(file.Layers, b) })
+			} else {
+				slices.SortFunc(ours, func(a, b string) int { return backbone.AutoNumber(a, class) - backbone.AutoNumber(b, class) })
+			}
+			for i, layer := range ours[:min(len(ours), len(theirs))] {
+				rename[layer] = theirs[i]
+			}
+		}
+		return match(keras.NewLoader(file), n.Graph.Variables(), func(layer string) string {
+			return cmp.Or(rename[layer], inBackbone(layer))
+		}, nil)
+	}
+	byNumber := pair(false)
+	if len(byNumber.Problems) > 0 {
+		if byPlace := pair(true); len(byPlace.Problems) == 0 {
+			return byPlace, nil
+		}
+	}
+	return byNumber, nil
+}
+
+// NamesIn translates the names of a backbone's layers to those in a file. Keras
+// numbers the layers that it names itself by what the Python session has built
+// before, so that the second InceptionResNetV2 of a session begins with
+// conv2d_203; the numbers of a backbone still run on without a gap.
+func NamesIn(file *keras.File, b *backbone.Backbone, whole *layers.Graph) func(layer string) string {
+	needed := map[string]bool{} // by a cut
+	for _, cut := range b.Cuts {
+		if part, err := whole.Cut(cut.Layer); err == nil {
+			for _, layer := range part.Layers() {
+				needed[layer.Name] = true
+			}
+		}
+	}
+	// first has the classes whose first layer every file of the network holds.
+	first := map[string]int{}
+	for class := range needed {
+		if numbers := file.Numbered(class); len(numbers) > 0 {
+			first[class] = backbone.AutoNumber(numbers[0], class)
+		}
+	}
+	return func(layer string) string {
+		at := strings.LastIndexByte(layer, '_')
+		for _, class := range []string{layer, layer[:max(at, 0)]} {
+			if n := backbone.AutoNumber(layer, class); n >= 0 && first[class] > 0 {
+				return fmt.Sprintf("%s_%d", class, n+first[class])
+			}
+		}
+		return layer
+	}
+}
+
+// match takes the wanted variables out of the loader, under the names that their
+// layers have in the file.
+func match(loader *keras.Loader, wanted []layers.Variable, name func(layer string) string, ignore []string) *Match {
+	m := &Match{Variables: len(wanted)}
+	blamed := map[string]bool{} // tensors of the wrong shape, which need no second problem
+	for _, v := range wanted {
+		layer := name(v.Layer)
+		data, err := loader.Take(layer, v.Name, v.Shape...)
+		if err != nil {
+			m.Problems = append(m.Problems, err)
+			for _, t := range loader.File().LayerTensors(layer) {
+				if t.Weight() == v.Name {
+					blamed[layer+": "+t.Name] = true
+				}
+			}
+			continue
+		}
+		m.values = append(m.values, value{v, data})
+	}
+	m.Used = len(m.values)
+	for _, name := range loader.Unused(ignore...) {
+		if !blamed[name] {
+			m.Unused = append(m.Unused, name)
+		}
+	}
+	if len(m.Unused) > 0 {
+		m.Problems = append(m.Problems, loader.Finish(ignore...))
+	}
+	return m
+}
+
+// Err is nil if everything fits, and else the first problem with the number of
+// the others.
+func (m *Match) Err() error {
+	switch n := len(m.Problems); n {
+	case 0:
+		return nil
+	case 1:
+		return m.Problems[0]
+	default:
+		return fmt.Errorf("%w (and %d more; 'skinattn weights check' lists them)", m.Problems[0], n-1)
+	}
+}
+
+// Load sets all variables in store, or none if something does not fit.
+func (m *Match) Load(store *model.Store) error {
+	if err := m.Err(); err != nil {
+		return err
+	}
+	for _, v := range m.values {
+		if err := layers.SetVariable(store, v.Variable, v.data); err != nil {
+			return fmt.Errorf("setting %s: %w", v.Path(), err)
+		}
+	}
+	return nil
+}
