@@ -52,10 +52,7 @@ func TestEveryNetworkAddsUp(t *testing.T) {
 			t.Errorf("%s: cut at %d, the table has %d", b.Name, d.Index, b.Cuts[0].Index)
 		}
 		style := plots.PaperWide()
-		s, err := d.lay(style)
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := d.lay(style)
 		if h := d.Height(style); s.width > style.Width || h > 257*vg.Millimeter {
 			t.Errorf("%s is %.0f mm wide and %.0f mm high", b.Name, float64(s.width/vg.Millimeter), float64(h/vg.Millimeter))
 		}
@@ -64,7 +61,8 @@ func TestEveryNetworkAddsUp(t *testing.T) {
 }
 
 // noOverlap wants every box apart from the others, and every arrow to run from the
-// edge of its first box to the edge of its second in steps along the axes.
+// edge of its first box to the edge of its second in steps along the axes, through
+// no box.
 func noOverlap(t *testing.T, name string, s *sheet) {
 	t.Helper()
 	for i, a := range s.boxes {
@@ -83,19 +81,28 @@ func noOverlap(t *testing.T, name string, s *sheet) {
 			t.Fatalf("%s: no arrow from %q to %q", name, a.from.lines, a.to.lines)
 		}
 		for i, p := range a.route[1:] {
-			if q := a.route[i]; max(p.X-q.X, q.X-p.X) > .01 && max(p.Y-q.Y, q.Y-p.Y) > .01 {
+			q := a.route[i]
+			if max(p.X-q.X, q.X-p.X) > .01 && max(p.Y-q.Y, q.Y-p.Y) > .01 {
 				t.Errorf("%s: the arrow from %q to %q runs askew", name, a.from.lines, a.to.lines)
+			}
+			const steps = 1000
+			for k := range steps + 1 {
+				for _, b := range s.boxes {
+					if at := q.Add(p.Sub(q).Scale(vg.Length(k) / steps)); outside(b, at) < -.01 {
+						t.Fatalf("%s: the arrow from %q to %q runs through %q", name, a.from.lines, a.to.lines, b.lines)
+					}
+				}
 			}
 		}
 		for b, at := range map[*box]vg.Point{a.from: a.route[0], a.to: a.route[len(a.route)-1]} {
-			if d := outside(b, at); d < -1 || d > 1 {
+			if d := outside(b, at); d < -.01 || d > .01 {
 				t.Errorf("%s: the arrow from %q to %q ends %.1f points off the edge of %q", name, a.from.lines, a.to.lines, d, b.lines)
 			}
 		}
 	}
 }
 
-// outside is how far a point lies outside a box, negative within it.
+// outside returns the distance of a point from a box, negative within it.
 func outside(b *box, p vg.Point) vg.Length {
 	across, along := p.X-b.middle.X, p.Y-b.middle.Y
 	return max(max(across, -across)-b.width/2, max(along, -along)-b.height/2)
@@ -164,6 +171,7 @@ func TestVariants(t *testing.T) {
 		if total != d.Total {
 			t.Errorf("%s: stages have %d parameters, the network %d", name, total, d.Total)
 		}
+		noOverlap(t, name, d.lay(plots.PaperWide()))
 		var svg bytes.Buffer
 		if err := plots.Encode(&svg, "svg", d, plots.PaperWide()); err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -3,8 +3,6 @@
 // parameters, the cut and what it drops, the Soft-Attention block, the metadata
 // branch and the last layers. Nothing in a drawing is written by hand but words.
 //
-// Graphviz, compiled to WebAssembly, places the boxes and routes the arrows. It
-// starts with every program that links this package, in some 0.05 s, and the
-// first time in half a second, which compiles it into the folder for temporary
-// files.
+// Every box belongs to a column and stands below the boxes that feed it; the
+// arrows run along the axes between them (layout.go).
 package diagram

@@ -3,7 +3,6 @@ package diagram
 import (
 	"fmt"
 	"image/color"
-	"strconv"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -18,13 +17,12 @@ import (
 
 // box is a rectangle of text.
 type box struct {
-	name          string   // to Graphviz
-	lines         []string // the first in bold ink, the rest muted
+	lines         []string
 	fill          color.Color
 	dashed        bool
-	column        string // boxes of one column stand straight under each other
+	column        string // a key of columnMiddles
 	width, height vg.Length
-	middle        vg.Point // y downwards from the top, as everything here
+	middle        vg.Point // y grows downwards, as everywhere in this package
 }
 
 // arrow joins two boxes.
@@ -38,8 +36,8 @@ type arrowKind int
 
 const (
 	down    arrowKind = iota // the second box stands below the first
-	upwards                  // it need not
-	hidden                   // it does, and nothing is drawn
+	upwards                  // the second box stands at the top of the next column
+	hidden                   // the second box stands below the first, and no arrow is drawn
 )
 
 // sheet is a drawing in the making.
@@ -48,14 +46,10 @@ type sheet struct {
 	title         string
 	boxes         []*box
 	arrows        []*arrow
-	rows          [][]*box // each side by side, from the left
 	width, height vg.Length
 }
 
-const (
-	textShare   = 0.8 // of the boxes' texts in the style's font size
-	columnShare = 0.3 // of a column's boxes in the drawing's width
-)
+const textShare = 0.8 // of the boxes' texts in the style's font size
 
 func (s *sheet) size() vg.Length { return s.style.FontSize * textShare }
 func (s *sheet) gap() vg.Length  { return 1.3 * s.size() }
@@ -66,7 +60,7 @@ func (s *sheet) text(c color.Color) text.Style {
 
 // add makes a box of lines, broken where they are too wide.
 func (s *sheet) add(column string, width vg.Length, fill color.Color, lines ...string) *box {
-	b := &box{name: strconv.Itoa(len(s.boxes)), fill: fill, column: column, width: width}
+	b := &box{fill: fill, column: column, width: width}
 	room := 0.92 * width // a viewer's font may be wider
 	for _, line := range lines {
 		b.lines = append(b.lines, wrap(s.text(color.Black), line, room)...)
@@ -176,9 +170,9 @@ func (d *Network) cutWords() []string {
 	return []string{fmt.Sprintf("cut: %d layers, %s left out", n, count(params)), "of " + strings.Join(names, ", ")}
 }
 
-// lay lays the drawing out in three columns: the backbone, what follows it, the
-// metadata.
-func (d *Network) lay(style plots.Style) (*sheet, error) {
+// lay lays the drawing out in three columns: the backbone, the layers after the
+// cut, the metadata branch.
+func (d *Network) lay(style plots.Style) *sheet {
 	s := &sheet{style: style, title: fmt.Sprintf("%s with Soft-Attention: %s, %s of them trainable", d.Title, count(d.Total), grouped(d.Trainable))}
 	if d.Maps == nil {
 		s.title = strings.Replace(s.title, " with Soft-Attention", "", 1)
@@ -192,15 +186,11 @@ func (d *Network) lay(style plots.Style) (*sheet, error) {
 
 	cut := s.add("head", width, backboneFill, d.Cut+": "+shapeText(d.CutShape), fmt.Sprintf("the cut, layer %d of %d", d.Index, d.Of))
 	s.join(last, cut, upwards)
-	top := []*box{input, cut}
 	last = s.chain(d.layBlock(s, cut), width, d.Tail, headWords, backboneFill)
 	var metadata *box
 	if len(d.Metadata) > 0 {
-		var inputs []*box
-		inputs, metadata = d.layMetadata(s)
-		top = append(top, inputs...)
+		metadata = d.layMetadata(s)
 	}
-	s.rows = append(s.rows, top)
 	for i, stage := range d.Output {
 		words := headWords(stage)
 		if i == len(d.Output)-1 {
@@ -213,17 +203,15 @@ func (d *Network) lay(style plots.Style) (*sheet, error) {
 		}
 		last = next
 	}
-	return s, s.layout()
+	s.layout()
+	return s
 }
 
 // layBlock lays out the Soft-Attention block under the cut: two paths that are
 // pooled and joined (the paper's Figure 7), then ReLU and dropout.
 func (d *Network) layBlock(s *sheet, cut *box) *box {
-	half := cut.width/2 - s.gap()
-	last := cut
-	// between is an empty box that keeps the two paths on both sides of what is
-	// above and below.
-	var attention, attended, pooled, between *box
+	last, half := cut, s.pathWidth()
+	var attention, attended, pooled *box
 	for _, stage := range d.Block {
 		words := headWords(stage)
 		switch {
@@ -237,14 +225,11 @@ func (d *Network) layBlock(s *sheet, cut *box) *box {
 		case stage.Title == "feature_pool" && attended != nil:
 			pooled = s.add("features", half, attentionFill, words...)
 			s.join(last, pooled, down)
-			between = s.add("head", 1, color.White)
-			s.join(last, between, hidden)
-			s.rows = append(s.rows, []*box{pooled, between, attended})
+			s.join(attention, pooled, hidden) // beside attended
 		case stage.Title == "attention_concat":
 			next := s.add("head", cut.width, attentionFill, words...)
 			s.join(pooled, next, down)
 			s.join(attended, next, down)
-			s.join(between, next, hidden)
 			last = next
 		default:
 			last = s.chain(last, cut.width, []Stage{stage}, headWords, attentionFill)
@@ -253,11 +238,11 @@ func (d *Network) layBlock(s *sheet, cut *box) *box {
 	return last
 }
 
-// layMetadata lays out the branch (the paper's Figure 5): three inputs, then the
-// rest as a chain, whose end it returns.
-func (d *Network) layMetadata(s *sheet) (inputs []*box, last *box) {
+// layMetadata lays out the metadata branch (the paper's Figure 5): three inputs,
+// then the other layers as a chain. It returns the last box of the chain.
+func (d *Network) layMetadata(s *sheet) *box {
 	width := columnShare * s.style.Width
-	third := (width - 2*s.gap()) / 3
+	var inputs []*box
 	var rest []Stage
 	names := map[string]string{"normalization": "age", "sex": "sex", "localization": "body site"}
 	height := vg.Length(0)
@@ -272,7 +257,7 @@ func (d *Network) layMetadata(s *sheet) (inputs []*box, last *box) {
 			} else {
 				lines = append(lines, "one-hot")
 			}
-			b := s.add(word, third, metadataFill, lines...)
+			b := s.add(fmt.Sprintf("input %d", len(inputs)), s.inputWidth(), metadataFill, lines...)
 			inputs, height = append(inputs, b), max(height, b.height)
 		default:
 			rest = append(rest, stage)
@@ -283,28 +268,23 @@ func (d *Network) layMetadata(s *sheet) (inputs []*box, last *box) {
 		b.height = height
 		s.join(b, joint, down)
 	}
-	return inputs, s.chain(joint, width, rest[1:], headWords, metadataFill)
+	return s.chain(joint, width, rest[1:], headWords, metadataFill)
 }
 
-// margin is what stands around the boxes, and above them the title.
+// margin is the free space around the boxes; heading is the height of the title
+// with its margin.
 func (s *sheet) margin() vg.Length  { return 0.5 * s.style.FontSize }
-func (s *sheet) heading() vg.Length { return s.margin() + 1.6*s.style.FontSize }
+func (s *sheet) heading() vg.Length { return s.margin() + 1.9*s.style.FontSize }
 
 // Height implements [plots.Figure].
 func (d *Network) Height(style plots.Style) vg.Length {
-	s, err := d.lay(style)
-	if err != nil {
-		return style.Width // Draw tells of it
-	}
+	s := d.lay(style)
 	return s.heading() + s.height + s.margin()
 }
 
 // Draw implements [plots.Figure].
 func (d *Network) Draw(c draw.Canvas, style plots.Style) error {
-	s, err := d.lay(style)
-	if err != nil {
-		return err
-	}
+	s := d.lay(style)
 	corner := vg.Point{X: c.Min.X + (style.Width-s.width)/2, Y: c.Max.Y - s.heading()}
 	at := func(x, y vg.Length) vg.Point { return vg.Point{X: corner.X + x, Y: corner.Y - y} }
 	line := draw.LineStyle{Color: lineInk, Width: style.LineWidth * 0.6}
@@ -320,11 +300,7 @@ func (d *Network) Draw(c draw.Canvas, style plots.Style) error {
 		c.FillPolygon(lineInk, head(points[len(points)-2], points[len(points)-1], 0.45*s.size()))
 	}
 	for _, b := range s.boxes {
-		if len(b.lines) == 0 {
-			continue
-		}
-		left, top := b.middle.X-b.width/2, b.middle.Y-b.height/2
-		outline := []vg.Point{at(left, top), at(left+b.width, top), at(left+b.width, top+b.height), at(left, top+b.height)}
+		outline := []vg.Point{at(b.left(), b.top()), at(b.right(), b.top()), at(b.right(), b.bottom()), at(b.left(), b.bottom())}
 		c.FillPolygon(b.fill, outline)
 		border := line
 		if b.dashed {

@@ -1,123 +1,84 @@
 package diagram
 
-import (
-	"bytes"
-	"context"
-	"fmt"
-	"strconv"
-	"strings"
-	"sync"
+import "gonum.org/v1/plot/vg"
 
-	"github.com/goccy/go-graphviz"
-	"gonum.org/v1/plot/vg"
+const (
+	columnShare = 0.3  // of a column's width in the drawing's
+	gutterShare = 0.04 // of the space between two columns in the drawing's width
 )
 
-// oneDrawing holds a second drawing back: the module's state is the process's.
-var oneDrawing sync.Mutex
-
-// layout has Graphviz place the boxes and route the arrows. Boxes keep the sizes
-// that their texts ask for.
-func (s *sheet) layout() error {
-	oneDrawing.Lock()
-	defer oneDrawing.Unlock()
-	ctx := context.Background()
-	gv, err := graphviz.New(ctx)
-	if err != nil {
-		return fmt.Errorf("starting Graphviz: %w", err)
+// columnMiddles returns the x coordinate at which the boxes of each column are
+// centred. A column inside another one shares its edges.
+func (s *sheet) columnMiddles() map[string]vg.Length {
+	width := columnShare * s.style.Width
+	step := width + gutterShare*s.style.Width
+	left := func(column int) vg.Length { return vg.Length(column) * step }
+	middle := func(column int) vg.Length { return left(column) + width/2 }
+	half, third := s.pathWidth(), s.inputWidth()
+	return map[string]vg.Length{
+		"backbone":  middle(0),
+		"head":      middle(1),
+		"features":  left(1) + half/2,
+		"attention": left(1) + width - half/2,
+		"metadata":  middle(2),
+		"input 0":   left(2) + third/2,
+		"input 1":   middle(2),
+		"input 2":   left(2) + width - third/2,
 	}
-	defer gv.Close()
-	graph, err := graphviz.ParseBytes(s.dot())
-	if err != nil {
-		return fmt.Errorf("handing the drawing to Graphviz: %w", err)
-	}
-	defer graph.Close()
-	var plain bytes.Buffer
-	if err := gv.Render(ctx, graph, "plain", &plain); err != nil {
-		return fmt.Errorf("laying the drawing out: %w", err)
-	}
-	return s.place(plain.String())
 }
 
-// dot writes the drawing in Graphviz's language. A row becomes a rank, which
-// invisible arrows keep in order; boxes of one column stand straight under each
-// other.
-func (s *sheet) dot() []byte {
-	inches := func(x vg.Length) float64 { return float64(x / vg.Inch) }
-	var text bytes.Buffer
-	fmt.Fprintf(&text, "digraph {\nsplines=ortho nodesep=%.4f ranksep=%.4f\n", inches(s.gap()), inches(s.gap()))
-	text.WriteString("node [shape=box fixedsize=true label=\"\"]\nedge [arrowhead=none weight=4]\n")
-	for _, b := range s.boxes {
-		fmt.Fprintf(&text, "%s [width=%.4f height=%.4f group=%q]\n", b.name, inches(b.width), inches(b.height), b.column)
+// pathWidth is the width of a box in one of the two paths of the Soft-Attention
+// block, inputWidth that of a metadata input.
+func (s *sheet) pathWidth() vg.Length  { return columnShare*s.style.Width/2 - s.gap() }
+func (s *sheet) inputWidth() vg.Length { return (columnShare*s.style.Width - 2*s.gap()) / 3 }
+
+// layout places the boxes and routes the arrows. A box stands in the middle of
+// its column, one gap below the lowest box that must be above it.
+func (s *sheet) layout() {
+	above := map[*box][]*box{}
+	for _, a := range s.arrows {
+		if a.kind != upwards {
+			above[a.to] = append(above[a.to], a.from)
+		}
 	}
-	for _, row := range s.rows {
-		text.WriteString("{rank=same")
-		for _, b := range row {
-			fmt.Fprintf(&text, " %s", b.name)
+	middles := s.columnMiddles()
+	for _, b := range s.boxes { // every arrow starts at an earlier box
+		var top vg.Length
+		for _, a := range above[b] {
+			top = max(top, a.bottom()+s.gap())
 		}
-		text.WriteString("}\n")
-		for i, b := range row[1:] {
-			fmt.Fprintf(&text, "%s -> %s [style=invis]\n", row[i].name, b.name)
-		}
+		b.middle = vg.Point{X: middles[b.column], Y: top + b.height/2}
+		s.width, s.height = max(s.width, b.right()), max(s.height, b.bottom())
 	}
 	for _, a := range s.arrows {
-		attributes := map[arrowKind]string{hidden: " [style=invis]", upwards: " [constraint=false]"}[a.kind]
-		fmt.Fprintf(&text, "%s -> %s%s\n", a.from.name, a.to.name, attributes)
+		if a.kind != hidden {
+			a.route = s.route(a)
+		}
 	}
-	text.WriteString("}\n")
-	return text.Bytes()
 }
 
-// place reads Graphviz's plain format: a line for the graph, each node and each
-// edge, in inches, y upwards.
-func (s *sheet) place(plain string) error {
-	point := func(x, y string) (vg.Point, error) {
-		px, err := strconv.ParseFloat(x, 64)
-		if err != nil {
-			return vg.Point{}, err
-		}
-		py, err := strconv.ParseFloat(y, 64)
-		return vg.Point{X: vg.Length(px) * vg.Inch, Y: s.height - vg.Length(py)*vg.Inch}, err
+// route returns the corners of an arrow, which runs along the axes: straight down
+// where one box stands above the other; down and then sideways into the box where
+// it comes from a column further right; and up through the gutter where it leads
+// to the head of the next column.
+func (s *sheet) route(a *arrow) []vg.Point {
+	from, to := a.from, a.to
+	switch {
+	case a.kind == upwards:
+		gutter := (from.right() + to.left()) / 2
+		return []vg.Point{{X: from.right(), Y: from.middle.Y}, {X: gutter, Y: from.middle.Y},
+			{X: gutter, Y: to.middle.Y}, {X: to.left(), Y: to.middle.Y}}
+	case from.left() > to.right():
+		return []vg.Point{{X: from.middle.X, Y: from.bottom()}, {X: from.middle.X, Y: to.middle.Y}, {X: to.right(), Y: to.middle.Y}}
 	}
-	boxes := map[string]*box{}
-	for _, b := range s.boxes {
-		boxes[b.name] = b
+	x := from.middle.X
+	if to.width < from.width {
+		x = to.middle.X
 	}
-	arrows := map[[2]string]*arrow{}
-	for _, a := range s.arrows {
-		arrows[[2]string{a.from.name, a.to.name}] = a
-	}
-	for line := range strings.Lines(plain) {
-		f := strings.Fields(line)
-		var err error
-		switch {
-		case len(f) == 4 && f[0] == "graph":
-			var corner vg.Point
-			corner, err = point(f[2], f[3])
-			s.width, s.height = corner.X, -corner.Y // its y is measured from a height of 0
-		case len(f) > 4 && f[0] == "node":
-			if b := boxes[f[1]]; b != nil {
-				b.middle, err = point(f[2], f[3])
-			}
-		case len(f) > 4 && f[0] == "edge":
-			a := arrows[[2]string{f[1], f[2]}]
-			var n int
-			if n, err = strconv.Atoi(f[3]); err != nil || a == nil || len(f) < 4+2*n {
-				break // an invisible one
-			}
-			for i := 0; i < n && err == nil; i += 3 { // ends of Bézier curves that are straight lines
-				var p vg.Point
-				p, err = point(f[4+2*i], f[5+2*i])
-				a.route = append(a.route, p)
-			}
-		}
-		if err != nil {
-			return fmt.Errorf("reading Graphviz's line %q: %w", line, err)
-		}
-	}
-	for _, a := range s.arrows {
-		if a.kind != hidden && len(a.route) < 2 {
-			return fmt.Errorf("no arrow came back from %q to %q", a.from.lines, a.to.lines)
-		}
-	}
-	return nil
+	return []vg.Point{{X: x, Y: from.bottom()}, {X: x, Y: to.top()}}
 }
+
+func (b *box) left() vg.Length   { return b.middle.X - b.width/2 }
+func (b *box) right() vg.Length  { return b.middle.X + b.width/2 }
+func (b *box) top() vg.Length    { return b.middle.Y - b.height/2 }
+func (b *box) bottom() vg.Length { return b.middle.Y + b.height/2 }
