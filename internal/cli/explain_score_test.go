@@ -73,7 +73,7 @@ func TestExplainScoreUsage(t *testing.T) {
 		{[]string{"--score", bad, "--curve-steps", "0"}, exitUsage, "--curve-steps 0"},
 		{[]string{"--score", bad, "--class", "mel"}, exitUsage, "--class"},
 		{[]string{"--score", "--run", dir}, exitFailed, "not a run folder"},
-		{[]string{"--score", bad}, exitFailed, "bad.csv: row 2: column soft-attention.pointing"},
+		{[]string{"--score", bad}, exitFailed, "bad.csv:2: column soft-attention.pointing"},
 		{[]string{"--score", filepath.Join(dir, "none.csv")}, exitFailed, "none.csv"},
 	} {
 		var stdout, stderr bytes.Buffer

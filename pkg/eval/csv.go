@@ -1,33 +1,35 @@
 package eval
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/csv"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
+	"github.com/skinattn/skinattn/internal/csvtable"
 )
 
 // idColumns are the columns before the classes.
 var idColumns = []string{"image_id", "lesion_id", "dx"}
 
-// ReadFile reads the predictions CSV at path; see [ReadCSV]. Errors name path.
+// RowError is a mistake in a row of a CSV file: which file, line and column, and
+// why. Every reader of a CSV file in this module (predictions, metadata, splits,
+// histories, scores of maps) returns it where a row is to blame; errors.As finds
+// it.
+type RowError = csvtable.Error
+
+// ReadFile reads the predictions CSV at path; see [ReadCSV].
 func ReadFile(path string) (*Predictions, error) {
-	f, err := os.Open(path)
+	var p *Predictions
+	err := csvtable.ReadFile(path, func(t *csvtable.Reader) (err error) {
+		p, err = readPredictions(t)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("reading predictions: %w", err)
-	}
-	defer f.Close()
-	p, err := ReadCSV(f)
-	if err != nil {
-		return nil, fmt.Errorf("reading predictions: %s: %w", path, err)
 	}
 	return p, nil
 }
@@ -41,64 +43,50 @@ func ReadFile(path string) (*Predictions, error) {
 // become the nearest float32. A UTF-8 byte order mark and CRLF line ends, as
 // spreadsheets write them, are accepted.
 //
-// The table is validated as by [Predictions.Validate]. Errors name row and
-// column; rows count from 1 at the header, as editors and spreadsheets do.
+// The table is validated as by [Predictions.Validate]. A mistake in a row is a
+// [RowError].
 func ReadCSV(r io.Reader) (*Predictions, error) {
-	buffered := bufio.NewReader(r)
-	if mark, _ := buffered.Peek(3); bytes.Equal(mark, []byte("\uFEFF")) {
-		buffered.Discard(3)
-	}
-	in := csv.NewReader(buffered)
-	in.ReuseRecord = true
-	header, err := in.Read()
-	if errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("empty file: the header %s and the classes are missing", strings.Join(idColumns, ","))
-	}
+	t, err := csvtable.NewReader(r, "")
 	if err != nil {
 		return nil, err
 	}
+	return readPredictions(t)
+}
+
+func readPredictions(t *csvtable.Reader) (*Predictions, error) {
+	header := t.Header()
 	if len(header) < len(idColumns) || !slices.Equal(header[:len(idColumns)], idColumns) {
-		return nil, fmt.Errorf("row 1: the header is %q: it must start with %s and go on with the classes", strings.Join(header, ","), strings.Join(idColumns, ","))
+		return nil, t.Errorf("the header is %q: it must start with %s and go on with the classes", strings.Join(header, ","), strings.Join(idColumns, ","))
 	}
 	p := &Predictions{Classes: slices.Clone(header[len(idColumns):])}
 	if err := validateClasses(p.Classes); err != nil {
-		return nil, fmt.Errorf("row 1: %w", err)
+		return nil, t.Errorf("%w", err)
 	}
 	seen := make(map[string]bool)
-	for {
-		record, err := in.Read()
-		if errors.Is(err, io.EOF) {
-			return p, nil
-		}
-		if err != nil {
-			return nil, err // csv.ParseError names line and column
-		}
-		line, _ := in.FieldPos(0)
-		if err := p.appendRecord(record, seen); err != nil {
-			return nil, fmt.Errorf("row %d, %w", line, err)
-		}
+	if err := t.Each(func(fields []string) error { return p.appendRecord(fields, seen) }); err != nil {
+		return nil, err
 	}
+	return p, nil
 }
 
-// appendRecord parses and validates one record. Its error starts with the
-// column's name.
-func (p *Predictions) appendRecord(record []string, seen map[string]bool) error {
+// appendRecord parses and validates one row.
+func (p *Predictions) appendRecord(fields []string, seen map[string]bool) error {
 	truth := Unknown
-	if dx := record[2]; dx != "" {
+	if dx := fields[2]; dx != "" {
 		if truth = p.ClassIndex(dx); truth < 0 {
-			return fmt.Errorf("column dx: unknown class %q (the header has %s)", dx, strings.Join(p.Classes, ", "))
+			return csvtable.Errorf("dx", "unknown class %q (the header has %s)", dx, strings.Join(p.Classes, ", "))
 		}
 	}
 	row := make([]float32, len(p.Classes))
-	for k, text := range record[len(idColumns):] {
+	for k, text := range fields[len(idColumns):] {
 		v, err := strconv.ParseFloat(text, 32)
 		if err != nil {
-			return fmt.Errorf("column %s: %q is not a probability", p.Classes[k], text)
+			return csvtable.Errorf(p.Classes[k], "%q is not a probability", text)
 		}
 		row[k] = float32(v)
 	}
-	p.ImageIDs = append(p.ImageIDs, strings.Clone(record[0]))
-	p.LesionIDs = append(p.LesionIDs, strings.Clone(record[1]))
+	p.ImageIDs = append(p.ImageIDs, strings.Clone(fields[0]))
+	p.LesionIDs = append(p.LesionIDs, strings.Clone(fields[1]))
 	p.Truth = append(p.Truth, truth)
 	p.Probs = append(p.Probs, row)
 	return p.validateRow(p.Len()-1, seen)

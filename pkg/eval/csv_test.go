@@ -2,6 +2,7 @@ package eval
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -71,28 +72,28 @@ func TestReadCSVErrors(t *testing.T) {
 		name, text string
 		want       []string // parts of the message
 	}{
-		{"empty", "", []string{"empty file"}},
-		{"wrong header", "image,lesion_id,dx,mel,nv\n", []string{"row 1", "image,lesion_id", "image_id,lesion_id,dx"}},
-		{"no classes", "image_id,lesion_id,dx\n", []string{"row 1", "at least two"}},
-		{"one class", "image_id,lesion_id,dx,mel\n", []string{"row 1", "at least two"}},
-		{"class twice", "image_id,lesion_id,dx,mel,mel\n", []string{"row 1", `"mel"`, "twice"}},
-		{"empty class", "image_id,lesion_id,dx,mel,\n", []string{"row 1", "class column 2"}},
-		{"unknown class", header + "a,,mel,1,0\nb,,melanoma,1,0\n", []string{"row 3", "column dx", `"melanoma"`, "mel, nv"}},
-		{"not a number", header + "a,,mel,x,1\n", []string{"row 2", "column mel", `"x"`}},
-		{"empty cell", header + "a,,mel,1,\n", []string{"row 2", "column nv", `""`}},
-		{"NaN", header + "a,,mel,NaN,1\n", []string{"row 2", "column mel", "NaN", "[0, 1]"}},
-		{"infinite", header + "a,,mel,0,Inf\n", []string{"row 2", "column nv"}},
-		{"beyond float32", header + "a,,mel,0,1e99\n", []string{"row 2", "column nv"}},
-		{"negative", header + "a,,mel,-0.1,1.1\n", []string{"row 2", "column mel", "-0.1"}},
-		{"above one by more than rounding", header + "a,,mel,1.00001,0\n", []string{"row 2", "column mel", "1.00001"}},
-		{"above one", header + "a,,mel,1.5,0\n", []string{"row 2", "column mel", "1.5"}},
-		{"sum", header + "a,,mel,0.5,0.4\n", []string{"row 2", "sum to 0.9"}},
-		{"sum just beyond tolerance", header + "a,,mel,0.5,0.50011\n", []string{"row 2", "sum to 1.00011"}},
-		{"duplicate image", header + "a,,mel,1,0\nb,,mel,1,0\na,,nv,1,0\n", []string{"row 4", "column image_id", `"a"`, "before"}},
-		{"no image id", header + ",x,mel,1,0\n", []string{"row 2", "column image_id", "empty"}},
-		{"short row", header + "a,,mel,1\n", []string{"line 2", "wrong number of fields"}},
-		{"quote", header + "a,,mel,1,\"0\n", []string{"line"}},
-		{"row after quoted line end", header + "\"a\nb\",,mel,1,0\n", []string{"row 2", "control character"}},
+		{"empty", "", []string{"the file is empty"}},
+		{"wrong header", "image,lesion_id,dx,mel,nv\n", []string{"predictions.csv:1: ", "image,lesion_id", "image_id,lesion_id,dx"}},
+		{"no classes", "image_id,lesion_id,dx\n", []string{"predictions.csv:1: ", "at least two"}},
+		{"one class", "image_id,lesion_id,dx,mel\n", []string{"predictions.csv:1: ", "at least two"}},
+		{"class twice", "image_id,lesion_id,dx,mel,mel\n", []string{"predictions.csv:1: ", `"mel"`, "twice"}},
+		{"empty class", "image_id,lesion_id,dx,mel,\n", []string{"predictions.csv:1: ", "class column 2"}},
+		{"unknown class", header + "a,,mel,1,0\nb,,melanoma,1,0\n", []string{"predictions.csv:3: ", "column dx", `"melanoma"`, "mel, nv"}},
+		{"not a number", header + "a,,mel,x,1\n", []string{"predictions.csv:2: ", "column mel", `"x"`}},
+		{"empty cell", header + "a,,mel,1,\n", []string{"predictions.csv:2: ", "column nv", `""`}},
+		{"NaN", header + "a,,mel,NaN,1\n", []string{"predictions.csv:2: ", "column mel", "NaN", "[0, 1]"}},
+		{"infinite", header + "a,,mel,0,Inf\n", []string{"predictions.csv:2: ", "column nv"}},
+		{"beyond float32", header + "a,,mel,0,1e99\n", []string{"predictions.csv:2: ", "column nv"}},
+		{"negative", header + "a,,mel,-0.1,1.1\n", []string{"predictions.csv:2: ", "column mel", "-0.1"}},
+		{"above one by more than rounding", header + "a,,mel,1.00001,0\n", []string{"predictions.csv:2: ", "column mel", "1.00001"}},
+		{"above one", header + "a,,mel,1.5,0\n", []string{"predictions.csv:2: ", "column mel", "1.5"}},
+		{"sum", header + "a,,mel,0.5,0.4\n", []string{"predictions.csv:2: ", "sum to 0.9"}},
+		{"sum just beyond tolerance", header + "a,,mel,0.5,0.50011\n", []string{"predictions.csv:2: ", "sum to 1.00011"}},
+		{"duplicate image", header + "a,,mel,1,0\nb,,mel,1,0\na,,nv,1,0\n", []string{"predictions.csv:4: ", "column image_id", `"a"`, "before"}},
+		{"no image id", header + ",x,mel,1,0\n", []string{"predictions.csv:2: ", "column image_id", "empty"}},
+		{"short row", header + "a,,mel,1\n", []string{"predictions.csv:2: ", "wrong number of fields"}},
+		{"quote", header + "a,,mel,1,\"0\n", []string{"predictions.csv:2: "}},
+		{"row after quoted line end", header + "\"a\nb\",,mel,1,0\n", []string{"predictions.csv:2: ", "control character"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -103,6 +104,9 @@ func TestReadCSVErrors(t *testing.T) {
 			_, err := ReadFile(path)
 			if err == nil {
 				t.Fatal("read without an error")
+			}
+			if row := (*RowError)(nil); !errors.As(err, &row) || row.File != path {
+				t.Errorf("error %v is no RowError of the file", err)
 			}
 			for _, part := range append(tt.want, path) {
 				if !strings.Contains(err.Error(), part) {

@@ -1,11 +1,12 @@
 package eval
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"strings"
 	"unicode"
+
+	"github.com/skinattn/skinattn/internal/csvtable"
 )
 
 // Unknown is the Truth of an image whose class is not known.
@@ -87,46 +88,46 @@ func (p *Predictions) Validate() error {
 	seen := make(map[string]bool, n)
 	for i := range n {
 		if err := p.validateRow(i, seen); err != nil {
-			return fmt.Errorf("image %d (%q), %w", i, p.ImageIDs[i], err)
+			return fmt.Errorf("image %d (%q): %w", i, p.ImageIDs[i], err)
 		}
 	}
 	return nil
 }
 
-// validateRow checks row i; seen holds the image ids before it.
-// Its error starts with the name of the column, which callers put a place to.
+// validateRow checks row i; seen holds the image ids before it. Its error is a
+// [RowError] with the column alone, to which callers add the place.
 func (p *Predictions) validateRow(i int, seen map[string]bool) error {
 	id := p.ImageIDs[i]
 	if id == "" {
-		return errors.New("column image_id: is empty")
+		return csvtable.Errorf("image_id", "is empty")
 	}
 	if hasControl(id) {
-		return fmt.Errorf("column image_id: %q has a control character", id)
+		return csvtable.Errorf("image_id", "%q has a control character", id)
 	}
 	if seen[id] {
-		return fmt.Errorf("column image_id: %q was given before", id)
+		return csvtable.Errorf("image_id", "%q was given before", id)
 	}
 	seen[id] = true
 	if len(p.LesionIDs) != 0 && hasControl(p.LesionIDs[i]) {
-		return fmt.Errorf("column lesion_id: %q has a control character", p.LesionIDs[i])
+		return csvtable.Errorf("lesion_id", "%q has a control character", p.LesionIDs[i])
 	}
 	if t := p.Truth[i]; t != Unknown && (t < 0 || t >= len(p.Classes)) {
-		return fmt.Errorf("column dx: class index %d, but there are %d classes", t, len(p.Classes))
+		return csvtable.Errorf("dx", "class index %d, but there are %d classes", t, len(p.Classes))
 	}
 	row := p.Probs[i]
 	if len(row) != len(p.Classes) {
-		return fmt.Errorf("columns %s: %d probabilities for %d classes", strings.Join(p.Classes, ","), len(row), len(p.Classes))
+		return csvtable.Errorf("", "%d probabilities for %d classes", len(row), len(p.Classes))
 	}
 	sum := 0.0
 	for k, v := range row {
 		// The comparison is written so that NaN fails it.
 		if !(v >= 0 && v <= 1+roundingSlack) {
-			return fmt.Errorf("column %s: probability %v is not in [0, 1]", p.Classes[k], v)
+			return csvtable.Errorf(p.Classes[k], "probability %v is not in [0, 1]", v)
 		}
 		sum += float64(v)
 	}
 	if math.Abs(sum-1) > SumTolerance {
-		return fmt.Errorf("columns %s: probabilities sum to %.6g, not 1 (within %g)", strings.Join(p.Classes, ","), sum, SumTolerance)
+		return csvtable.Errorf("", "the probabilities of %s sum to %.6g, not 1 (within %g)", strings.Join(p.Classes, ","), sum, SumTolerance)
 	}
 	return nil
 }

@@ -2,16 +2,15 @@ package saliency
 
 import (
 	"encoding/csv"
-	"errors"
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
+	"github.com/skinattn/skinattn/internal/csvtable"
 )
 
 // unit is the last digit that is written. Scores are read as means of many, whose
@@ -76,54 +75,53 @@ func digits(v float64) string {
 	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
 }
 
-// ReadFile reads the scores at path; see [ReadCSV]. Errors name path.
+// ReadFile reads the scores at path; see [ReadCSV].
 func ReadFile(path string, classes []string) (*Table, error) {
-	f, err := os.Open(path)
+	var scores *Table
+	err := csvtable.ReadFile(path, func(t *csvtable.Reader) (err error) {
+		if scores, err = readScores(t, classes); err != nil {
+			return err
+		}
+		if err := scores.Validate(); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("reading scores: %w", err)
 	}
-	defer f.Close()
-	t, err := ReadCSV(f, classes)
-	if err != nil {
-		return nil, fmt.Errorf("reading scores: %s: %w", path, err)
-	}
-	return t, nil
+	return scores, nil
 }
 
 // ReadCSV reads what [Table.WriteCSV] writes; classes names the classes in their
-// order. Errors name row and column; rows count from 1 at the header.
+// order. A mistake in a row is an [eval.RowError].
 func ReadCSV(r io.Reader, classes []string) (*Table, error) {
-	in := csv.NewReader(r)
-	header, err := in.Read()
-	if errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("empty file: the header %s,... is missing", strings.Join(idColumns, ","))
-	}
+	t, err := csvtable.NewReader(r, "")
 	if err != nil {
 		return nil, err
 	}
-	t := &Table{Classes: classes}
-	if t.Methods, err = methodsOf(header); err != nil {
-		return nil, fmt.Errorf("row 1: %w", err)
-	}
-	for {
-		record, err := in.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, err // csv.ParseError names line and column
-		}
-		image, err := t.parse(record, header)
-		if err != nil {
-			line, _ := in.FieldPos(0)
-			return nil, fmt.Errorf("row %d: %w", line, err)
-		}
-		t.Images = append(t.Images, image)
-	}
-	if err := t.Validate(); err != nil {
+	scores, err := readScores(t, classes)
+	if err != nil {
 		return nil, err
 	}
-	return t, nil
+	if err := scores.Validate(); err != nil {
+		return nil, err
+	}
+	return scores, nil
+}
+
+func readScores(t *csvtable.Reader, classes []string) (*Table, error) {
+	methods, err := methodsOf(t.Header())
+	if err != nil {
+		return nil, t.Errorf("%w", err)
+	}
+	scores := &Table{Classes: classes, Methods: methods}
+	err = t.Each(func(fields []string) error {
+		image, err := scores.parse(fields, t.Header())
+		scores.Images = append(scores.Images, image)
+		return err
+	})
+	return scores, err
 }
 
 // methodsOf finds the methods in a header.
@@ -149,20 +147,22 @@ func methodsOf(header []string) ([]string, error) {
 }
 
 func (t *Table) parse(record, header []string) (Image, error) {
-	image := Image{ImageID: record[0], LesionID: record[1], Truth: slices.Index(t.Classes, record[2]), Predicted: slices.Index(t.Classes, record[3]),
+	image := Image{ImageID: strings.Clone(record[0]), LesionID: strings.Clone(record[1]), Truth: slices.Index(t.Classes, record[2]), Predicted: slices.Index(t.Classes, record[3]),
 		Scores: make([]Scores, len(t.Methods))}
-	if image.Truth < 0 || image.Predicted < 0 {
-		return image, fmt.Errorf("columns dx and predicted: %q and %q; known are %s", record[2], record[3], strings.Join(t.Classes, ", "))
+	for i, class := range []int{image.Truth, image.Predicted} {
+		if class < 0 {
+			return image, csvtable.Errorf(idColumns[2+i], "unknown class %q; known are %s", record[2+i], strings.Join(t.Classes, ", "))
+		}
 	}
 	var err error
 	if image.MaskShare, err = strconv.ParseFloat(record[4], 64); err != nil {
-		return image, fmt.Errorf("column mask_share: %q is not a number", record[4])
+		return image, csvtable.Errorf("mask_share", "%q is not a number", record[4])
 	}
 	for i, text := range record[len(idColumns):] {
 		v := math.NaN()
 		if text != "" {
 			if v, err = strconv.ParseFloat(text, 64); err != nil || math.IsNaN(v) {
-				return image, fmt.Errorf("column %s: %q is not a number", header[len(idColumns)+i], text)
+				return image, csvtable.Errorf(header[len(idColumns)+i], "%q is not a number", text)
 			}
 		}
 		image.Scores[i/int(NumMetrics)][i%int(NumMetrics)] = v

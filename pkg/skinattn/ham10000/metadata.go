@@ -1,18 +1,17 @@
 package ham10000
 
 import (
-	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
+	"github.com/skinattn/skinattn/internal/csvtable"
 )
 
 // columns are the header names of the eight-column form, in its order. The
@@ -48,27 +47,33 @@ type Record struct {
 // HasAge tells whether the patient's age is known.
 func (r Record) HasAge() bool { return !math.IsNaN(r.Age) }
 
+// RowError is a mistake in a row of a metadata table or a split: which file,
+// line and column, and why. It is the same type as RowError of package eval.
+type RowError = csvtable.Error
+
 // ReadMetadata reads the metadata table at path, comma- or tab-separated. The
 // columns are found by their header names in any order; columns with other
 // names are ignored, and column dataset may be absent. An empty age (or NaN,
 // NA, unknown) is missing, an empty sex or localization is [Unknown].
 //
-// Everything else that is not in the table's vocabulary is an error that names
-// the file, the line and the column: an unknown diagnosis, sex or site, an age
-// that is no number of years, a row too short or too long, an image listed
-// twice, and a lesion with two diagnoses (naming both lines).
-func ReadMetadata(path string) ([]Record, error) {
-	f, err := os.Open(path)
+// Everything else that is not in the table's vocabulary is a [RowError]: an
+// unknown diagnosis, sex or site, an age that is no number of years, a row too
+// short or too long, an image listed twice, and a lesion with two diagnoses
+// (naming both lines).
+func ReadMetadata(path string) (records []Record, err error) {
+	err = csvtable.ReadFile(path, func(t *csvtable.Reader) error {
+		records, err = readMetadata(t)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("reading metadata: %w", err)
 	}
-	defer f.Close()
-	return readMetadata(f, path)
+	return records, nil
 }
 
-// readMetadata is ReadMetadata on a stream; name stands for it in errors.
-func readMetadata(r io.Reader, name string) ([]Record, error) {
-	rows, err := newTable(r, name)
+func readMetadata(t *csvtable.Reader) ([]Record, error) {
+	required := columns[:len(columns)-1]
+	at, err := t.Columns(required, optionalColumn)
 	if err != nil {
 		return nil, err
 	}
@@ -79,99 +84,39 @@ func readMetadata(r io.Reader, name string) ([]Record, error) {
 		line int
 	}
 	byLesion := make(map[string]diagnosis)
-	for {
-		rec, line, err := rows.next()
-		if err == io.EOF {
-			break
-		}
+	err = t.Each(func(fields []string) error {
+		rec, err := parseRecord(func(column string) string {
+			i, ok := at[column]
+			if !ok {
+				return ""
+			}
+			return strings.Clone(strings.TrimSpace(fields[i]))
+		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if first, ok := lineOfImage[rec.ImageID]; ok {
-			return nil, fmt.Errorf("%s:%d: column image_id: %s is listed already in line %d", name, line, rec.ImageID, first)
+			return csvtable.Errorf("image_id", "%s is listed already in line %d", rec.ImageID, first)
 		}
-		lineOfImage[rec.ImageID] = line
+		lineOfImage[rec.ImageID] = t.Line()
 		if first, ok := byLesion[rec.LesionID]; !ok {
-			byLesion[rec.LesionID] = diagnosis{rec.Dx, line}
+			byLesion[rec.LesionID] = diagnosis{rec.Dx, t.Line()}
 		} else if first.dx != rec.Dx {
-			return nil, fmt.Errorf("%s:%d: column dx: lesion %s is %s here and %s in line %d", name, line, rec.LesionID, rec.Dx, first.dx, first.line)
+			return csvtable.Errorf("dx", "lesion %s is %s here and %s in line %d", rec.LesionID, rec.Dx, first.dx, first.line)
 		}
 		records = append(records, rec)
+		return nil
+	})
+	if err == nil && len(records) == 0 {
+		err = t.Errorf("no rows below the header")
 	}
-	if len(records) == 0 {
-		return nil, fmt.Errorf("%s: no rows below the header", name)
-	}
-	return records, nil
+	return records, err
 }
 
-// table walks the rows of a metadata file.
-type table struct {
-	name string
-	csv  *csv.Reader
-	at   map[string]int // position of each known column
-}
-
-func newTable(r io.Reader, name string) (*table, error) {
-	buffered := bufio.NewReader(r)
-	if mark, _ := buffered.Peek(3); string(mark) == "\ufeff" {
-		buffered.Discard(3)
-	}
-	t := &table{name: name, csv: csv.NewReader(buffered), at: make(map[string]int)}
-	// Dataverse serves its own conversion of the table tab-separated.
-	head, _ := buffered.Peek(buffered.Size())
-	if line, _, _ := strings.Cut(string(head), "\n"); strings.Contains(line, "\t") && !strings.Contains(line, ",") {
-		t.csv.Comma = '\t'
-	}
-	t.csv.ReuseRecord = true
-	header, err := t.csv.Read()
-	if err == io.EOF {
-		return nil, fmt.Errorf("%s: the file is empty; want a header with %s", name, strings.Join(columns, ","))
-	}
-	if err != nil {
-		return nil, t.explain(err)
-	}
-	for i, column := range header {
-		column = strings.TrimSpace(column)
-		if !slices.Contains(columns, column) {
-			continue
-		}
-		if _, twice := t.at[column]; twice {
-			return nil, fmt.Errorf("%s:1: the header names column %s twice", name, column)
-		}
-		t.at[column] = i
-	}
-	var missing []string
-	for _, column := range columns {
-		if _, ok := t.at[column]; !ok && column != optionalColumn {
-			missing = append(missing, column)
-		}
-	}
-	if len(missing) > 0 {
-		return nil, fmt.Errorf("%s:1: the header lacks %s; want %s", name, strings.Join(missing, ", "), strings.Join(columns, ","))
-	}
-	return t, nil
-}
-
-// next returns the next record and its line number, or io.EOF.
-func (t *table) next() (rec Record, line int, err error) {
-	fields, err := t.csv.Read()
-	if err == io.EOF {
-		return rec, 0, io.EOF
-	}
-	if err != nil {
-		return rec, 0, t.explain(err)
-	}
-	line, _ = t.csv.FieldPos(0)
-	field := func(column string) string {
-		i, ok := t.at[column]
-		if !ok {
-			return ""
-		}
-		// The clone lets go of the row's shared backing string.
-		return strings.Clone(strings.TrimSpace(fields[i]))
-	}
-	rec = Record{DxType: field("dx_type"), Dataset: field("dataset")}
-	parse := []struct {
+// parseRecord makes a record of a row, whose fields the function field gives.
+func parseRecord(field func(column string) string) (Record, error) {
+	rec := Record{DxType: field("dx_type"), Dataset: field("dataset")}
+	for _, p := range []struct {
 		column string
 		set    func(text string) error
 	}{
@@ -181,25 +126,12 @@ func (t *table) next() (rec Record, line int, err error) {
 		{"age", func(text string) (err error) { rec.Age, err = parseAge(text); return err }},
 		{"sex", func(text string) (err error) { rec.Sex, err = parseValue(text, Sexes); return err }},
 		{"localization", func(text string) (err error) { rec.Localization, err = parseValue(text, Localizations); return err }},
-	}
-	for _, p := range parse {
+	} {
 		if err := p.set(field(p.column)); err != nil {
-			return rec, line, fmt.Errorf("%s:%d: column %s: %w", t.name, line, p.column, err)
+			return rec, csvtable.Errorf(p.column, "%w", err)
 		}
 	}
-	return rec, line, nil
-}
-
-// explain words an error of package csv as file:line: cause.
-func (t *table) explain(err error) error {
-	var parseErr *csv.ParseError
-	if !errors.As(err, &parseErr) {
-		return fmt.Errorf("reading %s: %w", t.name, err)
-	}
-	if errors.Is(parseErr.Err, csv.ErrFieldCount) {
-		return fmt.Errorf("%s:%d: the row has not as many fields as the header: %w", t.name, parseErr.Line, parseErr.Err)
-	}
-	return fmt.Errorf("%s:%d: %w", t.name, parseErr.Line, parseErr.Err)
+	return rec, nil
 }
 
 // checkID refuses what cannot be part of a file name or of a plain CSV field.

@@ -9,11 +9,19 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/skinattn/skinattn/internal/csvtable"
 )
 
 const header8 = "lesion_id,image_id,dx,dx_type,age,sex,localization,dataset\n"
 
-func parse(text string) ([]Record, error) { return readMetadata(strings.NewReader(text), "meta.csv") }
+func parse(text string) ([]Record, error) {
+	table, err := csvtable.NewReader(strings.NewReader(text), "meta.csv")
+	if err != nil {
+		return nil, err
+	}
+	return readMetadata(table)
+}
 
 func TestReadMetadataForms(t *testing.T) {
 	want := []Record{
@@ -146,7 +154,7 @@ func FuzzReadMetadata(f *testing.F) {
 	f.Add([]byte(header8 + "L1,I1"))
 	path := filepath.Join(f.TempDir(), "meta.csv")
 	f.Fuzz(func(t *testing.T, content []byte) {
-		records, err := readMetadata(strings.NewReader(string(content)), "meta.csv")
+		records, err := parse(string(content))
 		if err != nil {
 			if !strings.Contains(err.Error(), "meta.csv") {
 				t.Errorf("error %q does not name the file", err)

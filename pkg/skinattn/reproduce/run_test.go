@@ -48,8 +48,8 @@ func TestBrokenRunFolders(t *testing.T) {
 		"config without size":  {edit(configFile, replace(`"size": 224`, `"size": 0`)), []string{"config.json", "network.size"}},
 		"other protocol":       {edit(configFile, replace(`"protocol": "grouped"`, `"protocol": "paper"`)), []string{"split.csv", "grouped", "paper"}},
 		"changed split":        {edit(splitFile, replace("train", "val")), []string{"split.csv", "SHA-256"}},
-		"cut predictions":      {edit(predictionsFile, func(s string) string { return s[:len(s)-20] }), []string{"predictions-test.csv", "line"}},
-		"no number":            {edit(predictionsFile, replace("0.", "x.")), []string{"predictions-test.csv", "row 2"}},
+		"cut predictions":      {edit(predictionsFile, func(s string) string { return s[:len(s)-20] }), []string{"predictions-test.csv:", "fields"}},
+		"no number":            {edit(predictionsFile, replace("0.", "x.")), []string{"predictions-test.csv:2: "}},
 		"other class order":    {edit(predictionsFile, replace("akiec,bcc", "bcc,akiec")), []string{"predictions-test.csv", "akiec,bcc"}},
 		"image of another run": {edit(predictionsFile, replace("ISIC_akiec_00_0", "ISIC_other")), []string{"predictions-test.csv", "ISIC_other"}},
 		"metrics of another": {edit(metricsFile, func(s string) string {

@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
+	"github.com/skinattn/skinattn/internal/csvtable"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
 
@@ -175,44 +176,41 @@ func (s *Split) readSummary(csvPath string, content []byte) error {
 
 // parse reads the rows of a split's CSV; name stands for the file in errors.
 func parse(r io.Reader, name string) ([]Row, error) {
-	in := csv.NewReader(r)
-	in.FieldsPerRecord = len(header)
-	got, err := in.Read()
-	if err != nil || !slices.Equal(got, header) {
-		return nil, fmt.Errorf("%s:1: want the header %s of a split", name, strings.Join(header, ","))
+	t, err := csvtable.NewReader(r, name)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Equal(t.Header(), header) {
+		return nil, t.Errorf("want the header %s of a split", strings.Join(header, ","))
 	}
 	var rows []Row
 	lineOf := make(map[string]int)
-	for {
-		fields, err := in.Read()
-		if err == io.EOF {
-			break
+	err = t.Each(func(fields []string) error {
+		row := Row{ImageID: strings.Clone(fields[0]), LesionID: strings.Clone(fields[1]), Dx: strings.Clone(fields[2]), Part: Part(strings.Clone(fields[3]))}
+		if row.ImageID == "" {
+			return csvtable.Errorf("image_id", "the field is empty")
 		}
-		if err != nil {
-			var parseErr *csv.ParseError
-			if errors.As(err, &parseErr) {
-				return nil, fmt.Errorf("%s:%d: %w", name, parseErr.Line, parseErr.Err)
-			}
-			return nil, fmt.Errorf("reading %s: %w", name, err)
+		if row.LesionID == "" {
+			return csvtable.Errorf("lesion_id", "the field is empty")
 		}
-		line, _ := in.FieldPos(0)
-		row := Row{ImageID: fields[0], LesionID: fields[1], Dx: fields[2], Part: Part(fields[3])}
-		switch first, twice := lineOf[row.ImageID]; {
-		case row.ImageID == "" || row.LesionID == "":
-			return nil, fmt.Errorf("%s:%d: image_id or lesion_id is empty", name, line)
-		case twice:
-			return nil, fmt.Errorf("%s:%d: image %s is listed already in line %d", name, line, row.ImageID, first)
-		case !slices.Contains(Parts, row.Part):
-			return nil, fmt.Errorf("%s:%d: unknown part %q; known are train, val, test", name, line, row.Part)
+		if first, twice := lineOf[row.ImageID]; twice {
+			return csvtable.Errorf("image_id", "%s is listed already in line %d", row.ImageID, first)
+		}
+		if !slices.Contains(Parts, row.Part) {
+			return csvtable.Errorf("part", "unknown part %q; known are train, val, test", row.Part)
 		}
 		if _, err := ham10000.ClassIndex(row.Dx); err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", name, line, err)
+			return csvtable.Errorf("dx", "%w", err)
 		}
-		lineOf[row.ImageID] = line
+		lineOf[row.ImageID] = t.Line()
 		rows = append(rows, row)
+		return nil
+	})
+	if err == nil && len(rows) == 0 {
+		err = t.Errorf("no rows below the header")
 	}
-	if len(rows) == 0 {
-		return nil, fmt.Errorf("%s: no rows below the header", name)
+	if err != nil {
+		return nil, err
 	}
 	return rows, nil
 }

@@ -109,17 +109,17 @@ func TestDrawIsStable(t *testing.T) {
 func TestReadFileErrors(t *testing.T) {
 	const good = "image_id,lesion_id,dx,part\nI1,L1,nv,train\n"
 	tests := []struct{ name, csv, want string }{
-		{"empty", "", ":1: want the header"},
+		{"empty", "", ":1: the file is empty; want the header"},
 		{"other header", "image,lesion,dx,part\n", ":1: want the header"},
 		{"header only", "image_id,lesion_id,dx,part\n", "no rows"},
 		{"short row", good + "I2,L2,nv\n", ":3: "},
 		{"long row", good + "I2,L2,nv,val,x\n", ":3: "},
 		{"quote", good + "I2,L\"2,nv,val\n", ":3: "},
-		{"unknown part", good + "I2,L2,nv,dev\n", `:3: unknown part "dev"`},
-		{"unknown class", good + "I2,L2,scc,val\n", `:3: unknown diagnosis "scc"`},
-		{"image twice", good + "I1,L1,nv,val\n", ":3: image I1 is listed already in line 2"},
-		{"no image", good + ",L1,nv,val\n", ":3: image_id"},
-		{"no lesion", good + "I2,,nv,val\n", ":3: image_id or lesion_id"},
+		{"unknown part", good + "I2,L2,nv,dev\n", `:3: column part: unknown part "dev"`},
+		{"unknown class", good + "I2,L2,scc,val\n", `:3: column dx: unknown diagnosis "scc"`},
+		{"image twice", good + "I1,L1,nv,val\n", ":3: column image_id: I1 is listed already in line 2"},
+		{"no image", good + ",L1,nv,val\n", ":3: column image_id: "},
+		{"no lesion", good + "I2,,nv,val\n", ":3: column lesion_id: "},
 		{"two diagnoses", good + "I2,L1,mel,val\n", "lesion L1"},
 	}
 	for _, test := range tests {

@@ -1,0 +1,179 @@
+// Package csvtable reads CSV tables with a header and says where in the file a
+// mistake is. Every table that this project reads goes through it.
+//
+// A UTF-8 byte order mark and CRLF line ends, as spreadsheets write them, are
+// accepted. A header line with tabs and without a comma makes the tab the
+// separator, as in Dataverse's own conversions.
+package csvtable
+
+import (
+	"bufio"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Error is a mistake in a table. Its text is
+//
+//	FILE:LINE: column COLUMN: cause
+//
+// without the parts that are not known.
+type Error struct {
+	File   string // empty for a table that is not a file
+	Line   int    // of the file, from 1 at the header; 0 if the mistake is in no one line
+	Column string // name of the column; empty if the mistake is in no one column
+	Err    error
+}
+
+func (e *Error) Error() string {
+	var place string
+	switch {
+	case e.File != "" && e.Line > 0:
+		place = fmt.Sprintf("%s:%d: ", e.File, e.Line)
+	case e.File != "":
+		place = e.File + ": "
+	case e.Line > 0:
+		place = fmt.Sprintf("line %d: ", e.Line)
+	}
+	if e.Column != "" {
+		place += "column " + e.Column + ": "
+	}
+	return place + e.Err.Error()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Errorf returns an [*Error] of a column, or of a whole row if column is empty.
+// [Reader.Each] adds file and line.
+func Errorf(column, format string, args ...any) error {
+	return &Error{Column: column, Err: fmt.Errorf(format, args...)}
+}
+
+// Reader reads the rows of one table.
+type Reader struct {
+	name   string
+	csv    *csv.Reader
+	header []string
+	line   int
+}
+
+// NewReader reads the header of a table; name stands for the table in errors
+// and may be empty. The header of an empty table has no columns.
+func NewReader(r io.Reader, name string) (*Reader, error) {
+	buffered := bufio.NewReader(r)
+	if mark, _ := buffered.Peek(3); string(mark) == "\uFEFF" {
+		buffered.Discard(3)
+	}
+	t := &Reader{name: name, csv: csv.NewReader(buffered)}
+	head, _ := buffered.Peek(buffered.Size())
+	if line, _, _ := strings.Cut(string(head), "\n"); strings.Contains(line, "\t") && !strings.Contains(line, ",") {
+		t.csv.Comma = '\t'
+	}
+	header, err := t.csv.Read()
+	switch err {
+	case nil:
+		t.header = header
+		t.line, _ = t.csv.FieldPos(0)
+	case io.EOF:
+		t.line = 1
+	default:
+		return nil, t.place(err)
+	}
+	t.csv.ReuseRecord = true
+	return t, nil
+}
+
+// ReadFile opens the table at path, reads its header, and lets read do the rest.
+func ReadFile(path string, read func(*Reader) error) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	t, err := NewReader(f, path)
+	if err != nil {
+		return err
+	}
+	return read(t)
+}
+
+// Header returns the names of the columns as they stand in the file.
+func (t *Reader) Header() []string { return t.header }
+
+// Columns finds columns by their names, white space around them aside. A
+// required column that is missing, and a required or optional one that is there
+// twice, are errors. An optional column that is missing has no entry.
+func (t *Reader) Columns(required []string, optional ...string) (map[string]int, error) {
+	at := make(map[string]int)
+	wanted := slices.Concat(required, optional)
+	for i, column := range t.header {
+		column = strings.TrimSpace(column)
+		if !slices.Contains(wanted, column) {
+			continue
+		}
+		if _, twice := at[column]; twice {
+			return nil, t.Errorf("the header names column %s twice", column)
+		}
+		at[column] = i
+	}
+	missing := slices.DeleteFunc(slices.Clone(required), func(column string) bool {
+		_, ok := at[column]
+		return ok
+	})
+	if len(missing) > 0 {
+		return nil, t.Errorf("the header lacks %s; want %s", strings.Join(missing, ", "), strings.Join(wanted, ","))
+	}
+	return at, nil
+}
+
+// Line returns the line of the current row, which is the header at first.
+func (t *Reader) Line() int { return t.line }
+
+// Errorf returns an [*Error] at the current line, which says so if the table is
+// empty.
+func (t *Reader) Errorf(format string, args ...any) error {
+	if t.header == nil {
+		format = "the file is empty; " + format
+	}
+	return t.place(fmt.Errorf(format, args...))
+}
+
+// Each calls row for every row below the header, with as many fields as the
+// header has, and stops at the first error. An error of row gets the place of
+// the row. Each reuses the slice fields for the next row; a field that is kept
+// should be cloned, as it shares the memory of its row.
+func (t *Reader) Each(row func(fields []string) error) error {
+	for {
+		fields, err := t.csv.Read()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return t.place(err)
+		}
+		t.line, _ = t.csv.FieldPos(0)
+		if err := row(fields); err != nil {
+			return t.place(err)
+		}
+	}
+}
+
+// place makes err an Error at the current line, or where package csv found it.
+func (t *Reader) place(err error) error {
+	var at *Error
+	var parse *csv.ParseError
+	switch {
+	case errors.As(err, &parse) && errors.Is(parse.Err, csv.ErrFieldCount):
+		return &Error{File: t.name, Line: parse.Line, Err: fmt.Errorf("the row has not as many fields as the header: %w", parse.Err)}
+	case errors.As(err, &parse):
+		return &Error{File: t.name, Line: parse.Line, Err: parse.Err}
+	case errors.As(err, &at):
+		return &Error{File: t.name, Line: t.line, Column: at.Column, Err: at.Err}
+	}
+	return &Error{File: t.name, Line: t.line, Err: err}
+}

@@ -1,0 +1,160 @@
+package csvtable
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// read returns the rows of a table, each with its line.
+func read(text string) (rows [][]string, lines []int, err error) {
+	t, err := NewReader(strings.NewReader(text), "t.csv")
+	if err != nil {
+		return nil, nil, err
+	}
+	err = t.Each(func(fields []string) error {
+		rows, lines = append(rows, slices.Clone(fields)), append(lines, t.Line())
+		return nil
+	})
+	return rows, lines, err
+}
+
+func TestReader(t *testing.T) {
+	want := [][]string{{"1", "x\ny"}, {"2", ""}}
+	for name, text := range map[string]string{
+		"plain":           "a,b\n1,\"x\ny\"\n2,\n",
+		"no line end":     "a,b\n1,\"x\ny\"\n2,",
+		"byte order mark": "\uFEFFa,b\n1,\"x\ny\"\n2,\n",
+		"tabs":            "a\tb\n1\t\"x\ny\"\n2\t\n",
+		"CRLF":            "a,b\r\n1,\"x\r\ny\"\r\n2,\r\n",
+		"quoted header":   "\uFEFF\"a\",b\n1,\"x\ny\"\n2,\n",
+	} {
+		rows, lines, err := read(text)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if diff := cmp.Diff(want, rows); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		if want := []int{2, 4}; !slices.Equal(lines, want) {
+			t.Errorf("%s: lines %v, want %v", name, lines, want)
+		}
+	}
+	// A comma in the header leaves a tab what it is.
+	if rows, _, err := read("a,b\tc\n1\t2,3\n"); err != nil || rows[0][0] != "1\t2" {
+		t.Errorf("tab beside a comma: %q, %v", rows, err)
+	}
+}
+
+func TestColumns(t *testing.T) {
+	table, err := NewReader(strings.NewReader("x, b ,a,\n"), "t.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := table.Columns([]string{"a", "b"}, "c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]int{"a": 2, "b": 1}, at); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if _, err := table.Columns([]string{"a", "d", "e"}, "c"); err == nil || err.Error() != "t.csv:1: the header lacks d, e; want a,d,e,c" {
+		t.Errorf("missing columns: %v", err)
+	}
+	if empty, err := NewReader(strings.NewReader("\uFEFF"), "t.csv"); err != nil {
+		t.Errorf("empty: %v", err)
+	} else if _, err := empty.Columns([]string{"a"}); err == nil || err.Error() != "t.csv:1: the file is empty; the header lacks a; want a" {
+		t.Errorf("empty: %v", err)
+	}
+	for _, wanted := range []struct{ required, optional string }{{"a", "b"}, {"b", "a"}} {
+		table, err := NewReader(strings.NewReader("a,b,a\n"), "t.csv")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := table.Columns([]string{wanted.required}, wanted.optional); err == nil || err.Error() != "t.csv:1: the header names column a twice" {
+			t.Errorf("%+v: %v", wanted, err)
+		}
+	}
+}
+
+func TestErrors(t *testing.T) {
+	cause := errors.New("cause")
+	for want, e := range map[string]Error{
+		"t.csv:3: column a: cause": {File: "t.csv", Line: 3, Column: "a"},
+		"t.csv:3: cause":           {File: "t.csv", Line: 3},
+		"t.csv: column a: cause":   {File: "t.csv", Column: "a"},
+		"line 3: column a: cause":  {Line: 3, Column: "a"},
+		"column a: cause":          {Column: "a"},
+		"cause":                    {},
+	} {
+		e.Err = cause
+		if e.Error() != want || !errors.Is(&e, cause) {
+			t.Errorf("%+v: %q, want %q", e, e.Error(), want)
+		}
+	}
+	for text, want := range map[string]string{
+		"a,\"b\n1,2\n":            "t.csv:2: extraneous or missing \" in quoted-field",
+		"a,b\n1,2\n3\n":           "t.csv:3: the row has not as many fields as the header: wrong number of fields",
+		"a,b\n\n\"1\n\",2\n3,4,5": "t.csv:5: the row has not as many fields as the header: wrong number of fields",
+	} {
+		_, _, err := read(text)
+		var e *Error
+		if !errors.As(err, &e) || err.Error() != want {
+			t.Errorf("%q: %v, want %s", text, err, want)
+		}
+	}
+	table, err := NewReader(strings.NewReader("a,b\n1,2\n"), "t.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = table.Each(func([]string) error { return Errorf("b", "%w!", cause) })
+	if err == nil || err.Error() != "t.csv:2: column b: cause!" || !errors.Is(err, cause) {
+		t.Errorf("a row's error: %v", err)
+	}
+}
+
+func TestReadFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "t.csv")
+	if err := os.WriteFile(path, []byte("a\n1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	err := ReadFile(path, func(table *Reader) error {
+		return table.Each(func([]string) error { return errors.New("cause") })
+	})
+	if err == nil || err.Error() != path+":2: cause" {
+		t.Errorf("a row's error: %v", err)
+	}
+	if err := ReadFile(path+".absent", nil); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("absent file: %v", err)
+	}
+}
+
+// Whatever the bytes are, rows have as many fields as the header, lines rise,
+// and errors say which table it is.
+func FuzzReader(f *testing.F) {
+	f.Add("a,b\n1,\"x\ny\"\n2,\n")
+	f.Add("\uFEFFa\tb\r\n1\t2\r\n")
+	f.Add("a,b\n1,\"\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		table, err := NewReader(strings.NewReader(text), "t.csv")
+		if err == nil {
+			line := table.Line()
+			err = table.Each(func(fields []string) error {
+				if len(fields) != len(table.Header()) || table.Line() <= line {
+					t.Errorf("%d fields at line %d after line %d, with %d columns", len(fields), table.Line(), line, len(table.Header()))
+				}
+				line = table.Line()
+				return nil
+			})
+		}
+		if err != nil && !strings.HasPrefix(err.Error(), "t.csv") {
+			t.Errorf("error %q does not name the table", err)
+		}
+	})
+}
