@@ -64,7 +64,7 @@ func BenchmarkDecode(b *testing.B) {
 		i := rounds % len(photos)
 		rounds++
 		start := time.Now()
-		if _, err := Decode(photos[i]); err != nil {
+		if _, err := Decode(photos[i], nil); err != nil {
 			b.Fatal(err)
 		}
 		fastest(&ours[i], start)

@@ -1,17 +1,17 @@
-// Package jpeg decodes JPEG images (ITU-T T.81 | ISO/IEC 10918-1) to the samples
+// Package jpeg decodes JPEG images (ITU-T T.81 | ISO/IEC 10918-1) to the RGB pixels
 // that libjpeg gives for them by default, to the last bit.
 //
-// T.81 leaves the rounding of the inverse discrete cosine transform open, so
-// decoders differ by a level here and there. The decoders of Pillow, OpenCV and
-// TensorFlow are libjpeg; the standard library's image/jpeg transforms in another
-// way and keeps the coefficients to itself. This package has libjpeg's "islow"
-// transform. It hands out the planes of the components before upsampling and
-// colour conversion, which the caller does.
+// T.81 leaves the rounding of the inverse discrete cosine transform open, and the
+// upsampling of chroma to the application, so decoders differ. The decoders of
+// Pillow, OpenCV and TensorFlow are libjpeg; the standard library's image/jpeg
+// transforms and upsamples in another way: its pixels are a few grey levels apart,
+// at coloured edges tens. This package has libjpeg's "islow" transform, its "fancy"
+// upsampling and its colour conversion.
 //
-// The processes are those of photos: Huffman coding in baseline, extended
-// sequential and progressive mode, 8 bits a sample, one, three or four components.
-// Unlike libjpeg, which paints over damage, the package makes an error of data
-// that is cut short, left over or contradicts T.81.
+// The package decodes the processes that photos use: Huffman coding in baseline,
+// extended sequential and progressive mode, 8 bits a sample, one, three or four
+// components. Where libjpeg paints over damage, the package returns an error: for
+// data that is cut short, left over or contradicts T.81.
 package jpeg
 
 import (
@@ -38,9 +38,16 @@ func truncated(what string) error {
 
 var errNoFrame = errors.New("invalid JPEG: no frame header")
 
+// Image is a decoded picture.
+type Image struct {
+	Width, Height int     // in pixels
+	Pix           []uint8 // [Height][Width][3] in row-major order; channels red, green, blue
+}
+
 type decoder struct {
-	data []byte
-	pos  int // of the next byte of data to be read
+	data   []byte
+	pos    int // of the next byte of data to be read
+	accept func(width, height int) error
 
 	quant           [4]*[64]uint16 // by destination, in row-major order of the block
 	dc, ac          [4]*huffmanTable
@@ -51,36 +58,52 @@ type decoder struct {
 	frame *frame
 }
 
-// Size returns the width and height in pixels of the JPEG image in data from its
-// frame header.
+// Size returns the width and height in pixels of the JPEG image that data begins
+// with. It reads up to the first scan. If data ends before it, the error wraps
+// [io.ErrUnexpectedEOF].
 func Size(data []byte) (width, height int, err error) {
 	d := decoder{data: data}
 	if err := d.begin(); err != nil {
 		return 0, 0, err
 	}
+	var f *frame
 	for {
 		marker, payload, err := d.segment()
 		switch {
 		case err != nil:
 			return 0, 0, err
 		case isFrameHeader(marker):
-			f, err := parseFrame(marker, payload)
-			if err != nil {
+			if f, err = parseFrame(marker, payload); err != nil {
 				return 0, 0, err
 			}
-			return f.width, f.height, nil
 		case marker == markerSOS || marker == markerEOI:
-			return 0, 0, errNoFrame
+			if f == nil {
+				return 0, 0, errNoFrame
+			}
+			return f.width, f.height, nil
 		}
 	}
 }
 
-// Decode decodes the JPEG image in data. It needs memory in proportion to the
-// picture's size, which [Size] tells, and refuses a picture that is too large to
-// have been coded in so little data. The error for data that ends too early wraps
-// [io.ErrUnexpectedEOF]. What follows the end of the image is not looked at.
-func Decode(data []byte) (*Image, error) {
-	d := &decoder{data: data}
+// Decode decodes the JPEG image that data begins with; what follows the end of the
+// image is ignored. If accept is not nil, Decode calls it with the size in pixels
+// from the frame header, before it allocates memory for the picture, and returns its
+// error. A picture that is too large for the length of data is an error before that
+// too. The error for data that ends too early wraps [io.ErrUnexpectedEOF].
+//
+// Beside the 3 bytes a pixel of the result, decoding takes up to 12 bytes a pixel (a
+// progressive picture of four components without subsampling).
+func Decode(data []byte, accept func(width, height int) error) (*Image, error) {
+	planar, err := decodePlanes(data, accept)
+	if err != nil {
+		return nil, err
+	}
+	return planar.rgb(), nil
+}
+
+// decodePlanes is [Decode] without upsampling and colour conversion.
+func decodePlanes(data []byte, accept func(width, height int) error) (*planarImage, error) {
+	d := &decoder{data: data, accept: accept}
 	if err := d.begin(); err != nil {
 		return nil, err
 	}
@@ -114,7 +137,7 @@ func Decode(data []byte) (*Image, error) {
 }
 
 // finish makes the image after the last scan.
-func (d *decoder) finish() (*Image, error) {
+func (d *decoder) finish() (*planarImage, error) {
 	f := d.frame
 	if f == nil {
 		return nil, errNoFrame
@@ -123,7 +146,7 @@ func (d *decoder) finish() (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	img := &Image{Width: f.width, Height: f.height, Color: model}
+	img := &planarImage{width: f.width, height: f.height, model: model}
 	for i := range f.components {
 		c := &f.components[i]
 		if !c.complete() {
@@ -132,9 +155,9 @@ func (d *decoder) finish() (*Image, error) {
 		if f.progressive {
 			c.reconstruct()
 		}
-		img.Planes = append(img.Planes, Plane{
-			Width: c.width, Height: c.height, ScaleX: f.hMax / c.h, ScaleY: f.vMax / c.v,
-			Stride: c.stride(), Pix: c.pix,
+		img.planes = append(img.planes, plane{
+			width: c.width, height: c.height, scaleX: f.hMax / c.h, scaleY: f.vMax / c.v,
+			stride: c.stride(), pix: c.pix,
 		})
 	}
 	return img, nil

@@ -29,17 +29,17 @@ func read(t testing.TB, name string) []byte {
 
 // TestGrayMatchesPillow: a grey picture goes through no upsampling or conversion.
 func TestGrayMatchesPillow(t *testing.T) {
-	img, err := Decode(read(t, "jpeg-grey.jpg"))
+	img, err := decodePlanes(read(t, "jpeg-grey.jpg"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if img.Width != 33 || img.Height != 21 || img.Color != Gray || len(img.Planes) != 1 {
-		t.Fatalf("%d x %d pixels, %v, %d planes", img.Width, img.Height, img.Color, len(img.Planes))
+	if img.width != 33 || img.height != 21 || img.model != gray || len(img.planes) != 1 {
+		t.Fatalf("%d x %d pixels, %v, %d planes", img.width, img.height, img.model, len(img.planes))
 	}
 	want := read(t, "jpeg-grey.rgb")
-	for y := range img.Height {
-		for x, v := range img.Planes[0].Row(y) {
-			if w := want[3*(y*img.Width+x)]; v != w {
+	for y := range img.height {
+		for x, v := range img.planes[0].row(y) {
+			if w := want[3*(y*img.width+x)]; v != w {
 				t.Fatalf("x %d y %d: %d, Pillow %d", x, y, v, w)
 			}
 		}
@@ -68,22 +68,22 @@ func TestPlanesNearStandardLibrary(t *testing.T) {
 			continue
 		}
 		compared++
-		got, err := Decode(data)
+		got, err := decodePlanes(data, nil)
 		if err != nil {
 			t.Errorf("%s: %v", file, err)
 			continue
 		}
-		if got.Width != want.Rect.Dx() || got.Height != want.Rect.Dy() || got.Color != YCbCr || len(got.Planes) != 3 {
-			t.Errorf("%s: %d x %d pixels, %v, %d planes", file, got.Width, got.Height, got.Color, len(got.Planes))
+		if got.width != want.Rect.Dx() || got.height != want.Rect.Dy() || got.model != yCbCr || len(got.planes) != 3 {
+			t.Errorf("%s: %d x %d pixels, %v, %d planes", file, got.width, got.height, got.model, len(got.planes))
 			continue
 		}
 		for i, pix := range [][]uint8{want.Y, want.Cb, want.Cr} {
-			p, stride := &got.Planes[i], want.CStride
+			p, stride := &got.planes[i], want.CStride
 			if i == 0 {
 				stride = want.YStride
 			}
-			for y := range p.Height {
-				for x, v := range p.Row(y) {
+			for y := range p.height {
+				for x, v := range p.row(y) {
 					if d := int(v) - int(pix[y*stride+x]); d < -2 || d > 2 {
 						t.Fatalf("%s: plane %d x %d y %d: %d, image/jpeg %d", file, i, x, y, v, pix[y*stride+x])
 					}
@@ -199,7 +199,7 @@ func TestRefuses(t *testing.T) {
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
-			if _, err := Decode(tc.data); err == nil {
+			if _, err := decodePlanes(tc.data, nil); err == nil {
 				t.Error("decoded")
 			} else if !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("error %q, want it to contain %q", err, tc.want)
@@ -211,7 +211,7 @@ func TestRefuses(t *testing.T) {
 // TestAccepts: what T.81 or libjpeg allow beyond the plainest files.
 func TestAccepts(t *testing.T) {
 	data := read(t, "jpeg-420.jpg")
-	want, err := Decode(data)
+	want, err := decodePlanes(data, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,13 +225,13 @@ func TestAccepts(t *testing.T) {
 		"bytes behind the image":               append(bytes.Clone(data), "behind"...),
 		"extended sequential":                  bytes.Replace(data, []byte{0xFF, 0xC0}, []byte{0xFF, 0xC1}, 1),
 	} {
-		got, err := Decode(other)
+		got, err := decodePlanes(other, nil)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		for i := range want.Planes {
-			if !bytes.Equal(got.Planes[i].Pix, want.Planes[i].Pix) {
+		for i := range want.planes {
+			if !bytes.Equal(got.planes[i].pix, want.planes[i].pix) {
 				t.Errorf("%s: plane %d differs", name, i)
 			}
 		}
@@ -246,7 +246,7 @@ func TestCutShort(t *testing.T) {
 			t.Errorf("%s: size %d x %d, %v", name, width, height, err)
 		}
 		for n := 2; n < len(data); n++ {
-			if _, err := Decode(data[:n]); !errors.Is(err, io.ErrUnexpectedEOF) {
+			if _, err := decodePlanes(data[:n], nil); !errors.Is(err, io.ErrUnexpectedEOF) {
 				t.Errorf("%s, %d of %d bytes: error %v", name, n, len(data), err)
 			}
 		}
@@ -289,7 +289,7 @@ func TestByHand(t *testing.T) {
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
-			img, err := Decode(tc.data)
+			img, err := decodePlanes(tc.data, nil)
 			if tc.want != "" {
 				if err == nil || !strings.Contains(err.Error(), tc.want) {
 					t.Errorf("error %v, want it to contain %q", err, tc.want)
@@ -301,7 +301,7 @@ func TestByHand(t *testing.T) {
 			}
 			want := append(bytes.Repeat([]byte{tc.left}, 8), bytes.Repeat([]byte{tc.right}, 8)...)
 			for y := range 8 {
-				if row := img.Planes[0].Row(y); !bytes.Equal(row, want) {
+				if row := img.planes[0].row(y); !bytes.Equal(row, want) {
 					t.Fatalf("row %d is %d, want %d", y, row, want)
 				}
 			}
@@ -311,21 +311,21 @@ func TestByHand(t *testing.T) {
 
 // TestColorModel follows default_decompress_parms of libjpeg's jdapimin.c.
 func TestColorModel(t *testing.T) {
-	rgb := [3]uint8{'R', 'G', 'B'}
+	letters := [3]uint8{'R', 'G', 'B'}
 	for _, tc := range []struct {
 		ids         [3]uint8
 		jfif, adobe bool
 		transform   uint8
-		want        ColorModel
+		want        colorModel
 	}{
-		{ids: [3]uint8{1, 2, 3}, want: YCbCr},
-		{ids: [3]uint8{0, 1, 2}, want: YCbCr},
-		{ids: rgb, want: RGB},
-		{ids: rgb, jfif: true, want: YCbCr},
-		{ids: rgb, adobe: true, transform: 1, want: YCbCr},
-		{ids: [3]uint8{1, 2, 3}, adobe: true, want: RGB},
-		{ids: [3]uint8{1, 2, 3}, adobe: true, transform: 7, want: YCbCr},
-		{ids: [3]uint8{1, 2, 3}, jfif: true, adobe: true, want: YCbCr},
+		{ids: [3]uint8{1, 2, 3}, want: yCbCr},
+		{ids: [3]uint8{0, 1, 2}, want: yCbCr},
+		{ids: letters, want: rgb},
+		{ids: letters, jfif: true, want: yCbCr},
+		{ids: letters, adobe: true, transform: 1, want: yCbCr},
+		{ids: [3]uint8{1, 2, 3}, adobe: true, want: rgb},
+		{ids: [3]uint8{1, 2, 3}, adobe: true, transform: 7, want: yCbCr},
+		{ids: [3]uint8{1, 2, 3}, jfif: true, adobe: true, want: yCbCr},
 	} {
 		d := decoder{jfif: tc.jfif, adobe: tc.adobe, adobeTransform: tc.transform, frame: &frame{components: make([]component, 3)}}
 		for i, id := range tc.ids {
@@ -352,28 +352,31 @@ func FuzzDecode(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		img, err := Decode(data)
+		img, err := decodePlanes(data, nil)
 		if err != nil {
 			if img != nil {
 				t.Error("an image and an error")
 			}
 			return
 		}
-		if width, height, err := Size(data); width != img.Width || height != img.Height || err != nil {
-			t.Errorf("size %d x %d, %v; decoded to %d x %d", width, height, err, img.Width, img.Height)
+		if width, height, err := Size(data); width != img.width || height != img.height || err != nil {
+			t.Errorf("size %d x %d, %v; decoded to %d x %d", width, height, err, img.width, img.height)
 		}
-		planes := map[ColorModel]int{Gray: 1, YCbCr: 3, RGB: 3, CMYK: 4, YCCK: 4}[img.Color]
-		if len(img.Planes) != planes {
-			t.Fatalf("%v of %d planes", img.Color, len(img.Planes))
+		planes := map[colorModel]int{gray: 1, yCbCr: 3, rgb: 3, cmyk: 4, ycck: 4}[img.model]
+		if len(img.planes) != planes {
+			t.Fatalf("%v of %d planes", img.model, len(img.planes))
 		}
-		for i := range img.Planes {
-			p := &img.Planes[i]
-			if p.Width != ceilDiv(img.Width, p.ScaleX) || p.Height != ceilDiv(img.Height, p.ScaleY) {
-				t.Fatalf("plane of %d x %d samples, %d x %d pixels each, for %d x %d pixels", p.Width, p.Height, p.ScaleX, p.ScaleY, img.Width, img.Height)
+		for i := range img.planes {
+			p := &img.planes[i]
+			if p.width != ceilDiv(img.width, p.scaleX) || p.height != ceilDiv(img.height, p.scaleY) {
+				t.Fatalf("plane of %d x %d samples, %d x %d pixels each, for %d x %d pixels", p.width, p.height, p.scaleX, p.scaleY, img.width, img.height)
 			}
-			if row := p.Row(p.Height - 1); len(row) != p.Width {
+			if row := p.row(p.height - 1); len(row) != p.width {
 				t.Fatalf("row of %d samples", len(row))
 			}
+		}
+		if pix := img.rgb().Pix; len(pix) != 3*img.width*img.height {
+			t.Fatalf("%d bytes for %d x %d pixels", len(pix), img.width, img.height)
 		}
 	})
 }

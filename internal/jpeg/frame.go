@@ -135,6 +135,11 @@ func (d *decoder) beginFrame(marker uint8, p []byte) error {
 	if err != nil {
 		return err
 	}
+	if d.accept != nil {
+		if err := d.accept(f.width, f.height); err != nil {
+			return err
+		}
+	}
 	blocks := 0
 	for i := range f.components {
 		blocks += ceilDiv(f.components[i].width, 8) * ceilDiv(f.components[i].height, 8)

@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 
+	"github.com/bep/imagemeta"
+
 	"github.com/skinattn/skinattn/internal/jpeg"
 )
 
@@ -50,98 +52,169 @@ func DecodeFile(path string) (*RGB, error) {
 // readImageFile returns the content of path, refusing what cannot be an image
 // that [Decode] takes.
 func readImageFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, length, err := openImageFile(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("reading %s: not a regular file", path)
-	}
-	if info.Size() > MaxFileBytes {
-		return nil, fmt.Errorf("reading %s: %d bytes is more than the limit of %d for an image file", path, info.Size(), MaxFileBytes)
-	}
-	data := make([]byte, info.Size())
+	data := make([]byte, length)
 	if _, err := io.ReadFull(f, data); err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
 	return data, nil
 }
 
+// openImageFile opens path for reading and returns its length in bytes. A file that
+// is not regular or longer than [MaxFileBytes] is an error.
+func openImageFile(path string) (*os.File, int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+	case !info.Mode().IsRegular():
+		err = fmt.Errorf("reading %s: not a regular file", path)
+	case info.Size() > MaxFileBytes:
+		err = fmt.Errorf("reading %s: %d bytes is more than the limit of %d for an image file", path, info.Size(), MaxFileBytes)
+	default:
+		return f, info.Size(), nil
+	}
+	f.Close() // nothing was written to it
+	return nil, 0, err
+}
+
+// format is a file format that is read.
+type format struct {
+	signature string // the first bytes of a file
+	exif      string // occurs in every file that has EXIF data
+	metadata  imagemeta.ImageFormat
+	// size returns the width and height in pixels from the beginning of a file. Its
+	// error wraps io.ErrUnexpectedEOF where data ends too early.
+	size func(data []byte) (width, height int, err error)
+	// decode returns the pixels as stored. It calls accept with the size before it
+	// allocates memory for them.
+	decode func(data []byte, accept func(width, height int) error) (*RGB, error)
+}
+
+var formats = []format{
+	{"\xff\xd8", "Exif\x00\x00", imagemeta.JPEG, jpeg.Size, decodeJPEG},
+	{"\x89PNG\r\n\x1a\n", "eXIf", imagemeta.PNG, pngSize, decodePNG},
+}
+
+// formatOf recognises a file's format by its first bytes.
+func formatOf(data []byte) (format, error) {
+	if len(data) == 0 {
+		return format{}, errors.New("the file is empty")
+	}
+	for _, f := range formats {
+		if bytes.HasPrefix(data, []byte(f.signature)) {
+			return f, nil
+		}
+	}
+	return format{}, errors.New("neither a JPEG nor a PNG image")
+}
+
 // Decode decodes a JPEG or PNG image and applies its EXIF orientation, if it
-// has one. What the result holds for each kind of file:
+// has one. The pixels are:
 //
-//   - JPEG, baseline or progressive, YCbCr or RGB: to the last bit as libjpeg
-//     (hence Pillow and OpenCV) decodes it by default, with its integer inverse
-//     cosine transform and smooth ("fancy") chroma upsampling;
-//   - grey JPEG or PNG: the grey value in all three channels;
-//   - CMYK and YCCK JPEG with Adobe's marker: (255-C)*(255-K)/255 and so on, no
-//     colour profile; without the marker the meaning of the inks is unknown and
-//     it is an error;
-//   - 16-bit PNG: the high byte of each channel;
-//   - PNG with transparency: composited over white, the colour of the page.
+//   - of a JPEG, baseline or progressive, YCbCr or RGB: to the last bit those of
+//     libjpeg (hence of Pillow and OpenCV) with its default settings: the integer
+//     inverse cosine transform and smooth ("fancy") chroma upsampling;
+//   - of a grey JPEG or PNG: the grey value in all three channels;
+//   - of a CMYK or YCCK JPEG with Adobe's marker: (255-C)*(255-K)/255 and so on,
+//     without a colour profile; without the marker the meaning of the inks is
+//     unknown, which is an error;
+//   - of a 16-bit PNG: the high byte of each channel;
+//   - of a PNG with transparency: composited over white, the colour of the page.
 //
 // A file that is empty, cut short, damaged, of another format or larger than
-// [MaxPixels] is an error. Unreadable EXIF data counts as none.
+// [MaxPixels] is an error. Unreadable EXIF data is ignored.
 func Decode(data []byte) (*RGB, error) { return decode(data, MaxPixels) }
 
 func decode(data []byte, maxPixels int) (*RGB, error) {
-	var format struct {
-		size   func([]byte) (width, height int, err error)
-		decode func([]byte) (*RGB, error)
-	}
-	switch {
-	case len(data) == 0:
-		return nil, errors.New("the file is empty")
-	case bytes.HasPrefix(data, []byte("\xff\xd8")):
-		format.size, format.decode = jpeg.Size, decodeJPEG
-	case bytes.HasPrefix(data, []byte("\x89PNG\r\n\x1a\n")):
-		format.size, format.decode = pngSize, decodePNG
-	default:
-		return nil, errors.New("neither a JPEG nor a PNG image")
-	}
-	width, height, err := format.size(data)
-	if err != nil {
-		return nil, describe(err)
-	}
-	if width <= 0 || height <= 0 {
-		return nil, fmt.Errorf("image of %d x %d pixels", width, height)
-	}
-	// The division keeps the test safe from overflow on 32-bit machines.
-	if width > maxPixels/height {
-		return nil, fmt.Errorf("image of %d x %d pixels is more than the limit of %d pixels", width, height, maxPixels)
-	}
-	img, err := format.decode(data)
-	if err != nil {
-		return nil, describe(err)
-	}
-	return orient(img, exifOrientation(data)), nil
-}
-
-func decodeJPEG(data []byte) (*RGB, error) {
-	img, err := jpeg.Decode(data)
+	f, err := formatOf(data)
 	if err != nil {
 		return nil, err
 	}
-	return fromJPEG(img), nil
+	img, err := f.decode(data, func(width, height int) error {
+		// The division keeps the test safe from overflow on 32-bit machines.
+		if width > maxPixels/height {
+			return fmt.Errorf("image of %d x %d pixels is more than the limit of %d pixels", width, height, maxPixels)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, describe(err)
+	}
+	if !bytes.Contains(data, []byte(f.exif)) { // few photos of a data set have EXIF data
+		return img, nil
+	}
+	return orient(img, f.orientation(bytes.NewReader(data))), nil
 }
 
+func decodeJPEG(data []byte, accept func(width, height int) error) (*RGB, error) {
+	img, err := jpeg.Decode(data, accept)
+	return (*RGB)(img), err
+}
+
+// pngSize relies on image/png for width and height being above 0.
 func pngSize(data []byte) (width, height int, err error) {
 	config, err := png.DecodeConfig(bytes.NewReader(data))
 	return config.Width, config.Height, err
 }
 
-func decodePNG(data []byte) (*RGB, error) {
+func decodePNG(data []byte, accept func(width, height int) error) (*RGB, error) {
+	width, height, err := pngSize(data)
+	if err != nil {
+		return nil, err
+	}
+	if err := accept(width, height); err != nil {
+		return nil, err
+	}
 	img, err := png.Decode(bytes.NewReader(data))
 	if err != nil {
 		return nil, err
 	}
 	return toRGB(img), nil
 }
+
+// SizeFile returns the width and height in pixels of what [DecodeFile] returns for
+// the JPEG or PNG file at path. It reads the headers and EXIF data, and not the
+// coded pixels. Every error names the file.
+func SizeFile(path string) (width, height int, err error) {
+	file, length, err := openImageFile(path)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer file.Close()
+	// As much of the beginning of the file as holds the headers.
+	var f format
+	for n := int64(headerChunk); ; n *= 4 {
+		data := make([]byte, min(n, length))
+		if _, err := file.ReadAt(data, 0); err != nil {
+			return 0, 0, fmt.Errorf("reading %s: %w", path, err)
+		}
+		if f, err = formatOf(data); err == nil {
+			width, height, err = f.size(data)
+		}
+		if err == nil {
+			break
+		}
+		if n >= length || !errors.Is(err, io.ErrUnexpectedEOF) {
+			return 0, 0, fmt.Errorf("decoding %s: %w", path, describe(err))
+		}
+	}
+	if f.orientation(file) >= 5 { // rows and columns change places
+		width, height = height, width
+	}
+	return width, height, nil
+}
+
+// headerChunk is how many bytes of a file are read first for its headers. A photo's
+// headers with EXIF data and thumbnail are usually shorter.
+const headerChunk = 16 << 10
 
 // describe says "cut short" for what the decoders call an unexpected EOF.
 func describe(err error) error {

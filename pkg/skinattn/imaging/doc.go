@@ -1,27 +1,21 @@
-// Package imaging turns photo files into the numbers that the networks see.
+// Package imaging turns photo files into the pixels that a network is fed.
 //
-// The way of a photo is: decode ([DecodeFile]: 8-bit RGB, EXIF orientation
-// applied), resize ([SmartResize] as in the metadata regime or [StretchResize]
-// as in the augmented-data regime), put the channels in an order ([Order]),
-// scale ([Preprocess]). Each step gives what the Python stack of the paper's
-// authors gives (OpenCV or Pillow for decoding, Keras 2 for the rest); the
-// tests hold it against values made by that stack.
+// [DecodeFile] decodes a photo to 8-bit RGB and applies its EXIF orientation.
+// [SmartResize] (metadata regime) or [StretchResize] (augmented-data regime) makes it
+// square. Both steps give what the Python stack of the paper's authors gives (OpenCV
+// or Pillow for decoding, Keras 2 for resizing); the tests compare them with values
+// made by that stack. Package internal/jpeg decodes JPEG, the format of the photos,
+// to the last bit as libjpeg does, which OpenCV and Pillow use.
 //
-// JPEG, the format of the photos, is decoded to the last bit as OpenCV and Pillow
-// decode it, which are both libjpeg. Package internal/jpeg decodes the planes with
-// libjpeg's integer inverse DCT; this package upsamples them ("fancy upsampling")
-// and converts them to RGB with libjpeg's rounding. image/jpeg of the standard
-// library transforms and upsamples in another way: a few grey levels apart, tens
-// at coloured edges.
-//
-// Resizing 10,015 photos takes a minute or two, so a [Cache] keeps the resized
-// pixels in one memory-mapped file. The channel order and the scaling are
-// applied when an image is read from the cache: one cache serves every regime.
+// Resizing 10,015 photos takes a minute or two, so a [Cache] keeps the resized pixels
+// in one memory-mapped file. Cached pixels are RGB 0..255. Package skinattn hands them
+// to the engine as bytes; there the network changes the channel order ([Order]) and
+// scales them ([Preprocess]), so one cache serves every regime with the same size and
+// fit.
 //
 // # Deviation from the authors' pipeline
 //
-// The authors keep resized photos as floating-point arrays. The cache rounds
-// them to whole numbers (0..255, half up), an error of at most 0.5 grey levels
-// or 0.004 after scaling to [-1, 1], for a quarter of the memory. [SmartResize]
-// itself does not round.
+// The authors keep resized photos as floating-point arrays. The cache rounds them to
+// whole numbers (0..255, half up), an error of at most 0.5 grey levels or 0.004 after
+// scaling to [-1, 1], for a quarter of the memory. [SmartResize] itself does not round.
 package imaging

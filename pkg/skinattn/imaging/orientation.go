@@ -1,29 +1,18 @@
 package imaging
 
 import (
-	"bytes"
+	"io"
 
 	"github.com/bep/imagemeta"
 )
 
-// exifOrientation returns the EXIF orientation of an image file, 1 to 8, and 1
-// (upright) where it has none or none that can be read.
-func exifOrientation(data []byte) int {
-	// Few photos of a dataset have EXIF data; the search spares the others the parse.
-	format := imagemeta.JPEG
-	switch {
-	case bytes.HasPrefix(data, []byte("\x89PNG")):
-		if !bytes.Contains(data, []byte("eXIf")) {
-			return 1
-		}
-		format = imagemeta.PNG
-	case !bytes.Contains(data, []byte("Exif\x00\x00")):
-		return 1
-	}
+// orientation returns the EXIF orientation of an image file, 1 to 8; it is 1
+// (upright) where the file has none or none that can be read.
+func (f format) orientation(file io.ReadSeeker) int {
 	orientation := 1
 	_, err := imagemeta.Decode(imagemeta.Options{
-		R:           bytes.NewReader(data),
-		ImageFormat: format,
+		R:           file,
+		ImageFormat: f.metadata,
 		Sources:     imagemeta.EXIF,
 		ShouldHandleTag: func(tag imagemeta.TagInfo) bool {
 			return tag.Tag == "Orientation" && tag.Namespace == "IFD0"
@@ -41,7 +30,7 @@ func exifOrientation(data []byte) int {
 	return orientation
 }
 
-// orient undoes an EXIF orientation: the result is the scene upright.
+// orient returns the upright picture of one that is stored with an EXIF orientation.
 func orient(src *RGB, orientation int) *RGB {
 	if orientation < 2 || orientation > 8 {
 		return src

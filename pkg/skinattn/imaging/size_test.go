@@ -1,8 +1,11 @@
 package imaging
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"testing"
 )
 
@@ -40,6 +43,37 @@ func TestSizeFile(t *testing.T) {
 	for _, path := range []string{empty, "testdata", "testdata/none.jpg", "testdata/exif-1.rgb"} {
 		if _, _, err := SizeFile(path); err == nil {
 			t.Errorf("%s: no error", path)
+		}
+	}
+}
+
+// TestSizeFileReadsHeaders gives it photos whose headers are long, and whose coded
+// pixels are damaged and too long to be read unnoticed.
+func TestSizeFileReadsHeaders(t *testing.T) {
+	photo, err := os.ReadFile("testdata/exif-6.jpg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	comment := append([]byte{0xFF, 0xFE, 0xFF, 0xFF}, make([]byte, 0xFFFD)...)
+	scan := bytes.LastIndex(photo, []byte{0xFF, 0xDA})
+	path := filepath.Join(t.TempDir(), "photo.jpg")
+	for _, comments := range []int{0, 1, 10} {
+		long := slices.Concat(photo[:2], bytes.Repeat(comment, comments), photo[2:scan+20])
+		if err := os.WriteFile(path, long, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(path, 256<<20); err != nil { // sparse: no disk used
+			t.Fatal(err)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		width, height, err := SizeFile(path)
+		runtime.ReadMemStats(&after)
+		if err != nil || width != 16 || height != 24 { // stored as 24 x 16, orientation 6
+			t.Errorf("%d comments: %d x %d pixels, %v", comments, width, height, err)
+		}
+		if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 8<<20 {
+			t.Errorf("%d comments: %d bytes allocated for the size of a photo", comments, allocated)
 		}
 	}
 }
