@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
@@ -13,29 +15,28 @@ import (
 type splitCommand struct {
 	Protocol string  `help:"How to split: ${enum}." required:"" enum:"${protocols}" placeholder:"NAME"`
 	Out      string  `help:"CSV file to write; its summary goes beside it as .json." required:"" placeholder:"FILE"`
-	Folds    int     `help:"Protocol grouped: this many folds." placeholder:"K"`
-	Fold     int     `help:"Protocol grouped with --folds: which fold is the test part, from 0." placeholder:"I"`
-	AsRun    bool    `help:"Protocol datta828: no validation part, the test selects, as the authors of [14] did."`
-	Share    float64 `name:"test-share" help:"Protocol paper: share of the images to hold out, .15 or .2 as in the authors' other notebooks (default: .1)." placeholder:"X"`
+	Folds    int     `help:"Protocol ${folds}: number of folds." placeholder:"K"`
+	Fold     int     `help:"Protocol ${folds} with --folds: which fold is the test part, from 0." placeholder:"I"`
+	AsRun    bool    `help:"Protocol ${as_run}: no validation part, the test selects, as the authors of [14] did."`
+	Share    float64 `name:"test-share" help:"Protocol ${test_share}: share of the images to hold out, .15 or .2 as in the authors' other notebooks (default: .1)." placeholder:"X"`
 }
 
 // Help is the command's long help.
 func (splitCommand) Help() string {
-	return `Protocols:
-  paper      as the authors split: by image, so that lesions leak; no test part
-  datta828   of [14]: the test is 828 images of single-image lesions
-  grouped    70/10/20 by lesion, or folds: no lesion in two parts
-  isic2018   train and val by lesion; the official test comes from its own folder
-
-Example:
-  skinattn split --protocol grouped --seed 2 --out splits/grouped-2.csv`
+	var help strings.Builder
+	help.WriteString("Protocols:\n")
+	for _, p := range split.Protocols {
+		fmt.Fprintf(&help, "  %-10s %s\n", p.Name, p.Summary)
+	}
+	help.WriteString("\nExample:\n  skinattn split --protocol grouped --seed 2 --out splits/grouped-2.csv")
+	return help.String()
 }
 
 // Run draws and writes a split.
 func (c *splitCommand) Run(s *session) error {
 	opts := split.Options{Seed: s.seed(), Folds: c.Folds, Fold: c.Fold, AsRun: c.AsRun, TestShare: c.Share}
 	if err := opts.Check(c.Protocol); err != nil {
-		return usageError{err}
+		return splitUsage(err)
 	}
 	data, err := s.openData()
 	if err != nil {
@@ -52,6 +53,15 @@ func (c *splitCommand) Run(s *session) error {
 		return s.answer(parts.Summary())
 	}
 	return writeSplit(s.stdout, parts)
+}
+
+// splitUsage is the usageError of a split's options, named as flags.
+func splitUsage(err error) error {
+	var wrong *split.OptionError
+	if errors.As(err, &wrong) {
+		err = errors.New(wrong.Text(func(o split.Option) string { return "--" + string(o) }))
+	}
+	return usageError{err}
 }
 
 // writeSplit shows the counts and the leak.

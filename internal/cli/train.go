@@ -21,9 +21,9 @@ import (
 )
 
 type trainCommand struct {
-	Backbone string  `help:"Network: ${enum}." enum:",${backbones}" default:"" placeholder:"NAME"`
-	Protocol string  `help:"How to split the data: ${enum} (default: grouped)." enum:",${protocols}" default:"" placeholder:"NAME"`
-	Share    float64 `name:"test-share" help:"Protocol paper: share of the images to hold out (default: .1)." placeholder:"X"`
+	Backbone string  `help:"Network: ${backbones}." enum:",${backbones}" default:"" placeholder:"NAME"`
+	Protocol string  `help:"How to split the data: ${protocols} (default: grouped)." enum:",${protocols}" default:"" placeholder:"NAME"`
+	Share    float64 `name:"test-share" help:"Protocol ${test_share}: share of the images to hold out (default: .1)." placeholder:"X"`
 	Split    string  `help:"Take this split instead of drawing one." placeholder:"FILE"`
 	Dir      string  `name:"run" help:"Run folder to make." placeholder:"DIR"`
 	Resume   bool    `help:"Go on with the run in the folder."`
@@ -153,7 +153,7 @@ func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err erro
 		}
 		opts.Protocol = cmp.Or(opts.Protocol, split.Grouped)
 		if err := (split.Options{TestShare: c.Share}).Check(opts.Protocol); err != nil {
-			return opts, usageError{err}
+			return opts, splitUsage(err)
 		}
 		opts.Weights = cmp.Or(opts.Weights, imagenet)
 		if base, err = regime.For(regime.Default, c.Backbone); err != nil {
@@ -192,10 +192,13 @@ const imagenet = "imagenet"
 // grammarVars are the words that the grammar above refers to.
 func grammarVars() map[string]string {
 	return map[string]string{
-		"backbones": strings.Join(backbone.Names(), ","),
-		"protocols": strings.Join(split.Protocols, ","),
-		"regimes":   strings.Join(regime.Names(), ","),
-		"regime":    regime.Default,
-		"methods":   strings.Join(explain.MethodNames(), ", "),
+		"backbones":  strings.Join(backbone.Names(), ","),
+		"protocols":  strings.Join(split.Names(), ","),
+		"folds":      strings.Join(split.NamesTaking(split.OptionFolds), ", "),
+		"as_run":     strings.Join(split.NamesTaking(split.OptionAsRun), ", "),
+		"test_share": strings.Join(split.NamesTaking(split.OptionTestShare), ", "),
+		"regimes":    strings.Join(regime.Names(), ","),
+		"regime":     regime.Default,
+		"methods":    strings.Join(explain.MethodNames(), ", "),
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 	"github.com/skinattn/skinattn/pkg/skinattn/reproduce"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
 // Reproduction sets the committed runs beside the paper.
@@ -17,11 +18,14 @@ func Reproduction() *reproduce.Report {
 	return Must(reproduce.New(runs, reproduce.Options{Networks: Must(pipeline.ReproducibleNetworks())}))
 }
 
-// paperSources are the sources of a [reproduce.Record], in the order of lines.
-var paperSources = []struct{ source, name string }{
-	{"printed", "as printed"}, {"logged", "as logged"}, {"built", "counted here"},
-	{reproduce.Leaky.Key(), "ours, leaky"}, {reproduce.Datta828.Key(), "ours, datta828"},
-	{reproduce.Grouped.Key(), "ours, grouped"}, {reproduce.Official.Key(), "official test"},
+// paperSources are the sources of a [reproduce.Record] in the order of lines: key
+// and name.
+func paperSources() [][2]string {
+	sources := [][2]string{{"printed", "as printed"}, {"logged", "as logged"}, {"built", "counted here"}}
+	for _, p := range split.Protocols {
+		sources = append(sources, [2]string{p.Column.Key, p.Column.Head})
+	}
+	return sources
 }
 
 // PaperTable shows a table of the paper, "5" or "A3", in its own layout: below each
@@ -59,10 +63,10 @@ func paperTable(r *reproduce.Report, id string) error {
 	var rows [][]string
 	for _, row := range table.Rows {
 		first := row.Name
-		for _, s := range paperSources {
-			line, some := []string{first, s.name}, false
+		for _, source := range paperSources() {
+			line, some := []string{first, source[1]}, false
 			for _, c := range table.Columns {
-				text := texts[place{row.Name, c.Name, s.source}]
+				text := texts[place{row.Name, c.Name, source[0]}]
 				line, some = append(line, text), some || text != ""
 			}
 			if !some {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/skinattn/skinattn/pkg/eval/paper"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
 // Record is a number of one cell from one source: the form of cells.csv and of
@@ -16,7 +17,7 @@ type Record struct {
 	Row    string `json:"row"`
 	Column string `json:"column"`
 	Metric string `json:"metric,omitempty"`
-	// Source is "printed", "logged", "built" or a Column's key.
+	// Source is "printed", "logged", "built" or the key of a protocol's column.
 	Source string   `json:"source"`
 	Text   string   `json:"text"`  // as printed or logged; "not run: ..." where no run is
 	Value  *float64 `json:"value"` // null where the text is no number
@@ -71,17 +72,17 @@ func (r *Report) Records() []Record {
 			if !math.IsNaN(c.Built) {
 				add(func(x *Record) { x.Source, x.Text, x.Value = "built", number(c.Metric, c.Built), finite(c.Built) })
 			}
-			for _, column := range Columns {
-				ours := c.Ours[column]
+			for _, protocol := range split.Protocols {
+				ours, key := c.Ours[protocol.Name], protocol.Column.Key
 				if ours.NotRun {
-					add(func(x *Record) { x.Source, x.Text = column.Key(), r.missingText(c, column) })
+					add(func(x *Record) { x.Source, x.Text = key, r.missingText(c, protocol.Name) })
 				}
 				for _, v := range ours.Values {
-					add(func(x *Record) { x.fill(column, c.Metric, v) })
+					add(func(x *Record) { x.fill(key, c.Metric, v) })
 				}
 				for _, s := range ours.Repeated {
 					add(func(x *Record) {
-						x.Source, x.Text, x.Value, x.SD, x.Runs = column.Key(), s.text(c.Metric), finite(s.Mean), finite(s.SD), s.N
+						x.Source, x.Text, x.Value, x.SD, x.Runs = key, s.text(c.Metric), finite(s.Mean), finite(s.SD), s.N
 						x.Size, x.Regime = s.First.config.Network.Size, s.First.regimeName()
 					})
 				}
@@ -92,8 +93,8 @@ func (r *Report) Records() []Record {
 }
 
 // fill takes in the value of a run.
-func (x *Record) fill(column Column, metric string, v Value) {
-	x.Source, x.Text = column.Key(), withoutCode(v.text(column, metric))
+func (x *Record) fill(source, metric string, v Value) {
+	x.Source, x.Text = source, withoutCode(v.text(metric))
 	x.Value, x.Low, x.High = finite(v.Value), finite(v.CI.Low), finite(v.CI.High)
 	x.N, x.LeakRate = v.Run.metrics.N, finite(v.Run.leak.Value())
 	x.Run, x.Size, x.Regime, x.Seed = v.Run.Name, v.Run.config.Network.Size, v.Run.regimeName(), v.Run.config.Seed

@@ -8,6 +8,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/eval/paper"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
 // ours writes what the runs say of a claim.
@@ -26,9 +27,9 @@ func (r *Report) ours(p *page, c paper.Claim) error {
 	case "backbone":
 		return r.best(p)
 	case "abstract":
-		return r.cellsOf(p, "inception_resnet_v2", paper.Metadata, Columns, []string{"accuracy", "macro_precision", "macro_f1", "macro_recall", "auroc_macro", "auroc_micro"})
+		return r.cellsOf(p, "inception_resnet_v2", paper.Metadata, split.Names(), []string{"accuracy", "macro_precision", "macro_f1", "macro_recall", "auroc_macro", "auroc_micro"})
 	case "datta828":
-		return r.cellsOf(p, "inception_resnet_v2", paper.Metadata, []Column{Datta828}, []string{"accuracy", "macro_precision", "macro_f1", "macro_recall", "auroc_macro"})
+		return r.cellsOf(p, "inception_resnet_v2", paper.Metadata, []string{split.Datta828}, []string{"accuracy", "macro_precision", "macro_f1", "macro_recall", "auroc_macro"})
 	}
 	return nil
 }
@@ -52,7 +53,7 @@ func (r *Report) ablation(p *page, what, flag string, paths []string, on func(*R
 		}
 	}
 	if len(pairs) == 0 {
-		command := r.trainCommand("mobilenet_v2", paper.Metadata, Grouped)
+		command := r.trainCommand("mobilenet_v2", paper.Metadata, split.Grouped)
 		noRun(p, command, command+"-ablated "+flag)
 		return nil
 	}
@@ -187,7 +188,7 @@ func (r *Report) best(p *page) error {
 		}
 	}
 	if len(pairs) == 0 {
-		noRun(p, r.trainCommand(name, paper.Metadata, Grouped), r.trainCommand("densenet201", paper.Metadata, Grouped))
+		noRun(p, r.trainCommand(name, paper.Metadata, split.Grouped), r.trainCommand("densenet201", paper.Metadata, split.Grouped))
 		return nil
 	}
 	p.paragraph(fmt.Sprintf("**Here.** %s less each other network on the same split and seed:", r.title(name)))
@@ -195,28 +196,32 @@ func (r *Report) best(p *page) error {
 }
 
 // cellsOf shows some metrics of one row of the tables.
-func (r *Report) cellsOf(p *page, backbone, family string, columns []Column, metrics []string) error {
+func (r *Report) cellsOf(p *page, backbone, family string, protocols, metrics []string) error {
 	g := grid{head: []string{"metric"}}
-	for _, column := range columns {
-		g.head = append(g.head, column.String())
+	for _, name := range protocols {
+		protocol, err := split.Find(name)
+		if err != nil {
+			return err
+		}
+		g.head = append(g.head, protocol.Column.Head)
 	}
 	ran := false
 	for _, metric := range metrics {
 		line := []string{metricName(metric)}
-		for _, column := range columns {
-			ours, err := r.measured(column, paper.Cell{Metric: metric, Backbone: backbone, Regime: family})
+		for _, protocol := range protocols {
+			ours, err := r.measured(protocol, paper.Cell{Metric: metric, Backbone: backbone, Regime: family})
 			if err != nil {
 				return err
 			}
 			ran = ran || !ours.NotRun
-			line = append(line, ours.text(column, metric, "not run"))
+			line = append(line, ours.text(metric, "not run"))
 		}
 		g.add(line...)
 	}
 	if !ran {
 		var commands []string
-		for _, column := range columns {
-			commands = append(commands, r.trainCommand(backbone, family, column))
+		for _, protocol := range protocols {
+			commands = append(commands, r.trainCommand(backbone, family, protocol))
 		}
 		noRun(p, commands...)
 		return nil

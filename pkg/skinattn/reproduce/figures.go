@@ -9,6 +9,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/eval/paper"
 	"github.com/skinattn/skinattn/pkg/plots"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
 // figure is one of the paper's figures that is drawn from a table: bars.
@@ -100,8 +101,8 @@ func series(prefix string, cells []Cell) []plots.BarSeries {
 	}
 	add("as printed", func(c Cell) (float64, eval.Interval) { return c.Printed.Value(), none })
 	add("as logged", func(c Cell) (float64, eval.Interval) { return c.Logged.Value(), none })
-	for _, column := range Columns {
-		add(column.String(), func(c Cell) (float64, eval.Interval) { return c.Ours[column].one() })
+	for _, protocol := range split.Protocols {
+		add(protocol.Column.Head, func(c Cell) (float64, eval.Interval) { return c.Ours[protocol.Name].one() })
 	}
 	return out
 }

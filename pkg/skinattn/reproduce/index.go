@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
 const indexTitle = "The paper, as printed, as logged, and here"
@@ -42,8 +43,8 @@ func (r *Report) writeIndex(p *page, whole bool) {
 		"**as printed**: the text of the paper",
 		"**as logged**: the authors' notebooks, or what follows from their counts; accuracies with Wilson's interval over images; " + dash + " where nothing is known",
 	}
-	for _, column := range Columns {
-		columns = append(columns, "**"+column.String()+"**: "+column.explanation())
+	for _, protocol := range split.Protocols {
+		columns = append(columns, "**"+protocol.Column.Head+"**: "+protocol.Column.Explanation)
 	}
 	p.list(columns)
 	p.paragraph("Our values have 95 % intervals from 2,000 resamples of lesions, the number n of test images, the pixels, and the seed. Where a setting was run with several seeds, mean and standard deviation over them follow. " +
@@ -100,32 +101,27 @@ func (r *Report) use(run *Run) string {
 // coverage says how many printed rows have a run.
 func (r *Report) coverage() string {
 	type row struct{ backbone, family string }
-	measured, filled := map[row]bool{}, map[row][4]bool{}
+	measured := map[row]bool{}
+	filled := map[string]map[row]bool{} // by protocol
 	for _, t := range r.Tables {
 		for _, c := range t.Cells {
 			if c.Backbone == "" || !isMeasured(c.Metric) {
 				continue
 			}
-			key := row{c.Backbone, c.Regime}
-			measured[key] = true
-			has := filled[key]
-			for _, column := range Columns {
-				has[column] = has[column] || len(c.Ours[column].Values) > 0
-			}
-			filled[key] = has
-		}
-	}
-	var counts [4]int
-	for _, has := range filled {
-		for _, column := range Columns {
-			if has[column] {
-				counts[column]++
+			measured[row{c.Backbone, c.Regime}] = true
+			for protocol, ours := range c.Ours {
+				if len(ours.Values) > 0 {
+					if filled[protocol] == nil {
+						filled[protocol] = map[row]bool{}
+					}
+					filled[protocol][row{c.Backbone, c.Regime}] = true
+				}
 			}
 		}
 	}
 	var parts []string
-	for _, column := range Columns {
-		parts = append(parts, fmt.Sprintf("%d in *%s*", counts[column], column))
+	for _, protocol := range split.Protocols {
+		parts = append(parts, fmt.Sprintf("%d in *%s*", len(filled[protocol.Name]), protocol.Column.Head))
 	}
 	return fmt.Sprintf("The printed tables hold %d combinations of network and regime. With a run here: %s. The others say what they need.", len(measured), strings.Join(parts, ", "))
 }

@@ -68,7 +68,7 @@ func (r *Report) latex(t *Table) []byte {
 		texts = append(texts, fmt.Sprintf("%s not run: %s needs %s; command: %s", line[0], line[1], line[2], line[3]))
 	}
 	if notes.commands() {
-		texts = append(texts, otherProtocols)
+		texts = append(texts, otherProtocols())
 	}
 	for _, text := range texts {
 		text = strings.ReplaceAll(withoutCode(text), "**", "")

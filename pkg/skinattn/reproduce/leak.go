@@ -30,7 +30,7 @@ func (r *Report) splitEvidence(p *page) error {
 		}
 	}
 	if len(g.rows) == 0 {
-		noRun(p, r.trainCommand("mobilenet_v2", paper.Metadata, Leaky))
+		noRun(p, r.trainCommand("mobilenet_v2", paper.Metadata, split.Paper))
 		return nil
 	}
 	p.paragraph("**Here.** Each leaky run judged apart on the images that leaked and on those that did not. Lesions with several photos leak more often and may be of other classes, easier or harder, so the difference is not the leak's worth alone; the columns *leaky* and *grouped* of the tables say more.")

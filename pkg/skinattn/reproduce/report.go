@@ -8,6 +8,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/eval/paper"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
 // Network is what the report says of a backbone that this project builds.
@@ -46,7 +47,7 @@ type Cell struct {
 	paper.Cell
 	// Built is a number counted in the built network, NaN where there is none.
 	Built float64
-	Ours  [4]Ours // by Column
+	Ours  map[string]Ours // by protocol
 }
 
 // Ours is what one column has for a cell.
@@ -92,7 +93,7 @@ func New(runs []*Run, opts Options) (*Report, error) {
 
 // cell fills one cell.
 func (r *Report) cell(c paper.Cell) (Cell, error) {
-	cell := Cell{Cell: c, Built: math.NaN()}
+	cell := Cell{Cell: c, Built: math.NaN(), Ours: map[string]Ours{}}
 	if n, ok := r.network(c.Backbone); ok {
 		switch {
 		case c.Metric == "parameters" && n.Trained > 0:
@@ -101,16 +102,16 @@ func (r *Report) cell(c paper.Cell) (Cell, error) {
 			cell.Built = float64(n.ImageNet)
 		}
 	}
-	for _, column := range Columns {
+	for _, protocol := range split.Names() {
 		switch class, isCount := strings.CutPrefix(c.Metric, "images."); {
 		case isCount:
-			cell.Ours[column] = r.imageCounts(column, class)
+			cell.Ours[protocol] = r.imageCounts(protocol, class)
 		case c.Backbone != "" && isMeasured(c.Metric):
-			ours, err := r.measured(column, c)
+			ours, err := r.measured(protocol, c)
 			if err != nil {
 				return cell, err
 			}
-			cell.Ours[column] = ours
+			cell.Ours[protocol] = ours
 		}
 	}
 	return cell, nil
@@ -125,11 +126,11 @@ func isMeasured(metric string) bool {
 	return true
 }
 
-// measured finds the runs of a column for a cell.
-func (r *Report) measured(column Column, c paper.Cell) (Ours, error) {
+// measured finds the runs of a protocol for a cell.
+func (r *Report) measured(protocol string, c paper.Cell) (Ours, error) {
 	var ours Ours
 	for _, run := range r.Runs {
-		if run.config.Data.Protocol != column.Protocol() || !run.fills(c.Backbone, c.Regime) {
+		if run.config.Data.Protocol != protocol || !run.fills(c.Backbone, c.Regime) {
 			continue
 		}
 		v := Value{Run: run, Note: run.repetition()}
@@ -198,11 +199,11 @@ func repetitions(values []Value) ([]Repetitions, error) {
 }
 
 // imageCounts counts the images of a class (or "total") in the splits of a
-// column; splits with equal counts are given once.
-func (r *Report) imageCounts(column Column, class string) Ours {
+// protocol; splits with equal counts are given once.
+func (r *Report) imageCounts(protocol, class string) Ours {
 	var ours Ours
 	for _, run := range r.Runs {
-		if run.config.Data.Protocol != column.Protocol() {
+		if run.config.Data.Protocol != protocol {
 			continue
 		}
 		count := 0
@@ -251,8 +252,8 @@ func (r *Report) title(name string) string {
 // backticks.
 type need struct{ what, needs, command string }
 
-// need says what a row needs for a column.
-func (r *Report) need(backbone, family string, column Column) need {
+// need says what a row needs for a protocol.
+func (r *Report) need(backbone, family, protocol string) need {
 	n := r.paperNetwork(backbone)
 	title := r.title(backbone)
 	out := need{what: title + ", " + strings.ToUpper(family)}
@@ -264,26 +265,26 @@ func (r *Report) need(backbone, family string, column Column) need {
 	if _, ok := r.network(backbone); r.known && !ok {
 		out.needs += ", and the network itself, which this version does not build"
 	}
-	out.command = r.trainCommand(backbone, family, column)
+	out.command = r.trainCommand(backbone, family, protocol)
 	return out
 }
 
-// trainCommand is the command that makes a run folder for a row and column.
-func (r *Report) trainCommand(backbone, family string, column Column) string {
+// trainCommand is the command that makes a run folder for a row and protocol.
+func (r *Report) trainCommand(backbone, family, protocol string) string {
 	n := r.paperNetwork(backbone)
 	name := backbone
 	if family == paper.Augmented {
 		name += "-ad"
 	}
 	command := fmt.Sprintf("skinattn train --backbone %s --regime %s/as-run --protocol %s --run results/%s-%[3]s-%[5]dpx-seed1",
-		backbone, family, column.Protocol(), name, n.Input)
+		backbone, family, protocol, name, n.Input)
 	if !n.ImageNet {
 		command += " --weights random"
 	}
-	if column == Leaky && family == paper.Augmented { // the authors' other hold-out
+	if protocol == split.Paper && family == paper.Augmented { // the authors' other hold-out
 		command += " --test-share .15"
 	}
-	if column == Official {
+	if p, err := split.Find(protocol); err == nil && p.OfficialTest {
 		command += " --test-data DIR"
 	}
 	return command

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/skinattn/skinattn/pkg/eval/paper"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
 var update = flag.Bool("update", false, "write testdata/golden anew")
@@ -177,7 +178,7 @@ func TestFiguresDrawTheirTable(t *testing.T) {
 // Each of ours is where its protocol, network and regime put it, and nowhere else.
 func TestRunsStandInTheirCells(t *testing.T) {
 	r := report(t, results(t), Options{})
-	names := func(table, row, column string, c Column) []string {
+	names := func(table, row, column, protocol string) []string {
 		for _, t := range r.Tables {
 			if t.ID != table {
 				continue
@@ -185,7 +186,7 @@ func TestRunsStandInTheirCells(t *testing.T) {
 			for _, cell := range t.Cells {
 				if cell.Row == row && cell.Column == column {
 					var out []string
-					for _, v := range cell.Ours[c].Values {
+					for _, v := range cell.Ours[protocol].Values {
 						out = append(out, v.Run.Name)
 					}
 					return out
@@ -196,20 +197,20 @@ func TestRunsStandInTheirCells(t *testing.T) {
 	}
 	for _, c := range []struct {
 		table, row, column string
-		in                 Column
+		in                 string
 		want               []string
 	}{
-		{"5", "MobileNetV2", "ACC(MD)", Leaky, []string{"a-paper-1", "a-paper-2", "g-other-setting"}},
-		{"5", "MobileNetV2", "ACC(AD)", Leaky, nil},
-		{"5", "MobileNetV2", "ACC(MD)", Grouped, []string{"b-grouped"}},
-		{"5", "MobileNetV2", "ACC(MD)", Official, []string{"g-official"}},
-		{"5", "MobileNetV2", "ACC(MD)", Datta828, nil},
-		{"5", "InceptionResNetV2", "ACC(AD)", Datta828, []string{"e-datta-ad"}},
-		{"8", "InceptionResNetV2[14]", "Accuracy", Datta828, []string{"e-datta-ad"}},
-		{"8", "Our Proposed", "Accuracy", Grouped, []string{"d-irv2"}},
-		{"A5", "Specificity(avg)", "[21]", Grouped, []string{"b-grouped"}},
-		{"A3", "DenseNet201 with Metadata and WeightLoss", "mel", Grouped, []string{"c-densenet201"}},
-		{"A3", "DenseNet201 with Augmented Data", "mel", Grouped, nil},
+		{"5", "MobileNetV2", "ACC(MD)", split.Paper, []string{"a-paper-1", "a-paper-2", "g-other-setting"}},
+		{"5", "MobileNetV2", "ACC(AD)", split.Paper, nil},
+		{"5", "MobileNetV2", "ACC(MD)", split.Grouped, []string{"b-grouped"}},
+		{"5", "MobileNetV2", "ACC(MD)", split.ISIC2018, []string{"g-official"}},
+		{"5", "MobileNetV2", "ACC(MD)", split.Datta828, nil},
+		{"5", "InceptionResNetV2", "ACC(AD)", split.Datta828, []string{"e-datta-ad"}},
+		{"8", "InceptionResNetV2[14]", "Accuracy", split.Datta828, []string{"e-datta-ad"}},
+		{"8", "Our Proposed", "Accuracy", split.Grouped, []string{"d-irv2"}},
+		{"A5", "Specificity(avg)", "[21]", split.Grouped, []string{"b-grouped"}},
+		{"A3", "DenseNet201 with Metadata and WeightLoss", "mel", split.Grouped, []string{"c-densenet201"}},
+		{"A3", "DenseNet201 with Augmented Data", "mel", split.Grouped, nil},
 	} {
 		if got := names(c.table, c.row, c.column, c.in); !slices.Equal(got, c.want) {
 			t.Errorf("table %s, %s, %s, %s: runs %v, want %v", c.table, c.row, c.column, c.in, got, c.want)
@@ -328,7 +329,6 @@ func TestNumbersAsText(t *testing.T) {
 		oneLine("a\nb"):                              "a; b",
 		Cell{Cell: paper.Cell{}}.logged():            dash,
 		deeper("# a\ntext\n## b\n"):                  "## a\ntext\n### b\n",
-		Leaky.Key() + " " + Official.Protocol():      "ours_leaky isic2018",
 		withoutCode("run `this`"):                    "run this",
 		code("a`b"):                                  "`a'b`",
 		joinIDs([]string{"x", "y"}):                  "x y",

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
 // A damaged run folder gives one error that names the file.
@@ -107,10 +109,10 @@ func TestCommittedResults(t *testing.T) {
 		t.Fatal("no runs are committed")
 	}
 	for _, run := range r.Runs {
-		if run.config.Data.Protocol == Leaky.Protocol() && run.leak.Shared == 0 {
+		if run.config.Data.Protocol == split.Paper && run.leak.Shared == 0 {
 			t.Errorf("%s: a split by image without a leak", run.Name)
 		}
-		if run.config.Data.Protocol == Grouped.Protocol() && run.leak.Shared != 0 {
+		if run.config.Data.Protocol == split.Grouped && run.leak.Shared != 0 {
 			t.Errorf("%s: a grouped split with a leak", run.Name)
 		}
 	}

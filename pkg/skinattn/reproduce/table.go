@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/skinattn/skinattn/pkg/eval/paper"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
 // file is the table's name without an ending, such as "table-5".
@@ -26,7 +28,12 @@ func (t *Table) counts() bool {
 // trains is whether a training run, or its split, gives any cell.
 func (t *Table) trains() bool {
 	return slices.ContainsFunc(t.Cells, func(c Cell) bool {
-		return slices.ContainsFunc(c.Ours[:], func(o Ours) bool { return o.NotRun || len(o.Values) > 0 })
+		for _, o := range c.Ours {
+			if o.NotRun || len(o.Values) > 0 {
+				return true
+			}
+		}
+		return false
 	})
 }
 
@@ -65,7 +72,7 @@ func (f *footnotes) commands() bool {
 }
 
 // notRun is the table of footnotes: what each row needs, and the command for
-// the leaky column; the others differ from it in the protocol.
+// protocol paper; other protocols need another flag (see otherProtocols).
 func (r *Report) notRun(f footnotes) grid {
 	g := grid{head: []string{"not run", "row", "needs", "command"}}
 	for i, c := range f.cells {
@@ -73,24 +80,38 @@ func (r *Report) notRun(f footnotes) grid {
 			g.add(fmt.Sprintf("(%d)", i+1), "counts of images", "any run of the protocol among the results, whose split is counted", dash)
 			continue
 		}
-		n := r.need(c.Backbone, c.Regime, Leaky)
+		n := r.need(c.Backbone, c.Regime, split.Paper)
 		g.add(fmt.Sprintf("(%d)", i+1), n.what, n.needs, code(n.command))
 	}
 	return g
 }
 
-const otherProtocols = "All need HAM10000. The other columns take the same command with another protocol and folder: `--protocol datta828`, `--protocol grouped`, and `--protocol isic2018 --test-data DIR` for the official test."
+// otherProtocols says how the command of notRun changes for the other columns.
+func otherProtocols() string {
+	var flags []string
+	for _, p := range split.Protocols {
+		switch {
+		case p.OfficialTest:
+			flags = append(flags, code("--protocol "+p.Name+" --test-data DIR")+" for the official test")
+		case p.Name != split.Paper:
+			flags = append(flags, code("--protocol "+p.Name))
+		}
+	}
+	last := len(flags) - 1
+	return "All need HAM10000. The other columns take the same command with another protocol and folder: " +
+		strings.Join(flags[:last], ", ") + ", and " + flags[last] + "."
+}
 
 // row is a printed cell with all its sources, as text.
 type row struct {
 	cell            Cell
 	printed, logged string
-	built           string // empty where the table has no such column
-	ours            [4]string
+	built           string   // empty where the table has no such column
+	ours            []string // by split.Protocols
 }
 
 // sources gives every cell as text. Where a run is missing, missing says so.
-func (r *Report) sources(t *Table, missing func(c Cell, column Column) string) []row {
+func (r *Report) sources(t *Table, missing func(c Cell, protocol string) string) []row {
 	var rows []row
 	for _, c := range t.Cells {
 		line := row{cell: c, printed: c.printed(), logged: c.logged()}
@@ -100,12 +121,12 @@ func (r *Report) sources(t *Table, missing func(c Cell, column Column) string) [
 				line.built = number(c.Metric, c.Built)
 			}
 		}
-		for _, column := range Columns {
+		for _, protocol := range split.Names() {
 			without := ""
-			if c.Ours[column].NotRun {
-				without = missing(c, column)
+			if c.Ours[protocol].NotRun {
+				without = missing(c, protocol)
 			}
-			line.ours[column] = c.Ours[column].text(column, c.Metric, without)
+			line.ours = append(line.ours, c.Ours[protocol].text(c.Metric, without))
 		}
 		rows = append(rows, line)
 	}
@@ -113,18 +134,18 @@ func (r *Report) sources(t *Table, missing func(c Cell, column Column) string) [
 }
 
 // missingText says in a sentence, without Markdown, what a cell needs.
-func (r *Report) missingText(c Cell, column Column) string {
+func (r *Report) missingText(c Cell, protocol string) string {
 	if c.Backbone == "" {
-		return "not run: needs any run of protocol " + column.Protocol() + " among the results, whose split is counted"
+		return "not run: needs any run of protocol " + protocol + " among the results, whose split is counted"
 	}
-	n := r.need(c.Backbone, c.Regime, column)
+	n := r.need(c.Backbone, c.Regime, protocol)
 	return withoutCode("not run: needs " + n.needs + "; command: " + n.command)
 }
 
 // marked returns sources with footnote marks for what is missing, and the footnotes.
 func (r *Report) marked(t *Table) ([]row, footnotes) {
 	var notes footnotes
-	rows := r.sources(t, func(c Cell, _ Column) string { return notes.mark(c) })
+	rows := r.sources(t, func(c Cell, _ string) string { return notes.mark(c) })
 	return rows, notes
 }
 
@@ -135,8 +156,8 @@ func (t *Table) heads() []string {
 		heads = append(heads, "ours, counted in the built network")
 	}
 	if t.trains() {
-		for _, column := range Columns {
-			heads = append(heads, column.String())
+		for _, protocol := range split.Protocols {
+			heads = append(heads, protocol.Column.Head)
 		}
 	}
 	return append(heads, "remark")
@@ -150,7 +171,7 @@ func (t *Table) cells(line row, escape func(string) string) []string {
 		texts = append(texts, line.built)
 	}
 	if t.trains() {
-		texts = append(texts, line.ours[:]...)
+		texts = append(texts, line.ours...)
 	}
 	return append(texts, escape(line.cell.remark()))
 }
@@ -192,7 +213,7 @@ func (r *Report) writePage(p *page, t *Table) {
 		p.heading(2, "Rows without a run")
 		p.table(r.notRun(notes))
 		if notes.commands() {
-			p.paragraph(otherProtocols)
+			p.paragraph(otherProtocols())
 		}
 	}
 	r.writeSources(p, t)
@@ -222,15 +243,14 @@ func (r *Report) csv(t *Table) []byte {
 	var buffer bytes.Buffer
 	out := csv.NewWriter(&buffer)
 	header := []string{"table", "row", "column", "metric", "printed", "logged", "logged_run", "discrepancy", "note", "built"}
-	for _, column := range Columns {
-		header = append(header, column.Key())
+	for _, protocol := range split.Protocols {
+		header = append(header, protocol.Column.Key)
 	}
 	out.Write(header) // a bytes.Buffer does not fail
 	for _, line := range r.sources(t, r.missingText) {
 		c := line.cell
 		record := []string{t.ID, c.Row, c.Column, c.Metric, string(c.Printed), string(c.Logged), c.Run, joinIDs(c.Discrepancies), c.Note, line.built}
-		for _, column := range Columns {
-			text := line.ours[column]
+		for _, text := range line.ours {
 			if text == dash {
 				text = ""
 			}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/eval/paper"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
 // dash stands where a column has nothing to say.
@@ -48,7 +49,7 @@ func interval(ci eval.Interval) string {
 
 // text is what a cell of ours says: a line a run, and one for each setting that
 // was repeated. missing stands where no run is.
-func (o Ours) text(column Column, metric, missing string) string {
+func (o Ours) text(metric, missing string) string {
 	if o.NotRun {
 		return missing
 	}
@@ -57,7 +58,7 @@ func (o Ours) text(column Column, metric, missing string) string {
 	}
 	var lines []string
 	for _, v := range o.Values {
-		lines = append(lines, v.text(column, metric))
+		lines = append(lines, v.text(metric))
 	}
 	for _, s := range o.Repeated {
 		lines = append(lines, s.text(metric))
@@ -70,11 +71,11 @@ func (s Repetitions) text(metric string) string {
 	return fmt.Sprintf("mean %s, sd %s over %d runs at %d px", number(metric, s.Mean), number(metric, s.SD), s.N, s.First.config.Network.Size)
 }
 
-// text is the value of a run with interval, images, pixels and, in the leaky
-// column, the leak rate.
-func (v Value) text(column Column, metric string) string {
+// text is the value of a run with interval, images, pixels and, for protocol
+// paper, the leak rate.
+func (v Value) text(metric string) string {
 	var facts []string
-	if column == Leaky && !strings.HasPrefix(metric, "images.") {
+	if v.Run.config.Data.Protocol == split.Paper && !strings.HasPrefix(metric, "images.") {
 		facts = append(facts, "leaky: "+percent(v.Run.leak.Value()))
 	}
 	if !strings.HasPrefix(metric, "images.") {

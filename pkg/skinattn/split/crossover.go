@@ -33,14 +33,7 @@ func Crossover(records []ham10000.Record, seed uint64) (splits [2]*Split, err er
 	if err := checkRows(rows); err != nil { // before the draw, which relies on it
 		return splits, fmt.Errorf("drawing a crossover: %w", err)
 	}
-	var lone, several []unit
-	for _, lesion := range lesions(records) {
-		if len(lesion.images) == 1 {
-			lone = append(lone, lesion)
-		} else {
-			several = append(several, lesion)
-		}
-	}
+	lone, several := byPhotos(records)
 	d := &draw{seed: seed, protocol: "crossover"}
 	train, val := d.hold(lone, crossoverVal, "val")
 	var halves [2][]unit

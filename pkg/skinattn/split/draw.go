@@ -10,15 +10,6 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
 
-// Shares of the protocols.
-const (
-	paperVal     = 0.10    // of the images
-	dattaTest    = 0.15    // of the single-photo lesions
-	groupedTest  = 0.20    // of the lesions
-	groupedVal   = 1.0 / 8 // of the lesions that are not test: a tenth of all beside 20 % test
-	heldOutTenth = 0.10    // of the lesions
-)
-
 // unit is what is drawn as a whole: one image, or one lesion with its images.
 type unit struct {
 	id     string
@@ -38,54 +29,6 @@ func (d *draw) generator(stage string) *rand.Rand {
 	h := fnv.New64a()
 	h.Write([]byte(d.protocol + "/" + stage))
 	return rand.New(rand.NewPCG(d.seed, h.Sum64()))
-}
-
-func (d *draw) paper(records []ham10000.Record, share float64) map[string]Part {
-	var known []ham10000.Record
-	for _, r := range records {
-		if r.HasAge() {
-			known = append(known, r)
-		}
-	}
-	rest, val := d.hold(images(known), share, "val")
-	return assign(rest, val, nil)
-}
-
-func (d *draw) datta828(records []ham10000.Record, asRun bool) map[string]Part {
-	var pool, others []unit
-	for _, lesion := range lesions(records) {
-		if len(lesion.images) == 1 {
-			pool = append(pool, lesion)
-		} else {
-			others = append(others, lesion)
-		}
-	}
-	rest, test := d.hold(pool, dattaTest, "test")
-	rest = append(rest, others...)
-	if asRun {
-		return assign(rest, nil, test)
-	}
-	rest, val := d.hold(rest, heldOutTenth, "val")
-	return assign(rest, val, test)
-}
-
-func (d *draw) grouped(records []ham10000.Record, folds, fold int) map[string]Part {
-	all := lesions(records)
-	var rest, test []unit
-	stage := "val"
-	if folds == 0 {
-		rest, test = d.hold(all, groupedTest, "test")
-	} else {
-		rest, test = d.fold(all, folds, fold)
-		stage = "val of fold" // of its own: a fold's val owes nothing to the 70/10/20 draw
-	}
-	rest, val := d.hold(rest, groupedVal, stage)
-	return assign(rest, val, test)
-}
-
-func (d *draw) isic2018(records []ham10000.Record) map[string]Part {
-	rest, val := d.hold(lesions(records), heldOutTenth, "val")
-	return assign(rest, val, nil)
 }
 
 // hold draws ceil(share*n) of the n units, stratified by class, as
@@ -194,6 +137,18 @@ func lesions(records []ham10000.Record) []unit {
 		units[i].images = append(units[i].images, r.ImageID)
 	}
 	return units
+}
+
+// byPhotos divides the lesions into those with one photo and those with several.
+func byPhotos(records []ham10000.Record) (single, several []unit) {
+	for _, lesion := range lesions(records) {
+		if len(lesion.images) == 1 {
+			single = append(single, lesion)
+		} else {
+			several = append(several, lesion)
+		}
+	}
+	return single, several
 }
 
 // classOf relies on New having checked the diagnosis.

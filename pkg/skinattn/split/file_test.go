@@ -160,7 +160,7 @@ func TestReadFileVerifiesTheSummary(t *testing.T) {
 		{"changed CSV", swapped, summary, "SHA-256"},
 		{"damaged JSON", csv, summary[:20], "split.json"},
 		{"unknown protocol", csv, strings.Replace(summary, "grouped", "random", 1), "unknown protocol"},
-		{"impossible fold", csv, strings.Replace(summary, `"seed"`, `"folds":3,"fold":9,"seed"`, 1), "--fold 9"},
+		{"impossible fold", csv, strings.Replace(summary, `"seed"`, `"folds":3,"fold":9,"seed"`, 1), "fold 9"},
 		{"a lesion in two parts, with its SHA-256", swapped,
 			strings.Replace(summary, s.Summary().SHA256, hex.EncodeToString(sum[:]), 1), "keeps a lesion in one part"},
 		{"changed CSV, no JSON", swapped, "", ""},

@@ -39,12 +39,19 @@ func synthetic(seed uint64, lesions int) []ham10000.Record {
 	return records
 }
 
-// configurations are all protocols with the options that they take.
+// configurations are all protocols with the forms that they take.
 func configurations(seed uint64) map[string]Options {
-	return map[string]Options{
-		Paper: {Seed: seed}, Grouped: {Seed: seed}, ISIC2018: {Seed: seed}, Datta828: {Seed: seed},
-		Grouped + " fold": {Seed: seed, Folds: 5, Fold: int(seed % 5)}, Datta828 + " as run": {Seed: seed, AsRun: true},
+	all := map[string]Options{}
+	for _, p := range Protocols {
+		all[p.Name] = Options{Seed: seed}
+		if slices.Contains(p.Takes, OptionFolds) {
+			all[p.Name+" fold"] = Options{Seed: seed, Folds: 5, Fold: int(seed % 5)}
+		}
+		if slices.Contains(p.Takes, OptionAsRun) {
+			all[p.Name+" as run"] = Options{Seed: seed, AsRun: true}
+		}
 	}
+	return all
 }
 
 func protocolOf(name string) string { protocol, _, _ := strings.Cut(name, " "); return protocol }
@@ -87,8 +94,12 @@ func TestEveryImageIsInOnePartAndLesionsStayTogether(t *testing.T) {
 					t.Fatalf("%s, seed %d: lesion %s has several photos and is in test", name, seed, r.LesionID)
 				}
 			}
+			protocol, err := Find(protocolOf(name))
+			if err != nil {
+				t.Fatal(err)
+			}
 			leak := s.LeakRate().Overall
-			if protocolOf(name) == Paper {
+			if !protocol.ByLesion {
 				if leak.Shared == 0 {
 					t.Errorf("%s, seed %d: no leak at all, that cannot be", name, seed)
 				}
