@@ -246,11 +246,7 @@ func (c *evaluateCommand) leak(s *session, inputs []evaluated, opts eval.Options
 	if err != nil {
 		return fmt.Errorf("--leak needs a run folder with its split: %w", err)
 	}
-	images := make([]eval.SplitImage, len(parts.Rows))
-	for i, r := range parts.Rows {
-		images[i] = eval.SplitImage{ImageID: r.ImageID, LesionID: r.LesionID, Class: r.Dx, Part: string(r.Part)}
-	}
-	audit, err := eval.AuditLeakage(images, string(split.Train))
+	audit, err := eval.AuditLeakage(parts.Images(), string(split.Train))
 	if err != nil {
 		return err
 	}

@@ -320,12 +320,9 @@ func (in *source) audit() (*eval.LeakAudit, error) {
 	for _, id := range in.table.ImageIDs {
 		predicted[id] = true
 	}
-	var images []eval.SplitImage
-	for _, row := range in.split.Rows {
-		if row.Part == split.Train || predicted[row.ImageID] {
-			images = append(images, eval.SplitImage{ImageID: row.ImageID, LesionID: row.LesionID, Class: row.Dx, Part: string(row.Part)})
-		}
-	}
+	images := slices.DeleteFunc(in.split.Images(), func(im eval.SplitImage) bool {
+		return im.Part != string(split.Train) && !predicted[im.ImageID]
+	})
 	return eval.AuditLeakage(images, string(split.Train))
 }
 

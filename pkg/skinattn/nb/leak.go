@@ -13,11 +13,7 @@ func Split(folder *run.Folder) *split.Split {
 
 // Audit counts what a split leaks.
 func Audit(parts *split.Split) *eval.LeakAudit {
-	images := make([]eval.SplitImage, len(parts.Rows))
-	for i, row := range parts.Rows {
-		images[i] = eval.SplitImage{ImageID: row.ImageID, LesionID: row.LesionID, Class: row.Dx, Part: string(row.Part)}
-	}
-	return Must(eval.AuditLeakage(images, string(split.Train)))
+	return Must(eval.AuditLeakage(parts.Images(), string(split.Train)))
 }
 
 // Only has the rows of p, by number, for which keep holds.

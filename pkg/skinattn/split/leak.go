@@ -3,6 +3,7 @@ package split
 import (
 	"math"
 
+	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
 
@@ -58,6 +59,16 @@ func (s *Split) LeakRate() Leak {
 func (r *Rate) add(shared int) {
 	r.Shared += shared
 	r.HeldOut++
+}
+
+// Images are the rows in the form that eval.AuditLeakage takes, with the diagnosis
+// as class.
+func (s *Split) Images() []eval.SplitImage {
+	images := make([]eval.SplitImage, len(s.Rows))
+	for i, r := range s.Rows {
+		images[i] = eval.SplitImage{ImageID: r.ImageID, LesionID: r.LesionID, Class: r.Dx, Part: string(r.Part)}
+	}
+	return images
 }
 
 // PartCount is the size of one part.
