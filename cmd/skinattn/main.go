@@ -6,9 +6,11 @@ package main
 import (
 	"os"
 
+	"github.com/skinattn/skinattn/internal/allocator"
 	"github.com/skinattn/skinattn/internal/cli"
 )
 
 func main() {
+	allocator.Use() // XLA asks for its working memory anew at each step
 	os.Exit(cli.Main(os.Args[1:], os.Stdout, os.Stderr))
 }

@@ -10,6 +10,7 @@
 
 #if !defined(__GLIBC__) || !defined(__LP64__)
 size_t skinattn_allocator_mapped(void) { return 0; }
+void skinattn_allocator_use(void) {}
 #else
 
 #include <dlfcn.h>
@@ -65,6 +66,8 @@ static char *region; // what is left of the newest
 static size_t region_left;
 static size_t mapped;
 static uint64_t asked; // for large blocks
+
+static _Atomic int in_use; // set by skinattn_allocator_use; until then glibc gives every block
 
 // Another thread may hold the lock when a process forks, and the child has no
 // such thread to release it.
@@ -171,7 +174,7 @@ static char *fresh(size_t size) {
 
 // take gives a block, or NULL: then glibc shall try.
 static void *take(size_t size) {
-	if (size < SMALLEST || size > LARGEST) return NULL;
+	if (!in_use || size < SMALLEST || size > LARGEST) return NULL;
 	int class = class_of(&size);
 	char *begin = NULL;
 	pthread_mutex_lock(&lock);
@@ -277,6 +280,8 @@ size_t malloc_usable_size(void *p) {
 	if (libc == NULL) libc = (size_t(*)(void *))dlsym(RTLD_NEXT, "malloc_usable_size");
 	return libc(p);
 }
+
+void skinattn_allocator_use(void) { in_use = 1; }
 
 size_t skinattn_allocator_mapped(void) {
 	pthread_mutex_lock(&lock);

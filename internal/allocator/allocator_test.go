@@ -5,6 +5,7 @@ package allocator
 import (
 	"encoding/binary"
 	"math/rand/v2"
+	"os"
 	"sync"
 	"syscall"
 	"testing"
@@ -18,6 +19,16 @@ const (
 	kib = 1 << 10
 	mib = 1 << 20
 )
+
+func TestMain(m *testing.M) {
+	if p := alloctest.Malloc(mib); Mapped() != 0 {
+		panic("importing the package replaces malloc")
+	} else {
+		Use()
+		alloctest.Free(p) // glibc's block must find its way back
+	}
+	os.Exit(m.Run())
+}
 
 // needReplaced skips a test of what only the replaced functions do.
 func needReplaced(t *testing.T) {

@@ -2,6 +2,8 @@
 
 package allocator
 
-// Mapped is how many bytes the kept and the used blocks take together; 0 where
-// the package does nothing.
+// Use does nothing here.
+func Use() {}
+
+// Mapped returns 0 here.
 func Mapped() int { return 0 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/skinattn/skinattn/internal/allocator"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 )
 
@@ -13,6 +14,7 @@ import (
 // works.
 func Open(t testing.TB) *engine.Engine {
 	t.Helper()
+	allocator.Use() // as the command does
 	eng, err := engine.Open(t.Context(), "", engine.Options{Log: func(line string) { fmt.Fprintln(os.Stderr, line) }})
 	if err != nil {
 		t.Fatal(err)

@@ -6,8 +6,4 @@
 // installer functions, verified by SHA-256, and kept in go-xla's standard
 // folder, so a machine needs nothing but Go. Without a network the pure Go
 // backend serves: it always works, and is slow.
-//
-// A program that imports this package and is built with cgo on Linux has a malloc
-// of its own for large blocks (see internal/allocator), since XLA asks for its
-// working memory anew at each step.
 package engine

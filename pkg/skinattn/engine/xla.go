@@ -8,7 +8,6 @@ import (
 
 	"github.com/gomlx/go-xla/compute/xla"
 
-	_ "github.com/skinattn/skinattn/internal/allocator" // for the plug-in's memory
 	"github.com/skinattn/skinattn/internal/oneline"
 )
 

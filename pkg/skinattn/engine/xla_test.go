@@ -19,6 +19,7 @@ func TestXLAUsesTheAllocator(t *testing.T) {
 	if !alloctest.Replaced {
 		t.Skip("this C library's malloc is not replaced")
 	}
+	allocator.Use()
 	eng, err := Open(t.Context(), CPU, Options{Offline: true})
 	if err != nil {
 		t.Skipf("no XLA: %v", err)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/skinattn/skinattn/internal/allocator"
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/plots"
 	"github.com/skinattn/skinattn/pkg/skinattn"
@@ -28,9 +29,14 @@ const (
 	sharedSize, sharedEpochs = 128, 12 // of DemoRun, whose attention maps are then 4 x 4
 )
 
-// Engine starts the engine that $SKINATTN_ENGINE names, or the best there is.
-func Engine(ctx context.Context) *engine.Engine {
-	return Must(engine.Open(ctx, "", engine.Options{Log: Log}))
+// Engine starts the engine that $SKINATTN_ENGINE names, or the best there is. The
+// cell's program then keeps large blocks of memory for XLA (internal/allocator), as
+// the command does.
+func Engine(ctx context.Context) *engine.Engine { return Must(openEngine(ctx)) }
+
+func openEngine(ctx context.Context) (*engine.Engine, error) {
+	allocator.Use()
+	return engine.Open(ctx, "", engine.Options{Log: Log})
 }
 
 // TrainOptions are what a notebook trains a network with: the Sample, split by
@@ -95,7 +101,7 @@ func (n *Notebook) train(ctx context.Context, name string, opts pipeline.TrainOp
 			}
 		}
 		opts.Resume = err == nil
-		eng, err := engine.Open(ctx, "", engine.Options{Log: Log})
+		eng, err := openEngine(ctx)
 		if err != nil {
 			return err
 		}
