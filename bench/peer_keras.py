@@ -9,7 +9,7 @@ from tensorflow.keras import layers as kl
 
 from common import ADAM, CLASS_WEIGHTS, DROPOUT, HEADS
 
-sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "tools/golden"))
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "tools/golden/keras"))
 
 import network  # noqa: E402
 

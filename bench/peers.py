@@ -20,7 +20,7 @@ import numpy as np
 import common
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.append(str(ROOT / "tools/golden"))
+sys.path.append(str(ROOT / "tools/golden/keras"))
 
 import fill  # noqa: E402
 

@@ -188,7 +188,7 @@ func (weightsExportCommand) Help() string {
 The HDF5 file has the layout of Keras 2.15's save_weights, with all layers of the authors' network in
 Keras's order: build that network in Keras (backbone to the cut, Soft-Attention, metadata branch) and call
 load_weights. Both formats also say which network they hold, so that 'weights import' makes a run of them
-that predicts the same. tools/golden/check_export.py checks an export with Keras.`
+that predicts the same. tools/golden/keras/check_export.py checks an export with Keras.`
 }
 
 // Run exports.

@@ -13,7 +13,7 @@ import (
 )
 
 // contents is what h5py reads from the files of testdata, written by
-// tools/golden/make_hdf5.py.
+// tools/golden/keras/make_hdf5.py.
 type contents struct {
 	Datasets   map[string]array
 	Attributes map[string]map[string]array

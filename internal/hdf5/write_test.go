@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write testdata/written.h5 anew; tools/golden/make_hdf5.py then has h5py read it")
+var update = flag.Bool("update", false, "write testdata/written.h5 anew; tools/golden/keras/make_hdf5.py then has h5py read it")
 
 // written has every kind of value, names and groups that Write knows.
 func written(t *testing.T) *Tree {
@@ -73,7 +73,7 @@ func TestWritesWhatH5pyReads(t *testing.T) {
 		t.Errorf("the bytes differ from those of %s, which h5py has read; see -update", path)
 	}
 	if _, ok := readContents(t)["written.h5"]; !ok {
-		t.Error("contents.json has no entry for written.h5: run tools/golden/make_hdf5.py")
+		t.Error("contents.json has no entry for written.h5: run tools/golden/keras/make_hdf5.py")
 	}
 }
 

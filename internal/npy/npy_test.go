@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// The files and what they hold were written by NumPy (tools/golden/make_npy.py).
+// The files and what they hold were written by NumPy (tools/golden/keras/make_npy.py).
 func TestReadsWhatNumPyWrites(t *testing.T) {
 	text, err := os.ReadFile("testdata/contents.json")
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The format's own library wrote these (tools/golden/make_safetensors.py).
+// The format's own library wrote these (tools/golden/keras/make_safetensors.py).
 func TestFileOfTheLibrary(t *testing.T) {
 	raw, err := os.ReadFile("testdata/library.safetensors")
 	if err != nil {

@@ -3,7 +3,7 @@ package eval
 import "testing"
 
 // BenchmarkEvaluate is the work of one `evaluate` of a HAM10000-sized table:
-// compare tools/golden_eval/bench.py, which does it with scikit-learn.
+// compare tools/golden/eval/bench.py, which does it with scikit-learn.
 func BenchmarkEvaluate(b *testing.B) {
 	p := syntheticPredictions(newRNG(1), 10_000, 7, 0)
 	b.Run("10000x7/no-bootstrap", func(b *testing.B) {

@@ -54,7 +54,7 @@ func goldenObject(t testing.TB, name string) map[string]any {
 	return object
 }
 
-// Expected values: scikit-learn 1.7.2, tools/golden_eval/make.py.
+// Expected values: scikit-learn 1.7.2, tools/golden/eval/make.py.
 func TestMetricsAgreeWithScikitLearn(t *testing.T) {
 	for name, p := range goldenTables(t) {
 		t.Run(name, func(t *testing.T) {

@@ -63,7 +63,7 @@ func near(a, b float64) bool {
 }
 
 // Expected values: R 4.2.2, pROC 1.18.0 (var, cov, ci.auc and roc.test, method
-// "delong"); tools/golden_eval/inference.R. pROC's difference is a - b.
+// "delong"); tools/golden/eval/inference.R. pROC's difference is a - b.
 func TestDeLongAgreesWithPROC(t *testing.T) {
 	type scores struct {
 		positive []bool
@@ -98,7 +98,7 @@ func TestDeLongAgreesWithPROC(t *testing.T) {
 }
 
 // Expected values: SciPy 1.17.1, stats.bootstrap(method="BCa") given the same
-// replicates; tools/golden_eval/inference.py.
+// replicates; tools/golden/eval/inference.py.
 func TestBCaAgreesWithSciPy(t *testing.T) {
 	text, err := os.ReadFile("testdata/inference/bca.json")
 	if err != nil {
@@ -228,7 +228,7 @@ func TestHolmAgreesWithR(t *testing.T) {
 	}
 }
 
-// Expected values: SciPy 1.17.1 (brentq, trust-exact); tools/golden_eval/scaling.py.
+// Expected values: SciPy 1.17.1 (brentq, trust-exact); tools/golden/eval/scaling.py.
 func TestScalingAgreesWithSciPy(t *testing.T) {
 	text, err := os.ReadFile("testdata/scaling.json")
 	if err != nil {

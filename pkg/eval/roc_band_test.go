@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Intervals of a two-class table against pROC's ci.se (tools/golden_eval/roc_band.R).
+// Intervals of a two-class table against pROC's ci.se (tools/golden/eval/roc_band.R).
 // Both draw at random and ends lie on the steps of one positive, so nearly all
 // ends are equal and none is more than a step off.
 func TestROCBandsAgreeWithPROC(t *testing.T) {

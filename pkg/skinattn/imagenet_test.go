@@ -18,7 +18,7 @@ import (
 )
 
 // The real ImageNet weights of MobileNetV2 give Keras's features. The golden
-// values are Keras's, of tools/golden/make_imagenet.py.
+// values are Keras's, of tools/golden/keras/make_imagenet.py.
 func TestImageNetFeaturesEqualKeras(t *testing.T) {
 	dir := os.Getenv("SKINATTN_WEIGHTS")
 	if dir == "" {

@@ -10,7 +10,7 @@ import (
 )
 
 // golden holds values of scikit-learn, SciPy and NumPy:
-// tools/golden_attention/make.py.
+// tools/golden/attention/make.py.
 type golden struct {
 	Upsample []struct {
 		Cells   []float32 `json:"cells"`

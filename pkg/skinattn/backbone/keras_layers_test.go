@@ -13,7 +13,7 @@ import (
 )
 
 // Every layer's name, output shape, weights and place are Keras's; the digests
-// were made from the networks of Keras 2.15 by tools/golden/make_layers.py.
+// were made from the networks of Keras 2.15 by tools/golden/keras/make_layers.py.
 func TestLayersAreKeras(t *testing.T) {
 	text, err := os.ReadFile("testdata/keras_layers.json")
 	if err != nil {
@@ -45,7 +45,7 @@ func TestLayersAreKeras(t *testing.T) {
 			lines := kerasLines(g)
 			sum := sha256.Sum256([]byte(lines))
 			if got := hex.EncodeToString(sum[:]); got != want.SHA256 {
-				t.Errorf("the layers differ from Keras's; LINES=1 tools/golden/make_layers.py prints them, these are ours:\n%s", lines)
+				t.Errorf("the layers differ from Keras's; LINES=1 tools/golden/keras/make_layers.py prints them, these are ours:\n%s", lines)
 			}
 		})
 	}

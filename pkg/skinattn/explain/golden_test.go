@@ -37,7 +37,7 @@ func openEngine(name string) *engine.Engine {
 
 // The golden files are what Keras 2.15 computes in float64, by tf.GradientTape
 // and the papers' formulas, for the authors' networks with all tensors filled by
-// keras.FillByName; tools/golden/make_explain.py makes them, and chooses photos
+// keras.FillByName; tools/golden/keras/make_explain.py makes them, and chooses photos
 // whose gradients rounding can't change. The maps at MobileNetV2's cut are 3 x 3.
 type golden struct {
 	Network     string

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// golden is testdata/golden.json, which tools/golden_imaging/make.py writes
+// golden is testdata/golden.json, which tools/golden/imaging/make.py writes
 // with real Keras 2.15, TensorFlow, Pillow and OpenCV.
 type golden struct {
 	Resize []struct {

@@ -11,7 +11,7 @@ import (
 )
 
 // TestPhotosMatchPillow wants real photos as Pillow decodes them, to the last bit.
-// tools/golden_imaging/photos.py makes the list of hashes. A photo whose file is
+// tools/golden/imaging/photos.py makes the list of hashes. A photo whose file is
 // not the listed one, such as another edition of the data set, is left out.
 func TestPhotosMatchPillow(t *testing.T) {
 	dir := os.Getenv("SKINATTN_DATA")

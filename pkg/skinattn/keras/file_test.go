@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// want is the network in small of tools/golden/make_hdf5.py, which fills its
+// want is the network in small of tools/golden/keras/make_hdf5.py, which fills its
 // tensors by name.
 var want = []struct {
 	layer, name, fill string

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Values that tools/golden/fill.py gives (NumPy 1.26): the first three, the
+// Values that tools/golden/keras/fill.py gives (NumPy 1.26): the first three, the
 // last, and the sum in float64.
 func TestFillByName(t *testing.T) {
 	for _, c := range []struct {
@@ -43,7 +43,7 @@ func TestFillByName(t *testing.T) {
 	}
 }
 
-// Pixels and sums from tools/golden/fill.py.
+// Pixels and sums from tools/golden/keras/fill.py.
 func TestFillImage(t *testing.T) {
 	for _, c := range []struct {
 		name          string

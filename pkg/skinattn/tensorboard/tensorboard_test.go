@@ -59,5 +59,5 @@ func TestFileIsThatOfTensorBoard(t *testing.T) {
 	}
 }
 
-// golden comes from tools/golden/make_tensorboard.py.
+// golden comes from tools/golden/keras/make_tensorboard.py.
 const golden = "1800000000000000a37f4b220900000040fc54d9411a0d627261696e2e4576656e743a32eced8f9d33000000000000000ca720560900006040fc54d94110032a260a0f0a086c6f73732f76616c150000803e0a130a0c61636375726163792f76616c150000603f7d4685a7"

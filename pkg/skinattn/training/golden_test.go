@@ -31,7 +31,7 @@ var testEngine = func() *engine.Engine {
 	return eng
 }()
 
-// readGolden reads what Keras 2.15 did (tools/golden/make_training.py).
+// readGolden reads what Keras 2.15 did (tools/golden/keras/make_training.py).
 func readGolden(t *testing.T, name string, into any) {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join("testdata", name))
@@ -276,7 +276,7 @@ func TestDrawHasKerasRanges(t *testing.T) {
 	}
 }
 
-// smallNetwork is that of tools/golden/make_optimizer.py: a convolution, a
+// smallNetwork is that of tools/golden/keras/make_optimizer.py: a convolution, a
 // batch norm, a ReLU and the softmax.
 func smallNetwork(t *testing.T, size int) (*skinattn.Network, *model.Store) {
 	t.Helper()

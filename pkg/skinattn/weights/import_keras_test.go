@@ -15,7 +15,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 )
 
-// kerasExample is what tools/golden/make_import_example.py says of the files
+// kerasExample is what tools/golden/keras/make_import_example.py says of the files
 // that it makes with Keras 2.15: a network with random weights in all forms, and
 // Keras's predictions for real photos, which it read without rounding.
 type kerasExample struct {
@@ -33,7 +33,7 @@ type kerasExample struct {
 func TestImportAgreesWithKeras(t *testing.T) {
 	dir := os.Getenv("SKINATTN_KERAS")
 	if dir == "" {
-		t.Skip("SKINATTN_KERAS is not set to a folder made by tools/golden/make_import_example.py")
+		t.Skip("SKINATTN_KERAS is not set to a folder made by tools/golden/keras/make_import_example.py")
 	}
 	paths, err := filepath.Glob(filepath.Join(dir, "*_pred.json"))
 	if err != nil || len(paths) == 0 {

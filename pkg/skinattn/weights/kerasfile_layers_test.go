@@ -42,7 +42,7 @@ func exportConfig(t *testing.T, entry string) skinattn.Config {
 
 // Keras's load_weights takes layers in the order of the model: the names of all
 // layers and weights, and their order, are those of the authors' networks built
-// in Keras 2.15 by tools/golden/make_layers.py.
+// in Keras 2.15 by tools/golden/keras/make_layers.py.
 func TestKerasFileHasKerasLayers(t *testing.T) {
 	text, err := os.ReadFile("testdata/keras_layers.json")
 	if err != nil {
@@ -82,7 +82,7 @@ func TestKerasFileHasKerasLayers(t *testing.T) {
 			}
 			sum := sha256.Sum256([]byte(strings.Join(lines, "\n")))
 			if got := hex.EncodeToString(sum[:]); len(lines) != want.Layers || got != want.SHA256 {
-				t.Errorf("%d layers, Keras has %d; LINES=1 tools/golden/make_layers.py prints Keras's, these are ours:\n%s",
+				t.Errorf("%d layers, Keras has %d; LINES=1 tools/golden/keras/make_layers.py prints Keras's, these are ours:\n%s",
 					len(lines), want.Layers, strings.Join(lines, "\n"))
 			}
 		})

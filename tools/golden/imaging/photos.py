@@ -1,6 +1,6 @@
 """Writes what Pillow decodes photos of HAM10000 to, for TestPhotosMatchPillow.
 
-    venv/bin/python photos.py HAM10000 ../../pkg/skinattn/imaging/testdata/photos.sha256 [--every 250]
+    venv/bin/python tools/golden/imaging/photos.py HAM10000 pkg/skinattn/imaging/testdata/photos.sha256 [--every 250]
 
 One line a photo: SHA-256 of the file, SHA-256 of the decoded pixels (uint8
 [height][width][3], RGB) and the image's name. OpenCV must agree about each.

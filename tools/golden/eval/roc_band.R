@@ -4,7 +4,7 @@
 # folder: Rscript roc_band.R
 suppressMessages(library(pROC))
 stopifnot(as.character(packageVersion("pROC")) == "1.18.0")
-x <- read.csv("../../pkg/eval/testdata/golden/two_classes.csv")
+x <- read.csv("../../../pkg/eval/testdata/golden/two_classes.csv")
 class <- names(x)[4]
 curve <- roc(x$dx == class, x[[class]], levels = c(FALSE, TRUE), direction = "<", quiet = TRUE)
 specificity <- seq(0.975, 0.025, by = -0.025) + 0.003
@@ -16,4 +16,4 @@ rows <- lapply(c(0.8, 0.9, 0.95), function(level) {
 })
 rows <- do.call(rbind, rows)
 rows[] <- lapply(rows, function(x) if (is.numeric(x)) formatC(x, digits = 9, format = "g", width = 1) else x)
-write.csv(rows, "../../pkg/eval/testdata/inference/roc_band.csv", row.names = FALSE, quote = FALSE)
+write.csv(rows, "../../../pkg/eval/testdata/inference/roc_band.csv", row.names = FALSE, quote = FALSE)

@@ -43,5 +43,5 @@ def run(epsilon, rate):
 
 if __name__ == "__main__":
     golden.write("pkg/skinattn/training/testdata/golden_keras_optimizer.json", {
-        "made_by": "tools/golden/make_optimizer.py", "versions": golden.versions(), "size": SIZE, "batch": BATCH,
+        "made_by": "tools/golden/keras/make_optimizer.py", "versions": golden.versions(), "size": SIZE, "batch": BATCH,
         "steps": STEPS, "class_weights": network.CLASS_WEIGHTS, "runs": [run(0.1, 1e-3), run(1e-7, 1e-3)]})

@@ -1,7 +1,7 @@
 """Makes the golden values of pkg/skinattn/imaging with the libraries that it follows.
 
-    python3.11 -m venv venv && venv/bin/pip install -r requirements.txt
-    venv/bin/python make.py ../../pkg/skinattn/imaging/testdata
+    python3.11 -m venv venv && venv/bin/pip install -r tools/golden/requirements-keras.txt
+    venv/bin/python tools/golden/imaging/make.py [FOLDER]    (default pkg/skinattn/imaging/testdata)
 
 Every picture is made here from a formula; none is a photo. The folder gets
 golden.json, which lists the cases, and the files that it names: pictures to be
@@ -23,7 +23,8 @@ import PIL
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-OUT = sys.argv[1] if len(sys.argv) > 1 else "testdata"
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../..")
+OUT = sys.argv[1] if len(sys.argv) > 1 else os.path.join(ROOT, "pkg/skinattn/imaging/testdata")
 
 
 def pattern(width, height):

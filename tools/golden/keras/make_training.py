@@ -99,7 +99,7 @@ def stopping(name, arguments, values):
 
 
 if __name__ == "__main__":
-    about = {"made_by": "tools/golden/make_training.py", "versions": golden.versions()}
+    about = {"made_by": "tools/golden/keras/make_training.py", "versions": golden.versions()}
     golden.write(FOLDER + "golden_keras_adam.json", about | {"cases": [adam(*c) for c in ADAM]})
     golden.write(FOLDER + "golden_keras_plateau.json", about | {"cases": [plateau(*c) for c in PLATEAU]})
     golden.write(FOLDER + "golden_keras_early_stopping.json", about | {"cases": [stopping(*c) for c in STOPPING]})

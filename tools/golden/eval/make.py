@@ -1,5 +1,5 @@
 """Writes pkg/eval/testdata/golden: prediction tables and what scikit-learn says
-about them. Run from this folder: python make.py (packages: requirements.txt)."""
+about them. Run from this folder: python make.py (packages: tools/golden/requirements-statistics.txt)."""
 
 import itertools
 import json
@@ -13,7 +13,7 @@ import sklearn
 from expected import curves, expected
 from tables import CLASSES, HAM10000_SHARES, Table, softmax_table
 
-OUT = pathlib.Path(__file__).parents[2] / "pkg/eval/testdata/golden"
+OUT = pathlib.Path(__file__).parents[3] / "pkg/eval/testdata/golden"
 
 
 def tables():
@@ -123,7 +123,7 @@ def main():
     warnings.simplefilter("ignore")  # undefined values are what half the tables are for
     for name, t in itertools.chain(tables(), more_tables()):
         t.write(OUT / f"{name}.csv")
-        golden = {"made_with": f"scikit-learn {sklearn.__version__}, numpy {np.__version__}, tools/golden_eval/make.py"}
+        golden = {"made_with": f"scikit-learn {sklearn.__version__}, numpy {np.__version__}, tools/golden/eval/make.py"}
         golden |= expected(t)
         if name in ("ties", "lopsided", "two_classes", "on_bin_edges", "rare_positive"):
             golden["curve"] = curves(t, len(t.classes) - 3 if len(t.classes) > 2 else 1)

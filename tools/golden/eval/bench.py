@@ -1,7 +1,7 @@
 """Times lesion-clustered bootstrap resamples of all metrics with scikit-learn,
 on a table like that of pkg/eval's BenchmarkEvaluate, and that benchmark itself.
 
-    python bench.py [RESAMPLES]    (packages: requirements.txt; needs go)
+    python bench.py [RESAMPLES]    (packages: tools/golden/requirements-statistics.txt; needs go)
 
 scikit-learn runs RESAMPLES resamples (default 50) in one process and, as a user
 with two cores would, split over all cores; times are scaled to 2,000.
@@ -108,7 +108,7 @@ def main():
         pool.map(resample, range(resamples), chunksize=max(1, resamples // (4 * cores)))
         many = (time.perf_counter() - start) * scale
     print(f"scikit-learn, {cores} processes: {many:8.1f} s")
-    root = pathlib.Path(__file__).parents[2]
+    root = pathlib.Path(__file__).parents[3]
     with tempfile.TemporaryDirectory() as folder:
         binary = pathlib.Path(folder) / "eval.test"
         subprocess.run(["go", "test", "-c", "-o", binary, "./pkg/eval"], cwd=root, check=True)

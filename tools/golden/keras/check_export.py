@@ -3,7 +3,7 @@
     skinattn weights export --run RUN --out weights.h5
     skinattn weights export --run RUN --out weights-npy --format npy
     skinattn predict --run RUN --json --age 35 --sex male --localization back IMAGE.png... > predictions.json
-    venv/bin/python tools/golden/check_export.py weights.h5 predictions.json --npy weights-npy
+    venv/bin/python tools/golden/keras/check_export.py weights.h5 predictions.json --npy weights-npy
 
 Images should be PNG files: decoders of JPEG differ by a grey level here and there.
 """

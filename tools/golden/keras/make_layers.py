@@ -44,8 +44,8 @@ def authors(name, **options):
 
 
 def main():
-    content = {"made_by": "tools/golden/make_layers.py", "versions": golden.versions(), "networks": {}}
-    whole = {"made_by": "tools/golden/make_layers.py", "versions": golden.versions(), "networks": {}}
+    content = {"made_by": "tools/golden/keras/make_layers.py", "versions": golden.versions(), "networks": {}}
+    whole = {"made_by": "tools/golden/keras/make_layers.py", "versions": golden.versions(), "networks": {}}
     for name, keras_name in NETWORKS.items():
         keras.backend.clear_session()
         model = getattr(keras.applications, keras_name)(input_shape=SIZES.get(name, (224, 224, 3)), weights=None)

@@ -2,7 +2,7 @@
 # into pkg/eval/testdata/inference. R 4.2.2, pROC 1.18.0.
 suppressMessages(library(pROC))
 stopifnot(as.character(packageVersion("pROC")) == "1.18.0")
-out <- "../../pkg/eval/testdata/inference"
+out <- "../../../pkg/eval/testdata/inference"
 options(digits = 17)
 write <- function(rows, name) {
   rows[] <- lapply(rows, function(x) if (is.numeric(x)) formatC(x, digits = 17, format = "g", width = 1) else x)

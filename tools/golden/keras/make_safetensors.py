@@ -4,7 +4,7 @@ import pathlib
 import numpy as np
 from safetensors.numpy import save_file
 
-OUT = pathlib.Path(__file__).parents[2] / "internal/safetensors/testdata/library.safetensors"
+OUT = pathlib.Path(__file__).parents[3] / "internal/safetensors/testdata/library.safetensors"
 
 
 def main():

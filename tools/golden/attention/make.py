@@ -1,8 +1,8 @@
 """Golden values for pkg/eval/saliency: maps, masks and pictures with what
 scikit-learn, SciPy and NumPy make of them.
 
-    pip install -r requirements.txt
-    python make.py          # writes ../../pkg/eval/saliency/testdata/golden.json
+    pip install -r tools/golden/requirements-statistics.txt
+    python make.py          # writes pkg/eval/saliency/testdata/golden.json
 """
 
 import json
@@ -12,7 +12,7 @@ import numpy as np
 from scipy import ndimage
 from sklearn.metrics import jaccard_score, roc_auc_score
 
-OUT = pathlib.Path(__file__).parents[2] / "pkg/eval/saliency/testdata/golden.json"
+OUT = pathlib.Path(__file__).parents[3] / "pkg/eval/saliency/testdata/golden.json"
 rng = np.random.default_rng(7)
 
 

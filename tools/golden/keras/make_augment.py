@@ -37,5 +37,5 @@ if __name__ == "__main__":
     generator = keras.preprocessing.image.ImageDataGenerator(**AUTHORS)
     image = fill.fill_image("augment", SIZE)
     golden.write("pkg/skinattn/training/testdata/golden_keras_augment.json", {
-        "made_by": "tools/golden/make_augment.py", "versions": golden.versions(), "image": "augment", "size": SIZE,
+        "made_by": "tools/golden/keras/make_augment.py", "versions": golden.versions(), "image": "augment", "size": SIZE,
         "cases": [photo(generator, image, c) for c in CASES], "ranges": ranges(generator)})

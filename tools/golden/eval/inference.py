@@ -3,7 +3,7 @@ replicates, and the cases that inference.R answers. Run from this folder:
 
     python inference.py && Rscript inference.R
 
-Packages: requirements.txt; R 4.2.2 with pROC 1.18.0.
+Packages: tools/golden/requirements-statistics.txt; R 4.2.2 with pROC 1.18.0.
 """
 
 import csv
@@ -15,7 +15,7 @@ import numpy as np
 import scipy
 from scipy import stats
 
-OUT = pathlib.Path(__file__).parents[2] / "pkg/eval/testdata/inference"
+OUT = pathlib.Path(__file__).parents[3] / "pkg/eval/testdata/inference"
 
 STATISTICS = {
     "mean": lambda x, axis: np.mean(x, axis=axis),
@@ -52,7 +52,7 @@ def bca():
         cases.append({"samples": [x.tolist() for x in samples], "statistic": name, "level": level,
                       "replicates": replicates.tolist(), "low": float(ci.low), "high": float(ci.high)})
     with open(OUT / "bca.json", "w", encoding="utf-8") as f:
-        f.write('{"made_with": %s, "cases": [\n' % json.dumps(f"SciPy {scipy.__version__}, numpy {np.__version__}, tools/golden_eval/inference.py"))
+        f.write('{"made_with": %s, "cases": [\n' % json.dumps(f"SciPy {scipy.__version__}, numpy {np.__version__}, tools/golden/eval/inference.py"))
         f.write(",\n".join(json.dumps(c, allow_nan=False) for c in cases) + "\n]}\n")
 
 

@@ -1,6 +1,6 @@
 """Writes pkg/eval/testdata/scaling.json: temperature and vector scaling of the
 golden tables, fitted with SciPy. Run after make.py, from this folder:
-python scaling.py (packages: requirements.txt)."""
+python scaling.py (packages: tools/golden/requirements-statistics.txt)."""
 
 import csv
 import json
@@ -11,7 +11,7 @@ import scipy
 from scipy.optimize import brentq, minimize
 from scipy.special import log_softmax, softmax
 
-TESTDATA = pathlib.Path(__file__).parents[2] / "pkg/eval/testdata"
+TESTDATA = pathlib.Path(__file__).parents[3] / "pkg/eval/testdata"
 RIDGE = 1e-6  # of vector scaling; see FitVector
 TABLES = ["even", "lopsided", "ties", "absent_classes", "overconfident", "extreme", "unknown_truth", "two_classes", "three_digits", "many_classes", "rare_positive"]
 
@@ -66,7 +66,7 @@ def vector(z, y):
 
 
 def main():
-    out = {"made_with": f"SciPy {scipy.__version__}, numpy {np.__version__}, tools/golden_eval/scaling.py"}
+    out = {"made_with": f"SciPy {scipy.__version__}, numpy {np.__version__}, tools/golden/eval/scaling.py"}
     for name in TABLES:
         z, y = read(name)
         out[name] = {"temperature": temperature(z, y), "vector": vector(z, y)}

@@ -32,7 +32,7 @@ def main():
     path = parser.parse_args().weights
     float32, float64 = features(path, "float32"), features(path, "float64")
     golden.write("pkg/skinattn/testdata/golden_mobilenet_v2_imagenet.json", {
-        "made_by": "tools/golden/make_imagenet.py", "versions": golden.versions(), "network": "mobilenet_v2", "size": SIZE,
+        "made_by": "tools/golden/keras/make_imagenet.py", "versions": golden.versions(), "network": "mobilenet_v2", "size": SIZE,
         "weights": {"file": path.name, "md5": hashlib.md5(path.read_bytes()).hexdigest()},
         "cases": [{"image": name, "layers": {l: golden.summary(out[i], f"imagenet/{l}/{i}") for l, out in zip(LAYERS, float64)}}
                   for i, name in enumerate(IMAGES)],

@@ -31,7 +31,6 @@ GAMMA_SCALES = {
 SIZES = {name: {row.size: 2, 64: 2} for name, row in network.NETWORKS.items()}
 SIZES["mobilenet_v2"] = {224: 2, 128: 3, 100: 2, 64: 4}
 SIZES["inception_resnet_v2"] = {299: 2, 128: 2}
-SIZES["resnet152"] = {224: 2}
 SIZES["nasnet_large"] = {331: 2, 96: 2}
 TRAINING = {"densenet201": 64, "inception_resnet_v2": 128, "resnet50": 64, "nasnet_mobile": 64, "mobilenet": 64, "mobilenet_v2": 64,
             "mobilenet_v3_small": 64, "vgg16": 64, "resnet34": 64}
@@ -83,7 +82,7 @@ def change(built, weight, layers, to):
 
 
 def header(built, training=False):
-    content = {"made_by": "tools/golden/make_network.py", "versions": golden.versions(), "network": built.name, "size": built.size,
+    content = {"made_by": "tools/golden/keras/make_network.py", "versions": golden.versions(), "network": built.name, "size": built.size,
                "parameters": {"total": built.net.count_params(), "trainable": int(sum(np.prod(w.shape) for w in built.net.trainable_weights))}}
     if built.size == network.NETWORKS[built.name].size:
         content["parameters"]["layers"] = {l.name: int(sum(np.prod(w.shape) for w in l.weights)) for l in built.net.layers if l.weights}
@@ -149,7 +148,7 @@ def make_variants(size):
         variants.append({"name": name, "config": options, "total": built.net.count_params(), "logits": [golden.numbers(l) for l in want],
                          "keras_float32_error": spread(logits(options, "float32")[1], want)})
     golden.write("pkg/skinattn/testdata/golden_variants.json", {
-        "made_by": "tools/golden/make_network.py", "versions": golden.versions(), "network": "mobilenet_v2", "size": size,
+        "made_by": "tools/golden/keras/make_network.py", "versions": golden.versions(), "network": "mobilenet_v2", "size": size,
         "cut": "block_4_depthwise", "cases": [case(c) for c in CASES[:2]], "variants": variants})
 
 

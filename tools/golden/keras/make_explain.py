@@ -172,7 +172,7 @@ def make(name):
     _, float32 = maps_of(name, cases, CLASSES, "float32")
     built, maps = maps_of(name, cases, CLASSES, "float64")
     content = make_network.header(built)
-    content["made_by"] = "tools/golden/make_explain.py"
+    content["made_by"] = "tools/golden/keras/make_explain.py"
     if row.shift:
         content["beta_shift"] = {"by": make_network.BETA_SHIFT, "layers": make_network.shifted(built)}
     content["layers"] = row.layers

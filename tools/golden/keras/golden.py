@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import fill
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 SAMPLES = 32
 
 
