@@ -3,20 +3,14 @@ package plots
 import (
 	"errors"
 	"fmt"
-	"image/color"
-	"math"
 	"slices"
 
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
 	"github.com/skinattn/skinattn/pkg/eval"
 )
-
-// Band is a confidence band around a [Curve]: Low and High at each X.
-type Band struct{ X, Low, High []float64 }
 
 // BandGrid are the false positive rates at which bands are drawn: finer where
 // good curves rise.
@@ -91,7 +85,7 @@ func NewROCPanels(p *eval.Predictions, m *eval.Metrics, bands *eval.ROCBands) (*
 		}
 		ci, ok := m.CI[path]
 		if !ok {
-			ci = eval.Interval{Low: math.NaN(), High: math.NaN()}
+			ci = noInterval
 		}
 		f.Curves, f.Areas = append(f.Curves, c), append(f.Areas, ci)
 	}
@@ -116,12 +110,10 @@ func (f *ROCPanels) Draw(c draw.Canvas, s Style) error {
 	}
 	var panels []*plot.Plot
 	for i, curve := range f.Curves {
-		p := s.newPlot(curve.Name, "", "")
+		p := s.NewPlot(curve.Name, "", "")
 		p.Title.Padding = s.FontSize * 0.15
 		s.addGrid(p, true, true)
-		if err := addChance(p, s); err != nil {
-			return err
-		}
+		s.addDiagonal(p)
 		if err := curve.addTo(p, s, i); err != nil {
 			return fmt.Errorf("ROC panels: %w", err)
 		}
@@ -135,7 +127,7 @@ func (f *ROCPanels) Draw(c draw.Canvas, s Style) error {
 		label.XAlign = draw.XRight
 		at := vg.Point{X: area.Max.X - s.FontSize*0.3, Y: area.Min.Y + s.FontSize*1.3}
 		area.FillText(label, at, fmt.Sprintf("%.3f", f.Curves[i].Area))
-		if f.Areas != nil && !math.IsNaN(f.Areas[i].Low) {
+		if f.Areas != nil && defined(f.Areas[i]) {
 			at.Y -= s.FontSize
 			area.FillText(label, at, fmt.Sprintf("[%.3f, %.3f]", f.Areas[i].Low, f.Areas[i].High))
 		}
@@ -147,75 +139,3 @@ func (f *ROCPanels) Draw(c draw.Canvas, s Style) error {
 func (f *ROCPanels) Data() [][]string { return curveData(f.Curves, "fpr", "tpr", "auroc") }
 
 func halves(float64, float64) []plot.Tick { return ticksAt(0, 1, 0.5) }
-
-// sharedLabels writes one label for the horizontal axes of all panels and one
-// for the vertical axes, and returns what is left of c.
-func (s Style) sharedLabels(c draw.Canvas, x, y string) draw.Canvas {
-	label := s.text(1)
-	label.XAlign, label.YAlign = draw.XCenter, draw.YBottom
-	room := 1.6 * s.FontSize
-	if x != "" {
-		c.FillText(label, vg.Point{X: c.Center().X, Y: c.Min.Y}, x)
-		c = draw.Crop(c, 0, 0, room, 0)
-	}
-	if y != "" {
-		label.Rotation, label.YAlign = math.Pi/2, draw.YTop
-		c.FillText(label, vg.Point{X: c.Min.X, Y: c.Center().Y}, y)
-		c = draw.Crop(c, room, 0, 0, 0)
-	}
-	return c
-}
-
-// bandPlotter fills a band.
-type bandPlotter struct {
-	Band
-	color.Color
-}
-
-func (b bandPlotter) Plot(c draw.Canvas, p *plot.Plot) {
-	x, y := p.Transforms(&c)
-	var points, lower []vg.Point
-	for i, v := range b.X {
-		if math.IsNaN(b.Low[i]) || math.IsNaN(b.High[i]) {
-			continue
-		}
-		points = append(points, vg.Point{X: x(v), Y: y(b.High[i])})
-		lower = append(lower, vg.Point{X: x(v), Y: y(b.Low[i])})
-	}
-	slices.Reverse(lower)
-	if len(points) > 1 {
-		c.FillPolygon(b.Color, append(points, lower...))
-	}
-}
-
-// translucent is c at a quarter of its strength.
-func translucent(c color.Color) color.Color {
-	rgba := color.NRGBAModel.Convert(c).(color.NRGBA)
-	rgba.A /= 4
-	return rgba
-}
-
-// addTo adds the curve, the i-th of a figure, and its band to a plot.
-func (c Curve) addTo(p *plot.Plot, s Style, i int) error {
-	if len(c.X) != len(c.Y) || len(c.X) == 0 {
-		return fmt.Errorf("curve %s has %d and %d coordinates", c.Name, len(c.X), len(c.Y))
-	}
-	style := c.Line.style(s, i)
-	if b := c.Band; b != nil {
-		if len(b.Low) != len(b.X) || len(b.High) != len(b.X) {
-			return fmt.Errorf("the band of curve %s has %d, %d and %d coordinates", c.Name, len(b.X), len(b.Low), len(b.High))
-		}
-		p.Add(bandPlotter{*b, translucent(style.Color)})
-	}
-	points := make(plotter.XYs, len(c.X))
-	for j := range points {
-		points[j] = plotter.XY{X: c.X[j], Y: c.Y[j]}
-	}
-	line, err := plotter.NewLine(points)
-	if err != nil {
-		return fmt.Errorf("curve %s: %w", c.Name, err)
-	}
-	line.LineStyle = style
-	p.Add(line)
-	return nil
-}

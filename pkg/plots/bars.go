@@ -48,14 +48,6 @@ type BarSeries struct {
 	Color color.Color
 }
 
-// NewF1Bars compares the F1 of each class and their macro mean.
-func NewF1Bars(runs ...Run) (*Bars, error) { return NewMetricBars("f1", "macro_f1", "F1", runs...) }
-
-// NewRecallBars compares the recall of each class and their mean.
-func NewRecallBars(runs ...Run) (*Bars, error) {
-	return NewMetricBars("recall", "macro_recall", "Recall", runs...)
-}
-
 // NewMetricBars compares a per-class metric and its average over classes, which
 // stand in metrics.json under the names perClass and average (empty for no
 // average). All runs must have the same classes. Intervals are drawn where the
@@ -86,7 +78,7 @@ func NewMetricBars(perClass, average, label string, runs ...Run) (*Bars, error) 
 			}
 			ci, ok := run.Metrics.CI[path]
 			if !ok {
-				ci = eval.Interval{Low: math.NaN(), High: math.NaN()}
+				ci = noInterval
 			}
 			series.Values = append(series.Values, v)
 			series.Intervals = append(series.Intervals, ci)
@@ -101,60 +93,44 @@ func (f *Bars) Height(s Style) vg.Length {
 	return min(s.Width*0.62, 20*s.FontSize+s.Width*0.15) + titleHeight(s, f.Title)
 }
 
+// AddTo implements [Single].
+func (f *Bars) AddTo(p *plot.Plot, s Style) error { return addTo(p, s, f) }
+
 // Draw implements [Figure].
-func (f *Bars) Draw(c draw.Canvas, s Style) error {
+func (f *Bars) Draw(c draw.Canvas, s Style) error { return drawSingle(c, s, f.Title, f) }
+
+func (f *Bars) addTo(p *plot.Plot, s Style) (legend, error) {
+	key := legend{style: s}
 	if len(f.Groups) == 0 || len(f.Series) == 0 {
-		return errors.New("bars: there is nothing to draw")
+		return key, errors.New("bars: there is nothing to draw")
 	}
-	for _, series := range f.Series {
+	for i, series := range f.Series {
 		if len(series.Values) != len(f.Groups) || series.Intervals != nil && len(series.Intervals) != len(f.Groups) {
-			return fmt.Errorf("bars: series %s has %d values and %d intervals for %d groups", series.Name, len(series.Values), len(series.Intervals), len(f.Groups))
+			return key, fmt.Errorf("bars: series %s has %d values and %d intervals for %d groups", series.Name, len(series.Values), len(series.Intervals), len(f.Groups))
 		}
+		key.add(series.Name, fillSample{seriesColor(series.Color, i)})
 	}
-	p := s.newPlot("", "", f.YLabel)
+	p.Y.Label.Text = f.YLabel
 	s.addGrid(p, false, true)
-	p.Add(&barPlotter{f, s})
+	p.Add(GroupedBars{f.Series, s})
+	if f.Rule {
+		p.Add(VerticalRule{float64(len(f.Groups)) - 1.5, s.dashedThin(muted)})
+	}
 	p.Y.Min, p.Y.Max = f.YMin, f.yMax()
 	p.Y.Tick.Marker = plot.TickerFunc(barTicks)
 	if p.Y.Max <= p.Y.Min {
-		return fmt.Errorf("bars: the value axis from %v to %v is empty", p.Y.Min, p.Y.Max)
+		return key, fmt.Errorf("bars: the value axis from %v to %v is empty", p.Y.Min, p.Y.Max)
 	}
 	s.nominalAxis(&p.X, f.Groups)
-	c = s.addTitle(s.margin(c), f.Title)
-	if len(f.Series) > 1 {
-		key := legend{style: s}
-		for i, series := range f.Series {
-			key.add(series.Name, fillSample{series.color(i)})
-		}
-		c = key.above(c, p.DataCanvas(c).Min.X)
-	}
-	p.Draw(c)
-	return nil
+	return key, nil
 }
 
 func (f *Bars) yMax() float64 {
 	if f.YMax != 0 {
 		return f.YMax
 	}
-	top := 0.0
-	for _, series := range f.Series {
-		for i, v := range series.Values {
-			if v > top {
-				top = v
-			}
-			if series.Intervals != nil && series.Intervals[i].High > top {
-				top = series.Intervals[i].High
-			}
-		}
-	}
+	_, _, _, top := GroupedBars{Series: f.Series}.DataRange()
 	return max(math.Ceil(top*10-1e-9)/10, f.YMin+0.1)
-}
-
-func (b BarSeries) color(i int) color.Color {
-	if b.Color != nil {
-		return b.Color
-	}
-	return SeriesColor(i)
 }
 
 // Data implements [Figure].
@@ -172,21 +148,24 @@ func (f *Bars) Data() [][]string {
 	return out
 }
 
-// barPlotter draws the bars; unlike gonum's BarChart, their width is a share of
-// the axis, whatever the size of the canvas.
-type barPlotter struct {
-	f *Bars
-	s Style
+// GroupedBars is a plotter of bars side by side, those of group g around x = g,
+// with their intervals as error bars. Unlike gonum's BarChart, the width of a bar
+// is a share of the axis, whatever the size of the canvas, and bars begin at the
+// lower end of the value axis.
+type GroupedBars struct {
+	Series []BarSeries
+	Style  Style
 }
 
 // groupShare is the part of a group's room that its bars fill.
 const groupShare = 0.78
 
-func (b *barPlotter) Plot(c draw.Canvas, p *plot.Plot) {
+// Plot implements [plot.Plotter].
+func (b GroupedBars) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
 	bottom := y(p.Y.Min)
-	width := groupShare / float64(len(b.f.Series))
-	for i, series := range b.f.Series {
+	width := groupShare / float64(len(b.Series))
+	for i, series := range b.Series {
 		for g, v := range series.Values {
 			if math.IsNaN(v) {
 				continue
@@ -194,37 +173,26 @@ func (b *barPlotter) Plot(c draw.Canvas, p *plot.Plot) {
 			left := float64(g) - groupShare/2 + float64(i)*width
 			box := vg.Rectangle{Min: vg.Point{X: x(left), Y: bottom}, Max: vg.Point{X: x(left + width), Y: y(min(v, p.Y.Max))}}
 			if box.Max.Y > bottom {
-				c.FillPolygon(series.color(i), rectangle(box))
-				c.StrokeLines(b.s.thin(color.White), append(rectangle(box), box.Min))
+				c.FillPolygon(seriesColor(series.Color, i), rectangle(box))
+				strokeBox(c, b.Style.thin(color.White), box)
 			}
-			if series.Intervals != nil {
-				b.errorBar(c, p, (box.Min.X+box.Max.X)/2, (box.Max.X-box.Min.X)/5, series.Intervals[g])
+			if series.Intervals == nil || !defined(series.Intervals[g]) || series.Intervals[g].High < p.Y.Min {
+				continue
 			}
+			ci, middle := series.Intervals[g], (box.Min.X+box.Max.X)/2
+			strokeInterval(c, b.Style.thin(ink), // cut off at the ends of the axis
+				vg.Point{X: middle, Y: y(max(ci.Low, p.Y.Min))}, vg.Point{X: middle, Y: y(min(ci.High, p.Y.Max))},
+				vg.Point{X: min((box.Max.X-box.Min.X)/5, b.Style.FontSize/4)})
 		}
 	}
-	if b.f.Rule {
-		at := x(float64(len(b.f.Groups)) - 1.5)
-		c.StrokeLine2(b.s.dashedThin(muted), at, c.Min.Y, at, c.Max.Y)
-	}
 }
 
-// errorBar draws an interval with caps, cut off at the axis' ends.
-func (b *barPlotter) errorBar(c draw.Canvas, p *plot.Plot, x, cap vg.Length, ci eval.Interval) {
-	if math.IsNaN(ci.Low) || math.IsNaN(ci.High) || ci.High < p.Y.Min {
-		return
+// DataRange implements [plot.DataRanger].
+func (b GroupedBars) DataRange() (xmin, xmax, ymin, ymax float64) {
+	groups := 0
+	for _, series := range b.Series {
+		_, top := extent(series.Values, ends(series.Intervals))
+		groups, ymax = max(groups, len(series.Values)), max(ymax, top)
 	}
-	_, y := p.Transforms(&c)
-	low, high := y(max(ci.Low, p.Y.Min)), y(min(ci.High, p.Y.Max))
-	line := b.s.thin(ink)
-	cap = min(cap, b.s.FontSize/4)
-	c.StrokeLine2(line, x, low, x, high)
-	for _, end := range []vg.Length{low, high} {
-		c.StrokeLine2(line, x-cap, end, x+cap, end)
-	}
-}
-
-func (s Style) dashedThin(c color.Color) draw.LineStyle {
-	line := s.thin(c)
-	line.Dashes = []vg.Length{2 * s.LineWidth, 2 * s.LineWidth}
-	return line
+	return -0.5, float64(groups) - 0.5, 0, ymax
 }

@@ -3,18 +3,17 @@ package plots
 import (
 	"errors"
 	"fmt"
-	"image/color"
 	"math"
+	"slices"
 	"strconv"
 
-	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Crosstab draws counts of two properties: each cell has its share of its
-// column in percent and is shaded by it. The number of the column stands beneath
-// its name.
+// Crosstab draws counts by two properties: each cell has its share of its column
+// in percent and is shaded by it. The sum of a column stands beneath its name.
 type Crosstab struct {
 	Rows, Columns  []string
 	Counts         [][]int // [row][column]
@@ -50,73 +49,47 @@ func (f *Crosstab) shares() (shares [][]float64, sums []int) {
 	return shares, sums
 }
 
+// AddTo implements [Single].
+func (f *Crosstab) AddTo(p *plot.Plot, s Style) error { return addTo(p, s, f) }
+
 // Draw implements [Figure].
-func (f *Crosstab) Draw(c draw.Canvas, s Style) error {
+func (f *Crosstab) Draw(c draw.Canvas, s Style) error { return drawSingle(c, s, f.Title, f) }
+
+func (f *Crosstab) addTo(p *plot.Plot, s Style) (legend, error) {
 	if len(f.Rows) == 0 || len(f.Columns) == 0 || len(f.Counts) != len(f.Rows) {
-		return fmt.Errorf("crosstab: %d rows of counts for %d rows and %d columns", len(f.Counts), len(f.Rows), len(f.Columns))
+		return legend{}, fmt.Errorf("crosstab: %d rows of counts for %d rows and %d columns", len(f.Counts), len(f.Rows), len(f.Columns))
 	}
 	for i, row := range f.Counts {
 		if len(row) != len(f.Columns) {
-			return fmt.Errorf("crosstab: row %s has %d counts for %d columns", f.Rows[i], len(row), len(f.Columns))
+			return legend{}, fmt.Errorf("crosstab: row %s has %d counts for %d columns", f.Rows[i], len(row), len(f.Columns))
 		}
 	}
 	shares, sums := f.shares()
-	total, top := 0, 0.0
-	for k := range f.Columns {
-		total += sums[k]
-		for _, row := range shares {
-			if row[k] > top {
-				top = row[k]
-			}
-		}
+	if slices.Max(sums) == 0 {
+		return legend{}, errors.New("crosstab: all counts are zero")
 	}
-	if total == 0 {
-		return errors.New("crosstab: all counts are zero")
-	}
-	p := s.newPlot(f.Title, f.XLabel, f.YLabel)
-	heat := plotter.NewHeatMap(tableGrid(shares), blues{})
-	heat.Min, heat.Max = 0, max(top, 0.5) // no darker than a small share deserves
-	heat.NaN = color.White
-	p.Add(heat)
-	labels := plotter.XYLabels{}
-	var styles []color.Color
+	_, top := extent(shares...)
+	texts := make([][]string, len(f.Rows))
 	for i, row := range shares {
 		for k, v := range row {
-			labels.XYs = append(labels.XYs, plotter.XY{X: float64(k), Y: float64(len(f.Rows) - 1 - i)})
-			labels.Labels = append(labels.Labels, percent(v, f.Counts[i][k]))
-			background := blueAt(0)
-			if !math.IsNaN(v) {
-				background = blueAt(v / heat.Max)
-			}
-			styles = append(styles, inkOn(background))
+			texts[i] = append(texts[i], percent(v, f.Counts[i][k]))
 		}
 	}
-	numbers, err := plotter.NewLabels(labels)
+	m, err := NewMatrix(shares, texts, max(top, 0.5), s.text(smallText)) // a small share is not drawn dark
 	if err != nil {
-		return fmt.Errorf("crosstab: %w", err)
-	}
-	for i := range numbers.TextStyle {
-		numbers.TextStyle[i] = centred(s.text(smallText))
-		numbers.TextStyle[i].Color = styles[i]
-	}
-	p.Add(numbers, frame{s.thin(axisInk)})
-	rows := make([]string, len(f.Rows))
-	for i, name := range f.Rows {
-		rows[len(rows)-1-i] = name
+		return legend{}, fmt.Errorf("crosstab: %w", err)
 	}
 	columns := make([]string, len(f.Columns))
 	for k, name := range f.Columns {
 		columns[k] = name + "\n" + thousands(sums[k])
 	}
-	s.nominalAxis(&p.X, columns)
-	s.nominalAxis(&p.Y, rows)
-	p.X.LineStyle.Width, p.Y.LineStyle.Width = 0, 0
-	p.Draw(s.margin(c))
-	return nil
+	p.X.Label.Text, p.Y.Label.Text = f.XLabel, f.YLabel
+	s.addMatrix(p, m, columns, f.Rows)
+	return legend{}, nil
 }
 
-// percent writes a share of n in whole percent, less than half a percent as
-// <1, none as nothing.
+// percent writes a share in whole percent, a share below half a percent as <1,
+// and nothing if the count n is 0.
 func percent(v float64, n int) string {
 	switch {
 	case math.IsNaN(v):
@@ -140,11 +113,3 @@ func (f *Crosstab) Data() [][]string {
 	}
 	return out
 }
-
-// tableGrid is a plotter.GridXYZ of any size with the first row on top.
-type tableGrid [][]float64
-
-func (g tableGrid) Dims() (c, r int)   { return len(g[0]), len(g) }
-func (g tableGrid) Z(c, r int) float64 { return g[len(g)-1-r][c] }
-func (g tableGrid) X(c int) float64    { return float64(c) }
-func (g tableGrid) Y(r int) float64    { return float64(r) }

@@ -136,46 +136,93 @@ func (f *ROC) Height(s Style) vg.Length { return s.Width*0.95 + titleHeight(s, f
 // Height implements [Figure].
 func (f *PR) Height(s Style) vg.Length { return s.Width*0.95 + titleHeight(s, f.Title) }
 
-// Draw implements [Figure].
-func (f *ROC) Draw(c draw.Canvas, s Style) error {
-	p := s.newPlot(f.Title, "False positive rate", "True positive rate")
-	s.addGrid(p, true, true)
-	if err := addChance(p, s); err != nil {
-		return err
-	}
-	if err := drawCurves(p, c, s, f.Curves, "AUROC", corner{right: true}); err != nil {
-		return fmt.Errorf("ROC: %w", err)
-	}
-	return nil
-}
+// AddTo implements [Single].
+func (f *ROC) AddTo(p *plot.Plot, s Style) error { return addTo(p, s, f) }
+
+// AddTo implements [Single].
+func (f *PR) AddTo(p *plot.Plot, s Style) error { return addTo(p, s, f) }
 
 // Draw implements [Figure].
-func (f *PR) Draw(c draw.Canvas, s Style) error {
-	p := s.newPlot(f.Title, "Recall", "Precision")
+func (f *ROC) Draw(c draw.Canvas, s Style) error { return drawSingle(c, s, f.Title, f) }
+
+// Draw implements [Figure].
+func (f *PR) Draw(c draw.Canvas, s Style) error { return drawSingle(c, s, f.Title, f) }
+
+func (f *ROC) addTo(p *plot.Plot, s Style) (legend, error) {
+	p.X.Label.Text, p.Y.Label.Text = "False positive rate", "True positive rate"
 	s.addGrid(p, true, true)
-	if err := drawCurves(p, c, s, f.Curves, "AP", corner{}); err != nil {
-		return fmt.Errorf("precision-recall: %w", err)
+	s.addDiagonal(p)
+	key, err := addCurves(p, s, f.Curves, "AUROC", corner{right: true})
+	if err != nil {
+		return key, fmt.Errorf("ROC: %w", err)
 	}
-	return nil
+	return key, nil
 }
 
-func drawCurves(p *plot.Plot, c draw.Canvas, s Style, curves []Curve, area string, at corner) error {
+func (f *PR) addTo(p *plot.Plot, s Style) (legend, error) {
+	p.X.Label.Text, p.Y.Label.Text = "Recall", "Precision"
+	s.addGrid(p, true, true)
+	key, err := addCurves(p, s, f.Curves, "AP", corner{})
+	if err != nil {
+		return key, fmt.Errorf("precision-recall: %w", err)
+	}
+	return key, nil
+}
+
+// addCurves adds curves and axes from 0 to 1, and returns the legend with the
+// areas.
+func addCurves(p *plot.Plot, s Style, curves []Curve, area string, at corner) (legend, error) {
+	key := legend{style: s, corner: &at}
 	if len(curves) == 0 {
-		return errors.New("no class has both positives and negatives: there is nothing to draw")
+		return key, errors.New("no class has both positives and negatives: there is nothing to draw")
 	}
-	key := legend{style: s}
 	key.heading(area)
 	for i, curve := range curves {
 		if err := curve.addTo(p, s, i); err != nil {
-			return err
+			return key, err
 		}
 		key.add(fmt.Sprintf("%s %.3f", curve.Name, curve.Area), lineSample(curve.Line.style(s, i)))
 	}
 	unitAxes(p, s, fifths)
-	c = s.margin(c)
-	p.Draw(c)
-	key.inside(p.DataCanvas(c), at)
+	return key, nil
+}
+
+// addTo adds the curve, the i-th of a figure, and its band to a plot.
+func (c Curve) addTo(p *plot.Plot, s Style, i int) error {
+	if len(c.X) != len(c.Y) || len(c.X) == 0 {
+		return fmt.Errorf("curve %s has %d and %d coordinates", c.Name, len(c.X), len(c.Y))
+	}
+	style := c.Line.style(s, i)
+	if c.Band != nil {
+		b := *c.Band
+		if len(b.Low) != len(b.X) || len(b.High) != len(b.X) {
+			return fmt.Errorf("the band of curve %s has %d, %d and %d coordinates", c.Name, len(b.X), len(b.Low), len(b.High))
+		}
+		if b.Color == nil {
+			b.Color = translucent(style.Color)
+		}
+		p.Add(b)
+	}
+	line, err := newLine(c.X, c.Y, style)
+	if err != nil {
+		return fmt.Errorf("curve %s: %w", c.Name, err)
+	}
+	p.Add(line)
 	return nil
+}
+
+// newLine returns the line through points (x, y), which must be finite.
+func newLine(x, y []float64, style draw.LineStyle) (*plotter.Line, error) {
+	points := make(plotter.XYs, len(x))
+	for i := range points {
+		points[i] = plotter.XY{X: x[i], Y: y[i]}
+	}
+	line, err := plotter.NewLine(points)
+	if err != nil {
+		return nil, err
+	}
+	line.LineStyle = style
+	return line, nil
 }
 
 // unitAxes makes both axes reach from 0 to 1. The interesting curves run along
@@ -186,15 +233,10 @@ func unitAxes(p *plot.Plot, s Style, ticks func(low, high float64) []plot.Tick) 
 	p.X.Padding, p.Y.Padding = 2*s.LineWidth, 2*s.LineWidth
 }
 
-// addChance draws the diagonal, the ROC curve of guessing.
-func addChance(p *plot.Plot, s Style) error {
-	line, err := plotter.NewLine(plotter.XYs{{X: 0, Y: 0}, {X: 1, Y: 1}})
-	if err != nil {
-		return fmt.Errorf("ROC: %w", err)
-	}
-	line.LineStyle = s.thin(muted)
-	p.Add(line)
-	return nil
+// addDiagonal adds the line from (0, 0) to (1, 1): the ROC curve of guessing, and
+// perfect calibration.
+func (s Style) addDiagonal(p *plot.Plot) {
+	p.Add(&plotter.Line{XYs: plotter.XYs{{X: 0, Y: 0}, {X: 1, Y: 1}}, LineStyle: s.thin(muted)})
 }
 
 // style returns the line of the i-th curve.

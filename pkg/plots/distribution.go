@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
@@ -15,27 +16,28 @@ import (
 )
 
 // Distribution draws counts by category as horizontal bars, the first category
-// on top, with counts written. Several series (the parts of a split) are
-// stacked, and the share of each category in all stands beside its count.
+// on top, with the counts written. Stacked bars also have the category's share of
+// all counts.
 type Distribution struct {
 	Categories []string
 	Series     []CountSeries
-	Layout     Layout
+	Layout     BarLayout
 	XLabel     string
 	Title      string
 }
 
-// Layout is how the series of a [Distribution] share the row of a category.
-type Layout int
+// BarLayout is how several series of counts share the row of a category.
+type BarLayout int
 
 const (
-	// Stacked series are parts of a whole.
-	Stacked Layout = iota
-	// Beside each other: series that are no parts, such as images and lesions.
-	Beside
-	// Composition stacks shares of each category: all bars are equally long.
-	// Categories of no count are left blank.
-	Composition
+	// LayoutStacked stacks the series, as parts of a whole.
+	LayoutStacked BarLayout = iota
+	// LayoutBeside draws the series beside each other: they are no parts of a
+	// whole, such as images and lesions.
+	LayoutBeside
+	// LayoutComposition stacks each series' share of the category: all bars are
+	// equally long. A category without counts is left blank.
+	LayoutComposition
 )
 
 // CountSeries is one colour of a [Distribution].
@@ -64,7 +66,7 @@ func NewClassDistribution(p *eval.Predictions) *Distribution {
 // Height implements [Figure].
 func (f *Distribution) Height(s Style) vg.Length {
 	row := 1.7
-	if f.Layout == Beside {
+	if f.Layout == LayoutBeside {
 		row = max(row, 1.25*float64(len(f.Series))+0.3)
 	}
 	height := vg.Length(float64(len(f.Categories))*row)*s.FontSize + 4*s.FontSize + titleHeight(s, f.Title)
@@ -74,20 +76,9 @@ func (f *Distribution) Height(s Style) vg.Length {
 	return height
 }
 
-// totals returns the sum of the stacked series for each category, and of all.
-func (f *Distribution) totals() (byCategory []int, total int) {
-	byCategory = make([]int, len(f.Categories))
-	for _, series := range f.Series {
-		for i, n := range series.Counts {
-			byCategory[i] += n
-			total += n
-		}
-	}
-	return byCategory, total
-}
+func (f *Distribution) bars(s Style) CountBars { return CountBars{f.Series, f.Layout, s} }
 
-// Draw implements [Figure].
-func (f *Distribution) Draw(c draw.Canvas, s Style) error {
+func (f *Distribution) validate() error {
 	for _, series := range f.Series {
 		if len(series.Counts) != len(f.Categories) {
 			return fmt.Errorf("distribution: series %q has %d counts for %d categories", series.Name, len(series.Counts), len(f.Categories))
@@ -96,57 +87,62 @@ func (f *Distribution) Draw(c draw.Canvas, s Style) error {
 			return fmt.Errorf("distribution: series %q has a negative count", series.Name)
 		}
 	}
-	totals, total := f.totals()
-	if total == 0 {
+	if _, total := f.bars(Style{}).totals(); total == 0 {
 		return errors.New("distribution: all counts are zero")
 	}
-	p := s.newPlot("", f.XLabel, "")
+	return nil
+}
+
+// addAxes adds all but the bars.
+func (f *Distribution) addAxes(p *plot.Plot, s Style) legend {
+	p.X.Label.Text = f.XLabel
 	s.addGrid(p, true, false)
-	rows := slices.Clone(f.Categories)
-	slices.Reverse(rows)
-	s.nominalAxis(&p.Y, rows)
+	s.nominalRows(&p.Y, f.Categories)
 	p.X.Tick.Marker = plot.TickerFunc(countTicks)
-	c = s.addTitle(s.margin(c), f.Title)
-	if len(f.Series) > 1 {
-		key := legend{style: s}
-		for i, series := range f.Series {
-			key.add(series.Name, fillSample{series.color(i)})
-		}
-		c = key.above(c, p.DataCanvas(c).Min.X)
-	}
-	// The longest bar's label needs room at the right of the bar: the axis goes
-	// on by what the label takes.
-	longest, widest := f.longest(totals, total)
-	p.X.Min, p.X.Max = 0, longest
-	if f.Layout == Composition {
+	if f.Layout == LayoutComposition {
 		p.X.Tick.Marker = plot.TickerFunc(percentTicks)
 	}
-	p.Add(&countBars{f, s})
+	p.X.Min, p.X.Max, _, _ = f.bars(s).DataRange()
+	key := legend{style: s}
+	for i, series := range f.Series {
+		key.add(series.Name, fillSample{seriesColor(series.Color, i)})
+	}
+	return key
+}
+
+func (f *Distribution) addTo(p *plot.Plot, s Style) (legend, error) {
+	if err := f.validate(); err != nil {
+		return legend{}, err
+	}
+	key := f.addAxes(p, s)
+	p.Add(f.bars(s))
+	return key, nil
+}
+
+// AddTo implements [Single].
+func (f *Distribution) AddTo(p *plot.Plot, s Style) error { return addTo(p, s, f) }
+
+// Draw implements [Figure]. The axis goes on behind the longest bar by the room
+// that the bar's label takes.
+func (f *Distribution) Draw(c draw.Canvas, s Style) error {
+	if err := f.validate(); err != nil {
+		return err
+	}
+	p := s.NewPlot("", "", "")
+	key := f.addAxes(p, s)
+	c = key.outside(s.addTitle(s.margin(c), f.Title), p)
 	data := p.DataCanvas(c)
-	room := s.text(smallText).Width(widest) + s.FontSize
+	room := f.bars(s).labelWidth() + s.FontSize
 	p.X.Max *= float64((data.Max.X - data.Min.X) / max(data.Max.X-data.Min.X-room, s.FontSize))
+	p.Add(f.bars(s))
 	p.Draw(c)
 	return nil
 }
 
-// longest returns the length of the longest bar and the widest of the labels at
-// the ends of bars.
-func (f *Distribution) longest(totals []int, total int) (bar float64, label string) {
-	switch f.Layout {
-	case Beside:
-		n := 0
-		for _, series := range f.Series {
-			n = max(n, slices.Max(series.Counts))
-		}
-		return float64(n), thousands(n)
-	case Composition:
-		return 1, thousands(slices.Max(totals))
-	}
-	return float64(slices.Max(totals)), barLabel(slices.Max(totals), total)
-}
+func percentTicks(float64, float64) []plot.Tick { return inPercent(ticksAt(0, 1, 0.25)) }
 
-func percentTicks(low, high float64) []plot.Tick {
-	ticks := ticksAt(0, 1, 0.25)
+// inPercent labels ticks at shares with percentages.
+func inPercent(ticks []plot.Tick) []plot.Tick {
 	for i := range ticks {
 		ticks[i].Label = fmt.Sprintf("%.0f %%", 100*ticks[i].Value)
 	}
@@ -174,13 +170,6 @@ func barLabel(n, total int) string {
 	return fmt.Sprintf("%s (%.1f %%)", thousands(n), 100*float64(n)/float64(total))
 }
 
-func (c CountSeries) color(i int) color.Color {
-	if c.Color != nil {
-		return c.Color
-	}
-	return SeriesColor(i)
-}
-
 // Data implements [Figure].
 func (f *Distribution) Data() [][]string {
 	out := [][]string{{"series", "category", "count"}}
@@ -192,54 +181,104 @@ func (f *Distribution) Data() [][]string {
 	return out
 }
 
-// countBars draws the bars of a Distribution with their labels.
-type countBars struct {
-	f *Distribution
-	s Style
+// CountBars is a plotter of counts as horizontal bars with the counts written at
+// their ends: a row for each category, the first of n at y = n-1, the last at
+// y = 0. In the composition layout the x axis has shares, else counts.
+type CountBars struct {
+	Series []CountSeries
+	Layout BarLayout
+	Style  Style
 }
 
 // rowShare is the part of a category's row that its bars fill.
 const rowShare = 0.72
 
-func (b *countBars) Plot(c draw.Canvas, p *plot.Plot) {
-	x, y := p.Transforms(&c)
-	bar := func(from, to, bottom, height float64, fill color.Color) {
-		if to > from {
-			c.FillPolygon(fill, rectangle(vg.Rectangle{Min: vg.Point{X: x(from), Y: y(bottom)}, Max: vg.Point{X: x(to), Y: y(bottom + height)}}))
+// totals returns the sum of the series for each category, and of all.
+func (b CountBars) totals() (byCategory []int, total int) {
+	for _, series := range b.Series {
+		if byCategory == nil {
+			byCategory = make([]int, len(series.Counts))
+		}
+		for i, n := range series.Counts {
+			byCategory[i] += n
+			total += n
 		}
 	}
-	write := func(at, row float64, text string) {
-		label := b.s.text(smallText)
-		label.YAlign = draw.YCenter
-		c.FillText(label, vg.Point{X: x(at) + b.s.FontSize*0.4, Y: y(row)}, text)
-	}
-	totals, total := b.f.totals()
-	for i := range b.f.Categories {
-		row := float64(len(b.f.Categories) - 1 - i)
+	return byCategory, total
+}
+
+// walk calls bar for each bar with its ends on the x axis, and its lower edge and
+// height on the y axis, and label for each text with the place that it follows.
+func (b CountBars) walk(bar func(series int, from, to, bottom, height float64), label func(x, y float64, text string)) {
+	totals, total := b.totals()
+	for i := range totals {
+		row := float64(len(totals) - 1 - i)
 		below := 0.0
-		for j, series := range b.f.Series {
+		for j, series := range b.Series {
 			n := float64(series.Counts[i])
-			switch b.f.Layout {
-			case Beside:
-				height := rowShare / float64(len(b.f.Series))
+			switch b.Layout {
+			case LayoutBeside:
+				height := rowShare / float64(len(b.Series))
 				bottom := row + rowShare/2 - float64(j+1)*height
-				bar(0, n, bottom, height, series.color(j))
-				write(n, bottom+height/2, thousands(series.Counts[i]))
+				bar(j, 0, n, bottom, height)
+				label(n, bottom+height/2, thousands(series.Counts[i]))
 				continue
-			case Composition:
+			case LayoutComposition:
 				if totals[i] == 0 {
 					continue
 				}
 				n /= float64(totals[i])
 			}
-			bar(below, below+n, row-rowShare/2, rowShare, series.color(j))
+			bar(j, below, below+n, row-rowShare/2, rowShare)
 			below += n
 		}
-		switch b.f.Layout {
-		case Stacked:
-			write(below, row, barLabel(totals[i], total))
-		case Composition:
-			write(1, row, thousands(totals[i]))
+		switch b.Layout {
+		case LayoutStacked:
+			label(below, row, barLabel(totals[i], total))
+		case LayoutComposition:
+			label(1, row, thousands(totals[i]))
 		}
 	}
+}
+
+// Plot implements [plot.Plotter].
+func (b CountBars) Plot(c draw.Canvas, p *plot.Plot) {
+	x, y := p.Transforms(&c)
+	b.walk(func(j int, from, to, bottom, height float64) {
+		if to > from {
+			c.FillPolygon(seriesColor(b.Series[j].Color, j), rectangle(vg.Rectangle{Min: vg.Point{X: x(from), Y: y(bottom)}, Max: vg.Point{X: x(to), Y: y(bottom + height)}}))
+		}
+	}, func(at, row float64, text string) {
+		c.FillText(b.label(), vg.Point{X: x(at) + b.offset(), Y: y(row)}, text)
+	})
+}
+
+func (b CountBars) label() text.Style {
+	label := b.Style.text(smallText)
+	label.YAlign = draw.YCenter
+	return label
+}
+
+// offset is the gap between a bar and its label.
+func (b CountBars) offset() vg.Length { return b.Style.FontSize * 0.4 }
+
+// labelWidth returns the width of the widest label.
+func (b CountBars) labelWidth() (width vg.Length) {
+	b.walk(func(int, float64, float64, float64, float64) {}, func(_, _ float64, text string) { width = max(width, b.label().Width(text)) })
+	return width
+}
+
+// DataRange implements [plot.DataRanger].
+func (b CountBars) DataRange() (xmin, xmax, ymin, ymax float64) {
+	totals, _ := b.totals()
+	b.walk(func(_ int, _, to, _, _ float64) { xmax = max(xmax, to) }, func(x, _ float64, _ string) { xmax = max(xmax, x) })
+	return 0, xmax, -0.5, float64(len(totals)) - 0.5
+}
+
+// GlyphBoxes implements [plot.GlyphBoxer]: the labels.
+func (b CountBars) GlyphBoxes(p *plot.Plot) (boxes []plot.GlyphBox) {
+	b.walk(func(int, float64, float64, float64, float64) {}, func(x, y float64, text string) {
+		boxes = append(boxes, plot.GlyphBox{X: p.X.Norm(x), Y: p.Y.Norm(y), Rectangle: b.label().Rectangle(text).Add(vg.Point{X: b.offset()})})
+	})
+	return boxes
 }

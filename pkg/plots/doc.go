@@ -13,9 +13,12 @@
 //	roc, err := plots.NewROC(predictions)
 //	err = plots.SaveWithData("roc.pdf", roc, plots.Paper())
 //
-// Equal input gives equal bytes. (For PDF this sets the process-wide defaults of
-// the fpdf library behind gonum/plot for dates and object order, once, when the
-// first PDF is written.)
+// A figure that is one plot is a [Single]: AddTo draws it into any gonum plot,
+// beside other plotters. The parts that gonum lacks are plotters of their own:
+// [Band], [GroupedBars], [CountBars], [Histogram], [IntervalRows], [Matrix],
+// [TradeoffPoints], [VerticalRule] and [Frame].
+//
+// Equal input gives equal bytes.
 //
 // Colours are those of Okabe and Ito, which people with the common colour
 // vision deficiencies can tell apart.

@@ -72,8 +72,7 @@ func Encode(w io.Writer, format string, f Figure, s Style) error {
 	case "svg":
 		out, polish = vgsvg.New(width, height), addFallbackFonts
 	case "pdf":
-		reproduciblePDF()
-		out = &pdfCanvas{Canvas: vgpdf.New(width, height), widths: map[int]bool{}}
+		out = &pdfCanvas{Canvas: newPDF(width, height), widths: map[int]bool{}}
 	case "png":
 		out = newRaster(width, height, s)
 		polish = func(image []byte) []byte { return addResolution(image, s.DPI) }
@@ -91,17 +90,29 @@ func Encode(w io.Writer, format string, f Figure, s Style) error {
 	return err
 }
 
-// reproduciblePDF makes fpdf write a fixed date and sort its catalogue. gonum
-// hides the document, so only fpdf's defaults can be reached.
-var reproduciblePDF = sync.OnceFunc(func() {
-	fpdf.SetDefaultCatalogSort(true)
-	fpdf.SetDefaultCreationDate(time.Unix(0, 0).UTC())
-	fpdf.SetDefaultModificationDate(time.Unix(0, 0).UTC())
-})
+// newPDF returns a canvas whose document has a fixed date and a sorted catalogue.
+// gonum hides the document, but fpdf copies its process-wide defaults into each
+// new one: they are set while this one is made, and afterwards as fpdf has them
+// at first.
+func newPDF(width, height vg.Length) *vgpdf.Canvas {
+	fpdfDefaults.Lock()
+	defer fpdfDefaults.Unlock()
+	set := func(sorted bool, date time.Time) {
+		fpdf.SetDefaultCatalogSort(sorted)
+		fpdf.SetDefaultCreationDate(date)
+		fpdf.SetDefaultModificationDate(date)
+	}
+	set(true, time.Unix(0, 0).UTC())
+	defer set(false, time.Time{})
+	return vgpdf.New(width, height)
+}
 
-// pdfCanvas gives each image a width in pixels of its own, by transparent
-// columns on the right: fpdf writes images in the order of their widths, and
-// those of equal width in a random one.
+// fpdfDefaults keeps concurrent calls of newPDF apart.
+var fpdfDefaults sync.Mutex
+
+// pdfCanvas gives each image a different width in pixels, by transparent columns
+// on the right: fpdf writes images in the order of their widths, and images of
+// equal width in random order.
 type pdfCanvas struct {
 	*vgpdf.Canvas
 	widths map[int]bool // in use

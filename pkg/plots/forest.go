@@ -55,7 +55,7 @@ func NewForest(metrics []string, runs ...Run) (*Forest, error) {
 			}
 			ci, ok := run.Metrics.CI[path]
 			if !ok {
-				ci = eval.Interval{Low: math.NaN(), High: math.NaN()}
+				ci = noInterval
 			}
 			p.Values, p.Intervals = append(p.Values, v), append(p.Intervals, ci)
 		}
@@ -107,6 +107,7 @@ func (f *Forest) Draw(c draw.Canvas, s Style) error {
 		return errors.New("forest: no value is defined")
 	}
 	c = s.addTitle(s.margin(c), f.Title)
+	mark := IntervalMark{Glyph: draw.GlyphStyle{Color: Blue, Radius: s.FontSize * 0.25, Shape: draw.BoxGlyph{}}, Line: s.line(Blue), Cap: s.FontSize * 0.22}
 	columns := f.columns(s)
 	width := (c.Max.X - c.Min.X) / vg.Length(columns)
 	for column := range columns {
@@ -116,16 +117,12 @@ func (f *Forest) Draw(c draw.Canvas, s Style) error {
 		room := vg.Length(0)
 		for i := column; i < len(f.Panels); i += columns {
 			panel := f.Panels[i]
-			p := s.newPlot("", panel.Label, "")
+			p := s.NewPlot("", panel.Label, "")
 			s.addGrid(p, true, false)
-			p.Add(&forestPlotter{panel, s})
+			p.Add(IntervalRows{panel.Values, panel.Intervals, []IntervalMark{mark}})
 			p.X.Min, p.X.Max = panel.span()
 			p.X.Tick.Marker = plot.TickerFunc(fewTicks)
-			rows := make([]string, len(f.Rows))
-			for r, name := range f.Rows {
-				rows[len(rows)-1-r] = name
-			}
-			s.nominalAxis(&p.Y, rows)
+			s.nominalRows(&p.Y, f.Rows)
 			for r := range f.Rows {
 				room = max(room, s.text(smallText).Width(panel.text(r)))
 			}
@@ -153,7 +150,7 @@ func (f *Forest) Draw(c draw.Canvas, s Style) error {
 	return nil
 }
 
-// panelsMissing is how many panels a column has less than the first.
+// panelsMissing returns by how many panels a column is shorter than the first.
 func panelsMissing(n, columns, column int) int {
 	if last := n % columns; last != 0 && column >= last {
 		return 1
@@ -161,20 +158,9 @@ func panelsMissing(n, columns, column int) int {
 	return 0
 }
 
-// span is the range of the values and intervals with some air.
+// span returns the range of the values and intervals with some air.
 func (p ForestPanel) span() (low, high float64) {
-	low, high = math.Inf(1), math.Inf(-1)
-	for i, v := range p.Values {
-		ends := []float64{v}
-		if p.Intervals != nil {
-			ends = append(ends, p.Intervals[i].Low, p.Intervals[i].High)
-		}
-		for _, end := range ends {
-			if !math.IsNaN(end) {
-				low, high = min(low, end), max(high, end)
-			}
-		}
-	}
+	low, high = extent(p.Values, ends(p.Intervals))
 	air := 0.06 * (high - low)
 	if !(air > 0) {
 		air = 0.05
@@ -182,7 +168,7 @@ func (p ForestPanel) span() (low, high float64) {
 	return low - air, high + air
 }
 
-// text is the number of row r with its interval.
+// text returns the number in row r with its interval.
 func (p ForestPanel) text(r int) string {
 	decimals := p.Decimals
 	if decimals == 0 {
@@ -192,7 +178,7 @@ func (p ForestPanel) text(r int) string {
 		return "–"
 	}
 	text := fmt.Sprintf("%.*f", decimals, p.Values[r])
-	if p.Intervals != nil && !math.IsNaN(p.Intervals[r].Low) {
+	if p.Intervals != nil && defined(p.Intervals[r]) {
 		text += fmt.Sprintf(" [%.*f, %.*f]", decimals, p.Intervals[r].Low, decimals, p.Intervals[r].High)
 	}
 	return text
@@ -211,29 +197,4 @@ func (f *Forest) Data() [][]string {
 		}
 	}
 	return out
-}
-
-// forestPlotter draws the points and lines of a panel, the first row on top.
-type forestPlotter struct {
-	p ForestPanel
-	s Style
-}
-
-func (b *forestPlotter) Plot(c draw.Canvas, p *plot.Plot) {
-	x, y := p.Transforms(&c)
-	for r, v := range b.p.Values {
-		if math.IsNaN(v) {
-			continue
-		}
-		at := y(float64(len(b.p.Values) - 1 - r))
-		if b.p.Intervals != nil && !math.IsNaN(b.p.Intervals[r].Low) {
-			low, high := x(b.p.Intervals[r].Low), x(b.p.Intervals[r].High)
-			line, cap := b.s.line(Blue), b.s.FontSize*0.22
-			c.StrokeLine2(line, low, at, high, at)
-			for _, end := range []vg.Length{low, high} {
-				c.StrokeLine2(line, end, at-cap, end, at+cap)
-			}
-		}
-		c.DrawGlyph(draw.GlyphStyle{Color: Blue, Radius: b.s.FontSize * 0.25, Shape: draw.BoxGlyph{}}, vg.Point{X: x(v), Y: at})
-	}
 }

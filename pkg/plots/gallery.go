@@ -31,9 +31,10 @@ type Gallery struct {
 // GalleryRow is the images of one true and one predicted class.
 type GalleryRow struct {
 	Truth, Predicted string
-	// Of is how many images there are of this kind among Total of the true class.
-	Of, Total int
-	Pictures  []GalleryPicture
+	// Count is the number of images with this true and this predicted class, out
+	// of Total with this true class.
+	Count, Total int
+	Pictures     []GalleryPicture
 }
 
 // GalleryPicture is an image with the probabilities of the gallery's classes.
@@ -74,7 +75,7 @@ func NewGallery(p *eval.Predictions, first, second string, perRow int, photo fun
 				found = append(found, i)
 			}
 		}
-		row.Of = len(found)
+		row.Count = len(found)
 		slices.SortFunc(found, func(i, j int) int {
 			return cmp.Or(cmp.Compare(p.Probs[j][predicted], p.Probs[i][predicted]), cmp.Compare(p.ImageIDs[i], p.ImageIDs[j]))
 		})
@@ -100,9 +101,9 @@ func NewGallery(p *eval.Predictions, first, second string, perRow int, photo fun
 // title says what a row shows.
 func (r GalleryRow) title() string {
 	if r.Truth == r.Predicted {
-		return fmt.Sprintf("%s predicted as %s: %d of %d", r.Truth, r.Predicted, r.Of, r.Total)
+		return fmt.Sprintf("%s predicted as %s: %d of %d", r.Truth, r.Predicted, r.Count, r.Total)
 	}
-	return fmt.Sprintf("%s taken for %s: %d of %d", r.Truth, r.Predicted, r.Of, r.Total)
+	return fmt.Sprintf("%s taken for %s: %d of %d", r.Truth, r.Predicted, r.Count, r.Total)
 }
 
 func (f *Gallery) columns() int {

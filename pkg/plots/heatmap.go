@@ -12,6 +12,8 @@ import (
 	"golang.org/x/image/math/f64"
 	"gonum.org/v1/plot/palette"
 	"gonum.org/v1/plot/palette/moreland"
+
+	"github.com/skinattn/skinattn/pkg/eval/saliency"
 )
 
 // HeatMap is a map over a picture, such as the attention of a network: equal
@@ -45,22 +47,6 @@ func (m HeatMap) limits(fromZero bool) (low, high float64) {
 		low, high = min(low, 0), max(high, 0)
 	}
 	return low, high
-}
-
-// at returns the bilinear value at (x, y), both from 0 to 1 over the picture.
-// Values stand in the middle of their fields, as in TensorFlow's and OpenCV's
-// bilinear resizing; beyond the outermost middles the value is constant.
-func (m HeatMap) at(x, y float64) float64 {
-	y0, y1, fy := between(y, m.Rows)
-	x0, x1, fx := between(x, m.Cols)
-	above, below := m.Values[y0*m.Cols:], m.Values[y1*m.Cols:]
-	return (above[x0]*(1-fx)+above[x1]*fx)*(1-fy) + (below[x0]*(1-fx)+below[x1]*fx)*fy
-}
-
-func between(at float64, n int) (i, next int, share float64) {
-	at = min(max(at*float64(n)-0.5, 0), float64(n-1))
-	i = int(at)
-	return i, min(i+1, n-1), at - float64(i)
 }
 
 // HeatStyle says how a map is laid over a photo. The zero value is the default.
@@ -190,19 +176,18 @@ func (s HeatStyle) blend(img *image.RGBA, m HeatMap) {
 	opacity = max(opacity, 0)
 	colors := s.colors()
 	low, high := m.limits(s.FromZero)
-	even := 0.5 // share of the colours for a map of equal values
-	if s.FromZero {
-		even = 0
+	shares := make([]float32, len(m.Values)) // of the colours
+	for i, v := range m.Values {
+		switch {
+		case high > low:
+			shares[i] = float32((v - low) / (high - low))
+		case !s.FromZero: // a map of equal values
+			shares[i] = 0.5
+		}
 	}
 	b := img.Bounds()
-	for y := range b.Dy() {
-		for x := range b.Dx() {
-			share := even
-			if high > low {
-				share = (m.at((float64(x)+0.5)/float64(b.Dx()), (float64(y)+0.5)/float64(b.Dy())) - low) / (high - low)
-			}
-			mix(img.Pix[img.PixOffset(x, y):], colors[int(math.Round(share*(heatSteps-1)))], opacity)
-		}
+	for i, share := range saliency.Upsample(shares, m.Rows, m.Cols, b.Dy(), b.Dx()) {
+		mix(img.Pix[img.PixOffset(i%b.Dx(), i/b.Dx()):], colors[int(math.Round(float64(share)*(heatSteps-1)))], opacity)
 	}
 }
 

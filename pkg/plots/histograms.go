@@ -16,10 +16,11 @@ import (
 // panel for each: shares of the group's known values in bins of equal width.
 type Histograms struct {
 	Groups []HistogramGroup
-	// From is where the first bin begins, Width how wide each is.
+	// From is the lower end of the first bin and Width the width of every bin,
+	// both in the unit of the quantity, which XLabel names.
 	From, Width float64
 	XLabel      string
-	// YLabel is that of the shares; empty means "Share of known".
+	// YLabel names the shares; empty means "Share of known".
 	YLabel string
 	// Columns of panels; 0 means as square as can be.
 	Columns int
@@ -30,7 +31,7 @@ type Histograms struct {
 type HistogramGroup struct {
 	Name   string
 	Counts []int // by bin; missing bins at the end count as empty
-	// Missing counts what has no value; it is written in the panel.
+	// Missing is the number of cases without a value; it is written in the panel.
 	Missing int
 }
 
@@ -40,6 +41,15 @@ func (g HistogramGroup) known() int {
 		n += count
 	}
 	return n
+}
+
+// shares returns the counts divided by their sum, NaN if that is 0.
+func (g HistogramGroup) shares() []float64 {
+	shares := make([]float64, len(g.Counts))
+	for i, count := range g.Counts {
+		shares[i] = float64(count) / float64(g.known())
+	}
+	return shares
 }
 
 func (f *Histograms) bins() int {
@@ -69,21 +79,18 @@ func (f *Histograms) Draw(c draw.Canvas, s Style) error {
 			return fmt.Errorf("histograms: group %s has a negative count", g.Name)
 		}
 		all += g.known()
-		for _, count := range g.Counts {
-			if count > 0 {
-				top = max(top, float64(count)/float64(g.known()))
-			}
-		}
+		_, highest := extent(g.shares())
+		top = max(top, highest)
 	}
 	if all == 0 {
 		return errors.New("histograms: there is no value")
 	}
 	var panels []*plot.Plot
 	for _, g := range f.Groups {
-		p := s.newPlot(g.Name, "", "")
+		p := s.NewPlot(g.Name, "", "")
 		p.Title.Padding = s.FontSize * 0.15
 		s.addGrid(p, false, true)
-		p.Add(&shareBars{f, g, s})
+		p.Add(Histogram{f.From, f.Width, g.shares(), Blue, s.thin(color.White)})
 		p.X.Min, p.X.Max = f.From, f.From+f.Width*float64(bins)
 		p.Y.Min, p.Y.Max = 0, top*1.25 // room for the number
 		p.X.Tick.Marker, p.Y.Tick.Marker = plot.TickerFunc(fewTicks), plot.TickerFunc(percentSteps)
@@ -126,30 +133,5 @@ func (f *Histograms) Data() [][]string {
 
 // percentSteps are two to four round percentages.
 func percentSteps(low, high float64) []plot.Tick {
-	ticks := ticksAt(low, high, niceStep(high-low, 3))
-	for i := range ticks {
-		ticks[i].Label = fmt.Sprintf("%.0f %%", 100*ticks[i].Value)
-	}
-	return ticks
-}
-
-// shareBars draws one histogram.
-type shareBars struct {
-	f *Histograms
-	g HistogramGroup
-	s Style
-}
-
-func (b *shareBars) Plot(c draw.Canvas, p *plot.Plot) {
-	x, y := p.Transforms(&c)
-	known := float64(b.g.known())
-	for i, n := range b.g.Counts {
-		if n == 0 {
-			continue
-		}
-		from := b.f.From + float64(i)*b.f.Width
-		box := vg.Rectangle{Min: vg.Point{X: x(from), Y: y(0)}, Max: vg.Point{X: x(from + b.f.Width), Y: y(float64(n) / known)}}
-		c.FillPolygon(Blue, rectangle(box))
-		c.StrokeLines(b.s.thin(color.White), append(rectangle(box), box.Min))
-	}
+	return inPercent(ticksAt(low, high, niceStep(high-low, 3)))
 }

@@ -3,6 +3,7 @@ package plots
 import (
 	"image/color"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -17,8 +18,8 @@ func surroundOf(p *plot.Plot, c draw.Canvas) surround {
 	return surround{d.Min.X - c.Min.X, c.Max.X - d.Max.X, d.Min.Y - c.Min.Y, c.Max.Y - d.Max.Y}
 }
 
-// stack draws plots beneath each other with their data areas in line, the
-// heights of these by shares. It returns the data areas.
+// stack draws plots beneath each other with their data areas in line. The heights
+// of the data areas are proportional to shares. It returns the data areas.
 func stack(c draw.Canvas, gap vg.Length, plots []*plot.Plot, shares []float64) []draw.Canvas {
 	around := make([]surround, len(plots))
 	var left, right vg.Length
@@ -44,8 +45,8 @@ func stack(c draw.Canvas, gap vg.Length, plots []*plot.Plot, shares []float64) [
 	return areas
 }
 
-// panelGrid is the number of lines and columns of n small panels of equal size;
-// columns of 0 means as square as can be.
+// panelGrid returns the number of lines and columns for n small panels of equal
+// size; 0 columns means as square as can be.
 func panelGrid(n, columns int) (lines, cols int) {
 	if columns <= 0 {
 		columns = int(math.Ceil(math.Sqrt(float64(n))))
@@ -54,8 +55,8 @@ func panelGrid(n, columns int) (lines, cols int) {
 	return (n + columns - 1) / columns, columns
 }
 
-// drawPanels draws plots of equal data areas line by line, and labels the ticks
-// of the outer ones alone. It returns the areas.
+// drawPanels draws plots of equal data areas line by line. Only the outer panels
+// get labels at their ticks. It returns the data areas.
 func drawPanels(c draw.Canvas, s Style, plots []*plot.Plot, columns int) []draw.Canvas {
 	lines, columns := panelGrid(len(plots), columns)
 	rows := make([][]*plot.Plot, lines)
@@ -83,8 +84,8 @@ func drawPanels(c draw.Canvas, s Style, plots []*plot.Plot, columns int) []draw.
 	return areas
 }
 
-// outer says whether panel i of n has no panel to the left of it, and none
-// beneath it.
+// outer reports whether panel i of n is the leftmost of its line, and whether it
+// is the lowest of its column.
 func outer(i, n, columns int) (left, bottom bool) {
 	_, columns = panelGrid(n, columns)
 	return i%columns == 0, i+columns >= n
@@ -101,9 +102,46 @@ func (s Style) addTitle(c draw.Canvas, title string) draw.Canvas {
 	return draw.Crop(c, 0, 0, 0, -titleHeight(s, title))
 }
 
+// titleHeight is the room that a title takes.
+func titleHeight(s Style, title string) vg.Length {
+	if title == "" {
+		return 0
+	}
+	return 1.8 * s.FontSize
+}
+
+// sharedLabels writes one label for the horizontal axes of all panels and one
+// for the vertical axes, and returns what is left of c.
+func (s Style) sharedLabels(c draw.Canvas, x, y string) draw.Canvas {
+	label := s.text(1)
+	label.XAlign, label.YAlign = draw.XCenter, draw.YBottom
+	room := 1.6 * s.FontSize
+	if x != "" {
+		c.FillText(label, vg.Point{X: c.Center().X, Y: c.Min.Y}, x)
+		c = draw.Crop(c, 0, 0, room, 0)
+	}
+	if y != "" {
+		label.Rotation, label.YAlign = math.Pi/2, draw.YTop
+		c.FillText(label, vg.Point{X: c.Min.X, Y: c.Center().Y}, y)
+		c = draw.Crop(c, room, 0, 0, 0)
+	}
+	return c
+}
+
 // nominalAxis puts names at 0, 1, 2, ... of an axis, without ticks but a little
 // off its line.
 func (s Style) nominalAxis(a *plot.Axis, names []string) {
-	a.Tick.Marker, a.Tick.Length, a.Tick.LineStyle.Color = nominal(names), s.FontSize*0.25, color.Transparent
+	ticks := make(plot.ConstantTicks, len(names))
+	for i, name := range names {
+		ticks[i] = plot.Tick{Value: float64(i), Label: name}
+	}
+	a.Tick.Marker, a.Tick.Length, a.Tick.LineStyle.Color = ticks, s.FontSize*0.25, color.Transparent
 	a.Min, a.Max = -0.5, float64(len(names))-0.5
+}
+
+// nominalRows puts names at n-1, ..., 1, 0 of an axis: the first is on top.
+func (s Style) nominalRows(a *plot.Axis, names []string) {
+	names = slices.Clone(names)
+	slices.Reverse(names)
+	s.nominalAxis(a, names)
 }

@@ -38,8 +38,8 @@ type NamedAudit struct {
 	Audit *eval.LeakAudit
 }
 
-// NewLeakEffect sets the recall of each class, and their mean, on images of
-// lesions that were trained on beside that on the others.
+// NewLeakEffect compares the recall of each class, and their mean, between images
+// of lesions that are in the training part and all other images.
 func NewLeakEffect(e *eval.LeakEffect) (*Bars, error) {
-	return NewRecallBars(Run{"lesion not in training", e.Clean}, Run{"another photo in training", e.Leaked})
+	return NewMetricBars("recall", "macro_recall", "Recall", Run{"lesion not in training", e.Clean}, Run{"another photo in training", e.Leaked})
 }

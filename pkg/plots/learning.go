@@ -50,8 +50,8 @@ func (f *LearningCurves) panels() []panel {
 	})
 }
 
-// shownDecades are those of the learning rate below its highest: a cosine ends
-// so near zero that its last epoch would take all the room.
+// shownDecades is how many decades below the highest learning rate are drawn: a
+// cosine schedule ends so near zero that its last epoch would take all the room.
 const shownDecades = 4
 
 func (p panel) columns() []string { return []string{p.train, p.val} }
@@ -71,8 +71,6 @@ func (f *LearningCurves) points(column string, log bool) plotter.XYs {
 	}
 	return points
 }
-
-func isFinite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 // Height implements [Figure].
 func (f *LearningCurves) Height(s Style) vg.Length {
@@ -96,7 +94,7 @@ func (f *LearningCurves) Draw(c draw.Canvas, s Style) error {
 		if i == len(panels)-1 {
 			x = "Epoch"
 		}
-		p := s.newPlot("", x, panel.label)
+		p := s.NewPlot("", x, panel.label)
 		s.addGrid(p, false, true)
 		for j, column := range panel.columns() {
 			points := f.points(column, panel.log)
@@ -134,7 +132,7 @@ func (f *LearningCurves) Draw(c draw.Canvas, s Style) error {
 			p.Y.Tick.Marker = plot.TickerFunc(fewTicks)
 		}
 		if !math.IsNaN(f.Best) {
-			p.Add(verticalRule{f.Best, s.dashedThin(ink)})
+			p.Add(VerticalRule{f.Best, s.dashedThin(ink)})
 		}
 		plots = append(plots, p)
 	}
@@ -178,18 +176,4 @@ func (f *LearningCurves) Data() [][]string {
 		out = append(out, row)
 	}
 	return out
-}
-
-// verticalRule is a line across the data at x.
-type verticalRule struct {
-	x float64
-	draw.LineStyle
-}
-
-func (r verticalRule) Plot(c draw.Canvas, p *plot.Plot) {
-	if r.x < p.X.Min || r.x > p.X.Max {
-		return
-	}
-	x, _ := p.Transforms(&c)
-	c.StrokeLine2(r.LineStyle, x(r.x), c.Min.Y, x(r.x), c.Max.Y)
 }

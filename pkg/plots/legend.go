@@ -13,6 +13,8 @@ import (
 type legend struct {
 	style   Style
 	entries []legendEntry
+	// corner is the place inside the data area; nil means above the plot.
+	corner *corner
 }
 
 type legendEntry struct {
@@ -27,8 +29,8 @@ func (l *legend) add(label string, sample plot.Thumbnailer) {
 // heading adds a line of text alone.
 func (l *legend) heading(text string) { l.add(text, nil) }
 
-// metrics of an entry: width of the sample, of the gap after it, height of a
-// line.
+// metrics returns the width of a sample, the width of the gap after it, and the
+// height of a line.
 func (l *legend) metrics() (sample, gap, height vg.Length) {
 	size := l.style.FontSize * smallText
 	return 1.8 * size, 0.5 * size, 1.25 * size
@@ -59,6 +61,15 @@ func (l *legend) rows(width vg.Length) [][]legendEntry {
 	return rows
 }
 
+// outside draws a legend that stands above its plot, if it has more than one
+// entry, and returns the canvas that is left for the plot.
+func (l *legend) outside(c draw.Canvas, p *plot.Plot) draw.Canvas {
+	if l.corner != nil || len(l.entries) < 2 {
+		return c
+	}
+	return l.above(c, p.DataCanvas(c).Min.X)
+}
+
 // above draws the entries in rows along the top of c, from x on, and returns
 // the canvas beneath.
 func (l *legend) above(c draw.Canvas, x vg.Length) draw.Canvas {
@@ -76,11 +87,15 @@ func (l *legend) above(c draw.Canvas, x vg.Length) draw.Canvas {
 	return draw.Crop(c, 0, 0, 0, y-c.Max.Y-l.style.FontSize/3)
 }
 
-// corner says where in a panel a legend stands.
+// corner is a corner of the data area.
 type corner struct{ right, top bool }
 
-// inside draws the entries one beneath the other in a corner of c.
-func (l *legend) inside(c draw.Canvas, at corner) {
+// inside draws a legend that stands in a corner of the data area c, its entries
+// one beneath the other.
+func (l *legend) inside(c draw.Canvas) {
+	if l.corner == nil {
+		return
+	}
 	_, gap, height := l.metrics()
 	width := vg.Length(0)
 	for _, e := range l.entries {
@@ -88,10 +103,10 @@ func (l *legend) inside(c draw.Canvas, at corner) {
 	}
 	box := vg.Rectangle{Max: vg.Point{X: width + 2*gap, Y: height*vg.Length(len(l.entries)) + gap}}
 	shift := c.Min.Add(vg.Point{X: gap, Y: gap})
-	if at.right {
+	if l.corner.right {
 		shift.X = c.Max.X - gap - box.Max.X
 	}
-	if at.top {
+	if l.corner.top {
 		shift.Y = c.Max.Y - gap - box.Max.Y
 	}
 	box = box.Add(shift)
@@ -121,7 +136,7 @@ func (l *legend) draw(c draw.Canvas, e legendEntry, x, y vg.Length) {
 	c.FillText(label, vg.Point{X: textX, Y: y - height/2}, e.label)
 }
 
-// lineSample and fillSample are legend samples.
+// lineSample and fillSample draw the sample of an entry.
 type lineSample draw.LineStyle
 
 func (s lineSample) Thumbnail(c *draw.Canvas) {
@@ -133,8 +148,4 @@ type fillSample struct{ color.Color }
 
 func (s fillSample) Thumbnail(c *draw.Canvas) {
 	c.FillPolygon(s.Color, rectangle(c.Rectangle))
-}
-
-func rectangle(r vg.Rectangle) []vg.Point {
-	return []vg.Point{r.Min, {X: r.Max.X, Y: r.Min.Y}, r.Max, {X: r.Min.X, Y: r.Max.Y}}
 }

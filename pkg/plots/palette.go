@@ -35,6 +35,14 @@ func ClassColor(k int) color.Color { return classColors[k%len(classColors)] }
 // SeriesColor returns the colour of the i-th run, part or other series.
 func SeriesColor(i int) color.Color { return seriesColors[i%len(seriesColors)] }
 
+// seriesColor returns c or, if it is nil, the colour of the i-th series.
+func seriesColor(c color.Color, i int) color.Color {
+	if c != nil {
+		return c
+	}
+	return SeriesColor(i)
+}
+
 // blues runs from white to a deep blue in equal steps of linear light, for
 // shares of 0 to 1.
 type blues struct{}

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 
+	"codeberg.org/go-pdf/fpdf"
+
 	"github.com/skinattn/skinattn/pkg/eval"
 )
 
@@ -115,7 +117,7 @@ func studyFigures(t testing.TB) map[string]Figure {
 	p, q := studyPredictions(1, 1500, 3.2), studyPredictions(2, 1500, 2.2)
 	m, n := studyMetrics(t, p), studyMetrics(t, q)
 	normalized := NewConfusionMatrix(m)
-	normalized.Normalize = ByTruth
+	normalized.Normalize = NormalizeByTruth
 	one := make([][]image.Image, len(classes))
 	several := make([][]image.Image, len(classes))
 	for k := range classes {
@@ -142,8 +144,8 @@ func studyFigures(t testing.TB) map[string]Figure {
 		"confusion-normalized": normalized,
 		"roc":                  must(NewROC(p)),
 		"pr":                   must(NewPR(p)),
-		"f1-bars":              must(NewF1Bars(Run{"MobileNetV2", m}, Run{"without Soft-Attention", n})),
-		"recall-bars":          must(NewRecallBars(Run{"MobileNetV2", m})),
+		"f1-bars":              must(NewMetricBars("f1", "macro_f1", "F1", Run{"MobileNetV2", m}, Run{"without Soft-Attention", n})),
+		"recall-bars":          must(NewMetricBars("recall", "macro_recall", "Recall", Run{"MobileNetV2", m})),
 		"learning-curves":      NewLearningCurves(studyHistory(28)),
 		"class-samples":        NewClassSamples(classes, one),
 		"class-samples-rows":   rows,
@@ -320,8 +322,8 @@ func TestOddInputsDraw(t *testing.T) {
 	for name, f := range map[string]Figure{
 		"one image, micro ROC":   must(NewROC(single)),
 		"one image, PR":          must(NewPR(single)),
-		"one image, confusion":   &ConfusionMatrix{Confusion: m.Confusion, Classes: m.Classes, Normalize: ByPrediction},
-		"one image, F1":          must(NewF1Bars(Run{"a", m})),
+		"one image, confusion":   &ConfusionMatrix{Confusion: m.Confusion, Classes: m.Classes, Normalize: NormalizeByPrediction},
+		"one image, F1":          must(NewMetricBars("f1", "macro_f1", "F1", Run{"a", m})),
 		"one image, reliability": must(NewReliability(single)),
 		"one image, panels":      must(NewROCPanels(single, m, studyBands(t, single))),
 		"one image, forest":      must(NewForest([]string{"accuracy", "auroc_macro"}, Run{"a", m}, Run{"b", m})),
@@ -339,5 +341,18 @@ func TestOddInputsDraw(t *testing.T) {
 				t.Errorf("%s as %s: %v", name, format, err)
 			}
 		}
+	}
+}
+
+// A PDF leaves the process-wide defaults of fpdf as they are at first: no fixed
+// date, no sorting.
+func TestPDFLeavesDefaultsAlone(t *testing.T) {
+	f := NewDistribution([]string{"a", "b"}, []int{3, 1})
+	if err := Encode(new(bytes.Buffer), "pdf", f, Paper()); err != nil {
+		t.Fatal(err)
+	}
+	doc := fpdf.New("P", "pt", "A4", "")
+	if doc.GetCatalogSort() || !doc.GetCreationDate().IsZero() || !doc.GetModificationDate().IsZero() {
+		t.Errorf("a new document sorts: %v, has the dates %v and %v", doc.GetCatalogSort(), doc.GetCreationDate(), doc.GetModificationDate())
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"math"
 
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 )
@@ -25,30 +24,35 @@ func (f *RateRange) Height(s Style) vg.Length {
 	return 3*s.FontSize + titleHeight(s, f.Title) + min(s.Width*0.6, 24*s.FontSize)
 }
 
+// AddTo implements [Single]. The x axis has the logarithms to base 10 of the
+// rates.
+func (f *RateRange) AddTo(p *plot.Plot, s Style) error { return addTo(p, s, f) }
+
 // Draw implements [Figure].
-func (f *RateRange) Draw(c draw.Canvas, s Style) error {
+func (f *RateRange) Draw(c draw.Canvas, s Style) error { return drawSingle(c, s, f.Title, f) }
+
+func (f *RateRange) addTo(p *plot.Plot, s Style) (legend, error) {
 	if len(f.Rates) < 2 || len(f.Losses) != len(f.Rates) || len(f.Smooth) != len(f.Rates) {
-		return fmt.Errorf("learning rate range: %d rates, %d losses and %d smooth ones; at least 2 of each are needed, equally many",
+		return legend{}, fmt.Errorf("learning rate range: %d rates, %d losses and %d smooth ones; at least 2 of each are needed, equally many",
 			len(f.Rates), len(f.Losses), len(f.Smooth))
 	}
-	p := s.newPlot(f.Title, "Learning rate", "Loss")
+	low, high := extent(f.Rates)
+	if !(low > 0) || !finite(f.Rates, f.Losses, f.Smooth) {
+		return legend{}, errors.New("learning rate range: rates must be above 0 and losses numbers")
+	}
+	p.X.Label.Text, p.Y.Label.Text = "Learning rate", "Loss"
 	s.addGrid(p, false, true)
-	low, high := math.Inf(1), math.Inf(-1)
-	for j, values := range [][]float64{f.Losses, f.Smooth} {
-		points := make(plotter.XYs, len(f.Rates))
-		for i, rate := range f.Rates {
-			if !(rate > 0) || !isFinite(rate) || !isFinite(values[i]) {
-				return errors.New("learning rate range: rates must be above 0 and losses numbers")
-			}
-			points[i] = plotter.XY{X: math.Log10(rate), Y: values[i]}
-			low, high = min(low, rate), max(high, rate)
-		}
-		line, err := plotter.NewLine(points)
+	exponents := make([]float64, len(f.Rates))
+	for i, rate := range f.Rates {
+		exponents[i] = math.Log10(rate)
+	}
+	for _, curve := range []struct {
+		losses []float64
+		style  draw.LineStyle
+	}{{f.Losses, s.thin(muted)}, {f.Smooth, s.line(SeriesColor(0))}} {
+		line, err := newLine(exponents, curve.losses, curve.style)
 		if err != nil {
-			return fmt.Errorf("learning rate range: %w", err)
-		}
-		if line.LineStyle = s.thin(muted); j == 1 {
-			line.LineStyle = s.line(SeriesColor(0))
+			return legend{}, fmt.Errorf("learning rate range: %w", err)
 		}
 		p.Add(line)
 	}
@@ -56,10 +60,9 @@ func (f *RateRange) Draw(c draw.Canvas, s Style) error {
 	p.X.Min, p.X.Max = math.Log10(low), math.Log10(high)
 	p.Y.Tick.Marker = plot.TickerFunc(fewTicks)
 	if f.Marked > 0 {
-		p.Add(verticalRule{math.Log10(f.Marked), s.dashedThin(ink)})
+		p.Add(VerticalRule{math.Log10(f.Marked), s.dashedThin(ink)})
 	}
-	p.Draw(s.margin(c))
-	return nil
+	return legend{}, nil
 }
 
 // evenDecades labels every second power of ten: decades would be crowded here.

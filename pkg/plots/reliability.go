@@ -48,50 +48,57 @@ func NewReliability(p *eval.Predictions) (*Reliability, error) {
 // Height implements [Figure].
 func (f *Reliability) Height(s Style) vg.Length { return s.Width*1.1 + titleHeight(s, f.Title) }
 
-// Draw implements [Figure].
-func (f *Reliability) Draw(c draw.Canvas, s Style) error {
+// AddTo adds the diagram, without the histogram, to p.
+func (f *Reliability) AddTo(p *plot.Plot, s Style) error { return addTo(p, s, f) }
+
+func (f *Reliability) addTo(p *plot.Plot, s Style) (legend, error) {
+	key := legend{style: s, corner: &corner{top: true}}
 	if len(f.Bins) == 0 {
-		return errors.New("reliability: no image of known class")
+		return key, errors.New("reliability: no image of known class")
 	}
-	top := s.newPlot(f.Title, "", "Accuracy")
-	s.addGrid(top, true, true)
-	diagonal, err := plotter.NewLine(plotter.XYs{{X: 0, Y: 0}, {X: 1, Y: 1}})
-	if err != nil {
-		return fmt.Errorf("reliability: %w", err)
-	}
-	diagonal.LineStyle = s.thin(muted)
+	key.heading(fmt.Sprintf("ECE %.3f", f.ECE))
+	p.X.Label.Text, p.Y.Label.Text = "Confidence", "Accuracy"
+	s.addGrid(p, true, true)
+	s.addDiagonal(p)
 	points := make(plotter.XYs, len(f.Bins))
 	for i, b := range f.Bins {
 		points[i] = plotter.XY{X: b.Confidence, Y: b.Accuracy}
 	}
 	line, dots, err := plotter.NewLinePoints(points)
 	if err != nil {
-		return fmt.Errorf("reliability: %w", err)
+		return key, fmt.Errorf("reliability: %w", err)
 	}
 	line.LineStyle = s.line(Blue)
 	dots.GlyphStyle = draw.GlyphStyle{Color: Blue, Radius: 1.8 * s.LineWidth, Shape: draw.CircleGlyph{}}
-	top.Add(diagonal, line, dots)
+	p.Add(line, dots)
+	unitAxes(p, s, fifths)
+	return key, nil
+}
 
-	bottom := s.newPlot("", "Confidence", "Images")
+// Draw implements [Figure].
+func (f *Reliability) Draw(c draw.Canvas, s Style) error {
+	top := s.NewPlot("", "", "")
+	key, err := f.addTo(top, s)
+	if err != nil {
+		return err
+	}
+	bottom := s.NewPlot("", top.X.Label.Text, "Images")
 	s.addGrid(bottom, false, true)
-	bottom.Add(&histogram{f.Histogram, s})
+	bars := Histogram{Width: 1 / float64(len(f.Histogram)), Color: SkyBlue, Edge: s.thin(color.White)}
+	for _, n := range f.Histogram {
+		bars.Heights = append(bars.Heights, float64(n))
+	}
+	bottom.Add(bars)
 	bottom.Y.Min, bottom.Y.Max = 0, float64(slices.Max(append([]int{1}, f.Histogram...)))
 	bottom.Y.Tick.Marker = plot.TickerFunc(func(low, high float64) []plot.Tick {
 		return ticksAt(low, high, max(1, niceStep(high-low, 3)))
 	})
-	for _, p := range []*plot.Plot{top, bottom} {
-		p.X.Min, p.X.Max = 0, 1
-		p.X.Padding = 2 * s.LineWidth
-		p.X.Tick.Marker = plot.TickerFunc(fifths)
-	}
-	top.X.Tick.Marker = unlabelled{plot.TickerFunc(fifths)}
-	top.Y.Min, top.Y.Max, top.Y.Padding = 0, 1, 2*s.LineWidth
-	top.Y.Tick.Marker = plot.TickerFunc(fifths)
+	bottom.X.Min, bottom.X.Max, bottom.X.Padding = 0, 1, top.X.Padding
+	bottom.X.Tick.Marker = top.X.Tick.Marker
+	top.X.Tick.Marker, top.X.Label.Text = unlabelled{top.X.Tick.Marker}, ""
 
-	areas := stack(s.margin(c), s.FontSize*0.6, []*plot.Plot{top, bottom}, []float64{2.6, 1})
-	key := legend{style: s}
-	key.heading(fmt.Sprintf("ECE %.3f", f.ECE))
-	key.inside(areas[0], corner{top: true})
+	areas := stack(s.addTitle(s.margin(c), f.Title), s.FontSize*0.6, []*plot.Plot{top, bottom}, []float64{2.6, 1})
+	key.inside(areas[0])
 	return nil
 }
 
@@ -104,26 +111,4 @@ func (f *Reliability) Data() [][]string {
 		out = append(out, []string{strconv.Itoa(i), strconv.Itoa(b.Count), cell(b.Confidence), cell(b.Accuracy), cell(b.Low), cell(b.High)})
 	}
 	return out
-}
-
-// histogram draws counts in bars of equal width from 0 to 1.
-type histogram struct {
-	counts []int
-	s      Style
-}
-
-func (h *histogram) Plot(c draw.Canvas, p *plot.Plot) {
-	x, y := p.Transforms(&c)
-	width := 1 / float64(len(h.counts))
-	for i, n := range h.counts {
-		if n == 0 {
-			continue
-		}
-		box := vg.Rectangle{
-			Min: vg.Point{X: x(float64(i) * width), Y: y(0)},
-			Max: vg.Point{X: x(float64(i+1) * width), Y: y(float64(n))},
-		}
-		c.FillPolygon(SkyBlue, rectangle(box))
-		c.StrokeLines(h.s.thin(color.White), append(rectangle(box), box.Min))
-	}
 }

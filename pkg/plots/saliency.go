@@ -76,21 +76,16 @@ func (f *SaliencyForest) Draw(c draw.Canvas, s Style) error {
 		return fmt.Errorf("saliency forest: %d methods, %d metrics and the means of %d", len(f.Methods), len(f.Metrics), len(f.Means))
 	}
 	room, columns := f.layout(s, s.Width)
-	c = s.margin(c)
+	c = s.addTitle(s.margin(c), f.Title)
 	width := (c.Max.X-c.Min.X-room+s.panelGap())/vg.Length(columns) - s.panelGap()
-	if f.Title != "" {
-		title := s.newPlot(f.Title, "", "").Title.TextStyle
-		c.FillText(title, vg.Point{X: c.Center().X, Y: c.Max.Y}, f.Title)
-		c.Max.Y -= titleHeight(s, f.Title)
-	}
 	rows := (len(f.Metrics) + columns - 1) / columns
 	height := (c.Max.Y - c.Min.Y) / vg.Length(rows)
 	for i, metric := range f.Metrics {
-		p := s.newPlot("", saliencyLabels[metric], "")
+		p := s.NewPlot("", saliencyLabels[metric], "")
 		s.addGrid(p, true, false)
-		rows := &forestRows{f, metric, s}
+		rows := f.rows(metric, s)
 		p.Add(rows)
-		p.X.Min, p.X.Max = rows.extent()
+		p.X.Min, p.X.Max = tenths(extent(rows.Values, ends(rows.Intervals)))
 		p.Y.Min, p.Y.Max = -0.6, float64(len(f.Methods))-0.4
 		p.Y.Tick.Marker, p.Y.Tick.Length, p.Y.LineStyle.Width = plot.ConstantTicks(nil), 0, 0
 		p.X.Tick.Marker = plot.TickerFunc(fewTicks)
@@ -106,7 +101,7 @@ func (f *SaliencyForest) Draw(c draw.Canvas, s Style) error {
 			style := s.text(smallText)
 			style.XAlign, style.YAlign = draw.XRight, draw.YCenter
 			for k, method := range f.Methods {
-				c.FillText(style, vg.Point{X: panel.Min.X - s.FontSize/2, Y: y(rows.row(k))}, methodLabel(method))
+				c.FillText(style, vg.Point{X: panel.Min.X - s.FontSize/2, Y: y(rows.y(k))}, methodLabel(method))
 			}
 		}
 	}
@@ -133,43 +128,11 @@ func (f *SaliencyForest) Data() [][]string {
 	return out
 }
 
-// forestRows draws one panel.
-type forestRows struct {
-	f      *SaliencyForest
-	metric saliency.Metric
-	s      Style
-}
-
-// row is the height of a method: the first is on top.
-func (r *forestRows) row(k int) float64 { return float64(len(r.f.Methods) - 1 - k) }
-
-// extent is the range of all values and intervals, in steps of a tenth.
-func (r *forestRows) extent() (low, high float64) {
-	low, high = math.Inf(1), math.Inf(-1)
-	for k := range r.f.Methods {
-		e := r.f.Means[k][r.metric]
-		for _, v := range []float64{e.Value, e.CI.Low, e.CI.High} {
-			if !math.IsNaN(v) {
-				low, high = min(low, v), max(high, v)
-			}
-		}
-	}
-	if low > high {
-		return 0, 1
-	}
-	low, high = math.Floor(low*10-.25)/10, math.Ceil(high*10+.25)/10
-	return max(low, 0), min(high, 1.02)
-}
-
-func (r *forestRows) Plot(c draw.Canvas, p *plot.Plot) {
-	x, y := p.Transforms(&c)
-	size := 0.28 * r.s.FontSize
-	for k, method := range r.f.Methods {
-		e := r.f.Means[k][r.metric]
-		if math.IsNaN(e.Value) {
-			continue
-		}
-		at := vg.Point{X: x(e.Value), Y: y(r.row(k))}
+// rows returns the estimates of a metric.
+func (f *SaliencyForest) rows(metric saliency.Metric, s Style) IntervalRows {
+	var rows IntervalRows
+	for k, method := range f.Methods {
+		e := f.Means[k][metric]
 		hue, glyph := color.Color(Blue), draw.GlyphDrawer(draw.CircleGlyph{})
 		switch saliency.KindOf(method) {
 		case saliency.Baseline:
@@ -177,11 +140,19 @@ func (r *forestRows) Plot(c draw.Canvas, p *plot.Plot) {
 		case saliency.Ceiling:
 			hue, glyph = Green, draw.PyramidGlyph{}
 		}
-		if !math.IsNaN(e.CI.Low) && !math.IsNaN(e.CI.High) {
-			c.StrokeLine2(r.s.line(hue), x(e.CI.Low), at.Y, x(e.CI.High), at.Y)
-		}
-		c.DrawGlyph(draw.GlyphStyle{Color: hue, Radius: size, Shape: glyph}, at)
+		rows.Values, rows.Intervals = append(rows.Values, e.Value), append(rows.Intervals, e.CI)
+		rows.Marks = append(rows.Marks, IntervalMark{Glyph: draw.GlyphStyle{Color: hue, Radius: 0.28 * s.FontSize, Shape: glyph}, Line: s.line(hue)})
 	}
+	return rows
+}
+
+// tenths widens a range to steps of a tenth within [0, 1.02]; an empty range
+// becomes [0, 1].
+func tenths(low, high float64) (from, to float64) {
+	if low > high {
+		return 0, 1
+	}
+	return max(math.Floor(low*10-.25)/10, 0), min(math.Ceil(high*10+.25)/10, 1.02)
 }
 
 // SaliencyCurves draws mean deletion and insertion curves side by side.
@@ -214,7 +185,7 @@ func (f *SaliencyCurves) Draw(c draw.Canvas, s Style) error {
 	if f.Curves.Images == 0 || len(f.Methods) == 0 {
 		return errors.New("deletion and insertion curves: there is nothing to draw")
 	}
-	c = s.margin(c)
+	c = s.addTitle(s.margin(c), f.Title)
 	key := legend{style: s}
 	lines := make([]draw.LineStyle, len(f.Methods))
 	for k, method := range f.Methods {
@@ -223,11 +194,6 @@ func (f *SaliencyCurves) Draw(c draw.Canvas, s Style) error {
 			lines[k] = s.dashed(SeriesColor(k))
 		}
 		key.add(methodLabel(method), lineSample(lines[k]))
-	}
-	if f.Title != "" {
-		title := s.newPlot(f.Title, "", "").Title.TextStyle
-		c.FillText(title, vg.Point{X: c.Center().X, Y: c.Max.Y}, f.Title)
-		c.Max.Y -= titleHeight(s, f.Title)
 	}
 	c = key.above(c, c.Min.X)
 	left, right := c, c
@@ -238,7 +204,7 @@ func (f *SaliencyCurves) Draw(c draw.Canvas, s Style) error {
 		x      string
 		canvas draw.Canvas
 	}{{saliency.Deletion, "Share of pixels deleted", left}, {saliency.Insertion, "Share of pixels inserted", right}} {
-		p := s.newPlot("", panel.x, "Probability")
+		p := s.NewPlot("", panel.x, "Probability")
 		s.addGrid(p, true, true)
 		for k, method := range f.Methods {
 			at := slices.Index(f.Curves.Methods, method)

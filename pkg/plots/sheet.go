@@ -101,7 +101,7 @@ func (f *ContactSheet) Draw(c draw.Canvas, s Style) error {
 		if err := item.Figure.Draw(area, cell); err != nil {
 			return fmt.Errorf("contact sheet: %s: %w", item.Name, err)
 		}
-		frame{s.thin(faintInk)}.Plot(area, nil)
+		strokeBox(area, s.thin(faintInk), area.Rectangle)
 	}
 	return nil
 }

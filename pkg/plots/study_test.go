@@ -109,8 +109,8 @@ func moreFigures(t testing.TB, p, q *eval.Predictions, m, n *eval.Metrics) map[s
 		"leak-effect":          must(NewLeakEffect(effect)),
 		"ages":                 studyAges(),
 		"sites":                studySites(),
-		"distribution-beside":  &Distribution{Categories: classes, Layout: Beside, XLabel: "Number", Series: []CountSeries{{Name: "images", Counts: images}, {Name: "lesions", Counts: []int{228, 327, 727, 73, 614, 5403, 98}}}},
-		"distribution-percent": &Distribution{Categories: classes, Layout: Composition, Series: []CountSeries{{Name: "female", Counts: images}, {Name: "male", Counts: []int{400, 300, 200, 100, 50, 7000, 0}}, {Name: "unknown", Counts: []int{0, 0, 10, 20, 0, 50, 7}, Color: UnknownColor}}},
+		"distribution-beside":  &Distribution{Categories: classes, Layout: LayoutBeside, XLabel: "Number", Series: []CountSeries{{Name: "images", Counts: images}, {Name: "lesions", Counts: []int{228, 327, 727, 73, 614, 5403, 98}}}},
+		"distribution-percent": &Distribution{Categories: classes, Layout: LayoutComposition, Series: []CountSeries{{Name: "female", Counts: images}, {Name: "male", Counts: []int{400, 300, 200, 100, 50, 7000, 0}}, {Name: "unknown", Counts: []int{0, 0, 10, 20, 0, 50, 7}, Color: UnknownColor}}},
 	}
 	figures["contact-sheet"] = &ContactSheet{Title: "Figures", Figures: []NamedFigure{
 		{"confusion", NewConfusionMatrix(m)}, {"forest", figures["forest"]}, {"sites", figures["sites"]}, {"leak", figures["leak"]}, {"tradeoff", figures["tradeoff"]},

@@ -109,7 +109,7 @@ func (s Style) line(c color.Color) draw.LineStyle {
 	return draw.LineStyle{Color: c, Width: s.LineWidth}
 }
 
-// thin is the line of axes, frames and error bars.
+// thin is the line for axes, frames and error bars.
 func (s Style) thin(c color.Color) draw.LineStyle {
 	return draw.LineStyle{Color: c, Width: s.LineWidth / 2}
 }
@@ -117,6 +117,12 @@ func (s Style) thin(c color.Color) draw.LineStyle {
 func (s Style) dashed(c color.Color) draw.LineStyle {
 	line := s.line(c)
 	line.Dashes = []vg.Length{4 * s.LineWidth, 2 * s.LineWidth}
+	return line
+}
+
+func (s Style) dashedThin(c color.Color) draw.LineStyle {
+	line := s.thin(c)
+	line.Dashes = []vg.Length{2 * s.LineWidth, 2 * s.LineWidth}
 	return line
 }
 
@@ -132,8 +138,9 @@ func (s Style) dashDotted(c color.Color) draw.LineStyle {
 	return line
 }
 
-// newPlot returns an empty plot in this style, with a title if there is one.
-func (s Style) newPlot(title, x, y string) *plot.Plot {
+// NewPlot returns an empty plot in this style, with a title, if there is one, and
+// the labels of its axes.
+func (s Style) NewPlot(title, x, y string) *plot.Plot {
 	p := plot.New()
 	p.Title.Text = title
 	p.Title.TextStyle = centred(s.text(1))

@@ -25,7 +25,7 @@ type Tradeoff struct {
 	Title    string
 }
 
-// TradeoffSeries are points of one source.
+// TradeoffSeries is the points of one source.
 type TradeoffSeries struct {
 	Name   string
 	Points []TradeoffPoint
@@ -37,11 +37,11 @@ type TradeoffSeries struct {
 // TradeoffPoint is one model.
 type TradeoffPoint struct {
 	Name string
-	// Label is written beside the point; empty for none, as where another point
-	// of the model has it.
+	// Label is written beside the point; empty for none, as where the label
+	// stands beside another point of the model.
 	Label string
-	Cost  float64 // above 0
-	Value float64 // NaN leaves the point out, as does a NaN cost
+	Cost  float64 // above 0, in the unit that XLabel names
+	Value float64 // in the unit that YLabel names; NaN, here or as Cost, leaves the point out
 	// CI is drawn as a line; the zero value and NaN mean none.
 	CI eval.Interval
 }
@@ -52,59 +52,45 @@ func (p TradeoffPoint) hasCI() bool {
 	return p.CI != (eval.Interval{}) && isFinite(p.CI.Low) && isFinite(p.CI.High)
 }
 
-func (s TradeoffSeries) color(i int) color.Color {
-	if s.Color != nil {
-		return s.Color
-	}
-	return SeriesColor(i)
-}
-
 // Height implements [Figure].
 func (f *Tradeoff) Height(s Style) vg.Length {
 	return min(s.Width*0.8, 36*s.FontSize) + 3*s.FontSize + titleHeight(s, f.Title)
 }
 
+// AddTo implements [Single]. The x axis has the logarithms to base 10 of the
+// costs.
+func (f *Tradeoff) AddTo(p *plot.Plot, s Style) error { return addTo(p, s, f) }
+
 // Draw implements [Figure].
-func (f *Tradeoff) Draw(c draw.Canvas, s Style) error {
-	lowX, highX, lowY, highY := math.Inf(1), math.Inf(-1), math.Inf(1), math.Inf(-1)
+func (f *Tradeoff) Draw(c draw.Canvas, s Style) error { return drawSingle(c, s, f.Title, f) }
+
+func (f *Tradeoff) addTo(p *plot.Plot, s Style) (legend, error) {
 	key := legend{style: s}
 	for i, series := range f.Series {
-		some := false
-		for _, p := range series.Points {
-			if !p.drawn() {
-				continue
-			}
+		drawn := slices.DeleteFunc(slices.Clone(series.Points), func(p TradeoffPoint) bool { return !p.drawn() })
+		for _, p := range drawn {
 			if !(p.Cost > 0) {
-				return fmt.Errorf("trade-off: the cost of %s is %v, not above 0", p.Name, p.Cost)
-			}
-			some = true
-			lowX, highX = min(lowX, p.Cost), max(highX, p.Cost)
-			lowY, highY = min(lowY, p.Value), max(highY, p.Value)
-			if p.hasCI() {
-				lowY, highY = min(lowY, p.CI.Low), max(highY, p.CI.High)
+				return key, fmt.Errorf("trade-off: the cost of %s is %v, not above 0", p.Name, p.Cost)
 			}
 		}
-		if some {
-			key.add(series.Name, glyphSample(f.glyph(i, s)))
+		if len(drawn) > 0 {
+			key.add(series.Name, glyphSample(series.glyph(i, s)))
 		}
 	}
-	if math.IsInf(lowX, 1) {
-		return errors.New("trade-off: no point has both a cost and a value")
+	if len(key.entries) == 0 {
+		return key, errors.New("trade-off: no point has both a cost and a value")
 	}
-	p := s.newPlot("", f.XLabel, f.YLabel)
+	points := TradeoffPoints{f.Series, s}
+	p.X.Label.Text, p.Y.Label.Text = f.XLabel, f.YLabel
+	s.addGrid(p, true, true)
+	p.Add(points)
+	lowX, highX, lowY, highY := points.DataRange()
 	p.X.Tick.Marker = logarithmic(logTicks)
-	p.X.Min, p.X.Max = math.Log10(lowX/3), math.Log10(highX*1.8) // labels are wide
+	p.X.Min, p.X.Max = lowX-math.Log10(3), highX+math.Log10(1.8) // labels are wide
 	air := max(0.1*(highY-lowY), 0.01)
 	p.Y.Min, p.Y.Max = lowY-air, highY+air
 	p.Y.Tick.Marker = plot.TickerFunc(fewTicks)
-	s.addGrid(p, true, true)
-	p.Add(&tradeoffPlotter{f, s})
-	c = s.addTitle(s.margin(c), f.Title)
-	if len(key.entries) > 1 {
-		c = key.above(c, p.DataCanvas(c).Min.X)
-	}
-	p.Draw(c)
-	return nil
+	return key, nil
 }
 
 // logTicks are 1, 2 and 5 times powers of ten, with thousands and millions as k
@@ -162,9 +148,10 @@ func (f *Tradeoff) Data() [][]string {
 	return out
 }
 
-func (f *Tradeoff) glyph(i int, s Style) draw.GlyphStyle {
-	g := draw.GlyphStyle{Color: f.Series[i].color(i), Radius: s.FontSize * 0.3, Shape: draw.CircleGlyph{}}
-	if f.Series[i].Hollow {
+// glyph returns the look of the points of the i-th series.
+func (t TradeoffSeries) glyph(i int, s Style) draw.GlyphStyle {
+	g := draw.GlyphStyle{Color: seriesColor(t.Color, i), Radius: s.FontSize * 0.3, Shape: draw.CircleGlyph{}}
+	if t.Hollow {
 		g.Shape = ring{s.line(g.Color)}
 	}
 	return g
@@ -186,47 +173,70 @@ type glyphSample draw.GlyphStyle
 
 func (g glyphSample) Thumbnail(c *draw.Canvas) { c.DrawGlyph(draw.GlyphStyle(g), c.Center()) }
 
-// tradeoffPlotter draws intervals, points and labels.
-type tradeoffPlotter struct {
-	f *Tradeoff
-	s Style
+// TradeoffPoints is a plotter of points with their intervals and labels, at the
+// logarithm to base 10 of their cost. Labels give way to points, intervals and
+// other labels.
+type TradeoffPoints struct {
+	Series []TradeoffSeries
+	Style  Style
 }
 
-func (b *tradeoffPlotter) Plot(c draw.Canvas, p *plot.Plot) {
+// Plot implements [plot.Plotter].
+func (b TradeoffPoints) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
-	radius := b.s.FontSize * 0.3
+	radius := b.Style.FontSize * 0.3
 	var taken []vg.Rectangle
-	for i, series := range b.f.Series {
+	for i, series := range b.Series {
 		for _, pt := range series.Points {
 			if !pt.drawn() {
 				continue
 			}
 			at := vg.Point{X: x(math.Log10(pt.Cost)), Y: y(pt.Value)}
 			if pt.hasCI() {
-				taken = append(taken, vg.Rectangle{Min: vg.Point{X: at.X - b.s.LineWidth, Y: y(pt.CI.Low)}, Max: vg.Point{X: at.X + b.s.LineWidth, Y: y(pt.CI.High)}})
-				c.StrokeLine2(b.s.thin(series.color(i)), at.X, y(pt.CI.Low), at.X, y(pt.CI.High))
+				low, high := vg.Point{X: at.X, Y: y(pt.CI.Low)}, vg.Point{X: at.X, Y: y(pt.CI.High)}
+				taken = append(taken, vg.Rectangle{Min: vg.Point{X: at.X - b.Style.LineWidth, Y: low.Y}, Max: vg.Point{X: at.X + b.Style.LineWidth, Y: high.Y}})
+				strokeInterval(c, b.Style.thin(seriesColor(series.Color, i)), low, high, vg.Point{})
 			}
-			c.DrawGlyph(b.f.glyph(i, b.s), at)
+			c.DrawGlyph(series.glyph(i, b.Style), at)
 			taken = append(taken, around(at, 2*radius, 2*radius))
 		}
 	}
-	label := b.s.text(smallText)
+	label := b.Style.text(smallText)
 	label.XAlign, label.YAlign = draw.XCenter, draw.YCenter
 	// The last series, a user's own, has the first choice of places.
-	for _, series := range slices.Backward(b.f.Series) {
+	for _, series := range slices.Backward(b.Series) {
 		for _, pt := range series.Points {
 			if !pt.drawn() || pt.Label == "" {
 				continue
 			}
 			at := vg.Point{X: x(math.Log10(pt.Cost)), Y: y(pt.Value)}
-			box := place(at, label.Width(pt.Label), b.s.FontSize, radius, c.Rectangle, taken)
+			box := place(at, label.Width(pt.Label), b.Style.FontSize, radius, c.Rectangle, taken)
 			taken = append(taken, box)
 			if end := nearest(box, at); math.Hypot(float64(end.X-at.X), float64(end.Y-at.Y)) > 2.5*float64(radius) {
-				c.StrokeLine2(b.s.thin(muted), at.X, at.Y, end.X, end.Y)
+				c.StrokeLine2(b.Style.thin(muted), at.X, at.Y, end.X, end.Y)
 			}
 			c.FillText(label, vg.Point{X: (box.Min.X + box.Max.X) / 2, Y: (box.Min.Y + box.Max.Y) / 2}, pt.Label)
 		}
 	}
+}
+
+// DataRange implements [plot.DataRanger].
+func (b TradeoffPoints) DataRange() (xmin, xmax, ymin, ymax float64) {
+	var x, y []float64
+	for _, series := range b.Series {
+		for _, pt := range series.Points {
+			if !pt.drawn() {
+				continue
+			}
+			x, y = append(x, math.Log10(pt.Cost)), append(y, pt.Value)
+			if pt.hasCI() {
+				y = append(y, pt.CI.Low, pt.CI.High)
+			}
+		}
+	}
+	xmin, xmax = extent(x)
+	ymin, ymax = extent(y)
+	return xmin, xmax, ymin, ymax
 }
 
 func around(at vg.Point, w, h vg.Length) vg.Rectangle {

@@ -27,7 +27,7 @@ func OfData(stats *ham10000.Stats) []plots.NamedFigure {
 		images.Counts, lesions.Counts = append(images.Counts, d.Images), append(lesions.Counts, d.Lesions)
 	}
 	figures := []plots.NamedFigure{
-		{Name: "data-classes", Figure: &plots.Distribution{Categories: classes, Series: []plots.CountSeries{images, lesions}, Layout: plots.Beside, XLabel: "Images and lesions"}},
+		{Name: "data-classes", Figure: &plots.Distribution{Categories: classes, Series: []plots.CountSeries{images, lesions}, Layout: plots.LayoutBeside, XLabel: "Images and lesions"}},
 		{Name: "data-sex", Figure: sexes(stats, classes)},
 		{Name: "data-localization", Figure: sites(stats, classes)},
 	}
@@ -49,7 +49,7 @@ func countOf(counts []ham10000.Count, value string) int {
 
 // sexes are the shares of the sexes by class.
 func sexes(stats *ham10000.Stats, classes []string) plots.Figure {
-	f := &plots.Distribution{Categories: classes, Layout: plots.Composition, XLabel: "Share of images"}
+	f := &plots.Distribution{Categories: classes, Layout: plots.LayoutComposition, XLabel: "Share of images"}
 	for _, sex := range stats.All.Sex {
 		series := plots.CountSeries{Name: sex.Value}
 		if sex.Value == ham10000.Unknown {

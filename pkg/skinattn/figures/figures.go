@@ -219,7 +219,7 @@ func (in *source) figures(opts Options) ([]plots.NamedFigure, error) {
 	add := func(name string, f plots.Figure) { figures = append(figures, plots.NamedFigure{Name: name, Figure: f}) }
 
 	shares := plots.NewConfusionMatrix(in.metrics)
-	shares.Normalize = plots.ByTruth
+	shares.Normalize = plots.NormalizeByTruth
 	add("confusion", plots.NewConfusionMatrix(in.metrics))
 	add("confusion-by-truth", shares)
 
