@@ -27,12 +27,17 @@ func call(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	return code, out.String(), errs.String()
 }
 
-// Every mistake gives one line on standard error that names the culprit, and
-// the exit code of the contract: 1 failed, 2 wrong usage.
-func TestMistakes(t *testing.T) {
-	t.Setenv("SKINATTN_DATA", "")
-	t.Setenv("SKINATTN_ENGINE", "go")
-	dir := t.TempDir()
+// mistake is a command line that must fail.
+type mistake struct {
+	name  string
+	args  []string
+	code  int
+	names []string // what the message must contain
+}
+
+// mistakes are the mistakes with files of dir, which it writes.
+func mistakes(t *testing.T, dir string) []mistake {
+	t.Helper()
 	write := func(name, content string) string {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -73,18 +78,13 @@ func TestMistakes(t *testing.T) {
 	splitTwice := split("splittwice.csv", strings.Repeat("ISIC_1,HAM_1,nv,train\n", 2))
 
 	train := []string{"train", "--backbone", "mobilenet_v2", "--weights", "random", "--size", "32"}
-	for _, c := range []struct {
-		name  string
-		args  []string
-		code  int
-		names []string // what the message must contain
-	}{
-		{"no data folder", append(train, "--run", dir+"/r1"), 1, []string{"--data", "SKINATTN_DATA"}},
+	return []mistake{
+		{"no data folder", append(train, "--run", dir+"/run"), 1, []string{"--data", "SKINATTN_DATA"}},
 		{"data folder is not there", []string{"data", "check", "--data", dir + "/nowhere"}, 1, []string{"nowhere"}},
-		{"metadata row without an image", append(train, "--data", dir+"/nophoto", "--split", writeSplitFile(t, dir), "--run", dir+"/r2"), 1, []string{"ISIC_1", "missing"}},
+		{"metadata row without an image", append(train, "--data", dir+"/nophoto", "--split", writeSplitFile(t, dir), "--run", dir+"/run"), 1, []string{"ISIC_1", "missing"}},
 		{"unknown class", []string{"data", "stats", "--data", dir + "/badclass"}, 1, []string{"wart", "HAM10000_metadata.csv:2"}},
-		{"unknown backbone", []string{"train", "--backbone", "alexnet", "--run", dir + "/r3"}, 2, []string{"alexnet"}},
-		{"no backbone", []string{"train", "--run", dir + "/r4"}, 2, []string{"--backbone"}},
+		{"unknown backbone", []string{"train", "--backbone", "alexnet", "--run", dir + "/run"}, 2, []string{"alexnet"}},
+		{"no backbone", []string{"train", "--run", dir + "/run"}, 2, []string{"--backbone"}},
 		{"unknown protocol", []string{"split", "--protocol", "random", "--out", dir + "/s.csv"}, 2, []string{"random"}},
 		{"unknown command", []string{"dance"}, 2, []string{"dance"}},
 		{"unknown flag", []string{"doctor", "--dance"}, 2, []string{"--dance"}},
@@ -95,44 +95,44 @@ func TestMistakes(t *testing.T) {
 		{"fold beyond the folds", []string{"split", "--protocol", "grouped", "--folds", "5", "--fold", "5", "--out", dir + "/s.csv"}, 2, []string{"--fold 5", "0 to 4"}},
 		{"as run by nobody", []string{"split", "--protocol", "grouped", "--as-run", "--out", dir + "/s.csv"}, 2, []string{"--as-run"}},
 		{"share of everything", []string{"split", "--protocol", "paper", "--test-share", "1", "--out", dir + "/s.csv"}, 2, []string{"--test-share 1"}},
-		{"share of a fixed protocol", append(train, "--data", dir+"/nophoto", "--protocol", "grouped", "--test-share", ".2", "--run", dir+"/r7"), 2, []string{"--test-share"}},
+		{"share of a fixed protocol", append(train, "--data", dir+"/nophoto", "--protocol", "grouped", "--test-share", ".2", "--run", dir+"/run"), 2, []string{"--test-share"}},
 		{"run folder in use for something else", append(train, "--data", dir+"/nophoto", "--run", dir+"/full"), 1, []string{"not empty", "something"}},
 		{"run folder is a file", append(train, "--data", dir+"/nophoto", "--run", file), 1, []string{"run folder"}},
-		{"nothing to resume", append(train, "--data", dir+"/nophoto", "--run", dir+"/r5", "--resume"), 1, []string{"nothing to resume"}},
-		{"damaged images", append(train, "--data", dir+"/damaged", "--split", writeSplitFile(t, dir), "--run", dir+"/r7"), 1, []string{"ISIC_1.jpg", "ISIC_2.jpg"}},
-		{"no metadata", append(train, "--data", dir+"/nometadata", "--run", dir+"/r7"), 1, []string{"nometadata", "HAM10000_metadata.csv", "--data"}},
-		{"empty metadata", append(train, "--data", dir+"/empty", "--run", dir+"/r7"), 1, []string{"HAM10000_metadata.csv", "empty"}},
-		{"metadata without rows", append(train, "--data", dir+"/header", "--run", dir+"/r7"), 1, []string{"HAM10000_metadata.csv", "no rows"}},
-		{"age that is none", append(train, "--data", dir+"/nanage", "--run", dir+"/r7"), 1, []string{"HAM10000_metadata.csv:2", "age", "old"}},
-		{"image twice", append(train, "--data", dir+"/twice", "--run", dir+"/r7"), 1, []string{"HAM10000_metadata.csv:3", "ISIC_1", "line 2"}},
-		{"data folder is a file", append(train, "--data", file, "--run", dir+"/r7"), 1, []string{file, "is a file"}},
-		{"split is not there", append(train, "--data", dir+"/nophoto", "--split", dir+"/nowhere.csv", "--run", dir+"/r7"), 1, []string{"nowhere.csv"}},
-		{"empty split", append(train, "--data", dir+"/nophoto", "--split", emptyCSV, "--run", dir+"/r7"), 1, []string{"empty.csv:1", "image_id,lesion_id,dx,part"}},
-		{"split without rows", append(train, "--data", dir+"/nophoto", "--split", splitHeader, "--run", dir+"/r7"), 1, []string{"splitheader.csv", "no rows"}},
-		{"split with an unknown part", append(train, "--data", dir+"/nophoto", "--split", splitPart, "--run", dir+"/r7"), 1, []string{"splitpart.csv:2", "dev"}},
-		{"split with an image twice", append(train, "--data", dir+"/nophoto", "--split", splitTwice, "--run", dir+"/r7"), 1, []string{"splittwice.csv:3", "ISIC_1"}},
-		{"weights are not there", []string{"train", "--backbone", "mobilenet_v2", "--weights", dir + "/none.h5", "--data", dir + "/nophoto", "--run", dir + "/r7"}, 1, []string{"none.h5", "weights fetch mobilenet_v2"}},
-		{"batch 0", append(train, "--data", dir+"/nophoto", "--batch", "0", "--run", dir+"/r7"), 2, []string{"batch is 0"}},
-		{"epochs -1", append(train, "--data", dir+"/nophoto", "--epochs=-1", "--run", dir+"/r7"), 2, []string{"epochs is -1"}},
-		{"epochs that are no number", append(train, "--data", dir+"/nophoto", "--epochs", "many", "--run", dir+"/r7"), 2, []string{"--epochs", "many"}},
-		{"size 0", append(train, "--data", dir+"/nophoto", "--size", "0", "--run", dir+"/r7"), 2, []string{"--size is 0"}},
-		{"size -1", append(train, "--data", dir+"/nophoto", "--size=-1", "--run", dir+"/r7"), 2, []string{"--size is -1"}},
-		{"size beyond memory", append(train, "--data", dir+"/nophoto", "--size", "100000", "--run", dir+"/r7"), 2, []string{"--size is 100000"}},
-		{"learning rate NaN", append(train, "--data", dir+"/nophoto", "--learning-rate", "NaN", "--run", dir+"/r7"), 2, []string{"--learning-rate", "NaN"}},
-		{"epsilon infinite", append(train, "--data", dir+"/nophoto", "--epsilon", "Inf", "--run", dir+"/r7"), 2, []string{"--epsilon", "Inf"}},
-		{"learning rate -1", append(train, "--data", dir+"/nophoto", "--learning-rate=-1", "--run", dir+"/r7"), 2, []string{"learning rate is -1"}},
-		{"dropout 1", append(train, "--data", dir+"/nophoto", "--dropout", "1", "--run", dir+"/r7"), 2, []string{"dropout is 1"}},
-		{"patience -1", append(train, "--data", dir+"/nophoto", "--stop-patience=-1", "--run", dir+"/r7"), 2, []string{"patience", "-1"}},
-		{"two class weights", append(train, "--data", dir+"/nophoto", "--class-weights", "1,2", "--run", dir+"/r7"), 2, []string{"2 class weights", "7 classes"}},
-		{"class weight NaN", append(train, "--data", dir+"/nophoto", "--class-weights", "NaN,1,1,1,1,1,1", "--run", dir+"/r7"), 2, []string{"--class-weights", "NaN"}},
-		{"unknown regime", append(train, "--data", dir+"/nophoto", "--regime", "fast", "--run", dir+"/r7"), 2, []string{"--regime", "fast", "md/as-run"}},
-		{"unknown missing age", append(train, "--data", dir+"/nophoto", "--missing-age", "guess", "--run", dir+"/r7"), 2, []string{"guess", "impute"}},
-		{"unknown layer", append(train, "--data", dir+"/nophoto", "--cut", "block_99", "--run", dir+"/r7"), 1, []string{"mobilenet_v2", "block_99"}},
-		{"negative time", append(train, "--data", dir+"/nophoto", "--save-every=-1s", "--run", dir+"/r7"), 2, []string{"--save-every is -1s"}},
-		{"seed -1", append(train, "--data", dir+"/nophoto", "--seed=-1", "--run", dir+"/r7"), 2, []string{"--seed", "-1"}},
+		{"nothing to resume", append(train, "--data", dir+"/nophoto", "--run", dir+"/run", "--resume"), 1, []string{"nothing to resume"}},
+		{"damaged images", append(train, "--data", dir+"/damaged", "--split", writeSplitFile(t, dir), "--run", dir+"/run"), 1, []string{"ISIC_1.jpg", "ISIC_2.jpg"}},
+		{"no metadata", append(train, "--data", dir+"/nometadata", "--run", dir+"/run"), 1, []string{"nometadata", "HAM10000_metadata.csv", "--data"}},
+		{"empty metadata", append(train, "--data", dir+"/empty", "--run", dir+"/run"), 1, []string{"HAM10000_metadata.csv", "empty"}},
+		{"metadata without rows", append(train, "--data", dir+"/header", "--run", dir+"/run"), 1, []string{"HAM10000_metadata.csv", "no rows"}},
+		{"age that is none", append(train, "--data", dir+"/nanage", "--run", dir+"/run"), 1, []string{"HAM10000_metadata.csv:2", "age", "old"}},
+		{"image twice", append(train, "--data", dir+"/twice", "--run", dir+"/run"), 1, []string{"HAM10000_metadata.csv:3", "ISIC_1", "line 2"}},
+		{"data folder is a file", append(train, "--data", file, "--run", dir+"/run"), 1, []string{file, "is a file"}},
+		{"split is not there", append(train, "--data", dir+"/nophoto", "--split", dir+"/nowhere.csv", "--run", dir+"/run"), 1, []string{"nowhere.csv"}},
+		{"empty split", append(train, "--data", dir+"/nophoto", "--split", emptyCSV, "--run", dir+"/run"), 1, []string{"empty.csv:1", "image_id,lesion_id,dx,part"}},
+		{"split without rows", append(train, "--data", dir+"/nophoto", "--split", splitHeader, "--run", dir+"/run"), 1, []string{"splitheader.csv", "no rows"}},
+		{"split with an unknown part", append(train, "--data", dir+"/nophoto", "--split", splitPart, "--run", dir+"/run"), 1, []string{"splitpart.csv:2", "dev"}},
+		{"split with an image twice", append(train, "--data", dir+"/nophoto", "--split", splitTwice, "--run", dir+"/run"), 1, []string{"splittwice.csv:3", "ISIC_1"}},
+		{"weights are not there", []string{"train", "--backbone", "mobilenet_v2", "--weights", dir + "/none.h5", "--data", dir + "/nophoto", "--run", dir + "/run"}, 1, []string{"none.h5", "weights fetch mobilenet_v2"}},
+		{"batch 0", append(train, "--data", dir+"/nophoto", "--batch", "0", "--run", dir+"/run"), 2, []string{"batch is 0"}},
+		{"epochs -1", append(train, "--data", dir+"/nophoto", "--epochs=-1", "--run", dir+"/run"), 2, []string{"epochs is -1"}},
+		{"epochs that are no number", append(train, "--data", dir+"/nophoto", "--epochs", "many", "--run", dir+"/run"), 2, []string{"--epochs", "many"}},
+		{"size 0", append(train, "--data", dir+"/nophoto", "--size", "0", "--run", dir+"/run"), 2, []string{"--size is 0"}},
+		{"size -1", append(train, "--data", dir+"/nophoto", "--size=-1", "--run", dir+"/run"), 2, []string{"--size is -1"}},
+		{"size beyond memory", append(train, "--data", dir+"/nophoto", "--size", "100000", "--run", dir+"/run"), 2, []string{"--size is 100000"}},
+		{"learning rate NaN", append(train, "--data", dir+"/nophoto", "--learning-rate", "NaN", "--run", dir+"/run"), 2, []string{"--learning-rate", "NaN"}},
+		{"epsilon infinite", append(train, "--data", dir+"/nophoto", "--epsilon", "Inf", "--run", dir+"/run"), 2, []string{"--epsilon", "Inf"}},
+		{"learning rate -1", append(train, "--data", dir+"/nophoto", "--learning-rate=-1", "--run", dir+"/run"), 2, []string{"learning rate is -1"}},
+		{"dropout 1", append(train, "--data", dir+"/nophoto", "--dropout", "1", "--run", dir+"/run"), 2, []string{"dropout is 1"}},
+		{"patience -1", append(train, "--data", dir+"/nophoto", "--stop-patience=-1", "--run", dir+"/run"), 2, []string{"patience", "-1"}},
+		{"two class weights", append(train, "--data", dir+"/nophoto", "--class-weights", "1,2", "--run", dir+"/run"), 2, []string{"2 class weights", "7 classes"}},
+		{"class weight NaN", append(train, "--data", dir+"/nophoto", "--class-weights", "NaN,1,1,1,1,1,1", "--run", dir+"/run"), 2, []string{"--class-weights", "NaN"}},
+		{"unknown regime", append(train, "--data", dir+"/nophoto", "--regime", "fast", "--run", dir+"/run"), 2, []string{"--regime", "fast", "md/as-run"}},
+		{"unknown missing age", append(train, "--data", dir+"/nophoto", "--missing-age", "guess", "--run", dir+"/run"), 2, []string{"guess", "impute"}},
+		{"unknown layer", append(train, "--data", dir+"/nophoto", "--cut", "block_99", "--run", dir+"/run"), 1, []string{"mobilenet_v2", "block_99"}},
+		{"negative time", append(train, "--data", dir+"/nophoto", "--save-every=-1s", "--run", dir+"/run"), 2, []string{"--save-every is -1s"}},
+		{"seed -1", append(train, "--data", dir+"/nophoto", "--seed=-1", "--run", dir+"/run"), 2, []string{"--seed", "-1"}},
 		{"no run", []string{"train", "--backbone", "mobilenet_v2"}, 2, []string{"--run"}},
 		{"empty run", append(train, "--data", dir+"/nophoto", "--run="), 2, []string{"--run is empty"}},
-		{"too much", append(train, "--data", dir+"/nophoto", "--run", dir+"/r7", "now"), 2, []string{"now"}},
+		{"too much", append(train, "--data", dir+"/nophoto", "--run", dir+"/run", "now"), 2, []string{"now"}},
 		{"predictions with a header alone", []string{"evaluate", headerCSV}, 1, []string{"header.csv", "no predictions"}},
 		{"empty predictions", []string{"evaluate", emptyCSV}, 1, []string{"empty.csv", "the file is empty"}},
 		{"probability NaN", []string{"evaluate", nanCSV}, 1, []string{"nan.csv:2: column akiec: ", "NaN"}},
@@ -165,8 +165,19 @@ func TestMistakes(t *testing.T) {
 		{"predict without a run", []string{"predict", "--run", dir, file}, 1, []string{"run folder"}},
 		{"unknown sex", []string{"predict", "--run", dir, "--sex", "other", file}, 2, []string{"other", "female"}},
 		{"impossible age", []string{"predict", "--run", dir, "--age", "-3", file}, 2, []string{"-3"}},
-	} {
+	}
+}
+
+// Every mistake gives one line on standard error that names the culprit, and
+// the exit code of the contract: 1 failed, 2 wrong usage. Each has a folder of its
+// own.
+func TestMistakes(t *testing.T) {
+	t.Setenv("SKINATTN_DATA", "")
+	t.Setenv("SKINATTN_ENGINE", "go")
+	for i, c := range mistakes(t, t.TempDir()) {
 		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			c := mistakes(t, dir)[i]
 			code, stdout, stderr := call(t, c.args...)
 			if code != c.code {
 				t.Errorf("exit code %d, want %d; %s", code, c.code, stderr)
@@ -186,7 +197,7 @@ func TestMistakes(t *testing.T) {
 					t.Errorf("the message does not name %q: %s", name, stderr)
 				}
 			}
-			if made, _ := filepath.Glob(filepath.Join(dir, "r?", "[^.]*")); len(made) > 0 {
+			if made, _ := filepath.Glob(filepath.Join(dir, "run", "[^.]*")); len(made) > 0 {
 				t.Errorf("a run was begun: %v", made)
 			}
 		})
