@@ -173,7 +173,11 @@ func report(stderr io.Writer, err error) int {
 // adviceOn says what to do about causes that the code which meets them can't
 // know anything about.
 func adviceOn(err error) string {
+	var unavailable *engine.UnavailableError
 	switch {
+	case errors.As(err, &unavailable) && unavailable.Engine == engine.CUDA &&
+		(errors.Is(err, engine.ErrNoGPU) || errors.Is(err, engine.ErrPlatform)):
+		return "use --engine cpu"
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return "make room on that disk, or choose another; a run goes on with --resume"
 	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
@@ -212,6 +216,11 @@ func (s *session) openEngine() (*engine.Engine, error) {
 	eng, err := engine.Open(s.ctx, s.Engine, engine.Options{Log: s.log})
 	if err != nil {
 		return nil, err
+	}
+	for _, passed := range eng.Passed {
+		if passed.Engine == engine.CPU && !errors.Is(passed, engine.ErrNotBuilt) && !errors.Is(passed, engine.ErrPlatform) {
+			s.log("'skinattn doctor' tells how to mend it")
+		}
 	}
 	return eng, nil
 }

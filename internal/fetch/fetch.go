@@ -28,6 +28,8 @@ type Options struct {
 	// Verify, if not nil, looks at the whole file before it gets its name, and
 	// at one that is already there.
 	Verify func(path string) error
+	// Direct ignores $SKINATTN_MIRROR.
+	Direct bool
 
 	// Progress, if not nil, is told the bytes there so far and in all (-1: the
 	// server does not say).
@@ -103,7 +105,10 @@ func (p permanent) Unwrap() error { return p.error }
 // or one of opts.Verify or the file system. After a cut or a cancelled context
 // PATH.part stays, and the next call goes on from there.
 func File(ctx context.Context, address, path string, opts Options) (downloaded bool, err error) {
-	source, err := mirrored(address)
+	source, err := parse(address)
+	if err == nil && !opts.Direct {
+		source, err = mirrored(source)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -121,12 +126,9 @@ func File(ctx context.Context, address, path string, opts Options) (downloaded b
 // EnvMirror names a server that stands in for those of all addresses.
 const EnvMirror = "SKINATTN_MIRROR"
 
-// mirrored is the address to ask: the given one, or its path on the mirror.
-func mirrored(address string) (*url.URL, error) {
-	source, err := parse(address)
-	if err != nil {
-		return nil, err
-	}
+// mirrored returns the path of source on the mirror, or source if there is no
+// mirror.
+func mirrored(source *url.URL) (*url.URL, error) {
 	mirror := os.Getenv(EnvMirror)
 	if mirror == "" {
 		return source, nil

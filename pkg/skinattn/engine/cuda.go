@@ -7,16 +7,17 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"github.com/gomlx/go-xla/installer"
 )
 
-// cudaWheel is JAX's CUDA plug-in; its release is the one of the CPU plug-in.
+// cudaWheel is JAX's CUDA plug-in, of the same release as the CPU plug-in.
 var cudaWheel = wheel{"jax-cuda13-pjrt", "0.11.2", "xla_cuda_plugin.so",
 	"e5ff589d43064913bb74027682d89639c7ea48f9f81c2bae6fc75117e913f93e"}
 
-// cudaLibraries are NVIDIA's libraries that the plug-in needs, all of one CUDA
-// release. Their folder "nvidia" is unpacked whole.
+// cudaLibraries are the NVIDIA libraries that the plug-in needs, all of one CUDA
+// release. The folder "nvidia" in each wheel is unpacked whole.
 var cudaLibraries = []wheel{
 	{"nvidia-cublas", "13.10.0.20", "nvidia", "dcc6d63884c53d07e267ce7e6feac17b2538cebaafec5db865736c3e28e4dc84"},
 	{"nvidia-cuda-cupti", "13.5.25", "nvidia", "9dcca41c12a734192b14e7128ae116bc9ce1b9da686e2ebf48ae7a4415f76650"},
@@ -33,18 +34,18 @@ var cudaLibraries = []wheel{
 	{"nvidia-nvvm", "13.5.37", "nvidia", "c41bfa362e407405163f103c2229f0765f8cc2ed7d148b754dc77f228bf7e070"},
 }
 
-// cudaPluginFile is the name that go-xla knows the plug-in by; it finds the
-// libraries beside it.
+// cudaPluginFile is the file name by which go-xla recognises the plug-in; the
+// plug-in finds the libraries beside it.
 const cudaPluginFile = "pjrt_c_api_cuda_plugin.so"
 
-// cudaPlugin is the path of the CUDA plug-in, fetched with its libraries if
+// cudaPlugin returns the path of the CUDA plug-in, fetched with its libraries if
 // need be (about 2.5 GB), and the wheel it came from.
 func cudaPlugin(ctx context.Context, opts Options) (path, from string, err error) {
 	if path, err = overridePlugin(); path != "" || err != nil {
 		return path, "", err
 	}
 	if !GPUSeen() {
-		return "", "", errors.New("no NVIDIA GPU was found (no /dev/nvidia0); use --engine cpu")
+		return "", "", ErrNoGPU
 	}
 	return installedCUDA(ctx, opts)
 }
@@ -53,14 +54,16 @@ func cudaPlugin(ctx context.Context, opts Options) (path, from string, err error
 // without starting it: the machine need not have a GPU, as where a container's
 // image is built.
 func FetchCUDA(ctx context.Context, opts Options) error {
-	_, _, err := installedCUDA(ctx, opts)
-	return err
+	if _, _, err := installedCUDA(ctx, opts); err != nil {
+		return unavailable(CUDA, err)
+	}
+	return nil
 }
 
 // installedCUDA is cudaPlugin for a machine that may lack a GPU.
 func installedCUDA(ctx context.Context, opts Options) (path, from string, err error) {
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
-		return "", "", fmt.Errorf("the CUDA engine runs on linux/amd64 only, this is %s/%s; use --engine cpu", runtime.GOOS, runtime.GOARCH)
+		return "", "", fmt.Errorf("%w: the CUDA engine runs on linux/amd64 only, this is %s/%s", ErrPlatform, runtime.GOOS, runtime.GOARCH)
 	}
 	dir, err := PluginDir()
 	if err != nil {
@@ -71,49 +74,32 @@ func installedCUDA(ctx context.Context, opts Options) (path, from string, err er
 		return path, cudaWheel.String(), nil
 	}
 	if opts.Offline {
-		return "", "", errors.New("the CUDA plug-in is not installed")
+		return "", "", fmt.Errorf("%w for CUDA", ErrNotInstalled)
 	}
-	return path, cudaWheel.String(), installCUDA(ctx, dir, path, opts)
+	return path, cudaWheel.String(), installCUDA(ctx, dir, opts)
 }
 
-// installCUDA unpacks everything into a folder beside the final one and renames
-// it, so that an interrupted installation leaves nothing that looks whole.
-func installCUDA(ctx context.Context, dir, path string, opts Options) error {
-	return withInstallLock(ctx, filepath.Join(dir, "nvidia"), func() error {
-		if fileExists(path) {
-			return nil
-		}
-		opts.logf("fetching CUDA for XLA: %s and NVIDIA's libraries (about 2.5 GB, once)", cudaWheel)
-		part := filepath.Join(dir, "nvidia.part")
-		if err := os.RemoveAll(part); err != nil {
-			return err
-		}
-		defer os.RemoveAll(part)
-		for _, w := range cudaLibraries {
-			err := fetchWheel(ctx, w, opts, func(file string) error { return installer.ExtractDirFromZip(file, w.file, part) })
-			if err != nil {
-				return err
+// installCUDA puts the plug-in and NVIDIA's libraries into the folder nvidia in dir.
+func installCUDA(ctx context.Context, dir string, opts Options) error {
+	what := fmt.Sprintf("CUDA for XLA: %s and NVIDIA's libraries (about 2.5 GB, once)", cudaWheel)
+	final := filepath.Join(dir, "nvidia")
+	unpack := func(files []string, part string) error {
+		for i, w := range cudaLibraries {
+			if err := installer.ExtractDirFromZip(files[i], w.file, part); err != nil {
+				return fmt.Errorf("%s: %w", w, err)
 			}
 		}
-		err := fetchWheel(ctx, cudaWheel, opts, func(file string) error {
-			return installer.ExtractFileFromZip(file, cudaWheel.file, filepath.Join(part, cudaPluginFile))
-		})
-		if err != nil {
+		if err := installer.ExtractFileFromZip(files[len(cudaLibraries)], cudaWheel.file, filepath.Join(part, cudaPluginFile)); err != nil {
 			return err
 		}
-		if err := linkCUDA(dir, part); err != nil {
-			return err
-		}
-		final := filepath.Dir(path)
-		if err := os.RemoveAll(final); err != nil { // an installation without its plug-in
-			return err
-		}
-		return os.Rename(part, final)
-	})
+		return linkCUDA(dir, part)
+	}
+	return install(ctx, final, filepath.Join(final, cudaPluginFile), append(slices.Clone(cudaLibraries), cudaWheel), opts, what, unpack)
 }
 
-// linkCUDA makes the links that NVIDIA's libraries look each other up by, as
-// go-xla's own installer does: ptxas in bin, cuBLAS in the lib folder above.
+// linkCUDA makes the links through which NVIDIA's libraries find each other, as
+// go-xla's own installer does: ptxas in part's folder bin, cuBLAS in the folder
+// above dir.
 func linkCUDA(dir, part string) error {
 	bin := filepath.Join(part, "bin")
 	if err := os.MkdirAll(bin, 0o755); err != nil {

@@ -22,7 +22,7 @@ const (
 	Go   = "go"   // GoMLX's pure Go backend
 )
 
-// Names lists what Open accepts.
+// Names lists the names that Open accepts.
 var Names = []string{Auto, CUDA, CPU, Go}
 
 // Environment variables that override the defaults.
@@ -31,14 +31,16 @@ const (
 	EnvPlugin = "SKINATTN_PJRT_PLUGIN" // path of a PJRT plug-in to use for cpu or cuda
 )
 
-// Engine is a running backend and what it is.
+// Engine is a running backend with its description.
 type Engine struct {
-	// Backend is not embedded: GoMLX compares backends by identity, so the
-	// Engine itself must not pass for one.
+	// Backend is not embedded: GoMLX compares backends by identity, so an Engine
+	// must not be usable as a backend.
 	Backend compute.Backend
 	Kind    string // CUDA, CPU or Go
 	Plugin  string // path of the PJRT plug-in, empty for Go
 	Wheel   string // name and version of the pinned wheel the plug-in came from, empty if unknown
+	// Passed has the engines that auto could not start before this one.
+	Passed []*UnavailableError
 }
 
 // String describes the engine in one line.
@@ -69,26 +71,42 @@ func (o Options) logf(format string, args ...any) {
 
 // Open starts the engine called name; an empty name means $SKINATTN_ENGINE, or
 // auto. A plug-in that is missing is fetched first. With auto, an engine that
-// can't be had is passed over with one warning to opts.Log; with any other
-// name that is an error.
+// can't start is passed over with one warning to opts.Log and stands in
+// Engine.Passed; with any other name the error is an [*UnavailableError].
+//
+// Before it loads the CPU plug-in, Open adds flags to the process's environment
+// variable XLA_FLAGS: the plug-in reads flags from nowhere else. A value that the
+// user gives a flag there wins. go-xla itself sets TF_CPP_MIN_LOG_LEVEL to 3, unless
+// it is set, in every program that imports it, so that XLA does not report on
+// standard error.
 func Open(ctx context.Context, name string, opts Options) (*Engine, error) {
 	if name == "" {
 		name = os.Getenv(EnvEngine)
 	}
-	switch strings.ToLower(name) {
+	switch name = strings.ToLower(name); name {
 	case "", Auto:
 		return openAuto(ctx, opts)
-	case CUDA:
-		return openCUDA(ctx, opts)
-	case CPU:
-		return openCPU(ctx, opts)
-	case Go:
-		return openGo()
+	case CUDA, CPU, Go:
+		eng, err := open(ctx, name, opts)
+		if err != nil {
+			return nil, unavailable(name, err)
+		}
+		return eng, nil
 	}
 	return nil, CheckName(name)
 }
 
-// CheckName is an error unless name, in letters of any case, is one of Names or
+func open(ctx context.Context, kind string, opts Options) (*Engine, error) {
+	switch kind {
+	case CUDA:
+		return openCUDA(ctx, opts)
+	case CPU:
+		return openCPU(ctx, opts)
+	}
+	return openGo()
+}
+
+// CheckName returns an error unless name, in letters of any case, is one of Names or
 // empty.
 func CheckName(name string) error {
 	if name == "" || slices.Contains(Names, strings.ToLower(name)) {
@@ -98,32 +116,37 @@ func CheckName(name string) error {
 }
 
 func openAuto(ctx context.Context, opts Options) (*Engine, error) {
-	if GPUSeen() {
-		eng, err := openCUDA(ctx, opts)
+	var passed []*UnavailableError
+	for _, kind := range []string{CUDA, CPU, Go} {
+		if kind == CUDA && !GPUSeen() {
+			continue
+		}
+		eng, err := open(ctx, kind, opts)
 		if err == nil {
+			eng.Passed = passed
 			return eng, nil
 		}
-		opts.logf("warning: the GPU can't be used (%v); going on with the CPU", err)
+		passed = append(passed, &UnavailableError{kind, err})
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case kind == Go:
+		case kind == CUDA:
+			opts.logf("warning: the GPU can't be used (%v); going on with the CPU", err)
+		case errors.Is(err, ErrNotBuilt):
+			opts.logf("note: %v; using the slower pure Go engine", err)
+		case errors.Is(err, ErrPlatform):
+			opts.logf("note: there is no XLA plug-in for %s/%s; using the slower pure Go engine", runtime.GOOS, runtime.GOARCH)
+		default:
+			opts.logf("warning: XLA can't be used (%v); using the pure Go engine, which is much slower", err)
+		}
 	}
-	eng, err := openCPU(ctx, opts)
-	switch {
-	case err == nil:
-		return eng, nil
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
-	case errors.Is(err, errNoXLA):
-		opts.logf("note: %v; using the slower pure Go engine", err)
-	case errors.Is(err, errUnsupported):
-		opts.logf("note: there is no XLA plug-in for %s/%s; using the slower pure Go engine", runtime.GOOS, runtime.GOARCH)
-	default:
-		opts.logf("warning: XLA can't be used (%v); using the pure Go engine, which is much slower; 'skinattn doctor' tells how to mend it", err)
-	}
-	return openGo()
+	return nil, passed[len(passed)-1]
 }
 
-// openGo starts GoMLX's own backend. Its operations run one after the other, each
-// on all cores: run in parallel, two large products can wait for each other's
-// workers for ever (compute v0.1.5: Pool.Saturate called from a worker).
+// openGo starts GoMLX's own backend. Operations run one after the other, each on all
+// cores: two large products that run in parallel can wait for each other's workers
+// for ever (compute v0.1.5: Pool.Saturate called from a worker).
 func openGo() (*Engine, error) {
 	backend, err := gobackend.New("ops_sequential")
 	if err != nil {
@@ -134,13 +157,13 @@ func openGo() (*Engine, error) {
 
 func openCPU(ctx context.Context, opts Options) (*Engine, error) {
 	if !XLABuilt {
-		return nil, errNoXLA
+		return nil, ErrNotBuilt
 	}
 	plugin, wheel, err := cpuPlugin(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
-	if err := prepareXLA(xlaFlags[wheel].list(wideVectors())); err != nil {
+	if err := setFlags(xlaFlags[wheel].list(wideVectors())); err != nil {
 		return nil, err
 	}
 	// One device: it uses all cores. The plug-in would show several virtual ones.
@@ -149,20 +172,17 @@ func openCPU(ctx context.Context, opts Options) (*Engine, error) {
 
 func openCUDA(ctx context.Context, opts Options) (*Engine, error) {
 	if !XLABuilt {
-		return nil, errNoXLA
+		return nil, ErrNotBuilt
 	}
 	plugin, wheel, err := cudaPlugin(ctx, opts)
 	if err != nil {
-		return nil, err
-	}
-	if err := prepareXLA(nil); err != nil {
 		return nil, err
 	}
 	// float32 throughout: TF32 would cost the agreement with Keras.
 	return openXLA(CUDA, plugin+",tf32=false,preallocate=false", wheel, nil)
 }
 
-// GPUSeen says whether an NVIDIA device is present (its driver's device file).
+// GPUSeen reports whether an NVIDIA driver's device file is present.
 func GPUSeen() bool {
 	matches, err := filepath.Glob("/dev/nvidia[0-9]*")
 	return err == nil && len(matches) > 0

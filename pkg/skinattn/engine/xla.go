@@ -11,13 +11,13 @@ import (
 	"github.com/skinattn/skinattn/internal/oneline"
 )
 
-// XLABuilt says whether this program was built with XLA, which needs cgo.
+// XLABuilt reports whether this program was built with XLA, which needs cgo.
 const XLABuilt = true
 
-// openXLA starts XLA with the plug-in that config begins with; its options
-// follow after commas.
+// openXLA starts XLA. config is the plug-in's path, with go-xla's options after
+// commas; options go to the plug-in's client.
 func openXLA(kind, config, wheel string, options map[string]any) (*Engine, error) {
-	// go-xla would otherwise look for plug-ins of its own on a release page.
+	// go-xla would otherwise fetch a plug-in from a release page.
 	xla.EnableAutoInstall(false)
 	backend, err := xla.NewWithOptions(config, options)
 	plugin, _, _ := strings.Cut(config, ",")

@@ -2,7 +2,7 @@
 
 package engine
 
-// XLABuilt says whether this program was built with XLA, which needs cgo.
+// XLABuilt reports whether this program was built with XLA, which needs cgo.
 const XLABuilt = false
 
-func openXLA(string, string, string, map[string]any) (*Engine, error) { return nil, errNoXLA }
+func openXLA(string, string, string, map[string]any) (*Engine, error) { return nil, ErrNotBuilt }
