@@ -7,6 +7,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 type backbonesCommand struct {
@@ -116,7 +117,7 @@ func backboneRows() ([]backboneRow, error) {
 }
 
 func describeBackbone(b *backbone.Backbone) (backboneRow, error) {
-	cfg, err := skinattn.DefaultConfig(b.Name)
+	cfg, err := skinattn.AuthorsNetwork(b.Name, spec.Metadata)
 	if err != nil {
 		return backboneRow{}, err
 	}
@@ -128,11 +129,11 @@ func describeBackbone(b *backbone.Backbone) (backboneRow, error) {
 		Name: b.Name, Title: b.Title, Paper: b.Paper.URL, PaperTitle: b.Paper.Title, Input: b.Input,
 		CutLayer: b.Cuts[0].Layer, CutIndex: b.Cuts[0].Index,
 		Total: main.Total, Trainable: main.Trainable,
-		Preprocess: string(cfg.Preprocess), ChannelOrder: cfg.ChannelOrder, Weights: b.Weights,
+		Preprocess: string(cfg.Preprocess), ChannelOrder: string(cfg.ChannelOrder), Weights: b.Weights,
 		Preprocessing: map[string]string{
 			"metadata": b.Preprocessing.Metadata.String(), "augmented": b.Preprocessing.Augmented.String(),
 			"printed": b.Preprocessing.Printed.String(), "keras": b.Preprocessing.Keras.String()},
-		Heads:        map[string]string{"metadata": string(b.Heads.Metadata), "augmented": string(b.Heads.Augmented)},
+		Heads:        map[string]string{"metadata": string(b.Pooling.Metadata), "augmented": string(b.Pooling.Augmented)},
 		BatchNorm:    batchNormRow{b.BatchNorm.Epsilon, b.BatchNorm.Momentum, !b.BatchNorm.NoScale},
 		PaperRows:    append([]string{}, b.Rows...),
 		TrainedOnCPU: b.TrainedOnCPU,
@@ -150,12 +151,12 @@ func describeBackbone(b *backbone.Backbone) (backboneRow, error) {
 		c := cutRow{Name: cut.Name, Layer: cut.Layer, Index: cut.Index, Shape: part.Last().Out, Note: cut.Note}
 		c.ToCut, _ = part.Parameters()
 		if cut.Metadata.Total != 0 {
-			if c.Metadata, err = countAt(skinattn.DefaultConfig, b.Name, cut.Layer); err != nil {
+			if c.Metadata, err = countAt(b.Name, spec.Metadata, cut.Layer); err != nil {
 				return row, err
 			}
 		}
 		if cut.Augmented.Total != 0 {
-			if c.Augmented, err = countAt(skinattn.AugmentedConfig, b.Name, cut.Layer); err != nil {
+			if c.Augmented, err = countAt(b.Name, spec.Augmented, cut.Layer); err != nil {
 				return row, err
 			}
 		}
@@ -166,8 +167,8 @@ func describeBackbone(b *backbone.Backbone) (backboneRow, error) {
 }
 
 // countAt counts the parameters of the authors' network with another cut.
-func countAt(newConfig func(string) (skinattn.Config, error), name, cut string) (*countRow, error) {
-	cfg, err := newConfig(name)
+func countAt(name string, variant spec.Variant, cut string) (*countRow, error) {
+	cfg, err := skinattn.AuthorsNetwork(name, variant)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +177,7 @@ func countAt(newConfig func(string) (skinattn.Config, error), name, cut string) 
 }
 
 // count counts the parameters of the network that cfg means.
-func count(cfg skinattn.Config) (*countRow, error) {
+func count(cfg spec.Network) (*countRow, error) {
 	net, err := skinattn.NewNetwork(cfg)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/diagram"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // draw draws one network or all, and answers with the files' paths.
@@ -30,7 +31,7 @@ func (c backbonesCommand) draw(s *session) error {
 	}
 	var paths []string
 	for _, name := range names {
-		cfg, err := skinattn.DefaultConfig(name)
+		cfg, err := skinattn.AuthorsNetwork(name, spec.Metadata)
 		if err != nil {
 			return err
 		}

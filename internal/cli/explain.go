@@ -155,7 +155,7 @@ func (c *explainCommand) Run(s *session) error {
 			if network.Metadata {
 				row.Metadata = &predictionMetadata{metadata.Age, metadata.Sex, metadata.Localization}
 			}
-			if err := c.save(&row, x, network.Fit, masks(x.Path), options); err != nil {
+			if err := c.save(&row, x, network.Resize, masks(x.Path), options); err != nil {
 				return err
 			}
 		}
@@ -256,7 +256,7 @@ func readMask(path string, photo *imaging.RGB) (image.Image, error) {
 }
 
 // save writes the files of a photo and says in row which.
-func (c *explainCommand) save(row *explanationRow, x attention.FileExplanation, fit imaging.Fit, maskPath string, options explain.Options) error {
+func (c *explainCommand) save(row *explanationRow, x attention.FileExplanation, fit imaging.ResizeMode, maskPath string, options explain.Options) error {
 	mask, err := readMask(maskPath, x.Photo)
 	if err != nil {
 		return err

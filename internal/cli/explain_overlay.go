@@ -28,7 +28,7 @@ const (
 )
 
 // drawOverlay draws the photo, cut to what the network sees, beside its maps.
-func drawOverlay(row *explanationRow, x attention.FileExplanation, fit imaging.Fit, mask image.Image) error {
+func drawOverlay(row *explanationRow, x attention.FileExplanation, fit imaging.ResizeMode, mask image.Image) error {
 	photo, view := x.Photo.Image(), fit.View(x.Photo.Width, x.Photo.Height)
 	figure := plots.NewAttentionOverlay()
 	var panels []plots.HeatMap

@@ -17,12 +17,13 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // untrainedRun is a run folder of a small network with random weights.
 func untrainedRun(t *testing.T) string {
 	t.Helper()
-	cfg, err := skinattn.DefaultConfig("mobilenet_v2")
+	cfg, err := skinattn.AuthorsNetwork("mobilenet_v2", spec.Metadata)
 	if err != nil {
 		t.Fatal(err)
 	}

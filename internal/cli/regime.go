@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // regimeFlags choose a regime and change fields of it: a pointer the regime's field
@@ -47,7 +47,7 @@ type regimeFlags struct {
 	MissingAge      *string   `help:"Images without an age: drop (in training and validation) or impute." placeholder:"WORD" group:"regime"`
 	MetadataDropout *float64  `help:"Probability of hiding each of age, sex and localization in training." placeholder:"X" group:"regime"`
 
-	Notebook          *string  `help:"Whose cut, head and pixels: empty (the authors' metadata notebook) or augmented." placeholder:"WORD" group:"regime"`
+	Notebook          *string  `field:"Variant" help:"Whose cut, head and pixels: empty (the authors' metadata notebook) or augmented." placeholder:"WORD" group:"regime"`
 	Head              *string  `help:"How features become a vector: flatten or gap; empty: as in the notebook." placeholder:"WORD" group:"regime"`
 	AttentionWindow   *string  `help:"Channels that Soft-Attention looks at: empty (the first three) or center." placeholder:"WORD" group:"regime"`
 	Gamma             *bool    `help:"Scale the attended features by a learned number." negatable:"" group:"regime"`
@@ -79,11 +79,11 @@ type regimeFlags struct {
 
 // regime is the named one, as it is for the backbone, or base if none is named,
 // with the changes.
-func (f regimeFlags) regime(base regime.Regime, backbone string) (regime.Regime, error) {
+func (f regimeFlags) regime(base spec.Regime, backbone string) (spec.Regime, error) {
 	r := base
 	if f.Regime != "" {
 		var err error
-		if r, err = regime.For(f.Regime, backbone); err != nil {
+		if r, err = spec.For(f.Regime, backbone); err != nil {
 			return r, usageError{err}
 		}
 	}
@@ -105,14 +105,14 @@ func (f regimeFlags) regime(base regime.Regime, backbone string) (regime.Regime,
 			if err != nil {
 				return r, usagef("--layer-rates %s: want LAYERS=X", text)
 			}
-			r.LayerRates = append(r.LayerRates, regime.LayerRate{Layers: layers, Factor: x})
+			r.LayerRates = append(r.LayerRates, spec.LayerRate{Layers: layers, Factor: x})
 		}
 	}
 	if f.Freeze != nil {
 		r.Freeze = nil
 		for _, text := range f.Freeze {
 			layers, epochs, limited := strings.Cut(text, ":")
-			freeze := regime.Freeze{Layers: layers}
+			freeze := spec.Freeze{Layers: layers}
 			if limited {
 				var err error
 				if freeze.Epochs, err = strconv.Atoi(epochs); err != nil || freeze.Epochs < 1 {
@@ -127,19 +127,20 @@ func (f regimeFlags) regime(base regime.Regime, backbone string) (regime.Regime,
 
 // change sets the fields of r whose flags were given. A flag's field has the
 // name of the flag's own, or that of its tag.
-func (f regimeFlags) change(r *regime.Regime) {
+func (f regimeFlags) change(r *spec.Regime) {
 	flags := reflect.ValueOf(f)
 	for i := range flags.NumField() {
 		flag := flags.Field(i)
 		if flag.Kind() != reflect.Pointer || flag.IsNil() || flags.Type().Field(i).Tag.Get("field") == "-" {
 			continue
 		}
-		fieldOf(r, flags.Type().Field(i)).Set(flag.Elem())
+		field := fieldOf(r, flags.Type().Field(i))
+		field.Set(flag.Elem().Convert(field.Type()))
 	}
 }
 
 // fieldOf is the field of r that a flag changes.
-func fieldOf(r *regime.Regime, flag reflect.StructField) reflect.Value {
+func fieldOf(r *spec.Regime, flag reflect.StructField) reflect.Value {
 	at := reflect.ValueOf(r).Elem()
 	for name := range strings.SplitSeq(cmp.Or(flag.Tag.Get("field"), flag.Name), ".") {
 		at = at.FieldByName(name)

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // shown is the configuration that 'train --show-config' prints.
@@ -51,11 +51,11 @@ func leaves(path string, s reflect.Type) (fields []string) {
 }
 
 func TestEveryFieldOfARegimeHasAFlag(t *testing.T) {
-	base, err := regime.For("md/as-run", "mobilenet_v2")
+	base, err := spec.For("md/as-run", "mobilenet_v2")
 	if err != nil {
 		t.Fatal(err)
 	}
-	missing := leaves("", reflect.TypeFor[regime.Regime]())
+	missing := leaves("", reflect.TypeFor[spec.Regime]())
 	// Some flags exclude each other, so there are two calls.
 	for _, args := range [][]string{
 		strings.Fields(`--epochs 7 --batch 3 --accumulate 2 --steps-divisor 9 --sampling balanced --learning-rate .5 --epsilon .2 --beta1 .1 --beta2 .2
@@ -88,7 +88,7 @@ func TestShowConfig(t *testing.T) {
 		t.Errorf("%+v, regime %+v", ad, ad.Regime)
 	}
 	plain := shown(t, "--weights", "random")
-	if plain.Regime.Name != regime.Default || plain.Init != "random" || plain.Network.Cut != "block_14_depthwise" {
+	if plain.Regime.Name != spec.Default || plain.Init != "random" || plain.Network.Cut != "block_14_depthwise" {
 		t.Errorf("%+v, regime %+v", plain, plain.Regime)
 	}
 	for _, args := range [][]string{{"--freeze", "backbone:0"}, {"--layer-rates", "backbone"}, {"--layer-rates", "=1"}, {"--regime", "best"},

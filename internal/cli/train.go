@@ -13,8 +13,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/explain"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
 	"github.com/skinattn/skinattn/pkg/skinattn/weights"
@@ -126,7 +126,7 @@ func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err erro
 	if c.SaveEvery < 0 {
 		return opts, usagef("--save-every is %s; it must not be negative", c.SaveEvery)
 	}
-	var base regime.Regime
+	var base spec.Regime
 	if c.Resume {
 		folder, err := run.Open(c.Dir)
 		if err != nil {
@@ -156,7 +156,7 @@ func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err erro
 			return opts, splitUsage(err)
 		}
 		opts.Weights = cmp.Or(opts.Weights, imagenet)
-		if base, err = regime.For(regime.Default, c.Backbone); err != nil {
+		if base, err = spec.For(spec.Default, c.Backbone); err != nil {
 			return opts, err
 		}
 	}
@@ -197,8 +197,8 @@ func grammarVars() map[string]string {
 		"folds":      strings.Join(split.NamesTaking(split.OptionFolds), ", "),
 		"as_run":     strings.Join(split.NamesTaking(split.OptionAsRun), ", "),
 		"test_share": strings.Join(split.NamesTaking(split.OptionTestShare), ", "),
-		"regimes":    strings.Join(regime.Names(), ","),
-		"regime":     regime.Default,
+		"regimes":    strings.Join(spec.Names(), ","),
+		"regime":     spec.Default,
 		"methods":    strings.Join(explain.MethodNames(), ", "),
 	}
 }

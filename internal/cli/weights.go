@@ -8,9 +8,9 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
-	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/weights"
 )
 
@@ -110,9 +110,9 @@ type kerasFileFlags struct {
 func (f kerasFileFlags) options(s *session, file string) (weights.ImportOptions, error) {
 	opts := weights.ImportOptions{
 		Keras: file, Backbone: f.Backbone, Cut: f.Cut, Size: f.Size,
-		ChannelOrder: f.ChannelOrder, Preprocess: imaging.Preprocess(f.Preprocess), Log: s.log,
+		ChannelOrder: imaging.Order(f.ChannelOrder), Preprocess: imaging.Preprocess(f.Preprocess), Log: s.log,
 	}
-	if f.AttentionWindow == skinattn.WindowCenter {
+	if f.AttentionWindow == spec.CenterWindow {
 		opts.AttentionWindow = f.AttentionWindow
 	}
 	if f.Size < 0 {

@@ -23,7 +23,7 @@ func (n *Network) AfterCut() (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	after := &Network{Config: n.Config, Graph: &layers.Graph{}, Output: n.Output, Fit: n.Fit, order: n.order, fromFeatures: true}
+	after := &Network{Network: n.Network, Graph: &layers.Graph{}, Output: n.Output, fromFeatures: true}
 	err = layers.Try(func() {
 		after.Graph.Add(n.Cut, layers.Input{Dims: n.FeatureShape()})
 		for _, layer := range n.Graph.Layers() {

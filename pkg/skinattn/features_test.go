@@ -6,13 +6,14 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // The two sides of the cut have all variables of the network, each once, and
 // the second one's input is the features.
 func TestAfterCutHasWhatIsLeft(t *testing.T) {
 	for _, name := range backbone.Names() {
-		cfg, err := DefaultConfig(name)
+		cfg, err := AuthorsNetwork(name, spec.Metadata)
 		if err != nil {
 			t.Fatal(err)
 		}

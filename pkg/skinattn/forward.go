@@ -12,9 +12,9 @@ import (
 // Preprocessed turns RGB pixels 0..255 [B H W 3], of any number type, into what
 // the backbone is fed: float32 in the network's channel order and scaling.
 func (n *Network) Preprocessed(pixels *graph.Node) *graph.Node {
-	order := n.order
+	order := n.ChannelOrder
 	if n.Preprocess == imaging.PreprocessCaffe { // Keras's caffe mode turns the channels round
-		order = 1 - order
+		order = order.Reversed()
 	}
 	if order == imaging.BGROrder {
 		pixels = channelsReversed(pixels)

@@ -19,6 +19,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 var long = flag.Bool("long", false, "also run the large networks at their own sizes and the training tests of all families")
@@ -94,7 +95,7 @@ func readGolden(t *testing.T, name string) golden {
 // metadata regime.
 func goldenNetwork(t *testing.T, g golden) (*Network, *model.Store) {
 	t.Helper()
-	cfg, err := DefaultConfig(g.Network)
+	cfg, err := AuthorsNetwork(g.Network, spec.Metadata)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -364,7 +365,7 @@ func TestVariantsEqualKeras(t *testing.T) {
 		Cut      string
 		Variants []struct {
 			Name       string
-			Config     json.RawMessage // fields of a Config
+			Config     json.RawMessage // fields of a spec.Network
 			Total      int
 			Logits     [][]float64
 			KerasError float64 `json:"keras_float32_error"`
@@ -375,7 +376,7 @@ func TestVariantsEqualKeras(t *testing.T) {
 	}
 	for _, v := range file.Variants {
 		t.Run(v.Name, func(t *testing.T) {
-			cfg, err := DefaultConfig(file.Network)
+			cfg, err := AuthorsNetwork(file.Network, spec.Metadata)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -6,31 +6,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
-
-// checkHead finds options of the head that make no sense.
-func (cfg Config) checkHead() error {
-	switch {
-	case cfg.Head != "" && cfg.Head != backbone.Flatten && cfg.Head != backbone.GAP:
-		return fmt.Errorf("head is %q; it must be %s or %s", cfg.Head, backbone.Flatten, backbone.GAP)
-	case cfg.AttentionWindow != "" && cfg.AttentionWindow != WindowCenter:
-		return fmt.Errorf("attention window is %q; it must be %s or empty", cfg.AttentionWindow, WindowCenter)
-	case cfg.MetadataBatchNorm != "" && cfg.MetadataBatchNorm != BatchNormBefore && cfg.MetadataBatchNorm != BatchNormBoth:
-		return fmt.Errorf("metadata batch norm is %q; it must be %s, %s or empty", cfg.MetadataBatchNorm, BatchNormBefore, BatchNormBoth)
-	case cfg.MetadataDropout < 0 || cfg.MetadataDropout >= 1:
-		return fmt.Errorf("metadata dropout is %g; it must be in [0, 1)", cfg.MetadataDropout)
-	case cfg.ExtendedDense < 0:
-		return fmt.Errorf("the extended dense layer has %d units; there must be at least 1, or 0 for none", cfg.ExtendedDense)
-	case cfg.PoolsBefore < 0:
-		return fmt.Errorf("%d poolings stand before the attention; there must be at least 0", cfg.PoolsBefore)
-	}
-	for i, units := range cfg.MetadataUnits {
-		if units < 0 || i > 0 && units > 0 && cfg.MetadataUnits[i-1] == 0 {
-			return fmt.Errorf("the dense layers of the metadata branch have %v units; each must have at least 1, and 0 stand at the end only", cfg.MetadataUnits)
-		}
-	}
-	return nil
-}
 
 // headBuilder adds what follows the cut to a network's graph.
 type headBuilder struct {
@@ -82,7 +59,7 @@ func (h headBuilder) features(x string) string {
 	switch {
 	case h.SoftAttention:
 		attended := h.g.Add(AttentionLayer, layers.SoftAttention{
-			Heads: attentionHeads, CenterWindow: h.AttentionWindow == WindowCenter, Gamma: h.Gamma}, x)
+			Heads: attentionHeads, CenterWindow: h.AttentionWindow == spec.CenterWindow, Gamma: h.Gamma}, x)
 		attended = h.g.Add("attention_pool", pool, attended)
 		pooled := h.g.Add("feature_pool", pool, x)
 		x = h.g.Add("attention_concat", layers.Concatenate{}, pooled, attended)
@@ -94,7 +71,7 @@ func (h headBuilder) features(x string) string {
 	switch {
 	case h.row.HasTail():
 		return h.row.AddTail(h.g, x)
-	case h.Head == backbone.GAP:
+	case h.Head == spec.GAP:
 		return h.g.Add("features_gap", layers.GlobalAveragePooling2D{}, x)
 	}
 	return h.g.Add("features_flat", layers.Flatten{}, x)
@@ -116,14 +93,14 @@ func (h headBuilder) metadata() string {
 	}
 	units := h.MetadataUnits
 	if units[0] == 0 {
-		units[0] = MetadataUnits
+		units[0] = spec.DefaultMetadataUnits
 	}
 	for _, n := range units {
 		if n > 0 {
 			x = h.g.Add(h.auto(DenseClass), layers.Dense{Units: n, Activation: "relu"}, x)
 		}
 	}
-	if h.MetadataBatchNorm == BatchNormBoth {
+	if h.MetadataBatchNorm == spec.BatchNormBoth {
 		x = h.g.Add(h.auto(BatchNormClass), metadataBatchNorm, x)
 		x = h.g.Add("metadata_dense_relu", layers.ReLU{}, x)
 	}

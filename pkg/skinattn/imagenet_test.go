@@ -14,6 +14,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/weights"
 )
 
@@ -44,7 +45,7 @@ func TestImageNetFeaturesEqualKeras(t *testing.T) {
 	if _, err := os.Stat(path); err != nil {
 		t.Skipf("SKINATTN_WEIGHTS has no %s", g.Weights.File)
 	}
-	cfg, err := skinattn.DefaultConfig("mobilenet_v2")
+	cfg, err := skinattn.AuthorsNetwork("mobilenet_v2", spec.Metadata)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // randomBytes are n images of size pixels.
@@ -29,8 +30,8 @@ func randomBytes(n, size int) [][]uint8 {
 func TestBytesAreFloats(t *testing.T) {
 	const n = 5
 	for _, order := range []imaging.Order{imaging.RGBOrder, imaging.BGROrder} {
-		cfg := mustConfig(t, DefaultConfig, "mobilenet_v2")
-		cfg.Cut, cfg.Size, cfg.ChannelOrder = "block_1_depthwise", 32, order.String() // an early cut compiles in seconds
+		cfg := mustConfig(t, spec.Metadata, "mobilenet_v2")
+		cfg.Cut, cfg.Size, cfg.ChannelOrder = "block_1_depthwise", 32, order // an early cut compiles in seconds
 		net, err := NewNetwork(cfg)
 		if err != nil {
 			t.Fatal(err)

@@ -8,10 +8,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 )
 
-// maxViews is above what still changes a mean, and below what takes all day.
-const maxViews = 64
-
-// PredictViews computes the predictions for the first n images as Config.Views has them:
+// PredictViews computes the predictions for the first n images as spec.Network.Views has them:
 // with 0 they are Predict's; else the probabilities are the mean over that many
 // views of each image, the logits their logarithms, and there are no attention
 // maps: those of the image as it is come from Predict. The k-th of n views is turned by (k+1/2)*360/n degrees,

@@ -10,11 +10,12 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // With views the probabilities are the mean of what the views get alone.
 func TestPredictViews(t *testing.T) {
-	cfg := mustConfig(t, DefaultConfig, "mobilenet_v2")
+	cfg := mustConfig(t, spec.Metadata, "mobilenet_v2")
 	cfg.Cut, cfg.Size, cfg.Views = "block_1_depthwise", 32, 3 // an early cut compiles in seconds
 	net, err := NewNetwork(cfg)
 	if err != nil {

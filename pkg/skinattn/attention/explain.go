@@ -45,7 +45,7 @@ func ExplainFiles(ctx context.Context, network *skinattn.Model, paths []string, 
 			results[i].Path = path
 			if results[i].Photo, results[i].Err = imaging.DecodeFile(path); results[i].Err == nil {
 				readable = append(readable, i)
-				pixels = append(pixels, network.Fit.Resize(results[i].Photo, network.Size))
+				pixels = append(pixels, network.Resize.Resize(results[i].Photo, network.Size))
 			}
 		}
 		images := explain.Images{

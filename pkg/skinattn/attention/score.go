@@ -89,7 +89,7 @@ func Score(ctx context.Context, eng *engine.Engine, folder *run.Folder, opts Sco
 		return nil, err
 	}
 	defer s.net.Close()
-	cache, err := opts.Data.OpenImages(ctx, s.net.Size, s.net.Fit, opts.Progress("decoding photos"))
+	cache, err := opts.Data.OpenImages(ctx, s.net.Size, s.net.Resize, opts.Progress("decoding photos"))
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +184,7 @@ type readMask struct {
 func (s *scorer) readMasks(records []ham10000.Record) ([]readMask, error) {
 	masks := make([]readMask, len(records))
 	err := forEach(len(records), func(i int) error {
-		inside, err := s.Data.Mask(records[i].ImageID, s.net.Fit, s.net.Size)
+		inside, err := s.Data.Mask(records[i].ImageID, s.net.Resize, s.net.Size)
 		switch {
 		case errors.Is(err, ham10000.ErrNoMask):
 			masks[i].none = true

@@ -20,6 +20,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 	"github.com/skinattn/skinattn/pkg/skinattn/synthetic"
 )
@@ -47,7 +48,7 @@ func mustOpen(t *testing.T, dir string) *ham10000.Dataset {
 // drawnRun is a run folder whose weights are drawn with a seed.
 func drawnRun(t *testing.T, data *ham10000.Dataset, seed uint64) *run.Folder {
 	t.Helper()
-	cfg, err := skinattn.DefaultConfig("mobilenet_v2")
+	cfg, err := skinattn.AuthorsNetwork("mobilenet_v2", spec.Metadata)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +73,7 @@ func drawnRun(t *testing.T, data *ham10000.Dataset, seed uint64) *run.Folder {
 	if err := parts.WriteFile(folder.Path(run.SplitFile)); err != nil {
 		t.Fatal(err)
 	}
-	if err := folder.WriteJSON(run.ConfigFile, run.Config{Network: net.Config, Init: pipeline.RandomWeights, Seed: seed}); err != nil {
+	if err := folder.WriteJSON(run.ConfigFile, run.Config{Network: net.Network, Init: pipeline.RandomWeights, Seed: seed}); err != nil {
 		t.Fatal(err)
 	}
 	if err := folder.SaveCheckpoint(run.Best, "000001", store, struct{}{}); err != nil {

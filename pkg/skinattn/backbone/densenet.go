@@ -5,6 +5,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 var denseNet201 = &Backbone{
@@ -24,7 +25,7 @@ var denseNet201 = &Backbone{
 		Metadata:  Parameters{17596250, 17382935},
 		Augmented: Parameters{17477463, 17264151},
 	}},
-	Heads: Heads{Flatten, Flatten},
+	Pooling: Pooling{spec.Flatten, spec.Flatten},
 	Weights: Weights{
 		URL:     kerasApplications + "densenet/densenet201_weights_tf_dim_ordering_tf_kernels_notop.h5",
 		MD5:     "c13680b51ded0fb44dff2d8f86ac8bb1",

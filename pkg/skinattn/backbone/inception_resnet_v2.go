@@ -5,6 +5,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 var inceptionResNetV2 = &Backbone{
@@ -26,7 +27,7 @@ var inceptionResNetV2 = &Backbone{
 		Augmented: Parameters{47535287, 47480887},
 	}},
 	TrainedOnCPU: true,
-	Heads:        Heads{Flatten, Flatten},
+	Pooling:      Pooling{spec.Flatten, spec.Flatten},
 	Weights: Weights{
 		URL:     kerasApplications + "inception_resnet_v2/inception_resnet_v2_weights_tf_dim_ordering_tf_kernels_notop.h5",
 		MD5:     "d19885ff4a710c122648d3b5c3b684e4",

@@ -5,6 +5,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // The paper lists MobileNet in Table 4 and trains it nowhere.
@@ -23,7 +24,7 @@ var mobileNet = &Backbone{
 		Layer: "conv_dw_13", Index: 80, Shape: layers.Shape{7, 7, 1024},
 		Note: "depthwise convolution of the last block, before its batch norm: the only one of stride 1 on the 7x7 map, as the authors' cut of MobileNetV2 is",
 	}},
-	Heads: Heads{Flatten, Flatten},
+	Pooling: Pooling{spec.Flatten, spec.Flatten},
 	Weights: Weights{
 		URL:     kerasApplications + "mobilenet/mobilenet_1_0_224_tf_no_top.h5",
 		TopURL:  kerasApplications + "mobilenet/mobilenet_1_0_224_tf.h5",

@@ -5,6 +5,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 var mobileNetV2 = &Backbone{
@@ -25,7 +26,7 @@ var mobileNetV2 = &Backbone{
 		Metadata:  Parameters{1354714, 1334039},
 		Augmented: Parameters{1235927, 1215255},
 	}},
-	Heads: Heads{Flatten, Flatten},
+	Pooling: Pooling{spec.Flatten, spec.Flatten},
 	Weights: Weights{
 		URL:     kerasApplications + "mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
 		TopURL:  kerasApplications + "mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5",

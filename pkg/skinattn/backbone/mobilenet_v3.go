@@ -5,6 +5,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 var mobileNetV3Paper = Paper{"Howard et al., Searching for MobileNetV3, ICCV 2019", "https://arxiv.org/abs/1905.02244"}
@@ -27,7 +28,7 @@ var mobileNetV3Small = &Backbone{
 		Note:     "h-swish after the depthwise convolution of the last bottleneck, before its squeeze-and-excite",
 		Metadata: Parameters{990010, 979239},
 	}},
-	Heads: Heads{Flatten, Flatten},
+	Pooling: Pooling{spec.Flatten, spec.Flatten},
 	Weights: Weights{
 		URL:     kerasApplications + "mobilenet_v3/weights_mobilenet_v3_small_224_1.0_float_no_top_v2.h5",
 		MD5:     "d3e8ec802a04aa4fc771ee12a9a9b836",
@@ -65,7 +66,7 @@ var mobileNetV3Large = &Backbone{
 			Metadata: Parameters{2153642, 2135639},
 		},
 	},
-	Heads: Heads{Flatten, Flatten},
+	Pooling: Pooling{spec.Flatten, spec.Flatten},
 	Weights: Weights{
 		URL:     kerasApplications + "mobilenet_v3/weights_mobilenet_v3_large_224_1.0_float_no_top_v2.h5",
 		MD5:     "07fb09a5933dd0c8eaafa16978110389",

@@ -5,6 +5,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 const nasNetPaper = "Zoph et al., Learning Transferable Architectures for Scalable Image Recognition, CVPR 2018"
@@ -32,7 +33,7 @@ var nasNetLarge = &Backbone{
 		Augmented: Parameters{78454217, 78270989},
 	}},
 	TrainedOnCPU: true,
-	Heads:        Heads{Flatten, Flatten},
+	Pooling:      Pooling{spec.Flatten, spec.Flatten},
 	Weights: Weights{
 		URL:     kerasApplications + "nasnet/NASNet-large-no-top.h5",
 		MD5:     "d81d89dc07e6e56530c4e77faddd61b5",
@@ -64,7 +65,7 @@ var nasNetMobile = &Backbone{
 		Augmented: Parameters{3837307, 3804089},
 	}},
 	AugmentedCut: "-28",
-	Heads:        Heads{Flatten, Flatten},
+	Pooling:      Pooling{spec.Flatten, spec.Flatten},
 	Weights: Weights{
 		URL:     kerasApplications + "nasnet/NASNet-mobile-no-top.h5",
 		MD5:     "1ed92395b5b598bdda52abe5c0dbfd63",

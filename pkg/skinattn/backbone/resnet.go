@@ -5,6 +5,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 var resNetPaper = Paper{"He et al., Deep Residual Learning for Image Recognition, CVPR 2016", "https://arxiv.org/abs/1512.03385"}
@@ -29,7 +30,7 @@ var resNet50 = &Backbone{
 		Metadata:  Parameters{24460186, 24407063},
 		Augmented: Parameters{23911319, 23858199},
 	}},
-	Heads: Heads{Flatten, GAP},
+	Pooling: Pooling{spec.Flatten, spec.GAP},
 	Weights: Weights{
 		URL:     kerasApplications + "resnet/resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
 		MD5:     "4d473c1dd8becc155b73f8504c6f6626",
@@ -52,7 +53,7 @@ var resNet152 = &Backbone{
 		Metadata:  Parameters{50299802, 50160663},
 		Augmented: Parameters{49750935, 49611799},
 	}},
-	Heads: Heads{Flatten, GAP},
+	Pooling: Pooling{spec.Flatten, spec.GAP},
 	Weights: Weights{
 		URL:     kerasApplications + "resnet/resnet152_weights_tf_dim_ordering_tf_kernels_notop.h5",
 		MD5:     "ee4c566cf9a93f14d82f913c2dc6dd0c",

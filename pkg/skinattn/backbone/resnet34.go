@@ -2,6 +2,7 @@ package backbone
 
 import (
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 var resNet34 = &Backbone{
@@ -14,7 +15,7 @@ var resNet34 = &Backbone{
 		Augmented: Parameters{31414167, 31391767},
 	}},
 	AugmentedOnly: true,
-	Heads:         Heads{GAP, GAP},
+	Pooling:       Pooling{spec.GAP, spec.GAP},
 	Ours: "The metadata regime: the authors trained this network without metadata only. The order of batch norm, ReLU and addition in a block, " +
 		"which the authors' parameter totals leave open, is that of the ResNet paper. The max pooling that stands for the block where the attention is left out.",
 	Differs: "The paper does not use it; the authors trained it, as paper [14] did. It is built from scratch, without ImageNet weights: max pooling " +

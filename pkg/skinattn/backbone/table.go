@@ -6,6 +6,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // Table has a row for every network, each written beside its builder.
@@ -46,9 +47,9 @@ type Backbone struct {
 	// TrainedOnCPU says that the authors trained it where TensorFlow's attention
 	// reads other channels than it documents; see layers.SoftAttention.
 	TrainedOnCPU bool
-	// Heads say how the block's output becomes the features for the last dense
+	// Pooling says how the block's output becomes the features for the last dense
 	// layer.
-	Heads Heads
+	Pooling Pooling
 
 	Weights Weights
 
@@ -120,17 +121,8 @@ type Cut struct {
 // Parameters are Keras's counts of a network's scalars.
 type Parameters struct{ Total, Trainable int }
 
-// Heads has the Head of each regime.
-type Heads struct{ Metadata, Augmented Head }
-
-// Head says how a feature map becomes a vector.
-type Head string
-
-// The two heads of the authors.
-const (
-	Flatten Head = "flatten"
-	GAP     Head = "gap" // global average pooling
-)
+// Pooling has the pooling of each variant.
+type Pooling struct{ Metadata, Augmented spec.Pooling }
 
 // Weights are Keras applications weights files with ImageNet weights. All
 // fields are empty for a network that Keras does not have.

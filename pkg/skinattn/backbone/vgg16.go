@@ -3,6 +3,7 @@ package backbone
 import (
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // rgbPixels are what both regimes of a network without ImageNet weights are
@@ -23,7 +24,7 @@ var vgg16 = &Backbone{
 		Augmented: Parameters{62650711, 62642263},
 	}},
 	AugmentedOnly: true,
-	Heads:         Heads{Flatten, Flatten},
+	Pooling:       Pooling{spec.Flatten, spec.Flatten},
 	Rows:          []string{"Table A3 (AD)", "Table A4 (AD)"},
 	Ours:          "The metadata regime: the authors trained this network without metadata only. The max pooling that stands for the block where the attention is left out.",
 	Differs: "The paper does not describe it. It is built from scratch, without ImageNet weights: the last convolution of each group is 1x1, " +

@@ -15,7 +15,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
 )
 
@@ -90,7 +90,7 @@ func Measure(ctx context.Context, eng *engine.Engine, cfg Config) (Result, error
 // prepare builds the network with weights filled by name and returns its step number i
 // (from 0) and what frees it.
 func prepare(ctx context.Context, eng *engine.Engine, cfg Config) (step func(i int) error, net *skinattn.Network, stop func(), err error) {
-	netCfg, err := skinattn.DefaultConfig(cfg.Backbone)
+	netCfg, err := skinattn.AuthorsNetwork(cfg.Backbone, spec.Metadata)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -119,7 +119,7 @@ func prepare(ctx context.Context, eng *engine.Engine, cfg Config) (step func(i i
 
 // trainStep is an optimizer step of the default regime.
 func trainStep(eng *engine.Engine, net *skinattn.Network, store *model.Store, e examples, seed uint64) (step func(i int) error, stop func(), err error) {
-	reg, err := regime.Find(regime.Default)
+	reg, err := spec.Find(spec.Default)
 	if err != nil {
 		return nil, nil, err
 	}

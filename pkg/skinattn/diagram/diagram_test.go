@@ -13,13 +13,14 @@ import (
 	"github.com/skinattn/skinattn/pkg/plots"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 var update = flag.Bool("update", false, "write the drawings in docs/img/networks anew")
 
 func describe(t *testing.T, name string) *Network {
 	t.Helper()
-	cfg, err := skinattn.DefaultConfig(name)
+	cfg, err := skinattn.AuthorsNetwork(name, spec.Metadata)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,16 +146,16 @@ func TestGoldenDrawings(t *testing.T) {
 
 // Variants of the head and networks without some of its parts draw too, and add up.
 func TestVariants(t *testing.T) {
-	for name, change := range map[string]func(*skinattn.Config){
-		"no attention": func(c *skinattn.Config) { c.SoftAttention = false },
-		"no metadata":  func(c *skinattn.Config) { c.Metadata = false },
-		"everything": func(c *skinattn.Config) {
-			c.Head, c.MetadataBatchNorm, c.MetadataUnits = backbone.GAP, skinattn.BatchNormBoth, [3]int{64, 32}
+	for name, change := range map[string]func(*spec.Network){
+		"no attention": func(c *spec.Network) { c.SoftAttention = false },
+		"no metadata":  func(c *spec.Network) { c.Metadata = false },
+		"everything": func(c *spec.Network) {
+			c.Head, c.MetadataBatchNorm, c.MetadataUnits = spec.GAP, spec.BatchNormBoth, [3]int{64, 32}
 			c.MetadataDropout, c.ExtendedDense, c.PoolsBefore = .4, 128, 1
 		},
-		"neither": func(c *skinattn.Config) { c.SoftAttention, c.Metadata = false, false },
+		"neither": func(c *spec.Network) { c.SoftAttention, c.Metadata = false, false },
 	} {
-		cfg, err := skinattn.DefaultConfig("mobilenet_v2")
+		cfg, err := skinattn.AuthorsNetwork("mobilenet_v2", spec.Metadata)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -183,7 +184,7 @@ func TestVariants(t *testing.T) {
 			plots.Save(filepath.Join(dir, name+".png"), d, plots.PaperWide())
 		}
 	}
-	if _, err := New(skinattn.Config{Backbone: "lenet"}); err == nil || !strings.Contains(err.Error(), "lenet") {
+	if _, err := New(spec.Network{Backbone: "lenet"}); err == nil || !strings.Contains(err.Error(), "lenet") {
 		t.Errorf("an unknown backbone: %v", err)
 	}
 }

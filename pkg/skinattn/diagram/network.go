@@ -7,6 +7,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // Network is a network of the paper's family as a [plots.Figure].
@@ -42,7 +43,7 @@ type Network struct {
 }
 
 // New describes the network that cfg means, from its graph.
-func New(cfg skinattn.Config) (*Network, error) {
+func New(cfg spec.Network) (*Network, error) {
 	net, err := skinattn.NewNetwork(cfg)
 	if err != nil {
 		return nil, err

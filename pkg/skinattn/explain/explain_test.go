@@ -16,13 +16,14 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // smallConfig is the first blocks of MobileNetV2 with the whole head: maps of
 // 4 x 4 at the cut, which the pure Go engine computes in no time.
-func smallConfig(t *testing.T) skinattn.Config {
+func smallConfig(t *testing.T) spec.Network {
 	t.Helper()
-	cfg, err := skinattn.DefaultConfig("mobilenet_v2")
+	cfg, err := skinattn.AuthorsNetwork("mobilenet_v2", spec.Metadata)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 var long = flag.Bool("long", false, "compare with Keras on the default engine too")
@@ -90,7 +91,7 @@ func checkGolden(t *testing.T, name string, eng *engine.Engine) {
 	if err := json.Unmarshal(raw, &g); err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := skinattn.DefaultConfig(g.Network)
+	cfg, err := skinattn.AuthorsNetwork(g.Network, spec.Metadata)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +192,7 @@ func explained(t *testing.T, network *skinattn.Model, options Options, images Im
 }
 
 // filledModel is a network with its variables filled by name.
-func filledModel(t *testing.T, cfg skinattn.Config, eng *engine.Engine) *skinattn.Model {
+func filledModel(t *testing.T, cfg spec.Network, eng *engine.Engine) *skinattn.Model {
 	t.Helper()
 	net, err := skinattn.NewNetwork(cfg)
 	if err != nil {

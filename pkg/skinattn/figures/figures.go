@@ -12,9 +12,9 @@ import (
 	"github.com/skinattn/skinattn/pkg/plots"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
 	"github.com/skinattn/skinattn/pkg/skinattn/reproduce"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
@@ -329,7 +329,7 @@ func (in *source) audit() (*eval.LeakAudit, error) {
 // keepsLast says whether a run kept its last weights, whatever their validation
 // accuracy.
 func (in *source) keepsLast() bool {
-	return in.config != nil && in.config.Regime != nil && in.config.Regime.Select == regime.SelectLast
+	return in.config != nil && in.config.Regime != nil && in.config.Regime.Select == spec.SelectLast
 }
 
 // comparisons are the figures of all inputs together.

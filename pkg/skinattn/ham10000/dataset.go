@@ -178,7 +178,7 @@ func (d *Dataset) RequireImages(records []Record) error {
 
 // OpenImages decodes all photos of the data set and makes them squares of size
 // pixels, or opens what an earlier call left in the user's cache folder.
-func (d *Dataset) OpenImages(ctx context.Context, size int, fit imaging.Fit, progress func(done, total int)) (*imaging.Cache, error) {
+func (d *Dataset) OpenImages(ctx context.Context, size int, fit imaging.ResizeMode, progress func(done, total int)) (*imaging.Cache, error) {
 	if err := d.RequireImages(d.Records); err != nil {
 		return nil, err
 	}
@@ -187,5 +187,5 @@ func (d *Dataset) OpenImages(ctx context.Context, size int, fit imaging.Fit, pro
 		path, _ := d.ImagePath(r.ImageID)
 		items[i] = imaging.Item{ID: r.ImageID, Path: path}
 	}
-	return imaging.OpenCache(ctx, imaging.DefaultCacheDir(), items, size, imaging.CacheOptions{Progress: progress, Fit: fit})
+	return imaging.OpenCache(ctx, imaging.DefaultCacheDir(), items, size, imaging.CacheOptions{Progress: progress, Resize: fit})
 }

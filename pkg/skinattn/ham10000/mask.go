@@ -38,7 +38,7 @@ func CheckMaskAspect(path string, width, height, photoWidth, photoHeight int) er
 // resized by fit, whose bilinear values count as inside from one half on. The
 // published masks are 0 or 255, on a grid of any size with the photo's aspect
 // ratio; another ratio is an error, since the mask would not lie on the photo.
-func (d *Dataset) Mask(id string, fit imaging.Fit, size int) ([]bool, error) {
+func (d *Dataset) Mask(id string, fit imaging.ResizeMode, size int) ([]bool, error) {
 	path, ok := d.MaskPath(id)
 	if !ok {
 		return nil, fmt.Errorf("image %s: %w", id, ErrNoMask)

@@ -28,8 +28,8 @@ type CacheOptions struct {
 	// Workers is the number of images worked on at the same time. Zero means
 	// one for each core that Go may use.
 	Workers int
-	// Fit is how photos are brought to a square: [CenterCrop] unless set.
-	Fit Fit
+	// Resize is how photos are brought to a square: [CenterCrop] unless set.
+	Resize ResizeMode
 }
 
 // Cache gives the resized photos of a data set from a memory-mapped file: the
@@ -62,7 +62,7 @@ func OpenCache(ctx context.Context, dir string, items []Item, size int, opts Cac
 	if size <= 0 {
 		return nil, fmt.Errorf("opening the image cache: size of %d pixels: must be positive", size)
 	}
-	if err := opts.Fit.Validate(); err != nil {
+	if err := opts.Resize.Validate(); err != nil {
 		return nil, fmt.Errorf("opening the image cache: %w", err)
 	}
 	if len(items) == 0 {
@@ -79,8 +79,8 @@ func OpenCache(ctx context.Context, dir string, items []Item, size int, opts Cac
 	if err != nil {
 		return nil, err
 	}
-	want := newHeader(sources, size, opts.Fit)
-	path := filepath.Join(dir, cacheName(sources, size, opts.Fit))
+	want := newHeader(sources, size, opts.Resize)
+	path := filepath.Join(dir, cacheName(sources, size, opts.Resize))
 	if c := openValid(path, want); c != nil {
 		c.indexOf = indexOf
 		return c, nil

@@ -73,7 +73,7 @@ func writeImages(ctx context.Context, f *os.File, header cacheHeader, sources []
 				faults[i] = err // go on: the user wants to hear of all damaged files at once
 				return nil
 			}
-			opts.Fit.resize(resized, img, int(header.size))
+			opts.Resize.resize(resized, img, int(header.size))
 			round8(pixels, resized)
 			_, err = f.WriteAt(pixels, headerBytes+int64(i)*int64(len(pixels)))
 			return err
@@ -100,7 +100,7 @@ func writeImages(ctx context.Context, f *os.File, header cacheHeader, sources []
 }
 
 // resize brings img to size x size pixels.
-func (f Fit) resize(dst []float32, img *RGB, size int) {
+func (f ResizeMode) resize(dst []float32, img *RGB, size int) {
 	if f == Stretch {
 		stretchResize(dst, img, size, size)
 		return

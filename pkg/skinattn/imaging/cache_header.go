@@ -31,7 +31,7 @@ type cacheHeader struct {
 	magic   [8]byte
 	version uint32
 	size    uint32 // pixels
-	fit     uint32 // a Fit
+	fit     uint32 // of the ResizeMode
 	count   uint64
 	key     [sha256.Size]byte // of the sources' names, lengths and times
 	content [sha256.Size]byte // of the sources' ids and contents
@@ -100,7 +100,7 @@ func statSources(items []Item) ([]source, error) {
 }
 
 // newHeader returns the header of the cache of sources but for its content hash.
-func newHeader(sources []source, size int, fit Fit) cacheHeader {
+func newHeader(sources []source, size int, fit ResizeMode) cacheHeader {
 	h := sha256.New()
 	for _, s := range sources {
 		fmt.Fprintf(h, "%q %q %d %d\n", s.ID, s.absPath, s.bytes, s.modified)
@@ -109,7 +109,7 @@ func newHeader(sources []source, size int, fit Fit) cacheHeader {
 		magic:   cacheMagic,
 		version: pipelineVersion,
 		size:    uint32(size),
-		fit:     uint32(fit),
+		fit:     fit.number(),
 		count:   uint64(len(sources)),
 	}
 	h.Sum(header.key[:0])
@@ -119,7 +119,7 @@ func newHeader(sources []source, size int, fit Fit) cacheHeader {
 // cacheName returns the file name of the cache of sources. It leaves out what
 // changes when a photo is edited, so that a stale cache is overwritten and not
 // left lying beside its successor.
-func cacheName(sources []source, size int, fit Fit) string {
+func cacheName(sources []source, size int, fit ResizeMode) string {
 	h := sha256.New()
 	for _, s := range sources {
 		fmt.Fprintf(h, "%q %q\n", s.ID, s.absPath)

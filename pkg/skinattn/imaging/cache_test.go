@@ -46,10 +46,10 @@ func openCounting(t *testing.T, dir string, items []Item, size int, opts CacheOp
 
 func TestCacheHoldsResizedPhotos(t *testing.T) {
 	items := writePhotos(t, 7)
-	for _, fit := range []Fit{CenterCrop, Stretch} {
+	for _, fit := range []ResizeMode{CenterCrop, Stretch} {
 		t.Run(fit.String(), func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "new", "folder")
-			c, built := openCounting(t, dir, items, 16, CacheOptions{Fit: fit})
+			c, built := openCounting(t, dir, items, 16, CacheOptions{Resize: fit})
 			if built != 7 || c.Len() != 7 || c.Size() != 16 {
 				t.Fatalf("built %d, Len %d, Size %d", built, c.Len(), c.Size())
 			}
@@ -78,7 +78,7 @@ func TestCacheHoldsResizedPhotos(t *testing.T) {
 			if _, ok := c.Index("ISIC_9999999"); ok {
 				t.Error("found an id that is not there")
 			}
-			again, built := openCounting(t, dir, items, 16, CacheOptions{Fit: fit})
+			again, built := openCounting(t, dir, items, 16, CacheOptions{Resize: fit})
 			if built != 0 {
 				t.Errorf("the second opening worked on %d images", built)
 			}
@@ -195,9 +195,9 @@ func TestCachesOfDifferentKindLieSideBySide(t *testing.T) {
 		for _, kind := range []struct {
 			items []Item
 			size  int
-			fit   Fit
+			fit   ResizeMode
 		}{{items, 8, CenterCrop}, {items, 9, CenterCrop}, {items, 8, Stretch}, {items[:2], 8, CenterCrop}} {
-			_, built := openCounting(t, dir, kind.items, kind.size, CacheOptions{Fit: kind.fit})
+			_, built := openCounting(t, dir, kind.items, kind.size, CacheOptions{Resize: kind.fit})
 			if want := len(kind.items) * (1 - round); built != want {
 				t.Errorf("round %d, size %d %v: built %d, want %d", round, kind.size, kind.fit, built, want)
 			}
@@ -218,12 +218,12 @@ func TestCacheErrors(t *testing.T) {
 		name  string
 		items []Item
 		size  int
-		fit   Fit
+		fit   ResizeMode
 		want  []string
 	}{
 		{"size 0", items, 0, CenterCrop, []string{"size of 0 pixels"}},
 		{"no images", nil, 8, CenterCrop, []string{"no images"}},
-		{"unknown fit", items, 8, 7, []string{"fit 7"}},
+		{"unknown resizing", items, 8, "squeeze", []string{`resize is "squeeze"`}},
 		{"id twice", double, 8, CenterCrop, []string{items[0].ID, items[0].Path, items[2].Path}},
 		{"missing photo", missing, 8, CenterCrop, []string{"1 of 3", "/nowhere/ISIC_7.jpg", "does not exist"}},
 		{"one damaged", items[22:], 8, CenterCrop, []string{"1 of 8", items[22].Path, "neither a JPEG nor a PNG"}},
@@ -232,7 +232,7 @@ func TestCacheErrors(t *testing.T) {
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
 			dir := t.TempDir()
-			_, err := OpenCache(context.Background(), dir, tc.items, tc.size, CacheOptions{Fit: tc.fit})
+			_, err := OpenCache(context.Background(), dir, tc.items, tc.size, CacheOptions{Resize: tc.fit})
 			if err == nil {
 				t.Fatal("no error")
 			}

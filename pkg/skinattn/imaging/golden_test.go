@@ -149,8 +149,8 @@ func TestDecodeMatchesPillow(t *testing.T) {
 func TestPreprocessMatchesKeras(t *testing.T) {
 	for _, tc := range loadGolden(t).Preprocess {
 		t.Run(fmt.Sprintf("%s/%s", tc.Mode, tc.Order), func(t *testing.T) {
-			order, err := ParseOrder(tc.Order)
-			if err != nil {
+			order := Order(tc.Order)
+			if err := order.Validate(); err != nil {
 				t.Fatal(err)
 			}
 			pixels := make([]uint8, len(tc.RGB))

@@ -2,36 +2,32 @@ package imaging
 
 import "fmt"
 
-// Order is the order of the colour channels in memory.
-type Order int
+// Order is the order of the colour channels in memory. Its text stands in run
+// folders and on the command line.
+type Order string
 
 const (
 	// RGBOrder is red, green, blue: what Pillow and Keras's loaders give.
-	RGBOrder Order = iota
+	RGBOrder Order = "rgb"
 	// BGROrder is blue, green, red: what cv2.imread gives. The authors fed it to
 	// their metadata-regime networks unconverted.
-	BGROrder
+	BGROrder Order = "bgr"
 )
 
-func (o Order) String() string {
-	switch o {
-	case RGBOrder:
-		return "rgb"
-	case BGROrder:
-		return "bgr"
+// Validate returns an error if o is not one of the two orders.
+func (o Order) Validate() error {
+	if o != RGBOrder && o != BGROrder {
+		return fmt.Errorf("channel order %q: must be rgb or bgr", string(o))
 	}
-	return fmt.Sprintf("Order(%d)", int(o))
+	return nil
 }
 
-// ParseOrder reads "rgb" or "bgr".
-func ParseOrder(name string) (Order, error) {
-	switch name {
-	case "rgb":
-		return RGBOrder, nil
-	case "bgr":
-		return BGROrder, nil
+// Reversed is the other order.
+func (o Order) Reversed() Order {
+	if o == BGROrder {
+		return RGBOrder
 	}
-	return 0, fmt.Errorf("channel order %q: must be rgb or bgr", name)
+	return BGROrder
 }
 
 // Floats writes the pixels of rgb, which are in RGB order (as in [RGB] and

@@ -5,42 +5,38 @@ import (
 	"math"
 )
 
-// Fit says how a photo is brought to the shape of the network's input.
-type Fit int
+// ResizeMode says how a photo is brought to the shape of the network's input. Its
+// text stands in run folders and on the command line.
+type ResizeMode string
 
 const (
 	// CenterCrop crops to the target's aspect ratio and resizes bilinearly
 	// ([SmartResize]): the authors' metadata regime.
-	CenterCrop Fit = iota
+	CenterCrop ResizeMode = ""
 	// Stretch resizes by nearest neighbour, changing the aspect ratio
 	// ([StretchResize]): the authors' augmented-data regime.
-	Stretch
+	Stretch ResizeMode = "stretch"
 )
 
-func (f Fit) String() string {
-	switch f {
-	case CenterCrop:
+// String names the mode in file names and messages: "center-crop" or "stretch".
+func (f ResizeMode) String() string {
+	if f == CenterCrop {
 		return "center-crop"
-	case Stretch:
-		return "stretch"
 	}
-	return fmt.Sprintf("Fit(%d)", int(f))
+	return string(f)
 }
 
-// ParseFit reads "center-crop" or "stretch"; an empty name means the first.
-func ParseFit(name string) (Fit, error) {
-	switch name {
-	case "", CenterCrop.String():
-		return CenterCrop, nil
-	case Stretch.String():
-		return Stretch, nil
+// number stands for the mode in the header of a cache file.
+func (f ResizeMode) number() uint32 {
+	if f == Stretch {
+		return 1
 	}
-	return 0, fmt.Errorf("resizing %q: must be %s or %s", name, CenterCrop, Stretch)
+	return 0
 }
 
 // Resize brings img to size x size pixels; see [SmartResize] and
 // [StretchResize].
-func (f Fit) Resize(img *RGB, size int) []float32 {
+func (f ResizeMode) Resize(img *RGB, size int) []float32 {
 	if f == Stretch {
 		return StretchResize(img, size, size)
 	}
@@ -48,9 +44,9 @@ func (f Fit) Resize(img *RGB, size int) []float32 {
 }
 
 // Validate returns an error if f is not one of the named values.
-func (f Fit) Validate() error {
+func (f ResizeMode) Validate() error {
 	if f != CenterCrop && f != Stretch {
-		return fmt.Errorf("fit %d: must be CenterCrop or Stretch", int(f))
+		return fmt.Errorf("resize is %q; it must be %s or empty (%s)", string(f), Stretch, CenterCrop)
 	}
 	return nil
 }

@@ -3,8 +3,8 @@ package imaging
 import "image"
 
 // View is the part of a width x height photo that a network sees, in the
-// photo's pixels: what [Fit.Resize] makes a square of.
-func (f Fit) View(width, height int) image.Rectangle {
+// photo's pixels: what [ResizeMode.Resize] makes a square of.
+func (f ResizeMode) View(width, height int) image.Rectangle {
 	if f == Stretch {
 		return image.Rect(0, 0, width, height)
 	}

@@ -9,7 +9,7 @@ import (
 // By hand: HAM10000's 600 x 450 photos lose 75 columns on either side.
 func TestView(t *testing.T) {
 	for _, c := range []struct {
-		fit           Fit
+		fit           ResizeMode
 		width, height int
 		want          image.Rectangle
 	}{

@@ -16,8 +16,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
 	"github.com/skinattn/skinattn/pkg/skinattn/weights"
@@ -40,8 +40,8 @@ func openEngine(ctx context.Context) (*engine.Engine, error) {
 }
 
 // TrainOptions are what a notebook trains a network with: the Sample, split by
-// lesion, with seed 1. At demo scale the regime is regime.Demo, with fewer epochs
-// and small photos; at full scale it is regime.Default at the network's own size.
+// lesion, with seed 1. At demo scale the regime is spec.Demo, with fewer epochs
+// and small photos; at full scale it is spec.Default at the network's own size.
 // A cell changes what its text speaks of, and hands them to [Notebook.Train].
 func (n *Notebook) TrainOptions(ctx context.Context, backbone string) pipeline.TrainOptions {
 	return Must(n.trainOptions(ctx, backbone))
@@ -53,10 +53,10 @@ func (n *Notebook) trainOptions(ctx context.Context, backbone string) (pipeline.
 	var err error
 	if n.Scale == Demo {
 		opts.Size = demoSize
-		opts.Regime, err = regime.Find(regime.Demo)
+		opts.Regime, err = spec.Find(spec.Demo)
 		opts.Regime.Epochs = demoEpochs
 	} else {
-		opts.Regime, err = regime.For(regime.Default, backbone)
+		opts.Regime, err = spec.For(spec.Default, backbone)
 	}
 	if err == nil {
 		opts.Weights, err = n.weights(backbone)

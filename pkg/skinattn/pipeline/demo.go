@@ -11,8 +11,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/figures"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 	"github.com/skinattn/skinattn/pkg/skinattn/synthetic"
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
@@ -54,7 +54,7 @@ func Demo(ctx context.Context, eng *engine.Engine, opts DemoOptions) error {
 	if err != nil {
 		return err
 	}
-	reg, err := regime.Find(regime.Demo)
+	reg, err := spec.Find(spec.Demo)
 	if err != nil {
 		return err
 	}

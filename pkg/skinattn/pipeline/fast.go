@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
@@ -17,7 +17,7 @@ const (
 )
 
 // fastRegime is reg for a few batches.
-func fastRegime(reg regime.Regime) regime.Regime {
+func fastRegime(reg spec.Regime) spec.Regime {
 	reg.Epochs = min(reg.Epochs, fastEpochs)
 	reg.WarmUp = min(reg.WarmUp, 1)
 	if reg.Copies.PerClass > 0 {

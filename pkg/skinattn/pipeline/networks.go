@@ -4,6 +4,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/reproduce"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // ReproducibleNetworks counts the parameters of every network that is built here,
@@ -15,7 +16,7 @@ func ReproducibleNetworks() ([]reproduce.Network, error) {
 		if err != nil {
 			return nil, err
 		}
-		cfg, err := skinattn.DefaultConfig(b.Name)
+		cfg, err := skinattn.AuthorsNetwork(b.Name, spec.Metadata)
 		if err != nil {
 			return nil, err
 		}

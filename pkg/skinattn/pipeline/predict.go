@@ -108,7 +108,7 @@ func PredictFiles(ctx context.Context, network *skinattn.Model, paths []string, 
 			results[i].Err = err
 			continue
 		}
-		photos[i] = network.Fit.Resize(photo, network.Size)
+		photos[i] = network.Resize.Resize(photo, network.Size)
 		readable = append(readable, i)
 	}
 	same := make([]skinattn.Metadata, len(readable))

@@ -12,8 +12,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 	"github.com/skinattn/skinattn/pkg/skinattn/synthetic"
 )
@@ -36,7 +36,7 @@ func smallData(t *testing.T) *ham10000.Dataset {
 // smallOptions train the first layers of MobileNetV2 for an epoch.
 func smallOptions(t *testing.T, data *ham10000.Dataset, name string) TrainOptions {
 	t.Helper()
-	reg, err := regime.For(name, "mobilenet_v2")
+	reg, err := spec.For(name, "mobilenet_v2")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func smallOptions(t *testing.T, data *ham10000.Dataset, name string) TrainOption
 
 func TestEveryRegimeGoesTheWholeWay(t *testing.T) {
 	data, eng := smallData(t), testengine.Open(t)
-	for _, name := range regime.Names() {
+	for _, name := range spec.Names() {
 		t.Run(name, func(t *testing.T) {
 			opts := smallOptions(t, data, name)
 			if err := Train(context.Background(), eng, opts); err != nil {
@@ -143,7 +143,7 @@ func TestRegimesAgreeWithTheBackbones(t *testing.T) {
 			"md/as-run": b.Preprocessing.Metadata, "ad/as-run": b.Preprocessing.Augmented,
 			"md/as-printed": b.Preprocessing.Printed, "ad/as-printed": b.Preprocessing.Printed,
 		} {
-			reg, err := regime.For(name, b.Name)
+			reg, err := spec.For(name, b.Name)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -154,7 +154,7 @@ func TestRegimesAgreeWithTheBackbones(t *testing.T) {
 			if got := fmt.Sprintf("%s, %s", net.Preprocess, net.ChannelOrder); pixels.Known() && got != pixels.String() {
 				t.Errorf("%s on %s: pixels %s, the table has %s", name, b.Name, got, pixels)
 			}
-			cut, err := b.Cut(map[bool]string{true: b.AugmentedCut}[reg.Notebook == regime.AugmentedNotebook])
+			cut, err := b.Cut(map[bool]string{true: b.AugmentedCut}[reg.Variant == spec.Augmented])
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -163,8 +163,8 @@ func TestRegimesAgreeWithTheBackbones(t *testing.T) {
 			}
 		}
 	}
-	for name, want := range map[string]backbone.Head{"resnet50": backbone.GAP, "resnet152": backbone.GAP, "densenet201": ""} {
-		reg, err := regime.For("ad/as-run", name)
+	for name, want := range map[string]spec.Pooling{"resnet50": spec.GAP, "resnet152": spec.GAP, "densenet201": ""} {
+		reg, err := spec.For("ad/as-run", name)
 		if err != nil {
 			t.Fatal(err)
 		}

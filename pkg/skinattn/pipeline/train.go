@@ -18,8 +18,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
 	"github.com/skinattn/skinattn/pkg/skinattn/weights"
@@ -34,7 +34,7 @@ type TrainOptions struct {
 	Backbone string
 	Size     int    // pixels; 0: the backbone's own
 	Cut      string // layer at which the backbone ends; empty: the authors' cut
-	Regime   regime.Regime
+	Regime   spec.Regime
 	// Split is the division of the data; nil draws Protocol with Seed and, where
 	// it is not 0, TestShare.
 	Split     *split.Split
@@ -207,10 +207,6 @@ func (o TrainOptions) parts(folder *run.Folder) (*split.Split, error) {
 // images opens the photos as the network takes them; those of the split alone
 // for FastDevRun, which shall not wait for the others.
 func (o TrainOptions) images(ctx context.Context, cfg run.Config, parts *split.Split) (*imaging.Cache, error) {
-	fit, err := imaging.ParseFit(cfg.Network.Resize)
-	if err != nil {
-		return nil, err
-	}
 	data := *o.Data
 	if o.FastDevRun {
 		wanted := map[string]bool{}
@@ -219,7 +215,7 @@ func (o TrainOptions) images(ctx context.Context, cfg run.Config, parts *split.S
 		}
 		data.Records = slices.DeleteFunc(slices.Clone(data.Records), func(r ham10000.Record) bool { return !wanted[r.ImageID] })
 	}
-	return data.OpenImages(ctx, cfg.Network.Size, fit, o.Progress)
+	return data.OpenImages(ctx, cfg.Network.Size, cfg.Network.Resize, o.Progress)
 }
 
 // newRun is the training that the options mean.
@@ -308,20 +304,16 @@ func (o TrainOptions) config() (run.Config, error) {
 }
 
 // network is what a regime says about the network on a backbone.
-func network(backboneName string, reg *regime.Regime) (skinattn.Config, error) {
-	notebook := skinattn.DefaultConfig
-	if reg.Notebook == regime.AugmentedNotebook {
-		notebook = skinattn.AugmentedConfig
-	}
-	net, err := notebook(backboneName)
+func network(backboneName string, reg *spec.Regime) (spec.Network, error) {
+	net, err := skinattn.AuthorsNetwork(backboneName, reg.Variant)
 	if err != nil {
 		return net, err
 	}
 	net.SoftAttention, net.Metadata, net.Dropout = reg.SoftAttention, reg.Metadata, reg.Dropout
 	net.BatchNormMomentum, net.Views = reg.BatchNormMomentum, reg.Views
 	net.ChannelOrder = cmp.Or(reg.ChannelOrder, net.ChannelOrder)
-	net.Preprocess = cmp.Or(imaging.Preprocess(reg.Preprocess), net.Preprocess)
-	net.Head = cmp.Or(backbone.Head(reg.Head), net.Head)
+	net.Preprocess = cmp.Or(reg.Preprocess, net.Preprocess)
+	net.Head = cmp.Or(reg.Head, net.Head)
 	net.Resize, net.AttentionWindow, net.Gamma = reg.Resize, reg.AttentionWindow, reg.Gamma
 	return net, nil
 }
@@ -329,12 +321,12 @@ func network(backboneName string, reg *regime.Regime) (skinattn.Config, error) {
 // examples are the images of one part. Where the regime drops images without
 // an age, it drops them from what is trained and selected on; a test part is
 // never made smaller, its missing ages are imputed.
-func examples(data *ham10000.Dataset, parts *split.Split, part split.Part, cache *imaging.Cache, reg *regime.Regime) (*training.Examples, error) {
+func examples(data *ham10000.Dataset, parts *split.Split, part split.Part, cache *imaging.Cache, reg *spec.Regime) (*training.Examples, error) {
 	records, err := parts.Select(data.Records, part)
 	if err != nil {
 		return nil, err
 	}
-	if part != split.Test && reg != nil && reg.MissingAge == regime.DropAge {
+	if part != split.Test && reg != nil && reg.MissingAge == spec.DropAge {
 		kept := records[:0]
 		for _, r := range records {
 			if r.HasAge() {

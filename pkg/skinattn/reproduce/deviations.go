@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/skinattn/skinattn/pkg/eval/paper"
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
@@ -40,7 +40,7 @@ func (r *Report) deviationsPage(p *page) error {
 
 	p.heading(2, "The paper's text against the authors' notebooks")
 	g := grid{head: []string{"setting", "section", "as printed", "in the notebooks", "regime md/as-run here", "remark"}}
-	asRun, err := regime.Find("md/as-run")
+	asRun, err := spec.Find("md/as-run")
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (r *Report) deviationsPage(p *page) error {
 }
 
 // regimeValue is the regime's value of a setting that the paper's text gives.
-func regimeValue(r regime.Regime, statement string) string {
+func regimeValue(r spec.Regime, statement string) string {
 	switch statement {
 	case "learning-rate":
 		return fmt.Sprint(r.LearningRate)
@@ -158,7 +158,7 @@ func (r *Report) runDeviations(run *Run) []deviation {
 		add("network or loss", "with Soft-Attention; in md with metadata and class weights", v)
 	}
 	if reg := run.config.Regime; reg != nil {
-		named, err := regime.For(reg.Name, run.config.Network.Backbone)
+		named, err := spec.For(reg.Name, run.config.Network.Backbone)
 		if err != nil {
 			add("regime", "md/as-run or ad/as-run", reg.Name+", which this version does not have")
 		} else {
@@ -191,7 +191,7 @@ func (r *Report) isFromScratch(backbone string) bool {
 
 // fieldDifferences lists the fields of a regime that were set otherwise, by
 // their JSON names.
-func fieldDifferences(named, used regime.Regime) []deviation {
+func fieldDifferences(named, used spec.Regime) []deviation {
 	a, b := fields(named), fields(used)
 	keys := slices.Sorted(maps.Keys(a))
 	for key := range b {
@@ -220,7 +220,7 @@ func orNone(text string) string {
 }
 
 // fields are the JSON values of a regime by name, nested ones by path.
-func fields(r regime.Regime) map[string]string {
+func fields(r spec.Regime) map[string]string {
 	text, err := json.Marshal(r)
 	if err != nil {
 		panic(err) // a plain struct always marshals

@@ -11,7 +11,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
@@ -219,7 +219,7 @@ func (f fixture) predictions(test []split.Row) *eval.Predictions {
 // config is config.json as training writes it.
 func (f fixture) config(t *testing.T) string {
 	t.Helper()
-	way, err := regime.Find("md/as-run")
+	way, err := spec.Find("md/as-run")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,7 @@ import (
 	"math"
 	"strings"
 
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
@@ -77,7 +77,7 @@ func (r *Report) use(run *Run) string {
 	switch {
 	case run.config.FastDevRun:
 		return "no: a trial of a few batches"
-	case run.regimeName() == regime.Demo:
+	case run.regimeName() == spec.Demo:
 		return "no: demonstration on synthetic lesions"
 	case run.family() == "":
 		return "no: the regime is none of the paper's"

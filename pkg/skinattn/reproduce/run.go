@@ -14,7 +14,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/plots"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
@@ -41,7 +41,7 @@ type config struct {
 		Preprocess    string  `json:"preprocess"`
 	} `json:"network"`
 	// Regime is nil for an imported network.
-	Regime *regime.Regime `json:"regime"`
+	Regime *spec.Regime `json:"regime"`
 	Data   struct {
 		Protocol   string `json:"protocol"`
 		SourceSize string `json:"source_size"`
@@ -264,7 +264,7 @@ func (r *Run) readHistory() error {
 		return err
 	}
 	r.epochs = h.Len()
-	if r.config.Regime.Select == regime.SelectLast {
+	if r.config.Regime.Select == spec.SelectLast {
 		r.bestEpoch = r.epochs
 	} else if best, ok := h.BestEpoch(); ok {
 		r.bestEpoch = int(best)

@@ -13,8 +13,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
-	"github.com/skinattn/skinattn/pkg/skinattn"
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
@@ -37,10 +36,10 @@ func PredictionsFile(part string) string { return "predictions-" + part + ".csv"
 
 // Config is config.json: everything needed to train the run again.
 type Config struct {
-	Network skinattn.Config `json:"network"`
+	Network spec.Network `json:"network"`
 	// Regime is nil for a run made by importing a Keras file.
-	Regime *regime.Regime `json:"regime,omitempty"`
-	Data   Data           `json:"data"`
+	Regime *spec.Regime `json:"regime,omitempty"`
+	Data   Data         `json:"data"`
 	// Init says where the first weights come from: "imagenet" (a Keras
 	// applications file, whose SHA-256 follows), "random", or the imported file.
 	Init       string `json:"init"`

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/skinattn/skinattn/internal/testdisk"
-	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // lockEnv makes a copy of this test program lock a run folder until its input
@@ -164,7 +164,7 @@ func TestLock(t *testing.T) {
 
 func TestConfigRoundTrip(t *testing.T) {
 	f := &Folder{Dir: t.TempDir()}
-	want := Config{Network: skinattn.Config{Backbone: "mobilenet_v2", Size: 32, Dropout: .5}, Init: "imagenet", InitSHA256: "ab", Seed: 1<<64 - 1,
+	want := Config{Network: spec.Network{Backbone: "mobilenet_v2", Size: 32, Dropout: .5}, Init: "imagenet", InitSHA256: "ab", Seed: 1<<64 - 1,
 		Data: Data{Protocol: "grouped", SplitSHA256: "cd", ImagesSHA256: "ef"}}
 	if err := f.WriteJSON(ConfigFile, want); err != nil {
 		t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // Affine says where the pixels of a changed photo come from: the pixel at row r
@@ -36,7 +36,7 @@ type Transform struct {
 }
 
 // draw takes the transform of one photo from rng.
-func draw(reg *regime.Regime, size int, rng *rand.Rand) Transform {
+func draw(reg *spec.Regime, size int, rng *rand.Rand) Transform {
 	a := reg.Augment
 	between := func(limit float64) float64 { return (2*rng.Float64() - 1) * limit }
 	t := Transform{
@@ -65,7 +65,7 @@ func draw(reg *regime.Regime, size int, rng *rand.Rand) Transform {
 
 // transforms draws for entries of an epoch. Each has a stream of its own, so
 // that an epoch can go on in the middle.
-func transforms(reg *regime.Regime, size int, seed uint64, epoch int, entries []entry) []Transform {
+func transforms(reg *spec.Regime, size int, seed uint64, epoch int, entries []entry) []Transform {
 	drawn := make([]Transform, len(entries))
 	for i, e := range entries {
 		// The constant keeps these streams apart from the other uses of the seed.

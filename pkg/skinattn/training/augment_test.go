@@ -9,7 +9,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // warped moves the second of two photos of 3x3 pixels, whose red channel is 10
@@ -104,7 +104,7 @@ func TestColourJitter(t *testing.T) {
 
 // A photo's transform in an epoch does not depend on its place in the order.
 func TestTransformsBelongToTheExample(t *testing.T) {
-	reg, err := regime.Find("modern")
+	reg, err := spec.Find("modern")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,13 +138,13 @@ func TestTransformsBelongToTheExample(t *testing.T) {
 
 // Warm-up rises evenly to the rate, the cosine then falls to 0.
 func TestScheduled(t *testing.T) {
-	reg := regime.Regime{Epochs: 5, Schedule: regime.Cosine, WarmUp: 1}
+	reg := spec.Regime{Epochs: 5, Schedule: spec.Cosine, WarmUp: 1}
 	for update, want := range map[int]float64{0: .1, 4: .5, 9: 1, 10: 1, 30: .5, 20: (1 + math.Sqrt2/2) / 2} {
 		if got := scheduled(&reg, 1, update, 10); math.Abs(got-want) > 1e-12 {
 			t.Errorf("update %d: %g, want %g", update, got, want)
 		}
 	}
-	if got := scheduled(&regime.Regime{Epochs: 5}, .3, 40, 10); got != .3 {
+	if got := scheduled(&spec.Regime{Epochs: 5}, .3, 40, 10); got != .3 {
 		t.Errorf("without a schedule the rate is %g", got)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"gonum.org/v1/gonum/stat/distuv"
 
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // Box is a part of a photo: top, left, bottom and right in pixels, the latter
@@ -26,7 +26,7 @@ type Blend struct {
 
 // drawBlend draws for the batch that begins with a given entry of an epoch. A
 // batch takes one of the two kinds, at even odds where both are wanted.
-func drawBlend(mix regime.Mix, size, n int, seed uint64, epoch int, first entry) *Blend {
+func drawBlend(mix spec.Mix, size, n int, seed uint64, epoch int, first entry) *Blend {
 	// The constant keeps this stream apart from the other uses of the seed.
 	source := rand.NewPCG(seed^0x424c454e44, uint64(epoch)<<32|uint64(first.id))
 	rng := rand.New(source)

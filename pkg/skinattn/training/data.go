@@ -8,7 +8,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // Examples are the labelled images of one part of a split.
@@ -69,8 +69,8 @@ func AgeStats(records []ham10000.Record) (mean, variance float64, count int) {
 // classWeights are the weights of the loss, in class order; nil: all 1.
 // BalancedWeights is W = N/(C*N_i) of the paper's section 2.4 over the labels
 // of the training part.
-func classWeights(reg *regime.Regime, labels []int32) []float64 {
-	if reg.ClassWeighting != regime.BalancedWeights {
+func classWeights(reg *spec.Regime, labels []int32) []float64 {
+	if reg.ClassWeighting != spec.BalancedWeights {
 		return reg.ClassWeights
 	}
 	weights := make([]float64, ham10000.NumClasses)

@@ -19,7 +19,7 @@ import (
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
 	"github.com/skinattn/skinattn/pkg/skinattn"
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // Features are the outputs of a frozen backbone for the examples of a part,
@@ -36,15 +36,15 @@ const featureMagic = "skinattn features 1\n"
 const featureHeader = len(featureMagic) + sha256.Size
 
 // allowsFeatures says why a regime can't be trained on features computed once.
-func allowsFeatures(reg *regime.Regime) error {
+func allowsFeatures(reg *spec.Regime) error {
 	switch {
-	case reg.Augment != regime.Augment{}:
+	case reg.Augment != spec.Augment{}:
 		return errors.New("the regime augments photos; leave --feature-cache or the augmentation out")
 	case reg.Mix.CutMix != 0:
 		return errors.New("the regime cuts photos into others; leave --feature-cache or --cutmix out")
 	}
 	for _, f := range reg.Freeze {
-		if f.Layers == regime.Backbone && f.Epochs == 0 {
+		if f.Layers == spec.Backbone && f.Epochs == 0 {
 			return nil
 		}
 	}

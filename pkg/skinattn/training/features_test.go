@@ -9,14 +9,14 @@ import (
 	"testing"
 
 	"github.com/skinattn/skinattn/internal/safetensors"
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // frozenRun trains the head alone, on features from a folder or, where it is
 // empty, on photos.
 func frozenRun(r *Run, features string) {
 	r.Config.Network.Cut = "Conv1_relu"
-	r.Config.Regime.Freeze = []regime.Freeze{{Layers: regime.Backbone}}
+	r.Config.Regime.Freeze = []spec.Freeze{{Layers: spec.Backbone}}
 	r.Config.FeatureCache, r.FeatureDir = features != "", features
 }
 
@@ -91,21 +91,21 @@ func TestInterruptedRunOnFeaturesGoesOnToTheSameBytes(t *testing.T) {
 }
 
 func TestFeatureCacheWantsAFrozenBackbone(t *testing.T) {
-	frozen := []regime.Freeze{{Layers: regime.Backbone}}
+	frozen := []spec.Freeze{{Layers: spec.Backbone}}
 	for name, c := range map[string]struct {
-		reg  regime.Regime
+		reg  spec.Regime
 		want string
 	}{
-		"trained":       {regime.Regime{}, "--freeze backbone"},
-		"frozen awhile": {regime.Regime{Freeze: []regime.Freeze{{Layers: regime.Backbone, Epochs: 3}}}, "--freeze backbone"},
-		"augmented":     {regime.Regime{Freeze: frozen, Augment: regime.Augment{Zoom: .1}}, "augments"},
-		"cutmix":        {regime.Regime{Freeze: frozen, Mix: regime.Mix{CutMix: 1}}, "--cutmix"},
+		"trained":       {spec.Regime{}, "--freeze backbone"},
+		"frozen awhile": {spec.Regime{Freeze: []spec.Freeze{{Layers: spec.Backbone, Epochs: 3}}}, "--freeze backbone"},
+		"augmented":     {spec.Regime{Freeze: frozen, Augment: spec.Augment{Zoom: .1}}, "augments"},
+		"cutmix":        {spec.Regime{Freeze: frozen, Mix: spec.Mix{CutMix: 1}}, "--cutmix"},
 	} {
 		if err := allowsFeatures(&c.reg); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if err := allowsFeatures(&regime.Regime{Freeze: frozen, Mix: regime.Mix{Mixup: .2}}); err != nil {
+	if err := allowsFeatures(&spec.Regime{Freeze: frozen, Mix: spec.Mix{Mixup: .2}}); err != nil {
 		t.Error(err)
 	}
 }

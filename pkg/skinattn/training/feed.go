@@ -5,7 +5,7 @@ import (
 
 	"github.com/gomlx/gomlx/core/tensors"
 
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // fedBatch is a batch on its way to the engine.
@@ -43,7 +43,7 @@ func (t *trainer) batch(epoch int, entries []entry) fedBatch {
 	reg, pixels := t.Config.Regime, t.Config.Network.Size
 	b := fedBatch{}
 	drawn := transforms(reg, pixels, t.Config.Seed, epoch, entries)
-	if reg.Augment != (regime.Augment{}) {
+	if reg.Augment != (spec.Augment{}) {
 		b.Transforms = drawn
 	}
 	for i, e := range entries {
@@ -52,7 +52,7 @@ func (t *trainer) batch(epoch int, entries []entry) fedBatch {
 		b.Labels = append(b.Labels, t.Train.labels[e.example])
 		b.Metadata = append(b.Metadata, drawn[i].hide(t.Train.metadata[e.example], t.meanAge))
 	}
-	if reg.Mix != (regime.Mix{}) {
+	if reg.Mix != (spec.Mix{}) {
 		b.Blend = drawBlend(reg.Mix, pixels, len(entries), t.Config.Seed, epoch, entries[0])
 	}
 	b.Pixels = t.inputs(entries)

@@ -20,7 +20,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 var testEngine = func() *engine.Engine {
@@ -125,7 +125,7 @@ func TestPlateauEqualsKeras(t *testing.T) {
 			continue
 		}
 		tested++
-		rule := regime.Plateau{Factor: c.Factor, Patience: c.Patience, MinDelta: c.MinDelta, LearningRate: c.MinRate}
+		rule := spec.Plateau{Factor: c.Factor, Patience: c.Patience, MinDelta: c.MinDelta, LearningRate: c.MinRate}
 		var state plateauState
 		rate := c.Start
 		for i, loss := range c.Values {
@@ -158,9 +158,9 @@ func TestEarlyStopEqualsKeras(t *testing.T) {
 		if c.Patience == 0 {
 			continue
 		}
-		rule := regime.EarlyStop{Patience: c.Patience, MinDelta: c.MinDelta}
+		rule := spec.EarlyStop{Patience: c.Patience, MinDelta: c.MinDelta}
 		if c.Mode == "max" {
-			rule.Monitor = regime.MonitorAccuracy
+			rule.Monitor = spec.MonitorAccuracy
 		}
 		tested++
 		var state stopState
@@ -239,7 +239,7 @@ func TestDrawHasKerasRanges(t *testing.T) {
 	}
 	readGolden(t, "golden_keras_augment.json", &golden)
 	want := golden.Ranges
-	reg, err := regime.Find("ad/as-printed")
+	reg, err := spec.Find("ad/as-printed")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,8 +297,8 @@ func smallNetwork(t *testing.T, size int) (*skinattn.Network, *model.Store) {
 			t.Fatal(err)
 		}
 	}
-	cfg := skinattn.Config{Size: size, Cut: "relu", Preprocess: imaging.PreprocessTF}
-	return &skinattn.Network{Config: cfg, Graph: g, Output: "dense"}, store
+	cfg := spec.Network{Size: size, Cut: "relu", Preprocess: imaging.PreprocessTF}
+	return &skinattn.Network{Network: cfg, Graph: g, Output: "dense"}, store
 }
 
 // smallBatch has the photos "optimizer/<step>/<i>" and labels (step+3i) mod 7.
@@ -340,7 +340,7 @@ func TestTwentyStepsEqualKeras(t *testing.T) {
 	for _, want := range golden.Runs {
 		t.Run(fmt.Sprint("epsilon ", want.Epsilon), func(t *testing.T) {
 			net, store := smallNetwork(t, golden.Size)
-			reg := regime.Regime{Batch: golden.Batch, LearningRate: want.LearningRate, Beta1: .9, Beta2: .999,
+			reg := spec.Regime{Batch: golden.Batch, LearningRate: want.LearningRate, Beta1: .9, Beta2: .999,
 				Epsilon: want.Epsilon, ClassWeights: golden.ClassWeights}
 			stepper, err := NewStepper(testEngine.Backend, store, net, &reg, 1)
 			if err != nil {
@@ -391,7 +391,7 @@ func TestRunsEndWhereTheAuthorsDid(t *testing.T) {
 		{"MobileNetV3Large -28", "mobilenet_v3_large", 17, 52, .5741, .5741},
 		{"NASNetMobile", "nasnet_mobile", 17, 52, .5524, .5524},
 	} {
-		reg, err := regime.For("md/as-run", c.backbone)
+		reg, err := spec.For("md/as-run", c.backbone)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -414,7 +414,7 @@ func TestRunsEndWhereTheAuthorsDid(t *testing.T) {
 
 // The ladder in the authors' logs: 1e-3, 2e-4, 4e-5, 8e-6, 1.6e-6, 3.2e-7, 1e-7.
 func TestLadderOfTheLearningRate(t *testing.T) {
-	reg, err := regime.For("md/as-run", "densenet201")
+	reg, err := spec.For("md/as-run", "densenet201")
 	if err != nil {
 		t.Fatal(err)
 	}

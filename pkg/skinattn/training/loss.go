@@ -5,7 +5,7 @@ import (
 
 	"github.com/gomlx/gomlx/core/graph"
 
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // lossOf is the weighted loss of each image, [B]. The loss of a batch is its
@@ -16,18 +16,18 @@ func (s *Stepper) lossOf(logits, labels, weights *graph.Node) *graph.Node {
 
 // imageLoss is the loss of each image, [B], for logits [B C] and labels [B].
 // smoothing moves that share of the true class's 1 evenly to all classes.
-func imageLoss(kind regime.Loss, logits, labels *graph.Node, smoothing float64) *graph.Node {
+func imageLoss(kind spec.Loss, logits, labels *graph.Node, smoothing float64) *graph.Node {
 	classes := logits.Shape().Dimensions[1]
 	truth := graph.OneHot(labels, classes, logits.DType())
 	if smoothing != 0 {
 		truth = graph.AddScalar(graph.MulScalar(truth, 1-smoothing), smoothing/float64(classes))
 	}
 	switch kind.Kind {
-	case regime.Focal:
+	case spec.Focal:
 		logP := graph.LogSoftmax(logits, -1)
 		hard := power(graph.OneMinus(graph.Exp(logP)), kind.Gamma)
 		return graph.Neg(graph.ReduceSum(graph.Mul(graph.Mul(truth, hard), logP), -1))
-	case regime.MultiWeighted:
+	case spec.MultiWeighted:
 		return multiWeighted(kind, logits, truth)
 	}
 	return graph.Neg(graph.ReduceSum(graph.Mul(truth, graph.LogSoftmax(logits, -1)), -1))
@@ -36,7 +36,7 @@ func imageLoss(kind regime.Loss, logits, labels *graph.Node, smoothing float64) 
 // multiWeighted is the sum over classes of t*(1-p)^g*l(p) + (1-t)*p^g*l(1-p),
 // p being the sigmoid of the logit and l(p) = -log(p), held at -log(Limit)
 // where p is below Limit ("fixed" in the authors' code).
-func multiWeighted(kind regime.Loss, logits, truth *graph.Node) *graph.Node {
+func multiWeighted(kind spec.Loss, logits, truth *graph.Node) *graph.Node {
 	negLog := func(x *graph.Node) *graph.Node { // -log(sigmoid(x))
 		loss := graph.Softplus(graph.Neg(x))
 		if kind.Limit > 0 {

@@ -18,7 +18,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 var long = flag.Bool("long", false, "also the tests that take minutes")
@@ -36,7 +36,7 @@ func smallSize(name string) int {
 // weights and without dropout, at size pixels.
 func newStepper(t *testing.T, backend compute.Backend, name string, size int) (*Stepper, *skinattn.Network, *model.Store) {
 	t.Helper()
-	cfg, err := skinattn.DefaultConfig(name)
+	cfg, err := skinattn.AuthorsNetwork(name, spec.Metadata)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func newStepper(t *testing.T, backend compute.Backend, name string, size int) (*
 	if err := layers.Initialize(store, net.Graph.Variables(), 1); err != nil {
 		t.Fatal(err)
 	}
-	stepper, err := NewStepper(backend, store, net, &regime.Regime{LearningRate: 1e-3, Beta1: .9, Beta2: .999, Epsilon: 1e-7}, 1)
+	stepper, err := NewStepper(backend, store, net, &spec.Regime{LearningRate: 1e-3, Beta1: .9, Beta2: .999, Epsilon: 1e-7}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

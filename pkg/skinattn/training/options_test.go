@@ -8,7 +8,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // call runs a graph function once and returns its flat result.
@@ -41,20 +41,20 @@ func TestLosses(t *testing.T) {
 	ln := math.Log
 	for _, c := range []struct {
 		name      string
-		loss      regime.Loss
+		loss      spec.Loss
 		smoothing float64
 		want      []float64
 	}{
-		{"cross-entropy", regime.Loss{}, 0, []float64{-ln(.6), -ln(.2)}},
-		{"smoothed", regime.Loss{}, .3, []float64{-.8*ln(.6) - .2*ln(.2), -.1*ln(.6) - .9*ln(.2)}},
-		{"focal 2", regime.Loss{Kind: regime.Focal, Gamma: 2}, 0, []float64{-.16 * ln(.6), -.64 * ln(.2)}},
-		{"focal 0 is cross-entropy", regime.Loss{Kind: regime.Focal}, 0, []float64{-ln(.6), -ln(.2)}},
-		{"focal .5", regime.Loss{Kind: regime.Focal, Gamma: .5}, 0, []float64{-math.Sqrt(.4) * ln(.6), -math.Sqrt(.8) * ln(.2)}},
-		{"multi-weighted without focus", regime.Loss{Kind: regime.MultiWeighted}, 0,
+		{"cross-entropy", spec.Loss{}, 0, []float64{-ln(.6), -ln(.2)}},
+		{"smoothed", spec.Loss{}, .3, []float64{-.8*ln(.6) - .2*ln(.2), -.1*ln(.6) - .9*ln(.2)}},
+		{"focal 2", spec.Loss{Kind: spec.Focal, Gamma: 2}, 0, []float64{-.16 * ln(.6), -.64 * ln(.2)}},
+		{"focal 0 is cross-entropy", spec.Loss{Kind: spec.Focal}, 0, []float64{-ln(.6), -ln(.2)}},
+		{"focal .5", spec.Loss{Kind: spec.Focal, Gamma: .5}, 0, []float64{-math.Sqrt(.4) * ln(.6), -math.Sqrt(.8) * ln(.2)}},
+		{"multi-weighted without focus", spec.Loss{Kind: spec.MultiWeighted}, 0,
 			[]float64{-ln(.75) - 2*ln(.5), -ln(.25) - 2*ln(.5)}},
-		{"multi-weighted", regime.Loss{Kind: regime.MultiWeighted, Gamma: 1}, 0,
+		{"multi-weighted", spec.Loss{Kind: spec.MultiWeighted, Gamma: 1}, 0,
 			[]float64{-.25*ln(.75) - 2*.5*ln(.5), -.75*ln(.25) - 2*.5*ln(.5)}},
-		{"multi-weighted, outliers held", regime.Loss{Kind: regime.MultiWeighted, Gamma: 1, Limit: .3}, 0,
+		{"multi-weighted, outliers held", spec.Loss{Kind: spec.MultiWeighted, Gamma: 1, Limit: .3}, 0,
 			[]float64{-.25*ln(.75) - 2*.5*ln(.5), -.75*ln(.3) - 2*.5*ln(.5)}},
 	} {
 		got := call(t, func(logits, labels *graph.Node) *graph.Node { return imageLoss(c.loss, logits, labels, c.smoothing) }, logits, labels)
@@ -99,7 +99,7 @@ func TestBlend(t *testing.T) {
 func TestDrawBlend(t *testing.T) {
 	const n, size = 64, 32
 	first := entry{id: 7}
-	for _, mix := range []regime.Mix{{Mixup: .4}, {CutMix: 1}} {
+	for _, mix := range []spec.Mix{{Mixup: .4}, {CutMix: 1}} {
 		b := drawBlend(mix, size, n, 1, 2, first)
 		seen := map[int32]bool{}
 		for i, partner := range b.Partner {
@@ -122,7 +122,7 @@ func TestDrawBlend(t *testing.T) {
 	// Both kinds, at even odds: 200 draws, five standard deviations.
 	mixups := 0
 	for i := range 200 {
-		if drawBlend(regime.Mix{Mixup: 1, CutMix: 1}, size, 2, 1, 1, entry{id: i}).Share[0] != 1 {
+		if drawBlend(spec.Mix{Mixup: 1, CutMix: 1}, size, 2, 1, 1, entry{id: i}).Share[0] != 1 {
 			mixups++
 		}
 	}
@@ -145,7 +145,7 @@ func TestCutout(t *testing.T) {
 // corners are those of a box within.
 func TestCropStaysInside(t *testing.T) {
 	const size = 100
-	reg := regime.Regime{Augment: regime.Augment{Crop: .3}}
+	reg := spec.Regime{Augment: spec.Augment{Crop: .3}}
 	entries := make([]entry, 500)
 	for i := range entries {
 		entries[i].id = i
@@ -171,10 +171,10 @@ func TestCropStaysInside(t *testing.T) {
 
 // smallStepper prepares steps of the small network with changes to a plain
 // regime.
-func smallStepper(t *testing.T, change func(*regime.Regime)) *Stepper {
+func smallStepper(t *testing.T, change func(*spec.Regime)) *Stepper {
 	t.Helper()
 	net, store := smallNetwork(t, 8)
-	reg := regime.Regime{Batch: 4, LearningRate: .01, Beta1: .9, Beta2: .999, Epsilon: .1}
+	reg := spec.Regime{Batch: 4, LearningRate: .01, Beta1: .9, Beta2: .999, Epsilon: .1}
 	change(&reg)
 	s, err := NewStepper(testEngine.Backend, store, net, &reg, 1)
 	if err != nil {
@@ -194,9 +194,9 @@ func mustStep(t *testing.T, s *Stepper, b Batch, at Position) {
 // With frozen batch norms a network sees each image by itself, and batches of 3
 // and 1 images make the same update as one of 4.
 func TestAccumulatedBatchesEqualALargeOne(t *testing.T) {
-	freeze := []regime.Freeze{{Layers: "bn"}}
-	whole := smallStepper(t, func(r *regime.Regime) { r.Freeze = freeze })
-	parts := smallStepper(t, func(r *regime.Regime) { r.Freeze, r.Accumulate = freeze, 2 })
+	freeze := []spec.Freeze{{Layers: "bn"}}
+	whole := smallStepper(t, func(r *spec.Regime) { r.Freeze = freeze })
+	parts := smallStepper(t, func(r *spec.Regime) { r.Freeze, r.Accumulate = freeze, 2 })
 	before := values(parts.store, "/conv/kernel")
 	for update := range 2 {
 		mustStep(t, whole, smallBatch(8, update, 0, 4), Position{Epoch: 1, Step: update + 1, Update: update + 1, Rate: .01})
@@ -221,9 +221,9 @@ func TestAccumulatedBatchesEqualALargeOne(t *testing.T) {
 // Frozen layers stay as they are, batch statistics included, until their time
 // is over; a rate of 0 keeps weights but not statistics.
 func TestFreezeAndLayerRates(t *testing.T) {
-	s := smallStepper(t, func(r *regime.Regime) {
-		r.Freeze = []regime.Freeze{{Layers: regime.Backbone, Epochs: 1}}
-		r.LayerRates = []regime.LayerRate{{Layers: regime.Backbone, Factor: .5}, {Layers: "conv", Factor: 0}}
+	s := smallStepper(t, func(r *spec.Regime) {
+		r.Freeze = []spec.Freeze{{Layers: spec.Backbone, Epochs: 1}}
+		r.LayerRates = []spec.LayerRate{{Layers: spec.Backbone, Factor: .5}, {Layers: "conv", Factor: 0}}
 	})
 	paths := []string{"/conv/kernel", "/bn/gamma", "/bn/moving_mean", "/dense/kernel"}
 	moved := func(at Position) map[string]bool {
@@ -253,7 +253,7 @@ func TestFreezeAndLayerRates(t *testing.T) {
 		}
 	}
 	net, _ := smallNetwork(t, 8)
-	if _, err := newSelection(net, &regime.Regime{Freeze: []regime.Freeze{{Layers: "block_"}}}); err == nil {
+	if _, err := newSelection(net, &spec.Regime{Freeze: []spec.Freeze{{Layers: "block_"}}}); err == nil {
 		t.Error("a freeze that meets no layer passes")
 	}
 }
@@ -261,7 +261,7 @@ func TestFreezeAndLayerRates(t *testing.T) {
 // Half the rate moves a weight half as far in the first step.
 func TestLayerRateScalesTheStep(t *testing.T) {
 	change := func(factor float64) float64 {
-		s := smallStepper(t, func(r *regime.Regime) { r.LayerRates = []regime.LayerRate{{Layers: "dense", Factor: factor}} })
+		s := smallStepper(t, func(r *spec.Regime) { r.LayerRates = []spec.LayerRate{{Layers: "dense", Factor: factor}} })
 		before := values(s.store, "/dense/kernel")[5]
 		mustStep(t, s, smallBatch(8, 0, 0, 4), Position{Epoch: 1, Step: 1, Update: 1, Rate: .01})
 		return float64(values(s.store, "/dense/kernel")[5] - before)
@@ -273,7 +273,7 @@ func TestLayerRateScalesTheStep(t *testing.T) {
 
 // After update t the average is d*average + (1-d)*weight, d = min(.28, (1+t)/(10+t)).
 func TestMovingAverage(t *testing.T) {
-	s := smallStepper(t, func(r *regime.Regime) { r.EMA, r.Epsilon = .28, 1e-3 })
+	s := smallStepper(t, func(r *spec.Regime) { r.EMA, r.Epsilon = .28, 1e-3 })
 	for _, path := range []string{"/conv/kernel", "/bn/moving_variance", "/dense/bias"} {
 		if got, want := values(s.store, averaged+path), values(s.store, path); got[1] != want[1] {
 			t.Errorf("the average of %s starts at %g, the weight at %g", path, got[1], want[1])

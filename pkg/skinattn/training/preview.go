@@ -9,14 +9,14 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/skinattn/skinattn/internal/oneline"
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // Preview changes a photo, RGB [size size 3], at random n times as a regime's
 // augmentation does in training, by the same graph: for people to look at. Result
 // i has the same shape, unrounded, and was made by the i-th transform. The draws
 // depend on seed and n alone; those of a training run are others.
-func Preview(backend compute.Backend, reg *regime.Regime, size int, photo []uint8, seed uint64, n int) ([][]float32, []Transform, error) {
+func Preview(backend compute.Backend, reg *spec.Regime, size int, photo []uint8, seed uint64, n int) ([][]float32, []Transform, error) {
 	if n < 1 || size < 1 || len(photo) != size*size*3 {
 		return nil, nil, fmt.Errorf("previewing the augmentation: %d values are no photo of %d x %d pixels, or %d copies are no number", len(photo), size, size, n)
 	}
@@ -33,7 +33,7 @@ func Preview(backend compute.Backend, reg *regime.Regime, size int, photo []uint
 		inAffine: affine, inColours: colours, inCutout: boxes}
 	var fed []input
 	var args []any
-	for _, in := range inputsOf(&regime.Regime{Augment: reg.Augment}) {
+	for _, in := range inputsOf(&spec.Regime{Augment: reg.Augment}) {
 		if value, used := values[in]; used {
 			fed, args = append(fed, in), append(args, value)
 		}

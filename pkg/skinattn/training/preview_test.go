@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // Preview turns as imaging.Turn does, whose values come from elsewhere, and changes
@@ -19,19 +19,19 @@ func TestPreview(t *testing.T) {
 		photo[i] = uint8(i * 7 % 256)
 		source[i] = float32(photo[i])
 	}
-	turning := &regime.Regime{Augment: regime.Augment{Rotation: 180}}
+	turning := &spec.Regime{Augment: spec.Augment{Rotation: 180}}
 	for _, tc := range []struct {
 		name string
-		reg  *regime.Regime
+		reg  *spec.Regime
 		want func(Transform) []float32
 	}{
-		{"none", &regime.Regime{}, func(Transform) []float32 { return source }},
+		{"none", &spec.Regime{}, func(Transform) []float32 { return source }},
 		{"turned", turning, func(drawn Transform) []float32 {
 			turned := make([]float32, len(source))
 			imaging.Turn(turned, source, size, drawn.Theta, false)
 			return turned
 		}},
-		{"grey", &regime.Regime{Augment: regime.Augment{Cutout: 1}}, func(Transform) []float32 {
+		{"grey", &spec.Regime{Augment: spec.Augment{Cutout: 1}}, func(Transform) []float32 {
 			grey := make([]float32, len(source)) // the cutout is as large as the photo
 			for k := range 3 {
 				mean := float32(0)

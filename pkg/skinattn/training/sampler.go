@@ -4,7 +4,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // entry is a photo as it stands in an epoch.
@@ -19,15 +19,15 @@ type entry struct {
 
 // sampler says which photos are shown in an epoch, and in which order.
 type sampler struct {
-	reg    *regime.Regime
+	reg    *spec.Regime
 	seed   uint64
 	labels []int32
 	all    []entry // the training part with its copies
 }
 
-func newSampler(reg *regime.Regime, seed uint64, labels []int32) *sampler {
+func newSampler(reg *spec.Regime, seed uint64, labels []int32) *sampler {
 	s := &sampler{reg: reg, seed: seed, labels: labels}
-	copies := reg.Copies != regime.Copies{}
+	copies := reg.Copies != spec.Copies{}
 	for i := range labels {
 		s.all = append(s.all, entry{example: i, id: i, asIs: copies})
 	}
@@ -89,7 +89,7 @@ func (s *sampler) imagesOfUpdate(step int) int {
 // early shows the first of a new order of all, as Keras's iterator does.
 func (s *sampler) epoch(epoch int) []entry {
 	all := s.all
-	if s.reg.Sampling == regime.Balanced {
+	if s.reg.Sampling == spec.Balanced {
 		all = s.balanced(epoch)
 	}
 	shuffled := make([]entry, 0, len(all))

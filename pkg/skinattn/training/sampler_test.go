@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // labelled makes labels with so many photos of each class.
@@ -26,16 +26,16 @@ var split15 = []int{278, 437, 925, 98, 944, 5661, 121}
 func TestStepsOfAnEpoch(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		reg    regime.Regime
+		reg    spec.Regime
 		counts []int
 		steps  int
 	}{
-		{"metadata, 10 %", regime.Regime{Batch: 10}, []int{294, 463, 980, 103, 1000, 5994, 128}, 897},
-		{"augmented, photos as they are", regime.Regime{Batch: 16}, split15, 529},
-		{"augmented on disk, 16", regime.Regime{Batch: 16, Copies: regime.Copies{PerClass: 8000, Batch: 50}}, split15, 3349},
-		{"augmented on disk, 50", regime.Regime{Batch: 50, Copies: regime.Copies{PerClass: 8000, Batch: 50}}, split15, 1072},
-		{"[14]", regime.Regime{Batch: 16, StepsDivisor: 10, Copies: regime.Copies{PerClass: 8000, Batch: 50}}, []int{304, 488, 1033, 109, 1079, 6042, 132}, 919},
-		{"more steps than photos", regime.Regime{Batch: 16, StepsDivisor: 2}, []int{20}, 2},
+		{"metadata, 10 %", spec.Regime{Batch: 10}, []int{294, 463, 980, 103, 1000, 5994, 128}, 897},
+		{"augmented, photos as they are", spec.Regime{Batch: 16}, split15, 529},
+		{"augmented on disk, 16", spec.Regime{Batch: 16, Copies: spec.Copies{PerClass: 8000, Batch: 50}}, split15, 3349},
+		{"augmented on disk, 50", spec.Regime{Batch: 50, Copies: spec.Copies{PerClass: 8000, Batch: 50}}, split15, 1072},
+		{"[14]", spec.Regime{Batch: 16, StepsDivisor: 10, Copies: spec.Copies{PerClass: 8000, Batch: 50}}, []int{304, 488, 1033, 109, 1079, 6042, 132}, 919},
+		{"more steps than photos", spec.Regime{Batch: 16, StepsDivisor: 2}, []int{20}, 2},
 	} {
 		s := newSampler(&c.reg, 1, labelled(c.counts...))
 		if s.steps() != c.steps {
@@ -50,7 +50,7 @@ func TestStepsOfAnEpoch(t *testing.T) {
 // With copies an epoch has every photo once as it is, and each photo of a class
 // as a copy as often as any other, give or take one.
 func TestCopiesOfAnEpoch(t *testing.T) {
-	reg := regime.Regime{Batch: 16, Copies: regime.Copies{PerClass: 40, Batch: 8}}
+	reg := spec.Regime{Batch: 16, Copies: spec.Copies{PerClass: 40, Batch: 8}}
 	// (40-10)/8 is 4 batches, 2 passes of 8+2: 20 copies. (40-17)/8 is 3 batches,
 	// one pass of 8+8+1: 17.
 	labels := labelled(10, 17)
@@ -77,7 +77,7 @@ func TestCopiesOfAnEpoch(t *testing.T) {
 
 // A photo with copies beside it is not moved.
 func TestPhotosBesideCopiesStayAsTheyAre(t *testing.T) {
-	reg := regime.Regime{Augment: regime.Augment{Rotation: 180, Shift: .1, Zoom: .1, Brightness: .5}, MetadataDropout: .5}
+	reg := spec.Regime{Augment: spec.Augment{Rotation: 180, Shift: .1, Zoom: .1, Brightness: .5}, MetadataDropout: .5}
 	drawn := transforms(&reg, 32, 1, 1, []entry{{id: 3}, {id: 3, asIs: true}})
 	if still := (Transform{ZX: 1, ZY: 1}).Affine(32); drawn[1].Affine(32) != still || drawn[1].Brightness != 1 {
 		t.Errorf("%+v", drawn[1])
@@ -88,7 +88,7 @@ func TestPhotosBesideCopiesStayAsTheyAre(t *testing.T) {
 }
 
 func TestBalancedSampling(t *testing.T) {
-	reg := regime.Regime{Batch: 16, Sampling: regime.Balanced}
+	reg := spec.Regime{Batch: 16, Sampling: spec.Balanced}
 	labels := labelled(50, 0, 5, 0, 0, 945, 0)
 	s := newSampler(&reg, 1, labels)
 	var seen [ham10000.NumClasses]int
@@ -118,7 +118,7 @@ func TestBalancedSampling(t *testing.T) {
 
 // Three batches make an update, the last one of an epoch what is left.
 func TestUpdatesOfSteps(t *testing.T) {
-	reg := regime.Regime{Batch: 10, Accumulate: 3}
+	reg := spec.Regime{Batch: 10, Accumulate: 3}
 	s := newSampler(&reg, 1, labelled(75)) // 8 steps
 	if s.updates() != 3 {
 		t.Fatalf("%d updates in 8 steps", s.updates())
@@ -132,7 +132,7 @@ func TestUpdatesOfSteps(t *testing.T) {
 
 // N/(C*N_i) over the authors' 8,962 training photos (facts 7.2).
 func TestBalancedClassWeights(t *testing.T) {
-	reg := regime.Regime{ClassWeighting: regime.BalancedWeights}
+	reg := spec.Regime{ClassWeighting: spec.BalancedWeights}
 	want := []float64{4.355, 2.765, 1.306, 12.430, 1.280, .2136, 10.002}
 	for i, w := range classWeights(&reg, labelled(294, 463, 980, 103, 1000, 5994, 128)) {
 		if math.Abs(w-want[i]) > 6e-4 {

@@ -3,17 +3,17 @@ package training
 import (
 	"math"
 
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // scheduled is the learning rate of an update (from 0) of a run of total
 // updates, perEpoch in each epoch, where the plateau rule gives rate.
-func scheduled(reg *regime.Regime, rate float64, update, perEpoch int) float64 {
+func scheduled(reg *spec.Regime, rate float64, update, perEpoch int) float64 {
 	total, warm := float64(perEpoch*reg.Epochs), float64(perEpoch)*reg.WarmUp
 	switch at := float64(update); {
 	case at < warm:
 		return rate * (at + 1) / warm
-	case reg.Schedule == regime.Cosine:
+	case reg.Schedule == spec.Cosine:
 		return rate * (1 + math.Cos(math.Pi*(at-warm)/(total-warm))) / 2
 	}
 	return rate
@@ -27,7 +27,7 @@ type plateauState struct {
 }
 
 // next returns the learning rate after an epoch with the given validation loss.
-func (s *plateauState) next(p regime.Plateau, loss, learningRate float64) float64 {
+func (s *plateauState) next(p spec.Plateau, loss, learningRate float64) float64 {
 	if p.Factor == 0 {
 		return learningRate
 	}
@@ -60,11 +60,11 @@ type stopState struct {
 
 // stop judges an epoch by its validation loss or accuracy and says whether it
 // was the last.
-func (s *stopState) stop(e regime.EarlyStop, loss, accuracy float64) bool {
+func (s *stopState) stop(e spec.EarlyStop, loss, accuracy float64) bool {
 	if e.Patience == 0 {
 		return false
 	}
-	if e.Monitor == regime.MonitorAccuracy {
+	if e.Monitor == spec.MonitorAccuracy {
 		loss = -accuracy
 	}
 	if loss+e.MinDelta < bestSoFar(s.Seen, s.Best) {

@@ -6,19 +6,19 @@ import (
 	"strings"
 
 	"github.com/skinattn/skinattn/pkg/skinattn"
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // selection knows which layers a regime trains, and how fast.
 type selection struct {
 	rates  map[string]float64 // factors by layer, where not 1
-	freeze []regime.Freeze
+	freeze []spec.Freeze
 	layers []map[string]bool // of each freeze
 }
 
 // Check finds settings of a regime that do not fit a network, or features that
 // are computed once, before anything is written.
-func Check(net *skinattn.Network, reg *regime.Regime, featureCache bool) (err error) {
+func Check(net *skinattn.Network, reg *spec.Regime, featureCache bool) (err error) {
 	if featureCache {
 		if err := allowsFeatures(reg); err != nil {
 			return err
@@ -31,7 +31,7 @@ func Check(net *skinattn.Network, reg *regime.Regime, featureCache bool) (err er
 	return err
 }
 
-func newSelection(net *skinattn.Network, reg *regime.Regime) (selection, error) {
+func newSelection(net *skinattn.Network, reg *spec.Regime) (selection, error) {
 	s := selection{rates: map[string]float64{}, freeze: reg.Freeze}
 	for _, r := range reg.LayerRates {
 		names, err := layersOf(net, r.Layers)
@@ -53,18 +53,18 @@ func newSelection(net *skinattn.Network, reg *regime.Regime) (selection, error) 
 }
 
 // layersOf lists the layers whose names begin with prefix, or all up to the cut
-// for regime.Backbone.
+// for spec.Backbone.
 func layersOf(net *skinattn.Network, prefix string) (map[string]bool, error) {
 	names := map[string]bool{}
 	upToCut := true
 	for _, layer := range net.Graph.Layers() {
-		if prefix == regime.Backbone && upToCut || strings.HasPrefix(layer.Name, prefix) {
+		if prefix == spec.Backbone && upToCut || strings.HasPrefix(layer.Name, prefix) {
 			names[layer.Name] = true
 		}
 		upToCut = upToCut && layer.Name != net.Cut
 	}
 	if len(names) == 0 {
-		return nil, fmt.Errorf("no layer of the network has a name that begins with %q; %q is all up to the cut", prefix, regime.Backbone)
+		return nil, fmt.Errorf("no layer of the network has a name that begins with %q; %q is all up to the cut", prefix, spec.Backbone)
 	}
 	return names, nil
 }

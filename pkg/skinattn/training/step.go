@@ -14,7 +14,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // Batch is what one step is trained on.
@@ -51,7 +51,7 @@ type Stepper struct {
 	backend   compute.Backend
 	store     *model.Store
 	net       *skinattn.Network
-	reg       regime.Regime
+	reg       spec.Regime
 	optimizer Adam
 	weights   []float32 // of the classes in the loss
 	seed      uint64
@@ -62,7 +62,7 @@ type Stepper struct {
 
 // NewStepper prepares training steps of net as reg has them; its ClassWeighting
 // is not looked at.
-func NewStepper(backend compute.Backend, store *model.Store, net *skinattn.Network, reg *regime.Regime, seed uint64) (*Stepper, error) {
+func NewStepper(backend compute.Backend, store *model.Store, net *skinattn.Network, reg *spec.Regime, seed uint64) (*Stepper, error) {
 	s := &Stepper{backend: backend, store: store, net: net, reg: *reg, seed: seed,
 		optimizer: Adam{reg.LearningRate, reg.Beta1, reg.Beta2, reg.Epsilon},
 		weights:   make([]float32, ham10000.NumClasses), execs: map[string]*model.Exec{}}
@@ -115,17 +115,17 @@ const (
 )
 
 // inputsOf lists what steps of a regime are fed.
-func inputsOf(reg *regime.Regime) []input {
+func inputsOf(reg *spec.Regime) []input {
 	list := []input{inPixels, inRows, inMetadata, inLabels, inWeights, inRate, inRNG}
 	a := reg.Augment
 	for _, optional := range []struct {
 		wanted bool
 		inputs []input
 	}{
-		{a != regime.Augment{}, []input{inAffine}},
+		{a != spec.Augment{}, []input{inAffine}},
 		{a.Brightness != 0 || a.Contrast != 0 || a.Saturation != 0, []input{inColours}},
 		{a.Cutout != 0, []input{inCutout}},
-		{reg.Mix != regime.Mix{}, []input{inPartner, inBlend}},
+		{reg.Mix != spec.Mix{}, []input{inPartner, inBlend}},
 		{reg.Accumulate > 1, []input{inImages}},
 		{reg.EMA > 0, []input{inDecay}},
 	} {

@@ -12,8 +12,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // Run is a training run: what Train needs.
@@ -330,7 +330,7 @@ func (t *trainer) finish(row run.Epoch) error {
 	s.Epoch = row.Epoch
 	s.Running = partial{}
 	s.History = append(s.History, row)
-	better := s.BestEpoch == 0 || reg.Select == regime.SelectLast || row.ValAccuracy > s.BestAccuracy
+	better := s.BestEpoch == 0 || reg.Select == spec.SelectLast || row.ValAccuracy > s.BestAccuracy
 	if better {
 		s.BestEpoch, s.BestAccuracy = row.Epoch, row.ValAccuracy
 	}

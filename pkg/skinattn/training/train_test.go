@@ -16,8 +16,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
-	"github.com/skinattn/skinattn/pkg/skinattn/regime"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 const testSize = 32
@@ -61,11 +61,11 @@ func quickRun(t *testing.T, dir string, resume bool) Run {
 // is not full.
 func smallRun(t *testing.T, dir string, resume bool) Run {
 	t.Helper()
-	cfg, err := skinattn.DefaultConfig("mobilenet_v2")
+	cfg, err := skinattn.AuthorsNetwork("mobilenet_v2", spec.Metadata)
 	if err != nil {
 		t.Fatal(err)
 	}
-	reg, err := regime.Find(regime.Demo)
+	reg, err := spec.Find(spec.Demo)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,14 +126,14 @@ func TestInterruptedRunWithAllOptionsGoesOnToTheSameBytes(t *testing.T) {
 	resumesToTheSameBytes(t, func(r *Run) {
 		r.Config.Network.Cut = "Conv1_relu"
 		reg := r.Config.Regime
-		reg.Batch, reg.Accumulate, reg.Sampling = 5, 2, regime.Balanced
+		reg.Batch, reg.Accumulate, reg.Sampling = 5, 2, spec.Balanced
 		reg.EMA, reg.LabelSmoothing, reg.MetadataDropout = .9, .1, .3
-		reg.Loss = regime.Loss{Kind: regime.MultiWeighted, Gamma: 1.5, Limit: .1}
-		reg.ClassWeighting = regime.BalancedWeights
-		reg.Augment = regime.Augment{Rotation: 180, Shift: .1, Zoom: .1, HorizontalFlip: true, Crop: .5, Brightness: .1, Cutout: .3}
-		reg.Mix = regime.Mix{Mixup: .2, CutMix: 1}
-		reg.LayerRates = []regime.LayerRate{{Layers: regime.Backbone, Factor: .1}}
-		reg.Freeze = []regime.Freeze{{Layers: regime.Backbone, Epochs: 1}}
+		reg.Loss = spec.Loss{Kind: spec.MultiWeighted, Gamma: 1.5, Limit: .1}
+		reg.ClassWeighting = spec.BalancedWeights
+		reg.Augment = spec.Augment{Rotation: 180, Shift: .1, Zoom: .1, HorizontalFlip: true, Crop: .5, Brightness: .1, Cutout: .3}
+		reg.Mix = spec.Mix{Mixup: .2, CutMix: 1}
+		reg.LayerRates = []spec.LayerRate{{Layers: spec.Backbone, Factor: .1}}
+		reg.Freeze = []spec.Freeze{{Layers: spec.Backbone, Epochs: 1}}
 	})
 }
 
@@ -453,7 +453,7 @@ func TestBestWeightsAreTheAverages(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	r := smallRun(t, dir, false)
 	r.Config.Network.Cut = "Conv1_relu"
-	r.Config.Regime.EMA, r.Config.Regime.Select, r.Config.Regime.Epochs = .9, regime.SelectLast, 1
+	r.Config.Regime.EMA, r.Config.Regime.Select, r.Config.Regime.Epochs = .9, spec.SelectLast, 1
 	if err := Train(context.Background(), r); err != nil {
 		t.Fatal(err)
 	}

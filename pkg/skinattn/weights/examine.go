@@ -12,6 +12,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // Classes of Keras layers that only the authors' head has.
@@ -46,7 +47,7 @@ func examine(opts ImportOptions) (*examined, error) {
 	if found.Form == FormApplications {
 		found.fit, err = MatchBackbone(found.net, found.file)
 	} else {
-		found.Network = &found.net.Config
+		found.Network = &found.net.Network
 		found.fit, err = MatchNetwork(found.net, found.file)
 	}
 	if err != nil {
@@ -150,9 +151,9 @@ func (found *examined) identify(opts ImportOptions, b *backbone.Backbone) error 
 
 // regime is the authors' network on b in the regime that the parts of the file
 // show, with the variants of the head that have weights.
-func (found *examined) regime(b *backbone.Backbone) (skinattn.Config, error) {
+func (found *examined) regime(b *backbone.Backbone) (spec.Network, error) {
 	if found.Form == FormApplications {
-		return skinattn.DefaultConfig(b.Name)
+		return skinattn.AuthorsNetwork(b.Name, spec.Metadata)
 	}
 	shapes := found.kernels(denseClass, "kernel")
 	takesMetadata := slices.IndexFunc(shapes, func(shape []int) bool { return len(shape) == 2 && shape[0] == skinattn.MetadataWidth })
@@ -160,11 +161,11 @@ func (found *examined) regime(b *backbone.Backbone) (skinattn.Config, error) {
 	if len(shapes) > 1 && !b.HasTail() && takesMetadata < 0 && !metadata && len(shapes[0]) == 2 && shapes[0][0] < 512 {
 		metadata = true // of another width, which is an error that says so
 	}
-	newConfig := skinattn.AugmentedConfig
+	variant := spec.Augmented
 	if metadata {
-		newConfig = skinattn.DefaultConfig
+		variant = spec.Metadata
 	}
-	cfg, err := newConfig(b.Name)
+	cfg, err := skinattn.AuthorsNetwork(b.Name, variant)
 	if err != nil {
 		return cfg, err
 	}
@@ -174,7 +175,7 @@ func (found *examined) regime(b *backbone.Backbone) (skinattn.Config, error) {
 	if takesMetadata >= 0 {
 		units := branchUnits(shapes[takesMetadata:])
 		cfg.MetadataBatchNorm = found.branchBatchNorm(units)
-		if !slices.Equal(units, []int{skinattn.MetadataUnits}) {
+		if !slices.Equal(units, []int{spec.DefaultMetadataUnits}) {
 			copy(cfg.MetadataUnits[:], units)
 		}
 	}
@@ -187,11 +188,11 @@ func (found *examined) regime(b *backbone.Backbone) (skinattn.Config, error) {
 
 // headByNames sets how the features become a vector where the file lists
 // Keras's layers for it, which have no weights.
-func (found *examined) headByNames(cfg *skinattn.Config, whole *layers.Graph) {
+func (found *examined) headByNames(cfg *spec.Network, whole *layers.Graph) {
 	count := func(class string) int { return len(found.file.Numbered(class)) }
 	switch flattens, pools := count("flatten") > 0, count("global_average_pooling2d") > 0; {
 	case pools && !flattens:
-		cfg.Head = backbone.GAP
+		cfg.Head = spec.GAP
 	case flattens && !pools:
 		cfg.Head = ""
 	}
@@ -249,9 +250,9 @@ func (found *examined) branchBatchNorm(units []int) string {
 	case i < 0:
 		return ""
 	case i+1 < len(shapes) && slices.Equal(shapes[i+1], units[len(units)-1:]):
-		return skinattn.BatchNormBoth
+		return spec.BatchNormBoth
 	}
-	return skinattn.BatchNormBefore
+	return spec.BatchNormBefore
 }
 
 // sharesLayers refuses a file of another network in a few words.
@@ -286,7 +287,7 @@ func (found *examined) sharesLayers(whole *layers.Graph, b *backbone.Backbone, n
 
 // fitsByOrder is whether ImageNet weights under other names fit.
 func (found *examined) fitsByOrder(b *backbone.Backbone) bool {
-	cfg, err := skinattn.DefaultConfig(b.Name)
+	cfg, err := skinattn.AuthorsNetwork(b.Name, spec.Metadata)
 	if err != nil {
 		return false
 	}
@@ -335,7 +336,7 @@ func connected(file *keras.File, whole *layers.Graph, name func(string) string, 
 
 // sized is the network of cfg at the size, and with the head, that the last
 // dense layer's rows tell.
-func (found *examined) sized(opts ImportOptions, cfg skinattn.Config) (*skinattn.Network, error) {
+func (found *examined) sized(opts ImportOptions, cfg spec.Network) (*skinattn.Network, error) {
 	dense := weighted(found.file, denseClass)
 	if len(dense) == 0 {
 		return nil, errors.New("it has no dense layer for the classes")
@@ -393,14 +394,14 @@ func (found *examined) sized(opts ImportOptions, cfg skinattn.Config) (*skinattn
 // otherHead looks for a head whose last dense kernel has the given rows: global
 // average pooling in place of flattening or the other way round or, where the
 // size is sure, poolings before the attention.
-func otherHead(cfg skinattn.Config, rows int, sizeSure bool) (*skinattn.Network, bool) {
+func otherHead(cfg spec.Network, rows int, sizeSure bool) (*skinattn.Network, bool) {
 	other := cfg
-	if cfg.Head == backbone.GAP {
+	if cfg.Head == spec.GAP {
 		other.Head = ""
 	} else {
-		other.Head = backbone.GAP
+		other.Head = spec.GAP
 	}
-	tries := []skinattn.Config{other}
+	tries := []spec.Network{other}
 	for pools := 1; sizeSure && pools <= 3; pools++ {
 		pooled := cfg
 		pooled.PoolsBefore = pools
@@ -416,7 +417,7 @@ func otherHead(cfg skinattn.Config, rows int, sizeSure bool) (*skinattn.Network,
 
 // rowsAt is the network of cfg and the rows of the dense kernel that takes the
 // features.
-func rowsAt(cfg skinattn.Config) (net *skinattn.Network, rows int, err error) {
+func rowsAt(cfg spec.Network) (net *skinattn.Network, rows int, err error) {
 	if net, err = skinattn.NewNetwork(cfg); err != nil {
 		return nil, 0, err
 	}
@@ -428,7 +429,7 @@ func rowsAt(cfg skinattn.Config) (net *skinattn.Network, rows int, err error) {
 }
 
 // describe says which parts a network has.
-func describe(cfg skinattn.Config) string {
+func describe(cfg spec.Network) string {
 	part := func(has bool, name string) string {
 		if has {
 			return "with " + name

@@ -13,14 +13,14 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/skinattn/skinattn/pkg/skinattn"
-	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // trained makes a run of the network with its tensors filled by name.
-func trained(t *testing.T, cfg skinattn.Config) string {
+func trained(t *testing.T, cfg spec.Network) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "run")
 	if _, err := Import(ImportOptions{Keras: fileOf(t, cfg).save(t, "k.h5"), Backbone: cfg.Backbone, Size: cfg.Size, Dir: dir,
@@ -98,9 +98,9 @@ func predictOne(t *testing.T, dir string) []float32 {
 // Networks of other families and variants of the head come back; the names and
 // the order of the layers are tested against Keras in package skinattn.
 func TestExportOfOtherNetworks(t *testing.T) {
-	configs := map[string]skinattn.Config{}
+	configs := map[string]spec.Network{}
 	for _, name := range []string{"nasnet_mobile", "mobilenet_v3_small", "mobilenet"} {
-		cfg, err := skinattn.DefaultConfig(name)
+		cfg, err := skinattn.AuthorsNetwork(name, spec.Metadata)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,8 +108,8 @@ func TestExportOfOtherNetworks(t *testing.T) {
 		configs[name] = cfg
 	}
 	variant := authors(t, 64)
-	variant.MetadataBatchNorm, variant.MetadataUnits, variant.MetadataDropout = skinattn.BatchNormBoth, [3]int{40, 30}, .2
-	variant.ExtendedDense, variant.Head, variant.Dropout = 20, backbone.GAP, .25
+	variant.MetadataBatchNorm, variant.MetadataUnits, variant.MetadataDropout = spec.BatchNormBoth, [3]int{40, 30}, .2
+	variant.ExtendedDense, variant.Head, variant.Dropout = 20, spec.GAP, .25
 	configs["variant"] = variant
 	plain := authors(t, 64)
 	plain.SoftAttention, plain.Metadata = false, false

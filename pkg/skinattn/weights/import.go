@@ -17,6 +17,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // Forms of Keras files.
@@ -36,9 +37,9 @@ type ImportOptions struct {
 	// it, and else as the authors had it.
 	Cut          string // Keras layer after which the backbone ends
 	Size         int    // pixels
-	ChannelOrder string // rgb or bgr
+	ChannelOrder imaging.Order
 	Preprocess   imaging.Preprocess
-	// AttentionWindow is skinattn.Config's. Keras on a CPU computes with the one
+	// AttentionWindow is spec.Network's. Keras on a CPU computes with the one
 	// in the center, so networks trained there need it.
 	AttentionWindow string
 
@@ -64,7 +65,7 @@ type Report struct {
 	Backbone string `json:"backbone"`
 	Cut      string `json:"cut,omitempty"`
 	// Network is the network that the file holds; nil for ImageNet weights.
-	Network *skinattn.Config `json:"network,omitempty"`
+	Network *spec.Network `json:"network,omitempty"`
 
 	Fits      bool     `json:"fits"`
 	Variables int      `json:"variables"`    // of the network (up to the cut for ImageNet weights)
@@ -179,7 +180,7 @@ func makeRun(opts ImportOptions, found *examined) error {
 		if err := found.fit.Load(store); err != nil {
 			return err
 		}
-		cfg := run.Config{Network: found.net.Config, Init: "keras " + filepath.Base(opts.Keras), InitSHA256: found.SHA256}
+		cfg := run.Config{Network: found.net.Network, Init: "keras " + filepath.Base(opts.Keras), InitSHA256: found.SHA256}
 		// Nothing is computed, so there is no engine to tell of.
 		environment := run.CurrentEnvironment(&engine.Engine{Kind: "none"})
 		folder := &run.Folder{Dir: temporary} // unlocked: nobody knows it

@@ -10,12 +10,13 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // firstLayers are the tensors of the first n layers of a backbone that have some.
 func firstLayers(t *testing.T, name string, n int) *kerasFile {
 	t.Helper()
-	cfg, err := skinattn.DefaultConfig(name)
+	cfg, err := skinattn.AuthorsNetwork(name, spec.Metadata)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +58,7 @@ func expectRefusal(t *testing.T, content []byte, backbone string, texts ...strin
 // in the same place in the middle.
 func TestWrongFilesOfFamilies(t *testing.T) {
 	for _, name := range []string{"mobilenet_v3_small", "nasnet_mobile", "mobilenet"} {
-		cfg, err := skinattn.DefaultConfig(name)
+		cfg, err := skinattn.AuthorsNetwork(name, spec.Metadata)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // renamed gives layers other names, and their tensors with them.
@@ -41,20 +42,20 @@ func renumbered(by int, classes ...string) func(string) string {
 // Keras's automatic numbers depend on what its session has built before.
 func TestImportRenumbered(t *testing.T) {
 	for name, c := range map[string]struct {
-		cfg skinattn.Config
+		cfg spec.Network
 		to  func(string) string
 	}{
 		"MobileNetV3, whose cut has such a name": {config(t, "mobilenet_v3_small", nil),
 			renumbered(19, "multiply", "re_lu", "tf.__operators__.add", "tf.math.multiply", "rescaling", "input")},
-		"MobileNetV3, another cut": {config(t, "mobilenet_v3_large", func(cfg *skinattn.Config) { cfg.Cut = "multiply_17" }),
+		"MobileNetV3, another cut": {config(t, "mobilenet_v3_large", func(cfg *spec.Network) { cfg.Cut = "multiply_17" }),
 			renumbered(40, "multiply", "re_lu", "tf.__operators__.add", "tf.math.multiply", "rescaling", "input")},
-		"InceptionResNetV2, all weights": {config(t, "inception_resnet_v2", func(cfg *skinattn.Config) { cfg.Cut = "batch_normalization_20" }),
+		"InceptionResNetV2, all weights": {config(t, "inception_resnet_v2", func(cfg *spec.Network) { cfg.Cut = "batch_normalization_20" }),
 			renumbered(203, "conv2d", "batch_normalization", "activation", "input")},
-		"InceptionResNetV2 of early Keras, which counted from 1": {config(t, "inception_resnet_v2", func(cfg *skinattn.Config) { cfg.Cut = "batch_normalization_20" }),
+		"InceptionResNetV2 of early Keras, which counted from 1": {config(t, "inception_resnet_v2", func(cfg *spec.Network) { cfg.Cut = "batch_normalization_20" }),
 			renumbered(1, "conv2d", "batch_normalization", "activation", "input")},
 		"NASNetMobile": {config(t, "nasnet_mobile", nil), renumbered(188, "activation", "add", "concatenate", "input")},
-		"metadata with batch norms and one more dense layer": {config(t, "mobilenet_v3_small", func(cfg *skinattn.Config) {
-			cfg.MetadataBatchNorm, cfg.ExtendedDense = skinattn.BatchNormBoth, 16
+		"metadata with batch norms and one more dense layer": {config(t, "mobilenet_v3_small", func(cfg *spec.Network) {
+			cfg.MetadataBatchNorm, cfg.ExtendedDense = spec.BatchNormBoth, 16
 		}), renumbered(7, "batch_normalization", "dense", "normalization", "soft_attention")},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -73,7 +74,7 @@ func TestImportRenumbered(t *testing.T) {
 // Keras numbers a layer when its constructor is called, so an outer layer can
 // have the lower number.
 func TestImportOuterLayerFirst(t *testing.T) {
-	cfg := config(t, "mobilenet_v3_small", func(cfg *skinattn.Config) { cfg.ExtendedDense = 16 })
+	cfg := config(t, "mobilenet_v3_small", func(cfg *spec.Network) { cfg.ExtendedDense = 16 })
 	swap := map[string]string{"dense_10": "dense_11", "dense_11": "dense_10"}
 	file := fileOf(t, cfg).renamed(func(layer string) string { return cmp.Or(swap[layer], layer) })
 	report, err := Check(ImportOptions{Keras: file.save(t, "k.h5"), Backbone: cfg.Backbone})
@@ -108,9 +109,9 @@ func TestApplicationsFileByOrder(t *testing.T) {
 }
 
 // config is the authors' network with a change.
-func config(t *testing.T, name string, change func(*skinattn.Config)) skinattn.Config {
+func config(t *testing.T, name string, change func(*spec.Network)) spec.Network {
 	t.Helper()
-	cfg, err := skinattn.DefaultConfig(name)
+	cfg, err := skinattn.AuthorsNetwork(name, spec.Metadata)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,8 +149,8 @@ func TestImportVariants(t *testing.T) {
 		}
 		return `{"config":{"layers":[` + text + `]}}`
 	}
-	augmented := func(name string, change func(*skinattn.Config)) skinattn.Config {
-		cfg, err := skinattn.AugmentedConfig(name)
+	augmented := func(name string, change func(*spec.Network)) spec.Network {
+		cfg, err := skinattn.AuthorsNetwork(name, spec.Augmented)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -157,28 +158,28 @@ func TestImportVariants(t *testing.T) {
 		return cfg
 	}
 	for name, c := range map[string]struct {
-		cfg    skinattn.Config
+		cfg    spec.Network
 		config string
 		layers []string // without weights, that Keras lists too
 	}{
-		"augmented":              {augmented("mobilenet_v3_small", func(*skinattn.Config) {}), "", nil},
-		"augmented, other cut":   {augmented("nasnet_mobile", func(*skinattn.Config) {}), "", nil},
-		"no attention":           {augmented("mobilenet_v3_small", func(cfg *skinattn.Config) { cfg.SoftAttention = false }), "", nil},
-		"no attention, metadata": {config(t, "mobilenet_v3_small", func(cfg *skinattn.Config) { cfg.SoftAttention = false }), "", nil},
-		"gamma":                  {config(t, "mobilenet_v3_small", func(cfg *skinattn.Config) { cfg.Gamma = true }), "", nil},
-		"batch norm before":      {config(t, "mobilenet_v3_small", func(cfg *skinattn.Config) { cfg.MetadataBatchNorm = skinattn.BatchNormBefore }), "", nil},
-		"batch norm in a network full": {config(t, "inception_resnet_v2", func(cfg *skinattn.Config) {
-			cfg.Cut, cfg.MetadataBatchNorm = "batch_normalization_20", skinattn.BatchNormBoth
+		"augmented":              {augmented("mobilenet_v3_small", func(*spec.Network) {}), "", nil},
+		"augmented, other cut":   {augmented("nasnet_mobile", func(*spec.Network) {}), "", nil},
+		"no attention":           {augmented("mobilenet_v3_small", func(cfg *spec.Network) { cfg.SoftAttention = false }), "", nil},
+		"no attention, metadata": {config(t, "mobilenet_v3_small", func(cfg *spec.Network) { cfg.SoftAttention = false }), "", nil},
+		"gamma":                  {config(t, "mobilenet_v3_small", func(cfg *spec.Network) { cfg.Gamma = true }), "", nil},
+		"batch norm before":      {config(t, "mobilenet_v3_small", func(cfg *spec.Network) { cfg.MetadataBatchNorm = spec.BatchNormBefore }), "", nil},
+		"batch norm in a network full": {config(t, "inception_resnet_v2", func(cfg *spec.Network) {
+			cfg.Cut, cfg.MetadataBatchNorm = "batch_normalization_20", spec.BatchNormBoth
 		}), "", nil},
-		"metadata dropout":                 {config(t, "mobilenet_v3_small", func(cfg *skinattn.Config) { cfg.MetadataDropout = .2 }), sized(224, .5, .2), nil},
-		"pooled head":                      {config(t, "mobilenet_v3_small", func(cfg *skinattn.Config) { cfg.Head = backbone.GAP }), sized(224, .5), nil},
-		"pooled head and a longer branch":  {config(t, "mobilenet_v3_small", func(cfg *skinattn.Config) { cfg.Head, cfg.MetadataUnits = backbone.GAP, [3]int{4096, 256, 256} }), "", nil},
-		"longer branch, one more dense":    {config(t, "mobilenet_v3_small", func(cfg *skinattn.Config) { cfg.ExtendedDense, cfg.MetadataUnits = 16, [3]int{64, 32} }), "", nil},
-		"augmented, one more dense":        {augmented("mobilenet_v3_small", func(cfg *skinattn.Config) { cfg.ExtendedDense = 16 }), "", nil},
-		"attention on a 2x2 map":           {augmented("mobilenet_v3_small", func(cfg *skinattn.Config) { cfg.PoolsBefore = 2 }), "", []string{"max_pooling2d", "max_pooling2d_1", "max_pooling2d_2", "max_pooling2d_3", "flatten_1"}},
-		"pooled head, by its name":         {config(t, "mobilenet_v3_small", func(cfg *skinattn.Config) { cfg.Head = backbone.GAP }), "", []string{"global_average_pooling2d_1"}},
-		"small images, by a name":          {config(t, "mobilenet_v3_small", func(cfg *skinattn.Config) { cfg.Size = 64 }), "", []string{"flatten"}},
-		"cut at the gate of an excitation": {config(t, "mobilenet_v3_large", func(cfg *skinattn.Config) { cfg.Cut = "tf.math.multiply_23" }), "", nil},
+		"metadata dropout":                 {config(t, "mobilenet_v3_small", func(cfg *spec.Network) { cfg.MetadataDropout = .2 }), sized(224, .5, .2), nil},
+		"pooled head":                      {config(t, "mobilenet_v3_small", func(cfg *spec.Network) { cfg.Head = spec.GAP }), sized(224, .5), nil},
+		"pooled head and a longer branch":  {config(t, "mobilenet_v3_small", func(cfg *spec.Network) { cfg.Head, cfg.MetadataUnits = spec.GAP, [3]int{4096, 256, 256} }), "", nil},
+		"longer branch, one more dense":    {config(t, "mobilenet_v3_small", func(cfg *spec.Network) { cfg.ExtendedDense, cfg.MetadataUnits = 16, [3]int{64, 32} }), "", nil},
+		"augmented, one more dense":        {augmented("mobilenet_v3_small", func(cfg *spec.Network) { cfg.ExtendedDense = 16 }), "", nil},
+		"attention on a 2x2 map":           {augmented("mobilenet_v3_small", func(cfg *spec.Network) { cfg.PoolsBefore = 2 }), "", []string{"max_pooling2d", "max_pooling2d_1", "max_pooling2d_2", "max_pooling2d_3", "flatten_1"}},
+		"pooled head, by its name":         {config(t, "mobilenet_v3_small", func(cfg *spec.Network) { cfg.Head = spec.GAP }), "", []string{"global_average_pooling2d_1"}},
+		"small images, by a name":          {config(t, "mobilenet_v3_small", func(cfg *spec.Network) { cfg.Size = 64 }), "", []string{"flatten"}},
+		"cut at the gate of an excitation": {config(t, "mobilenet_v3_large", func(cfg *spec.Network) { cfg.Cut = "tf.math.multiply_23" }), "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := fileOf(t, c.cfg)

@@ -12,12 +12,13 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // identifyExport takes the network that Export wrote beside the weights, so that
 // nothing need be guessed. Options that are given go before it.
 func (found *examined) identifyExport(opts ImportOptions, b *backbone.Backbone) error {
-	var cfg skinattn.Config
+	var cfg spec.Network
 	decoder := json.NewDecoder(strings.NewReader(found.file.Network))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&cfg); err != nil {

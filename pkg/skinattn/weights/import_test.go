@@ -17,12 +17,13 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // authors is the authors' MobileNetV2 at a size.
-func authors(t *testing.T, size int) skinattn.Config {
+func authors(t *testing.T, size int) spec.Network {
 	t.Helper()
-	cfg, err := skinattn.DefaultConfig("mobilenet_v2")
+	cfg, err := skinattn.AuthorsNetwork("mobilenet_v2", spec.Metadata)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,37 +137,37 @@ func TestImportedRunFolder(t *testing.T) {
 
 // All networks that a Config can mean are recognised from the file alone.
 func TestImportFindsTheNetwork(t *testing.T) {
-	with := func(change func(cfg *skinattn.Config)) skinattn.Config {
+	with := func(change func(cfg *spec.Network)) spec.Network {
 		cfg := authors(t, 224)
 		change(&cfg)
 		return cfg
 	}
-	noMetadata := func(cfg *skinattn.Config) { cfg.Metadata, cfg.ChannelOrder = false, "rgb" }
+	noMetadata := func(cfg *spec.Network) { cfg.Metadata, cfg.ChannelOrder = false, "rgb" }
 	for name, c := range map[string]struct {
-		network skinattn.Config
+		network spec.Network
 		config  string // model_config
 		opts    ImportOptions
 		log     string
 	}{
 		"the authors'":           {network: authors(t, 224)},
-		"without Soft-Attention": {network: with(func(cfg *skinattn.Config) { cfg.SoftAttention = false })},
+		"without Soft-Attention": {network: with(func(cfg *spec.Network) { cfg.SoftAttention = false })},
 		"without metadata":       {network: with(noMetadata)},
-		"without both":           {network: with(func(cfg *skinattn.Config) { noMetadata(cfg); cfg.SoftAttention = false })},
+		"without both":           {network: with(func(cfg *spec.Network) { noMetadata(cfg); cfg.SoftAttention = false })},
 		"128 px":                 {network: authors(t, 128), log: "11776 rows fit images of 96 128 px"},
 		"96 px, told":            {network: authors(t, 96), opts: ImportOptions{Size: 96}},
 		"100 px, told":           {network: authors(t, 100), opts: ImportOptions{Size: 100}},
-		"96 px, in the model": {network: with(func(cfg *skinattn.Config) { cfg.Size, cfg.Dropout = 96, .25 }),
+		"96 px, in the model": {network: with(func(cfg *spec.Network) { cfg.Size, cfg.Dropout = 96, .25 }),
 			config: `{"config":{"layers":[{"class_name":"InputLayer","config":{"batch_input_shape":[null,1]}},
 				{"class_name":"InputLayer","config":{"batch_input_shape":[null,96,96,3]}},{"class_name":"Dropout","config":{"rate":0.25}},
 				{"class_name":"SpatialDropout2D","config":{"rate":[1]}}]}}`},
 		"224 px, size left open": {network: authors(t, 224), config: `{"config":{"layers":[{"class_name":"InputLayer","config":{"batch_input_shape":[null,null,null,3]}}]}}`},
 		"model without layers":   {network: authors(t, 224), config: `{"class_name":"Functional"}`},
-		"another cut": {network: with(func(cfg *skinattn.Config) { cfg.Cut = "block_13_expand_relu" }),
+		"another cut": {network: with(func(cfg *spec.Network) { cfg.Cut = "block_13_expand_relu" }),
 			log: "the backbone ends at block_13_expand_relu; the authors cut MobileNetV2 at block_14_depthwise"},
-		"another cut, told": {network: with(func(cfg *skinattn.Config) { cfg.Cut = "block_13_expand" }), opts: ImportOptions{Cut: "block_13_expand"},
+		"another cut, told": {network: with(func(cfg *spec.Network) { cfg.Cut = "block_13_expand" }), opts: ImportOptions{Cut: "block_13_expand"},
 			log: "the backbone ends at block_13_expand;"},
-		"rgb, told":     {network: with(func(cfg *skinattn.Config) { cfg.ChannelOrder = "rgb" }), opts: ImportOptions{ChannelOrder: "rgb"}},
-		"scaling, told": {network: with(func(cfg *skinattn.Config) { cfg.Preprocess = "caffe" }), opts: ImportOptions{Preprocess: "caffe"}},
+		"rgb, told":     {network: with(func(cfg *spec.Network) { cfg.ChannelOrder = "rgb" }), opts: ImportOptions{ChannelOrder: "rgb"}},
+		"scaling, told": {network: with(func(cfg *spec.Network) { cfg.Preprocess = "caffe" }), opts: ImportOptions{Preprocess: "caffe"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := fileOf(t, c.network)
@@ -198,7 +199,7 @@ func TestImportFindsTheNetwork(t *testing.T) {
 }
 
 // expectWeights wants every variable of a run's network filled by its name.
-func expectWeights(t *testing.T, dir string, cfg skinattn.Config) {
+func expectWeights(t *testing.T, dir string, cfg spec.Network) {
 	t.Helper()
 	folder, err := run.Open(dir)
 	if err != nil {

@@ -22,7 +22,7 @@ func KerasFile(n *skinattn.Network, store *model.Store) (*keras.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := json.Marshal(n.Config)
+	config, err := json.Marshal(n.Network)
 	if err != nil {
 		return nil, err
 	}

@@ -14,26 +14,27 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // exportConfig is the network of an entry of testdata/keras_layers.json.
-func exportConfig(t *testing.T, entry string) skinattn.Config {
+func exportConfig(t *testing.T, entry string) spec.Network {
 	t.Helper()
-	name, variant, _ := strings.Cut(entry, " ")
-	newConfig := skinattn.DefaultConfig
-	if variant == "augmented" {
-		newConfig = skinattn.AugmentedConfig
+	name, change, _ := strings.Cut(entry, " ")
+	variant := spec.Metadata
+	if change == "augmented" {
+		variant = spec.Augmented
 	}
-	cfg, err := newConfig(name)
+	cfg, err := skinattn.AuthorsNetwork(name, variant)
 	if err != nil {
 		t.Fatal(err)
 	}
-	switch variant {
+	switch change {
 	case "", "augmented":
 	case "without attention":
 		cfg.SoftAttention = false
 	case "both":
-		cfg.MetadataBatchNorm, cfg.MetadataDropout, cfg.ExtendedDense = skinattn.BatchNormBoth, .2, 512
+		cfg.MetadataBatchNorm, cfg.MetadataDropout, cfg.ExtendedDense = spec.BatchNormBoth, .2, 512
 	default:
 		t.Fatalf("entry %q", entry)
 	}
@@ -90,7 +91,7 @@ func TestKerasFileHasKerasLayers(t *testing.T) {
 }
 
 func TestKerasFileErrors(t *testing.T) {
-	cfg, err := skinattn.DefaultConfig("mobilenet_v2")
+	cfg, err := skinattn.AuthorsNetwork("mobilenet_v2", spec.Metadata)
 	if err != nil {
 		t.Fatal(err)
 	}

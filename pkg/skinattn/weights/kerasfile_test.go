@@ -14,6 +14,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // kerasFile is a Keras weights file to be written for a test. Real files of
@@ -27,7 +28,7 @@ type kerasFile struct {
 
 // fileOf is the file of a network with tensors filled by name. The numbers that
 // Keras gives to layers of the head are shifted, as after building other networks.
-func fileOf(t *testing.T, cfg skinattn.Config) *kerasFile {
+func fileOf(t *testing.T, cfg spec.Network) *kerasFile {
 	t.Helper()
 	net, err := skinattn.NewNetwork(cfg)
 	if err != nil {

@@ -7,9 +7,9 @@ import (
 	"slices"
 
 	"github.com/skinattn/skinattn/internal/hdf5"
-	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // modelConfig is what a whole model says of itself, in its attribute
@@ -95,7 +95,7 @@ func (c modelConfig) size() (int, error) {
 
 // dropouts sets the rates of cfg: of the dropout layers, the first made is the
 // features' and the second the metadata's.
-func (c modelConfig) dropouts(cfg *skinattn.Config) {
+func (c modelConfig) dropouts(cfg *spec.Network) {
 	names, all := ofClass[dropout](c, "Dropout")
 	if len(all) == 1 {
 		cfg.Dropout = all[0].Rate

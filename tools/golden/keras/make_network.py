@@ -122,7 +122,7 @@ def make_inference(name, size, count):
     golden.write(f"pkg/skinattn/testdata/golden_{name}_{size}.json", content)
 
 
-# The variants of the head that the authors tried, as skinattn.Config has them, on the first blocks of MobileNetV2.
+# The variants of the head that the authors tried, as spec.Network has them, on the first blocks of MobileNetV2.
 VARIANTS = {
     "no attention": {"soft_attention": False},
     "no metadata": {"metadata": False},

@@ -1,11 +1,13 @@
 // Package regime has the ways to train as data: what the authors' code did,
 // what the paper prints, and what is better, each under a name.
-package regime
+package spec
 
 import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 )
 
 // Regime is everything that decides how a network is trained, apart from the
@@ -74,21 +76,20 @@ type Regime struct {
 	Augment         Augment `json:"augment,omitzero"`
 	Mix             Mix     `json:"mix,omitzero"`
 
-	// Notebook says which of the authors' notebooks on a backbone the network is
-	// that of: empty for the metadata one, or AugmentedNotebook. They differ in
-	// cut, head and pixels; see package backbone.
-	Notebook string `json:"notebook,omitempty"`
+	// Variant says which of the authors' two notebooks on a backbone gives the
+	// network. They differ in cut, head and pixels; see package backbone.
+	Variant Variant `json:"notebook,omitempty"`
 	// ChannelOrder (rgb or bgr), Preprocess (tf, caffe, torch or none) and Head
 	// (flatten or gap), where not empty, stand in place of what the notebook has.
-	ChannelOrder string `json:"channel_order,omitempty"`
-	Preprocess   string `json:"preprocess,omitempty"`
-	Head         string `json:"head,omitempty"`
+	ChannelOrder imaging.Order      `json:"channel_order,omitempty"`
+	Preprocess   imaging.Preprocess `json:"preprocess,omitempty"`
+	Head         Pooling            `json:"head,omitempty"`
 	// Resize is empty for Keras's smart_resize (centre crop, bilinear) or
-	// ResizeStretch.
-	Resize string `json:"resize,omitempty"`
+	// imaging.Stretch.
+	Resize imaging.ResizeMode `json:"resize,omitempty"`
 	// Network options that belong to the regime.
 	SoftAttention bool `json:"soft_attention"`
-	// AttentionWindow and Gamma are those of skinattn.Config.
+	// AttentionWindow and Gamma are fields of Network.
 	AttentionWindow string  `json:"attention_window,omitempty"`
 	Gamma           bool    `json:"gamma,omitempty"`
 	Metadata        bool    `json:"metadata"`
@@ -98,6 +99,25 @@ type Regime struct {
 	// Views, where above 0, is the number of turned views of each photo that the
 	// final predictions are the mean of. Validation sees photos as they are.
 	Views int `json:"views,omitempty"`
+}
+
+// Variant is one of the authors' two ways with a backbone, each a notebook and a
+// column of the paper's tables.
+type Variant string
+
+const (
+	// Metadata feeds age, sex and localization beside the photo (regimes md/...).
+	Metadata Variant = ""
+	// Augmented trains on augmented photos alone (regimes ad/...).
+	Augmented Variant = "augmented"
+)
+
+// String is "metadata" or "augmented".
+func (v Variant) String() string {
+	if v == Metadata {
+		return "metadata"
+	}
+	return string(v)
 }
 
 // Plateau is Keras's ReduceLROnPlateau on the validation loss. Factor 0 means none.
@@ -130,12 +150,8 @@ const (
 	// BalancedWeights are the paper's class weights, which scikit-learn calls
 	// balanced.
 	BalancedWeights = "balanced"
-	// AugmentedNotebook is that of the authors' "augmented data".
-	AugmentedNotebook = "augmented"
 	// CenterWindow are the channels that TensorFlow's CPU kernel reads.
 	CenterWindow = "center"
-	// ResizeStretch is Keras's loader: nearest pixel, the aspect ratio changes.
-	ResizeStretch = "stretch"
 	// DropAge and ImputeAge are what to do with a missing age.
 	DropAge   = "drop"
 	ImputeAge = "impute"

@@ -1,4 +1,4 @@
-package regime
+package spec
 
 import (
 	"fmt"
@@ -48,10 +48,10 @@ func (r Regime) Check(classes int) error {
 		word("sampling", r.Sampling, "", Balanced),
 		word("class weighting", r.ClassWeighting, "", BalancedWeights),
 		word("monitor of early stopping", r.EarlyStop.Monitor, "", MonitorAccuracy),
-		word("notebook", r.Notebook, "", AugmentedNotebook),
-		word("head", r.Head, "", "flatten", "gap"),
+		word("notebook", string(r.Variant), "", string(Augmented)),
+		word("head", string(r.Head), "", "flatten", "gap"),
 		word("attention window", r.AttentionWindow, "", CenterWindow),
-		word("resize", r.Resize, "", ResizeStretch),
+		r.Resize.Validate(),
 		word("missing age", r.MissingAge, DropAge, ImputeAge),
 		share("beta1", r.Beta1), share("beta2", r.Beta2),
 		share("dropout", r.Dropout),

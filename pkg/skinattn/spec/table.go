@@ -1,4 +1,6 @@
-package regime
+package spec
+
+import "github.com/skinattn/skinattn/pkg/skinattn/imaging"
 
 // table has the regimes in the order in which they are listed. docs/training.md
 // says where each number comes from.
@@ -40,8 +42,8 @@ var table = []Regime{
 		EarlyStop:    EarlyStop{Patience: 35, MinDelta: 1e-3},
 		ClassWeights: []float64{1, 1, 1, 1, 5, 1, 1},
 		MissingAge:   DropAge,
-		Notebook:     AugmentedNotebook,
-		ChannelOrder: "rgb", Preprocess: "tf", Resize: ResizeStretch,
+		Variant:      Augmented,
+		ChannelOrder: "rgb", Preprocess: "tf", Resize: imaging.Stretch,
 		SoftAttention: true, Dropout: .5,
 	},
 	{
@@ -56,8 +58,8 @@ var table = []Regime{
 		EarlyStop:    EarlyStop{Patience: 25, Monitor: MonitorAccuracy},
 		MissingAge:   ImputeAge,
 		Augment:      keras,
-		Notebook:     AugmentedNotebook,
-		ChannelOrder: "rgb", Preprocess: "tf", Resize: ResizeStretch,
+		Variant:      Augmented,
+		ChannelOrder: "rgb", Preprocess: "tf", Resize: imaging.Stretch,
 		SoftAttention: true, Gamma: true, Dropout: .5,
 	},
 	{

@@ -1,4 +1,4 @@
-package regime
+package spec
 
 import (
 	"cmp"
@@ -107,11 +107,11 @@ var rows = []struct {
 		return "yes"
 	}},
 	{"missing age", func(r Regime) string { return r.MissingAge }},
-	{"channel order", func(r Regime) string { return cmp.Or(r.ChannelOrder, "of the notebook: bgr") }},
-	{"pixel scaling", func(r Regime) string { return cmp.Or(r.Preprocess, "of the notebook") }},
-	{"resize", func(r Regime) string { return cmp.Or(r.Resize, "centre crop, bilinear") }},
+	{"channel order", func(r Regime) string { return cmp.Or(string(r.ChannelOrder), "of the notebook: bgr") }},
+	{"pixel scaling", func(r Regime) string { return cmp.Or(string(r.Preprocess), "of the notebook") }},
+	{"resize", func(r Regime) string { return cmp.Or(string(r.Resize), "centre crop, bilinear") }},
 	{"cut and head", func(r Regime) string {
-		return "of the " + cmp.Or(r.Notebook, "metadata") + " notebook"
+		return "of the " + r.Variant.String() + " notebook"
 	}},
 	{"channels that Soft-Attention sees", func(r Regime) string { return cmp.Or(r.AttentionWindow, "first three") }},
 	{"learned scalar gamma", func(r Regime) string {

@@ -1,4 +1,4 @@
-package regime
+package spec
 
 import (
 	"flag"
@@ -19,7 +19,7 @@ func TestDocumentShowsEveryDifference(t *testing.T) {
 }
 
 func TestTrainingDocument(t *testing.T) {
-	const path, begin, end = "../../../docs/training.md", "<!-- begin: made by go test ./pkg/skinattn/regime -update -->\n", "<!-- end -->\n"
+	const path, begin, end = "../../../docs/training.md", "<!-- begin: made by go test ./pkg/skinattn/spec -update -->\n", "<!-- end -->\n"
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +33,7 @@ func TestTrainingDocument(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatalf("%s does not show the regimes as they are; 'go test ./pkg/skinattn/regime -update' writes them", path)
+		t.Fatalf("%s does not show the regimes as they are; 'go test ./pkg/skinattn/spec -update' writes them", path)
 	}
 	if err := os.WriteFile(path, []byte(before+begin+Document()+end+after), 0o644); err != nil {
 		t.Fatal(err)

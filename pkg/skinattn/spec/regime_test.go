@@ -1,9 +1,11 @@
-package regime
+package spec
 
 import (
 	"encoding/json"
 	"math"
 	"testing"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 )
 
 const classes = 7
@@ -131,7 +133,7 @@ func TestDeviations(t *testing.T) {
 			t.Errorf("%s: %d epochs, patience %d, batch %d, %d steps; the notebook has %d, %d, %d, %d",
 				c.backbone, r.Epochs, r.EarlyStop.Patience, r.Batch, steps, c.epochs, c.patience, c.batch, c.steps)
 		}
-		if r.ClassWeights[4] != 5 || r.LearningRate != .01 || r.Epsilon != .1 || r.Plateau.Factor != 0 || r.Metadata || r.ChannelOrder != "rgb" || r.Resize != ResizeStretch {
+		if r.ClassWeights[4] != 5 || r.LearningRate != .01 || r.Epsilon != .1 || r.Plateau.Factor != 0 || r.Metadata || r.ChannelOrder != "rgb" || r.Resize != imaging.Stretch {
 			t.Errorf("%s: %+v", c.backbone, r)
 		}
 	}

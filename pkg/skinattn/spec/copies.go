@@ -1,4 +1,4 @@
-package regime
+package spec
 
 // Copies are augmented photos that stand beside the photos themselves in every
 // epoch, drawn anew each time; with them the photos themselves are shown
