@@ -116,9 +116,9 @@ go_tools() {
 	require_go
 	mkdir -p "$bin"
 	cd "$repo"
-	# Both at the versions in go.mod.
-	quietly go build -o "$bin/gonb" github.com/janpfeifer/gonb || fail "building the Go kernel failed"
-	quietly go build -o "$bin/goimports" golang.org/x/tools/cmd/goimports || fail "building goimports failed"
+	# Both at the versions in tools/go.mod.
+	quietly go build -modfile=tools/go.mod -o "$bin/gonb" github.com/janpfeifer/gonb || fail "building the Go kernel failed"
+	quietly go build -modfile=tools/go.mod -o "$bin/goimports" golang.org/x/tools/cmd/goimports || fail "building goimports failed"
 	local have
 	have=$("$bin/gopls" version 2>/dev/null | awk 'NR == 1 { print $1 "@" $2 }') || true
 	if [ "$have" != "$GOPLS" ]; then
