@@ -5,10 +5,10 @@ import (
 	"os"
 	"text/tabwriter"
 
+	"github.com/skinattn/skinattn/internal/userdir"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
-	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/weights"
 )
@@ -93,7 +93,7 @@ func (c *doctorCommand) Run(s *session) error {
 		}
 		add("weights "+b.Name, err == nil, detail, fmt.Sprintf("'skinattn weights fetch %s', or set $%s to a folder that has the file", b.Name, weights.EnvDir))
 	}
-	cacheDir := imaging.DefaultCacheDir()
+	cacheDir := userdir.Cache()
 	free, err := freeBytes(cacheDir)
 	if err != nil {
 		add("disk", false, err.Error(), "set $XDG_CACHE_HOME to a folder that can be written")

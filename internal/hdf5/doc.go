@@ -19,6 +19,12 @@
 // larger than the bytes that the file really has for it (times the largest
 // ratio that deflate can reach). Errors name the object and the byte offset.
 //
+// The package exists beside github.com/scigolib/hdf5, the other pure Go reader:
+// its v0.14.1 (tried in 2026) refuses root groups of more than about 130 layers
+// ("non-leaf B-tree nodes not supported yet"), hence the weight files of all
+// backbones but VGG16 and MobileNetV3Small, and h5py cannot open the files that it
+// writes with 257 groups or more. gonum's binding needs cgo and the C library.
+//
 // Layouts follow the "HDF5 File Format Specification Version 3.0" of The HDF
 // Group; section numbers in the comments refer to it.
 package hdf5

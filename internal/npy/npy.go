@@ -4,6 +4,12 @@
 // A file from elsewhere is data to distrust: the header's length, type and shape
 // are checked against the size of the file before anything is allocated for
 // them.
+//
+// The package exists beside codeberg.org/sbinet/npyio v0.14.0, which writes slices
+// as one-dimensional arrays and matrices only, in other bytes than NumPy's, and does
+// not compare a header with the file's size; and beside GoMLX's core/tensors/numpy
+// v0.28.3, which calls itself experimental, allocates what a header asks for, and
+// would bring GoMLX to package keras.
 package npy
 
 import (

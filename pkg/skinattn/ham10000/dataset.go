@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/skinattn/skinattn/internal/userdir"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 )
 
@@ -187,5 +188,5 @@ func (d *Dataset) OpenImages(ctx context.Context, size int, fit imaging.ResizeMo
 		path, _ := d.ImagePath(r.ImageID)
 		items[i] = imaging.Item{ID: r.ImageID, Path: path}
 	}
-	return imaging.OpenCache(ctx, imaging.DefaultCacheDir(), items, size, imaging.CacheOptions{Progress: progress, Resize: fit})
+	return imaging.OpenCache(ctx, userdir.Cache(), items, size, imaging.CacheOptions{Progress: progress, Resize: fit})
 }

@@ -180,14 +180,3 @@ func (c *Cache) Close() error {
 	}
 	return nil
 }
-
-// DefaultCacheDir returns the folder for caches where the user names none:
-// skinattn in the user's cache folder, or in the temporary folder where the
-// system knows no other.
-func DefaultCacheDir() string {
-	base, err := os.UserCacheDir()
-	if err != nil {
-		base = os.TempDir()
-	}
-	return filepath.Join(base, "skinattn")
-}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
+	"github.com/skinattn/skinattn/internal/userdir"
 )
 
 // The environment variables that are a notebook's parameters.
@@ -82,7 +82,7 @@ func open(name string) (*Notebook, error) {
 	}
 	base := os.Getenv(EnvWork)
 	if base == "" {
-		base = filepath.Join(imaging.DefaultCacheDir(), "notebooks")
+		base = filepath.Join(userdir.Cache(), "notebooks")
 	}
 	base = filepath.Join(base, kind+"-"+string(n.Scale))
 	n.Dir, n.RunDir = filepath.Join(base, name), filepath.Join(base, "runs")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/skinattn/skinattn/internal/userdir"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
@@ -220,7 +221,7 @@ func (o TrainOptions) images(ctx context.Context, cfg run.Config, parts *split.S
 
 // newRun is the training that the options mean.
 func (o TrainOptions) newRun(eng *engine.Engine, folder *run.Folder, cfg run.Config, parts *split.Split, cache *imaging.Cache) (trainer training.Run, err error) {
-	trainer = training.Run{Engine: eng, Folder: folder, Config: cfg, FeatureDir: imaging.DefaultCacheDir(),
+	trainer = training.Run{Engine: eng, Folder: folder, Config: cfg, FeatureDir: userdir.Cache(),
 		SaveEvery: o.SaveEvery, Watch: o.Watch}
 	if trainer.Train, err = examples(o.Data, parts, split.Train, cache, cfg.Regime); err != nil {
 		return trainer, err

@@ -11,8 +11,8 @@ import (
 	"path/filepath"
 
 	"github.com/skinattn/skinattn/internal/fetch"
+	"github.com/skinattn/skinattn/internal/userdir"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
-	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 )
 
 // EnvDir names a folder with Keras applications weights files under their
@@ -24,7 +24,7 @@ func Dir() string {
 	if dir := os.Getenv(EnvDir); dir != "" {
 		return dir
 	}
-	return filepath.Join(imaging.DefaultCacheDir(), "weights")
+	return filepath.Join(userdir.Cache(), "weights")
 }
 
 // Path is where the ImageNet weights of a backbone lie, whether or not
