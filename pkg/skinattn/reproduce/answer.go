@@ -1,12 +1,11 @@
 package reproduce
 
 import (
-	"bytes"
-	"encoding/csv"
 	"math"
 	"strconv"
 
 	"github.com/skinattn/skinattn/pkg/eval/paper"
+	"github.com/skinattn/skinattn/pkg/skinattn/reproduce/internal/render"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
@@ -94,7 +93,7 @@ func (r *Report) Records() []Record {
 
 // fill takes in the value of a run.
 func (x *Record) fill(source, metric string, v Value) {
-	x.Source, x.Text = source, withoutCode(v.text(metric))
+	x.Source, x.Text = source, render.WithoutCode(v.text(metric))
 	x.Value, x.Low, x.High = finite(v.Value), finite(v.CI.Low), finite(v.CI.High)
 	x.N, x.LeakRate = v.Run.metrics.N, finite(v.Run.leak.Value())
 	x.Run, x.Size, x.Regime, x.Seed = v.Run.Name, v.Run.config.Network.Size, v.Run.regimeName(), v.Run.config.Seed
@@ -102,10 +101,8 @@ func (x *Record) fill(source, metric string, v Value) {
 
 // recordsCSV writes records as cells.csv.
 func recordsCSV(records []Record) []byte {
-	var buffer bytes.Buffer
-	out := csv.NewWriter(&buffer)
-	out.Write([]string{"table", "row", "column", "metric", "source", "text", "value", "low", "high", "sd", "n", "runs", "leak_rate",
-		"run", "size", "regime", "seed", "discrepancies", "note"}) // a bytes.Buffer does not fail
+	out := [][]string{{"table", "row", "column", "metric", "source", "text", "value", "low", "high", "sd", "n", "runs", "leak_rate",
+		"run", "size", "regime", "seed", "discrepancies", "note"}}
 	float := func(v *float64) string {
 		if v == nil {
 			return ""
@@ -119,9 +116,8 @@ func recordsCSV(records []Record) []byte {
 		return strconv.Itoa(n)
 	}
 	for _, x := range records {
-		out.Write([]string{x.Table, x.Row, x.Column, x.Metric, x.Source, oneLine(x.Text), float(x.Value), float(x.Low), float(x.High), float(x.SD),
+		out = append(out, []string{x.Table, x.Row, x.Column, x.Metric, x.Source, oneLine(x.Text), float(x.Value), float(x.Low), float(x.High), float(x.SD),
 			whole(x.N), whole(x.Runs), float(x.LeakRate), x.Run, whole(x.Size), x.Regime, whole(int(x.Seed)), joinIDs(x.Discrepancies), x.Note})
 	}
-	out.Flush()
-	return buffer.Bytes()
+	return render.CSV(out)
 }

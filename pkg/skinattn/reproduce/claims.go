@@ -7,75 +7,60 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/eval/paper"
+	"github.com/skinattn/skinattn/pkg/skinattn/reproduce/internal/render"
 )
 
-// claimsPage writes what the evidence says of each claim of the paper.
-func (r *Report) claimsPage(p *page) error {
-	p.heading(1, "Claims of the paper")
-	p.paragraph("For each claim: the paper's words, what the authors' own logs say of it, and what the runs of this project say. " +
-		"Intervals are of 95 %. A comparison of two runs here is paired on the same test images, with resamples of lesions for the interval and the p-value of each metric " +
-		"and McNemar's exact test for the accuracy; p-values are not adjusted for the number of metrics, and the metric that counts is the balanced accuracy (mean recall) of protocol `grouped`.")
-	for _, c := range paper.Claims() {
-		p.heading(2, "%s", c.Title)
-		for _, q := range c.Quotes {
-			p.quote(fmt.Sprintf("%s (%s)", plain(q.Text), sectionName(q.Section)))
-		}
-		p.paragraph("**By the authors' logs.** " + plain(c.Verdict))
-		statements := findStatements(c.Numbers)
-		p.table(statementTable(statements))
-		p.list(explanations(statementCells(statements)))
-		p.list(plainAll(c.Logged))
-		p.table(loggedPairs(c.Pairs))
-		if len(c.Pairs) > 0 {
-			p.paragraph("Two logged runs each, with the difference of their accuracies and Newcombe's interval, which takes the two as independent: predictions by image were not published, so nothing sharper can be had.")
-		}
-		if err := r.ours(p, c); err != nil {
-			return fmt.Errorf("claim %s: %w", c.ID, err)
-		}
-	}
-	otherStatements(p)
-	return r.splitEvidence(p)
+// claimsView is what pages/claims.md shows.
+type claimsView struct {
+	Claims             []claimView
+	Others             render.Grid // numbers of the text that no claim rests on
+	OtherDiscrepancies []string
+	Split              evidence
 }
 
-func findStatements(ids []string) []paper.Statement {
-	var out []paper.Statement
-	for _, id := range ids {
-		s, _ := paper.FindStatement(id)
-		out = append(out, s)
-	}
-	return out
+// claimView is a claim with the evidence.
+type claimView struct {
+	Title, Verdict string
+	Quotes         []paper.Quote
+	Statements     render.Grid
+	Discrepancies  []string
+	Logged         []string
+	Pairs          render.Grid
+	Here           evidence
 }
 
-// statementCells are statements in the form of cells, for what they share.
-func statementCells(statements []paper.Statement) []Cell {
-	var out []Cell
-	for _, s := range statements {
-		out = append(out, Cell{Cell: paper.Cell{Printed: s.Printed, Logged: s.Logged, Discrepancies: s.Discrepancies, Note: s.Note}})
-	}
-	return out
-}
-
-// otherStatements lists the numbers of the text that no claim rests on and
-// that are no setting of the training.
-func otherStatements(p *page) {
+// claims sets the claims of the paper against the logs and the runs.
+func (r *Report) claims() (view claimsView, err error) {
 	claimed := map[string]bool{}
 	for _, c := range paper.Claims() {
+		var statements []paper.Statement
 		for _, id := range c.Numbers {
 			claimed[id] = true
+			s, _ := paper.FindStatement(id)
+			statements = append(statements, s)
 		}
+		one := claimView{Title: c.Title, Verdict: c.Verdict, Quotes: c.Quotes, Pairs: loggedPairs(c.Pairs)}
+		one.Statements, one.Discrepancies = statementTable(statements)
+		for _, text := range c.Logged {
+			one.Logged = append(one.Logged, render.Plain(text))
+		}
+		if one.Here, err = r.evidence(c); err != nil {
+			return view, fmt.Errorf("claim %s: %w", c.ID, err)
+		}
+		view.Claims = append(view.Claims, one)
 	}
-	var rest []paper.Statement
+	var others []paper.Statement
 	for _, s := range paper.Statements() {
 		if !claimed[s.ID] && !isSetting(s) {
-			rest = append(rest, s)
+			others = append(others, s)
 		}
 	}
-	p.heading(2, "Other numbers in the text")
-	p.table(statementTable(rest))
-	p.list(explanations(statementCells(rest)))
+	view.Others, view.OtherDiscrepancies = statementTable(others)
+	view.Split, err = r.leakEvidence()
+	return view, err
 }
 
-// isSetting is whether a statement is of the procedure, not of a result.
+// isSetting reports whether a statement is about the procedure, not a result.
 func isSetting(s paper.Statement) bool {
 	return s.Run == "" && !strings.Contains(s.Quantity, "ratio") || s.ID == "images-augmented"
 }
@@ -87,38 +72,32 @@ func sectionName(section string) string {
 	return "section " + section
 }
 
-func plainAll(texts []string) []string {
-	out := make([]string, len(texts))
-	for i, text := range texts {
-		out[i] = plain(text)
-	}
-	return out
-}
-
-// statementTable shows numbers of the text beside the logs.
-func statementTable(statements []paper.Statement) grid {
-	g := grid{head: []string{"quantity", "where", "as printed", "as logged", "remark"}}
-	cells := statementCells(statements)
-	for i, s := range statements {
-		c := cells[i]
+// statementTable shows numbers of the text beside the logs, and explains their
+// discrepancies.
+func statementTable(statements []paper.Statement) (render.Grid, []string) {
+	g := render.Grid{Head: []string{"quantity", "where", "as printed", "as logged", "remark"}}
+	var cells []Cell // for what statements and cells share
+	for _, s := range statements {
+		c := Cell{Cell: paper.Cell{Printed: s.Printed, Logged: s.Logged, Discrepancies: s.Discrepancies, Note: s.Note}}
+		cells = append(cells, c)
 		what := metricName(s.Quantity)
 		if run, ok := paper.FindRun(s.Run); ok && !strings.Contains(s.Quantity, "ratio") {
 			what += " (" + run.Name + ")"
 		}
-		g.add(plain(what), sectionName(s.Section), c.printed(), string(s.Logged), plain(c.remark()))
+		g.Add(render.Plain(what), sectionName(s.Section), c.printed(), string(s.Logged), render.Plain(c.remark()))
 	}
-	return g
+	return g, explanations(cells)
 }
 
 // loggedPairs sets two logged runs against each other.
-func loggedPairs(pairs []paper.Pair) grid {
-	g := grid{head: []string{"run", "against", "accuracy", "difference", "recall, macro", "F1, macro", "hold-out", "remark"}}
+func loggedPairs(pairs []paper.Pair) render.Grid {
+	g := render.Grid{Head: []string{"run", "against", "accuracy", "difference", "recall, macro", "F1, macro", "hold-out", "remark"}}
 	for _, pair := range pairs {
 		a, _ := paper.FindRun(pair.With)
 		b, _ := paper.FindRun(pair.Without)
 		both := func(metric string) string {
 			if a.Metrics[metric] == "" || b.Metrics[metric] == "" {
-				return dash
+				return render.Dash
 			}
 			return string(a.Metrics[metric]) + ", " + string(b.Metrics[metric])
 		}
@@ -127,8 +106,8 @@ func loggedPairs(pairs []paper.Pair) grid {
 		if pair.SameImages {
 			images = "same images"
 		}
-		g.add(plain(a.Name), plain(b.Name), both("accuracy"), fmt.Sprintf("%+.3f%s", difference, interval(newcombe(a.Correct(), a.N, b.Correct(), b.N))),
-			both("macro_recall"), both("macro_f1"), fmt.Sprintf("n = %d, %s", a.N, images), plain(pair.Note))
+		g.Add(render.Plain(a.Name), render.Plain(b.Name), both("accuracy"), fmt.Sprintf("%+.3f%s", difference, interval(newcombe(a.Correct(), a.N, b.Correct(), b.N))),
+			both("macro_recall"), both("macro_f1"), fmt.Sprintf("n = %d, %s", a.N, images), render.Plain(pair.Note))
 	}
 	return g
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/skinattn/skinattn/pkg/eval/paper"
+	"github.com/skinattn/skinattn/pkg/skinattn/reproduce/internal/render"
 )
 
 // Every claim and every number of the text is on a page.
@@ -13,11 +14,11 @@ func TestClaimsPageHasEveryStatement(t *testing.T) {
 	results(t)
 	page := pages()["claims.md"]
 	for _, c := range paper.Claims() {
-		if !strings.Contains(page, "## "+c.Title+"\n") || !strings.Contains(page, plain(c.Verdict)) {
+		if !strings.Contains(page, "## "+c.Title+"\n") || !strings.Contains(page, render.Plain(c.Verdict)) {
 			t.Errorf("claims.md lacks %s", c.ID)
 		}
 		for _, q := range c.Quotes {
-			if !strings.Contains(page, "> "+plain(q.Text)) {
+			if !strings.Contains(page, "> "+render.Plain(q.Text)) {
 				t.Errorf("claims.md lacks the quote %q", q.Text)
 			}
 		}

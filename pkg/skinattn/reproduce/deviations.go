@@ -9,41 +9,29 @@ import (
 	"strings"
 
 	"github.com/skinattn/skinattn/pkg/eval/paper"
+	"github.com/skinattn/skinattn/pkg/skinattn/reproduce/internal/render"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
 // deviation is something that is not done here as the authors did it.
-type deviation struct{ what, authors, here, why string }
+type deviation struct{ what, authors, here string }
 
-// everywhere are the deviations of every run.
-var everywhere = []deviation{
-	{"split", "drawn without a seed, anew on each machine; the lists of images were not published", "the same procedure with a recorded seed; the list is `split.csv` of the run",
-		"their images can't be known, so a difference of a point or two between their run and ours may be the split alone"},
-	{"first weights, shuffling, dropout", "no seed", "all from the run's recorded seed", "a run can be repeated to the same bytes on a CPU"},
-	{"decoding of photos", "OpenCV, on libjpeg", "the decoder of package `imaging`, as of the run's commit", "no C library; its tests hold it against values of the authors' stack"},
-	{"resized pixels", "kept as floating-point numbers", "rounded to whole grey levels in the image cache", "a quarter of the memory; at most 0.5 grey levels, 0.004 after scaling to [-1, 1]"},
-	{"arithmetic", "TensorFlow, on a GPU for most runs and on a CPU for InceptionResNetV2 and NASNetLarge", "XLA through GoMLX, float32",
-		"sums are taken in another order, so trainings part after some hundred steps"},
-	{"Soft-Attention's view", "the convolution sees channels 0, 1, 2 by TensorFlow's documented padding rule; its CPU kernel, which InceptionResNetV2 and NASNetLarge ran on, reads three channels in the middle", "channels 0, 1, 2, unless a run says otherwise below",
-		"the documented rule; it matters for weights trained on the other"},
-	{"words of the metadata", "vocabulary of the training part", "HAM10000's whole vocabulary", "the same unless all seven images of site 'acral' are held out"},
-	{"missing ages", "the 57 rows without age are dropped from all parts", "dropped from training and validation in `as-run`; a test part (datta828, grouped, isic2018) keeps them, with the mean age of the training part",
-		"a test that leaves out hard cases is another test; protocol `paper` drops them as the authors did"},
-	{"what is reported", "best epoch by validation accuracy, on the images that chose it", "the same in protocol `paper`; in the others a test part that chose nothing", "otherwise the choice flatters the number"},
+// deviationsView is what pages/deviations.md shows.
+type deviationsView struct {
+	Settings     render.Grid // the paper's text against the notebooks
+	ClassWeights string
+	ByRun        render.Grid
 }
 
-// deviationsPage writes what differs from the authors' procedure.
-func (r *Report) deviationsPage(p *page) error {
-	p.heading(1, "Deviations")
-	p.paragraph("What the authors' notebooks did, what the paper prints, and what the runs here did instead. Column *as logged* and the regimes `as-run` follow the notebooks, not the text, where the two differ.")
-
-	p.heading(2, "The paper's text against the authors' notebooks")
-	g := grid{head: []string{"setting", "section", "as printed", "in the notebooks", "regime md/as-run here", "remark"}}
+// deviations finds what differs from the authors' procedure.
+func (r *Report) deviations() (deviationsView, error) {
+	var view deviationsView
 	asRun, err := spec.Find("md/as-run")
 	if err != nil {
-		return err
+		return view, err
 	}
+	view.Settings.Head = []string{"setting", "section", "as printed", "in the notebooks", "regime md/as-run here", "remark"}
 	for _, s := range paper.Statements() {
 		if !isSetting(s) {
 			continue
@@ -52,41 +40,24 @@ func (r *Report) deviationsPage(p *page) error {
 		if len(s.Discrepancies) == 0 && note == "" {
 			note = "as printed"
 		}
-		g.add(plain(s.Quantity), s.Section, string(s.Printed), string(s.Logged), regimeValue(asRun, s.ID), plain(note))
+		view.Settings.Add(render.Plain(s.Quantity), s.Section, string(s.Printed), string(s.Logged), regimeValue(asRun, s.ID), render.Plain(note))
 	}
-	p.table(g)
-	p.list([]string{
-		"Class weights: the printed formula gives N/(C\\*N_i) = " + weightsText() + " in the notebooks, truncated, of all 10,015 images; `md/as-run` uses these.",
-		"The printed F1 has TN in its denominator; the notebooks use 2TP/(2TP+FP+FN), and so does every value here.",
-		"The printed attention formula has a learnable scale and a concatenation and no ReLU; the notebooks have neither of the first two, and a ReLU before the softmax. Networks here follow the notebooks.",
-		"Text and Tables A1 and A2 cut the backbones between blocks; the notebooks cut at layer indices that lie within blocks. Networks here are cut as in the notebooks.",
-		"The text scales pixels by each backbone's own scheme; the notebooks feed the metadata networks BGR pixels, most scaled to [-1, 1].",
-	})
-
-	p.heading(2, "In every run here")
-	g = grid{head: []string{"what", "authors", "here", "why, and how much"}}
-	for _, d := range everywhere {
-		g.add(d.what, d.authors, d.here, d.why)
+	var weights []string
+	for _, w := range paper.ClassWeights() {
+		weights = append(weights, w.Class+" "+string(w.Used))
 	}
-	p.table(g)
-
-	p.heading(2, "By run")
-	p.paragraph("From each run's `config.json` against the regime that it names and the size that the authors used.")
-	g = grid{head: []string{"run", "what", "authors' procedure", "this run"}}
+	view.ClassWeights = strings.Join(weights, ", ")
+	view.ByRun.Head = []string{"run", "what", "authors' procedure", "this run"}
 	for _, run := range r.Runs {
 		found := r.runDeviations(run)
 		for _, d := range found {
-			g.add(code(run.Name), d.what, plain(d.authors), plain(d.here))
+			view.ByRun.Add(render.Code(run.Name), d.what, render.Plain(d.authors), render.Plain(d.here))
 		}
 		if len(found) == 0 {
-			g.add(code(run.Name), "nothing beyond the above", dash, dash)
+			view.ByRun.Add(render.Code(run.Name), "nothing beyond the above", render.Dash, render.Dash)
 		}
 	}
-	if len(g.rows) == 0 {
-		p.paragraph("No runs.")
-	}
-	p.table(g)
-	return nil
+	return view, nil
 }
 
 // regimeValue is the regime's value of a setting that the paper's text gives.
@@ -109,15 +80,7 @@ func regimeValue(r spec.Regime, statement string) string {
 	case "dropout":
 		return fmt.Sprint(r.Dropout)
 	}
-	return dash
-}
-
-func weightsText() string {
-	var weights []string
-	for _, w := range paper.ClassWeights() {
-		weights = append(weights, w.Class+" "+string(w.Used))
-	}
-	return strings.Join(weights, ", ")
+	return render.Dash
 }
 
 // runDeviations are what a run's config shows.

@@ -4,46 +4,52 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/eval/paper"
+	"github.com/skinattn/skinattn/pkg/skinattn/reproduce/internal/render"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
-// ours writes what the runs say of a claim.
-func (r *Report) ours(p *page, c paper.Claim) error {
-	switch c.Switch {
-	case "soft_attention":
-		return r.ablation(p, "Soft-Attention", "--no-soft-attention", []string{"network.soft_attention", "regime.soft_attention"},
-			func(run *Run) bool { return run.config.Network.SoftAttention })
-	case "metadata":
-		return r.ablation(p, "metadata", "--no-metadata", []string{"network.metadata", "regime.metadata"},
-			func(run *Run) bool { return run.config.Network.Metadata })
-	case "class_weights":
-		return r.ablation(p, "class weights", "--class-weights 1,1,1,1,1,1,1", []string{"regime.class_weights", "regime.class_weighting"}, (*Run).weighted)
-	case "cost":
-		r.cost(p)
-	case "backbone":
-		return r.best(p)
-	case "abstract":
-		return r.cellsOf(p, "inception_resnet_v2", paper.Metadata, split.Names(), []string{"accuracy", "macro_precision", "macro_f1", "macro_recall", "auroc_macro", "auroc_micro"})
-	case "datta828":
-		return r.cellsOf(p, "inception_resnet_v2", paper.Metadata, []string{split.Datta828}, []string{"accuracy", "macro_precision", "macro_f1", "macro_recall", "auroc_macro"})
-	}
-	return nil
+// evidence is what the runs here say of a claim: a table, commands that would make
+// the runs, or both.
+type evidence struct {
+	Kind     string // chooses the sentence above the table in pages/claims.md
+	Of       string // its subject
+	Table    render.Grid
+	Commands []string
 }
 
-// noRun says that no run bears on a claim and how to make some.
-func noRun(p *page, commands ...string) {
-	for i, c := range commands {
-		commands[i] = code(c)
+// evidence is what the runs say of a claim.
+func (r *Report) evidence(c paper.Claim) (evidence, error) {
+	const best = "inception_resnet_v2"
+	switch c.Switch {
+	case "soft_attention":
+		return r.ablation("Soft-Attention", "--no-soft-attention", []string{"network.soft_attention", "regime.soft_attention"},
+			func(run *Run) bool { return run.config.Network.SoftAttention })
+	case "metadata":
+		return r.ablation("metadata", "--no-metadata", []string{"network.metadata", "regime.metadata"},
+			func(run *Run) bool { return run.config.Network.Metadata })
+	case "class_weights":
+		return r.ablation("class weights", "--class-weights 1,1,1,1,1,1,1", []string{"regime.class_weights", "regime.class_weighting"}, (*Run).weighted)
+	case "cost":
+		return r.cost(), nil
+	case "backbone":
+		return r.best(best)
+	case "abstract":
+		return r.cellsOf(best, split.Protocols, []string{"accuracy", "macro_precision", "macro_f1", "macro_recall", "auroc_macro", "auroc_micro"})
+	case "datta828":
+		datta, err := split.Find(split.Datta828)
+		if err != nil {
+			return evidence{}, err
+		}
+		return r.cellsOf(best, []split.Protocol{*datta}, []string{"accuracy", "macro_precision", "macro_f1", "macro_recall", "auroc_macro"})
 	}
-	p.paragraph("**Here.** No run yet. Commands: " + strings.Join(commands, "; ") + ".")
+	return evidence{}, nil
 }
 
 // ablation compares every two runs that differ in one switch alone.
-func (r *Report) ablation(p *page, what, flag string, paths []string, on func(*Run) bool) error {
+func (r *Report) ablation(what, flag string, paths []string, on func(*Run) bool) (evidence, error) {
 	var pairs [][2]*Run
 	for _, with := range r.Runs {
 		for _, without := range r.Runs {
@@ -54,11 +60,10 @@ func (r *Report) ablation(p *page, what, flag string, paths []string, on func(*R
 	}
 	if len(pairs) == 0 {
 		command := r.trainCommand("mobilenet_v2", paper.Metadata, split.Grouped)
-		noRun(p, command, command+"-ablated "+flag)
-		return nil
+		return evidence{Commands: []string{command, command + "-ablated " + flag}}, nil
 	}
-	p.paragraph(fmt.Sprintf("**Here.** Runs that differ in %s alone, with less without. An interval of one pair speaks of the test images, not of repeated training.", what))
-	return r.comparisons(p, pairs)
+	g, err := r.comparisons(pairs)
+	return evidence{Kind: "switch", Of: what, Table: g}, err
 }
 
 // comparedMetrics are those of a paired comparison, with their heads.
@@ -67,12 +72,12 @@ var comparedMetrics = []struct{ path, head string }{
 }
 
 // comparisons tests pairs of runs on the same images: the second less the first.
-func (r *Report) comparisons(p *page, pairs [][2]*Run) error {
-	g := grid{head: []string{"network", "protocol", "runs"}}
+func (r *Report) comparisons(pairs [][2]*Run) (render.Grid, error) {
+	g := render.Grid{Head: []string{"network", "protocol", "runs"}}
 	for _, m := range comparedMetrics {
-		g.head = append(g.head, m.head)
+		g.Head = append(g.Head, m.head)
 	}
-	g.head = append(g.head, "McNemar, exact")
+	g.Head = append(g.Head, "McNemar, exact")
 	// Pairs that repeat each other but for the seed are averaged below.
 	repeated, first := map[string][][]float64{}, map[string][]string{}
 	var order []string
@@ -80,10 +85,10 @@ func (r *Report) comparisons(p *page, pairs [][2]*Run) error {
 		a, b := pair[0], pair[1]
 		c, err := eval.Compare(a.predictions, b.predictions, eval.DefaultOptions())
 		if err != nil {
-			return fmt.Errorf("comparing %s and %s: %w", a.Name, b.Name, err)
+			return g, fmt.Errorf("comparing %s and %s: %w", a.Name, b.Name, err)
 		}
-		line := []string{plain(r.title(b.config.Network.Backbone)), r.protocolText(b),
-			code(b.Name) + " less " + code(a.Name) + fmt.Sprintf("\nn = %s, %d px, %s", thousands(c.N), b.config.Network.Size, b.repetition())}
+		line := []string{render.Plain(r.title(b.config.Network.Backbone)), r.protocolText(b),
+			render.Code(b.Name) + " less " + render.Code(a.Name) + fmt.Sprintf("\nn = %s, %d px, %s", thousands(c.N), b.config.Network.Size, b.repetition())}
 		var values []float64
 		for _, m := range comparedMetrics {
 			i := slices.IndexFunc(c.Differences, func(d eval.Difference) bool { return d.Metric == m.path })
@@ -91,7 +96,7 @@ func (r *Report) comparisons(p *page, pairs [][2]*Run) error {
 			values = append(values, d.Difference)
 			line = append(line, fmt.Sprintf("%+.3f%s, %s", d.Difference, interval(d.CI), pValue(d.P)))
 		}
-		g.add(append(line, fmt.Sprintf("%d against %d images, %s", c.McNemar.OnlyB, c.McNemar.OnlyA, pValue(c.McNemar.P)))...)
+		g.Add(append(line, fmt.Sprintf("%d against %d images, %s", c.McNemar.OnlyB, c.McNemar.OnlyA, pValue(c.McNemar.P)))...)
 		group := a.setting() + b.setting()
 		if _, ok := repeated[group]; !ok {
 			repeated[group] = make([][]float64, len(comparedMetrics))
@@ -111,19 +116,18 @@ func (r *Report) comparisons(p *page, pairs [][2]*Run) error {
 		for _, values := range repeated[group] {
 			s, err := eval.Summarize(values, 0.95)
 			if err != nil {
-				return fmt.Errorf("averaging differences: %w", err)
+				return g, fmt.Errorf("averaging differences: %w", err)
 			}
 			line = append(line, fmt.Sprintf("%+.3f%s, sd %.3f", s.Mean, interval(s.CI), s.SD))
 		}
-		g.add(append(line, dash)...)
+		g.Add(append(line, render.Dash)...)
 	}
-	p.table(g)
-	return nil
+	return g, nil
 }
 
 // protocolText names a run's protocol, with the leak where there is one.
 func (r *Report) protocolText(run *Run) string {
-	text := code(run.config.Data.Protocol)
+	text := render.Code(run.config.Data.Protocol)
 	if run.leak.Shared > 0 {
 		text += ", leaky: " + percent(run.leak.Value())
 	}
@@ -141,12 +145,12 @@ func pValue(v float64) string {
 }
 
 // cost compares what training costs, and the parameters of the built networks.
-func (r *Report) cost(p *page) {
-	names := []string{"mobilenet_v3_large", "densenet201", "inception_resnet_v2"}
-	g := grid{head: []string{"network", "parameters, as trained", "run", "training images/s", "s an epoch", "machine"}}
+func (r *Report) cost() evidence {
+	out := evidence{Kind: "cost", Table: render.Grid{Head: []string{"network", "parameters, as trained", "run", "training images/s", "s an epoch", "machine"}}}
 	ran := false
-	for _, name := range names {
-		parameters := dash
+	for _, name := range []string{"mobilenet_v3_large", "densenet201", "inception_resnet_v2"} {
+		out.Commands = append(out.Commands, "skinattn bench --backbone "+name+" --mode infer --json")
+		parameters := render.Dash
 		if n, ok := r.network(name); ok && n.Trained > 0 {
 			parameters = thousands(n.Trained)
 		}
@@ -156,27 +160,22 @@ func (r *Report) cost(p *page) {
 				continue
 			}
 			rows++
-			g.add(plain(r.title(name)), parameters, code(run.Name), fmt.Sprintf("%.1f", run.throughput), fmt.Sprintf("%.0f", run.seconds),
-				plain(fmt.Sprintf("%s, %s, %d cores; %d px", run.environment.Engine, run.environment.CPU, run.environment.Cores, run.config.Network.Size)))
+			out.Table.Add(render.Plain(r.title(name)), parameters, render.Code(run.Name), fmt.Sprintf("%.1f", run.throughput), fmt.Sprintf("%.0f", run.seconds),
+				render.Plain(fmt.Sprintf("%s, %s, %d cores; %d px", run.environment.Engine, run.environment.CPU, run.environment.Cores, run.config.Network.Size)))
 		}
 		ran = ran || rows > 0
-		if rows == 0 && parameters != dash {
-			g.add(plain(r.title(name)), parameters, "no run yet", dash, dash, dash)
+		if rows == 0 && parameters != render.Dash {
+			out.Table.Add(render.Plain(r.title(name)), parameters, "no run yet", render.Dash, render.Dash, render.Dash)
 		}
 	}
-	if len(g.rows) > 0 {
-		p.paragraph("**Here.** Parameters counted in the built networks, and the training of our runs; speeds of different machines or sizes can't be compared.")
-		p.table(g)
+	if ran {
+		out.Commands = nil
 	}
-	if !ran {
-		noRun(p, "skinattn bench --backbone mobilenet_v3_large --mode infer --json", "skinattn bench --backbone densenet201 --mode infer --json",
-			"skinattn bench --backbone inception_resnet_v2 --mode infer --json")
-	}
+	return out
 }
 
-// best sets InceptionResNetV2 against every other network on the same split.
-func (r *Report) best(p *page) error {
-	const name = "inception_resnet_v2"
+// best sets a network against every other one on the same split.
+func (r *Report) best(name string) (evidence, error) {
 	var pairs [][2]*Run
 	for _, b := range r.Runs {
 		for _, a := range r.Runs {
@@ -188,45 +187,72 @@ func (r *Report) best(p *page) error {
 		}
 	}
 	if len(pairs) == 0 {
-		noRun(p, r.trainCommand(name, paper.Metadata, split.Grouped), r.trainCommand("densenet201", paper.Metadata, split.Grouped))
-		return nil
+		return evidence{Commands: []string{r.trainCommand(name, paper.Metadata, split.Grouped), r.trainCommand("densenet201", paper.Metadata, split.Grouped)}}, nil
 	}
-	p.paragraph(fmt.Sprintf("**Here.** %s less each other network on the same split and seed:", r.title(name)))
-	return r.comparisons(p, pairs)
+	g, err := r.comparisons(pairs)
+	return evidence{Kind: "best", Of: r.title(name), Table: g}, err
 }
 
-// cellsOf shows some metrics of one row of the tables.
-func (r *Report) cellsOf(p *page, backbone, family string, protocols, metrics []string) error {
-	g := grid{head: []string{"metric"}}
-	for _, name := range protocols {
-		protocol, err := split.Find(name)
-		if err != nil {
-			return err
-		}
-		g.head = append(g.head, protocol.Column.Head)
+// cellsOf shows some metrics of a metadata network by protocol.
+func (r *Report) cellsOf(backbone string, protocols []split.Protocol, metrics []string) (evidence, error) {
+	out := evidence{Kind: "cells", Table: render.Grid{Head: []string{"metric"}}}
+	for _, p := range protocols {
+		out.Table.Head = append(out.Table.Head, p.Column.Head)
+		out.Commands = append(out.Commands, r.trainCommand(backbone, paper.Metadata, p.Name))
 	}
 	ran := false
 	for _, metric := range metrics {
 		line := []string{metricName(metric)}
-		for _, protocol := range protocols {
-			ours, err := r.measured(protocol, paper.Cell{Metric: metric, Backbone: backbone, Regime: family})
+		for _, p := range protocols {
+			ours, err := r.measured(p.Name, paper.Cell{Metric: metric, Backbone: backbone, Regime: paper.Metadata})
 			if err != nil {
-				return err
+				return out, err
 			}
 			ran = ran || !ours.NotRun
 			line = append(line, ours.text(metric, "not run"))
 		}
-		g.add(line...)
+		out.Table.Add(line...)
 	}
 	if !ran {
-		var commands []string
-		for _, protocol := range protocols {
-			commands = append(commands, r.trainCommand(backbone, family, protocol))
-		}
-		noRun(p, commands...)
-		return nil
+		return evidence{Commands: out.Commands}, nil
 	}
-	p.paragraph("**Here.**")
-	p.table(g)
-	return nil
+	out.Commands = nil
+	return out, nil
+}
+
+// leakEvidence measures in the leaky runs what the leak is worth.
+func (r *Report) leakEvidence() (evidence, error) {
+	out := evidence{Kind: "leak", Table: render.Grid{Head: []string{"run", "images", "metric", "clean", "leaked", "leaked less clean"}}}
+	for _, run := range r.Runs {
+		if run.config.Data.Protocol != split.Paper || run.family() == "" || run.leak.Shared == 0 {
+			continue
+		}
+		effect, err := run.leakEffect()
+		if err != nil {
+			return out, fmt.Errorf("measuring the leak of %s: %w", run.Name, err)
+		}
+		for _, m := range comparedMetrics {
+			i := slices.IndexFunc(effect.Differences, func(d eval.Difference) bool { return d.Metric == m.path })
+			d := effect.Differences[i]
+			out.Table.Add(render.Code(run.Name), fmt.Sprintf("%d clean, %d leaked", effect.Clean.N, effect.Leaked.N), m.head,
+				fmt.Sprintf("%.3f", d.A), fmt.Sprintf("%.3f", d.B), fmt.Sprintf("%+.3f%s", d.Difference, interval(d.CI)))
+		}
+	}
+	if len(out.Table.Rows) == 0 {
+		out.Commands = []string{r.trainCommand("mobilenet_v2", paper.Metadata, split.Paper)}
+	}
+	return out, nil
+}
+
+// leakEffect judges the reported images whose lesion was trained on apart.
+func (r *Run) leakEffect() (*eval.LeakEffect, error) {
+	trained := map[string]bool{}
+	for _, row := range r.split.Part(split.Train) {
+		trained[row.LesionID] = true
+	}
+	leaked := map[string]bool{}
+	for i, id := range r.predictions.ImageIDs {
+		leaked[id] = len(r.predictions.LesionIDs) != 0 && trained[r.predictions.LesionIDs[i]]
+	}
+	return eval.MeasureLeak(r.predictions, func(id string) bool { return leaked[id] }, eval.DefaultOptions())
 }

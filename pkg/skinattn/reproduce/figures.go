@@ -2,22 +2,23 @@ package reproduce
 
 import (
 	"bytes"
-	"encoding/csv"
+	"encoding/base64"
 	"fmt"
 	"math"
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/eval/paper"
 	"github.com/skinattn/skinattn/pkg/plots"
+	"github.com/skinattn/skinattn/pkg/skinattn/reproduce/internal/render"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
-// figure is one of the paper's figures that is drawn from a table: bars.
+// figure is one of the paper's figures that is drawn from a table: bars. Its
+// caption is in pages/figures.md.
 type figure struct {
-	id      string // as printed
-	caption string // what it shows
-	table   string // that has its numbers
-	label   string // of the value axis
+	id    string // as printed
+	table string // that has its numbers
+	label string // of the value axis
 	// rows are drawn as series over the columns of the table or, with one column,
 	// as groups.
 	rows   []string
@@ -26,15 +27,15 @@ type figure struct {
 
 // figures are all figures of the paper that are drawn from data.
 var figures = []figure{
-	{id: "10", caption: "F1 by class, DenseNet201", table: "A3", label: "F1",
+	{id: "10", table: "A3", label: "F1",
 		rows: []string{"DenseNet201 with Augmented Data", "DenseNet201 with Metadata and WeightLoss"}},
-	{id: "11", caption: "F1 by class, InceptionResNetV2", table: "A3", label: "F1",
+	{id: "11", table: "A3", label: "F1",
 		rows: []string{"InceptionResNetV2 with Augmented Data", "InceptionResNetV2 with Metadata and WeightLoss"}},
-	{id: "12", caption: "Recall by class, DenseNet201", table: "A4", label: "Recall",
+	{id: "12", table: "A4", label: "Recall",
 		rows: []string{"DenseNet201 with Augmented Data", "DenseNet201 with Metadata and WeightLoss"}},
-	{id: "13", caption: "Recall by class, InceptionResNetV2", table: "A4", label: "Recall",
+	{id: "13", table: "A4", label: "Recall",
 		rows: []string{"InceptionResNetV2 with Augmented Data", "InceptionResNetV2 with Metadata and WeightLoss"}},
-	{id: "15", caption: "AUROC, mean over classes, of the metadata networks", table: "7", label: "AUROC, macro",
+	{id: "15", table: "7", label: "AUROC, macro",
 		column: "AUC(MD)"},
 }
 
@@ -120,24 +121,15 @@ func (o Ours) one() (float64, eval.Interval) {
 	return math.NaN(), none
 }
 
-// Files of Table 6 as a picture.
-const (
-	parametersFigure = "figures/table-6-parameters"
-	secondsFigure    = "figures/table-6-seconds"
-)
-
 // drawFigures draws all figures, each as SVG with its numbers as CSV.
 func (r *Report) drawFigures() ([]file, error) {
 	var files []file
 	draw := func(name string, f plots.Figure, style plots.Style) error {
-		var svg, data bytes.Buffer
+		var svg bytes.Buffer
 		if err := plots.Encode(&svg, "svg", f, style); err != nil {
 			return fmt.Errorf("drawing %s: %w", name, err)
 		}
-		if err := csv.NewWriter(&data).WriteAll(f.Data()); err != nil {
-			return fmt.Errorf("drawing %s: %w", name, err)
-		}
-		files = append(files, file{name + ".svg", svg.Bytes()}, file{name + ".csv", data.Bytes()})
+		files = append(files, file{name + ".svg", svg.Bytes()}, file{name + ".csv", render.CSV(f.Data())})
 		return nil
 	}
 	for _, f := range figures {
@@ -152,29 +144,29 @@ func (r *Report) drawFigures() ([]file, error) {
 	style := plots.PaperWide()
 	style.Width *= 0.75
 	parameters, seconds := CostFigures(r.costPoints())
-	if err := draw(parametersFigure, parameters, style); err != nil {
+	if err := draw("figures/table-6-parameters", parameters, style); err != nil {
 		return nil, err
 	}
-	if err := draw(secondsFigure, seconds, style); err != nil {
+	if err := draw("figures/table-6-seconds", seconds, style); err != nil {
 		return nil, err
 	}
 	return files, nil
 }
 
-// figuresPage shows the figures; address gives the address of a picture.
-func (r *Report) figuresPage(p *page, address func(name string) string) {
-	p.heading(1, "Figures")
-	p.paragraph("The figures of the paper that are drawn from data, with the value axis from 0. AD and MD as in the tables; ours are the mean of the first setting with several seeds, or the first run with its interval. " +
-		"Figures 2 to 9 are drawings, 1 and 14 show photos.")
-	for _, f := range figures {
-		p.heading(2, "Figure %s", f.id)
-		p.paragraph(fmt.Sprintf("![%s](%s)", f.caption, address(f.file()+".svg")))
-		p.paragraph(fmt.Sprintf("%s. Numbers: Table %s, [csv](%s.csv).", f.caption, f.table, f.file()))
+// figuresView is what pages/figures.md shows.
+type figuresView struct {
+	embedded map[string][]byte // pictures that go into the page; nil: it names their files
+}
+
+// Address is the address of a picture: a file, or its content, which needs no file
+// beside the page.
+func (v figuresView) Address(name string) (string, error) {
+	if v.embedded == nil {
+		return name, nil
 	}
-	p.heading(2, "Table 6 as a picture")
-	p.paragraph("Accuracy against parameters and against the training time of an epoch: the table's three networks as printed, the authors' metadata runs as logged (parameters of the network as trained), and our runs of those rows. Times of different machines and image sizes can't be compared; the authors trained two of their networks on a CPU.")
-	for _, f := range []struct{ name, what string }{{parametersFigure, "Accuracy against parameters"}, {secondsFigure, "Accuracy against seconds an epoch"}} {
-		p.paragraph(fmt.Sprintf("![%s](%s)", f.what, address(f.name+".svg")))
-		p.paragraph(fmt.Sprintf("%s. Numbers: [csv](%s.csv).", f.what, f.name))
+	content, ok := v.embedded[name]
+	if !ok {
+		return "", fmt.Errorf("there is no picture %s", name)
 	}
+	return "data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString(content), nil
 }

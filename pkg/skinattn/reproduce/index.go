@@ -5,59 +5,44 @@ import (
 	"math"
 	"strings"
 
+	"github.com/skinattn/skinattn/pkg/skinattn/reproduce/internal/render"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
 const indexTitle = "The paper, as printed, as logged, and here"
 
-// writeIndex writes the first page: alone, or as the head of the page that has
-// everything, where links go to places in it.
-func (r *Report) writeIndex(p *page, whole bool) {
-	p.heading(1, indexTitle)
-	p.paragraph("*Diagnostic support of skin lesion classification using CNN and Soft Attention* (Nguyen, Bui, Do; Sensors 2022): every printed table, each value *as printed*, *as logged* in the authors' notebooks, and as measured by the runs of this project. " +
-		"Printed values are never corrected; where one differs from its log, a ‡ and a note say why.")
-	p.heading(2, "Pages")
-	link := func(name, file, anchor string) string {
-		if whole {
-			return fmt.Sprintf("[%s](#%s) ([md](%s))", name, anchor, file)
-		}
-		return fmt.Sprintf("[%s](%s)", name, file)
+// indexView is what pages/index.md shows: the first page alone or, if Whole, the
+// head of the page that has everything, where links go to places in it.
+type indexView struct {
+	Title        string
+	Whole        bool
+	Tables       []indexTable
+	Protocols    []split.Protocol
+	Combinations int    // of network and regime in the printed tables
+	Filled       string // how many of them have a run, by protocol
+	Runs         render.Grid
+}
+
+type indexTable struct{ ID, Path, Anchor string }
+
+// Link is a link to a page, or to its place in the whole.
+func (v indexView) Link(name, file, anchor string) string {
+	if v.Whole {
+		return fmt.Sprintf("[%s](#%s) ([md](%s))", name, anchor, file)
 	}
-	var tables []string
+	return fmt.Sprintf("[%s](%s)", name, file)
+}
+
+func (r *Report) index() indexView {
+	v := indexView{Title: indexTitle, Protocols: split.Protocols}
 	for _, t := range r.Tables {
-		file := "tables/" + t.file()
-		tables = append(tables, fmt.Sprintf("%s ([csv](%s.csv), [tex](%[2]s.tex))", link("Table "+t.ID, file+".md", strings.ToLower(t.file())), file))
+		v.Tables = append(v.Tables, indexTable{t.ID, "tables/" + t.file(), strings.ToLower(t.file())})
 	}
-	p.list(append(tables,
-		"all tables in LaTeX: [tables/tables.tex](tables/tables.tex)",
-		link("Claims", "claims.md", "claims-of-the-paper")+": each claim of the paper, and what the evidence says",
-		link("Figures", "figures.md", "figures")+": those of the paper that are drawn from data",
-		link("Deviations", "deviations.md", "deviations")+": what differs from the authors' procedure, and why",
-		"[cells.csv](cells.csv): every number of every table, a record each, for programs"))
-	if !whole {
-		p.paragraph("[index.html](index.html) has all of this on one page.")
-	}
-	p.heading(2, "Columns")
-	columns := []string{
-		"**as printed**: the text of the paper",
-		"**as logged**: the authors' notebooks, or what follows from their counts; accuracies with Wilson's interval over images; " + dash + " where nothing is known",
-	}
-	for _, protocol := range split.Protocols {
-		columns = append(columns, "**"+protocol.Column.Head+"**: "+protocol.Column.Explanation)
-	}
-	p.list(columns)
-	p.paragraph("Our values have 95 % intervals from 2,000 resamples of lesions, the number n of test images, the pixels, and the seed. Where a setting was run with several seeds, mean and standard deviation over them follow. " +
-		"The paper's MD rows take runs of the regimes `md/...`, its AD rows those of `ad/...`; runs that switch off Soft-Attention, metadata or class weights stand with the claims.")
-	p.heading(2, "How much of it was run")
-	p.paragraph(r.coverage())
-	p.heading(2, "Runs")
-	if len(r.Runs) == 0 {
-		p.paragraph("No run folder was found.")
-	}
-	g := grid{head: []string{"run", "network", "regime", "protocol", "seed", "px", "epochs (best)", "n", "accuracy", "balanced accuracy", "F1, macro", "AUROC, macro", "used"}}
+	v.Combinations, v.Filled = r.coverage()
+	v.Runs.Head = []string{"run", "network", "regime", "protocol", "seed", "px", "epochs (best)", "n", "accuracy", "balanced accuracy", "F1, macro", "AUROC, macro", "used"}
 	for _, run := range r.Runs {
-		line := []string{code(run.Name), plain(r.title(run.config.Network.Backbone)), code(run.regimeName()), r.protocolText(run), fmt.Sprint(run.config.Seed),
+		line := []string{render.Code(run.Name), render.Plain(r.title(run.config.Network.Backbone)), render.Code(run.regimeName()), r.protocolText(run), fmt.Sprint(run.config.Seed),
 			fmt.Sprint(run.config.Network.Size), fmt.Sprintf("%d (%d)", run.epochs, run.bestEpoch), thousands(run.metrics.N)}
 		for _, m := range []string{"accuracy", "balanced_accuracy", "macro_f1", "auroc_macro"} {
 			value, ci, err := run.value(m)
@@ -67,9 +52,9 @@ func (r *Report) writeIndex(p *page, whole bool) {
 			}
 			line = append(line, number(m, value)+interval(ci))
 		}
-		g.add(append(line, r.use(run))...)
+		v.Runs.Add(append(line, r.use(run))...)
 	}
-	p.table(g)
+	return v
 }
 
 // use says where a run stands.
@@ -98,8 +83,8 @@ func (r *Report) use(run *Run) string {
 	return "no: no row of the paper has this network, regime and protocol"
 }
 
-// coverage says how many printed rows have a run.
-func (r *Report) coverage() string {
+// coverage counts the printed rows, and says how many of them have a run.
+func (r *Report) coverage() (combinations int, filledRows string) {
 	type row struct{ backbone, family string }
 	measured := map[row]bool{}
 	filled := map[string]map[row]bool{} // by protocol
@@ -123,5 +108,5 @@ func (r *Report) coverage() string {
 	for _, protocol := range split.Protocols {
 		parts = append(parts, fmt.Sprintf("%d in *%s*", len(filled[protocol.Name]), protocol.Column.Head))
 	}
-	return fmt.Sprintf("The printed tables hold %d combinations of network and regime. With a run here: %s. The others say what they need.", len(measured), strings.Join(parts, ", "))
+	return len(measured), strings.Join(parts, ", ")
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/eval/paper"
+	"github.com/skinattn/skinattn/pkg/skinattn/reproduce/internal/render"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
@@ -145,9 +146,9 @@ func (r *Report) measured(protocol string, c paper.Cell) (Ours, error) {
 		cuts := distinct(ours.Values, func(run *Run) string { return run.config.Network.Cut })
 		for i, v := range ours.Values {
 			if cuts > 1 {
-				ours.Values[i].Note += ", cut at " + code(v.Run.config.Network.Cut)
+				ours.Values[i].Note += ", cut at " + render.Code(v.Run.config.Network.Cut)
 			}
-			ours.Values[i].Note += ", " + code(v.Run.Name)
+			ours.Values[i].Note += ", " + render.Code(v.Run.Name)
 		}
 	}
 	var err error
@@ -258,7 +259,7 @@ func (r *Report) need(backbone, family, protocol string) need {
 	title := r.title(backbone)
 	out := need{what: title + ", " + strings.ToUpper(family)}
 	if n.ImageNet {
-		out.needs = "ImageNet weights of " + title + " (" + code("skinattn weights fetch "+backbone) + ")"
+		out.needs = "ImageNet weights of " + title + " (" + render.Code("skinattn weights fetch "+backbone) + ")"
 	} else {
 		out.needs = "no ImageNet weights (trained from scratch)"
 	}

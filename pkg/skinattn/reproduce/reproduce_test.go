@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/skinattn/skinattn/pkg/eval/paper"
+	"github.com/skinattn/skinattn/pkg/skinattn/reproduce/internal/render"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
@@ -118,15 +119,15 @@ func checkForms(t *testing.T, files map[string]string, table *paper.Table) {
 		}
 		// In the printed layout: the row's name, then its cells in order.
 		if i%len(table.Columns) == 0 {
-			line := "| " + plain(c.Row) + " |"
+			line := "| " + render.Plain(c.Row) + " |"
 			for _, cell := range table.Cells[i : i+len(table.Columns)] {
-				line += " " + plain(Cell{Cell: cell}.printed()) + " |"
+				line += " " + render.Plain(Cell{Cell: cell}.printed()) + " |"
 			}
 			if !strings.Contains(markdown, line+"\n") {
 				t.Errorf("%s.md has no line %q", name, line)
 			}
 		}
-		if !strings.Contains(html, "<td>"+plain(c.Row)+"</td>") || !strings.Contains(html, "<td>"+plain(Cell{Cell: c}.printed())+"</td>") {
+		if !strings.Contains(html, "<td>"+render.Plain(c.Row)+"</td>") || !strings.Contains(html, "<td>"+render.Plain(Cell{Cell: c}.printed())+"</td>") {
 			t.Errorf("index.html lacks %s, %s: %s", c.Row, c.Column, c.Printed)
 		}
 		cell := c.Column + " & " + string(c.Printed)
@@ -279,7 +280,7 @@ func TestDeviationsByRun(t *testing.T) {
 	}
 	page := pages()["deviations.md"]
 	for _, s := range paper.Statements() { // each setting that the text gives
-		if isSetting(s) && !strings.Contains(page, "| "+plain(s.Quantity)+" | "+s.Section+" | "+string(s.Printed)+" | "+string(s.Logged)+" |") {
+		if isSetting(s) && !strings.Contains(page, "| "+render.Plain(s.Quantity)+" | "+s.Section+" | "+string(s.Printed)+" | "+string(s.Logged)+" |") {
 			t.Errorf("deviations.md lacks %s", s.ID)
 		}
 	}
@@ -320,17 +321,12 @@ func TestNumbersAsText(t *testing.T) {
 		number("seconds_per_epoch", 116.6):           "117 s",
 		thousands(999):                               "999",
 		thousands(1000):                              "1,000",
-		plain("a|b *c* <d> & `e`"):                   "a|b \\*c\\* &lt;d&gt; &amp; \\`e\\`",
-		latexEscape("50 % of a_b & [x] {y} --z"):     `50~\% of a\_b \& {[}x{]} \{y\} -{}-z`,
 		pValue(0.0004):                               "p < 0.001",
 		pValue(0.0414):                               "p = 0.041",
 		metricName("per_class.akiec.recall"):         "recall of akiec",
 		metricName("macro_f1"):                       "F1, macro",
 		oneLine("a\nb"):                              "a; b",
-		Cell{Cell: paper.Cell{}}.logged():            dash,
-		deeper("# a\ntext\n## b\n"):                  "## a\ntext\n### b\n",
-		withoutCode("run `this`"):                    "run this",
-		code("a`b"):                                  "`a'b`",
+		Cell{Cell: paper.Cell{}}.logged():            render.Dash,
 		joinIDs([]string{"x", "y"}):                  "x y",
 		sectionName("3.2") + sectionName("Abstract"): "section 3.2abstract",
 	} {

@@ -1,14 +1,13 @@
 package reproduce
 
 import (
-	"bytes"
-	"encoding/csv"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
 
 	"github.com/skinattn/skinattn/pkg/eval/paper"
+	"github.com/skinattn/skinattn/pkg/skinattn/reproduce/internal/render"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
@@ -38,17 +37,17 @@ func (t *Table) trains() bool {
 }
 
 // asPrinted is the table in its own layout, explained values marked.
-func (t *Table) asPrinted() grid {
-	g := grid{head: []string{plain(t.Corner)}}
+func (t *Table) asPrinted() render.Grid {
+	g := render.Grid{Head: []string{render.Plain(t.Corner)}}
 	for _, c := range t.Columns {
-		g.head = append(g.head, plain(c.Name))
+		g.Head = append(g.Head, render.Plain(c.Name))
 	}
 	for i, c := range t.Cells {
 		if i%len(t.Columns) == 0 {
-			g.rows = append(g.rows, []string{plain(c.Row)})
+			g.Rows = append(g.Rows, []string{render.Plain(c.Row)})
 		}
-		last := len(g.rows) - 1
-		g.rows[last] = append(g.rows[last], plain(c.printed()))
+		last := len(g.Rows) - 1
+		g.Rows[last] = append(g.Rows[last], render.Plain(c.printed()))
 	}
 	return g
 }
@@ -73,15 +72,15 @@ func (f *footnotes) commands() bool {
 
 // notRun is the table of footnotes: what each row needs, and the command for
 // protocol paper; other protocols need another flag (see otherProtocols).
-func (r *Report) notRun(f footnotes) grid {
-	g := grid{head: []string{"not run", "row", "needs", "command"}}
+func (r *Report) notRun(f footnotes) render.Grid {
+	g := render.Grid{Head: []string{"not run", "row", "needs", "command"}}
 	for i, c := range f.cells {
 		if c.Backbone == "" {
-			g.add(fmt.Sprintf("(%d)", i+1), "counts of images", "any run of the protocol among the results, whose split is counted", dash)
+			g.Add(fmt.Sprintf("(%d)", i+1), "counts of images", "any run of the protocol among the results, whose split is counted", render.Dash)
 			continue
 		}
 		n := r.need(c.Backbone, c.Regime, split.Paper)
-		g.add(fmt.Sprintf("(%d)", i+1), n.what, n.needs, code(n.command))
+		g.Add(fmt.Sprintf("(%d)", i+1), n.what, n.needs, render.Code(n.command))
 	}
 	return g
 }
@@ -92,9 +91,9 @@ func otherProtocols() string {
 	for _, p := range split.Protocols {
 		switch {
 		case p.OfficialTest:
-			flags = append(flags, code("--protocol "+p.Name+" --test-data DIR")+" for the official test")
+			flags = append(flags, render.Code("--protocol "+p.Name+" --test-data DIR")+" for the official test")
 		case p.Name != split.Paper:
-			flags = append(flags, code("--protocol "+p.Name))
+			flags = append(flags, render.Code("--protocol "+p.Name))
 		}
 	}
 	last := len(flags) - 1
@@ -116,7 +115,7 @@ func (r *Report) sources(t *Table, missing func(c Cell, protocol string) string)
 	for _, c := range t.Cells {
 		line := row{cell: c, printed: c.printed(), logged: c.logged()}
 		if t.counts() {
-			line.built = dash
+			line.built = render.Dash
 			if !math.IsNaN(c.Built) {
 				line.built = number(c.Metric, c.Built)
 			}
@@ -139,7 +138,7 @@ func (r *Report) missingText(c Cell, protocol string) string {
 		return "not run: needs any run of protocol " + protocol + " among the results, whose split is counted"
 	}
 	n := r.need(c.Backbone, c.Regime, protocol)
-	return withoutCode("not run: needs " + n.needs + "; command: " + n.command)
+	return render.WithoutCode("not run: needs " + n.needs + "; command: " + n.command)
 }
 
 // marked returns sources with footnote marks for what is missing, and the footnotes.
@@ -176,52 +175,30 @@ func (t *Table) cells(line row, escape func(string) string) []string {
 	return append(texts, escape(line.cell.remark()))
 }
 
-// writePage writes the table's Markdown.
-func (r *Report) writePage(p *page, t *Table) {
-	p.heading(1, "Table %s", t.ID)
-	p.paragraph(fmt.Sprintf("Section %s of the paper: *%s*", t.Section, plain(t.Caption)))
-	list := explanations(t.Cells)
-	if len(list) > 0 {
-		p.paragraph("As printed; ‡ marks a value that is explained below.")
-	} else {
-		p.paragraph("As printed.")
-	}
-	p.table(t.asPrinted())
-	if len(list) > 0 {
-		p.heading(2, "Discrepancies")
-		p.list(list)
-	}
-	if len(t.Remarks) > 0 {
-		p.heading(2, "Remarks")
-		for _, remark := range t.Remarks {
-			p.paragraph(plain(remark))
-		}
-	}
-	if !t.measures() {
-		p.paragraph("Nothing in this table is measured by a run.")
-		r.writeSources(p, t)
-		return
-	}
-	p.heading(2, "Cell by cell")
-	rows, notes := r.marked(t)
-	g := grid{head: t.heads()}
-	for _, line := range rows {
-		g.add(t.cells(line, plain)...)
-	}
-	p.table(g)
-	if len(notes.cells) > 0 {
-		p.heading(2, "Rows without a run")
-		p.table(r.notRun(notes))
-		if notes.commands() {
-			p.paragraph(otherProtocols())
-		}
-	}
-	r.writeSources(p, t)
+// tableView is what pages/table.md shows.
+type tableView struct {
+	ID, Section, Caption string
+	AsPrinted            render.Grid
+	Discrepancies        []string // explained
+	Remarks              []string
+	Measures             bool
+	Sources              render.Grid // every cell by source
+	NotRun               render.Grid // rows without a run
+	OtherProtocols       string
+	References           []string
 }
 
-// writeSources lists the references that the rows of a table name.
-func (r *Report) writeSources(p *page, t *Table) {
-	var list []string
+func (r *Report) tableView(t *Table) tableView {
+	v := tableView{ID: t.ID, Section: t.Section, Caption: t.Caption, AsPrinted: t.asPrinted(), Discrepancies: explanations(t.Cells),
+		Remarks: t.Remarks, Measures: t.measures(), Sources: render.Grid{Head: t.heads()}}
+	rows, notes := r.marked(t)
+	for _, line := range rows {
+		v.Sources.Add(t.cells(line, render.Plain)...)
+	}
+	v.NotRun = r.notRun(notes)
+	if notes.commands() {
+		v.OtherProtocols = otherProtocols()
+	}
 	seen := map[string]bool{}
 	for _, c := range t.Cells {
 		if c.Source == "" || seen[c.Source] {
@@ -229,35 +206,52 @@ func (r *Report) writeSources(p *page, t *Table) {
 		}
 		seen[c.Source] = true
 		ref, _ := paper.FindReference(c.Source)
-		list = append(list, fmt.Sprintf("[%d] %s", ref.Number, plain(ref.Text)))
+		v.References = append(v.References, fmt.Sprintf("[%d] %s", ref.Number, render.Plain(ref.Text)))
 	}
-	if len(list) > 0 {
-		p.paragraph("References as printed:")
-		p.list(list)
-	}
+	return v
 }
 
-// csv writes the table with a record a cell: the texts of all sources, as the
-// pages have them. Numbers apart are in cells.csv.
-func (r *Report) csv(t *Table) []byte {
-	var buffer bytes.Buffer
-	out := csv.NewWriter(&buffer)
-	header := []string{"table", "row", "column", "metric", "printed", "logged", "logged_run", "discrepancy", "note", "built"}
-	for _, protocol := range split.Protocols {
-		header = append(header, protocol.Column.Key)
+// latex is the table as LaTeX. Remarks go below, as they would not fit.
+func (r *Report) latex(t *Table) ([]byte, error) {
+	heads := t.heads()
+	out := render.LaTeX{ID: t.ID, Caption: t.Caption, Grid: render.Grid{Head: heads[:len(heads)-1]}, Notes: explanations(t.Cells)}
+	rows, notes := r.marked(t)
+	for i, row := range rows {
+		cells := t.cells(row, func(text string) string { return text })
+		if i > 0 && row.cell.Row == rows[i-1].cell.Row { // a row's name stands at its first cell only
+			cells[0] = ""
+		}
+		out.Add(cells[:len(cells)-1]...)
 	}
-	out.Write(header) // a bytes.Buffer does not fail
+	for _, line := range r.notRun(notes).Rows {
+		out.Notes = append(out.Notes, fmt.Sprintf("%s not run: %s needs %s; command: %s", line[0], line[1], line[2], line[3]))
+	}
+	if notes.commands() {
+		out.Notes = append(out.Notes, otherProtocols())
+	}
+	for i, text := range out.Notes {
+		out.Notes[i] = strings.ReplaceAll(render.WithoutCode(text), "**", "")
+	}
+	return out.Bytes()
+}
+
+// csv is the table with a record a cell: the texts of all sources, as the pages
+// have them. Numbers apart are in cells.csv.
+func (r *Report) csv(t *Table) []byte {
+	records := [][]string{{"table", "row", "column", "metric", "printed", "logged", "logged_run", "discrepancy", "note", "built"}}
+	for _, protocol := range split.Protocols {
+		records[0] = append(records[0], protocol.Column.Key)
+	}
 	for _, line := range r.sources(t, r.missingText) {
 		c := line.cell
 		record := []string{t.ID, c.Row, c.Column, c.Metric, string(c.Printed), string(c.Logged), c.Run, joinIDs(c.Discrepancies), c.Note, line.built}
 		for _, text := range line.ours {
-			if text == dash {
+			if text == render.Dash {
 				text = ""
 			}
-			record = append(record, withoutCode(oneLine(text)))
+			record = append(record, render.WithoutCode(oneLine(text)))
 		}
-		out.Write(record)
+		records = append(records, record)
 	}
-	out.Flush()
-	return buffer.Bytes()
+	return render.CSV(records)
 }

@@ -7,11 +7,9 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/eval/paper"
+	"github.com/skinattn/skinattn/pkg/skinattn/reproduce/internal/render"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
-
-// dash stands where a column has nothing to say.
-const dash = "–"
 
 // number writes a metric as a table shows it: shares with three decimals,
 // counts whole with separators, seconds with one decimal.
@@ -54,7 +52,7 @@ func (o Ours) text(metric, missing string) string {
 		return missing
 	}
 	if len(o.Values) == 0 {
-		return dash
+		return render.Dash
 	}
 	var lines []string
 	for _, v := range o.Values {
@@ -81,7 +79,7 @@ func (v Value) text(metric string) string {
 	if !strings.HasPrefix(metric, "images.") {
 		facts = append(facts, "n = "+thousands(v.Run.metrics.N), fmt.Sprintf("%d px", v.Run.config.Network.Size))
 		if _, as, ok := strings.Cut(v.Run.regimeName(), "/"); ok && as != "as-run" {
-			facts = append(facts, plain(as))
+			facts = append(facts, render.Plain(as))
 		}
 	}
 	facts = append(facts, v.Note)
@@ -100,7 +98,7 @@ func (c Cell) printed() string {
 // logged is the logged value, an accuracy with its interval by images.
 func (c Cell) logged() string {
 	if c.Logged == "" {
-		return dash
+		return render.Dash
 	}
 	if strings.HasPrefix(c.Metric, "parameters") {
 		return thousands(int(c.Logged.Value()))
@@ -144,9 +142,6 @@ func joinIDs(ids []string) string { return strings.Join(ids, " ") }
 
 // oneLine puts the lines of a cell behind each other.
 func oneLine(text string) string { return strings.ReplaceAll(text, "\n", "; ") }
-
-// withoutCode drops the backticks of Markdown.
-func withoutCode(text string) string { return strings.ReplaceAll(text, "`", "") }
 
 // metricName is a metric for people.
 func metricName(path string) string {

@@ -2,12 +2,14 @@ package reproduce
 
 import (
 	"bytes"
-	"encoding/base64"
+	"embed"
 	"fmt"
 	"os"
 	"path/filepath"
+	"text/template"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
+	"github.com/skinattn/skinattn/pkg/skinattn/reproduce/internal/render"
 )
 
 // Write writes all pages and tables to the folder dir, making it if need be,
@@ -40,61 +42,81 @@ type file struct {
 	content []byte
 }
 
+//go:embed pages/*.md
+var pageFiles embed.FS
+
+// pageTemplates have the prose of the report and the places of its numbers.
+var pageTemplates = render.ParsePages(pageFiles, "pages/*.md", template.FuncMap{"section": sectionName})
+
 // files makes the content of all files before any is written.
 func (r *Report) files() ([]file, error) {
-	var index, claims, deviations, shown, whole, shownWhole page
 	pictures, err := r.drawFigures()
 	if err != nil {
 		return nil, err
 	}
-	r.figuresPage(&shown, func(name string) string { return name })
-	r.figuresPage(&shownWhole, func(name string) string { return embedded(pictures, name) })
-	r.writeIndex(&index, false)
-	if err := r.claimsPage(&claims); err != nil {
-		return nil, err
+	embedded := map[string][]byte{}
+	for _, f := range pictures {
+		embedded[f.name] = f.content
 	}
-	if err := r.deviationsPage(&deviations); err != nil {
-		return nil, err
-	}
-	files := []file{
-		{"index.md", []byte(index.String())},
-		{"claims.md", []byte(claims.String())},
-		{"deviations.md", []byte(deviations.String())},
-		{"figures.md", []byte(shown.String())},
-		{"cells.csv", recordsCSV(r.Records())},
-	}
-	r.writeIndex(&whole, true)
-	for _, t := range r.Tables {
-		var one page
-		r.writePage(&one, t)
-		files = append(files,
-			file{"tables/" + t.file() + ".md", []byte(one.String())},
-			file{"tables/" + t.file() + ".csv", r.csv(t)},
-			file{"tables/" + t.file() + ".tex", r.latex(t)})
-		whole.WriteString(deeper(one.String()))
-	}
-	whole.WriteString(deeper(shownWhole.String()))
-	whole.WriteString(deeper(claims.String()))
-	whole.WriteString(deeper(deviations.String()))
-	files = append(files, file{"tables/tables.tex", latexDocument(r.Tables)})
-	html, err := toHTML(indexTitle, []byte(whole.String()))
+	index, wholeIndex := r.index(), r.index()
+	wholeIndex.Whole = true
+	claims, err := r.claims()
 	if err != nil {
 		return nil, err
 	}
+	deviations, err := r.deviations()
+	if err != nil {
+		return nil, err
+	}
+	var whole [][]byte // index.html as Markdown
+	page := func(template string, view any) (content []byte) {
+		if err == nil {
+			content, err = pageTemplates.Execute(template, view)
+		}
+		return content
+	}
+	add := func(content []byte) []byte {
+		whole = append(whole, render.Deeper(content))
+		return content
+	}
+	var tables []file
+	var names []string
+	whole = append(whole, page("index.md", wholeIndex))
+	for _, t := range r.Tables {
+		latex, wrong := r.latex(t)
+		if wrong != nil {
+			return nil, wrong
+		}
+		names = append(names, t.file())
+		tables = append(tables,
+			file{"tables/" + t.file() + ".md", add(page("table.md", r.tableView(t)))},
+			file{"tables/" + t.file() + ".csv", r.csv(t)},
+			file{"tables/" + t.file() + ".tex", latex})
+	}
+	add(page("figures.md", figuresView{embedded}))
+	files := []file{
+		{"index.md", page("index.md", index)},
+		{"claims.md", add(page("claims.md", claims))},
+		{"deviations.md", add(page("deviations.md", deviations))},
+		{"figures.md", page("figures.md", figuresView{})},
+		{"cells.csv", recordsCSV(r.Records())},
+	}
+	if err != nil {
+		return nil, err
+	}
+	document, err := render.LaTeXDocument(names)
+	if err != nil {
+		return nil, err
+	}
+	html, err := render.HTML(indexTitle, bytes.Join(whole, []byte("\n")))
+	if err != nil {
+		return nil, err
+	}
+	files = append(append(files, tables...), file{"tables/tables.tex", document})
 	files = append(files, pictures...)
 	// Text files end with one line break.
 	for i := range files {
 		files[i].content = append(bytes.TrimRight(files[i].content, "\n"), '\n')
 	}
 	return append(files, file{"index.html", html}), nil
-}
-
-// embedded is a picture as a data address, which needs no file beside the page.
-func embedded(pictures []file, name string) string {
-	for _, f := range pictures {
-		if f.name == name {
-			return "data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString(f.content)
-		}
-	}
-	return name
 }
