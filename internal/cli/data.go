@@ -12,6 +12,7 @@ import (
 )
 
 type dataCommand struct {
+	Fetch dataFetchCommand `cmd:"" help:"Fetch HAM10000 from Harvard Dataverse."`
 	Check dataCheckCommand `cmd:"" help:"Counts; missing, damaged, odd and duplicate files by name."`
 	Stats dataStatsCommand `cmd:"" help:"Distributions of class, age, sex, localization."`
 }

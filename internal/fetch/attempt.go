@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// state is what must be known of a part file to go on with it. It lies beside
-// it, as PATH.part.json.
+// state describes a part file, so that a later call can resume it. It lies beside
+// the part file, as PATH.part.json.
 type state struct {
 	URL       string `json:"url"`
 	Validator string `json:"validator,omitempty"` // strong ETag or Last-Modified
@@ -27,9 +27,9 @@ type state struct {
 
 func (d *download) statePath() string { return d.part() + ".json" }
 
-// resumable returns the length and state of a part file that can be gone on
-// with, 0 if there is none. Without a validator the server can't tell whether
-// its file is still the same, so only a digest makes that safe.
+// resumable returns the length and state of a part file from which the download can
+// resume, 0 if there is none. Without a validator the server can't tell whether its
+// file is still the same; resuming is then safe only if a digest is known.
 func (d *download) resumable() (int64, state) {
 	var s state
 	info, err := os.Stat(d.part())
@@ -49,8 +49,8 @@ func (d *download) resumable() (int64, state) {
 // errStalled ends a try during which nothing arrives.
 var errStalled = errors.New("nothing arrived for too long")
 
-// attempt is one try to complete the part file; resumed says that it holds
-// bytes of an earlier one.
+// attempt tries once to complete the part file; resumed reports whether the part
+// file holds bytes of an earlier try.
 func (d *download) attempt(ctx context.Context) (resumed bool, err error) {
 	offset, known := d.resumable()
 	if offset > 0 && offset == known.Total { // complete, but not yet renamed
@@ -125,7 +125,7 @@ func (d *download) request(ctx context.Context, offset int64, validator string) 
 	return nil, err
 }
 
-// restart drops the part file, so that the next try starts from the beginning.
+// restart deletes the part file, so that the next try starts from the beginning.
 func (d *download) restart(why string) error {
 	os.Remove(d.part())
 	os.Remove(d.statePath())
@@ -186,8 +186,8 @@ func seek(file *os.File, offset int64) error {
 	return err
 }
 
-// validator is what tells this version of the file from others: If-Range
-// takes a strong ETag or a date.
+// validator returns the header value that identifies this version of the file:
+// If-Range takes a strong ETag or a date.
 func validator(header http.Header) string {
 	if tag := header.Get("ETag"); tag != "" && !strings.HasPrefix(tag, "W/") {
 		return tag
@@ -195,8 +195,8 @@ func validator(header http.Header) string {
 	return header.Get("Last-Modified")
 }
 
-// contentRange reads "bytes 5-9/10" as 5 and 10; the total is -1 if it is not
-// told, the start if there is no range at all.
+// contentRange reads "bytes 5-9/10" as 5 and 10. The total is -1 if the header does
+// not tell it; the start is -1 if there is no range at all.
 func contentRange(header string) (start, total int64) {
 	positions, size, _ := strings.Cut(strings.TrimPrefix(header, "bytes "), "/")
 	first, _, _ := strings.Cut(positions, "-")
@@ -210,8 +210,8 @@ func contentRange(header string) (start, total int64) {
 	return start, total
 }
 
-// statusError is the error for a status without a file: final unless it is of
-// those that pass.
+// statusError returns the error for a status without a file. It is permanent unless
+// the status is temporary: 408, 429 or 5xx.
 func statusError(response *http.Response) error {
 	err := &StatusError{Code: response.StatusCode}
 	switch code := response.StatusCode; {

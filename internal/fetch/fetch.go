@@ -21,17 +21,20 @@ import (
 	"github.com/skinattn/skinattn/internal/atomicfile"
 )
 
-// Options of File. The zero value verifies nothing but the length.
+// Options of [File]. The zero value verifies nothing but the length.
 type Options struct {
 	// MD5 and SHA256 are the file's digests in hexadecimal, where known.
 	MD5, SHA256 string
-	// Verify, if not nil, looks at the whole file before it gets its name, and
-	// at one that is already there.
+	// Verify, if not nil, checks the whole file before it gets its name, and a file
+	// that is already there.
 	Verify func(path string) error
+	// Mismatch, if not nil, decides on a file that has another digest than MD5 or
+	// SHA256: nil accepts the file.
+	Mismatch func(*ChecksumError) error
 	// Direct ignores $SKINATTN_MIRROR.
 	Direct bool
 
-	// Progress, if not nil, is told the bytes there so far and in all (-1: the
+	// Progress, if not nil, gets the number of bytes so far and in all (-1: the
 	// server does not say).
 	Progress func(done, total int64)
 	// Log, if not nil, gets lines for people.
@@ -40,7 +43,7 @@ type Options struct {
 	Client   *http.Client  // nil: one with the environment's proxy
 	Attempts int           // tries in all; 0: 6
 	Backoff  time.Duration // pause before the second try, doubled each time up to a minute; 0: 1 s
-	Stall    time.Duration // a try ends when nothing arrives for so long; 0: 1 min
+	Stall    time.Duration // a try ends when nothing arrives for this time; 0: 1 min
 }
 
 const maxPause = time.Minute
@@ -67,8 +70,8 @@ func (o Options) logf(format string, args ...any) {
 	}
 }
 
-// ChecksumError says that a file is not the one whose digest is known. The
-// bytes have been deleted.
+// ChecksumError reports that a downloaded file has another digest than the known
+// one. The bytes have been deleted.
 type ChecksumError struct {
 	Algorithm string // "MD5" or "SHA-256"
 	Want, Got string
@@ -78,7 +81,7 @@ func (e *ChecksumError) Error() string {
 	return fmt.Sprintf("wrong bytes: %s is %s, not %s; they were deleted", e.Algorithm, e.Got, e.Want)
 }
 
-// StatusError is an answer of the server other than the file.
+// StatusError reports that the server answered with a status instead of the file.
 type StatusError struct {
 	Code  int // HTTP status
 	pause time.Duration
@@ -88,18 +91,18 @@ func (e *StatusError) Error() string {
 	return strings.TrimSpace(fmt.Sprintf("the server answers HTTP %d %s", e.Code, http.StatusText(e.Code)))
 }
 
-// ErrWebPage says that a web page came in place of the file, as from a login
+// ErrWebPage reports that a web page came in place of the file, such as a login
 // page or a proxy's notice.
 var ErrWebPage = errors.New("the server sent a web page instead of the file")
 
-// permanent marks an error that another try would not mend.
+// permanent marks an error after which another try is useless.
 type permanent struct{ error }
 
 func (p permanent) Unwrap() error { return p.error }
 
-// File makes the file at address (http or https) lie at path, and reports
-// whether it had to be downloaded: one that is there already and passes the
-// checks of opts is left as it is. Folders are made as needed.
+// File downloads the file at address (http or https) to path, unless a file that
+// passes the checks of opts is there already, and reports whether it had to. It
+// makes folders as needed.
 //
 // The error may be a *ChecksumError, a *StatusError, ErrWebPage, ctx's error
 // or one of opts.Verify or the file system. After a cut or a cancelled context
@@ -123,7 +126,8 @@ func File(ctx context.Context, address, path string, opts Options) (downloaded b
 	return downloaded, nil
 }
 
-// EnvMirror names a server that stands in for those of all addresses.
+// EnvMirror names the environment variable with the address of a server that is
+// asked in place of every address's own.
 const EnvMirror = "SKINATTN_MIRROR"
 
 // mirrored returns the path of source on the mirror, or source if there is no
@@ -202,7 +206,7 @@ func (d *download) run(ctx context.Context) (downloaded bool, err error) {
 	}
 }
 
-// tidy removes what no later call could go on with.
+// tidy removes files from which no later call could resume.
 func (d *download) tidy() {
 	if info, err := os.Stat(d.part()); err == nil && (info.Size() > 0 || !info.Mode().IsRegular()) {
 		return
@@ -281,7 +285,13 @@ func (d *download) check(path string) error {
 			return fmt.Errorf("reading %s: %w", path, err)
 		}
 		if got := hex.EncodeToString(digest.hash.Sum(nil)); !strings.EqualFold(got, digest.want) {
-			return &ChecksumError{Algorithm: digest.algorithm, Want: strings.ToLower(digest.want), Got: got}
+			wrong := &ChecksumError{Algorithm: digest.algorithm, Want: strings.ToLower(digest.want), Got: got}
+			if d.Mismatch == nil {
+				return wrong
+			}
+			if err := d.Mismatch(wrong); err != nil {
+				return err
+			}
 		}
 	}
 	if d.Verify != nil {

@@ -1,4 +1,4 @@
-package scripts_test
+package dataverse
 
 import (
 	"bytes"
@@ -56,7 +56,7 @@ func TestFaultsThatAreOvercome(t *testing.T) {
 			}
 			return n < 3
 		}, func(s *remote) []string { return []string{part1, part1, part1, part1} }},
-		{"server that cannot go on starts anew", func(s *remote, w http.ResponseWriter, r *http.Request, n int) bool {
+		{"server that cannot go on sends all anew", func(s *remote, w http.ResponseWriter, r *http.Request, n int) bool {
 			switch n {
 			case 0:
 				s.cut(t, w, part1)
@@ -66,7 +66,7 @@ func TestFaultsThatAreOvercome(t *testing.T) {
 				return false
 			}
 			return true
-		}, func(s *remote) []string { return []string{part1, half(s), part1} }},
+		}, func(s *remote) []string { return []string{part1, half(s)} }},
 		{"wrong bytes once", func(s *remote, w http.ResponseWriter, r *http.Request, n int) bool {
 			if n == 0 {
 				wrong := bytes.Clone(s.content[part1])
@@ -102,7 +102,7 @@ func TestFaultsThatAreOvercome(t *testing.T) {
 				return name == part1 && test.fault(s, w, r, n)
 			}
 			dir := t.TempDir()
-			mustRun(t, s, "--yes", dir)
+			mustRun(t, s, dir, Options{})
 			var got []string
 			for _, r := range s.take() {
 				if strings.HasPrefix(r, part1) {
@@ -139,7 +139,7 @@ func TestFaultsThatEndIt(t *testing.T) {
 	}{
 		{"not there", always(func(w http.ResponseWriter) { http.NotFound(w, nil) }), "answers HTTP 404", 1},
 		{"not allowed", always(func(w http.ResponseWriter) { http.Error(w, "no", http.StatusForbidden) }), "answers HTTP 403", 1},
-		{"out of order for good", always(func(w http.ResponseWriter) { http.Error(w, "later", http.StatusServiceUnavailable) }), "6 attempts failed", 6},
+		{"out of order for good", always(func(w http.ResponseWriter) { http.Error(w, "later", http.StatusServiceUnavailable) }), "(try 6 of 6)", 6},
 		{"wrong bytes for good", always(func(w http.ResponseWriter) { fmt.Fprint(w, "<html>please sign in") }), "wrong bytes twice", 2},
 		{"too few pictures", func(s *remote) { s.count[part1] = 3 }, "2 pictures, not 3", 1},
 	}
@@ -183,7 +183,7 @@ func TestFaultsThatEndIt(t *testing.T) {
 			if err := os.Mkdir(dir, 0o755); err != nil {
 				t.Fatal(err)
 			}
-			wantFailure(t, s, dir, 1, test.want)
+			wantFailure(t, s, dir, test.want, Options{})
 			n := 0
 			for _, r := range s.take() {
 				if strings.HasPrefix(r, part1) {

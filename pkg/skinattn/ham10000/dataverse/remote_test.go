@@ -1,4 +1,4 @@
-package scripts_test
+package dataverse
 
 import (
 	"archive/zip"
@@ -10,14 +10,13 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/skinattn/skinattn/internal/fetch"
 )
 
 const (
@@ -35,26 +34,20 @@ type remote struct {
 	*httptest.Server
 	content map[string][]byte // by file name
 	count   map[string]int    // pictures or rows
-	size    map[string]string // in the script's table; "-" for none
-	sum     map[string]string // likewise, the MD5
+	size    map[string]uint64 // pinned; 0 for none
+	sum     map[string]string // pinned MD5; "" for none
 
 	mu       sync.Mutex
-	requests []string // "NAME" or "NAME from OFFSET" or "api"
+	requests []string     // "NAME" or "NAME from OFFSET" or "api"
+	client   *http.Client // nil: Go's
 	// fault, if set, may answer request number n (from 0) of a file itself.
 	fault func(w http.ResponseWriter, r *http.Request, name string, n int) bool
 }
 
-var fileIDs = map[string]string{
-	metadata: "4338392", part1: "3172585", part2: "3172584", masks: "3838943", testZip: "3855824", testCSV: "6924466",
-}
+var fileIDs = map[string]int{metadata: 4338392, part1: 3172585, part2: 3172584, masks: 3838943, testZip: 3855824, testCSV: 6924466}
 
 func newRemote(t *testing.T) *remote {
 	t.Helper()
-	for _, tool := range []string{"bash", "curl", "unzip"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is not installed", tool)
-		}
-	}
 	const header = "lesion_id,image_id,dx,dx_type,age,sex,localization,dataset\n"
 	table := header
 	images := make([]string, 5)
@@ -78,20 +71,20 @@ func newRemote(t *testing.T) *remote {
 			testCSV:  []byte(header + "T_1,ISIC_0034524,nv,,,,,\nT_2,ISIC_0034525,mel,,,,,\nT_3,ISIC_0035068,nv,,,,,\n"),
 		},
 		count: map[string]int{metadata: 5, part1: 2, part2: 3, masks: 5, testZip: 2, testCSV: 3},
-		size:  make(map[string]string), sum: make(map[string]string),
+		size:  make(map[string]uint64), sum: make(map[string]string),
 	}
 	for name := range s.content {
 		s.pin(name)
 	}
-	s.size[testZip], s.size[testCSV], s.sum[testCSV] = "-", "-", "-" // as in the real table
+	s.size[testZip], s.size[testCSV], s.sum[testCSV] = 0, 0, "" // as in the real table
 	s.Server = httptest.NewServer(http.HandlerFunc(s.serve))
 	t.Cleanup(s.Close)
 	return s
 }
 
-// pin puts size and MD5 of what the server has into the script's table.
+// pin puts size and MD5 of what the server has into the table of files.
 func (s *remote) pin(name string) {
-	s.size[name] = fmt.Sprint(len(s.content[name]))
+	s.size[name] = uint64(len(s.content[name]))
 	s.sum[name] = md5Hex(s.content[name])
 }
 
@@ -136,7 +129,7 @@ func (s *remote) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	var name string
 	for n, id := range fileIDs {
-		if r.URL.Path == "/api/access/datafile/"+id && (filepath.Ext(n) == ".zip" || r.URL.RawQuery == "format=original") || r.URL.Path == "/mirror/"+n {
+		if r.URL.Path == fmt.Sprint("/api/access/datafile/", id) && (filepath.Ext(n) == ".zip" || r.URL.RawQuery == "format=original") || r.URL.Path == "/mirror/"+n {
 			name = n
 		}
 	}
@@ -185,42 +178,15 @@ func (s *remote) dataset(w http.ResponseWriter) {
 		if i > 0 {
 			fmt.Fprint(w, ",")
 		}
-		fmt.Fprintf(w, `{"description":"x","label":%q,"dataFile":{"id": %s,"persistentId":"","filename":%q,"filesize":1,"md5":"%s","checksum":{"type":"MD5","value":"%[4]s"}}}`,
+		fmt.Fprintf(w, `{"description":"x","label":%q,"dataFile":{"id": %d,"persistentId":"","filename":%q,"filesize":1,"md5":"%s","checksum":{"type":"MD5","value":"%[4]s"}}}`,
 			name, fileIDs[name], name, md5Hex(s.content[name]))
 	}
 	fmt.Fprint(w, `]}}}`)
 }
 
-// script returns the path of a copy of download.sh that knows this server in
-// place of Dataverse, and does not wait between attempts.
-func (s *remote) script(t *testing.T) string {
-	t.Helper()
-	text, err := os.ReadFile("download.sh")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var table strings.Builder
-	for _, name := range []string{metadata, part1, part2, masks, testZip, testCSV} {
-		fmt.Fprintln(&table, fileIDs[name], s.size[name], s.sum[name], s.count[name], name)
-	}
-	for pattern, replacement := range map[string]string{
-		`(?m)^DATAVERSE=.*`:         "DATAVERSE=" + s.URL,
-		`(?m)^FIRST_DELAY=\S+`:      "FIRST_DELAY=0",
-		`(?m)^STALL_SECONDS=\S+`:    "STALL_SECONDS=1",
-		`(?s)<<'TABLE'\n.*?\nTABLE`: "<<'TABLE'\n" + table.String() + "TABLE",
-	} {
-		re := regexp.MustCompile(pattern)
-		if n := len(re.FindAll(text, -1)); n != 1 {
-			t.Fatalf("download.sh matches %s %d times", pattern, n)
-		}
-		text = re.ReplaceAllLiteral(text, []byte(replacement))
-	}
-	path := filepath.Join(t.TempDir(), "scripts", "download.sh")
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, text, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return path
+// source is this server in place of Dataverse, without waiting between attempts.
+func (s *remote) source() source {
+	f := func(name string) file { return file{fileIDs[name], s.size[name], s.sum[name], s.count[name], name} }
+	return source{s.URL, f(metadata), f(part1), f(part2), f(masks), f(testZip), f(testCSV),
+		fetch.Options{Client: s.client, Backoff: time.Nanosecond, Stall: time.Second}}
 }
