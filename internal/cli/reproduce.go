@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 
-	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 	"github.com/skinattn/skinattn/pkg/skinattn/reproduce"
 )
 
@@ -36,7 +35,7 @@ func (c *reproduceCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	networks, err := pipeline.ReproducibleNetworks()
+	networks, err := reproduce.BuiltNetworks()
 	if err != nil {
 		return err
 	}

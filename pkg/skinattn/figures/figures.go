@@ -12,7 +12,6 @@ import (
 	"github.com/skinattn/skinattn/pkg/plots"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
-	"github.com/skinattn/skinattn/pkg/skinattn/reproduce"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
@@ -372,13 +371,13 @@ func comparisons(all []source, opts Options) ([]plots.NamedFigure, error) {
 	if err != nil || len(points) == 0 {
 		return figures, err
 	}
-	parameters, seconds := reproduce.CostFigures(points)
+	parameters, seconds := CostFigures(points)
 	return append(figures, plots.NamedFigure{Name: "accuracy-parameters", Figure: parameters}, plots.NamedFigure{Name: "accuracy-seconds", Figure: seconds}), nil
 }
 
 // costPoints are the runs whose network is known.
-func costPoints(all []source) ([]reproduce.CostPoint, error) {
-	var points []reproduce.CostPoint
+func costPoints(all []source) ([]CostPoint, error) {
+	var points []CostPoint
 	for _, in := range all {
 		if in.config == nil {
 			continue
@@ -387,7 +386,7 @@ func costPoints(all []source) ([]reproduce.CostPoint, error) {
 		if err != nil {
 			return nil, fmt.Errorf("counting the parameters of %s: %w", in.dir, err)
 		}
-		p := reproduce.CostPoint{Name: in.label, Accuracy: in.metrics.Accuracy, CI: in.metrics.CI["accuracy"], Seconds: math.NaN()}
+		p := CostPoint{Name: in.label, Accuracy: in.metrics.Accuracy, CI: in.metrics.CI["accuracy"], Seconds: math.NaN()}
 		p.Parameters, _ = network.Graph.Parameters()
 		if path := filepath.Join(in.dir, run.HistoryFile); exists(path) {
 			h, err := plots.ReadHistory(path)

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/skinattn/skinattn/pkg/eval"
-	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 	"github.com/skinattn/skinattn/pkg/skinattn/reproduce"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
@@ -15,7 +14,7 @@ import (
 // Reproduction sets the committed runs beside the paper.
 func Reproduction() *reproduce.Report {
 	runs := Must(reproduce.Load(filepath.Join(Must(Repository()), "results")))
-	return Must(reproduce.New(runs, reproduce.Options{Networks: Must(pipeline.ReproducibleNetworks())}))
+	return Must(reproduce.New(runs, reproduce.Options{Networks: Must(reproduce.BuiltNetworks())}))
 }
 
 // paperSources are the sources of a [reproduce.Record] in the order of lines: key

@@ -9,6 +9,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/eval/paper"
 	"github.com/skinattn/skinattn/pkg/plots"
+	"github.com/skinattn/skinattn/pkg/skinattn/figures"
 	"github.com/skinattn/skinattn/pkg/skinattn/reproduce/internal/render"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
@@ -25,8 +26,8 @@ type figure struct {
 	column string
 }
 
-// figures are all figures of the paper that are drawn from data.
-var figures = []figure{
+// paperFigures are all figures of the paper that are drawn from data.
+var paperFigures = []figure{
 	{id: "10", table: "A3", label: "F1",
 		rows: []string{"DenseNet201 with Augmented Data", "DenseNet201 with Metadata and WeightLoss"}},
 	{id: "11", table: "A3", label: "F1",
@@ -132,7 +133,7 @@ func (r *Report) drawFigures() ([]file, error) {
 		files = append(files, file{name + ".svg", svg.Bytes()}, file{name + ".csv", render.CSV(f.Data())})
 		return nil
 	}
-	for _, f := range figures {
+	for _, f := range paperFigures {
 		style := plots.PaperWide()
 		if f.column != "" { // names of networks are longer than those of classes
 			style.Width *= 1.5
@@ -143,7 +144,7 @@ func (r *Report) drawFigures() ([]file, error) {
 	}
 	style := plots.PaperWide()
 	style.Width *= 0.75
-	parameters, seconds := CostFigures(r.costPoints())
+	parameters, seconds := figures.CostFigures(r.costPoints())
 	if err := draw("figures/table-6-parameters", parameters, style); err != nil {
 		return nil, err
 	}
@@ -151,6 +152,24 @@ func (r *Report) drawFigures() ([]file, error) {
 		return nil, err
 	}
 	return files, nil
+}
+
+// costPoints are the runs that fill a row of the paper's metadata networks.
+func (r *Report) costPoints() []figures.CostPoint {
+	var points []figures.CostPoint
+	for _, run := range r.Runs {
+		backbone := run.config.Network.Backbone
+		if !run.fills(backbone, paper.Metadata) {
+			continue
+		}
+		n, _ := r.network(backbone)
+		p := figures.CostPoint{Name: run.config.Data.Protocol, Accuracy: run.metrics.Accuracy, Parameters: n.Trained, Seconds: run.seconds}
+		if ci, ok := run.metrics.CI["accuracy"]; ok {
+			p.CI = ci
+		}
+		points = append(points, p)
+	}
+	return points
 }
 
 // figuresView is what pages/figures.md shows.

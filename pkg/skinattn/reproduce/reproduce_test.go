@@ -141,7 +141,7 @@ func checkForms(t *testing.T, files map[string]string, table *paper.Table) {
 func TestFiguresDrawTheirTable(t *testing.T) {
 	results(t)
 	files := pages()
-	for _, f := range figures {
+	for _, f := range paperFigures {
 		if svg := files[f.file()+".svg"]; !strings.Contains(svg, "<svg") {
 			t.Errorf("%s.svg is no picture", f.file())
 		}

@@ -1,16 +1,15 @@
-package pipeline
+package reproduce
 
 import (
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
-	"github.com/skinattn/skinattn/pkg/skinattn/reproduce"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
-// ReproducibleNetworks counts the parameters of every network that is built here,
-// for package reproduce.
-func ReproducibleNetworks() ([]reproduce.Network, error) {
-	networks := []reproduce.Network{}
+// BuiltNetworks counts the parameters of every network of backbone.Table, for
+// Options.Networks.
+func BuiltNetworks() ([]Network, error) {
+	networks := []Network{}
 	for _, b := range backbone.Table {
 		whole, err := b.Graph(0)
 		if err != nil {
@@ -24,7 +23,7 @@ func ReproducibleNetworks() ([]reproduce.Network, error) {
 		if err != nil {
 			return nil, err
 		}
-		n := reproduce.Network{Name: b.Name, Title: b.Title}
+		n := Network{Name: b.Name, Title: b.Title}
 		n.ImageNet, _ = whole.Parameters()
 		n.Trained, _ = trained.Graph.Parameters()
 		networks = append(networks, n)

@@ -1,4 +1,4 @@
-package reproduce
+package figures
 
 import (
 	"github.com/skinattn/skinattn/pkg/eval"
@@ -79,22 +79,4 @@ func CostFigures(ours []CostPoint) (parameters, seconds *plots.Tradeoff) {
 	parameters.Series = []plots.TradeoffSeries{logged, byParameters, here}
 	seconds.Series = []plots.TradeoffSeries{gpu, cpu, bySeconds, hereSeconds}
 	return parameters, seconds
-}
-
-// costPoints are the runs that fill a row of the paper's metadata networks.
-func (r *Report) costPoints() []CostPoint {
-	var points []CostPoint
-	for _, run := range r.Runs {
-		backbone := run.config.Network.Backbone
-		if !run.fills(backbone, paper.Metadata) {
-			continue
-		}
-		n, _ := r.network(backbone)
-		p := CostPoint{Name: run.config.Data.Protocol, Accuracy: run.metrics.Accuracy, Parameters: n.Trained, Seconds: run.seconds}
-		if ci, ok := run.metrics.CI["accuracy"]; ok {
-			p.CI = ci
-		}
-		points = append(points, p)
-	}
-	return points
 }
