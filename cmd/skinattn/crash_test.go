@@ -22,15 +22,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/skinattn/skinattn/internal/testlong"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/synthetic"
 )
 
-// The long form of these tests is run by hand; CONTRIBUTING.md has the command.
-var (
-	long       = flag.Bool("long", false, "kill training at 50 moments instead of 3")
-	testEngine = flag.String("engine", "go", "engine that the killed runs train on")
-)
+var testEngine = flag.String("engine", "go", "engine that the killed runs train on")
 
 // lab is what all tests here share: the command, a small data set, and a run
 // that nothing has disturbed.
@@ -269,11 +266,15 @@ func (k killing) await(dir string, ended chan error) bool {
 // SIGKILL at any moment, among them inside a save: the run that is resumed ends
 // with the same weights, history and predictions as one that nothing disturbed.
 func TestKilledRunGoesOnToTheSameBytes(t *testing.T) {
-	l := newLab(t)
-	kills := 3
-	if *long {
-		kills = 50
+	for _, kills := range []int{3, 50} {
+		t.Run(fmt.Sprintf("%d kills", kills), func(t *testing.T) {
+			testlong.Skip(t, kills > 3)
+			killAndGoOn(t, newLab(t), kills)
+		})
 	}
+}
+
+func killAndGoOn(t *testing.T, l *lab, kills int) {
 	insideSave, again := 0, 0
 	for i := range kills {
 		random := rand.New(rand.NewPCG(uint64(i), 0x4b494c4c))

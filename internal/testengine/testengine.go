@@ -1,23 +1,39 @@
-// Package testengine opens the engine that tests compute on.
+// Package testengine opens the engines that tests compute on.
 package testengine
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"sync"
 	"testing"
 
-	"github.com/skinattn/skinattn/internal/allocator"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 )
 
-// Open starts the engine that $SKINATTN_ENGINE names, or else the first that
-// works.
+// Open returns the engine that $SKINATTN_ENGINE names, or else the first that
+// works. All tests of a package share it.
 func Open(t testing.TB) *engine.Engine {
 	t.Helper()
-	allocator.Use() // as the command does
-	eng, err := engine.Open(t.Context(), "", engine.Options{Log: func(line string) { fmt.Fprintln(os.Stderr, line) }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return eng
+	return Named(t, "")
 }
+
+// Named returns the engine of that name, shared like Open's.
+func Named(t testing.TB, name string) *engine.Engine {
+	t.Helper()
+	mutex.Lock()
+	defer mutex.Unlock()
+	if engines[name] == nil {
+		eng, err := engine.Open(context.Background(), name, engine.Options{Log: func(line string) { fmt.Fprintln(os.Stderr, line) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		engines[name] = eng
+	}
+	return engines[name]
+}
+
+var (
+	mutex   sync.Mutex
+	engines = map[string]*engine.Engine{}
+)

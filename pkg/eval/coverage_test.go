@@ -1,16 +1,15 @@
 package eval
 
 import (
-	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
-)
 
-var long = flag.Bool("long", false, "run the simulations of coverage, which take minutes")
+	"github.com/skinattn/skinattn/internal/testlong"
+)
 
 // population draws images of three classes. A logit is the sum of a part that
 // the photos of a lesion share and one of each photo, of equal variance, and
@@ -92,9 +91,6 @@ func (c *tally) report(t *testing.T, unbounded string) {
 // The truth is the value of a table of two million images. ECE is shown without
 // a bound: it is the mean of absolute values, so that its resamples lie above it.
 func TestCoverage(t *testing.T) {
-	if !*long {
-		t.Skip("takes minutes; -long runs it")
-	}
 	const n, trials, resamples = 500, 2000, 1000
 	metrics := []string{
 		"accuracy", "balanced_accuracy", "paper_balanced_accuracy", "macro_precision", "macro_f1", "weighted_f1", "auroc_macro", "auroc_micro",
@@ -103,6 +99,7 @@ func TestCoverage(t *testing.T) {
 	}
 	for _, photos := range []int{1, 3} {
 		t.Run(fmt.Sprintf("photos=%d", photos), func(t *testing.T) {
+			testlong.Skip(t, true)
 			d := population{photos}
 			big, _ := d.draw(newRNG(0), 2_000_000)
 			truth, err := Evaluate(big, Options{})
@@ -151,11 +148,9 @@ func TestCoverage(t *testing.T) {
 // promise; the normal interval, which is pROC's, falls short of it where the
 // area is high and positives are few, and is shown without a bound.
 func TestDeLongCoverage(t *testing.T) {
-	if !*long {
-		t.Skip("takes minutes; -long runs it")
-	}
 	for _, photos := range []int{1, 3} {
 		t.Run(fmt.Sprintf("photos=%d", photos), func(t *testing.T) {
+			testlong.Skip(t, true)
 			d := population{photos}
 			big, _ := d.draw(newRNG(0), 2_000_000)
 			truth, err := AUROC(column(big, 2))

@@ -1,13 +1,12 @@
 package skinattn
 
 import (
-	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
@@ -15,14 +14,15 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/skinattn/skinattn/internal/testengine"
+	"github.com/skinattn/skinattn/internal/testlong"
+	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
-
-var long = flag.Bool("long", false, "also run the large networks at their own sizes and the training tests of all families")
 
 // The golden files are what Keras 2.15 computes in float64 for the authors'
 // networks with all tensors filled by keras.FillByName; tools/golden makes them.
@@ -212,14 +212,6 @@ func (s summary) check(t *testing.T, what string, got []float32, tolerance float
 	}
 }
 
-var testEngine = func() *engine.Engine {
-	eng, err := engine.Open(context.Background(), "", engine.Options{Log: func(line string) { fmt.Fprintln(os.Stderr, line) }})
-	if err != nil {
-		panic(err)
-	}
-	return eng
-}()
-
 // Wrong constants or pads move the logits by 8e-5 and more (measured), Keras's
 // own float32 by 1e-5. What rounding alone moves further, such as attention maps
 // that are almost flat, may be a few times as far off as Keras is.
@@ -227,38 +219,49 @@ const forwardTolerance = 3e-5
 
 func tolerance(kerasError float64) float64 { return max(forwardTolerance, 4*kerasError) }
 
-// Every network at its own size and a small one; most of the small ones, and
-// what takes too long, only with -long.
-var goldenForward = []struct {
-	file string
-	long bool
-}{
-	{"mobilenet_v2_64", false}, {"mobilenet_v2_100", false}, {"mobilenet_v2_128", true}, {"mobilenet_v2_224", false},
-	{"densenet201_64", false}, {"densenet201_224", true},
-	{"inception_resnet_v2_128", true}, {"inception_resnet_v2_299", true},
-	{"resnet50_64", true}, {"resnet50_224", false},
-	{"resnet152_224", true},
-	{"nasnet_large_96", true}, {"nasnet_large_331", true},
-	{"nasnet_mobile_64", false}, {"nasnet_mobile_224", true},
-	{"mobilenet_64", true}, {"mobilenet_224", false},
-	{"mobilenet_v3_small_64", true}, {"mobilenet_v3_small_224", false},
-	{"mobilenet_v3_large_64", true}, {"mobilenet_v3_large_224", false},
-	{"vgg16_64", true}, {"vgg16_224", false},
-	{"resnet34_64", true}, {"resnet34_224", false},
+// goldenFiles are the golden files whose names match the pattern, by the name of
+// their network.
+func goldenFiles(t *testing.T, pattern string) map[string][]string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join("testdata", pattern))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string][]string{}
+	for _, path := range paths {
+		g := readGolden(t, filepath.Base(path))
+		files[g.Network] = append(files[g.Network], filepath.Base(path))
+	}
+	return files
 }
 
+// Every network at its own size and a small one. XLA compiles networks of many
+// layers for a minute; these are tested at their own size in the long form.
 func TestForwardEqualsKeras(t *testing.T) {
-	for _, c := range goldenForward {
-		t.Run(c.file, func(t *testing.T) {
-			if c.long && !*long {
-				t.Skip("runs with -long")
+	files := goldenFiles(t, "golden_*[a-z0-9]_[0-9]*.json")
+	for _, b := range backbone.Table {
+		whole, err := b.Graph(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		own, small := false, false
+		for _, file := range files[b.Name] {
+			g := readGolden(t, file)
+			if g.Gradients != nil {
+				continue
 			}
-			g := readGolden(t, "golden_"+c.file+".json")
-			if g.Size > 128 && testEngine.Kind == engine.Go {
-				t.Skip("the pure Go engine takes minutes at this size")
-			}
-			checkForward(t, g)
-		})
+			own, small = own || g.Size == b.Input, small || g.Size <= 128
+			t.Run(strings.TrimSuffix(strings.TrimPrefix(file, "golden_"), ".json"), func(t *testing.T) {
+				testlong.Skip(t, g.Size > 128 && len(whole.Layers()) > 300)
+				if g.Size > 128 && testengine.Open(t).Kind == engine.Go {
+					t.Skip("the pure Go engine takes minutes at this size")
+				}
+				checkForward(t, g)
+			})
+		}
+		if !own || !small {
+			t.Errorf("%s has no golden file at its own size or none of at most 128 px: tools/golden/keras/make_network.py %s", b.Name, b.Name)
+		}
 	}
 }
 
@@ -321,7 +324,7 @@ func forward(t *testing.T, net *Network, store *model.Store, g golden, outputs f
 	build := func(pixels, encoded *graph.Node) []*graph.Node {
 		return outputs(net.Forward(&layers.Builder{Store: store}, pixels, encoded))
 	}
-	exec, err := model.NewExec(testEngine.Backend, store, func(_ *model.Scope, pixels, encoded *graph.Node) []*graph.Node { return build(pixels, encoded) })
+	exec, err := model.NewExec(testengine.Open(t).Backend, store, func(_ *model.Scope, pixels, encoded *graph.Node) []*graph.Node { return build(pixels, encoded) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -408,27 +411,26 @@ const gradientTolerance = 2e-4
 // Batch statistics of a few images at a few positions amplify rounding.
 const trainingTolerance = 1e-4
 
-// One network of each family.
-var goldenTraining = []struct {
-	file string
-	long bool
-}{
-	{"mobilenet_v2_train_64", false},
-	{"mobilenet_train_64", true}, {"mobilenet_v3_small_train_64", true}, {"densenet201_train_64", true}, {"inception_resnet_v2_train_128", true},
-	{"resnet50_train_64", true}, {"nasnet_mobile_train_64", true}, {"vgg16_train_64", true}, {"resnet34_train_64", true},
-}
-
+// One network of each paper at least; except the quickest, in the long form.
 func TestTrainingStepEqualsKeras(t *testing.T) {
-	if testEngine.Kind == engine.Go {
-		t.Skip("the pure Go engine is too slow for a training step of these networks")
+	files := goldenFiles(t, "golden_*_train_*.json")
+	tested := map[string]bool{} // by paper
+	for _, b := range backbone.Table {
+		for _, file := range files[b.Name] {
+			tested[b.Paper.URL] = true
+			t.Run(strings.TrimSuffix(strings.TrimPrefix(file, "golden_"), ".json"), func(t *testing.T) {
+				testlong.Skip(t, b.Name != "mobilenet_v2")
+				if testengine.Open(t).Kind == engine.Go {
+					t.Skip("the pure Go engine is too slow for a training step of these networks")
+				}
+				checkTraining(t, readGolden(t, file))
+			})
+		}
 	}
-	for _, c := range goldenTraining {
-		t.Run(c.file, func(t *testing.T) {
-			if c.long && !*long {
-				t.Skip("runs with -long")
-			}
-			checkTraining(t, readGolden(t, "golden_"+c.file+".json"))
-		})
+	for _, b := range backbone.Table {
+		if !tested[b.Paper.URL] {
+			t.Errorf("no golden training step for %s or another network of its paper: add it to TRAINING of tools/golden/keras/make_network.py and run it with --training %s", b.Name, b.Name)
+		}
 	}
 }
 
@@ -448,7 +450,7 @@ func checkTraining(t *testing.T, g golden) {
 		}
 		labels[i], weights[i] = int32(class), float32(g.ClassWeights[class])
 	}
-	exec, err := model.NewExec(testEngine.Backend, store, func(_ *model.Scope, pixels, encoded *graph.Node) []*graph.Node {
+	exec, err := model.NewExec(testengine.Open(t).Backend, store, func(_ *model.Scope, pixels, encoded *graph.Node) []*graph.Node {
 		out := net.Forward(&layers.Builder{Store: store, Training: true}, pixels, encoded)
 		logits := out[layers.LogitsOf(net.Output)]
 		truth := graph.OneHot(graph.Const(logits.Graph(), labels), ham10000.NumClasses, dtypes.Float32)

@@ -10,6 +10,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/skinattn/skinattn/internal/testengine"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
@@ -66,7 +67,7 @@ func TestImageNetFeaturesEqualKeras(t *testing.T) {
 	for name := range g.Cases[0].Layers {
 		names = append(names, name)
 	}
-	exec, err := model.NewExec(skinattn.TestEngine.Backend, store, func(_ *model.Scope, images *graph.Node) []*graph.Node {
+	exec, err := model.NewExec(testengine.Open(t).Backend, store, func(_ *model.Scope, images *graph.Node) []*graph.Node {
 		outputs := (&layers.Builder{Store: store}).Build(features, map[string]*graph.Node{backbone.InputLayer: net.Preprocessed(images)})
 		nodes := make([]*graph.Node, len(names))
 		for i, name := range names {

@@ -8,6 +8,7 @@ import (
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/skinattn/skinattn/internal/testengine"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
@@ -37,12 +38,12 @@ func TestBytesAreFloats(t *testing.T) {
 			t.Fatal(err)
 		}
 		store := filled(t, net)
-		m, err := NewModel(testEngine.Backend, net, store, 2)
+		m, err := NewModel(testengine.Open(t).Backend, net, store, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer m.Close()
-		extractor, err := net.NewExtractor(testEngine.Backend, store)
+		extractor, err := net.NewExtractor(testengine.Open(t).Backend, store)
 		if err != nil {
 			t.Fatal(err)
 		}

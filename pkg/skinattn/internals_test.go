@@ -8,5 +8,4 @@ type Summary = summary
 var (
 	CheckSummary = summary.check
 	Tolerance    = tolerance
-	TestEngine   = testEngine
 )

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/skinattn/skinattn/internal/testengine"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
@@ -27,7 +28,7 @@ func TestPredictViews(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	m, err := NewModel(testEngine.Backend, net, store, 4)
+	m, err := NewModel(testengine.Open(t).Backend, net, store, 4)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,16 +11,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/skinattn/skinattn/internal/testengine"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 )
 
 // The pure Go engine needs no plug-in and does not compile, so a measurement at
 // the smallest size is quick.
 func TestMeasure(t *testing.T) {
-	eng, err := engine.Open(context.Background(), engine.Go, engine.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	eng := testengine.Named(t, engine.Go)
 	for _, mode := range Modes {
 		t.Run(mode, func(t *testing.T) {
 			cfg := Config{Backbone: "mobilenet_v2", Mode: mode, Size: 32, Batch: 1, WarmUp: 1, Steps: 1, Seed: 1}
@@ -46,13 +44,10 @@ func TestMeasure(t *testing.T) {
 }
 
 func TestMeasureStops(t *testing.T) {
-	eng, err := engine.Open(context.Background(), engine.Go, engine.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	eng := testengine.Named(t, engine.Go)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err = Measure(ctx, eng, Config{Backbone: "mobilenet_v2", Mode: Infer, Size: 32, Batch: 1, Steps: 1})
+	_, err := Measure(ctx, eng, Config{Backbone: "mobilenet_v2", Mode: Infer, Size: 32, Batch: 1, Steps: 1})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want context.Canceled", err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/skinattn/skinattn/internal/testengine"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
@@ -48,7 +49,7 @@ func allOptions() Options {
 }
 
 func TestMaps(t *testing.T) {
-	network := filledModel(t, smallConfig(t), testEngine)
+	network := filledModel(t, smallConfig(t), goEngine(t))
 	images := photos(3)
 	images.Classes = []int{Predicted, 4, 0}
 	all := explained(t, network, allOptions(), images)
@@ -143,7 +144,7 @@ func TestManyImages(t *testing.T) {
 	if err := layers.Initialize(store, net.Graph.Variables(), 7); err != nil {
 		t.Fatal(err)
 	}
-	network, err := skinattn.NewModel(testEngine.Backend, net, store, 2)
+	network, err := skinattn.NewModel(goEngine(t).Backend, net, store, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,12 +188,12 @@ func TestManyImages(t *testing.T) {
 
 // The default engine, XLA where there is one, computes what the pure Go engine does.
 func TestEnginesAgree(t *testing.T) {
-	other := openEngine("")
+	other := testengine.Open(t)
 	if other.Kind == engine.Go {
 		t.Skip("there is no engine but the pure Go one")
 	}
 	images := photos(1)
-	want := explained(t, filledModel(t, smallConfig(t), testEngine), allOptions(), images)
+	want := explained(t, filledModel(t, smallConfig(t), goEngine(t)), allOptions(), images)
 	got := explained(t, filledModel(t, smallConfig(t), other), allOptions(), images)
 	for j, m := range got[0].Maps {
 		w := want[0].Maps[j]
@@ -203,7 +204,7 @@ func TestEnginesAgree(t *testing.T) {
 }
 
 func TestSmoothGrad(t *testing.T) {
-	network := filledModel(t, smallConfig(t), testEngine)
+	network := filledModel(t, smallConfig(t), goEngine(t))
 	images := photos(2)
 	options := DefaultOptions()
 	options.Methods, options.Samples, options.Noise = []Method{Saliency, SmoothGrad}, 3, 0
@@ -278,7 +279,7 @@ func TestSmoothGrad(t *testing.T) {
 }
 
 func TestOcclusion(t *testing.T) {
-	network := filledModel(t, smallConfig(t), testEngine)
+	network := filledModel(t, smallConfig(t), goEngine(t))
 	images := photos(2)
 	images.Classes = []int{4, Predicted}
 	options := DefaultOptions()
@@ -344,7 +345,7 @@ func TestMeanColor(t *testing.T) {
 
 // Every layer with maps can be looked at, also those after the cut.
 func TestLayers(t *testing.T) {
-	network := filledModel(t, smallConfig(t), testEngine)
+	network := filledModel(t, smallConfig(t), goEngine(t))
 	for layer, want := range map[string][2]any{
 		"": {4, "block_4_depthwise"}, LayerCut: {4, "block_4_depthwise"}, LayerAttended: {4, "soft_attention"},
 		"features_relu": {2, "features_relu"}, "block_1_expand_relu": {16, "block_1_expand_relu"},
@@ -367,7 +368,7 @@ func TestLayers(t *testing.T) {
 func TestWithoutAttentionAndMetadata(t *testing.T) {
 	cfg := smallConfig(t)
 	cfg.SoftAttention, cfg.Metadata, cfg.Head = false, false, "gap"
-	network := filledModel(t, cfg, testEngine)
+	network := filledModel(t, cfg, goEngine(t))
 	options := DefaultOptions()
 	options.Methods, options.Patch = []Method{Saliency, GradCAM, Occlusion}, 32
 	images := photos(1)
@@ -386,7 +387,7 @@ func TestWithoutAttentionAndMetadata(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	network := filledModel(t, smallConfig(t), testEngine)
+	network := filledModel(t, smallConfig(t), goEngine(t))
 	for want, spoil := range map[string]func(*Options){
 		"no method":       func(o *Options) { o.Methods = nil },
 		"chosen twice":    func(o *Options) { o.Methods = []Method{GradCAM, GradCAM} },
@@ -425,7 +426,7 @@ func TestErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	head, err := skinattn.NewModel(testEngine.Backend, after, network.Store, 0)
+	head, err := skinattn.NewModel(goEngine(t).Backend, after, network.Store, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,17 +3,18 @@ package explain
 import (
 	"context"
 	"encoding/json"
-	"flag"
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/skinattn/skinattn/internal/testengine"
+	"github.com/skinattn/skinattn/internal/testlong"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
@@ -22,19 +23,9 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
-var long = flag.Bool("long", false, "compare with Keras on the default engine too")
-
-// testEngine is the pure Go engine: XLA takes 20 times longer for such small
-// networks, all of it compilation. TestEnginesAgree has XLA compute every map.
-var testEngine = openEngine(string(engine.Go))
-
-func openEngine(name string) *engine.Engine {
-	eng, err := engine.Open(context.Background(), name, engine.Options{Log: func(line string) { fmt.Fprintln(os.Stderr, line) }})
-	if err != nil {
-		panic(err)
-	}
-	return eng
-}
+// goEngine is the engine of most tests here: XLA takes 20 times longer for such
+// small networks, all of it compilation. TestEnginesAgree has XLA compute every map.
+func goEngine(t *testing.T) *engine.Engine { return testengine.Named(t, engine.Go) }
 
 // The golden files are what Keras 2.15 computes in float64, by tf.GradientTape
 // and the papers' formulas, for the authors' networks with all tensors filled by
@@ -71,14 +62,20 @@ type change struct {
 const goldenTolerance = 1e-4
 
 func TestMapsEqualKeras(t *testing.T) {
-	engines := []*engine.Engine{testEngine}
-	if *long {
-		engines = append(engines, openEngine(""))
+	files, err := filepath.Glob(filepath.Join("testdata", "golden_*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no golden files (%v)", err)
 	}
-	for _, eng := range engines {
-		for _, name := range []string{"mobilenet_v2", "resnet50", "mobilenet_v3_small"} {
-			t.Run(fmt.Sprintf("%s on %s", name, eng.Kind), func(t *testing.T) { checkGolden(t, name, eng) })
-		}
+	for _, path := range files {
+		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "golden_"), ".json")
+		t.Run(name+" on "+engine.Go, func(t *testing.T) {
+			testlong.Skip(t, false)
+			checkGolden(t, name, goEngine(t))
+		})
+		t.Run(name+" on the default engine", func(t *testing.T) {
+			testlong.Skip(t, true)
+			checkGolden(t, name, testengine.Open(t))
+		})
 	}
 }
 

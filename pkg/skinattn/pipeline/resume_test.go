@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
+	"github.com/skinattn/skinattn/internal/testengine"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
@@ -41,10 +42,7 @@ func TestResumeBeforeTheFirstCheckpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eng, err := engine.Open(t.Context(), engine.Go, engine.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	eng := testengine.Named(t, engine.Go)
 	reg, err := spec.Find(spec.Demo)
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/skinattn/skinattn/internal/testengine"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
@@ -21,7 +22,7 @@ func warped(t *testing.T, transform Transform) (red [9]float32) {
 		flat[27+3*i] = uint8(10*(i/3) + i%3)
 	}
 	matrix := transform.Affine(3)
-	out, err := graph.CallOnce(testEngine.Backend, warp,
+	out, err := graph.CallOnce(testengine.Open(t).Backend, warp,
 		tensors.FromFlatDataAndDimensions(flat, 2, 3, 3, 3), []int32{1}, [][]float32{matrix[:]})
 	if err != nil {
 		t.Fatal(err)
@@ -84,7 +85,7 @@ func TestColourJitter(t *testing.T) {
 		{"saturation", red, []float32{1, 1, 0}, []float32{29.9, 29.9, 29.9, 29.9, 29.9, 29.9}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			out, err := graph.CallOnce(testEngine.Backend, colourJitter,
+			out, err := graph.CallOnce(testengine.Open(t).Backend, colourJitter,
 				tensors.FromFlatDataAndDimensions(tc.photo, 1, 1, 2, 3), [][]float32{tc.factor})
 			if err != nil {
 				t.Fatal(err)
@@ -163,7 +164,7 @@ func TestTurnIsWarp(t *testing.T) {
 		mirror  bool
 	}{{0, false}, {0, true}, {22.5, false}, {67.5, true}, {-180, false}, {301, true}} {
 		matrix := Transform{Theta: tc.degrees, ZX: 1, ZY: 1, FlipH: tc.mirror}.Affine(size)
-		out, err := graph.CallOnce(testEngine.Backend, warp,
+		out, err := graph.CallOnce(testengine.Open(t).Backend, warp,
 			tensors.FromFlatDataAndDimensions(flat, 1, size, size, 3), []int32{0}, [][]float32{matrix[:]})
 		if err != nil {
 			t.Fatal(err)

@@ -2,7 +2,6 @@ package training
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -14,22 +13,14 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/skinattn/skinattn/internal/testengine"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
-	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
-
-var testEngine = func() *engine.Engine {
-	eng, err := engine.Open(context.Background(), "", engine.Options{Log: func(line string) { fmt.Fprintln(os.Stderr, line) }})
-	if err != nil {
-		panic(err)
-	}
-	return eng
-}()
 
 // readGolden reads what Keras 2.15 did (tools/golden/keras/make_training.py).
 func readGolden(t *testing.T, name string, into any) {
@@ -82,7 +73,7 @@ func TestAdamEqualsKeras(t *testing.T) {
 			if err := adam.prepare(store, variables); err != nil {
 				t.Fatal(err)
 			}
-			exec := model.MustNewExec(testEngine.Backend, store, func(_ *model.Scope, gradient, rate *graph.Node) *graph.Node {
+			exec := model.MustNewExec(testengine.Open(t).Backend, store, func(_ *model.Scope, gradient, rate *graph.Node) *graph.Node {
 				g := gradient.Graph()
 				w := store.GetVariable("/w/kernel")
 				loss := graph.ReduceAllSum(graph.Mul(gradient, w.NodeValue(g)))
@@ -211,7 +202,7 @@ func TestWarpEqualsKeras(t *testing.T) {
 		matrix := transform.Affine(size)
 		matrices = append(matrices, matrix[:]...)
 	}
-	out, err := graph.CallOnce(testEngine.Backend, warp,
+	out, err := graph.CallOnce(testengine.Open(t).Backend, warp,
 		tensors.FromFlatDataAndDimensions(pixels, 1, size, size, 3), make([]int32, n), tensors.FromFlatDataAndDimensions(matrices, n, 6))
 	if err != nil {
 		t.Fatal(err)
@@ -342,7 +333,7 @@ func TestTwentyStepsEqualKeras(t *testing.T) {
 			net, store := smallNetwork(t, golden.Size)
 			reg := spec.Regime{Batch: golden.Batch, LearningRate: want.LearningRate, Beta1: .9, Beta2: .999,
 				Epsilon: want.Epsilon, ClassWeights: golden.ClassWeights}
-			stepper, err := NewStepper(testEngine.Backend, store, net, &reg, 1)
+			stepper, err := NewStepper(testengine.Open(t).Backend, store, net, &reg, 1)
 			if err != nil {
 				t.Fatal(err)
 			}

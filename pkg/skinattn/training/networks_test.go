@@ -1,8 +1,6 @@
 package training
 
 import (
-	"context"
-	"flag"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -13,6 +11,8 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/skinattn/skinattn/internal/testengine"
+	"github.com/skinattn/skinattn/internal/testlong"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
@@ -21,15 +21,21 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
-var long = flag.Bool("long", false, "also the tests that take minutes")
-
-// smallSize is an image size at which the map at the cut still has four
-// positions: with one, the attention has nothing to choose.
-func smallSize(name string) int {
-	if name == "inception_resnet_v2" {
-		return 128
+// smallSize returns the first of 64, 96, 128 pixels at which the map at the cut
+// has four positions: with one, the attention has nothing to choose.
+func smallSize(t *testing.T, b *backbone.Backbone) int {
+	t.Helper()
+	for size := 64; size <= 128; size += 32 {
+		g, err := b.Graph(size)
+		if err != nil {
+			continue // too small for its windows
+		}
+		if cut := g.Layer(b.Cuts[0].Layer).Out; cut[0]*cut[1] >= 4 {
+			return size
+		}
 	}
-	return 64
+	t.Fatalf("%s has no map of four positions at 128 px", b.Name)
+	return 0
 }
 
 // newStepper is a stepper of the authors' network on a backbone, with random
@@ -61,25 +67,20 @@ func newStepper(t *testing.T, backend compute.Backend, name string, size int) (*
 // moves every moving average; loss and variables stay finite. On the pure Go
 // engine, which has nothing to compile: XLA would need minutes for the graphs.
 func TestStepReachesEveryVariable(t *testing.T) {
-	eng, err := engine.Open(context.Background(), engine.Go, engine.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	eng := testengine.Named(t, engine.Go)
 	for _, b := range backbone.Table {
-		t.Run(b.Name, func(t *testing.T) { stepReachesEveryVariable(t, eng.Backend, b.Name, smallSize(b.Name)) })
+		t.Run(b.Name, func(t *testing.T) { stepReachesEveryVariable(t, eng.Backend, b.Name, smallSize(t, b)) })
 	}
 }
 
 // The same at each network's own size, on XLA. It takes up to 8 GB and, on two
 // cores, some minutes; -run OwnSize/NAME$ takes one network.
 func TestStepAtOwnSize(t *testing.T) {
-	if !*long {
-		t.Skip("runs with -long")
-	}
 	for _, b := range backbone.Table {
 		t.Run(b.Name, func(t *testing.T) {
+			testlong.Skip(t, true)
 			start := time.Now()
-			stepReachesEveryVariable(t, testEngine.Backend, b.Name, b.Input)
+			stepReachesEveryVariable(t, testengine.Open(t).Backend, b.Name, b.Input)
 			t.Logf("%d px, compiled and stepped in %.0f s", b.Input, time.Since(start).Seconds())
 		})
 	}
@@ -117,14 +118,12 @@ func stepReachesEveryVariable(t *testing.T, backend compute.Backend, name string
 	}
 }
 
-// One network of each family learns 14 images by heart.
-func TestFamiliesOverfit(t *testing.T) {
-	if !*long {
-		t.Skip("runs with -long")
-	}
-	for _, name := range []string{"mobilenet", "mobilenet_v2", "mobilenet_v3_small", "resnet50", "resnet34", "vgg16", "densenet201", "nasnet_mobile", "inception_resnet_v2"} {
-		t.Run(name, func(t *testing.T) {
-			stepper, net, _ := newStepper(t, testEngine.Backend, name, smallSize(name))
+// Every network learns 14 images by heart.
+func TestNetworksOverfit(t *testing.T) {
+	for _, b := range backbone.Table {
+		t.Run(b.Name, func(t *testing.T) {
+			testlong.Skip(t, true)
+			stepper, net, _ := newStepper(t, testengine.Open(t).Backend, b.Name, smallSize(t, b))
 			batch := classBatch(net.Size, 2*ham10000.NumClasses)
 			const steps, rate = 80, 1e-3
 			var first float64

@@ -8,13 +8,14 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/skinattn/skinattn/internal/testengine"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // call runs a graph function once and returns its flat result.
 func call[F graph.ExecGraphFnOneOutput](t *testing.T, function F, args ...any) []float32 {
 	t.Helper()
-	out, err := graph.CallOnce(testEngine.Backend, function, args...)
+	out, err := graph.CallOnce(testengine.Open(t).Backend, function, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +177,7 @@ func smallStepper(t *testing.T, change func(*spec.Regime)) *Stepper {
 	net, store := smallNetwork(t, 8)
 	reg := spec.Regime{Batch: 4, LearningRate: .01, Beta1: .9, Beta2: .999, Epsilon: .1}
 	change(&reg)
-	s, err := NewStepper(testEngine.Backend, store, net, &reg, 1)
+	s, err := NewStepper(testengine.Open(t).Backend, store, net, &reg, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

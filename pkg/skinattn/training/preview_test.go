@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/skinattn/skinattn/internal/testengine"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
@@ -45,7 +46,7 @@ func TestPreview(t *testing.T) {
 			return grey
 		}},
 	} {
-		photos, drawn, err := Preview(testEngine.Backend, tc.reg, size, photo, 1, n)
+		photos, drawn, err := Preview(testengine.Open(t).Backend, tc.reg, size, photo, 1, n)
 		if err != nil || len(photos) != n || len(drawn) != n {
 			t.Fatalf("%s: %d photos by %d transforms, %v", tc.name, len(photos), len(drawn), err)
 		}
@@ -65,12 +66,12 @@ func TestPreview(t *testing.T) {
 			}
 		}
 	}
-	_, a, _ := Preview(testEngine.Backend, turning, size, photo, 1, n)
-	_, b, _ := Preview(testEngine.Backend, turning, size, photo, 2, n)
+	_, a, _ := Preview(testengine.Open(t).Backend, turning, size, photo, 1, n)
+	_, b, _ := Preview(testengine.Open(t).Backend, turning, size, photo, 2, n)
 	if a[0] == b[0] || a[0] == a[1] {
 		t.Error("two draws are the same")
 	}
-	if _, _, err := Preview(testEngine.Backend, turning, size, photo[1:], 1, n); err == nil || !strings.Contains(err.Error(), "191 values") {
+	if _, _, err := Preview(testengine.Open(t).Backend, turning, size, photo[1:], 1, n); err == nil || !strings.Contains(err.Error(), "191 values") {
 		t.Errorf("a photo that lacks a value: got error %v", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/skinattn/skinattn/internal/safetensors"
+	"github.com/skinattn/skinattn/internal/testengine"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
@@ -40,20 +41,12 @@ func blobs(n int, seed uint64) *Examples {
 	return &Examples{Records: records, Images: func(i int) []uint8 { return images[i] }}
 }
 
-// goEngine is enough for a network that is cut early, and needs no compilation.
-var goEngine = sync.OnceValues(func() (*engine.Engine, error) {
-	return engine.Open(context.Background(), engine.Go, engine.Options{})
-})
-
-// quickRun is smallRun on the pure Go engine.
+// quickRun is smallRun on the pure Go engine, which is enough for a network that
+// is cut early and needs no compilation.
 func quickRun(t *testing.T, dir string, resume bool) Run {
 	t.Helper()
 	r := smallRun(t, dir, resume)
-	eng, err := goEngine()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Engine = eng
+	r.Engine = testengine.Named(t, engine.Go)
 	return r
 }
 
@@ -77,7 +70,7 @@ func smallRun(t *testing.T, dir string, resume bool) Run {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { folder.Close() })
-	r := Run{Engine: testEngine, Folder: folder, Train: blobs(30, 1), Val: blobs(14, 2),
+	r := Run{Engine: testengine.Open(t), Folder: folder, Train: blobs(30, 1), Val: blobs(14, 2),
 		Config: run.Config{Network: cfg, Regime: &reg, Seed: 3}}
 	if !resume {
 		if err := folder.WriteJSON(run.ConfigFile, r.Config); err != nil {

@@ -205,11 +205,8 @@ func expectWeights(t *testing.T, dir string, cfg spec.Network) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eng, err := engine.Open(t.Context(), engine.Go, engine.Options{}) // nothing is computed
-	if err != nil {
-		t.Fatal(err)
-	}
-	network, err := folder.LoadModel(eng, func(line string) { t.Error(line) })
+	network, err := folder.LoadModel(testengine.Named(t, engine.Go), // nothing is computed
+		func(line string) { t.Error(line) })
 	if err != nil {
 		t.Fatal(err)
 	}
