@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// exit ends the cell's program; replaced in tests.
+// exit ends the cell's program. Tests replace it.
 var exit = os.Exit
 
 // fail shows line and ends the cell, which the notebook counts as failed.
@@ -37,7 +37,7 @@ func Assert(holds bool, claim string, args ...any) {
 	claim = fmt.Sprintf(claim, args...)
 	if !holds {
 		fail("does not hold: " + claim)
-		return // only where a test has replaced exit
+		return // reached only if a test has replaced exit
 	}
 	fmt.Println("holds: " + claim)
 }

@@ -13,12 +13,12 @@ import (
 // 0.867]".
 func Value(value float64, ci eval.Interval) string { return withInterval("%.3f", value, ci) }
 
-// Change is a difference, with its sign, and the interval of it.
+// Change is a difference with its sign and its interval in brackets.
 func Change(difference float64, ci eval.Interval) string {
 	return withInterval("%+.3f", difference, ci)
 }
 
-// withInterval writes each number by the verb.
+// withInterval formats the value and both ends of its interval with verb.
 func withInterval(verb string, value float64, ci eval.Interval) string {
 	if math.IsNaN(value) {
 		return "undefined"
@@ -29,7 +29,8 @@ func withInterval(verb string, value float64, ci eval.Interval) string {
 	return fmt.Sprintf(verb+" ["+verb+", "+verb+"]", value, ci.Low, ci.High)
 }
 
-// MetricTable shows metrics, by their paths in package eval, of runs side by side.
+// MetricTable shows runs side by side. Metrics are named by their paths in package
+// eval, such as "per_class.mel.recall".
 func MetricTable(paths []string, runs ...plots.Run) {
 	header, rows := []string{"metric"}, make([][]string, len(paths))
 	for i, path := range paths {
@@ -63,12 +64,13 @@ func DifferenceTable(a, b string, differences []eval.Difference, paths ...string
 	Table([]string{"metric", a, b, b + " less " + a, "p"}, rows)
 }
 
-// Difference is the one of a metric, by its path; without it, the cell ends.
+// Difference finds the difference of a metric by its path. The cell ends if there
+// is none.
 func Difference(differences []eval.Difference, path string) eval.Difference {
 	i := slices.IndexFunc(differences, func(d eval.Difference) bool { return d.Metric == path })
 	if i < 0 {
 		Check(fmt.Errorf("nothing was compared by %q", path))
-		return eval.Difference{} // only where a test has replaced exit
+		return eval.Difference{} // reached only if a test has replaced exit
 	}
 	return differences[i]
 }

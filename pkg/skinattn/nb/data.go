@@ -8,8 +8,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/synthetic"
 )
 
-// SyntheticImages and SyntheticSeed are those of the lesions of all notebooks:
-// the set that 'skinattn demo' draws.
+// SyntheticImages and SyntheticSeed define the synthetic data set of all notebooks,
+// which 'skinattn demo' draws, too.
 const (
 	SyntheticImages = 600
 	SyntheticSeed   = 1
@@ -24,7 +24,7 @@ func (n *Notebook) Data(ctx context.Context) *ham10000.Dataset {
 func (n *Notebook) data(ctx context.Context, opts synthetic.Options) (*ham10000.Dataset, error) {
 	if n.Synthetic && !synthetic.Complete(n.DataDir, opts) {
 		err := exclusive(ctx, n.DataDir, func() error {
-			if synthetic.Complete(n.DataDir, opts) { // by now
+			if synthetic.Complete(n.DataDir, opts) { // another notebook has drawn them meanwhile
 				return nil
 			}
 			return synthetic.Generate(ctx, n.DataDir, opts, Progress("drawing synthetic lesions"))
@@ -36,9 +36,9 @@ func (n *Notebook) data(ctx context.Context, opts synthetic.Options) (*ham10000.
 	return ham10000.Open(n.DataDir)
 }
 
-// Sample is the part of Data that the notebooks train on: all of it, but at demo
-// scale no more than about as many real photos as there are synthetic ones, drawn
-// by lesion and stratified by diagnosis.
+// Sample is the part of Data that the notebooks train on. At full scale it is all
+// of Data; at demo scale it has about SyntheticImages photos, drawn by lesion and
+// stratified by diagnosis.
 func (n *Notebook) Sample(ctx context.Context) *ham10000.Dataset {
 	return Must(n.sample(n.Data(ctx)))
 }
@@ -48,7 +48,7 @@ func (n *Notebook) sample(data *ham10000.Dataset) (*ham10000.Dataset, error) {
 	if n.Scale == Full || folds < 2 {
 		return data, nil
 	}
-	// One of so many folds is such a sample.
+	// A single grouped fold has the wanted size and is stratified by diagnosis.
 	parts, err := split.New(split.Grouped, data.Records, split.Options{Seed: SyntheticSeed, Folds: folds})
 	if err != nil {
 		return nil, err

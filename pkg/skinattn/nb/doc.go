@@ -4,9 +4,9 @@
 //
 // A cell of a Go notebook is a program of its own: no variable lives from one
 // cell to the next, so the stages hand over through run folders and files in the
-// [Notebook]'s work folder. Heavy logic belongs into the other packages; what is here is only
-// about showing and about where things lie.
+// [Notebook]'s work folder. Heavy logic belongs into the other packages; this one
+// shows results and knows where files lie.
 //
-// Outside a notebook, under "go run" or "go test", everything that would appear
-// in the page is written to standard output as plain lines.
+// Outside a notebook, under "go run" or "go test", the output for the page
+// is written to standard output as plain lines.
 package nb

@@ -25,7 +25,7 @@ func (n *Notebook) save(name string, value any) error {
 	return nil
 }
 
-// Load gives a cell what an earlier one has kept with [Notebook.Save].
+// Load returns the value that an earlier cell has kept with [Notebook.Save].
 func Load[T any](n *Notebook, name string) T { return Must(load[T](n, name)) }
 
 func load[T any](n *Notebook, name string) (value T, err error) {

@@ -20,13 +20,13 @@ const (
 	EnvWork  = "SKINATTN_WORK"  // folder for the work folders; unset: in the user's cache folder
 )
 
-// Scale says how much a notebook computes; the code is the same.
+// Scale is the amount of computing in a notebook; the code is the same.
 type Scale string
 
 // The scales.
 const (
-	Demo Scale = "demo" // seconds a step, for reading along
-	Full Scale = "full" // the real thing, hours
+	Demo Scale = "demo" // seconds for each step, for reading along
+	Full Scale = "full" // the real data set and full training, hours
 )
 
 // scale reads $SKINATTN_SCALE.
@@ -41,7 +41,7 @@ func scale() (Scale, error) {
 	}
 }
 
-// ByScale is demo or full, as $SKINATTN_SCALE has it.
+// ByScale returns demo or full, whichever scale $SKINATTN_SCALE names.
 func ByScale[T any](demo, full T) T {
 	if Must(scale()) == Full {
 		return full
@@ -49,14 +49,15 @@ func ByScale[T any](demo, full T) T {
 	return demo
 }
 
-// Notebook is what the cells of one notebook share: its parameters and folders.
+// Notebook holds the parameters and folders that the cells of a notebook share.
 type Notebook struct {
 	Name  string // of the file, without .ipynb
 	Scale Scale
-	// DataDir is the HAM10000 folder: real, or the synthetic one of all notebooks.
+	// DataDir is the real HAM10000 folder, or the synthetic one that all notebooks
+	// share.
 	DataDir   string
 	Synthetic bool
-	// Dir is the notebook's work folder. Scales and kinds of data have one each.
+	// Dir is the notebook's work folder: one for each scale and kind of data.
 	Dir string
 	// RunDir holds the training runs of all notebooks of the scale and kind of
 	// data.
@@ -92,9 +93,9 @@ func open(name string) (*Notebook, error) {
 	return n, nil
 }
 
-// Start shows the notebook's parameters and empties its work folder, so that the
-// figures and tables which the page then shows were made by the code in it. Data
-// and training runs lie elsewhere and stay: other notebooks use them, too.
+// Start shows the notebook's parameters and empties its work folder: every figure
+// and table in the page is then made by the page's own code. Data and training runs
+// lie elsewhere and stay, as other notebooks use them, too.
 func (n *Notebook) Start() {
 	Check(os.RemoveAll(n.Dir))
 	Check(os.MkdirAll(n.Dir, 0o755))

@@ -8,9 +8,9 @@ import (
 )
 
 // MeanMap averages the attention maps of an image over their heads. maps is
-// [heads rows cols] in row-major order, as skinattn.Prediction has it, and shape
-// those three numbers, as skinattn.Model.AttentionShape gives them. The paper's
-// figures show this mean: the block itself adds the heads up (its equation 1).
+// [heads rows cols] in row-major order (skinattn.Prediction), shape holds the three
+// sizes (skinattn.Model.AttentionShape). The paper's figures show this mean, whereas
+// the Soft-Attention block adds the heads up (equation 1 of the paper).
 func MeanMap(maps []float32, shape []int) ([]float64, error) {
 	if len(shape) != 3 || len(maps) == 0 || len(maps) != shape[0]*shape[1]*shape[2] {
 		return nil, fmt.Errorf("averaging attention maps: %d values are no maps of shape %v", len(maps), shape)

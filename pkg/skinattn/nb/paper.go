@@ -11,7 +11,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
-// Reproduction sets the committed runs beside the paper.
+// Reproduction is the report on the committed runs beside the paper.
 func Reproduction() *reproduce.Report {
 	runs := Must(reproduce.Load(filepath.Join(Must(Repository()), "results")))
 	return Must(reproduce.New(runs, reproduce.Options{Networks: Must(reproduce.BuiltNetworks())}))
@@ -29,9 +29,9 @@ func paperSources() [][2]string {
 
 // PaperTable shows a table of the paper, "5" or "A3", in its own layout: below each
 // row as it was printed, what the authors logged for it, and our runs of each
-// protocol with their intervals. A printed value that is not what it seems bears
-// a ‡, and the names of the discrepancies stand at the end of its row. Sources that
-// have nothing for a row get no line.
+// protocol with their intervals. A ‡ marks a printed value with a discrepancy, whose
+// name stands at the end of the row. A source without a value for a row gets no
+// line.
 func PaperTable(r *reproduce.Report, id string) { Check(paperTable(r, id)) }
 
 func paperTable(r *reproduce.Report, id string) error {
@@ -82,7 +82,7 @@ func paperTable(r *reproduce.Report, id string) error {
 	return nil
 }
 
-// recordText is a record's value in few letters; empty where no run is.
+// recordText is the short text of a record, empty if it has no run.
 func recordText(x reproduce.Record) string {
 	switch {
 	case strings.HasPrefix(x.Text, "not run"):

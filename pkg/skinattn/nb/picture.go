@@ -76,11 +76,11 @@ type Picture struct {
 	Caption string
 }
 
-// thumbnailWidth is that of the photos in a gallery, in pixels; a page full of
-// photos in their own size would be too large.
+// thumbnailWidth is the width of photos in a gallery, in pixels. Photos in their own
+// size would make the page too large.
 const thumbnailWidth = 160
 
-// Photo reads a photo for a gallery, smaller than it is.
+// Photo reads a photo for a gallery and reduces it to thumbnailWidth.
 func Photo(path, caption string) (Picture, error) {
 	rgb, err := imaging.DecodeFile(path)
 	if err != nil {
@@ -105,7 +105,7 @@ func Square(path string, size int) (image.Image, error) {
 	return square.Image(), nil
 }
 
-// Gallery shows pictures with their captions, so many in a row.
+// Gallery shows pictures with their captions, columns of them in a row.
 func Gallery(columns int, pictures ...Picture) { Check(gallery(columns, pictures)) }
 
 func gallery(columns int, pictures []Picture) error {
@@ -126,8 +126,8 @@ func gallery(columns int, pictures []Picture) error {
 	return nil
 }
 
-// encode makes a file of a picture: PNG for the small ones, where each pixel may
-// be meant to be seen, JPEG for the others.
+// encode encodes small pictures, whose single pixels may matter, as PNG and larger
+// ones as JPEG.
 func encode(img image.Image) (mime string, content []byte, err error) {
 	var b bytes.Buffer
 	if size := img.Bounds().Size(); size.X*size.Y <= 64*64 {

@@ -8,8 +8,7 @@ import (
 )
 
 // Pixels makes a picture of numbers as networks get them before scaling: RGB
-// 0..255 [size size 3] in row-major order. Numbers are rounded, and what lies
-// beyond 0..255 is cut off.
+// 0..255 [size size 3] in row-major order. Values are rounded and clipped to 0..255.
 func Pixels(values []float32, size int) image.Image { return Must(pixels(values, size)) }
 
 func pixels(values []float32, size int) (image.Image, error) {

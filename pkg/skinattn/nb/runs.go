@@ -23,7 +23,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/weights"
 )
 
-// What demo scale trains with: enough for synthetic lesions in seconds.
+// Training at demo scale learns the synthetic lesions in seconds.
 const (
 	demoSize, demoEpochs     = 64, 10
 	sharedSize, sharedEpochs = 128, 12 // of DemoRun, whose attention maps are then 4 x 4
@@ -39,10 +39,10 @@ func openEngine(ctx context.Context) (*engine.Engine, error) {
 	return engine.Open(ctx, "", engine.Options{Log: Log})
 }
 
-// TrainOptions are what a notebook trains a network with: the Sample, split by
-// lesion, with seed 1. At demo scale the regime is spec.Demo, with fewer epochs
+// TrainOptions are the options for training a network in a notebook: the Sample,
+// split by lesion, with seed 1. At demo scale the regime is spec.Demo, with fewer epochs
 // and small photos; at full scale it is spec.Default at the network's own size.
-// A cell changes what its text speaks of, and hands them to [Notebook.Train].
+// A cell changes the options that its text is about and calls [Notebook.Train].
 func (n *Notebook) TrainOptions(ctx context.Context, backbone string) pipeline.TrainOptions {
 	return Must(n.trainOptions(ctx, backbone))
 }
@@ -64,9 +64,9 @@ func (n *Notebook) trainOptions(ctx context.Context, backbone string) (pipeline.
 	return opts, err
 }
 
-// weights says what training starts from: the file with the backbone's ImageNet
-// weights, but at demo scale pipeline.RandomWeights for synthetic lesions, and
-// where the file is not there.
+// weights is the path of the backbone's ImageNet weights, which training starts
+// from. At demo scale it is pipeline.RandomWeights for synthetic lesions, and if
+// the file is missing.
 func (n *Notebook) weights(backbone string) (string, error) {
 	path, err := weights.Path(backbone)
 	if n.Scale == Demo {
@@ -80,9 +80,9 @@ func (n *Notebook) weights(backbone string) (string, error) {
 	return path, err
 }
 
-// Train trains a network into a run folder, and returns it. What has been trained
-// with the same options before, in any notebook, is not trained again, and a run
-// that was stopped goes on. The folder's name is name and a hash of the options.
+// Train trains a network into a run folder and returns the folder, whose name is
+// name and a hash of the options. A finished run with the same options, from any
+// notebook, is returned as it is, and an interrupted one is resumed.
 func (n *Notebook) Train(ctx context.Context, name string, opts pipeline.TrainOptions) *run.Folder {
 	return Must(n.train(ctx, name, opts))
 }
@@ -118,7 +118,7 @@ func (n *Notebook) train(ctx context.Context, name string, opts pipeline.TrainOp
 	return run.Open(opts.Dir)
 }
 
-// runKey is short for everything that decides what a run becomes.
+// runKey is a hash of everything that determines the result of a run.
 func runKey(opts pipeline.TrainOptions) (string, error) {
 	cfg, err := opts.Config()
 	if err != nil {
@@ -131,11 +131,11 @@ func runKey(opts pipeline.TrainOptions) (string, error) {
 	return fmt.Sprintf("%.4x", sha256.Sum256(text)), nil
 }
 
-// shown has the folders whose training this cell has shown.
+// shown holds the folders whose training this cell has already shown.
 var shown = map[string]bool{}
 
 // ShowTraining shows the table and the curves of a run, unless the same cell has
-// just trained it, which the reader saw.
+// just trained and thus shown it.
 func ShowTraining(folder *run.Folder) {
 	if shown[folder.Dir] {
 		return
@@ -144,8 +144,8 @@ func ShowTraining(folder *run.Folder) {
 	NewTraining().show(Must(plots.ReadHistory(folder.Path(run.HistoryFile))))
 }
 
-// DemoRun is one trained network for every notebook that needs one: MobileNetV2
-// with Soft-Attention and metadata, split by lesion. The first notebook that asks
+// DemoRun is a trained network that all notebooks share: MobileNetV2 with
+// Soft-Attention and metadata, split by lesion. The first notebook that needs it
 // trains it (a minute at demo scale).
 func (n *Notebook) DemoRun(ctx context.Context) *run.Folder {
 	opts := n.TrainOptions(ctx, "mobilenet_v2")
@@ -206,14 +206,14 @@ func Model(ctx context.Context, folder *run.Folder) *skinattn.Model {
 	return Must(folder.LoadModel(Engine(ctx), Log))
 }
 
-// Records are the photos of a part of a run in the Sample, with what is known of
-// the patients.
+// Records are the metadata of the photos in a part of a run's split, from the
+// Sample.
 func (n *Notebook) Records(ctx context.Context, folder *run.Folder, part split.Part) []ham10000.Record {
 	parts := Must(split.ReadFile(folder.Path(run.SplitFile)))
 	return Must(parts.Select(n.Sample(ctx).Records, part))
 }
 
-// Predictions reads what a run says of the images of a part.
+// Predictions reads the predictions of a run for a part.
 func Predictions(folder *run.Folder, part split.Part) *eval.Predictions {
 	return Must(eval.ReadFile(folder.Path(run.PredictionsFile(string(part)))))
 }

@@ -8,16 +8,17 @@ import (
 	"github.com/janpfeifer/gonb/gonbui"
 )
 
-// screen is where things are shown: the notebook's page or a terminal.
+// screen shows output: in the notebook's page or on a terminal.
 type screen interface {
-	// html shows page in a notebook and plain, whole lines, anywhere else.
+	// html shows page, which is HTML, in a notebook, and plain, which is whole lines,
+	// anywhere else.
 	html(page, plain string)
-	// update is html for something that changes: each call with the same id
-	// replaces what the one before showed. An empty plain adds nothing.
+	// update is html for changing output: each call replaces the output of the call
+	// before with the same id. An empty plain adds nothing.
 	update(id, page, plain string)
 }
 
-// out is replaced in tests.
+// out is the screen in use. Tests replace it.
 var out screen = newScreen()
 
 func newScreen() screen {
@@ -27,9 +28,9 @@ func newScreen() screen {
 	return terminal{os.Stdout}
 }
 
-// page is the output of a notebook's cell. What is shown takes another road to
-// it than standard output, and what is on its way when the program ends is lost:
-// hence the waiting, which also keeps the two in order.
+// page is the output of a notebook's cell. HTML reaches it through another pipe than
+// standard output, and is lost if the program ends before it arrives. Waiting for
+// it prevents the loss and keeps both outputs in order.
 type page struct{}
 
 func (page) html(page, _ string) {

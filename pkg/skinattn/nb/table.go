@@ -44,7 +44,7 @@ func tableHTML(header []string, rows [][]string) string {
 	return b.String()
 }
 
-// numeric says whether column i has numbers only, and at least one.
+// numeric reports whether column i has at least one number, and only numbers.
 func numeric(rows [][]string, i int) bool {
 	some := false
 	for _, row := range rows {

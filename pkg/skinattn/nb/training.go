@@ -13,11 +13,10 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 )
 
-// updateEvery is how often something that moves is drawn anew: often enough for
-// the eye, seldom enough for the page.
+// updateEvery is the interval between two drawings of a progress bar or of curves.
 const updateEvery = 250 * time.Millisecond
 
-// now is the clock; replaced in tests.
+// now is the clock. Tests replace it.
 var now = time.Now
 
 // bar is a progress bar.
@@ -25,8 +24,7 @@ func bar(done, total int, text string) string {
 	return fmt.Sprintf(`<div><progress value="%d" max="%d" style="width: 20em"></progress> %s</div>`, done, total, text)
 }
 
-// Progress returns a function that shows how far a piece of work is: a bar that
-// moves in place.
+// Progress returns a function that shows progress as a bar, in place.
 func Progress(title string) func(done, total int) {
 	id := gonbui.UniqueId()
 	var last time.Time
@@ -44,7 +42,7 @@ func Progress(title string) func(done, total int) {
 }
 
 // Training shows a training run as it goes, in place: a bar for the running
-// epoch, a row for each finished one, and the curves of what is done. It is a
+// epoch, a row for each finished one, and the curves so far. It is a
 // training.Watcher.
 type Training struct {
 	id            string
@@ -65,7 +63,7 @@ func NewTraining() *Training {
 
 var trainingHeader = []string{"epoch", "seconds", "images/s", "rate", "train loss", "train acc.", "val. loss", "val. acc.", "val. bal. acc.", ""}
 
-// curveColumns are what the curves show, as history.csv names it.
+// curveColumns are the columns of history.csv in the curves.
 var curveColumns = []string{plots.EpochColumn, plots.LearningRateColumn, plots.TrainLossColumn, plots.TrainAccuracyColumn,
 	plots.ValLossColumn, plots.ValAccuracyColumn}
 
@@ -137,7 +135,7 @@ func (t *Training) show(h *plots.History) {
 	t.draw(tableText(trainingHeader, t.rows))
 }
 
-// curvesHTML draws the epochs so far; nothing before there are two to join.
+// curvesHTML draws the epochs so far, nothing before the second.
 func (t *Training) curvesHTML() string {
 	if len(t.rows) < 2 {
 		return ""
