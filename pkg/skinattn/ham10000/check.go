@@ -21,7 +21,7 @@ type CheckOptions struct {
 	Progress func(done, total int)
 }
 
-// FileProblem is a file that cannot be used, and why.
+// FileProblem is a file that cannot be used, with the reason.
 type FileProblem struct {
 	ImageID string `json:"image_id"`
 	Path    string `json:"path"` // relative to the data folder
@@ -35,13 +35,13 @@ type SizedImage struct {
 	Height  int    `json:"height"`
 }
 
-// DoubleFile is an image id that has files in several folders; the first path is used.
+// DoubleFile is an image id with files in several folders. The first path is used.
 type DoubleFile struct {
 	ImageID string   `json:"image_id"`
 	Paths   []string `json:"paths"` // relative to the data folder
 }
 
-// MaskReport is what Dataset.Check found out about the lesion masks.
+// MaskReport is the part of a Report about the lesion masks.
 type MaskReport struct {
 	Files int `json:"files"`
 	// Missing are records without a mask, empty if the folder has no masks at all.
@@ -51,7 +51,8 @@ type MaskReport struct {
 	Damaged []FileProblem `json:"damaged"`
 }
 
-// Report is what Dataset.Check found. All lists are sorted and none is null in JSON.
+// Report is the result of Dataset.Check. All lists are sorted, and empty instead of
+// null in JSON.
 type Report struct {
 	Dir      string `json:"dir"`
 	Metadata string `json:"metadata"` // the table's path
@@ -61,7 +62,7 @@ type Report struct {
 	Images int `json:"images"`
 	// ByClass counts records by diagnosis.
 	ByClass map[string]int `json:"by_class"`
-	// Width and Height are the size in pixels that most images have.
+	// Width and Height are the most frequent size of the images, in pixels.
 	Width  int `json:"width"`
 	Height int `json:"height"`
 
@@ -71,33 +72,32 @@ type Report struct {
 	Extra []string `json:"extra"`
 	// Damaged are image files of records that do not decode.
 	Damaged []FileProblem `json:"damaged"`
-	// WrongSize are images of another size than most.
+	// WrongSize are images of another size than Width x Height.
 	WrongSize []SizedImage `json:"wrong_size"`
 	// Duplicates are groups of images with identical pixels.
 	Duplicates  [][]string   `json:"duplicates"`
 	DoubleFiles []DoubleFile `json:"double_files"`
 	Masks       MaskReport   `json:"masks"`
 
-	// OK tells whether every record has an image that decodes, and every mask
-	// that is there decodes. The other lists are for the reader to judge.
+	// OK is set if every record has an image that decodes, and every mask file
+	// decodes. The other lists do not affect it.
 	OK bool `json:"ok"`
-	// Complete tells whether this is the whole published data set: OK, and no
-	// Differences.
+	// Complete is set for the whole published data set: OK without Differences.
 	Complete bool `json:"is_complete_ham10000"`
-	// Differences says in which counts the folder departs from the published set.
+	// Differences lists the counts that differ from the published data set.
 	Differences []string `json:"differences"`
 }
 
-// decoded is what remains of a decoded image.
+// decoded is the outcome of decoding an image.
 type decoded struct {
 	width, height int
 	hash          [sha256.Size]byte
-	problem       string // why it does not decode, or empty
+	problem       string // reason for not decoding, or empty
 }
 
 // Check decodes every image and mask that the metadata list, on all cores, and
-// compares the folder with its metadata and with the published data set. What
-// it finds is in the report; the error is that of a cancelled ctx only.
+// compares the folder with its metadata and with the published data set. Problems
+// of the data are in the report; the only error is ctx's, when it is cancelled.
 func (d *Dataset) Check(ctx context.Context, opts CheckOptions) (*Report, error) {
 	r := &Report{
 		Dir: d.Dir, Metadata: d.MetadataFile, Records: len(d.Records),
@@ -153,8 +153,8 @@ func (d *Dataset) Check(ctx context.Context, opts CheckOptions) (*Report, error)
 	return r, nil
 }
 
-// compare divides the sorted ids of the metadata, and those of the files, into
-// ids with a file, ids without one, and files without an id.
+// compare takes the sorted ids of the metadata and of the files and returns the ids
+// with a file, the ids without one, and the files whose id is not in the metadata.
 func compare(ids []string, listed map[string]bool, files map[string][]string) (present, missing, extra []string) {
 	missing, extra = []string{}, []string{}
 	for _, id := range ids {
@@ -218,7 +218,7 @@ func (r *Report) judgeImages(d *Dataset, ids []string, found []decoded) {
 		byHash[f.hash] = append(byHash[f.hash], ids[i])
 		s := size{f.width, f.height}
 		counts[s]++
-		if counts[s] > most { // the first to reach the maximum in the order of ids
+		if counts[s] > most { // of equally frequent sizes, the first in the order of ids
 			most, r.Width, r.Height = counts[s], f.width, f.height
 		}
 	}

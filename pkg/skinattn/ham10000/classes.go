@@ -23,7 +23,7 @@ var Localizations = []string{
 	"lower extremity", "neck", "scalp", "trunk", "unknown", "upper extremity",
 }
 
-// Unknown is the value of sex and localization where nothing is known.
+// Unknown is the value of a sex or localization that is not known.
 const Unknown = "unknown"
 
 var classNames = map[string]string{

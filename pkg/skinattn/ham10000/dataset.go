@@ -14,8 +14,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 )
 
-// metadataNames are the names of the metadata table in a HAM10000 folder, the
-// first that exists is read. The last is the table of the official test images
+// metadataNames are the names that the metadata table may have; Open reads the first
+// one that exists. The last ones belong to the official test images
 // of ISIC 2018 Task 3, which the authors publish in the same form.
 var metadataNames = []string{
 	"HAM10000_metadata.csv", "HAM10000_metadata", "HAM10000_metadata.tab",
@@ -32,9 +32,9 @@ const (
 
 // Dataset is an opened HAM10000 folder.
 type Dataset struct {
-	// Dir is the folder as it was given to Open.
+	// Dir is the folder as passed to Open.
 	Dir string
-	// MetadataFile is the path of the table that Records were read from.
+	// MetadataFile is the path of the metadata table.
 	MetadataFile string
 	// Records are the rows of the table, in its order.
 	Records []Record
@@ -44,8 +44,9 @@ type Dataset struct {
 }
 
 // Open reads the metadata table of the HAM10000 folder dir and finds its image
-// and mask files in all subfolders, links included, hidden ones not. Image files need not be
-// there, nor be readable: see [Dataset.RequireImages] and [Dataset.Check].
+// and mask files in all subfolders, including linked and excluding hidden ones.
+// Image files may be missing or damaged: see [Dataset.RequireImages] and
+// [Dataset.Check].
 // If a name lies in several subfolders, the first path in lexical order counts.
 func Open(dir string) (*Dataset, error) {
 	if dir == "" {
@@ -110,7 +111,7 @@ func (d *Dataset) index(dir string, seen map[string]bool) error {
 		if mode&fs.ModeSymlink != 0 {
 			info, err := os.Stat(path)
 			if err != nil {
-				continue // a dangling link is no image; RequireImages names what it leaves missing
+				continue // a dangling link is no image; RequireImages names the image as missing
 			}
 			mode = info.Mode()
 		}
@@ -143,10 +144,10 @@ func (d *Dataset) add(path string) {
 	}
 }
 
-// ImagePath returns the file of image id, and whether there is one.
+// ImagePath returns the image file of image id; ok is false if it has none.
 func (d *Dataset) ImagePath(id string) (string, bool) { return first(d.images[id]) }
 
-// MaskPath returns the lesion mask of image id, and whether there is one.
+// MaskPath returns the mask file of image id; ok is false if it has none.
 func (d *Dataset) MaskPath(id string) (string, bool) { return first(d.masks[id]) }
 
 func first(paths []string) (string, bool) {
@@ -156,8 +157,8 @@ func first(paths []string) (string, bool) {
 	return paths[0], true
 }
 
-// RequireImages returns an error unless every record has an image file; it
-// gives the number of those without one and names the first few.
+// RequireImages returns an error unless every record has an image file. The error
+// gives the number of missing images and names the first few.
 func (d *Dataset) RequireImages(records []Record) error {
 	const named = 5
 	var missing []string

@@ -8,7 +8,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 )
 
-// Errors of [Dataset.Mask] that are of the data, and not of a damaged file.
+// Errors of [Dataset.Mask] for images that have no usable mask, as opposed to a
+// damaged file.
 var (
 	// ErrNoMask: the folder has no mask of the image.
 	ErrNoMask = errors.New("there is no " + idPrefix + "*" + maskSuffix + " of it in the data folder")
@@ -17,13 +18,13 @@ var (
 	ErrEmptyMask = errors.New("its mask is empty in what the network sees")
 )
 
-// maskAspect is how far the aspect ratios of a mask and its photo may be apart,
-// relatively: what rounding to whole pixels does to sizes above 100.
+// maskAspect is the largest relative difference between the aspect ratios of a mask
+// and its photo: rounding to whole pixels causes as much for sizes above 100.
 const maskAspect = 0.01
 
-// CheckMaskAspect is an error, which begins with the mask's path, if a mask does
-// not have its photo's aspect ratio, and so would not lie on it. Sizes are in
-// pixels.
+// CheckMaskAspect returns an error if a mask does not have the aspect ratio of its
+// photo and so would not fit on it. The error begins with the mask's path. Sizes are
+// in pixels.
 func CheckMaskAspect(path string, width, height, photoWidth, photoHeight int) error {
 	ratio := float64(width) * float64(photoHeight) / (float64(height) * float64(photoWidth))
 	if math.Abs(math.Log(ratio)) > maskAspect {

@@ -15,12 +15,12 @@ import (
 )
 
 // columns are the header names of the eight-column form, in its order. The
-// seven-column form lacks the last.
+// seven-column form lacks the last name.
 var columns = []string{"lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization", "dataset"}
 
 const optionalColumn = "dataset"
 
-// maxAge bounds what is taken for an age in years; more is a damaged field.
+// maxAge is the highest plausible age in years; a higher number is a damaged field.
 const maxAge = 130
 
 // Record is one row of the metadata table: one photo.
@@ -44,7 +44,7 @@ type Record struct {
 	Dataset string
 }
 
-// HasAge tells whether the patient's age is known.
+// HasAge reports whether the patient's age is known.
 func (r Record) HasAge() bool { return !math.IsNaN(r.Age) }
 
 // RowError is a mistake in a row of a metadata table or a split: which file,
@@ -56,7 +56,7 @@ type RowError = csvtable.Error
 // names are ignored, and column dataset may be absent. An empty age (or NaN,
 // NA, unknown) is missing, an empty sex or localization is [Unknown].
 //
-// Everything else that is not in the table's vocabulary is a [RowError]: an
+// Any other value outside the table's vocabulary is a [RowError]: an
 // unknown diagnosis, sex or site, an age that is no number of years, a row too
 // short or too long, an image listed twice, and a lesion with two diagnoses
 // (naming both lines).
@@ -134,7 +134,7 @@ func parseRecord(field func(column string) string) (Record, error) {
 	return rec, nil
 }
 
-// checkID refuses what cannot be part of a file name or of a plain CSV field.
+// checkID refuses characters that a file name or an unquoted CSV field cannot have.
 func checkID(id string) error {
 	if id == "" {
 		return errors.New("the field is empty")

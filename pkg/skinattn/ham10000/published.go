@@ -2,8 +2,8 @@ package ham10000
 
 import "fmt"
 
-// published are the counts of the whole data set: those of the paper's Table 2
-// by class, and the lesions of the Dataverse table.
+// published are the counts of the whole data set: images by class from Table 2 of
+// the reproduced paper, lesions from the Dataverse table.
 var published = struct {
 	images, lesions int
 	byClass         map[string]int
@@ -13,8 +13,8 @@ var published = struct {
 	byClass: map[string]int{"akiec": 327, "bcc": 514, "bkl": 1099, "df": 115, "mel": 1113, "nv": 6705, "vasc": 142},
 }
 
-// compareWithPublished names every count in which the folder departs from the
-// published data set; the list is empty, not nil, if there is none.
+// compareWithPublished lists every count that differs from the published data set.
+// The list is empty, not nil, if none does.
 func (r *Report) compareWithPublished() []string {
 	differences := []string{}
 	compare := func(what string, got, want int) {

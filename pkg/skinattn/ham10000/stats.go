@@ -14,11 +14,11 @@ const ageBin = 5
 // Stats are the distributions of a data set.
 type Stats struct {
 	All Distribution `json:"all"`
-	// ByClass are the classes that occur, in class order.
+	// ByClass describes each class that occurs, in class order.
 	ByClass []Distribution `json:"by_class"`
 }
 
-// Distribution describes the images of one diagnosis, or of all.
+// Distribution describes the images of one diagnosis or of all diagnoses.
 type Distribution struct {
 	// Dx is one of Classes, or "all".
 	Dx      string `json:"dx"`
@@ -34,7 +34,7 @@ type Distribution struct {
 	Age          Age     `json:"age"`
 }
 
-// Count is the number of times that a value occurs.
+// Count is a value with the number of its occurrences.
 type Count struct {
 	Value string `json:"value"`
 	Count int    `json:"count"`
@@ -44,7 +44,7 @@ type Count struct {
 type Age struct {
 	Known   int `json:"known"`
 	Missing int `json:"missing"`
-	// Summary is nil where no age is known.
+	// Summary is nil if no age is known.
 	Summary *AgeSummary `json:"summary"`
 	// Histogram counts images by five years, from 0 to the highest age, without gaps.
 	Histogram []AgeBin `json:"histogram"`
@@ -66,7 +66,7 @@ type AgeBin struct {
 	Count int `json:"count"`
 }
 
-// Stats returns the distributions of the records, over all and by class.
+// Stats returns the distributions over all records and by class.
 func (d *Dataset) Stats() *Stats {
 	s := &Stats{All: distribution("all", d.Records), ByClass: []Distribution{}}
 	for _, dx := range Classes {

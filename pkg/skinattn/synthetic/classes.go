@@ -5,9 +5,9 @@ import (
 	"math/rand/v2"
 )
 
-// drawClass draws a typical lesion of a class. What each looks like follows the
-// dermatoscopic criteria of the data set's paper (Tschandl et al. 2018) in
-// words; the amounts were set by eye beside real photos.
+// drawClass draws a typical lesion of a class. Its features follow the
+// dermatoscopic criteria that the data set's paper describes (Tschandl et al. 2018);
+// their amounts were set by eye beside real photos.
 var drawClass = map[string]func(*rand.Rand) lesion{
 	"akiec": drawKeratosisActinic,
 	"bcc":   drawBasalCell,
@@ -37,7 +37,7 @@ func drawNevus(rng *rand.Rand) lesion {
 	case kind < 0.75:
 		l.globules = uniform(rng, 0.25, 0.6)
 	}
-	if chance(rng, 0.12) { // atypical nevi are what melanomas are mistaken for
+	if chance(rng, 0.12) { // an atypical nevus, easily mistaken for a melanoma
 		l.lobes = lobed(rng, 2+rng.IntN(2), 0.8)
 		l.zones *= 1.8
 		l.networkChaos = uniform(rng, 0.4, 0.8)

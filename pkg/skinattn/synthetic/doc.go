@@ -12,9 +12,8 @@
 // drawn halfway to a nevus, so that the task cannot be solved without error.
 //
 // Pictures follow a simple optical model: melanin and haemoglobin darken the
-// skin by the Beer-Lambert law, each with its own colour; what reflects (scar,
-// scale, veil) is blended over it.
+// skin by the Beer-Lambert law, each with its own colour; reflecting structures
+// (scar, scale, veil) are blended over it.
 //
-// The numbers that come out of training on these pictures say nothing about
-// skin cancer.
+// Metrics of a network trained on these pictures say nothing about skin cancer.
 package synthetic

@@ -22,7 +22,7 @@ const (
 	MetadataFile = "HAM10000_metadata.csv"
 	ImageDir     = "images"
 	MaskDir      = "masks"
-	// MarkerFile holds the options that a folder was generated with. Generate
+	// MarkerFile holds the options of a generated folder. Generate
 	// writes only into a folder that is empty or has this file.
 	MarkerFile = "synthetic.json"
 
@@ -33,7 +33,7 @@ const (
 type Options struct {
 	// Images is the number of photos, at least one for each class: 600.
 	Images int `json:"images"`
-	// Seed decides about everything random; zero is a seed like any other.
+	// Seed determines everything random; zero is a seed like any other.
 	Seed uint64 `json:"seed"`
 	// Width and Height of the photos in pixels, 32 to 2048: 320 x 240, the shape
 	// of the real photos at about half their size.
@@ -43,7 +43,7 @@ type Options struct {
 	Masks bool `json:"masks"`
 }
 
-// withDefaults fills in zero fields and checks the others.
+// withDefaults replaces zero fields by their defaults and checks the others.
 func (o Options) withDefaults() (Options, error) {
 	if o.Images == 0 {
 		o.Images = 600
@@ -68,15 +68,15 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-// Generate writes a data set to folder dir, which it makes if need be:
+// Generate writes a data set to folder dir, which it creates if necessary:
 // HAM10000_metadata.csv with eight columns, images/ISIC_*.jpg and, with
 // [Options.Masks], masks/ISIC_*_segmentation.png. Equal options give equal files
-// on any number of cores (of one processor architecture; others may round a
-// pixel differently).
+// on any number of cores of one processor architecture; another architecture may
+// round a pixel differently.
 //
-// The metadata is written last, so that a folder with metadata is complete. A
-// folder that Generate made before is made anew; one with other files in it is
-// an error and stays as it is. If progress is not nil it is called after every
+// The metadata is written last, so that a folder with metadata is complete. An
+// earlier data set of Generate in dir is replaced. A folder with other files in it
+// is an error and stays as it is. If progress is not nil it is called after every
 // photo, never by two goroutines at once. Cancelling ctx stops with its error.
 func Generate(ctx context.Context, dir string, opts Options, progress func(done, total int)) error {
 	opts, err := opts.withDefaults()
@@ -97,7 +97,7 @@ func Generate(ctx context.Context, dir string, opts Options, progress func(done,
 	return ham10000.WriteMetadata(filepath.Join(dir, MetadataFile), records)
 }
 
-// Complete says whether dir has the whole set that Generate makes with opts.
+// Complete reports whether dir has the whole data set that Generate makes with opts.
 func Complete(dir string, opts Options) bool {
 	opts, err := opts.withDefaults()
 	if err != nil {
@@ -112,8 +112,8 @@ func Complete(dir string, opts Options) bool {
 	return err == nil && made == opts
 }
 
-// prepare makes dir ready for a new set: an earlier one is removed, anything
-// else is refused.
+// prepare removes an earlier data set from dir and refuses a folder with other
+// files.
 func prepare(dir string, opts Options) error {
 	if dir == "" {
 		return errors.New("making synthetic data: no folder named")

@@ -5,16 +5,16 @@ import (
 	"math/rand/v2"
 )
 
-// lesion is what all photos of one lesion share. Lengths are in units of its
-// mean radius, positions relative to its centre.
+// lesion is the appearance that all photos of one lesion share. Lengths are in units
+// of its mean radius, positions relative to its centre.
 type lesion struct {
 	shape
 	pigment
 	details
 
-	brown rgb     // what the melanin absorbs; follows from its redness
-	reach float64 // distance from the centre beyond which there is only skin
-	area  float64 // part of the photo that it covers at zoom 1
+	brown rgb     // absorption of the melanin, from its redness
+	reach float64 // distance from the centre to bare skin
+	area  float64 // share of the photo that the lesion covers at zoom 1
 	skin  skin
 
 	// Offsets into the noise table, one for each purpose.
@@ -35,7 +35,7 @@ type disc struct {
 	radius float64
 }
 
-// pigment says how much of each absorber lies where. The amounts are optical
+// pigment is the amount and the distribution of each absorber. Amounts are optical
 // densities: 1 darkens the skin by a factor e in the colour absorbed most.
 type pigment struct {
 	melanin      float64 // mean
@@ -129,13 +129,13 @@ func (l *lesion) towardsNevus(n lesion, part float64) {
 	l.vessels = l.vessels[:int(float64(len(l.vessels))*(1-part))]
 }
 
-// area draws the part of the photo that a lesion covers, log-normal about
-// median; the medians follow the real segmentation masks.
+// area draws the share of the photo that a lesion covers, log-normal about median.
+// The medians follow the real segmentation masks.
 func area(rng *rand.Rand, median float64) float64 {
 	return min(max(median*math.Exp(0.45*rng.NormFloat64()), 0.06), 0.5)
 }
 
-// lobed draws n discs whose union is about as large as one disc of radius 1.
+// lobed draws n discs whose union has about the area of a disc of radius 1.
 func lobed(rng *rand.Rand, n int, spread float64) []disc {
 	lobes := []disc{{vec{}, 1}}
 	for range n - 1 {

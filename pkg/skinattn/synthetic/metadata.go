@@ -13,8 +13,8 @@ type weighted struct {
 	weight float64
 }
 
-// patients describes who has the lesions of a class and where, with the means
-// and frequencies of the real HAM10000 metadata (rare sites left out).
+// patients describes the patients and the body sites of a class, with the means and
+// frequencies of the real HAM10000 metadata (without rare sites).
 type patients struct {
 	age, ageSpread float64 // years, mean and standard deviation
 	male           float64 // probability
@@ -52,7 +52,7 @@ func newRecord(rng *rand.Rand, dx string) ham10000.Record {
 	if chance(rng, who.male) {
 		record.Sex = "male"
 	}
-	// As in the real table, what is missing is mostly missing together.
+	// As in the real table, missing values mostly occur together.
 	if chance(rng, 0.015) {
 		record.Age = math.NaN()
 		record.Sex = ham10000.Unknown

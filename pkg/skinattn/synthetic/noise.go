@@ -5,10 +5,10 @@ import (
 	"math/rand/v2"
 )
 
-// Everything irregular in a picture comes from one table of random numbers,
-// read at an offset of its own for each purpose.
+// All irregular structures come from one table of random numbers, which each purpose
+// reads at an offset of its own.
 
-const latticeSize = 256 // a power of two; noise repeats after so many units
+const latticeSize = 256 // a power of two: the period of the noise
 
 var lattice = func() (t [latticeSize * latticeSize]float32) {
 	rng := rand.New(rand.NewPCG(0x736b696e, 0x6174746e))

@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 )
 
-// photo is how one picture is taken of a lesion.
+// photo describes how a picture of a lesion is taken.
 type photo struct {
 	center   vec // of the lesion, in pixels
 	radius   float64
@@ -81,7 +81,7 @@ func newHair(rng *rand.Rand, w, h, lies float64) stroke {
 	return hair
 }
 
-// turn is the angle by which directions on the lesion are turned in the photo.
+// turn is the angle between directions on the lesion and in the photo.
 func (p *photo) turn() float64 { return p.xscale * p.rotation }
 
 // toLesion turns a pixel into a position on the lesion.

@@ -9,8 +9,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
 
-// planned is a photo to be made. The numbers of lesion and photo name their
-// random streams.
+// planned is a photo to render. The numbers of its lesion and of the photo identify
+// their random streams.
 type planned struct {
 	record        ham10000.Record
 	lesion, photo int
@@ -23,7 +23,7 @@ const (
 	maxImages = 1_000_000
 )
 
-// The purposes of random streams; two of them never share numbers.
+// The purposes of random streams. Streams of different purposes are independent.
 const (
 	planStream = iota
 	lesionStream
@@ -36,10 +36,10 @@ func stream(seed uint64, purpose, index int) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, uint64(purpose)<<32|uint64(index)))
 }
 
-// classMix is what a class has of all photos and how many photos its lesions
-// have. The real shares (nv 67 %, df 1.1 %) would leave the small classes of a
-// small set too few lesions to split, so that they are evened out; the numbers
-// of photos a lesion are the real ones.
+// classMix is the share of a class in all photos, and the distribution of photos per
+// lesion. The real shares (nv 67 %, df 1.1 %) would leave the rare classes of a small
+// data set too few lesions to split, so they are evened out; the photos per lesion
+// follow the real data.
 var classMix = map[string]struct {
 	share        float64
 	two, atThree float64 // probabilities of two and of three photos
@@ -53,9 +53,9 @@ var classMix = map[string]struct {
 	"vasc":  {0.05, 0.26, 0.08},
 }
 
-// plan decides about everything but the pixels: which lesions there are, how
-// many photos of each, ids and metadata. The photos of a lesion follow one
-// another, in an order of lesions that tells nothing; image ids are shuffled.
+// plan determines everything but the pixels: lesions, their photos, ids and
+// metadata. The photos of a lesion follow one another, lesions are in random order,
+// and image ids are shuffled.
 func plan(opts Options) []planned {
 	rng := stream(opts.Seed, planStream, 0)
 	type group struct {
@@ -94,8 +94,8 @@ func plan(opts Options) []planned {
 	return plans
 }
 
-// classCounts shares n photos among the classes by largest remainder, with at
-// least one for each.
+// classCounts divides n photos among the classes by largest remainder; each class
+// gets at least one.
 func classCounts(n int) []int {
 	counts := make([]int, ham10000.NumClasses)
 	remainders := make([]float64, len(counts))
@@ -116,6 +116,6 @@ func classCounts(n int) []int {
 		counts[order[i]]++
 		left--
 	}
-	counts[nv] += left // negative where the minimum of one gave out too many
+	counts[nv] += left // negative if the minimum of one exceeded n
 	return counts
 }

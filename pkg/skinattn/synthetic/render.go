@@ -92,16 +92,16 @@ var transmittance = func() (t [10*256 + 2]float64) {
 	return
 }()
 
-// transmit is exp(-density), interpolated to five digits: with math.Exp a
-// fifth of all the time went into it.
+// transmit is exp(-density), interpolated to five digits, as math.Exp would take a
+// fifth of the rendering time.
 func transmit(density float64) float64 {
 	at := min(max(density+1, 0), 10) * 256
 	i := int(at)
 	return transmittance[i] + (at-float64(i))*(transmittance[i+1]-transmittance[i])
 }
 
-// ground is healthy skin, computed for every second pixel of every second row:
-// nothing in it is finer.
+// ground is healthy skin, computed for every second pixel of every second row, as it
+// has no finer detail.
 type ground struct {
 	width  int
 	colors []rgb
@@ -149,8 +149,8 @@ func (l *lesion) skinAt(q vec) rgb {
 	return l.absorb(s.color, melanin, blood)
 }
 
-// inside returns how deep q lies in the lesion, in radii: 0 on the border,
-// negative outside.
+// inside returns the depth of q in the lesion, in radii: 0 on the border, negative
+// outside.
 func (l *lesion) inside(q vec) float64 {
 	stretch := math.Sqrt(l.elongation)
 	q = vec{q.x / stretch, q.y * stretch}
