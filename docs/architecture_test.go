@@ -15,8 +15,6 @@ const module = "github.com/skinattn/skinattn/"
 
 // Imports that still go up, as "importer imported"; each is to be removed.
 var exceptions = []string{
-	"pkg/skinattn/figures pkg/skinattn/reproduce",
-	"pkg/skinattn/pipeline pkg/skinattn/reproduce",
 	"pkg/skinattn/run pkg/skinattn",
 	"pkg/skinattn/run pkg/skinattn/engine",
 	"pkg/skinattn/run github.com/gomlx",

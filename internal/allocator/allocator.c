@@ -1,12 +1,12 @@
 //go:build cgo && linux && !asan && !msan
 
-// See doc.go. Blocks come in classes of size, eight for each doubling, so that
-// less than an eighth of a block is lost, or a huge page. All begin at multiples
-// of 4 KiB, where glibc has hardly any of its own, so that free rarely looks up
-// an address in vain.
+// See doc.go. Blocks come in size classes, eight for each doubling, so that less than
+// an eighth of a block, or less than a huge page, is lost. All our blocks begin at
+// multiples of 4 KiB. glibc's blocks hardly ever do, so free rarely looks up an
+// address that is not ours.
 
 #define _GNU_SOURCE
-#include <stdlib.h> // says whether this is glibc
+#include <stdlib.h> // defines __GLIBC__
 
 #if !defined(__GLIBC__) || !defined(__LP64__)
 size_t skinattn_allocator_mapped(void) { return 0; }
@@ -32,40 +32,41 @@ enum {
 	SMALLEST_SHIFT = 15, // blocks from 32 KiB on are ours
 	LARGEST_SHIFT = 40,
 	CLASSES = 8 * (LARGEST_SHIFT + 1 - SMALLEST_SHIFT),
-	TABLE_SHIFT = 16, // slots for blocks
-	RECENT = 16,      // how many large blocks may be asked for before a free one counts as old
-	NAPS = 100,       // how often a vast block is waited for
+	TABLE_SHIFT = 16, // log2 of the number of slots for blocks
+	RECENT = 16,      // a free large block is old after this many requests for large blocks
+	NAPS = 100,       // longest wait for a vast block, in naps
 	NAP_NS = 200000,
 };
 #define TABLE ((size_t)1 << TABLE_SHIFT)
 #define SMALLEST ((size_t)1 << SMALLEST_SHIFT)
 #define LARGEST ((size_t)1 << LARGEST_SHIFT)
 #define HUGE_PAGE ((size_t)2 << 20) // from here on a block has a mapping of its own
-#define REGION ((size_t)64 << 20)   // what smaller ones are cut from
+#define REGION ((size_t)64 << 20)   // one mapping, from which smaller blocks are cut
 #define LARGE ((size_t)64 << 20)    // from here on old free blocks are given back
-#define VAST ((size_t)256 << 20)    // from here on a block is waited for
+#define VAST ((size_t)256 << 20)    // from here on a request waits for a block to be freed
 
 typedef struct block {
 	char *start; // NULL: a slot that never had a block
 	size_t size;
 	int class;
 	int used;
-	uint64_t last;      // number of large blocks asked for when it was last in use
+	uint64_t last;      // value of asked when the block was freed
 	struct block *next; // free block of the same class
 } block;
 
-// The start of a slot whose block was given back: a search must go on behind it.
+// GONE is the start of a slot whose block was given back: a search must go on behind
+// the slot.
 #define GONE ((char *)1)
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; // for all that follows
-static block table[TABLE];                               // by address, with linear probing
-static size_t slots;                                     // that are not NULL
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; // guards the variables that follow
+static block table[TABLE];                               // all blocks by address, with linear probing
+static size_t slots;                                     // slots in use or GONE
 static block *free_blocks[CLASSES];
 static int used_blocks[CLASSES];
-static char *region; // what is left of the newest
+static char *region; // unused rest of the newest region
 static size_t region_left;
 static size_t mapped;
-static uint64_t asked; // for large blocks
+static uint64_t asked; // number of requests for large blocks
 
 static _Atomic int in_use; // set by skinattn_allocator_use; until then glibc gives every block
 
@@ -79,7 +80,7 @@ static int log2_of(size_t n) { return 63 - __builtin_clzl(n); }
 
 static size_t round_up(size_t n, size_t unit) { return (n + unit - 1) & ~(unit - 1); }
 
-// class_of rounds a size up to that of its class.
+// class_of returns the class of a size and rounds the size up to the class's.
 static int class_of(size_t *size) {
 	size_t n = *size < SMALLEST ? SMALLEST : *size;
 	n = round_up(n, (size_t)1 << (log2_of(n) - 3));
@@ -91,14 +92,14 @@ static int class_of(size_t *size) {
 
 static size_t hash(const char *p) { return (uintptr_t)p / PAGE * 0x9E3779B97F4A7C15u >> (64 - TABLE_SHIFT); }
 
-// find gives the block that starts at p if it is ours and in use.
+// find returns the block that starts at p if the block is ours and in use.
 static block *find(const char *p) {
 	size_t i = hash(p);
 	while (table[i].start != NULL && table[i].start != p) i = (i + 1) % TABLE;
 	return table[i].start != NULL && table[i].used ? &table[i] : NULL;
 }
 
-// empty_slot gives the slot for a new block that starts at p.
+// empty_slot returns the slot for a new block that starts at p.
 static block *empty_slot(const char *p) {
 	size_t i = hash(p);
 	while (table[i].start != NULL && table[i].start != GONE) i = (i + 1) % TABLE;
@@ -106,7 +107,7 @@ static block *empty_slot(const char *p) {
 	return &table[i];
 }
 
-// map asks the system for memory at a multiple of a huge page.
+// map maps new memory at a multiple of a huge page, or returns NULL.
 static char *map(size_t size) {
 	char *all = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (all == MAP_FAILED) return NULL;
@@ -118,8 +119,8 @@ static char *map(size_t size) {
 	return begin;
 }
 
-// give_back unmaps the large free blocks that were not in use while that many
-// large ones were asked for.
+// give_back unmaps the large free blocks that were freed at least age requests for
+// large blocks ago.
 static void give_back(uint64_t age) {
 	size_t size = LARGE;
 	for (int c = class_of(&size); c < CLASSES; c++) {
@@ -137,10 +138,10 @@ static void give_back(uint64_t age) {
 	}
 }
 
-// wait_for lets a block of a class come back. The working memory of one step
-// is freed a moment after the step's results are there, when the next may
-// have begun: with a little patience two do with the memory of one. The lock is
-// open meanwhile, so another thread may take what came back.
+// wait_for waits a little for a block of a class to be freed. XLA frees the working
+// memory of a step a moment after the step's results are there, when the next step
+// may have begun: without the wait, two steps would take twice the memory. The lock
+// is open meanwhile, so another thread may take the freed block.
 static void wait_for(int class) {
 	const struct timespec nap = {.tv_nsec = NAP_NS};
 	for (int i = 0; i < NAPS && free_blocks[class] == NULL && used_blocks[class] > 0; i++) {
@@ -150,8 +151,8 @@ static void wait_for(int class) {
 	}
 }
 
-// fresh gives memory for a new block, or NULL. What is left of an old region when
-// a new one is begun is lost: less than a block.
+// fresh returns memory for a new block, or NULL. When a new region begins, the rest of
+// the old region, less than a block, is lost.
 static char *fresh(size_t size) {
 	if (size >= HUGE_PAGE) {
 		if (size >= LARGE) give_back(RECENT);
@@ -172,7 +173,7 @@ static char *fresh(size_t size) {
 	return begin;
 }
 
-// take gives a block, or NULL: then glibc shall try.
+// take returns one of our blocks, or NULL if glibc should serve the request.
 static void *take(size_t size) {
 	if (!in_use || size < SMALLEST || size > LARGEST) return NULL;
 	int class = class_of(&size);
@@ -200,7 +201,8 @@ static void *take(size_t size) {
 
 static int may_be_ours(void *p) { return p != NULL && (uintptr_t)p % PAGE == 0; }
 
-// put keeps a block for later if it is ours, and says so.
+// put keeps a freed block for later and returns 1, or returns 0 if the block is not
+// ours.
 static int put(void *p) {
 	if (!may_be_ours(p)) return 0;
 	pthread_mutex_lock(&lock);
@@ -216,7 +218,7 @@ static int put(void *p) {
 	return b != NULL;
 }
 
-// size_of is the size of one of our blocks, 0 for others.
+// size_of returns the size of one of our blocks, 0 for other blocks.
 static size_t size_of(void *p) {
 	if (!may_be_ours(p)) return 0;
 	pthread_mutex_lock(&lock);
@@ -226,10 +228,10 @@ static size_t size_of(void *p) {
 	return size;
 }
 
-// What follows replaces glibc's functions of the same names. A replacement must
-// have calloc; it stays glibc's, which knows what memory is clear already. valloc
-// and pvalloc are not here, as nobody uses them: free and realloc take glibc's
-// blocks, too.
+// The following functions replace glibc's functions of the same names. glibc requires
+// a replacement of calloc too; ours calls glibc's, which knows which memory is clear
+// already. valloc and pvalloc stay glibc's, as free and realloc take glibc's blocks,
+// too.
 
 void *malloc(size_t size) {
 	void *p = take(size);

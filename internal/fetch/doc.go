@@ -1,13 +1,14 @@
-// Package fetch downloads files that must arrive whole and right.
+// Package fetch downloads files and verifies them.
 //
 // A download goes to PATH.part in the folder of PATH, is resumed after a cut
-// (Range with If-Range, across processes too), tried again after failures that
-// may pass, verified, synced to disk, and only then renamed to PATH. A lock
-// keeps two processes from fetching one file at the same time. Bytes that turn
-// out wrong are deleted.
+// (Range with If-Range, across processes too), tried again after temporary
+// failures, verified, synced to disk, and only then renamed to PATH. A lock
+// keeps two processes from fetching one file at the same time. Wrong bytes are
+// deleted.
 //
-// Proxies come from the environment (https_proxy, no_proxy, ...). The variable
-// SKINATTN_MIRROR puts another server in the place of all addresses' own:
+// Proxies come from the environment (https_proxy, no_proxy, ...). Unless
+// Options.Direct is set, the variable SKINATTN_MIRROR names a server that is asked in
+// place of every address's own:
 //
 //	SKINATTN_MIRROR=https://mirror.example.org/keras
 //

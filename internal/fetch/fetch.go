@@ -130,7 +130,7 @@ func File(ctx context.Context, address, path string, opts Options) (downloaded b
 // asked in place of every address's own.
 const EnvMirror = "SKINATTN_MIRROR"
 
-// mirrored returns the path of source on the mirror, or source if there is no
+// mirrored returns the address of source on the mirror, or source if there is no
 // mirror.
 func mirrored(source *url.URL) (*url.URL, error) {
 	mirror := os.Getenv(EnvMirror)
@@ -215,7 +215,7 @@ func (d *download) tidy() {
 	os.Remove(d.statePath())
 }
 
-// pause waits after a failed try, or returns why there is no other.
+// pause waits after a failed try, or returns the error that ends the download.
 func (d *download) pause(ctx context.Context, try int, failure error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -245,8 +245,8 @@ func (d *download) pause(ctx context.Context, try int, failure error) error {
 	}
 }
 
-// finish verifies the complete part file and gives it its name. A wrong one is
-// deleted.
+// finish verifies the complete part file and renames it to PATH, or deletes it if it
+// is wrong.
 func (d *download) finish() error {
 	defer os.Remove(d.statePath())
 	if err := d.check(d.part()); err != nil {
@@ -259,7 +259,7 @@ func (d *download) finish() error {
 	return nil
 }
 
-// check verifies the file at path; none there is an error too.
+// check verifies the file at path. It returns an error if there is no file.
 func (d *download) check(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {

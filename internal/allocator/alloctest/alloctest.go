@@ -15,7 +15,7 @@ enum { replaced = 1 };
 enum { replaced = 0 };
 #endif
 
-// Through a pointer, so that the compiler does not reason about what it knows of malloc.
+// Through a pointer, so that the compiler cannot optimise calls of malloc away.
 static void *(*volatile get)(size_t) = malloc;
 static void *get_block(size_t size) { return get(size); }
 */
@@ -26,8 +26,7 @@ import (
 	"unsafe"
 )
 
-// Replaced says whether the C library is one whose malloc package allocator
-// replaces.
+// Replaced reports whether package allocator replaces the malloc of this C library.
 const Replaced = C.replaced == 1
 
 // Malloc returns size bytes, nil if there are none.

@@ -40,7 +40,7 @@ const (
 	hidden                   // the second box stands below the first, and no arrow is drawn
 )
 
-// sheet is a drawing in the making.
+// sheet is an unfinished drawing: boxes and arrows, placed by layout.
 type sheet struct {
 	style         plots.Style
 	title         string
@@ -49,7 +49,7 @@ type sheet struct {
 	width, height vg.Length
 }
 
-const textShare = 0.8 // of the boxes' texts in the style's font size
+const textShare = 0.8 // font size of the boxes as a share of the style's
 
 func (s *sheet) size() vg.Length { return s.style.FontSize * textShare }
 func (s *sheet) gap() vg.Length  { return 1.3 * s.size() }
@@ -58,7 +58,7 @@ func (s *sheet) text(c color.Color) text.Style {
 	return text.Style{Color: c, Font: font.From(s.style.Font, s.size()), Handler: plot.DefaultTextHandler, XAlign: draw.XCenter, YAlign: draw.YCenter}
 }
 
-// add makes a box of lines, broken where they are too wide.
+// add makes a box of lines of text and breaks the lines that are too wide.
 func (s *sheet) add(column string, width vg.Length, fill color.Color, lines ...string) *box {
 	b := &box{fill: fill, column: column, width: width}
 	room := 0.92 * width // a viewer's font may be wider
@@ -95,7 +95,7 @@ func (s *sheet) join(from, to *box, kind arrowKind) {
 	s.arrows = append(s.arrows, &arrow{from: from, to: to, kind: kind})
 }
 
-// chain stacks a box for each stage under the last one.
+// chain stacks a box for each stage under the box last and returns the lowest box.
 func (s *sheet) chain(last *box, width vg.Length, stages []Stage, words func(Stage) []string, fill color.Color) *box {
 	for _, stage := range stages {
 		next := s.add(last.column, width, fill, words(stage)...)
@@ -129,7 +129,7 @@ func backboneWords(s Stage) []string {
 	return []string{s.Title + ": " + shapeText(s.Shape), fmt.Sprintf("%d layers, %s", s.Layers, count(s.Parameters))}
 }
 
-// headWords describe a layer after the cut.
+// headWords returns the text of a box for a layer after the cut.
 func headWords(s Stage) []string {
 	title := s.Title
 	if strings.HasPrefix(title, "pool_before_") {
@@ -145,7 +145,7 @@ func headWords(s Stage) []string {
 	return lines
 }
 
-// headTitles are words for layers whose names are not Keras's.
+// headTitles has the titles of layers that Keras does not name.
 var headTitles = map[string]string{
 	"feature_pool": "2x2 max pooling", "attention_pool": "2x2 max pooling", "attention_concat": "concatenation",
 	"features_relu": "ReLU", "features_flat": "flatten",
@@ -154,7 +154,7 @@ var headTitles = map[string]string{
 	"metadata": "concatenation",
 }
 
-// cutWords tell what the cut does to the whole network.
+// cutWords returns the text of the box that describes the layers left out by the cut.
 func (d *Network) cutWords() []string {
 	if d.Resumes {
 		return []string{"cut: the further stages follow the Soft-Attention block"}
@@ -318,7 +318,7 @@ func (d *Network) Draw(c draw.Canvas, style plots.Style) error {
 	return nil
 }
 
-// head is the triangle at the end of an arrow that runs along an axis.
+// head returns the triangle at the end of an arrow that runs along an axis.
 func head(from, to vg.Point, size vg.Length) []vg.Point {
 	along := to.Sub(from)
 	length := max(along.X, -along.X) + max(along.Y, -along.Y)

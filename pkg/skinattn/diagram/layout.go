@@ -3,12 +3,12 @@ package diagram
 import "gonum.org/v1/plot/vg"
 
 const (
-	columnShare = 0.3  // of a column's width in the drawing's
-	gutterShare = 0.04 // of the space between two columns in the drawing's width
+	columnShare = 0.3  // width of a column as a share of the drawing's
+	gutterShare = 0.04 // space between two columns as a share of the drawing's width
 )
 
 // columnMiddles returns the x coordinate at which the boxes of each column are
-// centred. A column inside another one shares its edges.
+// centred. A column inside another column shares an edge with it.
 func (s *sheet) columnMiddles() map[string]vg.Length {
 	width := columnShare * s.style.Width
 	step := width + gutterShare*s.style.Width
@@ -28,7 +28,7 @@ func (s *sheet) columnMiddles() map[string]vg.Length {
 }
 
 // pathWidth is the width of a box in one of the two paths of the Soft-Attention
-// block, inputWidth that of a metadata input.
+// block, inputWidth the width of a metadata input's box.
 func (s *sheet) pathWidth() vg.Length  { return columnShare*s.style.Width/2 - s.gap() }
 func (s *sheet) inputWidth() vg.Length { return (columnShare*s.style.Width - 2*s.gap()) / 3 }
 

@@ -16,23 +16,24 @@ type Network struct {
 	Input layers.Shape
 	// Backbone has the stages up to the cut.
 	Backbone []Stage
-	// Cut is the layer at which the backbone ends, Index its place among the
-	// Of layers of Keras's whole network.
+	// Cut is the layer at which the backbone ends. Keras's whole network has Of
+	// layers; Index is the position of Cut among them, from 0.
 	Cut       string
 	CutShape  layers.Shape
 	Index, Of int
-	// Dropped is what the cut leaves out of the whole network: its layers and their
-	// parameters, and the stages that they are of.
+	// Dropped has the stages, or parts of stages, that the cut leaves out of the whole
+	// network.
 	Dropped []Stage
-	// Resumes says that the stages after the cut follow the block instead, in
-	// Tail, as wide as what the block gives them asks for.
+	// Resumes reports that the stages after the cut are not left out: they follow the
+	// Soft-Attention block, in Tail, with the input channels that the block gives.
 	Resumes bool
-	// Block is the Soft-Attention block: the attention itself first, empty if
-	// the network has none; Maps is the shape of its maps, [heads H W].
+	// Block has the layers of the Soft-Attention block, the attention layer first; it
+	// is empty if the network has no block. Maps is the shape of the attention maps,
+	// [heads H W].
 	Block []Stage
 	Maps  layers.Shape
-	// Tail stands between the block and the last layers: flattening, and in
-	// networks with the block in their middle the rest of their stages.
+	// Tail has the layers between the block and Output: flattening and, if Resumes,
+	// the rest of the backbone's stages.
 	Tail []Stage
 	// Metadata is the branch for age, sex and localization, empty without it.
 	Metadata []Stage
@@ -42,7 +43,7 @@ type Network struct {
 	Total, Trainable int // parameters of the network
 }
 
-// New describes the network that cfg means, from its graph.
+// New builds the graph of the network that cfg describes and divides it into stages.
 func New(cfg spec.Network) (*Network, error) {
 	net, err := skinattn.NewNetwork(cfg)
 	if err != nil {
@@ -75,7 +76,7 @@ func New(cfg spec.Network) (*Network, error) {
 	return d, nil
 }
 
-// addHead describes what follows the cut, layer by layer.
+// addHead adds a stage for every layer after the cut.
 func (d *Network) addHead(net *skinattn.Network, kept func(*layers.Layer) bool) {
 	g := net.Graph
 	metadata := map[string]bool{}
@@ -110,7 +111,8 @@ func (d *Network) addHead(net *skinattn.Network, kept func(*layers.Layer) bool) 
 	}
 }
 
-// addTail joins the layers of one resolution; vectors stand by themselves.
+// addTail adds a stage to Tail, or joins it with the last stage if both are maps of
+// one resolution.
 func (d *Network) addTail(s Stage) {
 	if n := len(d.Tail); n > 0 && sameResolution(d.Tail[n-1].Shape, s.Shape) {
 		last := &d.Tail[n-1]
@@ -128,7 +130,7 @@ func (d *Network) addTail(s Stage) {
 	d.Tail = append(d.Tail, s)
 }
 
-// mark collects a layer and what it depends on.
+// mark adds the layer called name, and all layers that it depends on, to into.
 func mark(g *layers.Graph, name string, into map[string]bool) {
 	into[name] = true
 	for _, input := range g.Layer(name).Inputs {

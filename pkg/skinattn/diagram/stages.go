@@ -9,7 +9,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 )
 
-// Stage is a run of layers that stand as one box.
+// Stage is a series of layers that are drawn as one box.
 type Stage struct {
 	Title      string       // Keras's names, such as "conv4_block 1-36"
 	Shape      layers.Shape // of the last layer, without the batch axis
@@ -19,8 +19,8 @@ type Stage struct {
 	key blockKey
 }
 
-// blockKey names a block: a family of Keras's names, numbered where the network
-// repeats it. What follows an @ tells families of one title apart.
+// blockKey identifies a block of layers: a family of Keras's names, numbered where the
+// network repeats the family. A text after @ distinguishes families of one title.
 type blockKey struct {
 	family   string
 	number   int
@@ -35,8 +35,9 @@ func (k blockKey) title() string {
 	return fmt.Sprintf("%s %d", k.family, k.number)
 }
 
-// blockNames finds the block in a layer's name, the first that matches. With no
-// family the family is the first group's text; the last group is the number.
+// blockNames has the patterns of layer names by block; the first match counts. Where
+// family is empty, the pattern's first group is the family; its last group is the
+// number.
 var blockNames = []struct {
 	pattern  *regexp.Regexp
 	family   string
@@ -126,9 +127,9 @@ func parameters(g *layers.Graph, l *layers.Layer) int {
 }
 
 // group makes a stage of each block among the layers of g that pick chooses, in
-// order, and joins blocks of one family and resolution that follow each other.
-// whole is the number of layers of each block in the uncut network: a block of
-// which only a part is left stands alone.
+// order, and joins consecutive blocks of one family and resolution. keys has the
+// block of every layer of the uncut network: a block from which layers are missing
+// stays a stage of its own.
 func group(g *layers.Graph, keys map[string]blockKey, pick func(*layers.Layer) bool) []Stage {
 	whole := map[blockKey]int{}
 	for _, key := range keys {

@@ -1,7 +1,7 @@
-// Package engine chooses and sets up what computes: a CUDA GPU or the CPU
+// Package engine chooses and sets up the engine that computes: a CUDA GPU or the CPU
 // through XLA (a PJRT plug-in), or GoMLX's pure Go backend.
 //
-// "auto" takes the first that works in the order cuda, cpu, go. The XLA plug-ins
+// "auto" takes the first engine that works in the order cuda, cpu, go. The XLA plug-ins
 // are pinned Python wheels, fetched on first use (internal/fetch), verified by
 // SHA-256, and kept in go-xla's standard folder, so a machine needs nothing but Go.
 // An interrupted download goes on the next time. Without a network the pure Go
