@@ -9,8 +9,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
-// Record is a number of one cell from one source: the form of cells.csv and of
-// the JSON answer.
+// Record is a number of a cell from one source: a record of cells.csv and of the JSON
+// answer.
 type Record struct {
 	Table  string `json:"table"`
 	Row    string `json:"row"`
@@ -18,17 +18,17 @@ type Record struct {
 	Metric string `json:"metric,omitempty"`
 	// Source is "printed", "logged", "built" or the key of a protocol's column.
 	Source string   `json:"source"`
-	Text   string   `json:"text"`  // as printed or logged; "not run: ..." where no run is
-	Value  *float64 `json:"value"` // null where the text is no number
+	Text   string   `json:"text"`  // as printed or logged; "not run: ..." if there is no run
+	Value  *float64 `json:"value"` // null if the text is not a number
 	Low    *float64 `json:"low,omitempty"`
 	High   *float64 `json:"high,omitempty"`
 	N      int      `json:"n,omitempty"` // images
-	// Runs and SD are of a mean over repetitions with several seeds or folds.
+	// Runs and SD are set for a mean over several seeds or folds.
 	Runs int      `json:"runs,omitempty"`
 	SD   *float64 `json:"sd,omitempty"`
 	// LeakRate is the share of the reported images whose lesion was trained on.
 	LeakRate      *float64 `json:"leak_rate,omitempty"`
-	Run           string   `json:"run,omitempty"` // of the authors for "logged", a folder for ours
+	Run           string   `json:"run,omitempty"` // the authors' run for "logged", a run folder for a protocol
 	Size          int      `json:"size,omitempty"`
 	Regime        string   `json:"regime,omitempty"`
 	Seed          uint64   `json:"seed,omitempty"`
@@ -36,7 +36,7 @@ type Record struct {
 	Note          string   `json:"note,omitempty"`
 }
 
-// finite is a number for JSON, nil where there is none.
+// finite is a number for JSON, nil for NaN.
 func finite(v float64) *float64 {
 	if math.IsNaN(v) {
 		return nil
@@ -44,8 +44,8 @@ func finite(v float64) *float64 {
 	return &v
 }
 
-// Records lists every number of every cell: as printed, as logged, counted, and
-// of each run.
+// Records lists every number of every cell: printed, logged, counted, and of each
+// run.
 func (r *Report) Records() []Record {
 	var records []Record
 	for _, t := range r.Tables {
@@ -91,7 +91,7 @@ func (r *Report) Records() []Record {
 	return records
 }
 
-// fill takes in the value of a run.
+// fill sets the fields that depend on the run of a value.
 func (x *Record) fill(source, metric string, v Value) {
 	x.Source, x.Text = source, render.WithoutCode(v.text(metric))
 	x.Value, x.Low, x.High = finite(v.Value), finite(v.CI.Low), finite(v.CI.High)
@@ -99,7 +99,7 @@ func (x *Record) fill(source, metric string, v Value) {
 	x.Run, x.Size, x.Regime, x.Seed = v.Run.Name, v.Run.config.Network.Size, v.Run.regimeName(), v.Run.config.Seed
 }
 
-// recordsCSV writes records as cells.csv.
+// recordsCSV is cells.csv.
 func recordsCSV(records []Record) []byte {
 	out := [][]string{{"table", "row", "column", "metric", "source", "text", "value", "low", "high", "sd", "n", "runs", "leak_rate",
 		"run", "size", "regime", "seed", "discrepancies", "note"}}

@@ -10,7 +10,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/reproduce/internal/render"
 )
 
-// claimsView is what pages/claims.md shows.
+// claimsView is the data of pages/claims.md.
 type claimsView struct {
 	Claims             []claimView
 	Others             render.Grid // numbers of the text that no claim rests on
@@ -18,7 +18,7 @@ type claimsView struct {
 	Split              evidence
 }
 
-// claimView is a claim with the evidence.
+// claimView is a claim with its evidence.
 type claimView struct {
 	Title, Verdict string
 	Quotes         []paper.Quote
@@ -29,7 +29,7 @@ type claimView struct {
 	Here           evidence
 }
 
-// claims sets the claims of the paper against the logs and the runs.
+// claims compares the claims of the paper with the logs and the runs.
 func (r *Report) claims() (view claimsView, err error) {
 	claimed := map[string]bool{}
 	for _, c := range paper.Claims() {
@@ -76,7 +76,7 @@ func sectionName(section string) string {
 // discrepancies.
 func statementTable(statements []paper.Statement) (render.Grid, []string) {
 	g := render.Grid{Head: []string{"quantity", "where", "as printed", "as logged", "remark"}}
-	var cells []Cell // for what statements and cells share
+	var cells []Cell // give statements the marks and remarks of cells
 	for _, s := range statements {
 		c := Cell{Cell: paper.Cell{Printed: s.Printed, Logged: s.Logged, Discrepancies: s.Discrepancies, Note: s.Note}}
 		cells = append(cells, c)
@@ -89,7 +89,7 @@ func statementTable(statements []paper.Statement) (render.Grid, []string) {
 	return g, explanations(cells)
 }
 
-// loggedPairs sets two logged runs against each other.
+// loggedPairs compares two logged runs in each row.
 func loggedPairs(pairs []paper.Pair) render.Grid {
 	g := render.Grid{Head: []string{"run", "against", "accuracy", "difference", "recall, macro", "F1, macro", "hold-out", "remark"}}
 	for _, pair := range pairs {

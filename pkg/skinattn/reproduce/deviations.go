@@ -14,17 +14,17 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
-// deviation is something that is not done here as the authors did it.
+// deviation is a difference between a run and the authors' procedure.
 type deviation struct{ what, authors, here string }
 
-// deviationsView is what pages/deviations.md shows.
+// deviationsView is the data of pages/deviations.md.
 type deviationsView struct {
 	Settings     render.Grid // the paper's text against the notebooks
 	ClassWeights string
 	ByRun        render.Grid
 }
 
-// deviations finds what differs from the authors' procedure.
+// deviations lists the differences from the authors' procedure.
 func (r *Report) deviations() (deviationsView, error) {
 	var view deviationsView
 	asRun, err := spec.Find("md/as-run")
@@ -60,7 +60,7 @@ func (r *Report) deviations() (deviationsView, error) {
 	return view, nil
 }
 
-// regimeValue is the regime's value of a setting that the paper's text gives.
+// regimeValue is the regime's value for a statement of the paper about a setting.
 func regimeValue(r spec.Regime, statement string) string {
 	switch statement {
 	case "learning-rate":
@@ -83,7 +83,7 @@ func regimeValue(r spec.Regime, statement string) string {
 	return render.Dash
 }
 
-// runDeviations are what a run's config shows.
+// runDeviations are the deviations that a run's config shows.
 func (r *Report) runDeviations(run *Run) []deviation {
 	var out []deviation
 	add := func(what, authors, here string) {
@@ -152,8 +152,7 @@ func (r *Report) isFromScratch(backbone string) bool {
 	return n.Input > 0 && !n.ImageNet
 }
 
-// fieldDifferences lists the fields of a regime that were set otherwise, by
-// their JSON names.
+// fieldDifferences lists the fields in which two regimes differ, by their JSON names.
 func fieldDifferences(named, used spec.Regime) []deviation {
 	a, b := fields(named), fields(used)
 	keys := slices.Sorted(maps.Keys(a))
@@ -165,7 +164,7 @@ func fieldDifferences(named, used spec.Regime) []deviation {
 	slices.Sort(keys)
 	var out []deviation
 	for _, key := range keys {
-		if key == "soft_attention" || key == "metadata" { // told of the network
+		if key == "soft_attention" || key == "metadata" { // shown for the network
 			continue
 		}
 		if a[key] != b[key] {

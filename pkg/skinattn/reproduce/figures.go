@@ -14,11 +14,11 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
-// figure is one of the paper's figures that is drawn from a table: bars. Its
-// caption is in pages/figures.md.
+// figure is a figure of the paper with bars, drawn from a table. Its caption is in
+// pages/figures.md.
 type figure struct {
 	id    string // as printed
-	table string // that has its numbers
+	table string // id of the table with its numbers
 	label string // of the value axis
 	// rows are drawn as series over the columns of the table or, with one column,
 	// as groups.
@@ -42,8 +42,8 @@ var paperFigures = []figure{
 
 func (f figure) file() string { return "figures/figure-" + f.id }
 
-// bars puts a figure's numbers together: as printed, as logged, and of every
-// column of ours that has any.
+// bars collects a figure's numbers: as printed, as logged, and of every protocol that
+// has any.
 func (r *Report) bars(f figure) *plots.Bars {
 	var t *Table
 	for _, candidate := range r.Tables {
@@ -85,7 +85,7 @@ func (r *Report) bars(f figure) *plots.Bars {
 	return b
 }
 
-// series are the bars of some cells, one for each source that has a number.
+// series are the bars of the cells, a series for each source that has a number.
 func series(prefix string, cells []Cell) []plots.BarSeries {
 	none := eval.Interval{Low: math.NaN(), High: math.NaN()}
 	var out []plots.BarSeries
@@ -109,8 +109,8 @@ func series(prefix string, cells []Cell) []plots.BarSeries {
 	return out
 }
 
-// one is a single number for a picture: the mean of the first repeated setting,
-// or the first run with its interval.
+// one is the number for a figure: the mean of the first repeated setting, or the
+// first run's value with its interval.
 func (o Ours) one() (float64, eval.Interval) {
 	none := eval.Interval{Low: math.NaN(), High: math.NaN()}
 	switch {
@@ -154,7 +154,7 @@ func (r *Report) drawFigures() ([]file, error) {
 	return files, nil
 }
 
-// costPoints are the runs that fill a row of the paper's metadata networks.
+// costPoints are the runs that stand for a metadata network of the paper.
 func (r *Report) costPoints() []figures.CostPoint {
 	var points []figures.CostPoint
 	for _, run := range r.Runs {
@@ -172,13 +172,12 @@ func (r *Report) costPoints() []figures.CostPoint {
 	return points
 }
 
-// figuresView is what pages/figures.md shows.
+// figuresView is the data of pages/figures.md.
 type figuresView struct {
-	embedded map[string][]byte // pictures that go into the page; nil: it names their files
+	embedded map[string][]byte // pictures inside the page; nil: the page links to files
 }
 
-// Address is the address of a picture: a file, or its content, which needs no file
-// beside the page.
+// Address is the address of a picture: its file, or a data URL with its content.
 func (v figuresView) Address(name string) (string, error) {
 	if v.embedded == nil {
 		return name, nil

@@ -12,21 +12,21 @@ import (
 
 const indexTitle = "The paper, as printed, as logged, and here"
 
-// indexView is what pages/index.md shows: the first page alone or, if Whole, the
-// head of the page that has everything, where links go to places in it.
+// indexView is the data of pages/index.md: the first page or, if Whole, the beginning
+// of the page with all pages, where links go to places in the same page.
 type indexView struct {
 	Title        string
 	Whole        bool
 	Tables       []indexTable
 	Protocols    []split.Protocol
 	Combinations int    // of network and regime in the printed tables
-	Filled       string // how many of them have a run, by protocol
+	Filled       string // number of combinations with a run, by protocol
 	Runs         render.Grid
 }
 
 type indexTable struct{ ID, Path, Anchor string }
 
-// Link is a link to a page, or to its place in the whole.
+// Link is a link to a page, or to its place in the page with all pages.
 func (v indexView) Link(name, file, anchor string) string {
 	if v.Whole {
 		return fmt.Sprintf("[%s](#%s) ([md](%s))", name, anchor, file)
@@ -57,7 +57,7 @@ func (r *Report) index() indexView {
 	return v
 }
 
-// use says where a run stands.
+// use names the pages that show a run, or the reason why none does.
 func (r *Report) use(run *Run) string {
 	switch {
 	case run.config.FastDevRun:
@@ -83,7 +83,8 @@ func (r *Report) use(run *Run) string {
 	return "no: no row of the paper has this network, regime and protocol"
 }
 
-// coverage counts the printed rows, and says how many of them have a run.
+// coverage counts the combinations of network and regime in the printed tables, and
+// lists the number with a run by protocol.
 func (r *Report) coverage() (combinations int, filledRows string) {
 	type row struct{ backbone, family string }
 	measured := map[row]bool{}

@@ -8,8 +8,8 @@ import (
 
 // BuiltNetworks counts the parameters of every network of backbone.Table, for
 // Options.Networks.
-func BuiltNetworks() ([]Network, error) {
-	networks := []Network{}
+func BuiltNetworks() ([]BuiltNetwork, error) {
+	networks := []BuiltNetwork{}
 	for _, b := range backbone.Table {
 		whole, err := b.Graph(0)
 		if err != nil {
@@ -23,7 +23,7 @@ func BuiltNetworks() ([]Network, error) {
 		if err != nil {
 			return nil, err
 		}
-		n := Network{Name: b.Name, Title: b.Title}
+		n := BuiltNetwork{Name: b.Name, Title: b.Title}
 		n.ImageNet, _ = whole.Parameters()
 		n.Trained, _ = trained.Graph.Parameters()
 		networks = append(networks, n)

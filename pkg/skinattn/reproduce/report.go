@@ -12,70 +12,70 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
-// Network is what the report says of a backbone that this project builds.
-type Network struct {
+// BuiltNetwork is a network that this project builds, with its parameter counts.
+type BuiltNetwork struct {
 	Name, Title string
-	// ImageNet are the parameters of the whole ImageNet network with top, Trained
-	// those of the authors' network: cut, with Soft-Attention and metadata. Zero
-	// where not known.
+	// ImageNet is the count of the whole ImageNet network with top, Trained of the
+	// authors' network: cut, with Soft-Attention and metadata. Zero is unknown.
 	ImageNet, Trained int
 }
 
-// Options say what New makes a report of.
+// Options are the settings of a report.
 type Options struct {
-	// Networks are those that can be trained here; nil leaves it open.
-	Networks []Network
+	// Networks are all networks that can be trained here, as BuiltNetworks lists
+	// them; nil means unknown.
+	Networks []BuiltNetwork
 }
 
-// Report is every table of the paper beside the runs.
+// Report compares every table of the paper with the runs.
 type Report struct {
 	Runs   []*Run
 	Tables []*Table
 
-	networks []Network
-	known    bool // whether networks is complete
+	networks []BuiltNetwork
+	known    bool // networks is complete
 	paper    []paper.Network
 }
 
-// Table is a printed table with our values.
+// Table is a printed table with the values of the runs.
 type Table struct {
 	*paper.Table
 	Cells []Cell
 }
 
-// Cell is a printed cell with our values.
+// Cell is a printed cell with the values of the runs.
 type Cell struct {
 	paper.Cell
-	// Built is a number counted in the built network, NaN where there is none.
+	// Built is counted in the built network, NaN if it is not a count.
 	Built float64
 	Ours  map[string]Ours // by protocol
 }
 
-// Ours is what one column has for a cell.
+// Ours are the values of one protocol for a cell.
 type Ours struct {
 	Values []Value
-	// Repeated are the settings that were run more than once.
+	// Repeated has the settings with more than one run.
 	Repeated []Repetitions
-	// NotRun is whether a run could give the value, but none is there.
+	// NotRun is set if a training run would provide this value and none was found.
 	NotRun bool
 }
 
 // Value is the value of one run.
 type Value struct {
 	Run   *Run
-	Value float64 // NaN where it is undefined
+	Value float64 // NaN if undefined
 	CI    eval.Interval
-	Note  string // what to say beside it, such as a seed
+	Note  string // beside the value, such as a seed
 }
 
-// Repetitions are the runs of one setting.
+// Repetitions summarise the runs of one setting.
 type Repetitions struct {
 	First    *Run
 	N        int
 	Mean, SD float64
 }
 
-// New sets the runs against the paper.
+// New compares the runs with the paper.
 func New(runs []*Run, opts Options) (*Report, error) {
 	r := &Report{Runs: runs, networks: opts.Networks, known: opts.Networks != nil, paper: paper.Networks()}
 	for _, t := range paper.Tables() {
@@ -118,7 +118,7 @@ func (r *Report) cell(c paper.Cell) (Cell, error) {
 	return cell, nil
 }
 
-// isMeasured is whether a training run gives the metric.
+// isMeasured reports whether a training run gives the metric.
 func isMeasured(metric string) bool {
 	switch metric {
 	case "", "parameters", "parameters_imagenet", "depth", "megabytes":
@@ -156,7 +156,7 @@ func (r *Report) measured(protocol string, c paper.Cell) (Ours, error) {
 	return ours, err
 }
 
-// distinct counts the different texts that runs give.
+// distinct counts the different results of a function of the runs.
 func distinct(values []Value, of func(*Run) string) int {
 	seen := map[string]bool{}
 	for _, v := range values {
@@ -165,8 +165,8 @@ func distinct(values []Value, of func(*Run) string) int {
 	return len(seen)
 }
 
-// repetitions summarises the settings that were run more than once, in the
-// order of their first run.
+// repetitions summarises the settings with more than one run, in the order of their
+// first run.
 func repetitions(values []Value) ([]Repetitions, error) {
 	bySetting := map[string][]Value{}
 	var order []string
@@ -200,7 +200,7 @@ func repetitions(values []Value) ([]Repetitions, error) {
 }
 
 // imageCounts counts the images of a class (or "total") in the splits of a
-// protocol; splits with equal counts are given once.
+// protocol; equal counts are listed once.
 func (r *Report) imageCounts(protocol, class string) Ours {
 	var ours Ours
 	for _, run := range r.Runs {
@@ -223,15 +223,15 @@ func (r *Report) imageCounts(protocol, class string) Ours {
 }
 
 // network finds a network that can be trained here.
-func (r *Report) network(name string) (Network, bool) {
-	i := slices.IndexFunc(r.networks, func(n Network) bool { return n.Name == name })
+func (r *Report) network(name string) (BuiltNetwork, bool) {
+	i := slices.IndexFunc(r.networks, func(n BuiltNetwork) bool { return n.Name == name })
 	if i < 0 {
-		return Network{}, false
+		return BuiltNetwork{}, false
 	}
 	return r.networks[i], true
 }
 
-// paperNetwork is what the paper's data has of a network.
+// paperNetwork is the paper's entry of a network.
 func (r *Report) paperNetwork(name string) paper.Network {
 	for _, n := range r.paper {
 		if n.Name == name {
@@ -241,7 +241,7 @@ func (r *Report) paperNetwork(name string) paper.Network {
 	return paper.Network{Name: name, Title: name}
 }
 
-// title is a network's name for people.
+// title is a network's name in tables.
 func (r *Report) title(name string) string {
 	if n, ok := r.network(name); ok && n.Title != "" {
 		return n.Title
@@ -249,11 +249,11 @@ func (r *Report) title(name string) string {
 	return r.paperNetwork(name).Title
 }
 
-// need is what a row without a run needs: as a table has it, with code in
-// backticks.
+// need describes a row without a run: its name, its needs and the command that would
+// train it. Code is in backticks in needs.
 type need struct{ what, needs, command string }
 
-// need says what a row needs for a protocol.
+// need describes a row that has no run of a protocol.
 func (r *Report) need(backbone, family, protocol string) need {
 	n := r.paperNetwork(backbone)
 	title := r.title(backbone)

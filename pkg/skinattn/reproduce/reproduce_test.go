@@ -21,7 +21,7 @@ import (
 var update = flag.Bool("update", false, "write testdata/golden anew")
 
 // built are made-up parameter counts.
-var built = []Network{
+var built = []BuiltNetwork{
 	{Name: "mobilenet_v2", Title: "MobileNetV2", ImageNet: 3538984, Trained: 1354714},
 	{Name: "densenet201", Title: "DenseNet201", ImageNet: 20242984, Trained: 17596250},
 	{Name: "inception_resnet_v2", Title: "InceptionResNetV2", ImageNet: 55873736, Trained: 47654074},

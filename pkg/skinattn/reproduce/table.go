@@ -14,17 +14,17 @@ import (
 // file is the table's name without an ending, such as "table-5".
 func (t *Table) file() string { return "table-" + t.ID }
 
-// measures is whether a run, or a built network, could give any of its cells.
+// measures reports whether a run or a built network could give any of the cells.
 func (t *Table) measures() bool {
 	return slices.ContainsFunc(t.Cells, func(c Cell) bool { return c.Metric != "" })
 }
 
-// counts is whether the table has numbers that are counted in the built network.
+// counts reports whether the table has numbers that are counted in the built network.
 func (t *Table) counts() bool {
 	return slices.ContainsFunc(t.Cells, func(c Cell) bool { return c.Metric == "parameters" || c.Metric == "parameters_imagenet" })
 }
 
-// trains is whether a training run, or its split, gives any cell.
+// trains reports whether a training run or its split gives any of the cells.
 func (t *Table) trains() bool {
 	return slices.ContainsFunc(t.Cells, func(c Cell) bool {
 		for _, o := range c.Ours {
@@ -36,7 +36,7 @@ func (t *Table) trains() bool {
 	})
 }
 
-// asPrinted is the table in its own layout, explained values marked.
+// asPrinted is the table in the paper's layout; a ‡ marks explained values.
 func (t *Table) asPrinted() render.Grid {
 	g := render.Grid{Head: []string{render.Plain(t.Corner)}}
 	for _, c := range t.Columns {
@@ -52,7 +52,7 @@ func (t *Table) asPrinted() render.Grid {
 	return g
 }
 
-// footnotes numbers the rows that no run fills.
+// footnotes numbers the rows without a run.
 type footnotes struct{ cells []Cell } // one of each network and regime
 
 // mark returns the mark of the footnote of a cell, "not run (2)".
@@ -65,13 +65,13 @@ func (f *footnotes) mark(c Cell) string {
 	return fmt.Sprintf("not run (%d)", i+1)
 }
 
-// commands is whether any footnote has one.
+// commands reports whether any footnote has a command.
 func (f *footnotes) commands() bool {
 	return slices.ContainsFunc(f.cells, func(c Cell) bool { return c.Backbone != "" })
 }
 
-// notRun is the table of footnotes: what each row needs, and the command for
-// protocol paper; other protocols need another flag (see otherProtocols).
+// notRun is the table of footnotes: the needs of each row, and the command for
+// protocol paper. otherProtocols explains the other commands.
 func (r *Report) notRun(f footnotes) render.Grid {
 	g := render.Grid{Head: []string{"not run", "row", "needs", "command"}}
 	for i, c := range f.cells {
@@ -85,7 +85,7 @@ func (r *Report) notRun(f footnotes) render.Grid {
 	return g
 }
 
-// otherProtocols says how the command of notRun changes for the other columns.
+// otherProtocols explains how the command of notRun changes for the other columns.
 func otherProtocols() string {
 	var flags []string
 	for _, p := range split.Protocols {
@@ -105,11 +105,12 @@ func otherProtocols() string {
 type row struct {
 	cell            Cell
 	printed, logged string
-	built           string   // empty where the table has no such column
-	ours            []string // by split.Protocols
+	built           string   // empty if the table has no such column
+	ours            []string // in the order of split.Protocols
 }
 
-// sources gives every cell as text. Where a run is missing, missing says so.
+// sources gives every cell as text. The function missing gives the text for a
+// missing run.
 func (r *Report) sources(t *Table, missing func(c Cell, protocol string) string) []row {
 	var rows []row
 	for _, c := range t.Cells {
@@ -132,7 +133,7 @@ func (r *Report) sources(t *Table, missing func(c Cell, protocol string) string)
 	return rows
 }
 
-// missingText says in a sentence, without Markdown, what a cell needs.
+// missingText is a sentence without Markdown about the needs of a cell.
 func (r *Report) missingText(c Cell, protocol string) string {
 	if c.Backbone == "" {
 		return "not run: needs any run of protocol " + protocol + " among the results, whose split is counted"
@@ -141,7 +142,7 @@ func (r *Report) missingText(c Cell, protocol string) string {
 	return render.WithoutCode("not run: needs " + n.needs + "; command: " + n.command)
 }
 
-// marked returns sources with footnote marks for what is missing, and the footnotes.
+// marked returns the sources with footnote marks for missing runs, and the footnotes.
 func (r *Report) marked(t *Table) ([]row, footnotes) {
 	var notes footnotes
 	rows := r.sources(t, func(c Cell, _ string) string { return notes.mark(c) })
@@ -162,8 +163,8 @@ func (t *Table) heads() []string {
 	return append(heads, "remark")
 }
 
-// cells are a row's texts under heads. What comes from the paper goes through
-// escape; our own values may have code in backticks.
+// cells are a row's texts under heads. Texts of the paper go through escape; texts of
+// this package may have code in backticks.
 func (t *Table) cells(line row, escape func(string) string) []string {
 	texts := []string{escape(line.cell.Row), escape(line.cell.Column), escape(line.printed), escape(line.logged)}
 	if t.counts() {
@@ -175,7 +176,7 @@ func (t *Table) cells(line row, escape func(string) string) []string {
 	return append(texts, escape(line.cell.remark()))
 }
 
-// tableView is what pages/table.md shows.
+// tableView is the data of pages/table.md.
 type tableView struct {
 	ID, Section, Caption string
 	AsPrinted            render.Grid
@@ -211,7 +212,8 @@ func (r *Report) tableView(t *Table) tableView {
 	return v
 }
 
-// latex is the table as LaTeX. Remarks go below, as they would not fit.
+// latex is the table as LaTeX, with the remarks below, as a column of them would not
+// fit.
 func (r *Report) latex(t *Table) ([]byte, error) {
 	heads := t.heads()
 	out := render.LaTeX{ID: t.ID, Caption: t.Caption, Grid: render.Grid{Head: heads[:len(heads)-1]}, Notes: explanations(t.Cells)}
@@ -235,8 +237,8 @@ func (r *Report) latex(t *Table) ([]byte, error) {
 	return out.Bytes()
 }
 
-// csv is the table with a record a cell: the texts of all sources, as the pages
-// have them. Numbers apart are in cells.csv.
+// csv is the table with a record for each cell: the texts of all sources, as on the
+// pages. cells.csv has the numbers.
 func (r *Report) csv(t *Table) []byte {
 	records := [][]string{{"table", "row", "column", "metric", "printed", "logged", "logged_run", "discrepancy", "note", "built"}}
 	for _, protocol := range split.Protocols {

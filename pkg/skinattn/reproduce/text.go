@@ -11,8 +11,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
-// number writes a metric as a table shows it: shares with three decimals,
-// counts whole with separators, seconds with one decimal.
+// number formats a metric for a table: shares with three decimals, counts with
+// separators, seconds whole.
 func number(metric string, v float64) string {
 	switch {
 	case math.IsNaN(v):
@@ -37,7 +37,7 @@ func thousands(n int) string {
 // percent writes a share as a percentage.
 func percent(share float64) string { return fmt.Sprintf("%.1f %%", 100*share) }
 
-// interval writes a confidence interval, empty where there is none.
+// interval formats a confidence interval; it is empty if there is none.
 func interval(ci eval.Interval) string {
 	if math.IsNaN(ci.Low) || math.IsNaN(ci.High) {
 		return ""
@@ -45,8 +45,8 @@ func interval(ci eval.Interval) string {
 	return fmt.Sprintf(" [%.3f, %.3f]", ci.Low, ci.High)
 }
 
-// text is what a cell of ours says: a line a run, and one for each setting that
-// was repeated. missing stands where no run is.
+// text is the text of a cell: a line for each run and for each repeated setting, or
+// missing if there is no run.
 func (o Ours) text(metric, missing string) string {
 	if o.NotRun {
 		return missing
@@ -64,13 +64,13 @@ func (o Ours) text(metric, missing string) string {
 	return strings.Join(lines, "\n")
 }
 
-// text is mean and standard deviation over repetitions.
+// text is the mean and the standard deviation over repetitions.
 func (s Repetitions) text(metric string) string {
 	return fmt.Sprintf("mean %s, sd %s over %d runs at %d px", number(metric, s.Mean), number(metric, s.SD), s.N, s.First.config.Network.Size)
 }
 
-// text is the value of a run with interval, images, pixels and, for protocol
-// paper, the leak rate.
+// text is the value of a run with interval, number of images, image size and, for
+// protocol paper, the leak rate.
 func (v Value) text(metric string) string {
 	var facts []string
 	if v.Run.config.Data.Protocol == split.Paper && !strings.HasPrefix(metric, "images.") {
@@ -86,7 +86,7 @@ func (v Value) text(metric string) string {
 	return number(metric, v.Value) + interval(v.CI) + " (" + strings.Join(facts, ", ") + ")"
 }
 
-// printed is the printed value, with a mark where it is explained.
+// printed is the printed value, with a ‡ if it is explained.
 func (c Cell) printed() string {
 	text := string(c.Printed)
 	if len(c.Discrepancies) > 0 {
@@ -95,7 +95,7 @@ func (c Cell) printed() string {
 	return text
 }
 
-// logged is the logged value, an accuracy with its interval by images.
+// logged is the logged value; an accuracy has its Wilson interval over images.
 func (c Cell) logged() string {
 	if c.Logged == "" {
 		return render.Dash
@@ -109,8 +109,7 @@ func (c Cell) logged() string {
 	return string(c.Logged)
 }
 
-// remark says what must be known beside a printed value: the ids of its
-// discrepancies and its note.
+// remark is the remark on a printed value: the ids of its discrepancies and its note.
 func (c Cell) remark() string {
 	parts := append([]string{}, c.Discrepancies...)
 	if c.Note != "" {
@@ -119,7 +118,7 @@ func (c Cell) remark() string {
 	return strings.Join(parts, "; ")
 }
 
-// explanations lists the discrepancies of some cells, each once, as
+// explanations lists the discrepancies of the cells, each once, as
 // "id: title. Explanation".
 func explanations(cells []Cell) []string {
 	var out []string
@@ -137,13 +136,13 @@ func explanations(cells []Cell) []string {
 	return out
 }
 
-// joinIDs is how several ids stand in one field.
+// joinIDs joins ids for one field.
 func joinIDs(ids []string) string { return strings.Join(ids, " ") }
 
-// oneLine puts the lines of a cell behind each other.
+// oneLine joins the lines of a cell.
 func oneLine(text string) string { return strings.ReplaceAll(text, "\n", "; ") }
 
-// metricName is a metric for people.
+// metricName is the name of a metric in tables.
 func metricName(path string) string {
 	if class, name, ok := strings.Cut(strings.TrimPrefix(path, "per_class."), "."); ok && strings.HasPrefix(path, "per_class.") {
 		return name + " of " + class

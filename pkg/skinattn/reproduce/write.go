@@ -12,9 +12,9 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/reproduce/internal/render"
 )
 
-// Write writes all pages and tables to the folder dir, making it if need be,
-// and returns the paths of the files. Files of the same names are replaced,
-// each in one step; others are left alone. Equal runs give equal bytes.
+// Write writes all pages and tables to the folder dir, which it creates if necessary,
+// and returns the paths of the files. Files of the same names are replaced, each in
+// one step; other files stay. Equal runs give equal bytes.
 func (r *Report) Write(dir string) ([]string, error) {
 	files, err := r.files()
 	if err != nil {
@@ -36,7 +36,7 @@ func (r *Report) Write(dir string) ([]string, error) {
 	return paths, nil
 }
 
-// file is a file to write, under its name in the folder.
+// file is a file with its path in the folder.
 type file struct {
 	name    string
 	content []byte
@@ -45,7 +45,7 @@ type file struct {
 //go:embed pages/*.md
 var pageFiles embed.FS
 
-// pageTemplates have the prose of the report and the places of its numbers.
+// pageTemplates hold the prose of the report; numbers are filled in.
 var pageTemplates = render.ParsePages(pageFiles, "pages/*.md", template.FuncMap{"section": sectionName})
 
 // files makes the content of all files before any is written.

@@ -13,15 +13,14 @@ const (
 	crossoverVal  = 1.0 / 8 // of the lone photos
 )
 
-// Crossover draws two splits that measure what a leak is worth. Both test the
-// first photo, as the records have them, of every lesion with several photos.
-// These lesions are divided in halves, stratified by diagnosis: the first split
-// trains on the other photos of one half, the second on those of the other half,
-// and both on the same lone photos, an eighth of which is val. So each test photo
-// is judged by one network that has seen its lesion in training and by one that
-// has not, and the networks change roles from half to half: what they differ in
-// otherwise cancels (a crossover design: Senn, Cross-over Trials in Clinical
-// Research, 2002).
+// Crossover draws two splits that measure the effect of a leak. Both test the first
+// photo, in the order of the records, of every lesion with several photos. These
+// lesions are divided in halves, stratified by diagnosis: the first split trains on
+// the other photos of one half, the second on the other photos of the other half,
+// and both on the same lone photos, an eighth of which is val. Each test photo is so
+// judged by a network that has seen its lesion in training and by one that has not.
+// As the networks change roles from half to half, all other differences between them
+// cancel (a crossover design: Senn, Cross-over Trials in Clinical Research, 2002).
 //
 // The splits have no protocol. It is an error if there are too few lesions with
 // several photos, or with one.

@@ -10,7 +10,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
 
-// unit is what is drawn as a whole: one image, or one lesion with its images.
+// unit is drawn as a whole: one image, or one lesion with all its images.
 type unit struct {
 	id     string
 	class  int
@@ -23,8 +23,8 @@ type draw struct {
 	protocol string
 }
 
-// generator returns the random stream of one stage of the protocol. Stages have
-// streams of their own, so that adding one never changes another's choice.
+// generator returns the random stream of one stage of the protocol. Each stage has
+// its own stream, so that a new stage never changes the choices of another.
 func (d *draw) generator(stage string) *rand.Rand {
 	h := fnv.New64a()
 	h.Write([]byte(d.protocol + "/" + stage))
@@ -32,8 +32,8 @@ func (d *draw) generator(stage string) *rand.Rand {
 }
 
 // hold draws ceil(share*n) of the n units, stratified by class, as
-// scikit-learn's train_test_split(test_size=share, stratify=class) does: the
-// numbers are fixed for the part that stays, the rest of each class is held out.
+// scikit-learn's train_test_split(test_size=share, stratify=class) does: it fixes
+// the number of units of each class that stay and holds out the others.
 func (d *draw) hold(units []unit, share float64, stage string) (rest, held []unit) {
 	rng := d.generator(stage)
 	byClass := shuffledByClass(units, rng)
@@ -50,9 +50,9 @@ func (d *draw) hold(units []unit, share float64, stage string) (rest, held []uni
 	return rest, held
 }
 
-// fold deals the units of each class in turn to the folds and returns fold
-// number k as held. The dealing goes on from class to class, so that folds
-// differ by at most one unit in each class and in all.
+// fold deals the units of each class to the folds in turn and returns fold number k
+// as held. Each class starts with the fold after the last one dealt to, so that
+// folds differ by at most one unit, in each class and in all.
 func (d *draw) fold(units []unit, folds, k int) (rest, held []unit) {
 	next := 0
 	for _, c := range shuffledByClass(units, d.generator("folds")) {
@@ -82,9 +82,9 @@ func shuffledByClass(units []unit, rng *rand.Rand) [ham10000.NumClasses][]unit {
 }
 
 // apportion divides draws over classes in proportion to counts: shares rounded
-// down, then one more for the largest remainders, equal ones at random. It is
-// the rule of scikit-learn's _approximate_mode, with its floating-point steps,
-// so that equal remainders are equal here where they are there.
+// down, then one more for the largest remainders, ties at random. It is the rule of
+// scikit-learn's _approximate_mode with the same floating-point operations, so that
+// both find the same ties.
 func apportion(counts []int, draws int, rng *rand.Rand) []int {
 	total := 0
 	for _, c := range counts {
@@ -102,7 +102,7 @@ func apportion(counts []int, draws int, rng *rand.Rand) []int {
 		remainder[i] = share - math.Floor(share)
 		left -= out[i]
 	}
-	// A shuffle before a stable sort makes the order among equals random.
+	// A shuffle before a stable sort puts ties in random order.
 	order := rng.Perm(len(counts))
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(remainder[b], remainder[a]) })
 	for _, i := range order {
@@ -151,7 +151,7 @@ func byPhotos(records []ham10000.Record) (single, several []unit) {
 	return single, several
 }
 
-// classOf relies on New having checked the diagnosis.
+// classOf is the index of the diagnosis, which the caller has checked.
 func classOf(r ham10000.Record) int { return slices.Index(ham10000.Classes, r.Dx) }
 
 func assign(train, val, test []unit) map[string]Part {

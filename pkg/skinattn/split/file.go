@@ -22,25 +22,25 @@ import (
 
 var header = []string{"image_id", "lesion_id", "dx", "part"}
 
-// Summary is the JSON file beside a split's CSV.
+// Summary is the content of the JSON file beside a split's CSV.
 type Summary struct {
 	Protocol string `json:"protocol"`
 	Seed     uint64 `json:"seed"`
 	Folds    int    `json:"folds,omitempty"`
-	// Fold is present with Folds only.
+	// Fold is present only if Folds is.
 	Fold  *int `json:"fold,omitempty"`
 	AsRun bool `json:"as_run,omitempty"`
-	// TestShare is present where it is not the protocol's own.
+	// TestShare is present only if it is not the protocol's own.
 	TestShare float64 `json:"test_share,omitempty"`
-	// Images and Lesions are by part, Counts are images by part and class.
+	// Images and Lesions count by part, Counts counts images by part and class.
 	Images  map[Part]int            `json:"images"`
 	Lesions map[Part]int            `json:"lesions"`
 	Counts  map[Part]map[string]int `json:"counts"`
 	// LeakRate is the share of held-out images (val and test) whose lesion has a
-	// photo in train; null where no image is held out.
+	// photo in train; null if no image is held out.
 	LeakRate        *float64            `json:"leak_rate"`
 	LeakRateByClass map[string]*float64 `json:"leak_rate_by_class"`
-	// SHA256 is of the CSV file, in hexadecimal.
+	// SHA256 is the checksum of the CSV file, in hexadecimal.
 	SHA256 string `json:"sha256"`
 }
 
@@ -48,7 +48,8 @@ type Summary struct {
 // path: its extension .csv replaced by .json.
 func SummaryPath(path string) string { return strings.TrimSuffix(path, ".csv") + ".json" }
 
-// Summary describes the split; its SHA256 is of the bytes that WriteFile writes.
+// Summary describes the split. Its SHA256 is the checksum of the CSV that WriteFile
+// writes.
 func (s *Split) Summary() Summary {
 	sum := sha256.Sum256(s.encode())
 	return s.summary(hex.EncodeToString(sum[:]))
@@ -80,7 +81,7 @@ func (s *Split) summary(sha string) Summary {
 	return sum
 }
 
-// json is nil, hence null, where the rate is undefined.
+// json is the rate for JSON: nil, hence null, if it is undefined.
 func (r Rate) json() *float64 {
 	if r.HeldOut == 0 {
 		return nil
@@ -90,8 +91,8 @@ func (r Rate) json() *float64 {
 }
 
 // WriteFile writes the split to path as CSV (image_id,lesion_id,dx,part) and
-// its Summary beside it; files that are there already are replaced, each in one
-// step. The same split gives the same bytes.
+// its Summary beside it. Existing files are replaced, each in one step. Equal splits
+// give equal bytes.
 func (s *Split) WriteFile(path string) error {
 	if err := s.Check(); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
@@ -120,10 +121,10 @@ func (s *Split) encode() []byte {
 	return buf.Bytes()
 }
 
-// ReadFile reads a split that WriteFile wrote, or one of the same form made
-// elsewhere; without the JSON file beside it, its protocol is empty. Errors
-// name the file and the line. If the JSON file is there, the CSV must have the
-// SHA-256 that it gives and keep the protocol's promises (see Split.Check).
+// ReadFile reads a split from the files of WriteFile, or from a CSV file of the same
+// form alone; the protocol is then empty. Errors name the file and the line. If
+// there is a JSON file, the CSV must have its SHA-256 and keep the protocol's
+// promises (see Split.Check).
 func ReadFile(path string) (*Split, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {

@@ -15,7 +15,7 @@ type Rate struct {
 	HeldOut int
 }
 
-// Value is Shared/HeldOut, NaN where no image is held out.
+// Value is Shared/HeldOut, NaN if no image is held out.
 func (r Rate) Value() float64 {
 	if r.HeldOut == 0 {
 		return math.NaN()
@@ -23,15 +23,15 @@ func (r Rate) Value() float64 {
 	return float64(r.Shared) / float64(r.HeldOut)
 }
 
-// Leak measures how far the held-out parts see training lesions again.
+// Leak is the leak rate of a split, over all and by class.
 type Leak struct {
 	Overall Rate
 	// ByClass is in the order of ham10000.Classes.
 	ByClass [ham10000.NumClasses]Rate
 }
 
-// LeakRate counts the held-out images (val and test) that show a lesion of
-// which another photo is in train.
+// LeakRate counts the held-out images (val and test) whose lesion has a photo in
+// train.
 func (s *Split) LeakRate() Leak {
 	trained := make(map[string]bool)
 	for _, r := range s.Rows {
@@ -75,7 +75,7 @@ func (s *Split) Images() []eval.SplitImage {
 type PartCount struct {
 	Part            Part
 	Images, Lesions int
-	// ByClass are the images in the order of ham10000.Classes.
+	// ByClass counts images in the order of ham10000.Classes.
 	ByClass [ham10000.NumClasses]int
 }
 

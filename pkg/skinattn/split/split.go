@@ -76,9 +76,9 @@ func (s *Split) Part(p Part) []Row {
 	return rows
 }
 
-// Select returns the metadata records of part p, in the order of the split. An
-// image that records lack, or have with another lesion or diagnosis, is an
-// error: the split then belongs to other data.
+// Select returns the metadata records of part p, in the order of the split. It is an
+// error if an image of the split is not among the records, or has another lesion or
+// diagnosis there: the split then belongs to other data.
 func (s *Split) Select(records []ham10000.Record, p Part) ([]ham10000.Record, error) {
 	at := make(map[string]int, len(records))
 	for i, r := range records {
@@ -131,7 +131,7 @@ func (s *Split) Check() error {
 	return nil
 }
 
-// checkRows holds for every split, whatever its protocol.
+// checkRows checks the promises of every split, whatever its protocol.
 func checkRows(rows []Row) error {
 	seen := make(map[string]bool, len(rows))
 	dxOf := make(map[string]string)
@@ -154,7 +154,7 @@ func checkRows(rows []Row) error {
 	return nil
 }
 
-// checkLesions holds for the protocols that keep a lesion's photos together.
+// checkLesions checks the promises of a protocol by lesion.
 func (s *Split) checkLesions(protocol *Protocol) error {
 	first := make(map[string]Row)
 	for _, r := range s.Rows {
