@@ -23,6 +23,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/skinattn/skinattn/internal/testlong"
+	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/synthetic"
 )
@@ -120,8 +121,8 @@ func outcomeOf(dir string) (outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, kind := range []string{run.Last, run.Best} {
-		checkpoint := folder.NewestCheckpoint(kind)
+	for _, kind := range []string{checkpoint.Last, checkpoint.Best} {
+		checkpoint := checkpoint.Newest(folder, kind)
 		content, err := os.ReadFile(filepath.Join(checkpoint, "weights.safetensors"))
 		if err != nil {
 			return nil, err

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/skinattn/skinattn/internal/testdisk"
+	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 )
 
@@ -24,7 +25,7 @@ func TestFullDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if folder.NewestCheckpoint(run.Last) == "" {
+	if checkpoint.Newest(folder, checkpoint.Last) == "" {
 		t.Error("the test is to have a checkpoint before the disk is full")
 	}
 	disk.Resize(64 << 20)

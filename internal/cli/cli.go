@@ -20,6 +20,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
@@ -174,7 +175,23 @@ func report(stderr io.Writer, err error) int {
 // know anything about.
 func adviceOn(err error) string {
 	var unavailable *engine.UnavailableError
+	var (
+		notFolder *run.NotFolderError
+		inUse     *run.InUseError
+		notEmpty  *run.NotEmptyError
+		mismatch  *run.ConfigMismatchError
+	)
 	switch {
+	case errors.As(err, &notFolder):
+		return "'skinattn train' or 'skinattn weights import' makes one"
+	case errors.As(err, &inUse):
+		return "wait for it or choose another --run"
+	case errors.As(err, &notEmpty):
+		return "add --resume to go on with it or choose another --run"
+	case errors.As(err, &mismatch):
+		return "leave them out or start a new run"
+	case errors.Is(err, checkpoint.ErrNone):
+		return "a run has its first after an epoch, 'skinattn train --resume' goes on with it"
 	case errors.As(err, &unavailable) && unavailable.Engine == engine.CUDA &&
 		(errors.Is(err, engine.ErrNoGPU) || errors.Is(err, engine.ErrPlatform)):
 		return "use --engine cpu"
@@ -231,7 +248,7 @@ func (s *session) openModel(folder *run.Folder) (*skinattn.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return folder.LoadModel(eng, s.log)
+	return checkpoint.LoadModel(folder, eng, s.log)
 }
 
 // openData opens the data folder that the flags ask for.

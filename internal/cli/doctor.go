@@ -104,7 +104,7 @@ func (c *doctorCommand) Run(s *session) error {
 	kernel, ok := notebookKernel()
 	add("notebooks", ok, kernel, "scripts/notebooks.sh setup installs the Go kernel for Jupyter (needs Python 3)")
 
-	d.Environment = run.CurrentEnvironment(eng)
+	d.Environment = run.CurrentEnvironment(eng.Kind, eng.Wheel)
 	if s.JSON {
 		return s.answer(d)
 	}

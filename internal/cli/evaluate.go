@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
@@ -106,30 +105,23 @@ func (c *evaluateCommand) Run(s *session) error {
 func (c *evaluateCommand) read() ([]evaluated, error) {
 	var inputs []evaluated
 	for _, input := range c.Inputs {
-		path, note, err := predictionsOf(input, c.Part)
+		in, err := readInput(input, split.Part(c.Part))
 		if err != nil {
 			return nil, err
 		}
-		table, err := eval.ReadFile(path)
-		if err != nil {
-			return nil, err
+		if in.table.Len() == 0 {
+			return nil, fmt.Errorf("evaluating %s: no predictions below the header", in.path)
 		}
-		if table.Len() == 0 {
-			return nil, fmt.Errorf("evaluating %s: no predictions below the header", path)
-		}
-		inputs = append(inputs, evaluated{path: path, note: note, table: table})
+		inputs = append(inputs, in)
 	}
 	if c.Calibrate == "" {
 		return inputs, nil
 	}
-	path, _, err := predictionsOf(c.Calibrate, "val")
+	fitOn, err := readInput(c.Calibrate, split.Val)
 	if err != nil {
 		return nil, err
 	}
-	val, err := eval.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
+	val, path := fitOn.table, fitOn.path
 	fit := eval.FitTemperature
 	if c.Calibration == "vector" {
 		fit = eval.FitVector
@@ -242,7 +234,7 @@ func (c *evaluateCommand) leak(s *session, inputs []evaluated, opts eval.Options
 	if len(inputs) != 1 {
 		return usagef("--leak takes one run folder, not %d inputs", len(inputs))
 	}
-	parts, err := split.ReadFile(filepath.Join(c.Inputs[0], run.SplitFile))
+	parts, err := (&run.Folder{Dir: c.Inputs[0]}).Split()
 	if err != nil {
 		return fmt.Errorf("--leak needs a run folder with its split: %w", err)
 	}
@@ -283,26 +275,29 @@ func withKey(answer json.Marshaler, key string, value any, add bool) (json.RawMe
 	return append(text, extra[1:]...), nil
 }
 
-// predictionsOf finds the CSV file of an input and what must be said beside its
-// numbers.
-func predictionsOf(input, part string) (path, note string, err error) {
+// readInput reads the predictions of a run folder or of a CSV file, and gives the
+// file's path and a note for beside its numbers.
+func readInput(input string, part split.Part) (in evaluated, err error) {
 	info, err := os.Stat(input)
 	if err != nil {
-		return "", "", fmt.Errorf("reading predictions: %w", err)
+		return in, fmt.Errorf("reading predictions: %w", err)
 	}
 	if !info.IsDir() {
-		return input, "", nil
+		in.path = input
+		in.table, err = eval.ReadFile(input)
+		return in, err
 	}
-	path = filepath.Join(input, run.PredictionsFile(part))
-	if _, err := os.Stat(path); err != nil {
-		return "", "", fmt.Errorf("%s has no %s; a run has it when its training is finished", input, run.PredictionsFile(part))
+	folder := &run.Folder{Dir: input}
+	in.path = folder.Path(run.PredictionsFile(part))
+	if in.table, err = folder.Predictions(part); err != nil {
+		return in, err
 	}
-	parts, err := split.ReadFile(filepath.Join(input, run.SplitFile))
+	parts, err := folder.Split()
 	if err != nil {
-		return path, "", nil // predictions alone are enough
+		return in, nil // predictions alone are enough
 	}
 	if rate := parts.LeakRate().Overall.Value(); rate > 0 {
-		note = fmt.Sprintf(" (leaky: %s of the held-out images show a lesion that was trained on)", percent(rate))
+		in.note = fmt.Sprintf(" (leaky: %s of the held-out images show a lesion that was trained on)", percent(rate))
 	}
-	return path, note, nil
+	return in, nil
 }

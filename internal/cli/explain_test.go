@@ -14,6 +14,7 @@ import (
 
 	"github.com/skinattn/skinattn/internal/npy"
 	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
@@ -41,10 +42,10 @@ func untrainedRun(t *testing.T) string {
 		t.Fatal(err)
 	}
 	defer folder.Close()
-	if err := folder.WriteJSON(run.ConfigFile, run.Config{Network: cfg, Init: "random", Seed: 1}); err != nil {
+	if err := folder.WriteConfig(run.Config{Network: cfg, Init: "random", Seed: 1}); err != nil {
 		t.Fatal(err)
 	}
-	if err := folder.SaveCheckpoint(run.Best, "epoch00001", store, struct{}{}); err != nil {
+	if err := checkpoint.Save(folder, checkpoint.Best, "epoch00001", store, struct{}{}); err != nil {
 		t.Fatal(err)
 	}
 	return folder.Dir

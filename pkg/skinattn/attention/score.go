@@ -13,6 +13,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/eval/saliency"
 	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/explain"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
@@ -74,7 +75,7 @@ func Score(ctx context.Context, eng *engine.Engine, folder *run.Folder, opts Sco
 	if err != nil {
 		return nil, err
 	}
-	parts, err := split.ReadFile(folder.Path(run.SplitFile))
+	parts, err := folder.Split()
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +86,7 @@ func Score(ctx context.Context, eng *engine.Engine, folder *run.Folder, opts Sco
 	if err := s.checkMethods(); err != nil {
 		return nil, err
 	}
-	if s.net, err = folder.LoadModel(eng, opts.Log); err != nil {
+	if s.net, err = checkpoint.LoadModel(folder, eng, opts.Log); err != nil {
 		return nil, err
 	}
 	defer s.net.Close()

@@ -15,6 +15,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/eval/saliency"
 	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/explain"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
@@ -70,13 +71,13 @@ func drawnRun(t *testing.T, data *ham10000.Dataset, seed uint64) *run.Folder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := parts.WriteFile(folder.Path(run.SplitFile)); err != nil {
+	if err := folder.WriteSplit(parts); err != nil {
 		t.Fatal(err)
 	}
-	if err := folder.WriteJSON(run.ConfigFile, run.Config{Network: net.Network, Init: pipeline.RandomWeights, Seed: seed}); err != nil {
+	if err := folder.WriteConfig(run.Config{Network: net.Network, Init: pipeline.RandomWeights, Seed: seed}); err != nil {
 		t.Fatal(err)
 	}
-	if err := folder.SaveCheckpoint(run.Best, "000001", store, struct{}{}); err != nil {
+	if err := checkpoint.Save(folder, checkpoint.Best, "000001", store, struct{}{}); err != nil {
 		t.Fatal(err)
 	}
 	return folder
@@ -106,7 +107,7 @@ func TestScore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parts, err := split.ReadFile(folder.Path(run.SplitFile))
+	parts, err := folder.Split()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +172,7 @@ func TestScore(t *testing.T) {
 func TestScoreWithoutMasks(t *testing.T) {
 	data, eng := maskedData(t), testengine.Open(t)
 	folder := drawnRun(t, data, 2)
-	parts, err := split.ReadFile(folder.Path(run.SplitFile))
+	parts, err := folder.Split()
 	if err != nil {
 		t.Fatal(err)
 	}

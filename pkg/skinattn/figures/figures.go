@@ -1,7 +1,9 @@
 package figures
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -45,6 +47,7 @@ type source struct {
 	table      *eval.Predictions
 	split      *split.Split // nil if there is none
 	config     *run.Config  // nil if there is none
+	epochs     []run.Epoch  // nil if there is no history
 	metrics    *eval.Metrics
 }
 
@@ -80,33 +83,27 @@ func readInputs(inputs []string) ([]source, error) {
 	return all, nil
 }
 
-// readRun reads what there is of a run folder; only the predictions must be.
+// readRun loads a run folder. Only the predictions file is required.
 func (in *source) readRun() error {
-	name := run.PredictionsFile("test")
-	in.path = filepath.Join(in.dir, name)
-	if _, err := os.Stat(in.path); err != nil {
-		return fmt.Errorf("%s has no %s; a run has it when its training is finished", in.dir, name)
-	}
+	folder := &run.Folder{Dir: in.dir}
+	in.path = folder.Path(run.PredictionsFile(split.Test))
 	var err error
-	if in.table, err = eval.ReadFile(in.path); err != nil {
+	if in.table, err = folder.Predictions(split.Test); err != nil {
 		return err
 	}
-	if path := filepath.Join(in.dir, run.SplitFile); exists(path) {
-		if in.split, err = split.ReadFile(path); err != nil {
-			return err
-		}
+	if in.split, err = folder.Split(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	if folder, err := run.Open(in.dir); err == nil {
-		if cfg, err := folder.Config(); err == nil {
-			in.config = &cfg
-		}
+	if in.epochs, err = folder.History(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	switch cfg, err := folder.Config(); {
+	case err == nil:
+		in.config = &cfg
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
 	}
 	return nil
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 // shortNames are the inputs' names without the words, between hyphens, that all
@@ -251,12 +248,8 @@ func (in *source) figures(opts Options) ([]plots.NamedFigure, error) {
 	add("reliability", reliability)
 	add("classes", in.classes())
 
-	if path := filepath.Join(in.dir, run.HistoryFile); in.dir != "" && exists(path) {
-		h, err := plots.ReadHistory(path)
-		if err != nil {
-			return nil, err
-		}
-		curves := plots.NewLearningCurves(h)
+	if in.epochs != nil {
+		curves := plots.NewLearningCurves(&plots.History{Values: run.Columns(in.epochs)})
 		if in.keepsLast() {
 			curves.Best = math.NaN()
 		}
@@ -386,15 +379,8 @@ func costPoints(all []source) ([]CostPoint, error) {
 		if err != nil {
 			return nil, fmt.Errorf("counting the parameters of %s: %w", in.dir, err)
 		}
-		p := CostPoint{Name: in.label, Accuracy: in.metrics.Accuracy, CI: in.metrics.CI["accuracy"], Seconds: math.NaN()}
+		p := CostPoint{Name: in.label, Accuracy: in.metrics.Accuracy, CI: in.metrics.CI["accuracy"], Seconds: run.Median(in.epochs, func(e run.Epoch) float64 { return e.Seconds })}
 		p.Parameters, _ = network.Graph.Parameters()
-		if path := filepath.Join(in.dir, run.HistoryFile); exists(path) {
-			h, err := plots.ReadHistory(path)
-			if err != nil {
-				return nil, err
-			}
-			p.Seconds = h.Median(plots.SecondsColumn)
-		}
 		points = append(points, p)
 	}
 	return points, nil

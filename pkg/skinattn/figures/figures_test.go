@@ -206,3 +206,8 @@ func TestFiguresRefuseBeforeTheyDraw(t *testing.T) {
 		}
 	}
 }
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

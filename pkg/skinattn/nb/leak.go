@@ -8,7 +8,7 @@ import (
 
 // Split reads the split of a run.
 func Split(folder *run.Folder) *split.Split {
-	return Must(split.ReadFile(folder.Path(run.SplitFile)))
+	return Must(folder.Split())
 }
 
 // Audit counts what a split leaks.

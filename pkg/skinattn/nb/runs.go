@@ -11,8 +11,8 @@ import (
 
 	"github.com/skinattn/skinattn/internal/allocator"
 	"github.com/skinattn/skinattn/pkg/eval"
-	"github.com/skinattn/skinattn/pkg/plots"
 	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
@@ -95,10 +95,8 @@ func (n *Notebook) train(ctx context.Context, name string, opts pipeline.TrainOp
 	opts.Dir = filepath.Join(n.RunDir, name+"-"+key)
 	err = exclusive(ctx, opts.Dir, func() error {
 		folder, err := run.Open(opts.Dir)
-		if err == nil {
-			if _, err := os.Stat(folder.Path(run.MetricsFile)); err == nil {
-				return nil
-			}
+		if err == nil && folder.Has(run.MetricsFile) { // finished
+			return nil
 		}
 		opts.Resume = err == nil
 		eng, err := openEngine(ctx)
@@ -141,7 +139,7 @@ func ShowTraining(folder *run.Folder) {
 		return
 	}
 	shown[folder.Dir] = true
-	NewTraining().show(Must(plots.ReadHistory(folder.Path(run.HistoryFile))))
+	NewTraining().show(Must(folder.History()))
 }
 
 // DemoRun is a trained network that all notebooks share: MobileNetV2 with
@@ -203,17 +201,17 @@ func Repository() (string, error) {
 
 // Model is a run's network with its best weights, ready to predict. Close it.
 func Model(ctx context.Context, folder *run.Folder) *skinattn.Model {
-	return Must(folder.LoadModel(Engine(ctx), Log))
+	return Must(checkpoint.LoadModel(folder, Engine(ctx), Log))
 }
 
 // Records are the metadata of the photos in a part of a run's split, from the
 // Sample.
 func (n *Notebook) Records(ctx context.Context, folder *run.Folder, part split.Part) []ham10000.Record {
-	parts := Must(split.ReadFile(folder.Path(run.SplitFile)))
+	parts := Must(folder.Split())
 	return Must(parts.Select(n.Sample(ctx).Records, part))
 }
 
 // Predictions reads the predictions of a run for a part.
 func Predictions(folder *run.Folder, part split.Part) *eval.Predictions {
-	return Must(eval.ReadFile(folder.Path(run.PredictionsFile(string(part)))))
+	return Must(folder.Predictions(part))
 }

@@ -50,7 +50,7 @@ type Training struct {
 	done, total   int // images of the running epoch; total is 0 between epochs
 	loss          float64
 	accuracy      float64
-	history       plots.History
+	history       []run.Epoch
 	rows          [][]string
 	curves        string // HTML of the curves so far
 	last          time.Time
@@ -58,14 +58,10 @@ type Training struct {
 
 // NewTraining returns a view for one run.
 func NewTraining() *Training {
-	return &Training{id: gonbui.UniqueId(), history: plots.History{Columns: curveColumns, Values: map[string][]float64{}}}
+	return &Training{id: gonbui.UniqueId()}
 }
 
 var trainingHeader = []string{"epoch", "seconds", "images/s", "rate", "train loss", "train acc.", "val. loss", "val. acc.", "val. bal. acc.", ""}
-
-// curveColumns are the columns of history.csv in the curves.
-var curveColumns = []string{plots.EpochColumn, plots.LearningRateColumn, plots.TrainLossColumn, plots.TrainAccuracyColumn,
-	plots.ValLossColumn, plots.ValAccuracyColumn}
 
 // Log implements training.Watcher.
 func (t *Training) Log(line string) { Log(line) }
@@ -110,26 +106,14 @@ func (t *Training) add(row run.Epoch, best bool) {
 		fixed(row.TrainLoss, 3), fixed(row.TrainAccuracy, 3), fixed(row.ValLoss, 3), fixed(row.ValAccuracy, 3),
 		fixed(row.ValBalancedAccuracy, 3), mark,
 	})
-	for i, v := range []float64{float64(row.Epoch), row.LearningRate, row.TrainLoss, row.TrainAccuracy, row.ValLoss, row.ValAccuracy} {
-		t.history.Values[curveColumns[i]] = append(t.history.Values[curveColumns[i]], v)
-	}
+	t.history = append(t.history, row)
 }
 
-// show shows a run that was trained before, from its history.csv.
-func (t *Training) show(h *plots.History) {
-	best, _ := h.BestEpoch()
-	for i := range h.Len() {
-		at := func(column string) float64 {
-			if values := h.Values[column]; i < len(values) {
-				return values[i]
-			}
-			return math.NaN()
-		}
-		epoch := at(plots.EpochColumn)
-		t.add(run.Epoch{Epoch: int(epoch), Seconds: at("seconds"), TrainImagesPerSecond: at("train_images_per_second"),
-			LearningRate: at(plots.LearningRateColumn), TrainLoss: at(plots.TrainLossColumn), TrainAccuracy: at(plots.TrainAccuracyColumn),
-			ValLoss: at(plots.ValLossColumn), ValAccuracy: at(plots.ValAccuracyColumn), ValBalancedAccuracy: at("val_balanced_accuracy")},
-			epoch == best)
+// show shows a run that was trained before, from its history.
+func (t *Training) show(epochs []run.Epoch) {
+	best := run.BestEpoch(epochs)
+	for _, row := range epochs {
+		t.add(row, row.Epoch == best)
 	}
 	t.curves = t.curvesHTML()
 	t.draw(tableText(trainingHeader, t.rows))
@@ -140,7 +124,7 @@ func (t *Training) curvesHTML() string {
 	if len(t.rows) < 2 {
 		return ""
 	}
-	curves := plots.NewLearningCurves(&t.history)
+	curves := plots.NewLearningCurves(&plots.History{Values: run.Columns(t.history)})
 	curves.Best = math.NaN() // the table marks the best epochs
 	page, err := plotHTML(curves, "learning curves")
 	if err != nil { // the training goes on

@@ -8,6 +8,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
@@ -18,17 +19,17 @@ import (
 // Predict writes the predictions of a run's best weights on its validation and
 // test parts, and the metrics of the latter. A split with one held-out part only
 // is selected and reported on the same images, as the authors did: both tables
-// are then equal. warn gets a line if the best weights are damaged.
-func Predict(ctx context.Context, eng *engine.Engine, folder *run.Folder, data *ham10000.Dataset, cache *imaging.Cache, warn func(line string)) error {
+// are then equal. log, which may be nil, gets a line if the best weights are damaged.
+func Predict(ctx context.Context, eng *engine.Engine, folder *run.Folder, data *ham10000.Dataset, cache *imaging.Cache, log func(line string)) error {
 	cfg, err := folder.Config()
 	if err != nil {
 		return err
 	}
-	parts, err := split.ReadFile(folder.Path(run.SplitFile))
+	parts, err := folder.Split()
 	if err != nil {
 		return err
 	}
-	network, err := folder.LoadModel(eng, warn)
+	network, err := checkpoint.LoadModel(folder, eng, log)
 	if err != nil {
 		return err
 	}
@@ -50,15 +51,15 @@ func Predict(ctx context.Context, eng *engine.Engine, folder *run.Folder, data *
 	// A split that lacks one part uses the other for both.
 	val, test := cmp.Or(tables[split.Val], tables[split.Test]), cmp.Or(tables[split.Test], tables[split.Val])
 	if err := errors.Join(
-		val.WriteFile(folder.Path(run.PredictionsFile(string(split.Val)))),
-		test.WriteFile(folder.Path(run.PredictionsFile(string(split.Test))))); err != nil {
+		folder.WritePredictions(split.Val, val),
+		folder.WritePredictions(split.Test, test)); err != nil {
 		return err
 	}
 	metrics, err := eval.Evaluate(test, eval.DefaultOptions())
 	if err != nil {
 		return err
 	}
-	return metrics.WriteFile(folder.Path(run.MetricsFile))
+	return folder.WriteMetrics(metrics)
 }
 
 // predictPart predicts records whose photos images gives.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/skinattn/skinattn/internal/testengine"
 
-	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
@@ -69,7 +68,7 @@ func TestEveryRegimeGoesTheWholeWay(t *testing.T) {
 			if cfg.Regime.Name != name || cfg.Network.Metadata != cfg.Regime.Metadata || cfg.Network.Resize != cfg.Regime.Resize {
 				t.Errorf("config.json has regime %+v and network %+v", cfg.Regime, cfg.Network)
 			}
-			if _, err := eval.ReadMetricsFile(folder.Path(run.MetricsFile)); err != nil {
+			if _, err := folder.Metrics(); err != nil {
 				t.Error(err)
 			}
 		})
@@ -92,7 +91,7 @@ func TestFastDevRunIsAWholeRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parts, err := split.ReadFile(folder.Path(run.SplitFile))
+	parts, err := folder.Split()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +99,7 @@ func TestFastDevRunIsAWholeRun(t *testing.T) {
 		t.Errorf("%d photos to train on, configuration %+v", n, cfg.Regime)
 	}
 	for _, name := range []string{run.HistoryFile, run.RecallFile, run.MetricsFile, run.PredictionsFile("val"), run.PredictionsFile("test")} {
-		if !folder.Exists(name) {
+		if !folder.Has(name) {
 			t.Errorf("%s is missing", name)
 		}
 	}

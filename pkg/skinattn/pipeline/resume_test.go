@@ -9,6 +9,7 @@ import (
 	"github.com/skinattn/skinattn/internal/atomicfile"
 	"github.com/skinattn/skinattn/internal/testengine"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
+	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
@@ -56,7 +57,7 @@ func TestResumeBeforeTheFirstCheckpoint(t *testing.T) {
 	final := func() string {
 		t.Helper()
 		folder := run.Folder{Dir: opts.Dir}
-		content, err := os.ReadFile(filepath.Join(folder.NewestCheckpoint(run.Last), "weights.safetensors"))
+		content, err := os.ReadFile(filepath.Join(checkpoint.Newest(&folder, checkpoint.Last), "weights.safetensors"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +103,7 @@ func (l *logged) Log(line string) { l.lines = append(l.lines, line) }
 // Another engine, or another plug-in, is told of, and nothing where it is the same.
 func TestResumeOnAnotherEngine(t *testing.T) {
 	now := &engine.Engine{Kind: engine.CPU, Wheel: "plug-in 1.0"}
-	same := run.CurrentEnvironment(now)
+	same := run.CurrentEnvironment(now.Kind, now.Wheel)
 	for name, c := range map[string]struct {
 		change func(*run.Environment)
 		want   string
@@ -116,7 +117,7 @@ func TestResumeOnAnotherEngine(t *testing.T) {
 			folder, watch := &run.Folder{Dir: t.TempDir()}, &logged{}
 			environment := same
 			c.change(&environment)
-			if err := folder.WriteJSON(run.EnvironmentFile, environment); err != nil {
+			if err := folder.WriteEnvironment(environment); err != nil {
 				t.Fatal(err)
 			}
 			TrainOptions{Watch: watch}.warnOfEngine(folder, now)

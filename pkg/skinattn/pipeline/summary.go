@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
-	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
@@ -44,11 +43,11 @@ func writeDemoSummary(dir string, figures []string) error {
 	if err != nil {
 		return err
 	}
-	metrics, err := eval.ReadMetricsFile(folder.Path(run.MetricsFile))
+	metrics, err := folder.Metrics()
 	if err != nil {
 		return err
 	}
-	parts, err := split.ReadFile(folder.Path(run.SplitFile))
+	parts, err := folder.Split()
 	if err != nil {
 		return err
 	}

@@ -3,12 +3,9 @@ package pipeline
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"sort"
-	"strings"
 	"time"
 
 	"github.com/gomlx/gomlx/ml/model"
@@ -143,25 +140,25 @@ func (o TrainOptions) begin(folder *run.Folder, cfg run.Config, parts *split.Spl
 			return err
 		}
 	}
-	if err := parts.WriteFile(folder.Path(run.SplitFile)); err != nil {
+	if err := folder.WriteSplit(parts); err != nil {
 		return err
 	}
-	if err := folder.WriteJSON(run.EnvironmentFile, run.CurrentEnvironment(eng)); err != nil {
+	if err := folder.WriteEnvironment(run.CurrentEnvironment(eng.Kind, eng.Wheel)); err != nil {
 		return err
 	}
 	// The last one: a folder that has it can be resumed.
-	return folder.WriteJSON(run.ConfigFile, cfg)
+	return folder.WriteConfig(cfg)
 }
 
 // warnOfEngine says so if a run goes on with something else than it began with
 // that decides about the last digits.
 func (o TrainOptions) warnOfEngine(folder *run.Folder, eng *engine.Engine) {
-	var began run.Environment
-	if err := folder.ReadJSON(run.EnvironmentFile, &began); err != nil {
+	began, err := folder.Environment()
+	if err != nil {
 		o.log(fmt.Sprintf("warning: it can't be told which engine the run began with: %v", err))
 		return
 	}
-	if then, now := began.Computes(), run.CurrentEnvironment(eng).Computes(); then != now {
+	if then, now := began.Computes(), run.CurrentEnvironment(eng.Kind, eng.Wheel).Computes(); then != now {
 		o.log(fmt.Sprintf("warning: the run began with %s and goes on with %s: its weights will not be, byte for byte, those of an uninterrupted run", then, now))
 	}
 }
@@ -195,7 +192,7 @@ func (o TrainOptions) parts(folder *run.Folder) (*split.Split, error) {
 	parts, err := o.Split, error(nil)
 	switch {
 	case o.Resume:
-		return split.ReadFile(folder.Path(run.SplitFile))
+		return folder.Split()
 	case parts == nil:
 		parts, err = split.New(o.Protocol, o.Data.Records, split.Options{Seed: o.Seed, TestShare: o.TestShare})
 	}
@@ -347,9 +344,9 @@ func examples(data *ham10000.Dataset, parts *split.Split, part split.Part, cache
 	return &training.Examples{Records: records, Images: func(i int) []uint8 { return cache.Image(at[i]) }}, nil
 }
 
-// sameConfig refuses to resume with settings other than the run's own, naming
-// those that differ. anyInit leaves out where the first weights came from, and
-// images that have not been looked at yet can't differ.
+// sameConfig refuses to resume with settings other than the run's own. anyInit
+// leaves out where the first weights came from, and images that have not been
+// looked at yet can't differ. A *run.ConfigMismatchError names what differs.
 func sameConfig(folder *run.Folder, wanted run.Config, anyInit bool) error {
 	have, err := folder.Config()
 	if err != nil {
@@ -359,56 +356,5 @@ func sameConfig(folder *run.Folder, wanted run.Config, anyInit bool) error {
 		wanted.Init, wanted.InitSHA256 = have.Init, have.InitSHA256
 	}
 	wanted.Data.ImagesSHA256 = cmp.Or(wanted.Data.ImagesSHA256, have.Data.ImagesSHA256)
-	var differ []string
-	a, b := flatten(have), flatten(wanted)
-	for key, value := range a {
-		if other, ok := b[key]; !ok || other != value {
-			differ = append(differ, fmt.Sprintf("%s (the run has %s, now %s)", key, value, orNone(other)))
-		}
-	}
-	for key, value := range b {
-		if _, ok := a[key]; !ok {
-			differ = append(differ, fmt.Sprintf("%s (the run has none, now %s)", key, value))
-		}
-	}
-	if len(differ) == 0 {
-		return nil
-	}
-	sort.Strings(differ)
-	return fmt.Errorf("%s can't be resumed with other settings: %s; leave them out or start a new run", folder.Dir, strings.Join(differ, ", "))
-}
-
-func orNone(text string) string {
-	if text == "" {
-		return "none"
-	}
-	return text
-}
-
-// flatten gives every leaf of a configuration by its JSON path.
-func flatten(cfg run.Config) map[string]string {
-	text, err := json.Marshal(cfg)
-	if err != nil {
-		panic(err) // plain structs always marshal
-	}
-	var tree any
-	decoder := json.NewDecoder(strings.NewReader(string(text)))
-	decoder.UseNumber()
-	if err := decoder.Decode(&tree); err != nil {
-		panic(err)
-	}
-	leaves := map[string]string{}
-	var walk func(path string, node any)
-	walk = func(path string, node any) {
-		if object, ok := node.(map[string]any); ok {
-			for key, child := range object {
-				walk(strings.TrimPrefix(path+"."+key, "."), child)
-			}
-			return
-		}
-		leaf, _ := json.Marshal(node)
-		leaves[path] = string(leaf)
-	}
-	walk("", tree)
-	return leaves
+	return folder.RequireConfig(wanted)
 }

@@ -1,7 +1,6 @@
 package reproduce
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
@@ -22,7 +22,7 @@ type fixture struct {
 	size                             int
 	seed                             uint64
 	skill                            float64 // how far the truth stands out
-	change                           func(config map[string]any)
+	change                           func(config *run.Config)
 	asRun                            bool // datta828 without a validation part
 }
 
@@ -32,26 +32,20 @@ var fixtures = []fixture{
 	{name: "a-paper-2", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Paper, size: 128, seed: 2, skill: 1.1},
 	{name: "b-grouped", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Grouped, size: 224, seed: 1, skill: 1},
 	{name: "b-grouped-no-metadata", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Grouped, size: 224, seed: 1, skill: 0.7,
-		change: func(c map[string]any) { setBoth(c, "metadata", false) }},
+		change: func(c *run.Config) { c.Network.Metadata, c.Regime.Metadata = false, false }},
 	{name: "c-densenet201", backbone: "densenet201", regime: "md/as-run", protocol: split.Grouped, size: 224, seed: 1, skill: 1.1},
 	{name: "d-irv2", backbone: "inception_resnet_v2", regime: "md/as-run", protocol: split.Grouped, size: 299, seed: 1, skill: 1.2},
 	{name: "e-datta-ad", backbone: "inception_resnet_v2", regime: "ad/as-run", protocol: split.Datta828, size: 299, seed: 1, skill: 1,
-		change: func(c map[string]any) { setBoth(c, "metadata", false) }, asRun: true},
+		change: func(c *run.Config) { c.Network.Metadata, c.Regime.Metadata = false, false }, asRun: true},
 	{name: "f-demo", backbone: "mobilenet_v2", regime: "demo", protocol: split.Grouped, size: 64, seed: 1, skill: 1},
 	{name: "g-official", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.ISIC2018, size: 224, seed: 1, skill: 0.8},
 	{name: "g-other-setting", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Paper, size: 224, seed: 1, skill: 1,
-		change: func(c map[string]any) { c["regime"].(map[string]any)["epochs"] = 3 }},
+		change: func(c *run.Config) { c.Regime.Epochs = 3 }},
 	{name: "g-gamma", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Grouped, size: 224, seed: 1, skill: 1,
-		change: func(c map[string]any) { c["network"].(map[string]any)["gamma"] = true }},
+		change: func(c *run.Config) { c.Network.Gamma = true }},
 	{name: "g-trial", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Grouped, size: 224, seed: 1, skill: 1,
-		change: func(c map[string]any) { c["fast_dev_run"] = true }},
+		change: func(c *run.Config) { c.FastDevRun = true }},
 	{name: "h_odd*name", backbone: "mobilenet_v2", regime: "modern", protocol: split.Grouped, size: 96, seed: 7, skill: 1},
-}
-
-// setBoth sets a switch that stands in the network and in the regime.
-func setBoth(config map[string]any, key string, value any) {
-	config["network"].(map[string]any)[key] = value
-	config["regime"].(map[string]any)[key] = value
 }
 
 // shared is a folder with all fixtures, written once as that takes a while:
@@ -120,27 +114,33 @@ func oneRun(t *testing.T) (dir, run string) {
 
 func (f fixture) write(t *testing.T, dir string) {
 	t.Helper()
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	folder, err := run.Create(dir, false)
+	if err != nil {
 		t.Fatal(err)
 	}
+	defer folder.Close()
 	parts, test := f.split()
-	if err := parts.WriteFile(filepath.Join(dir, splitFile)); err != nil {
-		t.Fatal(err)
-	}
 	p := f.predictions(test)
-	if err := p.WriteFile(filepath.Join(dir, predictionsFile)); err != nil {
-		t.Fatal(err)
-	}
 	m, err := eval.Evaluate(p, eval.Options{Resamples: 100, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := m.WriteFile(filepath.Join(dir, metricsFile)); err != nil {
-		t.Fatal(err)
+	for _, err := range []error{
+		folder.WriteSplit(parts),
+		folder.WriteEnvironment(run.Environment{Engine: "cpu", CPU: "a processor", Cores: 2}),
+		folder.WriteConfig(f.config(t)),
+		folder.WriteHistory([]run.Epoch{
+			{Epoch: 1, Seconds: 10, ValAccuracy: .5, TrainImagesPerSecond: 90},
+			{Epoch: 2, Seconds: 12, ValAccuracy: .6, TrainImagesPerSecond: 80},
+			{Epoch: 3, Seconds: 14, ValAccuracy: .55, TrainImagesPerSecond: 85},
+		}),
+		folder.WritePredictions(split.Test, p),
+		folder.WriteMetrics(m),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
-	writeText(t, filepath.Join(dir, historyFile), "epoch,seconds,val_accuracy,train_images_per_second\n1,10,0.5,90\n2,12,0.6,80\n3,14,0.55,85\n")
-	writeText(t, filepath.Join(dir, environmentFile), `{"engine":"cpu","cpu":"a processor","cores":2}`)
-	writeText(t, filepath.Join(dir, configFile), f.config(t))
 }
 
 func writeText(t *testing.T, path, text string) {
@@ -216,34 +216,23 @@ func (f fixture) predictions(test []split.Row) *eval.Predictions {
 	return p
 }
 
-// config is config.json as training writes it.
-func (f fixture) config(t *testing.T) string {
+// config is the run's configuration.
+func (f fixture) config(t *testing.T) run.Config {
 	t.Helper()
 	way, err := spec.Find("md/as-run")
 	if err != nil {
 		t.Fatal(err)
 	}
 	way.Name = f.regime
-	text, err := json.Marshal(map[string]any{
-		"network": map[string]any{"backbone": f.backbone, "size": f.size, "soft_attention": true, "metadata": true, "dropout": 0.5},
-		"regime":  way,
-		"data":    map[string]any{"protocol": f.protocol, "split_sha256": f.name[:1], "images_sha256": "1", "source_size": "600x450"},
-		"init":    "imagenet",
-		"seed":    f.seed,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var config map[string]any
-	if err := json.Unmarshal(text, &config); err != nil {
-		t.Fatal(err)
+	config := run.Config{
+		Network: spec.Network{Backbone: f.backbone, Size: f.size, SoftAttention: true, Metadata: true, Dropout: .5},
+		Regime:  &way,
+		Data:    run.Data{Protocol: f.protocol, SplitSHA256: f.name[:1], ImagesSHA256: "1", SourceSize: "600x450"},
+		Init:    "imagenet",
+		Seed:    f.seed,
 	}
 	if f.change != nil {
-		f.change(config)
+		f.change(&config)
 	}
-	text, err = json.MarshalIndent(config, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
+	return config
 }

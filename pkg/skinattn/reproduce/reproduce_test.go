@@ -15,6 +15,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/eval/paper"
 	"github.com/skinattn/skinattn/pkg/skinattn/reproduce/internal/render"
+	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
@@ -222,7 +223,7 @@ func TestRunsStandInTheirCells(t *testing.T) {
 // Values by hand from the fixture's own metrics.json.
 func TestValuesAreThoseOfTheRun(t *testing.T) {
 	dir := results(t)
-	text, err := os.ReadFile(filepath.Join(dir, "b-grouped", metricsFile))
+	text, err := os.ReadFile(filepath.Join(dir, "b-grouped", run.MetricsFile))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,13 +1,14 @@
 package reproduce
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
@@ -41,33 +42,33 @@ func TestBrokenRunFolders(t *testing.T) {
 		damage func(t *testing.T, dir string)
 		want   []string
 	}{
-		"no config":            {remove(configFile), []string{"config.json", "missing"}},
-		"no split":             {remove(splitFile), []string{"split.csv", "missing"}},
+		"no config":            {remove(run.ConfigFile), []string{"config.json", "missing"}},
+		"no split":             {remove(run.SplitFile), []string{"split.csv", "missing"}},
 		"no predictions":       {remove(predictionsFile), []string{"predictions-test.csv", "missing"}},
-		"no metrics":           {remove(metricsFile), []string{"metrics.json", "missing"}},
-		"no history":           {remove(historyFile), []string{"history.csv", "missing"}},
-		"cut config":           {edit(configFile, func(s string) string { return s[:len(s)/2] }), []string{"config.json"}},
-		"config without size":  {edit(configFile, replace(`"size": 224`, `"size": 0`)), []string{"config.json", "network.size"}},
-		"other protocol":       {edit(configFile, replace(`"protocol": "grouped"`, `"protocol": "paper"`)), []string{"split.csv", "grouped", "paper"}},
-		"changed split":        {edit(splitFile, replace("train", "val")), []string{"split.csv", "SHA-256"}},
+		"no metrics":           {remove(run.MetricsFile), []string{"metrics.json", "missing"}},
+		"no history":           {remove(run.HistoryFile), []string{"history.csv", "missing"}},
+		"cut config":           {edit(run.ConfigFile, func(s string) string { return s[:len(s)/2] }), []string{"config.json"}},
+		"config without size":  {edit(run.ConfigFile, replace(`"size": 224`, `"size": 0`)), []string{"config.json", "network.size"}},
+		"other protocol":       {edit(run.ConfigFile, replace(`"protocol": "grouped"`, `"protocol": "paper"`)), []string{"split.csv", "grouped", "paper"}},
+		"changed split":        {edit(run.SplitFile, replace("train", "val")), []string{"split.csv", "SHA-256"}},
 		"cut predictions":      {edit(predictionsFile, func(s string) string { return s[:len(s)-20] }), []string{"predictions-test.csv:", "fields"}},
 		"no number":            {edit(predictionsFile, replace("0.", "x.")), []string{"predictions-test.csv:2: "}},
 		"other class order":    {edit(predictionsFile, replace("akiec,bcc", "bcc,akiec")), []string{"predictions-test.csv", "akiec,bcc"}},
 		"image of another run": {edit(predictionsFile, replace("ISIC_akiec_00_0", "ISIC_other")), []string{"predictions-test.csv", "ISIC_other"}},
-		"metrics of another": {edit(metricsFile, func(s string) string {
+		"metrics of another": {edit(run.MetricsFile, func(s string) string {
 			return regexp.MustCompile(`"accuracy": [0-9.e-]+`).ReplaceAllString(s, `"accuracy": 0.123`)
 		}), []string{"metrics.json", "accuracy", "0.123"}},
-		"other n":             {edit(metricsFile, func(s string) string { return regexp.MustCompile(`"n": [0-9]+`).ReplaceAllString(s, `"n": 5`) }), []string{"metrics.json", "n is 5"}},
-		"cut metrics":         {edit(metricsFile, func(s string) string { return s[:len(s)/2] }), []string{"metrics.json"}},
-		"history of words":    {edit(historyFile, replace("12", "twelve")), []string{"history.csv", "twelve"}},
-		"damaged environment": {edit(environmentFile, replace("}", "")), []string{"environment.json"}},
+		"other n":             {edit(run.MetricsFile, func(s string) string { return regexp.MustCompile(`"n": [0-9]+`).ReplaceAllString(s, `"n": 5`) }), []string{"metrics.json", "n is 5"}},
+		"cut metrics":         {edit(run.MetricsFile, func(s string) string { return s[:len(s)/2] }), []string{"metrics.json"}},
+		"history of words":    {edit(run.HistoryFile, replace("12", "twelve")), []string{"history.csv", "twelve"}},
+		"damaged environment": {edit(run.EnvironmentFile, replace("}", "")), []string{"environment.json"}},
 		"predictions of nobody": {edit(predictionsFile, func(s string) string {
 			return regexp.MustCompile(`(?m)^(ISIC[^,]*,[^,]*),[a-z]+,`).ReplaceAllString(s, "$1,,")
 		}), []string{"predictions-test.csv", "known class"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir, run := oneRun(t)
-			c.damage(t, run)
+			dir, damaged := oneRun(t)
+			c.damage(t, damaged)
 			_, err := Load(dir)
 			if err == nil {
 				t.Fatal("no error")
@@ -120,20 +121,20 @@ func TestCommittedResults(t *testing.T) {
 
 // What weighs classes, by its config.
 func TestWeighted(t *testing.T) {
-	for text, want := range map[string]bool{
-		`{"regime":{"class_weights":[4,1,1,1,1,1,1]}}`: true,
-		`{"regime":{"class_weights":[1,1,1,1,1,1,1]}}`: false,
-		`{"regime":{}}`: false,
-		`{"regime":{"class_weighting":"balanced"}}`:                         true,
-		`{"regime":{"class_weights":[1,1,1,1,1,1,1],"class_weighting":""}}`: false,
-		`{}`: false,
+	one, four := []float64{1, 1, 1, 1, 1, 1, 1}, []float64{4, 1, 1, 1, 1, 1, 1}
+	for _, c := range []struct {
+		regime *spec.Regime
+		want   bool
+	}{
+		{&spec.Regime{ClassWeights: four}, true},
+		{&spec.Regime{ClassWeights: one}, false},
+		{&spec.Regime{}, false},
+		{&spec.Regime{ClassWeighting: spec.BalancedWeights}, true},
+		{nil, false},
 	} {
-		r := &Run{configText: []byte(text)}
-		if err := json.Unmarshal(r.configText, &r.config); err != nil {
-			t.Fatal(err)
-		}
-		if r.weighted() != want {
-			t.Errorf("%s: weighted is %v", text, !want)
+		r := &Run{config: run.Config{Regime: c.regime}}
+		if r.weighted() != c.want {
+			t.Errorf("%+v: weighted is %v", c.regime, !c.want)
 		}
 	}
 }

@@ -12,19 +12,12 @@ import (
 // option is a value of config.json by its path, empty where it is not there or
 // switched off.
 func (r *Run) option(path string) string {
-	var node any
-	if err := json.Unmarshal(r.configText, &node); err != nil {
-		panic(err) // it was read before
-	}
-	for _, name := range strings.Split(path, ".") {
-		object, _ := node.(map[string]any)
-		node = object[name]
-	}
-	switch node {
-	case nil, false, "", 0.0:
+	switch text := fmt.Sprint(r.config.Values()[path]); text {
+	case "<nil>", "false", "0":
 		return ""
+	default:
+		return text
 	}
-	return fmt.Sprint(node)
 }
 
 // regimeName is the regime's name, or what stands for it.
@@ -91,20 +84,15 @@ func (r *Run) fills(backbone, family string) bool {
 }
 
 // identity is config.json as text without the values at the given paths, such
-// as "data.split_sha256": runs with equal texts differ in nothing else.
+// as "data.split_sha256": runs with equal texts differ in nothing else. The size
+// of the photos follows from their SHA-256, and older runs do not have it.
 func (r *Run) identity(without ...string) string {
-	var tree map[string]any
-	if err := json.Unmarshal(r.configText, &tree); err != nil {
-		panic(err) // it was read before
-	}
+	values := r.config.Values()
+	delete(values, "data.source_size")
 	for _, path := range without {
-		node, names := tree, strings.Split(path, ".")
-		for _, name := range names[:len(names)-1] {
-			node, _ = node[name].(map[string]any)
-		}
-		delete(node, names[len(names)-1])
+		delete(values, path)
 	}
-	text, err := json.Marshal(tree) // keys sorted
+	text, err := json.Marshal(values) // keys sorted
 	if err != nil {
 		panic(err) // it was read from JSON
 	}

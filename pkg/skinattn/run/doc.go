@@ -1,4 +1,8 @@
-// Package run is the run folder: the only hand-over between training and
-// everything after it. It knows the names and forms of the files in it, keeps
-// them whole, and loads a trained model from it.
+// Package run owns the run folder, the only hand-over between training and
+// everything after it: the names of its files, and one reader and one writer for
+// each. docs/run-folder.md specifies the folder. The package needs no engine;
+// checkpoints are written and read by package checkpoint.
+//
+// A file that a run does not have is a [*MissingError], which is an
+// fs.ErrNotExist.
 package run

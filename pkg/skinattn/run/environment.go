@@ -6,26 +6,24 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
-
-	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 )
 
-// Environment is environment.json: with what a run was made.
+// Environment is environment.json: the machine and the program that made a run.
 type Environment struct {
 	Go       string            `json:"go"`
 	OS       string            `json:"os"`
 	Arch     string            `json:"arch"`
 	CPU      string            `json:"cpu"`
 	Cores    int               `json:"cores"`
-	Engine   string            `json:"engine"`
-	Plugin   string            `json:"plugin,omitempty"`
-	Commit   string            `json:"commit,omitempty"`
+	Engine   string            `json:"engine"`             // engine.CUDA, CPU or Go; "none" for an imported run
+	Plugin   string            `json:"plugin,omitempty"`   // PJRT plug-in and its version
+	Commit   string            `json:"commit,omitempty"`   // of this module
 	Modified bool              `json:"modified,omitempty"` // the commit had uncommitted changes on top
 	Modules  map[string]string `json:"modules"`
 }
 
-// Computes names what decides about the last digits of what is computed: engine,
-// plug-in and architecture.
+// Computes names engine, plug-in and architecture, which decide about the last
+// digits of computed numbers.
 func (e Environment) Computes() string {
 	engine := e.Engine
 	if e.Plugin != "" {
@@ -34,17 +32,18 @@ func (e Environment) Computes() string {
 	return engine + " on " + e.Arch
 }
 
-// RecordedModules are the modules whose versions decide about numbers.
+// RecordedModules are the paths of the modules whose versions decide about numbers.
 func RecordedModules() []string {
 	return []string{"github.com/gomlx/gomlx", "github.com/gomlx/compute", "github.com/gomlx/go-xla", "gonum.org/v1/gonum"}
 }
 
-// CurrentEnvironment describes this process on eng.
-func CurrentEnvironment(eng *engine.Engine) Environment {
+// CurrentEnvironment describes this process and the machine that it runs on;
+// engine and plugin are the fields Engine and Plugin.
+func CurrentEnvironment(engine, plugin string) Environment {
 	env := Environment{
 		Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
 		CPU: cpuModel(), Cores: runtime.NumCPU(),
-		Engine: eng.Kind, Plugin: eng.Wheel,
+		Engine: engine, Plugin: plugin,
 		Modules: map[string]string{},
 	}
 	info, ok := debug.ReadBuildInfo()
@@ -71,6 +70,19 @@ func CurrentEnvironment(eng *engine.Engine) Environment {
 	}
 	return env
 }
+
+// Environment reads environment.json.
+func (f *Folder) Environment() (Environment, error) {
+	var e Environment
+	text, err := f.readFile(EnvironmentFile)
+	if err == nil {
+		err = f.decode(EnvironmentFile, text, &e)
+	}
+	return e, err
+}
+
+// WriteEnvironment writes environment.json.
+func (f *Folder) WriteEnvironment(e Environment) error { return f.writeJSON(EnvironmentFile, e) }
 
 // workingCommit asks git about the working folder, if it is this module's.
 func workingCommit() (commit string, modified bool) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,11 +14,10 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
-	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
-// Files of a run folder.
+// Files and folders of a run folder.
 const (
 	ConfigFile      = "config.json"
 	EnvironmentFile = "environment.json"
@@ -31,40 +31,52 @@ const (
 	lockFile        = ".lock"
 )
 
-// PredictionsFile is the table of a part's predictions: "val" or "test".
-func PredictionsFile(part string) string { return "predictions-" + part + ".csv" }
+// SavingPrefix begins the name of a folder in CheckpointDir while it is written.
+const SavingPrefix = ".saving-"
 
-// Config is config.json: everything needed to train the run again.
-type Config struct {
-	Network spec.Network `json:"network"`
-	// Regime is nil for a run made by importing a Keras file.
-	Regime *spec.Regime `json:"regime,omitempty"`
-	Data   Data         `json:"data"`
-	// Init says where the first weights come from: "imagenet" (a Keras
-	// applications file, whose SHA-256 follows), "random", or the imported file.
-	Init       string `json:"init"`
-	InitSHA256 string `json:"init_sha256,omitempty"`
-	Seed       uint64 `json:"seed"`
-	// FeatureCache says that the features of the frozen backbone were computed
-	// once, before the training.
-	FeatureCache bool `json:"feature_cache,omitempty"`
-	// FastDevRun marks a run of a few batches, made to see whether all works.
-	FastDevRun bool `json:"fast_dev_run,omitempty"`
+const predictionsPrefix = "predictions-"
+
+// PredictionsFile is the name of the table with the predictions of a part:
+// split.Val or split.Test.
+func PredictionsFile(part split.Part) string { return predictionsPrefix + string(part) + ".csv" }
+
+// NotFolderError says that a folder is not a run folder, as it has no ConfigFile.
+type NotFolderError struct{ Dir string }
+
+func (e *NotFolderError) Error() string {
+	return fmt.Sprintf("%s is not a run folder: it has no %s", e.Dir, ConfigFile)
 }
 
-// Data says what a run was trained on.
-type Data struct {
-	Protocol string `json:"protocol,omitempty"`
-	// TestShare is there where it is not the protocol's own.
-	TestShare   float64 `json:"test_share,omitempty"`
-	SplitSHA256 string  `json:"split_sha256,omitempty"`
-	// ImagesSHA256 is over the content of all images used, in order.
-	ImagesSHA256 string `json:"images_sha256,omitempty"`
-	// SourceSize is the size of the photos as they lie on disk, as "448x336".
-	SourceSize string `json:"source_size,omitempty"`
+// InUseError says that another process writes into a run folder.
+type InUseError struct{ Dir string }
+
+func (e *InUseError) Error() string {
+	return fmt.Sprintf("run folder %s is in use by another process", e.Dir)
 }
 
-// Folder is a run folder.
+// NotEmptyError says that a folder for a new run holds something already.
+type NotEmptyError struct{ Dir, File string }
+
+func (e *NotEmptyError) Error() string {
+	return fmt.Sprintf("run folder %s is not empty (it has %s)", e.Dir, e.File)
+}
+
+// MissingError says that a run folder lacks a file.
+type MissingError struct{ Dir, File string }
+
+func (e *MissingError) Error() string {
+	text := fmt.Sprintf("%s has no %s", e.Dir, e.File)
+	if e.File == MetricsFile || strings.HasPrefix(e.File, predictionsPrefix) {
+		text += "; a run has it when its training is finished"
+	}
+	return text
+}
+
+// Unwrap makes the error an fs.ErrNotExist.
+func (e *MissingError) Unwrap() error { return fs.ErrNotExist }
+
+// Folder is a run folder. The value Folder{Dir: dir} reads the files that there
+// are, and demands none; Open and Create demand more.
 type Folder struct {
 	Dir  string
 	lock *flock.Flock
@@ -73,18 +85,32 @@ type Folder struct {
 // Path is the path of a file in the folder.
 func (f *Folder) Path(name string) string { return filepath.Join(f.Dir, name) }
 
-// Open opens an existing run folder for reading.
+// Has says whether the folder has a regular file of that name.
+func (f *Folder) Has(name string) bool {
+	info, err := os.Stat(f.Path(name))
+	return err == nil && info.Mode().IsRegular()
+}
+
+// Is says whether a folder has a file that only a run folder has.
+func Is(dir string) bool {
+	f := &Folder{Dir: dir}
+	return f.Has(ConfigFile) || f.Has(SplitFile) || f.Has(PredictionsFile(split.Test))
+}
+
+// Open opens a run folder for reading. A folder without ConfigFile is a
+// *NotFolderError.
 func Open(dir string) (*Folder, error) {
-	info, err := os.Stat(filepath.Join(dir, ConfigFile))
-	if err != nil || !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a run folder: it has no %s; 'skinattn train' or 'skinattn weights import' makes one", dir, ConfigFile)
+	f := &Folder{Dir: dir}
+	if !f.Has(ConfigFile) {
+		return nil, &NotFolderError{dir}
 	}
-	return &Folder{Dir: dir}, nil
+	return f, nil
 }
 
 // Create makes a new run folder, or with resume opens an existing one, for
-// writing. A lock keeps a second process out; Close releases it. Without
-// resume, a folder that holds anything but the beginnings of a run is an error.
+// writing. A lock keeps a second process out (*InUseError); Close releases it.
+// Without resume, a folder that holds anything but the beginnings of a run is a
+// *NotEmptyError.
 func Create(dir string, resume bool) (*Folder, error) {
 	if resume { // before anything is made
 		if _, err := Open(dir); err != nil {
@@ -100,7 +126,7 @@ func Create(dir string, resume bool) (*Folder, error) {
 		return nil, fmt.Errorf("locking the run folder: %w", err)
 	}
 	if !locked {
-		return nil, fmt.Errorf("run folder %s is in use by another process; wait for it or choose another --run", dir)
+		return nil, &InUseError{dir}
 	}
 	if !resume {
 		err = f.requireNew()
@@ -115,9 +141,9 @@ func Create(dir string, resume bool) (*Folder, error) {
 	return f, nil
 }
 
-// requireNew refuses a folder that is in use for something else. What a process
-// leaves that is killed before it has written ConfigFile, its last file before
-// training, is no run yet.
+// requireNew refuses a folder that is in use for something else. The files that
+// a run writes before ConfigFile, its last file before training, do not count: a
+// process that was killed so early leaves no run.
 func (f *Folder) requireNew() error {
 	entries, err := os.ReadDir(f.Dir)
 	if err != nil {
@@ -126,18 +152,18 @@ func (f *Folder) requireNew() error {
 	beginnings := []string{lockFile, EnvironmentFile, SplitFile, filepath.Base(split.SummaryPath(SplitFile))}
 	for _, e := range entries {
 		if !slices.Contains(beginnings, e.Name()) && !atomicfile.IsTemporary(e.Name()) {
-			return fmt.Errorf("run folder %s is not empty (it has %s); add --resume to go on with it or choose another --run", f.Dir, e.Name())
+			return &NotEmptyError{f.Dir, e.Name()}
 		}
 	}
 	return nil
 }
 
-// removeLeftovers removes what a killed process was writing: the lock says
-// that nobody writes now.
+// removeLeftovers removes the half-written files of a killed process: the lock
+// says that nobody writes now.
 func (f *Folder) removeLeftovers() error {
 	for dir, leftover := range map[string]func(name string) bool{
 		f.Dir:                 atomicfile.IsTemporary,
-		f.Path(CheckpointDir): func(name string) bool { return strings.HasPrefix(name, savingPrefix) },
+		f.Path(CheckpointDir): func(name string) bool { return strings.HasPrefix(name, SavingPrefix) },
 	} {
 		entries, err := os.ReadDir(dir)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -154,6 +180,9 @@ func (f *Folder) removeLeftovers() error {
 	return nil
 }
 
+// Locked says whether this process holds the folder's lock.
+func (f *Folder) Locked() bool { return f.lock != nil }
+
 // Close releases the lock.
 func (f *Folder) Close() error {
 	if f.lock == nil {
@@ -162,39 +191,42 @@ func (f *Folder) Close() error {
 	return f.lock.Unlock()
 }
 
-// WriteJSON writes value as an indented JSON file of the folder.
-func (f *Folder) WriteJSON(name string, value any) error {
-	return atomicfile.WriteFile(f.Path(name), func(w io.Writer) error { return encodeIndented(w, value) })
+// readFile reads a file of the folder whole.
+func (f *Folder) readFile(name string) ([]byte, error) {
+	text, err := os.ReadFile(f.Path(name))
+	return text, f.missing(name, err)
 }
 
-// ReadJSON reads a JSON file of the folder into value; fields that value does
-// not have are an error.
-func (f *Folder) ReadJSON(name string, value any) error {
-	file, err := os.Open(f.Path(name))
-	if err != nil {
-		return fmt.Errorf("reading the run: %w", err)
+// missing turns the error of a file that is not there into a *MissingError.
+func (f *Folder) missing(name string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return &MissingError{f.Dir, name}
 	}
-	defer file.Close()
-	decoder := json.NewDecoder(file)
+	return err
+}
+
+// decode reads the one JSON value of text, of the file name, into value; fields
+// that value does not have are an error.
+func (f *Folder) decode(name string, text []byte, value any) error {
+	decoder := json.NewDecoder(strings.NewReader(string(text)))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(value); err != nil {
-		return fmt.Errorf("reading %s: %w", f.Path(name), err)
+	err := decoder.Decode(value)
+	if err == nil {
+		if _, after := decoder.Token(); after != io.EOF {
+			err = errors.New("more than one value")
+		}
 	}
-	if _, err := decoder.Token(); err != io.EOF {
-		return fmt.Errorf("reading %s: more than one value", f.Path(name))
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", f.Path(name), err)
 	}
 	return nil
 }
 
-// Config reads config.json.
-func (f *Folder) Config() (Config, error) {
-	var cfg Config
-	err := f.ReadJSON(ConfigFile, &cfg)
-	return cfg, err
-}
-
-// Exists says whether the folder has a file of that name.
-func (f *Folder) Exists(name string) bool {
-	_, err := os.Stat(f.Path(name))
-	return !errors.Is(err, os.ErrNotExist)
+// writeJSON writes value as an indented JSON file of the folder.
+func (f *Folder) writeJSON(name string, value any) error {
+	return atomicfile.WriteFile(f.Path(name), func(w io.Writer) error {
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(value)
+	})
 }

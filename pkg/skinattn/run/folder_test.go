@@ -66,7 +66,7 @@ func TestCreate(t *testing.T) {
 		{name: "new", left: []string{".lock"}},
 		{name: "a start that was killed", files: []string{".lock", "split.csv", "split.json", ".environment.json.12.tmp"},
 			left: []string{".lock", "split.csv", "split.json"}},
-		{name: "a run", files: []string{".lock", "config.json"}, err: "is not empty (it has config.json); add --resume"},
+		{name: "a run", files: []string{".lock", "config.json"}, err: "is not empty (it has config.json)"},
 		{name: "somebody's folder", files: []string{"thesis.doc"}, err: "is not empty (it has thesis.doc)"},
 		{name: "resume", files: []string{".lock", "config.json", ".history.csv.7.tmp", "checkpoints/.saving-1/weights.safetensors", "checkpoints/last-1/x"}, resume: true,
 			left: []string{".lock", "checkpoints", "config.json"}},
@@ -125,7 +125,7 @@ func TestLock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const inUse = " is in use by another process; wait for it or choose another --run"
+	const inUse = " is in use by another process"
 	if _, err := Create(dir, false); err == nil || err.Error() != "run folder "+dir+inUse {
 		t.Errorf("a second time: %v", err)
 	}
@@ -166,7 +166,7 @@ func TestConfigRoundTrip(t *testing.T) {
 	f := &Folder{Dir: t.TempDir()}
 	want := Config{Network: spec.Network{Backbone: "mobilenet_v2", Size: 32, Dropout: .5}, Init: "imagenet", InitSHA256: "ab", Seed: 1<<64 - 1,
 		Data: Data{Protocol: "grouped", SplitSHA256: "cd", ImagesSHA256: "ef"}}
-	if err := f.WriteJSON(ConfigFile, want); err != nil {
+	if err := f.WriteConfig(want); err != nil {
 		t.Fatal(err)
 	}
 	got, err := f.Config()

@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
@@ -152,14 +153,14 @@ func (t *trainer) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	t.state.LearningRate = reg.LearningRate
-	switch err := t.Folder.LoadCheckpoint(run.Last, t.store, &t.state, t.warn); {
+	switch err := checkpoint.Load(t.Folder, checkpoint.Last, t.store, &t.state, t.warn); {
 	case err == nil:
 		t.log("going on after epoch %d, step %d", t.state.Epoch, t.state.Step)
 		if err := t.consistent(); err != nil {
 			return err
 		}
-	case errors.Is(err, run.ErrNoCheckpoint):
-		if err := t.Folder.RemoveNewer(run.Best, ""); err != nil { // the run begins anew
+	case errors.Is(err, checkpoint.ErrNone):
+		if err := checkpoint.RemoveNewer(t.Folder, checkpoint.Best, ""); err != nil { // the run begins anew
 			return err
 		}
 		if err := t.firstWeights(); err != nil {
@@ -207,12 +208,12 @@ func (t *trainer) consistent() error {
 	if err := t.net.CheckStore(t.store); err != nil {
 		return fmt.Errorf("%s: the checkpoint does not fit the run's config.json: %w", t.Folder.Dir, err)
 	}
-	if err := t.Folder.RemoveNewer(run.Best, t.state.position()); err != nil {
+	if err := checkpoint.RemoveNewer(t.Folder, checkpoint.Best, t.state.position()); err != nil {
 		return err
 	}
 	var best state
-	err := t.Folder.LoadCheckpoint(run.Best, nil, &best, t.warn)
-	if err != nil && !errors.Is(err, run.ErrNoCheckpoint) {
+	err := checkpoint.Load(t.Folder, checkpoint.Best, nil, &best, t.warn)
+	if err != nil && !errors.Is(err, checkpoint.ErrNone) {
 		return err
 	}
 	if best.BestEpoch != t.state.BestEpoch {
@@ -300,7 +301,7 @@ func (t *trainer) updates(ctx context.Context, epoch int) error {
 			t.Watch.Step(done.Images, done.loss(), done.accuracy())
 		}
 		if t.SaveEvery > 0 && time.Since(t.saved) >= t.SaveEvery {
-			if err := t.save(run.Last); err != nil {
+			if err := t.save(checkpoint.Last); err != nil {
 				return err
 			}
 		}
@@ -337,11 +338,11 @@ func (t *trainer) finish(row run.Epoch) error {
 	s.LearningRate = s.Plateau.next(reg.Plateau, row.ValLoss, s.LearningRate)
 	s.Finished = s.EarlyStop.stop(reg.EarlyStop, row.ValLoss, row.ValAccuracy)
 	if better {
-		if err := t.save(run.Best); err != nil {
+		if err := t.save(checkpoint.Best); err != nil {
 			return err
 		}
 	}
-	if err := t.save(run.Last); err != nil {
+	if err := t.save(checkpoint.Last); err != nil {
 		return err
 	}
 	if err := t.Folder.WriteHistory(s.History); err != nil {
@@ -356,17 +357,17 @@ func (t *trainer) finish(row run.Epoch) error {
 // save writes a checkpoint of the state as it is.
 func (t *trainer) save(kind string) error {
 	store := t.store
-	if kind == run.Best {
+	if kind == checkpoint.Best {
 		store = t.best
 	}
-	err := t.Folder.SaveCheckpoint(kind, t.state.position(), store, &t.state)
+	err := checkpoint.Save(t.Folder, kind, t.state.position(), store, &t.state)
 	t.saved = time.Now()
 	return err
 }
 
 // interrupt saves the state as it is.
 func (t *trainer) interrupt() error {
-	if err := t.save(run.Last); err != nil {
+	if err := t.save(checkpoint.Last); err != nil {
 		return fmt.Errorf("interrupted, and the state could not be saved: %w", err)
 	}
 	return ErrInterrupted
@@ -374,7 +375,7 @@ func (t *trainer) interrupt() error {
 
 // diverged is the error of a run that can't go on because of what happened.
 func (t *trainer) diverged(what string, args ...any) error {
-	good := t.Folder.NewestCheckpoint(run.Last)
+	good := checkpoint.Newest(t.Folder, checkpoint.Last)
 	if good == "" {
 		good = "none"
 	}

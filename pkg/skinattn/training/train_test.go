@@ -15,6 +15,7 @@ import (
 	"github.com/skinattn/skinattn/internal/safetensors"
 	"github.com/skinattn/skinattn/internal/testengine"
 	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
@@ -73,7 +74,7 @@ func smallRun(t *testing.T, dir string, resume bool) Run {
 	r := Run{Engine: testengine.Open(t), Folder: folder, Train: blobs(30, 1), Val: blobs(14, 2),
 		Config: run.Config{Network: cfg, Regime: &reg, Seed: 3}}
 	if !resume {
-		if err := folder.WriteJSON(run.ConfigFile, r.Config); err != nil {
+		if err := folder.WriteConfig(r.Config); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -215,7 +216,7 @@ func expectWhole(t *testing.T, dir string) {
 // damage flips a bit of the newest checkpoint's weights.
 func damage(t *testing.T, folder *run.Folder, kind string) {
 	t.Helper()
-	path := filepath.Join(folder.NewestCheckpoint(kind), "weights.safetensors")
+	path := filepath.Join(checkpoint.Newest(folder, kind), "weights.safetensors")
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -232,7 +233,7 @@ func TestDamagedCheckpoints(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	r := quickRun(t, dir, false)
 	train(t, r)
-	damage(t, r.Folder, run.Last)
+	damage(t, r.Folder, checkpoint.Last)
 	log := train(t, quickRun(t, dir, true))
 	if !strings.Contains(log, "is damaged") || !strings.Contains(log, "going on after epoch 1, step 4") {
 		t.Errorf("the log names neither the damage nor where it went on: %s", log)
@@ -266,7 +267,7 @@ func TestDamagedBest(t *testing.T) {
 		t.Fatal(bests, err)
 	}
 	for range bests {
-		damage(t, r.Folder, run.Best)
+		damage(t, r.Folder, checkpoint.Best)
 		r = quickRun(t, dir, true)
 		log := train(t, r)
 		if !strings.Contains(log, "is damaged") || !strings.Contains(log, "warning: the best weights, of epoch") {
@@ -274,7 +275,7 @@ func TestDamagedBest(t *testing.T) {
 		}
 	}
 	var lines []string
-	network, err := r.Folder.LoadModel(r.Engine, func(line string) { lines = append(lines, line) })
+	network, err := checkpoint.LoadModel(r.Folder, r.Engine, func(line string) { lines = append(lines, line) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,11 +292,11 @@ func TestKilledAtTheEndOfAnEpoch(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	r := quickRun(t, dir, false)
 	train(t, r)
-	best := r.Folder.NewestCheckpoint(run.Best)
+	best := checkpoint.Newest(r.Folder, checkpoint.Best)
 
 	// Before the last checkpoint of epoch 2. On an engine where epoch 2 may come
 	// out otherwise the second time, these best weights would be of another run.
-	if err := os.RemoveAll(r.Folder.NewestCheckpoint(run.Last)); err != nil {
+	if err := os.RemoveAll(checkpoint.Newest(r.Folder, checkpoint.Last)); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.CopyFS(filepath.Join(dir, run.CheckpointDir, "best-epoch00002-step99999999"), os.DirFS(best)); err != nil {
@@ -303,7 +304,7 @@ func TestKilledAtTheEndOfAnEpoch(t *testing.T) {
 	}
 	train(t, quickRun(t, dir, true))
 	expectWhole(t, dir)
-	if got := r.Folder.NewestCheckpoint(run.Best); got != best {
+	if got := checkpoint.Newest(r.Folder, checkpoint.Best); got != best {
 		t.Errorf("the best weights are %s, want %s", got, best)
 	}
 
@@ -348,7 +349,7 @@ func TestSaveEvery(t *testing.T) {
 	r.SaveEvery = 1
 	train(t, r)
 	expectWhole(t, dir)
-	if err := os.RemoveAll(r.Folder.NewestCheckpoint(run.Last)); err != nil {
+	if err := os.RemoveAll(checkpoint.Newest(r.Folder, checkpoint.Last)); err != nil {
 		t.Fatal(err)
 	}
 	// The one before is that of the last step, before the validation.
@@ -396,8 +397,8 @@ func TestLossThatIsNoNumberStopsTheRun(t *testing.T) {
 			t.Errorf("the error has no %q: %v", part, err)
 		}
 	}
-	if !strings.HasSuffix(r.Folder.NewestCheckpoint(run.Last), "step00000001") {
-		t.Errorf("the newest checkpoint is %s", r.Folder.NewestCheckpoint(run.Last))
+	if !strings.HasSuffix(checkpoint.Newest(r.Folder, checkpoint.Last), "step00000001") {
+		t.Errorf("the newest checkpoint is %s", checkpoint.Newest(r.Folder, checkpoint.Last))
 	}
 }
 
@@ -469,7 +470,7 @@ func TestBestWeightsAreTheAverages(t *testing.T) {
 		}
 		return byName
 	}
-	best, last := read(run.Best), read(run.Last)
+	best, last := read(checkpoint.Best), read(checkpoint.Last)
 	differ := 0
 	for name, got := range best {
 		if !slices.Equal(got.Data, last[averaged+name].Data) {

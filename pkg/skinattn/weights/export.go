@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
+	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 )
@@ -47,11 +48,7 @@ func Export(opts ExportOptions) (Exported, error) {
 	if err != nil {
 		return exported, err
 	}
-	warn := opts.Log
-	if warn == nil {
-		warn = func(string) {}
-	}
-	net, store, err := folder.LoadWeights(warn)
+	net, store, err := checkpoint.LoadWeights(folder, opts.Log)
 	if err != nil {
 		return exported, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
@@ -82,7 +83,7 @@ func predictOne(t *testing.T, dir string) []float32 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	network, err := folder.LoadModel(testengine.Open(t), func(line string) { t.Error(line) })
+	network, err := checkpoint.LoadModel(folder, testengine.Open(t), func(line string) { t.Error(line) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +196,7 @@ func TestImportRefusesDescriptions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, store, err := folder.LoadWeights(func(string) {})
+	_, store, err := checkpoint.LoadWeights(folder, func(string) {})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
 	"github.com/skinattn/skinattn/pkg/skinattn"
-	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
@@ -182,12 +182,12 @@ func makeRun(opts ImportOptions, found *examined) error {
 		}
 		cfg := run.Config{Network: found.net.Network, Init: "keras " + filepath.Base(opts.Keras), InitSHA256: found.SHA256}
 		// Nothing is computed, so there is no engine to tell of.
-		environment := run.CurrentEnvironment(&engine.Engine{Kind: "none"})
+		environment := run.CurrentEnvironment("none", "")
 		folder := &run.Folder{Dir: temporary} // unlocked: nobody knows it
 		return errors.Join(
-			folder.WriteJSON(run.ConfigFile, cfg),
-			folder.WriteJSON(run.EnvironmentFile, environment),
-			folder.SaveCheckpoint(run.Best, "imported", store, struct{}{}))
+			folder.WriteConfig(cfg),
+			folder.WriteEnvironment(environment),
+			checkpoint.Save(folder, checkpoint.Best, "imported", store, struct{}{}))
 	})
 }
 

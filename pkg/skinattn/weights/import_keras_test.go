@@ -11,6 +11,7 @@ import (
 	"github.com/skinattn/skinattn/internal/testengine"
 
 	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 )
@@ -91,7 +92,7 @@ func (e kerasExample) worst(t *testing.T, ending string) (unrounded, rounded flo
 	if err != nil {
 		t.Fatal(err)
 	}
-	network, err := folder.LoadModel(testengine.Open(t), func(line string) { t.Error(line) })
+	network, err := checkpoint.LoadModel(folder, testengine.Open(t), func(line string) { t.Error(line) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
@@ -62,7 +63,7 @@ func TestImportPredictsAsKeras(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	network, err := folder.LoadModel(testengine.Open(t), func(line string) { t.Error(line) })
+	network, err := checkpoint.LoadModel(folder, testengine.Open(t), func(line string) { t.Error(line) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,8 +119,7 @@ func TestImportedRunFolder(t *testing.T) {
 	if cfg != want || imported.SHA256 != sum {
 		t.Errorf("config %+v, want %+v", cfg, want)
 	}
-	var environment run.Environment
-	if err := folder.ReadJSON(run.EnvironmentFile, &environment); err != nil || environment.Engine != "none" {
+	if environment, err := folder.Environment(); err != nil || environment.Engine != "none" {
 		t.Errorf("environment %+v, %v", environment, err)
 	}
 
@@ -205,7 +205,7 @@ func expectWeights(t *testing.T, dir string, cfg spec.Network) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	network, err := folder.LoadModel(testengine.Named(t, engine.Go), // nothing is computed
+	network, err := checkpoint.LoadModel(folder, testengine.Named(t, engine.Go), // nothing is computed
 		func(line string) { t.Error(line) })
 	if err != nil {
 		t.Fatal(err)

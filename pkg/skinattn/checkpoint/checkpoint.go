@@ -1,4 +1,6 @@
-package run
+// Package checkpoint writes and reads the checkpoints of a run folder, and loads
+// the network of a run with its best weights.
+package checkpoint
 
 import (
 	"crypto/sha256"
@@ -18,15 +20,17 @@ import (
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
 	"github.com/skinattn/skinattn/internal/safetensors"
+	"github.com/skinattn/skinattn/pkg/skinattn/run"
 )
 
 // Kinds of checkpoints, the first part of their folders' names.
 const (
 	Last = "last" // weights, optimizer and training state, to go on from
-	Best = "best" // the weights that did best on the validation part
+	Best = "best" // the weights with the best result on the validation part
 )
 
-// keep is how many checkpoints of a kind are kept: one to fall back on.
+// keep is the number of checkpoints of a kind that are kept: the newest, and one
+// to fall back on.
 const keep = 2
 
 // Files of a checkpoint.
@@ -36,32 +40,29 @@ const (
 	manifestFile = "manifest.json" // SHA-256 of the other files
 )
 
-// Parts of the names of folders that are no checkpoints.
-const (
-	savingPrefix  = ".saving-" // one that is being written
-	damagedPrefix = "damaged-" // one that was set aside
-)
+// damagedPrefix begins the name of a damaged checkpoint that was set aside.
+const damagedPrefix = "damaged-"
 
 // manifest is manifest.json.
 type manifest struct {
 	SHA256 map[string]string `json:"sha256"`
 }
 
-// SaveCheckpoint writes all variables of store and the training state, under
+// Save writes all variables of store and the training state, under
 // checkpoints/<kind>-<position>. Positions are compared as text, the greatest
 // being the newest. The checkpoint appears in one step (temporary folder,
-// fsync, rename); older ones of its kind go once it is there. An intact one at
-// the same position is left as it is, for a position stands for one state of a
-// run. Values that are no numbers are an error: no checkpoint holds them.
-func (f *Folder) SaveCheckpoint(kind, position string, store *model.Store, state any) error {
-	if err := f.saveCheckpoint(kind, position, store, state); err != nil {
+// fsync, rename); then all but the two newest of its kind are removed. An intact
+// checkpoint at the same position is left as it is, for a position stands for one
+// state of a run. NaN and infinities are an error: no checkpoint holds them.
+func Save(f *run.Folder, kind, position string, store *model.Store, state any) error {
+	if err := save(f, kind, position, store, state); err != nil {
 		return fmt.Errorf("saving checkpoint %s-%s: %w", kind, position, err)
 	}
-	return f.prune(kind)
+	return prune(f, kind)
 }
 
-func (f *Folder) saveCheckpoint(kind, position string, store *model.Store, state any) error {
-	dir := f.Path(CheckpointDir)
+func save(f *run.Folder, kind, position string, store *model.Store, state any) error {
+	dir := f.Path(run.CheckpointDir)
 	final := filepath.Join(dir, kind+"-"+position)
 	if _, _, err := readCheckpoint(final); err == nil {
 		return nil
@@ -78,7 +79,7 @@ func (f *Folder) saveCheckpoint(kind, position string, store *model.Store, state
 	case !errors.Is(err, os.ErrExist):
 		return err
 	}
-	temporary, err := os.MkdirTemp(dir, savingPrefix)
+	temporary, err := os.MkdirTemp(dir, run.SavingPrefix)
 	if err != nil {
 		return err
 	}
@@ -115,47 +116,47 @@ func (f *Folder) saveCheckpoint(kind, position string, store *model.Store, state
 }
 
 // prune removes all but the newest checkpoints of a kind.
-func (f *Folder) prune(kind string) error {
-	names, err := f.checkpoints(kind)
+func prune(f *run.Folder, kind string) error {
+	names, err := list(f, kind)
 	if err != nil {
 		return err
 	}
-	return f.remove(names[min(keep, len(names)):])
+	return remove(f, names[min(keep, len(names)):])
 }
 
 // remove removes checkpoints.
-func (f *Folder) remove(names []string) error {
+func remove(f *run.Folder, names []string) error {
 	for _, name := range names {
-		if err := os.RemoveAll(f.Path(filepath.Join(CheckpointDir, name))); err != nil {
+		if err := os.RemoveAll(f.Path(filepath.Join(run.CheckpointDir, name))); err != nil {
 			return fmt.Errorf("removing an old checkpoint: %w", err)
 		}
 	}
 	return nil
 }
 
-// RemoveNewer removes the checkpoints of a kind beyond a position: those of a
-// future that a run which went back to that position has yet to go through.
-func (f *Folder) RemoveNewer(kind, position string) error {
-	names, err := f.checkpoints(kind)
+// RemoveNewer removes the checkpoints of a kind that are newer than a position:
+// after a return to that position they belong to a discarded future.
+func RemoveNewer(f *run.Folder, kind, position string) error {
+	names, err := list(f, kind)
 	if err != nil {
 		return err
 	}
-	return f.remove(slices.DeleteFunc(names, func(name string) bool { return name <= kind+"-"+position }))
+	return remove(f, slices.DeleteFunc(names, func(name string) bool { return name <= kind+"-"+position }))
 }
 
-// NewestCheckpoint is the path of the newest checkpoint of a kind, "" if there
+// Newest is the path of the newest checkpoint of a kind, "" if there
 // is none. It is not verified.
-func (f *Folder) NewestCheckpoint(kind string) string {
-	names, err := f.checkpoints(kind)
+func Newest(f *run.Folder, kind string) string {
+	names, err := list(f, kind)
 	if err != nil || len(names) == 0 {
 		return ""
 	}
-	return f.Path(filepath.Join(CheckpointDir, names[0]))
+	return f.Path(filepath.Join(run.CheckpointDir, names[0]))
 }
 
-// checkpoints lists the folders of a kind, the newest first.
-func (f *Folder) checkpoints(kind string) ([]string, error) {
-	entries, err := os.ReadDir(f.Path(CheckpointDir))
+// list lists the folders of a kind, the newest first.
+func list(f *run.Folder, kind string) ([]string, error) {
+	entries, err := os.ReadDir(f.Path(run.CheckpointDir))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
@@ -172,20 +173,21 @@ func (f *Folder) checkpoints(kind string) ([]string, error) {
 	return names, nil
 }
 
-// ErrNoCheckpoint says that a run has none of the kind asked for.
-var ErrNoCheckpoint = errors.New("the run has no checkpoint")
+// ErrNone says that a run has no intact checkpoint of the kind asked for. A run
+// has its first one after an epoch, or sooner if it saves within epochs.
+var ErrNone = errors.New("the run has no checkpoint")
 
-// LoadCheckpoint fills store, unless it is nil, with the variables of the newest
-// intact checkpoint of a kind, and state. A damaged one is named in a line to
-// warn and, where the folder is locked, set aside under "damaged-..."; the one
-// before is taken.
-func (f *Folder) LoadCheckpoint(kind string, store *model.Store, state any, warn func(line string)) error {
-	names, err := f.checkpoints(kind)
+// Load fills store, unless it is nil, with the variables of the newest intact
+// checkpoint of a kind, and state. A damaged checkpoint is named in a line to log,
+// which may be nil, and, where the folder is locked, set aside under
+// "damaged-..."; the checkpoint before it is taken. No intact one is an ErrNone.
+func Load(f *run.Folder, kind string, store *model.Store, state any, log func(line string)) error {
+	names, err := list(f, kind)
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		path := f.Path(filepath.Join(CheckpointDir, name))
+		path := f.Path(filepath.Join(run.CheckpointDir, name))
 		values, text, err := readCheckpoint(path)
 		if err == nil {
 			err = json.Unmarshal(text, state)
@@ -194,7 +196,7 @@ func (f *Folder) LoadCheckpoint(kind string, store *model.Store, state any, warn
 			return fmt.Errorf("reading checkpoint %s: %w", path, err)
 		}
 		if err != nil {
-			warn(fmt.Sprintf("warning: checkpoint %s is damaged (%v)%s; taking the one before", path, err, f.setAside(name)))
+			say(log, "warning: checkpoint %s is damaged (%v)%s; taking the one before", path, err, setAside(f, name))
 			continue
 		}
 		if store == nil {
@@ -202,18 +204,18 @@ func (f *Folder) LoadCheckpoint(kind string, store *model.Store, state any, warn
 		}
 		return fillStore(store, values)
 	}
-	return fmt.Errorf("%s: %w of kind %q that is intact", f.Dir, ErrNoCheckpoint, kind)
+	return fmt.Errorf("%s: %w of kind %q that is intact", f.Dir, ErrNone, kind)
 }
 
 // setAside renames a damaged checkpoint and says so. A process without the
 // lock leaves the folder to the one that may be writing there.
-func (f *Folder) setAside(name string) string {
-	if f.lock == nil {
+func setAside(f *run.Folder, name string) string {
+	if !f.Locked() {
 		return ""
 	}
-	aside := f.Path(filepath.Join(CheckpointDir, damagedPrefix+name))
+	aside := f.Path(filepath.Join(run.CheckpointDir, damagedPrefix+name))
 	os.RemoveAll(aside) // of an earlier time
-	if err := os.Rename(f.Path(filepath.Join(CheckpointDir, name)), aside); err != nil {
+	if err := os.Rename(f.Path(filepath.Join(run.CheckpointDir, name)), aside); err != nil {
 		return fmt.Sprintf(" and can't be set aside (%v)", err)
 	}
 	return " and was set aside as " + filepath.Base(aside)
@@ -292,6 +294,13 @@ func fillStore(store *model.Store, values []safetensors.Tensor) error {
 		}
 	}
 	return nil
+}
+
+// say writes a line to log, which may be nil.
+func say(log func(line string), format string, args ...any) {
+	if log != nil {
+		log(fmt.Sprintf(format, args...))
+	}
 }
 
 func encodeIndented(w io.Writer, value any) error {

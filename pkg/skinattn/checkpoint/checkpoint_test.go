@@ -1,8 +1,9 @@
-package run
+package checkpoint
 
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/skinattn/skinattn/internal/testdisk"
+	"github.com/skinattn/skinattn/pkg/skinattn/run"
 )
 
 // storeOf is a store with a weight of four equal values and a scalar.
@@ -52,38 +54,49 @@ type testState struct {
 }
 
 // saved is a locked folder with checkpoints of the given epochs.
-func saved(t *testing.T, kind string, epochs ...int) *Folder {
+func saved(t *testing.T, kind string, epochs ...int) *run.Folder {
 	t.Helper()
-	f, err := Create(t.TempDir(), false)
+	f, err := run.Create(t.TempDir(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })
 	for _, epoch := range epochs {
-		save(t, f, kind, epoch)
+		saveEpoch(t, f, kind, epoch)
 	}
 	return f
 }
 
-func save(t *testing.T, f *Folder, kind string, epoch int) {
+func saveEpoch(t *testing.T, f *run.Folder, kind string, epoch int) {
 	t.Helper()
-	if err := f.SaveCheckpoint(kind, fmt.Sprintf("epoch%05d", epoch), storeOf(t, float32(epoch)), testState{epoch, .1}); err != nil {
+	if err := Save(f, kind, fmt.Sprintf("epoch%05d", epoch), storeOf(t, float32(epoch)), testState{epoch, .1}); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // load loads the newest checkpoint into an empty store.
-func load(t *testing.T, f *Folder, kind string) (value float32, state testState, warnings string, err error) {
+func load(t *testing.T, f *run.Folder, kind string) (value float32, state testState, warnings string, err error) {
 	t.Helper()
 	store := model.NewStore()
-	err = f.LoadCheckpoint(kind, store, &state, func(line string) { warnings += line + "\n" })
+	err = Load(f, kind, store, &state, func(line string) { warnings += line + "\n" })
 	if err == nil {
 		value = valueOf(t, store)
 	}
 	return value, state, warnings, err
 }
 
-func (f *Folder) checkpointNames(t *testing.T) []string { return names(t, f.Path(CheckpointDir)) }
+// names are the checkpoints of a run.
+func names(t *testing.T, f *run.Folder) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(f.Path(run.CheckpointDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
 
 func TestCheckpointRoundTrip(t *testing.T) {
 	f := saved(t, Last, 3)
@@ -92,10 +105,10 @@ func TestCheckpointRoundTrip(t *testing.T) {
 	}
 	// Into a store that has the variables already; and the state alone.
 	store, state := storeOf(t, 9), testState{}
-	if err := f.LoadCheckpoint(Last, store, &state, nil); err != nil || valueOf(t, store) != 3 {
+	if err := Load(f, Last, store, &state, nil); err != nil || valueOf(t, store) != 3 {
 		t.Errorf("%g, %v", valueOf(t, store), err)
 	}
-	if err := f.LoadCheckpoint(Last, nil, &state, nil); err != nil || state.Epoch != 3 {
+	if err := Load(f, Last, nil, &state, nil); err != nil || state.Epoch != 3 {
 		t.Errorf("%v, %v", state, err)
 	}
 	// In another folder.
@@ -104,7 +117,7 @@ func TestCheckpointRoundTrip(t *testing.T) {
 	if err := os.Rename(f.Dir, moved); err != nil {
 		t.Fatal(err)
 	}
-	if value, _, _, err := load(t, &Folder{Dir: moved}, Last); value != 3 || err != nil {
+	if value, _, _, err := load(t, &run.Folder{Dir: moved}, Last); value != 3 || err != nil {
 		t.Errorf("moved: %g, %v", value, err)
 	}
 }
@@ -113,26 +126,26 @@ func TestCheckpointRoundTrip(t *testing.T) {
 func TestKept(t *testing.T) {
 	f := saved(t, Last, 1, 2, 3, 10)
 	for _, epoch := range []int{1, 3, 7} {
-		save(t, f, Best, epoch)
+		saveEpoch(t, f, Best, epoch)
 	}
 	want := []string{"best-epoch00003", "best-epoch00007", "last-epoch00003", "last-epoch00010"}
-	if diff := cmp.Diff(want, f.checkpointNames(t)); diff != "" {
+	if diff := cmp.Diff(want, names(t, f)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if got := f.NewestCheckpoint(Last); got != f.Path(filepath.Join(CheckpointDir, "last-epoch00010")) {
+	if got := Newest(f, Last); got != f.Path(filepath.Join(run.CheckpointDir, "last-epoch00010")) {
 		t.Errorf("newest: %s", got)
 	}
-	if err := f.RemoveNewer(Best, "epoch00005"); err != nil {
+	if err := RemoveNewer(f, Best, "epoch00005"); err != nil {
 		t.Error(err)
 	}
-	if err := f.RemoveNewer(Last, "epoch00010"); err != nil {
+	if err := RemoveNewer(f, Last, "epoch00010"); err != nil {
 		t.Error(err)
 	}
-	if diff := cmp.Diff([]string{"best-epoch00003", "last-epoch00003", "last-epoch00010"}, f.checkpointNames(t)); diff != "" {
+	if diff := cmp.Diff([]string{"best-epoch00003", "last-epoch00003", "last-epoch00010"}, names(t, f)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if err := f.RemoveNewer(Best, ""); err != nil || f.NewestCheckpoint(Best) != "" {
-		t.Errorf("%v, %s", err, f.NewestCheckpoint(Best))
+	if err := RemoveNewer(f, Best, ""); err != nil || Newest(f, Best) != "" {
+		t.Errorf("%v, %s", err, Newest(f, Best))
 	}
 }
 
@@ -181,12 +194,12 @@ func TestDamagedCheckpoints(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := saved(t, Last, 1, 2)
-			newest := f.NewestCheckpoint(Last)
+			newest := Newest(f, Last)
 			c.damage(t, newest)
 
 			// A reader without the lock leaves it where it is.
-			value, state, warnings, err := load(t, &Folder{Dir: f.Dir}, Last)
-			if value != 1 || state.Epoch != 1 || err != nil || strings.Contains(warnings, "set aside") || len(f.checkpointNames(t)) != 2 {
+			value, state, warnings, err := load(t, &run.Folder{Dir: f.Dir}, Last)
+			if value != 1 || state.Epoch != 1 || err != nil || strings.Contains(warnings, "set aside") || len(names(t, f)) != 2 {
 				t.Errorf("reading: %g, %v, %q, %v", value, state, warnings, err)
 			}
 			value, state, warnings, err = load(t, f, Last)
@@ -198,11 +211,11 @@ func TestDamagedCheckpoints(t *testing.T) {
 					t.Errorf("the warning has no %q: %s", part, warnings)
 				}
 			}
-			if diff := cmp.Diff([]string{"damaged-last-epoch00002", "last-epoch00001"}, f.checkpointNames(t)); diff != "" {
+			if diff := cmp.Diff([]string{"damaged-last-epoch00002", "last-epoch00001"}, names(t, f)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			// A second damage at the same place takes the place of the first.
-			save(t, f, Last, 2)
+			saveEpoch(t, f, Last, 2)
 			c.damage(t, newest)
 			if value, _, _, err := load(t, f, Last); value != 1 || err != nil {
 				t.Errorf("again: %g, %v", value, err)
@@ -213,14 +226,14 @@ func TestDamagedCheckpoints(t *testing.T) {
 
 func TestAllDamaged(t *testing.T) {
 	f := saved(t, Last, 1, 2)
-	for _, name := range f.checkpointNames(t) {
-		write(t, f.Path(filepath.Join(CheckpointDir, name, weightsFile)), "")
+	for _, name := range names(t, f) {
+		write(t, f.Path(filepath.Join(run.CheckpointDir, name, weightsFile)), "")
 	}
 	_, _, warnings, err := load(t, f, Last)
-	if !errors.Is(err, ErrNoCheckpoint) || strings.Count(warnings, "damaged (") != 2 {
+	if !errors.Is(err, ErrNone) || strings.Count(warnings, "damaged (") != 2 {
 		t.Errorf("%v, %q", err, warnings)
 	}
-	if _, _, _, err := load(t, f, Best); !errors.Is(err, ErrNoCheckpoint) {
+	if _, _, _, err := load(t, f, Best); !errors.Is(err, ErrNone) {
 		t.Errorf("none of the kind: %v", err)
 	}
 }
@@ -229,17 +242,17 @@ func TestAllDamaged(t *testing.T) {
 // is written anew.
 func TestSamePositionAgain(t *testing.T) {
 	f := saved(t, Last, 1)
-	newest := f.NewestCheckpoint(Last)
+	newest := Newest(f, Last)
 	before, err := os.Stat(newest)
 	if err != nil {
 		t.Fatal(err)
 	}
-	save(t, f, Last, 1)
+	saveEpoch(t, f, Last, 1)
 	if after, err := os.Stat(newest); err != nil || !os.SameFile(before, after) {
 		t.Errorf("it was written anew: %v", err)
 	}
 	write(t, filepath.Join(newest, weightsFile), "")
-	save(t, f, Last, 1)
+	saveEpoch(t, f, Last, 1)
 	if value, _, warnings, err := load(t, f, Last); value != 1 || warnings != "" || err != nil {
 		t.Errorf("%g, %q, %v", value, warnings, err)
 	}
@@ -248,29 +261,29 @@ func TestSamePositionAgain(t *testing.T) {
 func TestNoCheckpointHoldsNaN(t *testing.T) {
 	f := saved(t, Last, 1)
 	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
-		err := f.SaveCheckpoint(Last, "epoch00002", storeOf(t, float32(bad)), testState{})
+		err := Save(f, Last, "epoch00002", storeOf(t, float32(bad)), testState{})
 		// The first variable by path; storeOf gives it the opposite sign.
 		if want := fmt.Sprintf("saving checkpoint last-epoch00002: variable /adam/m/kernel holds %g", float32(-bad)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%g: %v", bad, err)
 		}
 	}
 	// JSON has no word for it.
-	if err := f.SaveCheckpoint(Last, "epoch00002", storeOf(t, 2), testState{Rate: math.NaN()}); err == nil {
+	if err := Save(f, Last, "epoch00002", storeOf(t, 2), testState{Rate: math.NaN()}); err == nil {
 		t.Error("a state with NaN was saved")
 	}
-	if diff := cmp.Diff([]string{"last-epoch00001"}, f.checkpointNames(t)); diff != "" {
+	if diff := cmp.Diff([]string{"last-epoch00001"}, names(t, f)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
 func TestSaveOnAFullDisk(t *testing.T) {
 	disk := testdisk.New(t, 64<<10)
-	f, err := Create(filepath.Join(disk.Dir, "run"), false)
+	f, err := run.Create(filepath.Join(disk.Dir, "run"), false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	save(t, f, Last, 1)
+	saveEpoch(t, f, Last, 1)
 	write(t, filepath.Join(disk.Dir, "ballast"), "")
 	ballast := make([]byte, 4<<10)
 	for err == nil {
@@ -280,18 +293,28 @@ func TestSaveOnAFullDisk(t *testing.T) {
 			file.Close()
 		}
 	}
-	err = f.SaveCheckpoint(Last, "epoch00002", storeOf(t, 2), testState{Epoch: 2})
+	err = Save(f, Last, "epoch00002", storeOf(t, 2), testState{Epoch: 2})
 	if !errors.Is(err, syscall.ENOSPC) || !strings.HasPrefix(err.Error(), "saving checkpoint last-epoch00002: ") {
 		t.Errorf("error %v", err)
 	}
 	if value, _, warnings, err := load(t, f, Last); value != 1 || warnings != "" || err != nil {
 		t.Errorf("%g, %q, %v", value, warnings, err)
 	}
-	if diff := cmp.Diff([]string{"last-epoch00001"}, f.checkpointNames(t)); diff != "" {
+	if diff := cmp.Diff([]string{"last-epoch00001"}, names(t, f)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if err := os.Remove(filepath.Join(disk.Dir, "ballast")); err != nil {
 		t.Fatal(err)
 	}
-	save(t, f, Last, 2)
+	saveEpoch(t, f, Last, 2)
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -1,0 +1,51 @@
+package checkpoint
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+	"github.com/skinattn/skinattn/pkg/skinattn/run"
+)
+
+// LoadWeights returns the run's network and its best weights. log, which may be
+// nil, gets a line about each damaged checkpoint that had to be passed over, and
+// one if there are no best weights and the last ones are taken. A run without an
+// intact checkpoint is an ErrNone.
+func LoadWeights(f *run.Folder, log func(line string)) (*skinattn.Network, *model.Store, error) {
+	cfg, err := f.Config()
+	if err != nil {
+		return nil, nil, err
+	}
+	net, err := skinattn.NewNetwork(cfg.Network)
+	if err != nil {
+		return nil, nil, err
+	}
+	store := model.NewStore()
+	var state struct{} // the training state is not needed for inference
+	err = Load(f, Best, store, &state, log)
+	if errors.Is(err, ErrNone) {
+		say(log, "warning: %v; taking the last weights", err)
+		err = Load(f, Last, store, &state, log)
+	}
+	if errors.Is(err, ErrNone) {
+		err = fmt.Errorf("%s: %w", f.Dir, ErrNone)
+	}
+	if err == nil {
+		err = net.CheckStore(store)
+	}
+	return net, store, err
+}
+
+// LoadModel returns the run's network with its best weights on an engine; see
+// LoadWeights. Close it.
+func LoadModel(f *run.Folder, eng *engine.Engine, log func(line string)) (*skinattn.Model, error) {
+	net, store, err := LoadWeights(f, log)
+	if err != nil {
+		return nil, err
+	}
+	return skinattn.NewModel(eng.Backend, net, store, 0)
+}
