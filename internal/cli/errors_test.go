@@ -337,6 +337,16 @@ func writeSplitFile(t *testing.T, dir string) string {
 	return path
 }
 
+// A flag that may be left out lists its values, and not the empty one.
+func TestHelpListsValues(t *testing.T) {
+	for _, command := range [][]string{{"train"}, {"split"}, {"bench"}, {"weights", "import"}, {"weights", "fetch"}, {"explain"}, {"figures"}, {"evaluate"}} {
+		code, stdout, stderr := call(t, append(command, "--help")...)
+		if help := strings.Join(strings.Fields(stdout), " "); code != 0 || strings.Contains(help, ": ,") {
+			t.Errorf("%v --help: exit code %d, %s%s", command, code, stdout, stderr)
+		}
+	}
+}
+
 // The total is that of the authors' model summary.
 func TestBackbonesAnswersFromTheBuiltGraph(t *testing.T) {
 	code, stdout, stderr := call(t, "backbones", "--json")

@@ -12,7 +12,7 @@ import (
 // regimeFlags choose a regime and change fields of it: a pointer the regime's field
 // of the same name or, where there is a tag "field", the one at that path.
 type regimeFlags struct {
-	Regime string `help:"How to train: ${enum} (default: ${regime})." default:"" enum:",${regimes}" placeholder:"NAME" group:"regime"`
+	Regime string `help:"How to train: ${regimes} (default: ${regime})." default:"" enum:",${regimes}" placeholder:"NAME" group:"regime"`
 
 	Epochs       *int    `help:"At most this many epochs." placeholder:"N" group:"regime"`
 	Batch        *int    `help:"Images a step." placeholder:"N" group:"regime"`

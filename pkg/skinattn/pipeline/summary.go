@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	_ "embed"
 	"fmt"
 	"html/template"
 	"io"
@@ -17,23 +18,12 @@ const (
 	DemoSummary = "summary.html"
 )
 
-var summaryPage = template.Must(template.New("summary").Parse(`<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>skinattn: summary</title>
-<style>
-body { font: 15px/1.5 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #202020 }
-pre { background: #f4f4f4; padding: 1em; overflow-x: auto }
-figure { display: inline-block; margin: 0 1em 1em 0; width: 27em; vertical-align: top }
-figure img { width: 100% } figcaption { color: #606060 }
-</style></head><body>
-<h1>{{.Title}}</h1>
-<p>{{.Text}}</p>
-<pre>{{.Table}}</pre>
-{{range .Figures}}<figure><img src="{{.}}" alt="{{.}}"><figcaption>{{.}}</figcaption></figure>
-{{end}}</body></html>
-`))
+//go:embed summary.html
+var summaryHTML string
 
-// writeDemoSummary writes the demo's page: what was done, the metrics, the
-// figures.
+var summaryPage = template.Must(template.New("summary").Parse(summaryHTML))
+
+// writeDemoSummary writes the demo's page: the training, the metrics, the figures.
 func writeDemoSummary(dir string, figures []string) error {
 	folder, err := run.Open(filepath.Join(dir, DemoRun))
 	if err != nil {
@@ -52,15 +42,11 @@ func writeDemoSummary(dir string, figures []string) error {
 		return err
 	}
 	page := struct {
-		Title, Text, Table string
-		Figures            []string
-	}{
-		Title: "Soft-Attention on synthetic lesions",
-		Text: fmt.Sprintf("%s with Soft-Attention and metadata, trained for at most %d epochs at %d px on %d synthetic photos and tested on %d of other lesions. "+
-			"The photos are drawn by a program: the numbers say that the machinery works, and nothing about skin.",
-			cfg.Network.Backbone, cfg.Regime.Epochs, cfg.Network.Size, len(parts.Part(split.Train)), len(parts.Part(split.Test))),
-		Table: metrics.Table(),
-	}
+		Config      run.Config
+		Train, Test int // photos
+		Table       string
+		Figures     []string
+	}{Config: cfg, Train: len(parts.Part(split.Train)), Test: len(parts.Part(split.Test)), Table: metrics.Table()}
 	for _, path := range figures {
 		relative, err := filepath.Rel(dir, path)
 		if err != nil {
