@@ -42,7 +42,7 @@ Examples:
 // evaluated is an input that was read.
 type evaluated struct {
 	path, note  string
-	table       *eval.Predictions
+	table       *eval.Table
 	calibration *eval.Scaling // nil without --calibrate
 }
 
@@ -51,7 +51,7 @@ func (c *evaluateCommand) Run(s *session) error {
 	opts := eval.DefaultOptions()
 	opts.Resamples, opts.Seed, opts.Stratified = c.Resamples, s.seed(), c.Stratified
 	if c.BCa {
-		opts.Method = eval.BCa
+		opts.Method = eval.BCaCI
 	}
 	if err := opts.Unit.UnmarshalText([]byte(c.Unit)); err != nil {
 		return usageError{err}
@@ -77,7 +77,7 @@ func (c *evaluateCommand) Run(s *session) error {
 	}
 	var answers []any
 	for _, in := range inputs {
-		metrics, err := eval.Evaluate(in.table, opts)
+		metrics, err := eval.Evaluate(s.ctx, in.table, opts)
 		if err != nil {
 			return fmt.Errorf("evaluating %s: %w", in.path, err)
 		}
@@ -131,12 +131,12 @@ func (c *evaluateCommand) read() ([]evaluated, error) {
 		return nil, fmt.Errorf("calibrating on %s: %w", path, err)
 	}
 	fitted := make(map[string]bool, val.Len())
-	for _, id := range val.ImageIDs {
+	for _, id := range val.Predictions().ImageIDs {
 		fitted[id] = true
 	}
 	for i := range inputs {
 		in := &inputs[i]
-		for _, id := range in.table.ImageIDs {
+		for _, id := range in.table.Predictions().ImageIDs {
 			if fitted[id] {
 				return nil, fmt.Errorf("calibrating on %s: image %s is also in %s; fit on images that are not evaluated", path, id, in.path)
 			}
@@ -164,7 +164,7 @@ func (c *evaluateCommand) combine(inputs []evaluated) ([]evaluated, error) {
 		return nil, usageError{err}
 	}
 	one := evaluated{path: c.Combine + " of", calibration: inputs[0].calibration}
-	var tables []*eval.Predictions
+	var tables []*eval.Table
 	for _, in := range inputs {
 		tables = append(tables, in.table)
 		one.path += " " + in.path
@@ -182,7 +182,7 @@ func (c *evaluateCommand) compare(s *session, inputs []evaluated, opts eval.Opti
 	if len(inputs) != 2 {
 		return usagef("--compare takes two inputs, not %d", len(inputs))
 	}
-	comparison, err := eval.Compare(inputs[0].table, inputs[1].table, opts)
+	comparison, err := eval.Compare(s.ctx, inputs[0].table, inputs[1].table, opts)
 	if err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func (c *evaluateCommand) seeds(s *session, inputs []evaluated) error {
 	var runs []*eval.Metrics
 	var paths []string
 	for _, in := range inputs {
-		metrics, err := eval.Evaluate(in.table, eval.Options{})
+		metrics, err := in.table.Score(nil, nil)
 		if err != nil {
 			return fmt.Errorf("evaluating %s: %w", in.path, err)
 		}
@@ -242,7 +242,7 @@ func (c *evaluateCommand) leak(s *session, inputs []evaluated, opts eval.Options
 	if err != nil {
 		return err
 	}
-	effect, err := eval.MeasureLeak(inputs[0].table, audit.IsLeaked, opts)
+	effect, err := eval.MeasureLeak(s.ctx, inputs[0].table, audit.IsLeaked, opts)
 	if err != nil {
 		return err
 	}
@@ -284,7 +284,7 @@ func readInput(input string, part split.Part) (in evaluated, err error) {
 	}
 	if !info.IsDir() {
 		in.path = input
-		in.table, err = eval.ReadFile(input)
+		in.table, err = eval.ReadPredictions(input)
 		return in, err
 	}
 	folder := &run.Folder{Dir: input}

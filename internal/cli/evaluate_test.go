@@ -48,7 +48,11 @@ func writeRun(t *testing.T, skill float64) string {
 				parts += fmt.Sprintf("train_%d,%s_L%d,%s,train\n", i, part, lesion, ham10000.Classes[truth])
 			}
 		}
-		if err := p.WriteFile(filepath.Join(dir, name)); err != nil {
+		table, err := eval.NewTable(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := table.WriteFile(filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -76,12 +80,12 @@ func TestEvaluate(t *testing.T) {
 
 	var plain eval.Metrics
 	answer(t, &plain, append(few, good)...)
-	if plain.N != 120 || plain.Bootstrap.Method != eval.Percentile || plain.Bootstrap.Units != 60 {
+	if plain.N != 120 || plain.Bootstrap.Method != eval.PercentileCI || plain.Bootstrap.Units != 60 {
 		t.Errorf("plain: %d images, %+v", plain.N, plain.Bootstrap)
 	}
 	var several []eval.Metrics
 	answer(t, &several, append(few, good, bad, "--bca", "--stratified", "--unit", "image")...)
-	if len(several) != 2 || several[0].Accuracy != plain.Accuracy || several[1].Bootstrap.Method != eval.BCa || !several[1].Bootstrap.Stratified || several[1].Bootstrap.Units != 120 {
+	if len(several) != 2 || several[0].Accuracy != plain.Accuracy || several[1].Bootstrap.Method != eval.BCaCI || !several[1].Bootstrap.Stratified || several[1].Bootstrap.Units != 120 {
 		t.Errorf("several: %+v", several)
 	}
 

@@ -52,7 +52,7 @@ func (c *explainCommand) score(s *session) error {
 	var err error
 	switch {
 	case c.Dir == "" && len(c.Images) == 1:
-		table, err = saliency.ReadFile(c.Images[0], ham10000.Classes)
+		table, err = saliency.ReadTable(c.Images[0], ham10000.Classes)
 	case c.Dir != "" && len(c.Images) == 0:
 		if scored, err = c.measure(s); err == nil {
 			table = scored.Table
@@ -65,7 +65,7 @@ func (c *explainCommand) score(s *session) error {
 	}
 	intervals := eval.DefaultOptions()
 	intervals.Resamples, intervals.Seed = f.Resamples, s.seed()
-	summary, err := table.Summarize(intervals)
+	summary, err := table.Summarize(s.ctx, intervals)
 	if err != nil {
 		return err
 	}

@@ -96,7 +96,7 @@ func (c *figuresCommand) Run(s *session) error {
 			return err
 		}
 	}
-	paths, err := figures.Draw(c.Inputs, c.Out, opts)
+	paths, err := figures.Draw(s.ctx, c.Inputs, c.Out, opts)
 	if err != nil {
 		return err
 	}

@@ -8,26 +8,24 @@ import (
 
 // Align returns the tables with their rows in the order of the first, which is
 // returned as it is. It is an error, which names table and image, unless all
-// tables are valid and have the same classes in the same order and the same
-// images, each with the same truth and lesion. A lesion that one table does not
-// know is not a difference; the first table's ids are used throughout.
-func Align(tables ...*Predictions) ([]*Predictions, error) {
+// tables have the same classes in the same order and the same images, each with
+// the same truth and lesion. A lesion that one table does not know is not a
+// difference; the first table's ids are used throughout.
+func Align(tables ...*Table) ([]*Table, error) {
 	if len(tables) == 0 {
 		return nil, errors.New("no tables")
 	}
-	for t, p := range tables {
-		if err := p.Validate(); err != nil {
-			return nil, fmt.Errorf("table %d: %w", t+1, err)
-		}
-	}
-	first := tables[0]
-	aligned := []*Predictions{first}
-	for t, p := range tables[1:] {
-		q, err := alignTo(first, p)
+	aligned := []*Table{tables[0]}
+	for i, t := range tables[1:] {
+		q, err := alignTo(tables[0].rows, t.rows)
 		if err != nil {
-			return nil, fmt.Errorf("table %d does not fit table 1: %w", t+2, err)
+			return nil, fmt.Errorf("table %d does not fit table 1: %w", i+2, err)
 		}
-		aligned = append(aligned, q)
+		fitted, err := newTable(q)
+		if err != nil {
+			return nil, err
+		}
+		aligned = append(aligned, fitted)
 	}
 	return aligned, nil
 }
@@ -40,7 +38,7 @@ func alignTo(first, p *Predictions) (*Predictions, error) {
 	for i, id := range p.ImageIDs {
 		at[id] = i
 	}
-	q := &Predictions{Classes: first.Classes, ImageIDs: first.ImageIDs, LesionIDs: first.LesionIDs, Truth: first.Truth}
+	q := first.withProbs(nil)
 	for i, id := range first.ImageIDs {
 		j, ok := at[id]
 		if !ok {
@@ -64,7 +62,7 @@ func alignTo(first, p *Predictions) (*Predictions, error) {
 }
 
 func (p *Predictions) truthName(i int) string {
-	if p.Truth[i] == Unknown {
+	if p.Truth[i] == TruthUnknown {
 		return "of unknown class"
 	}
 	return p.Classes[p.Truth[i]]
@@ -76,4 +74,9 @@ func (p *Predictions) lesion(i int) string {
 		return ""
 	}
 	return p.LesionIDs[i]
+}
+
+// withProbs returns the images of p with other probabilities.
+func (p *Predictions) withProbs(probs [][]float32) *Predictions {
+	return &Predictions{Classes: p.Classes, ImageIDs: p.ImageIDs, LesionIDs: p.LesionIDs, Truth: p.Truth, Probs: probs}
 }

@@ -9,7 +9,7 @@ func BenchmarkEvaluate(b *testing.B) {
 	b.Run("10000x7/no-bootstrap", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := Evaluate(p, Options{}); err != nil {
+			if _, err := Evaluate(ctx, tableOf(p), Options{}); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -17,7 +17,7 @@ func BenchmarkEvaluate(b *testing.B) {
 	b.Run("10000x7/2000-by-lesion", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := Evaluate(p, DefaultOptions()); err != nil {
+			if _, err := Evaluate(ctx, tableOf(p), DefaultOptions()); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -1,7 +1,6 @@
 package eval
 
 import (
-	"fmt"
 	"math"
 	"sort"
 )
@@ -28,48 +27,41 @@ func (b Binning) String() string {
 	return "equal-mass"
 }
 
-// BinnedReliability cuts the images of known truth by confidence, the largest
+// Reliability cuts the images of known truth by confidence, the largest
 // probability, into bins. Without images or bins there are none.
-func BinnedReliability(p *Predictions, binning Binning, bins int) []Bin {
-	known, _ := p.Labelled()
-	confidence, right := make([]float64, known.Len()), make([]bool, known.Len())
-	for i, row := range known.Probs {
-		k := argmax(row)
-		confidence[i], right[i] = float64(row[k]), k == known.Truth[i]
-	}
-	return cut(confidence, right, binning, bins)
+func (t *Table) Reliability(binning Binning, bins int) []Bin {
+	confidence, right := topClass(t.known)
+	return cut(confidence, right, repeatOne(len(right)), binning, bins)
 }
 
 // ClassReliability cuts the images of known truth by their probability of class
 // k: Bin.Confidence is its mean, Bin.Accuracy the share truly of class k. A
 // class that is not in the table is an error.
-func ClassReliability(p *Predictions, k int, binning Binning, bins int) ([]Bin, error) {
-	if k < 0 || k >= len(p.Classes) {
-		return nil, fmt.Errorf("class index %d, but there are %d classes", k, len(p.Classes))
+func (t *Table) ClassReliability(k int, binning Binning, bins int) ([]Bin, error) {
+	scores, positive, err := t.Scores(k)
+	if err != nil {
+		return nil, err
 	}
-	known, _ := p.Labelled()
-	scores, positive := column(known, k)
-	return cut(scores, positive, binning, bins), nil
+	return cut(scores, positive, repeatOne(len(scores)), binning, bins), nil
 }
 
-// BinnedECE returns the expected calibration error of the predicted class (Guo
-// et al. 2017): the sum over bins of n_b/n * |accuracy - confidence|. NaN
-// without an image of known truth.
-func BinnedECE(p *Predictions, binning Binning, bins int) float64 {
-	return expectedCalibrationError(BinnedReliability(p, binning, bins))
+// ECE returns the expected calibration error of the predicted class (Guo et al.
+// 2017; with [EqualMass], the adaptive bins of Nixon et al. 2019): the sum over
+// bins of n_b/n * |accuracy - confidence|. NaN without an image of known truth.
+func (t *Table) ECE(binning Binning, bins int) float64 {
+	return expectedCalibrationError(t.Reliability(binning, bins))
 }
 
 // ClasswiseECE returns the mean over all classes of the calibration error of
 // the class's own probability (Kull et al. 2019, equation 4; they take
 // [EqualWidth]). NaN without an image of known truth.
-func ClasswiseECE(p *Predictions, binning Binning, bins int) float64 {
-	known, _ := p.Labelled()
+func (t *Table) ClasswiseECE(binning Binning, bins int) float64 {
 	sum := 0.0
-	for k := range p.Classes {
-		scores, positive := column(known, k)
-		sum += expectedCalibrationError(cut(scores, positive, binning, bins))
+	for k := range t.known.Classes {
+		scores, positive := column(t.known, k)
+		sum += expectedCalibrationError(cut(scores, positive, repeatOne(len(scores)), binning, bins))
 	}
-	return sum / float64(len(p.Classes))
+	return sum / float64(len(t.known.Classes))
 }
 
 // BrierDecomposition is Murphy's (1973) partition of the Brier score, computed
@@ -96,26 +88,31 @@ func (d BrierDecomposition) Brier() float64 {
 	return d.Reliability - d.Resolution + d.Uncertainty + d.WithinBin
 }
 
-// DecomposeBrier returns the partition of the Brier score of the images of known
-// truth, over the given bins of each class's probability.
-func DecomposeBrier(p *Predictions, binning Binning, bins int) BrierDecomposition {
-	known, _ := p.Labelled()
-	n := float64(known.Len())
+// BrierDecomposition returns the partition of the Brier score of the images of
+// known truth, over the given bins of each class's probability.
+func (t *Table) BrierDecomposition(binning Binning, bins int) BrierDecomposition {
+	return decomposeBrier(t.known, repeatOne(t.known.Len()), binning, bins)
+}
+
+// decomposeBrier partitions the Brier score of the table in which image i is
+// there counts[i] times.
+func decomposeBrier(p *Predictions, counts []uint32, binning Binning, bins int) BrierDecomposition {
+	n := float64(total(counts))
 	brier := 0.0
-	for i, row := range known.Probs {
-		brier += brierScore(row, known.Truth[i])
+	for i, row := range p.Probs {
+		brier += float64(counts[i]) * brierScore(row, p.Truth[i])
 	}
 	var d BrierDecomposition
 	for k := range p.Classes {
-		scores, positive := column(known, k)
+		scores, positive := column(p, k)
 		share := 0.0
-		for _, is := range positive {
+		for i, is := range positive {
 			if is {
-				share++
+				share += float64(counts[i])
 			}
 		}
 		share /= n // NaN of an empty table spreads to all parts
-		for _, b := range cut(scores, positive, binning, bins) {
+		for _, b := range cut(scores, positive, counts, binning, bins) {
 			d.Reliability += float64(b.Count) * (b.Confidence - b.Accuracy) * (b.Confidence - b.Accuracy) / n
 			d.Resolution += float64(b.Count) * (b.Accuracy - share) * (b.Accuracy - share) / n
 		}
@@ -128,25 +125,30 @@ func DecomposeBrier(p *Predictions, binning Binning, bins int) BrierDecompositio
 	return d
 }
 
-// cut bins values, of which outcome tells what came true.
-func cut(values []float64, outcome []bool, binning Binning, bins int) []Bin {
+// cut puts values into bins, value i counting counts[i] times; outcome[i] says
+// whether it came true.
+func cut(values []float64, outcome []bool, counts []uint32, binning Binning, bins int) []Bin {
 	if binning == EqualMass {
-		return newConfidenceRanking(values, outcome).bins(repeatOne(len(values)), len(values), bins)
+		return newConfidenceRanking(values, outcome).bins(counts, total(counts), bins)
 	}
 	if bins < 1 {
 		return nil
 	}
 	all := make([]Bin, bins)
 	for i, v := range values {
+		n := int(counts[i])
+		if n == 0 {
+			continue
+		}
 		b := &all[widthBin(v, bins)]
 		if b.Count == 0 {
 			b.Low, b.High = v, v
 		}
 		b.Low, b.High = min(b.Low, v), max(b.High, v)
-		b.Count++
-		b.Confidence += v
+		b.Count += n
+		b.Confidence += float64(n) * v
 		if outcome[i] {
-			b.Accuracy++
+			b.Accuracy += float64(n)
 		}
 	}
 	var filled []Bin
@@ -158,6 +160,15 @@ func cut(values []float64, outcome []bool, binning Binning, bins int) []Bin {
 		}
 	}
 	return filled
+}
+
+// total is the sum of counts.
+func total(counts []uint32) int {
+	sum := 0
+	for _, n := range counts {
+		sum += int(n)
+	}
+	return sum
 }
 
 // widthBin is the bin of v: the number of upper edges 1/bins, 2/bins, ... below

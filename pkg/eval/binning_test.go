@@ -25,31 +25,31 @@ func TestWidthBin(t *testing.T) {
 // three, two of them right, and (.75, 1] one, right.
 func TestEqualWidthByHand(t *testing.T) {
 	p := &Predictions{
-		Classes: []string{"a", "b"}, ImageIDs: []string{"1", "2", "3", "4", "5"}, Truth: []int{0, 1, 0, 1, Unknown},
+		Classes: []string{"a", "b"}, ImageIDs: []string{"1", "2", "3", "4", "5"}, Truth: []int{0, 1, 0, 1, TruthUnknown},
 		Probs: [][]float32{{.875, .125}, {.375, .625}, {.375, .625}, {.25, .75}, {0, 1}},
 	}
-	bins := BinnedReliability(p, EqualWidth, 4)
+	bins := tableOf(p).Reliability(EqualWidth, 4)
 	want := []Bin{{3, 2. / 3, 2. / 3, .625, .75}, {1, .875, 1, .875, .875}}
 	if !slices.Equal(bins, want) {
 		t.Errorf("bins = %+v, want %+v", bins, want)
 	}
-	if got := BinnedECE(p, EqualWidth, 4); got != .125/4 {
+	if got := tableOf(p).ECE(EqualWidth, 4); got != .125/4 {
 		t.Errorf("ECE = %v, want 1/32", got)
 	}
 	// Class a: .375 .375 in (.25, .5] one true, .25 in [0, .25] none, .875 true.
 	// Class b: .625 .625 .75 in (.5, .75] two true, .125 in [0, .25] none.
-	if got, want := ClasswiseECE(p, EqualWidth, 4), ((2*.125+.25+.125)/4+.125/4)/2; !approx.EqualWithinAbs(got, want, 1e-15) {
+	if got, want := tableOf(p).ClasswiseECE(EqualWidth, 4), ((2*.125+.25+.125)/4+.125/4)/2; !approx.EqualWithinAbs(got, want, 1e-15) {
 		t.Errorf("classwise ECE = %v, want %v", got, want)
 	}
-	bins, err := ClassReliability(p, 0, EqualWidth, 4)
+	bins, err := tableOf(p).ClassReliability(0, EqualWidth, 4)
 	if want := []Bin{{1, .25, 0, .25, .25}, {2, .375, .5, .375, .375}, {1, .875, 1, .875, .875}}; err != nil || !slices.Equal(bins, want) {
 		t.Errorf("bins of a = %+v, want %+v (%v)", bins, want, err)
 	}
-	if _, err := ClassReliability(p, 2, EqualWidth, 4); err == nil {
+	if _, err := tableOf(p).ClassReliability(2, EqualWidth, 4); err == nil {
 		t.Error("class out of range: no error")
 	}
 	for _, n := range []int{0, -1} {
-		if got := BinnedReliability(p, EqualWidth, n); len(got) != 0 {
+		if got := tableOf(p).Reliability(EqualWidth, n); len(got) != 0 {
 			t.Errorf("%d bins: got %d", n, len(got))
 		}
 	}
@@ -61,8 +61,8 @@ func TestBrierDecomposition(t *testing.T) {
 	for seed := range uint64(30) {
 		grid := int(seed%2) * 8
 		p := syntheticPredictions(newRNG(seed), 70, 4, grid)
-		got := DecomposeBrier(p, EqualWidth, 16)
-		m, err := Evaluate(p, Options{})
+		got := tableOf(p).BrierDecomposition(EqualWidth, 16)
+		m, err := Evaluate(ctx, tableOf(p), Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,7 +90,7 @@ func TestBrierDecomposition(t *testing.T) {
 			t.Errorf("seed %d: one probability a bin leaves %v", seed, got.WithinBin)
 		}
 	}
-	empty := DecomposeBrier(&Predictions{Classes: []string{"a", "b"}}, EqualMass, 15)
+	empty := tableOf(&Predictions{Classes: []string{"a", "b"}}).BrierDecomposition(EqualMass, 15)
 	for _, v := range []float64{empty.Reliability, empty.Resolution, empty.Uncertainty, empty.WithinBin, empty.Brier()} {
 		if !math.IsNaN(v) {
 			t.Errorf("of nothing: %+v", empty)
@@ -100,26 +100,26 @@ func TestBrierDecomposition(t *testing.T) {
 
 func TestTopK(t *testing.T) {
 	p := &Predictions{
-		Classes: []string{"a", "b", "c"}, Truth: []int{2, 2, 0, Unknown},
+		Classes: []string{"a", "b", "c"}, ImageIDs: []string{"1", "2", "3", "4"}, Truth: []int{2, 2, 0, TruthUnknown},
 		Probs: [][]float32{{.4, .4, .2}, {.25, .25, .5}, {.25, .25, .5}, {1, 0, 0}},
 	}
 	for k, want := range []float64{0, 1. / 3, 2. / 3, 1, 1} {
-		if got := TopK(p, k); got != want {
+		if got := tableOf(p).TopK(k); got != want {
 			t.Errorf("TopK(%d) = %v, want %v", k, got, want)
 		}
 	}
-	if got := TopK(&Predictions{}, 1); !math.IsNaN(got) {
+	if got := tableOf(&Predictions{Classes: []string{"a", "b"}}).TopK(1); !math.IsNaN(got) {
 		t.Errorf("TopK of nothing = %v", got)
 	}
 	for name, p := range goldenTables(t) {
-		m, err := Evaluate(p, Options{})
+		m, err := Evaluate(ctx, tableOf(p), Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := TopK(p, 1); !near(got, m.Accuracy) {
+		if got := tableOf(p).TopK(1); !near(got, m.Accuracy) {
 			t.Errorf("%s: TopK(1) = %v, accuracy %v", name, got, m.Accuracy)
 		}
-		if got := TopK(p, len(p.Classes)); m.N > 0 && got != 1 {
+		if got := tableOf(p).TopK(len(p.Classes)); m.N > 0 && got != 1 {
 			t.Errorf("%s: TopK of all classes = %v", name, got)
 		}
 	}

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -43,35 +44,35 @@ func (u *Unit) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Method is how resamples become an interval.
-type Method int
+// CIMethod is how resamples become an interval.
+type CIMethod int
 
 const (
-	// Percentile takes the quantiles of the resamples (Efron 1979).
-	Percentile Method = iota
-	// BCa corrects them for bias and acceleration (Efron 1987), at the cost of
+	// PercentileCI takes the quantiles of the resamples (Efron 1979).
+	PercentileCI CIMethod = iota
+	// BCaCI corrects them for bias and acceleration (Efron 1987), at the cost of
 	// scoring the table once more for each unit that is left out of it.
-	BCa
+	BCaCI
 )
 
 // String returns "percentile" or "bca".
-func (m Method) String() string {
-	if m == BCa {
+func (m CIMethod) String() string {
+	if m == BCaCI {
 		return "bca"
 	}
 	return "percentile"
 }
 
 // MarshalText implements [encoding.TextMarshaler].
-func (m Method) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+func (m CIMethod) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
-func (m *Method) UnmarshalText(text []byte) error {
+func (m *CIMethod) UnmarshalText(text []byte) error {
 	switch string(text) {
 	case "percentile":
-		*m = Percentile
+		*m = PercentileCI
 	case "bca":
-		*m = BCa
+		*m = BCaCI
 	default:
 		return fmt.Errorf("unknown bootstrap method %q: use percentile or bca", text)
 	}
@@ -80,20 +81,20 @@ func (m *Method) UnmarshalText(text []byte) error {
 
 // BootstrapInfo records how intervals were made: enough to make them again.
 type BootstrapInfo struct {
-	Resamples  int     `json:"resamples"`
-	Seed       uint64  `json:"seed"`
-	Unit       Unit    `json:"unit"`
-	Method     Method  `json:"method"`
-	Level      float64 `json:"level"`
-	Units      int     `json:"units"`      // lesions or images that were drawn from
-	Stratified bool    `json:"stratified"` // by class
+	Resamples  int      `json:"resamples"`
+	Seed       uint64   `json:"seed"`
+	Unit       Unit     `json:"unit"`
+	Method     CIMethod `json:"method"`
+	Level      float64  `json:"level"`
+	Units      int      `json:"units"`      // lesions or images that were drawn from
+	Stratified bool     `json:"stratified"` // by class
 }
 
 // String says it in a few words, as in "95 % intervals from 2000 resamples of
 // 1500 lesions, seed 1".
 func (b *BootstrapInfo) String() string {
 	kind := ""
-	if b.Method == BCa {
+	if b.Method == BCaCI {
 		kind = "BCa "
 	}
 	how := ""
@@ -128,33 +129,33 @@ type Replicates struct {
 	strata [][]int // units by stratum
 }
 
-// Bootstrap resamples p as opts says and returns all metrics of each resample.
+// Bootstrap resamples t as opts says and returns all metrics of each resample.
 // Most callers want [Evaluate], which makes intervals of them.
-func Bootstrap(p *Predictions, opts Options) (*Replicates, error) {
-	known, _, err := prepare(p)
+func Bootstrap(ctx context.Context, t *Table, opts Options) (*Replicates, error) {
+	groups, err := resolveGroups(t.known.Classes, opts.Groups)
 	if err != nil {
 		return nil, err
 	}
-	groups, err := resolveGroups(p.Classes, opts.Groups)
-	if err != nil {
-		return nil, err
-	}
-	table := newRanked(known, groups)
-	return bootstrapMetrics(known, table, table.metrics(), opts)
+	ranked := t.ranked(groups)
+	d := newDesign(t.known, opts.Unit, opts.Stratified, nil)
+	return bootstrap(ctx, d, ranked.newMetrics().Paths(), func() func([]uint32) []float64 {
+		scratch := ranked.newMetrics()
+		return func(counts []uint32) []float64 {
+			ranked.score(counts, scratch)
+			return scratch.Values()
+		}
+	}, opts)
 }
 
-// BootstrapFunc resamples any statistics of the images of p: names names them,
-// and statistic returns them for a table in which row i of p is there counts[i]
+// BootstrapFunc resamples any statistics of the images of t: names names them,
+// and statistic returns them for the table in which row i is there counts[i]
 // times. Rows of unknown truth count 0. The statistic may close over other
 // tables of the same images, which makes a comparison paired; it is called from
 // several goroutines at once, must leave counts alone, and returns a new slice
-// each time.
-func BootstrapFunc(p *Predictions, names []string, statistic func(counts []uint32) []float64, opts Options) (*Replicates, error) {
-	if err := p.Validate(); err != nil {
-		return nil, fmt.Errorf("predictions: %w", err)
-	}
-	d := newDesign(p, opts.Unit, opts.Stratified, nil)
-	return bootstrap(d, names, func() func([]uint32) []float64 { return statistic }, opts)
+// each time. If ctx is done before the resamples are, its error is returned.
+func BootstrapFunc(ctx context.Context, t *Table, names []string, statistic func(counts []uint32) []float64, opts Options) (*Replicates, error) {
+	d := newDesign(t.rows, opts.Unit, opts.Stratified, nil)
+	return bootstrap(ctx, d, names, func() func([]uint32) []float64 { return statistic }, opts)
 }
 
 func (o Options) level() float64 {
@@ -174,24 +175,15 @@ func (o Options) validate() error {
 	if o.Unit != ByLesion && o.Unit != ByImage {
 		return fmt.Errorf("bootstrap: unknown unit %d", int(o.Unit))
 	}
-	if o.Method != Percentile && o.Method != BCa {
+	if o.Method != PercentileCI && o.Method != BCaCI {
 		return fmt.Errorf("bootstrap: unknown method %d", int(o.Method))
 	}
 	return nil
 }
 
-func bootstrapMetrics(known *Predictions, table *ranked, m *Metrics, opts Options) (*Replicates, error) {
-	d := newDesign(known, opts.Unit, opts.Stratified, nil)
-	return bootstrap(d, m.Paths(), func() func([]uint32) []float64 {
-		scratch := table.newMetrics()
-		return func(counts []uint32) []float64 {
-			table.score(counts, scratch)
-			return scratch.Values()
-		}
-	}, opts)
-}
-
-func bootstrap(d *design, names []string, newStatistic func() func(counts []uint32) []float64, opts Options) (*Replicates, error) {
+// bootstrap draws the resamples of a design and computes their statistics.
+// Each goroutine calls newStatistic once.
+func bootstrap(ctx context.Context, d *design, names []string, newStatistic func() func(counts []uint32) []float64, opts Options) (*Replicates, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
@@ -204,14 +196,19 @@ func bootstrap(d *design, names []string, newStatistic func() func(counts []uint
 		},
 		Paths:    names,
 		Estimate: newStatistic()(counts),
-		Values:   d.resample(opts.Resamples, opts.Seed, opts.Workers, newStatistic),
 		strata:   d.strata,
 	}
 	if len(r.Estimate) != len(names) {
 		return nil, fmt.Errorf("bootstrap: %d names, but %d statistics", len(names), len(r.Estimate))
 	}
-	if opts.Method == BCa {
-		r.Jackknife = d.jackknife(opts.Workers, newStatistic)
+	var err error
+	if r.Values, err = d.resample(ctx, opts.Resamples, opts.Seed, opts.Workers, newStatistic); err != nil {
+		return nil, fmt.Errorf("bootstrap: %w", err)
+	}
+	if opts.Method == BCaCI {
+		if r.Jackknife, err = d.jackknife(ctx, opts.Workers, newStatistic); err != nil {
+			return nil, fmt.Errorf("bootstrap: %w", err)
+		}
 	}
 	return r, nil
 }
@@ -228,7 +225,7 @@ func (r *Replicates) Interval(i int, level float64) (Interval, error) {
 	if share := float64(len(values)) / float64(len(r.Values)); share < minDefined {
 		return undefinedInterval, fmt.Errorf("defined in only %.0f %% of the resamples", 100*share)
 	}
-	if r.Info.Method == Percentile {
+	if r.Info.Method == PercentileCI {
 		return sortedPercentile(values, level), nil
 	}
 	jackknife := make([]float64, len(r.Jackknife))

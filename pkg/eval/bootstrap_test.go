@@ -26,14 +26,11 @@ func TestCountsAreRepetitions(t *testing.T) {
 				repeated.Probs = append(repeated.Probs, p.Probs[i])
 			}
 		}
-		groups, err := resolveGroups(p.Classes, nil)
+		got, err := tableOf(p).Score(counts, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		table := newRanked(p, groups)
-		got := table.newMetrics()
-		table.score(counts, got)
-		want, err := Evaluate(repeated, Options{})
+		want, err := Evaluate(ctx, tableOf(repeated), Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +48,7 @@ func TestBootstrapDoesNotDependOnCores(t *testing.T) {
 	var first []byte
 	for _, workers := range []int{1, 2, 7} {
 		opts := Options{Resamples: 50, Seed: 5, Workers: workers}
-		m, err := Evaluate(p, opts)
+		m, err := Evaluate(ctx, tableOf(p), opts)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +62,7 @@ func TestBootstrapDoesNotDependOnCores(t *testing.T) {
 			t.Errorf("%d workers give other bytes than 1", workers)
 		}
 	}
-	other, err := Evaluate(p, Options{Resamples: 50, Seed: 6})
+	other, err := Evaluate(ctx, tableOf(p), Options{Resamples: 50, Seed: 6})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +113,7 @@ func TestResamplesDrawWholeLesions(t *testing.T) {
 		t.Errorf("without lesion ids: %v by %v", d.units, d.unit)
 	}
 	p.LesionIDs = slices.Repeat([]string{"a"}, 8)
-	p.Truth[3] = Unknown
+	p.Truth[3] = TruthUnknown
 	if d := newDesign(p, ByImage, false, nil); len(d.units) != 7 {
 		t.Errorf("by image, one of unknown truth: %v", d.units)
 	}
@@ -181,7 +178,7 @@ func TestBootstrapCoverage(t *testing.T) {
 	for trial := range trials {
 		p := drawTrial(uint64(trial), 120, 4)
 		for _, unit := range []Unit{ByLesion, ByImage} {
-			r, err := BootstrapFunc(p, []string{"accuracy"}, accuracyByCounts(p), Options{Resamples: 200, Seed: uint64(trial), Unit: unit})
+			r, err := BootstrapFunc(ctx, tableOf(p), []string{"accuracy"}, accuracyByCounts(p), Options{Resamples: 200, Seed: uint64(trial), Unit: unit})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -206,7 +203,7 @@ func TestIntervalsOfRareClasses(t *testing.T) {
 		p.Truth[i] = 0
 	}
 	p.Truth[10] = 1 // in about 63 % of the resamples
-	m, err := Evaluate(p, Options{Resamples: 200, Seed: 1, Unit: ByImage})
+	m, err := Evaluate(ctx, tableOf(p), Options{Resamples: 200, Seed: 1, Unit: ByImage})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,22 +232,22 @@ func TestBootstrapErrors(t *testing.T) {
 		"group twice":        {Groups: []Group{{"g", []string{"class1"}}, {"g", []string{"class2"}}}},
 		"class twice":        {Groups: []Group{{"g", []string{"class1", "class1"}}}},
 	} {
-		if _, err := Evaluate(p, opts); err == nil {
+		if _, err := Evaluate(ctx, tableOf(p), opts); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
-	if _, err := Bootstrap(p, Options{}); err == nil {
+	if _, err := Bootstrap(ctx, tableOf(p), Options{}); err == nil {
 		t.Error("Bootstrap without resamples: no error")
 	}
 	p.Probs[3][0] = 2
-	if _, err := Bootstrap(p, DefaultOptions()); err == nil {
-		t.Error("Bootstrap of a bad table: no error")
+	if _, err := NewTable(p); err == nil {
+		t.Error("a bad table: no error")
 	}
 }
 
 func TestBootstrapOfNothing(t *testing.T) {
 	p := &Predictions{Classes: []string{"a", "b"}}
-	m, err := Evaluate(p, Options{Resamples: 10})
+	m, err := Evaluate(ctx, tableOf(p), Options{Resamples: 10})
 	if err != nil {
 		t.Fatal(err)
 	}

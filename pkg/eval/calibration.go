@@ -6,7 +6,8 @@ import (
 	"slices"
 )
 
-// ECEBins is the number of equal-mass bins of the expected calibration error.
+// ECEBins is the number of equal-mass bins of the expected calibration error in
+// [Metrics].
 const ECEBins = 15
 
 // nllClip keeps the logarithm finite: probabilities are clipped to
@@ -39,18 +40,6 @@ type Bin struct {
 	Confidence float64 // mean probability of the predicted class (or of one class)
 	Accuracy   float64 // share of them predicted rightly (or truly of that class)
 	Low, High  float64 // least and greatest confidence
-}
-
-// Reliability sorts the images of known truth by confidence (the largest
-// probability) and cuts them into equal-mass bins; see [EqualMass].
-func Reliability(p *Predictions, bins int) []Bin { return BinnedReliability(p, EqualMass, bins) }
-
-// ECE returns the expected calibration error of the top class over equal-mass
-// bins (Guo et al. 2017, with the adaptive bins of Nixon et al. 2019): the mean
-// over images of |accuracy - confidence| of their bin. NaN without an image of
-// known truth.
-func ECE(p *Predictions, bins int) float64 {
-	return BinnedECE(p, EqualMass, bins)
 }
 
 func expectedCalibrationError(bins []Bin) float64 {

@@ -11,18 +11,18 @@ import (
 type Combination int
 
 const (
-	// Mean averages the probabilities: an ensemble of models, or the average
+	// CombineMean averages the probabilities: an ensemble of models, or the average
 	// over views of test-time augmentation, a table a view.
-	Mean Combination = iota
-	// GeometricMean averages their logarithms and normalises: the product of
+	CombineMean Combination = iota
+	// CombineGeometricMean averages their logarithms and normalises: the product of
 	// experts. A zero counts as the smallest positive float32, so that one
 	// model can't rule out what all others see.
-	GeometricMean
-	// Rank replaces each probability by its rank among the images of its table
+	CombineGeometricMean
+	// CombineRank replaces each probability by its rank among the images of its table
 	// and class, as a share (ties get their mean rank), averages the shares, and
 	// normalises each image. Models of different confidence weigh the same, and
 	// the result is no longer a calibrated probability.
-	Rank
+	CombineRank
 )
 
 var combinationNames = []string{"mean", "geometric", "rank"}
@@ -56,48 +56,48 @@ func logProbability(p float32) float64 { return math.Log(max(float64(p), logFloo
 
 // Combine makes one table of several on the same images, in the order of the
 // first; see [Align] for what makes tables fit.
-func Combine(how Combination, tables ...*Predictions) (*Predictions, error) {
-	if how < Mean || how > Rank {
+func Combine(how Combination, tables ...*Table) (*Table, error) {
+	if how < CombineMean || how > CombineRank {
 		return nil, fmt.Errorf("combining: unknown %s", how)
 	}
 	tables, err := Align(tables...)
 	if err != nil {
 		return nil, fmt.Errorf("combining: %w", err)
 	}
-	first := tables[0]
+	first := tables[0].rows
 	scores := make([][]float64, first.Len()) // means over the tables
 	for i := range scores {
 		scores[i] = make([]float64, len(first.Classes))
 	}
 	share := 1 / float64(len(tables))
-	for _, p := range tables {
-		for k := range p.Classes {
-			for i, v := range p.terms(how, k) {
+	for _, t := range tables {
+		for k := range first.Classes {
+			for i, v := range t.rows.terms(how, k) {
 				scores[i][k] += share * v
 			}
 		}
 	}
-	out := &Predictions{Classes: first.Classes, ImageIDs: first.ImageIDs, LesionIDs: first.LesionIDs, Truth: first.Truth}
-	for _, row := range scores {
-		if how == GeometricMean {
+	probs := make([][]float32, len(scores))
+	for i, row := range scores {
+		if how == CombineGeometricMean {
 			softmax(row)
 		}
-		out.Probs = append(out.Probs, normalized(row))
+		probs[i] = normalized(row)
 	}
-	return out, nil
+	return newTable(first.withProbs(probs))
 }
 
 // terms returns what table p adds to the mean for class k, by image.
 func (p *Predictions) terms(how Combination, k int) []float64 {
 	values := make([]float64, p.Len())
 	for i, row := range p.Probs {
-		if how == GeometricMean {
+		if how == CombineGeometricMean {
 			values[i] = logProbability(row[k])
 		} else {
 			values[i] = float64(row[k])
 		}
 	}
-	if how == Rank {
+	if how == CombineRank {
 		return rankShares(values)
 	}
 	return values

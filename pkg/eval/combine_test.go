@@ -27,19 +27,20 @@ func TestCombineByHand(t *testing.T) {
 		how  Combination
 		want []float64 // of class a
 	}{
-		{Mean, []float64{.5, .375, .5}},
-		{GeometricMean, []float64{.5, r, .5}},
-		{Rank, []float64{4.5 / 8, 3.5 / 8, 4. / 8}},
+		{CombineMean, []float64{.5, .375, .5}},
+		{CombineGeometricMean, []float64{.5, r, .5}},
+		{CombineRank, []float64{4.5 / 8, 3.5 / 8, 4. / 8}},
 	} {
-		got, err := Combine(tt.how, a, b)
+		got, err := Combine(tt.how, tableOf(a), tableOf(b))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := got.Validate(); err != nil {
+		rows := got.Predictions()
+		if err := rows.Validate(); err != nil {
 			t.Errorf("%s: %v", tt.how, err)
 		}
 		for i, want := range tt.want {
-			if v := got.Probs[i][0]; v != float32(want) {
+			if v := rows.Probs[i][0]; v != float32(want) {
 				t.Errorf("%s: image %d has %v, want %v", tt.how, i, v, want)
 			}
 		}
@@ -53,19 +54,19 @@ func TestCombineInvariances(t *testing.T) {
 	p := syntheticPredictions(rng, 60, 7, 0)
 	q := syntheticPredictions(rng, 60, 7, 0)
 	q.Truth, q.LesionIDs = p.Truth, p.LesionIDs
-	for _, how := range []Combination{Mean, GeometricMean, Rank} {
-		want, err := Combine(how, p, q)
-		if err != nil {
-			t.Fatal(err)
+	for _, how := range []Combination{CombineMean, CombineGeometricMean, CombineRank} {
+		combine := func(tables ...*Predictions) *Predictions {
+			var all []*Table
+			for _, p := range tables {
+				all = append(all, tableOf(p))
+			}
+			combined, err := Combine(how, all...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return combined.Predictions()
 		}
-		got, err := Combine(how, p, permuteRows(q, rng))
-		if err != nil {
-			t.Fatal(err)
-		}
-		swapped, err := Combine(how, permuteRows(q, rng), p)
-		if err != nil {
-			t.Fatal(err)
-		}
+		want, got, swapped := combine(p, q), combine(p, permuteRows(q, rng)), combine(permuteRows(q, rng), p)
 		for i, id := range want.ImageIDs {
 			if !slices.Equal(got.Probs[i], want.Probs[i]) {
 				t.Errorf("%s: %s changed with the order of rows", how, id)
@@ -76,14 +77,10 @@ func TestCombineInvariances(t *testing.T) {
 				}
 			}
 		}
-		if how == Rank {
+		if how == CombineRank {
 			continue
 		}
-		alone, err := Combine(how, p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, row := range alone.Probs {
+		for i, row := range combine(p).Probs {
 			for k, v := range row {
 				if math.Abs(float64(v-p.Probs[i][k])) > 1e-6 {
 					t.Errorf("%s of one table: image %d, class %d: %v, want %v", how, i, k, v, p.Probs[i][k])
@@ -106,13 +103,12 @@ func TestAlignErrors(t *testing.T) {
 			p.ImageIDs, p.LesionIDs, p.Truth, p.Probs = append(p.ImageIDs, "w"), append(p.LesionIDs, ""), append(p.Truth, 0), append(p.Probs, rows[0])
 		}, []string{`"w"`, "only here"}},
 		"truth":   {func(p *Predictions) { p.Truth[2] = 1 }, []string{`"z"`, "is b here and a there"}},
-		"unknown": {func(p *Predictions) { p.Truth[2] = Unknown }, []string{`"z"`, "unknown class"}},
+		"unknown": {func(p *Predictions) { p.Truth[2] = TruthUnknown }, []string{`"z"`, "unknown class"}},
 		"lesion":  {func(p *Predictions) { p.LesionIDs[0] = "other" }, []string{`"x"`, `"other"`, `"Lx"`}},
-		"invalid": {func(p *Predictions) { p.Probs[0] = []float32{2, 0} }, []string{"table 2", "probability"}},
 	} {
 		second := combineTable(rows...)
 		tt.change(second)
-		_, err := Align(combineTable(rows...), second)
+		_, err := Align(tableOf(combineTable(rows...)), tableOf(second))
 		if err == nil {
 			t.Errorf("%s: no error", name)
 			continue
@@ -126,16 +122,16 @@ func TestAlignErrors(t *testing.T) {
 	if _, err := Align(); err == nil {
 		t.Error("no tables: no error")
 	}
-	if _, err := Combine(7, combineTable(rows...)); err == nil {
+	if _, err := Combine(7, tableOf(combineTable(rows...))); err == nil {
 		t.Error("unknown combination: no error")
 	}
 	// A table that knows no lesions fits one that does.
 	second := combineTable(rows...)
 	second.LesionIDs = nil
-	if got, err := Align(combineTable(rows...), second); err != nil || got[1].LesionIDs[2] != "Lz" {
+	if got, err := Align(tableOf(combineTable(rows...)), tableOf(second)); err != nil || got[1].Predictions().LesionIDs[2] != "Lz" {
 		t.Errorf("without lesions: %v", err)
 	}
-	for _, how := range []Combination{Mean, GeometricMean, Rank} {
+	for _, how := range []Combination{CombineMean, CombineGeometricMean, CombineRank} {
 		var got Combination
 		if text, err := how.MarshalText(); err != nil || got.UnmarshalText(text) != nil || got != how {
 			t.Errorf("%s reads back as %s", how, got)

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"context"
 	"fmt"
 	"math"
 )
@@ -48,30 +49,25 @@ type McNemarTest struct {
 // are paired: both models are scored on the same draw of lesions or images, as
 // opts says, and the difference is taken in each. DeLong's variance is
 // clustered by lesion if opts.Unit is; McNemar's test takes images as
-// independent, and is too sure of itself where lesions have many photos.
-func Compare(a, b *Predictions, opts Options) (*Comparison, error) {
+// independent, and is too sure of itself where lesions have many photos. If ctx
+// is done before the resamples are, its error is returned.
+func Compare(ctx context.Context, a, b *Table, opts Options) (*Comparison, error) {
 	aligned, err := Align(a, b)
 	if err != nil {
 		return nil, fmt.Errorf("comparing: %w", err)
 	}
-	knownA, unknown, err := prepare(aligned[0])
+	knownA, knownB := aligned[0].known, aligned[1].known
+	groups, err := resolveGroups(knownA.Classes, opts.Groups)
 	if err != nil {
 		return nil, err
 	}
-	knownB, _, err := prepare(aligned[1])
-	if err != nil {
-		return nil, err
-	}
-	groups, err := resolveGroups(a.Classes, opts.Groups)
-	if err != nil {
-		return nil, err
-	}
-	tableA, tableB := newRanked(knownA, groups), newRanked(knownB, groups)
+	tableA, tableB := aligned[0].ranked(groups), aligned[1].ranked(groups)
+	once := repeatOne(knownA.Len())
 	c := &Comparison{
-		Classes: a.Classes, N: knownA.Len(), Unknown: unknown,
-		A: tableA.metrics(), B: tableB.metrics(), Undefined: make(map[string]string),
+		Classes: a.Classes(), N: knownA.Len(), Unknown: a.Unknown(),
+		A: tableA.metrics(once), B: tableB.metrics(once), Undefined: make(map[string]string),
 	}
-	if err := c.addDifferences(tableA, tableB, opts); err != nil {
+	if err := c.addDifferences(ctx, tableA, tableB, opts); err != nil {
 		return nil, err
 	}
 	if err := c.addDeLong(knownA, knownB, groups, opts); err != nil {
@@ -89,13 +85,13 @@ func Compare(a, b *Predictions, opts Options) (*Comparison, error) {
 	return c, nil
 }
 
-func (c *Comparison) addDifferences(a, b *ranked, opts Options) error {
+func (c *Comparison) addDifferences(ctx context.Context, a, b *ranked, opts Options) error {
 	paths := c.A.Paths()
 	var replicates *Replicates
 	if opts.Resamples != 0 {
 		d := newDesign(a.p, opts.Unit, opts.Stratified, nil)
 		var err error
-		replicates, err = bootstrap(d, paths, func() func([]uint32) []float64 {
+		replicates, err = bootstrap(ctx, d, paths, func() func([]uint32) []float64 {
 			scratchA, scratchB := a.newMetrics(), b.newMetrics()
 			return func(counts []uint32) []float64 {
 				a.score(counts, scratchA)

@@ -17,26 +17,28 @@ func twoModels(seed uint64, n int) (a, b *Predictions) {
 		row := randomRow(rng, 7, truth, 0)
 		b.Probs = append(b.Probs, row)
 	}
-	return sharpen(a, 0.5), b
+	a = sharpen(a, 0.5)
+	b.Truth = a.Truth // tests change both at once
+	return a, b
 }
 
 // Each part of a comparison is what the parts of this package say by themselves.
 func TestCompareAgreesWithItsParts(t *testing.T) {
 	a, b := twoModels(1, 150)
-	a.Truth[3] = Unknown
+	a.Truth[3] = TruthUnknown
 	opts := Options{Resamples: 60, Seed: 4}
-	c, err := Compare(a, permuteRows(b, newRNG(2)), opts)
+	c, err := Compare(ctx, tableOf(a), tableOf(permuteRows(b, newRNG(2))), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if c.N != 149 || c.Unknown != 1 {
 		t.Errorf("%d images, %d unknown", c.N, c.Unknown)
 	}
-	ra, err := Bootstrap(a, opts)
+	ra, err := Bootstrap(ctx, tableOf(a), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	rb, err := Bootstrap(b, opts)
+	rb, err := Bootstrap(ctx, tableOf(b), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,8 +57,7 @@ func TestCompareAgreesWithItsParts(t *testing.T) {
 			t.Errorf("%s: interval %v, p %v", d.Metric, d.CI, d.P)
 		}
 	}
-	known, _ := a.Labelled()
-	knownB, _ := b.Labelled()
+	known, knownB := tableOf(a).known, tableOf(b).known
 	for k := range a.Classes {
 		sa, positive := column(known, k)
 		sb, _ := column(knownB, k)
@@ -89,8 +90,8 @@ func TestCompareAgreesWithItsParts(t *testing.T) {
 // A model against itself differs in nothing; exchanging two exchanges signs.
 func TestCompareSymmetry(t *testing.T) {
 	a, b := twoModels(5, 80)
-	opts := Options{Resamples: 30, Method: BCa}
-	same, err := Compare(a, a, opts)
+	opts := Options{Resamples: 30, Method: BCaCI}
+	same, err := Compare(ctx, tableOf(a), tableOf(a), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,11 +105,11 @@ func TestCompareSymmetry(t *testing.T) {
 			t.Errorf("a model against itself: %+v", d)
 		}
 	}
-	forth, err := Compare(a, b, Options{Resamples: 30})
+	forth, err := Compare(ctx, tableOf(a), tableOf(b), Options{Resamples: 30})
 	if err != nil {
 		t.Fatal(err)
 	}
-	back, err := Compare(b, a, Options{Resamples: 30})
+	back, err := Compare(ctx, tableOf(b), tableOf(a), Options{Resamples: 30})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +126,7 @@ func TestCompareJSON(t *testing.T) {
 		a.Truth[i] = max(a.Truth[i], 1)
 	}
 	for _, resamples := range []int{0, 20} {
-		c, err := Compare(a, b, Options{Resamples: resamples})
+		c, err := Compare(ctx, tableOf(a), tableOf(b), Options{Resamples: resamples})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -170,7 +171,7 @@ func TestCompareDoesNotDependOnCores(t *testing.T) {
 	a, b := twoModels(7, 60)
 	var first []byte
 	for _, workers := range []int{1, 3} {
-		c, err := Compare(a, b, Options{Resamples: 20, Method: BCa, Workers: workers})
+		c, err := Compare(ctx, tableOf(a), tableOf(b), Options{Resamples: 20, Method: BCaCI, Workers: workers})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -188,12 +189,15 @@ func TestCompareDoesNotDependOnCores(t *testing.T) {
 func TestCompareErrors(t *testing.T) {
 	a, b := twoModels(8, 20)
 	for name, call := range map[string]func() error{
-		"groups":    func() error { _, err := Compare(a, b, Options{Groups: []Group{{"g", []string{"x"}}}}); return err },
-		"resamples": func() error { _, err := Compare(a, b, Options{Resamples: -1}); return err },
+		"groups": func() error {
+			_, err := Compare(ctx, tableOf(a), tableOf(b), Options{Groups: []Group{{"g", []string{"x"}}}})
+			return err
+		},
+		"resamples": func() error { _, err := Compare(ctx, tableOf(a), tableOf(b), Options{Resamples: -1}); return err },
 		"images": func() error {
 			c := permuteRows(b, newRNG(1))
 			c.ImageIDs[0] = "other"
-			_, err := Compare(a, c, Options{})
+			_, err := Compare(ctx, tableOf(a), tableOf(c), Options{})
 			return err
 		},
 	} {

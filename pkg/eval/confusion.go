@@ -20,17 +20,6 @@ func NewConfusion(classes int) Confusion {
 	return c
 }
 
-// ConfusionOf counts the rows of p whose true class is known.
-func ConfusionOf(p *Predictions) Confusion {
-	c := NewConfusion(len(p.Classes))
-	for i, t := range p.Truth {
-		if t != Unknown {
-			c[t][p.Predicted(i)]++
-		}
-	}
-	return c
-}
-
 // Counts are the four cells of one class against the rest.
 type Counts struct{ TP, FP, FN, TN int }
 

@@ -102,14 +102,14 @@ func TestCoverage(t *testing.T) {
 			testlong.Skip(t, true)
 			d := population{photos}
 			big, _ := d.draw(newRNG(0), 2_000_000)
-			truth, err := Evaluate(big, Options{})
+			truth, err := Evaluate(ctx, tableOf(big), Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			var held tally
 			for trial := range trials {
 				a, b := d.draw(newRNG(uint64(1+trial)), n)
-				r, err := Bootstrap(a, Options{Resamples: resamples, Seed: uint64(trial), Method: BCa})
+				r, err := Bootstrap(ctx, tableOf(a), Options{Resamples: resamples, Seed: uint64(trial), Method: BCaCI})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -124,11 +124,11 @@ func TestCoverage(t *testing.T) {
 					held.add(path+", BCa", ci, want)
 				}
 				if photos == 1 {
-					c := ConfusionOf(a)
+					c := tableOf(a).Confusion()
 					held.add("accuracy, Wilson", Wilson(c.correct(), c.Total(), .95), truth.Accuracy)
 				}
 				if trial%2 == 0 {
-					c, err := Compare(a, b, Options{Resamples: resamples / 2, Seed: uint64(trial)})
+					c, err := Compare(ctx, tableOf(a), tableOf(b), Options{Resamples: resamples / 2, Seed: uint64(trial)})
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -153,7 +153,8 @@ func TestDeLongCoverage(t *testing.T) {
 			testlong.Skip(t, true)
 			d := population{photos}
 			big, _ := d.draw(newRNG(0), 2_000_000)
-			truth, err := AUROC(column(big, 2))
+			scores, positive := column(big, 2)
+			truth, err := AUROC(scores, positive, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

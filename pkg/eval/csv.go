@@ -21,20 +21,19 @@ var idColumns = []string{"image_id", "lesion_id", "dx"}
 // it.
 type RowError = csvtable.Error
 
-// ReadFile reads the predictions CSV at path; see [ReadCSV].
-func ReadFile(path string) (*Predictions, error) {
-	var p *Predictions
-	err := csvtable.ReadFile(path, func(t *csvtable.Reader) (err error) {
-		p, err = readPredictions(t)
+// ReadPredictions reads the predictions CSV at path; see [ParsePredictions].
+func ReadPredictions(path string) (table *Table, err error) {
+	err = csvtable.ReadFile(path, func(t *csvtable.Reader) error {
+		table, err = readPredictions(t)
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading predictions: %w", err)
 	}
-	return p, nil
+	return table, nil
 }
 
-// ReadCSV reads a table with the header
+// ParsePredictions reads a predictions CSV with the header
 //
 //	image_id,lesion_id,dx,CLASS,CLASS,...
 //
@@ -43,9 +42,9 @@ func ReadFile(path string) (*Predictions, error) {
 // become the nearest float32. A UTF-8 byte order mark and CRLF line ends, as
 // spreadsheets write them, are accepted.
 //
-// The table is validated as by [Predictions.Validate]. A mistake in a row is a
+// The rows are checked as by [Predictions.Validate]. A mistake in a row is a
 // [RowError].
-func ReadCSV(r io.Reader) (*Predictions, error) {
+func ParsePredictions(r io.Reader) (*Table, error) {
 	t, err := csvtable.NewReader(r, "")
 	if err != nil {
 		return nil, err
@@ -53,7 +52,7 @@ func ReadCSV(r io.Reader) (*Predictions, error) {
 	return readPredictions(t)
 }
 
-func readPredictions(t *csvtable.Reader) (*Predictions, error) {
+func readPredictions(t *csvtable.Reader) (*Table, error) {
 	header := t.Header()
 	if len(header) < len(idColumns) || !slices.Equal(header[:len(idColumns)], idColumns) {
 		return nil, t.Errorf("the header is %q: it must start with %s and go on with the classes", strings.Join(header, ","), strings.Join(idColumns, ","))
@@ -66,12 +65,12 @@ func readPredictions(t *csvtable.Reader) (*Predictions, error) {
 	if err := t.Each(func(fields []string) error { return p.appendRecord(fields, seen) }); err != nil {
 		return nil, err
 	}
-	return p, nil
+	return newTable(p)
 }
 
 // appendRecord parses and validates one row.
 func (p *Predictions) appendRecord(fields []string, seen map[string]bool) error {
-	truth := Unknown
+	truth := TruthUnknown
 	if dx := fields[2]; dx != "" {
 		if truth = p.ClassIndex(dx); truth < 0 {
 			return csvtable.Errorf("dx", "unknown class %q (the header has %s)", dx, strings.Join(p.Classes, ", "))
@@ -92,26 +91,15 @@ func (p *Predictions) appendRecord(fields []string, seen map[string]bool) error 
 	return p.validateRow(p.Len()-1, seen)
 }
 
-// WriteFile validates p and writes it to path in one step: a failure leaves
-// what was there before.
-func (p *Predictions) WriteFile(path string) error {
-	if err := p.Validate(); err != nil {
-		return fmt.Errorf("writing predictions: %s: %w", path, err)
-	}
-	return atomicfile.WriteFile(path, p.writeCSV)
-}
+// WriteFile writes t to path in one step, as [Table.WriteCSV] does: a failure
+// leaves what was there before.
+func (t *Table) WriteFile(path string) error { return atomicfile.WriteFile(path, t.WriteCSV) }
 
-// WriteCSV validates p and writes it in the form that [ReadCSV] reads, each
-// probability as the shortest text that reads back to the same float32: equal
-// tables give equal bytes.
-func (p *Predictions) WriteCSV(w io.Writer) error {
-	if err := p.Validate(); err != nil {
-		return fmt.Errorf("writing predictions: %w", err)
-	}
-	return p.writeCSV(w)
-}
-
-func (p *Predictions) writeCSV(w io.Writer) error {
+// WriteCSV writes t in the form that [ParsePredictions] reads, each probability
+// as the shortest text that reads back to the same float32: equal tables give
+// equal bytes.
+func (t *Table) WriteCSV(w io.Writer) error {
+	p := t.rows
 	out := csv.NewWriter(w)
 	record := slices.Concat(idColumns, p.Classes)
 	out.Write(record) // a csv.Writer keeps its first error until Flush
@@ -120,7 +108,7 @@ func (p *Predictions) writeCSV(w io.Writer) error {
 		if len(p.LesionIDs) != 0 {
 			record[1] = p.LesionIDs[i]
 		}
-		if t := p.Truth[i]; t != Unknown {
+		if t := p.Truth[i]; t != TruthUnknown {
 			record[2] = p.Classes[t]
 		}
 		for k, v := range p.Probs[i] {

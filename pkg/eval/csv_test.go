@@ -23,24 +23,24 @@ func smallPredictions() *Predictions {
 		Classes:   []string{"mel", "nv"},
 		ImageIDs:  []string{"ISIC_1", "ISIC_2", "ISIC,3"},
 		LesionIDs: []string{"HAM_1", "", "HAM_1"},
-		Truth:     []int{0, Unknown, 1},
+		Truth:     []int{0, TruthUnknown, 1},
 		Probs:     [][]float32{{0.75, 0.25}, {1e-05, 0.99999}, {0, 1}},
 	}
 }
 
-func TestReadCSV(t *testing.T) {
+func TestParsePredictions(t *testing.T) {
 	for name, text := range map[string]string{
 		"plain":             smallCSV,
 		"byte order mark":   "\uFEFF" + smallCSV,
 		"CRLF":              strings.ReplaceAll(smallCSV, "\n", "\r\n"),
 		"no final line end": strings.TrimSuffix(smallCSV, "\n"),
 	} {
-		got, err := ReadCSV(strings.NewReader(text))
+		got, err := ParsePredictions(strings.NewReader(text))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if diff := cmp.Diff(smallPredictions(), got); diff != "" {
+		if diff := cmp.Diff(smallPredictions(), got.Predictions()); diff != "" {
 			t.Errorf("%s: (-want +got)\n%s", name, diff)
 		}
 	}
@@ -48,7 +48,7 @@ func TestReadCSV(t *testing.T) {
 
 func TestWriteCSV(t *testing.T) {
 	var got bytes.Buffer
-	if err := smallPredictions().WriteCSV(&got); err != nil {
+	if err := tableOf(smallPredictions()).WriteCSV(&got); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(smallCSV, got.String()); diff != "" {
@@ -58,7 +58,7 @@ func TestWriteCSV(t *testing.T) {
 	p := smallPredictions()
 	p.LesionIDs = nil
 	got.Reset()
-	if err := p.WriteCSV(&got); err != nil {
+	if err := tableOf(p).WriteCSV(&got); err != nil {
 		t.Fatal(err)
 	}
 	if want := strings.ReplaceAll(smallCSV, "HAM_1", ""); got.String() != want {
@@ -101,7 +101,7 @@ func TestReadCSVErrors(t *testing.T) {
 			if err := os.WriteFile(path, []byte(tt.text), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			_, err := ReadFile(path)
+			_, err := ReadPredictions(path)
 			if err == nil {
 				t.Fatal("read without an error")
 			}
@@ -119,7 +119,7 @@ func TestReadCSVErrors(t *testing.T) {
 
 func TestReadFileMissing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "absent.csv")
-	if _, err := ReadFile(path); err == nil || !strings.Contains(err.Error(), path) {
+	if _, err := ReadPredictions(path); err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("error %v does not name %s", err, path)
 	}
 }
@@ -154,8 +154,8 @@ func TestValidateErrors(t *testing.T) {
 		if p.Validate() == nil {
 			t.Errorf("%s: no error", name)
 		}
-		if _, err := Evaluate(p, Options{}); err == nil {
-			t.Errorf("%s: evaluated", name)
+		if _, err := NewTable(p); err == nil {
+			t.Errorf("%s: made a table", name)
 		}
 	}
 }
@@ -163,42 +163,46 @@ func TestValidateErrors(t *testing.T) {
 func TestWriteFileKeepsOldOnError(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "predictions.csv")
 	p := smallPredictions()
-	if err := p.WriteFile(path); err != nil {
+	if err := tableOf(p).WriteFile(path); err != nil {
 		t.Fatal(err)
 	}
 	p.Probs[1][0] = 0.5
-	if err := p.WriteFile(path); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "ISIC_2") {
-		t.Errorf("error %v does not name file and image", err)
+	if _, err := NewTable(p); err == nil || !strings.Contains(err.Error(), "ISIC_2") {
+		t.Errorf("error %v does not name the image", err)
 	}
-	got, err := ReadFile(path)
+	if err := tableOf(smallPredictions()).WriteFile(filepath.Join(path, "below.csv")); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("error %v does not name the file", err)
+	}
+	got, err := ReadPredictions(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(smallPredictions(), got); diff != "" {
+	if diff := cmp.Diff(smallPredictions(), got.Predictions()); diff != "" {
 		t.Errorf("old file changed (-want +got)\n%s", diff)
 	}
 }
 
 // Whatever is read is valid, writes, and reads back to the same bytes.
-func FuzzReadCSV(f *testing.F) {
+func FuzzParsePredictions(f *testing.F) {
 	f.Add([]byte(smallCSV))
 	f.Add([]byte("\uFEFFimage_id,lesion_id,dx,a,b\r\nx,,,-0,1\r\n"))
 	f.Add([]byte("image_id,lesion_id,dx,a,b\n\"\"\"q\",\" \",b,0x1p-1,.5\n"))
 	f.Add([]byte("image_id,lesion_id,dx,mel,bcc,akiec\nx,l,mel,1,0,0\ny,l,bcc,0,1,0\nz,,akiec,.5,.5,0\n"))
 	f.Add([]byte("image_id,lesion_id,dx,a,b\n\xff,,a,3.4e-46,1\n\n\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		p, err := ReadCSV(bytes.NewReader(text))
+		table, err := ParsePredictions(bytes.NewReader(text))
 		if err != nil {
 			return
 		}
+		p := table.Predictions()
 		if err := p.Validate(); err != nil {
 			t.Fatalf("read a table that is not valid: %v", err)
 		}
 		var first, second bytes.Buffer
-		if err := p.WriteCSV(&first); err != nil {
+		if err := table.WriteCSV(&first); err != nil {
 			t.Fatal(err)
 		}
-		again, err := ReadCSV(bytes.NewReader(first.Bytes()))
+		again, err := ParsePredictions(bytes.NewReader(first.Bytes()))
 		if err != nil {
 			t.Fatalf("does not read back: %v\n%s", err, first.Bytes())
 		}
@@ -215,7 +219,7 @@ func FuzzReadCSV(f *testing.F) {
 // useEverything puts a valid table through whatever takes one. Nothing may
 // panic, and what makes tables makes valid ones.
 func useEverything(t *testing.T, p *Predictions) {
-	m, err := Evaluate(p, Options{Resamples: 3, Method: BCa, Stratified: true})
+	m, err := Evaluate(ctx, tableOf(p), Options{Resamples: 3, Method: BCaCI, Stratified: true})
 	if err != nil {
 		t.Fatalf("valid table does not evaluate: %v", err)
 	}
@@ -228,27 +232,27 @@ func useEverything(t *testing.T, p *Predictions) {
 			t.Errorf("the interval of %s is undefined without a reason", paths[i])
 		}
 	}
-	if _, err := Compare(p, p, Options{Resamples: 2}); err != nil {
+	if _, err := Compare(ctx, tableOf(p), tableOf(p), Options{Resamples: 2}); err != nil {
 		t.Errorf("comparing: %v", err)
 	}
-	if _, err := MeasureLeak(p, func(id string) bool { return len(id)%2 == 0 }, Options{Resamples: 2}); err != nil {
+	if _, err := MeasureLeak(ctx, tableOf(p), func(id string) bool { return len(id)%2 == 0 }, Options{Resamples: 2}); err != nil {
 		t.Errorf("leak: %v", err)
 	}
-	for _, how := range []Combination{Mean, GeometricMean, Rank} {
-		if q, err := Combine(how, p, p); err != nil {
+	for _, how := range []Combination{CombineMean, CombineGeometricMean, CombineRank} {
+		if q, err := Combine(how, tableOf(p), tableOf(p)); err != nil {
 			t.Errorf("%s: %v", how, err)
-		} else if err := q.Validate(); err != nil {
+		} else if err := q.Predictions().Validate(); err != nil {
 			t.Errorf("%s makes a table that is not valid: %v", how, err)
 		}
 	}
-	for _, fit := range []func(*Predictions) (*Scaling, error){FitTemperature, FitVector} {
-		s, err := fit(p)
+	for _, fit := range []func(*Table) (*Scaling, error){FitTemperature, FitVector} {
+		s, err := fit(tableOf(p))
 		if err != nil {
 			continue // no images, or no best temperature
 		}
-		if q, err := s.Apply(p); err != nil {
+		if q, err := s.Apply(tableOf(p)); err != nil {
 			t.Errorf("%s scaling: %v", s.Method, err)
-		} else if err := q.Validate(); err != nil {
+		} else if err := q.Predictions().Validate(); err != nil {
 			t.Errorf("%s scaling makes a table that is not valid: %v", s.Method, err)
 		}
 	}
@@ -263,14 +267,14 @@ func TestGoldenTablesThroughEverything(t *testing.T) {
 func TestEveryFloat32RoundTrips(t *testing.T) {
 	p := syntheticPredictions(newRNG(7), 500, 7, 0)
 	var text bytes.Buffer
-	if err := p.WriteCSV(&text); err != nil {
+	if err := tableOf(p).WriteCSV(&text); err != nil {
 		t.Fatal(err)
 	}
-	got, err := ReadCSV(&text)
+	got, err := ParsePredictions(&text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(p, got); diff != "" {
+	if diff := cmp.Diff(p, got.Predictions()); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

@@ -25,39 +25,50 @@ type PR struct {
 	AP                            float64 // average precision
 }
 
-// AUROC returns the probability that a positive scores higher than a negative,
-// ties counting one half (Mann-Whitney); NaN unless there are both. Scores must
-// not be NaN.
-func AUROC(scores []float64, positive []bool) (float64, error) {
-	roc, err := NewROC(scores, positive)
+// AUROC returns the area under the ROC curve; see [NewROC] for the arguments. It
+// is the probability that a positive scores higher than a negative, ties counting
+// one half (Mann-Whitney); NaN unless there are both.
+func AUROC(scores []float64, positive []bool, counts []uint32) (float64, error) {
+	ranking, counts, err := rankScores(scores, positive, counts)
 	if err != nil {
 		return math.NaN(), err
 	}
-	return roc.AUC, nil
+	area, _ := rankMetrics(ranking, counts)
+	return area, nil
 }
 
 // AveragePrecision returns the sum over distinct scores of precision times rise
-// in recall; NaN without positives. Scores must not be NaN.
-func AveragePrecision(scores []float64, positive []bool) (float64, error) {
-	pr, err := NewPR(scores, positive)
+// in recall; see [NewROC] for the arguments. NaN without positives.
+func AveragePrecision(scores []float64, positive []bool, counts []uint32) (float64, error) {
+	ranking, counts, err := rankScores(scores, positive, counts)
 	if err != nil {
 		return math.NaN(), err
 	}
-	return pr.AP, nil
+	_, ap := rankMetrics(ranking, counts)
+	return ap, nil
 }
 
-// NewROC returns the ROC curve of scores, of which positive[i] tells the truth.
-func NewROC(scores []float64, positive []bool) (*ROC, error) {
-	ranking, err := rankScores(scores, positive)
+// NewROC returns the ROC curve of scores.
+//
+// Image i has the score scores[i], in no particular order, and is a positive if
+// positive[i] is true. It is there counts[i] times: a count of 2 gives what
+// listing the image twice gives, a count of 0 what leaving it out gives. Nil
+// counts every image once. None of the slices is changed.
+//
+// The curve has one point more than there are distinct scores of images that
+// count, in falling order of threshold. It is an error if the slices differ in
+// length or a score is NaN. Fawcett (2006) introduces ROC curves.
+func NewROC(scores []float64, positive []bool, counts []uint32) (*ROC, error) {
+	ranking, counts, err := rankScores(scores, positive, counts)
 	if err != nil {
 		return nil, err
 	}
-	return rocOf(ranking, scores), nil
+	return rocOf(ranking, scores, counts), nil
 }
 
-// rocOf is the curve of a ranking; scores are by image.
-func rocOf(ranking []entry, scores []float64) *ROC {
-	steps := walk(ranking, scores)
+// rocOf is the curve of a ranking; scores and counts are by image.
+func rocOf(ranking []entry, scores []float64, counts []uint32) *ROC {
+	steps := walk(ranking, scores, counts)
 	last := steps[len(steps)-1]
 	roc := &ROC{}
 	for _, s := range steps {
@@ -65,18 +76,23 @@ func rocOf(ranking []entry, scores []float64) *ROC {
 		roc.TPR = append(roc.TPR, ratio(s.tp, last.tp))
 		roc.Thresholds = append(roc.Thresholds, s.threshold)
 	}
-	roc.AUC, _ = rankMetrics(ranking, repeatOne(len(scores)))
+	roc.AUC, _ = rankMetrics(ranking, counts)
 	return roc
 }
 
-// NewPR returns the precision-recall curve of scores, of which positive[i]
-// tells the truth.
-func NewPR(scores []float64, positive []bool) (*PR, error) {
-	ranking, err := rankScores(scores, positive)
+// NewPR returns the precision-recall curve of scores; see [NewROC] for the
+// arguments, the length of the curve and the errors.
+func NewPR(scores []float64, positive []bool, counts []uint32) (*PR, error) {
+	ranking, counts, err := rankScores(scores, positive, counts)
 	if err != nil {
 		return nil, err
 	}
-	steps := walk(ranking, scores)
+	return prOf(ranking, scores, counts), nil
+}
+
+// prOf is the curve of a ranking; scores and counts are by image.
+func prOf(ranking []entry, scores []float64, counts []uint32) *PR {
+	steps := walk(ranking, scores, counts)
 	last := steps[len(steps)-1]
 	pr := &PR{}
 	for i, s := range steps {
@@ -88,67 +104,91 @@ func NewPR(scores []float64, positive []bool) (*PR, error) {
 		pr.Recall = append(pr.Recall, ratio(s.tp, last.tp))
 		pr.Thresholds = append(pr.Thresholds, s.threshold)
 	}
-	_, pr.AP = rankMetrics(ranking, repeatOne(len(scores)))
-	return pr, nil
+	_, pr.AP = rankMetrics(ranking, counts)
+	return pr
 }
 
-// ClassROC returns the ROC curve of class k of p against the rest, over the
-// rows of known truth.
-func ClassROC(p *Predictions, k int) (*ROC, error) {
-	scores, positive, err := oneVsRest(p, k)
+// ROC returns the ROC curve of class k against the rest, over the images of
+// known truth. A class that is not in the table is an error.
+func (t *Table) ROC(k int) (*ROC, error) {
+	scores, _, err := t.Scores(k)
 	if err != nil {
 		return nil, err
 	}
-	return NewROC(scores, positive)
+	return rocOf(t.orders().perClass[k], scores, repeatOne(len(scores))), nil
 }
 
-// ClassPR is [ClassROC] for the precision-recall curve.
-func ClassPR(p *Predictions, k int) (*PR, error) {
-	scores, positive, err := oneVsRest(p, k)
+// PR is [Table.ROC] for the precision-recall curve.
+func (t *Table) PR(k int) (*PR, error) {
+	scores, _, err := t.Scores(k)
 	if err != nil {
 		return nil, err
 	}
-	return NewPR(scores, positive)
+	return prOf(t.orders().perClass[k], scores, repeatOne(len(scores))), nil
 }
 
-// MicroROC returns the ROC curve of all (image, class) pairs of p ranked
-// together.
-func MicroROC(p *Predictions) (*ROC, error) {
-	scores, positive, err := allPairs(p)
+// GroupROC returns the ROC curve of a group of classes against the rest, over
+// the images of known truth.
+func (t *Table) GroupROC(g Group) (*ROC, error) {
+	scores, positive, err := t.GroupScores(g)
 	if err != nil {
 		return nil, err
 	}
-	return NewROC(scores, positive)
+	return NewROC(scores, positive, nil)
 }
 
-// MicroPR is [MicroROC] for the precision-recall curve.
-func MicroPR(p *Predictions) (*PR, error) {
-	scores, positive, err := allPairs(p)
+// GroupPR is [Table.GroupROC] for the precision-recall curve.
+func (t *Table) GroupPR(g Group) (*PR, error) {
+	scores, positive, err := t.GroupScores(g)
 	if err != nil {
 		return nil, err
 	}
-	return NewPR(scores, positive)
+	return NewPR(scores, positive, nil)
 }
 
-// MacroROC averages curves vertically: at each false positive rate the mean of
-// their true positive rates, interpolated linearly. Its AUC is the mean of
-// theirs. Curves that are undefined (a class that is absent) are left out; with
-// none left, the result has no points and a NaN area. Thresholds is nil, as the
-// classes have no common one.
-func MacroROC(curves []*ROC) *ROC {
-	return averageROC(curves, slices.Repeat([]float64{1}, len(curves)))
+// MicroROC returns the ROC curve of all (image, class) pairs ranked together.
+func (t *Table) MicroROC() *ROC {
+	ranking, scores := t.pairs()
+	return rocOf(ranking, scores, repeatOne(len(scores)))
 }
 
-// WeightedROC is [MacroROC] with a weight for each curve, such as the number of
-// images of its class. Weights must not be negative; curves of weight 0 are left
-// out. It panics if there are not as many weights as curves.
-func WeightedROC(curves []*ROC, weights []float64) *ROC {
+// MicroPR is [Table.MicroROC] for the precision-recall curve.
+func (t *Table) MicroPR() *PR {
+	ranking, scores := t.pairs()
+	return prOf(ranking, scores, repeatOne(len(scores)))
+}
+
+// pairs ranks the (image, class) pairs, pair i*classes+k being that of image i
+// and class k.
+func (t *Table) pairs() (ranking []entry, scores []float64) {
+	var positive []bool
+	for i, row := range t.known.Probs {
+		for k, v := range row {
+			scores = append(scores, float64(v))
+			positive = append(positive, t.known.Truth[i] == k)
+		}
+	}
+	return rankImages(scores, positive), scores
+}
+
+// MeanROC averages curves vertically: at each false positive rate the mean of
+// their true positive rates, interpolated linearly, with a weight for each curve,
+// such as the number of images of its class; nil weighs all alike. Its AUC is the
+// mean of theirs. Undefined curves (a class that is absent) and curves of weight 0
+// or less are left out; with none left, the result has no points and a NaN area.
+// Thresholds is nil, as the curves have no common one. It is an error if there
+// are not as many weights as curves.
+func MeanROC(curves []*ROC, weights []float64) (*ROC, error) {
+	if weights == nil {
+		weights = slices.Repeat([]float64{1}, len(curves))
+	}
 	if len(curves) != len(weights) {
-		panic(fmt.Sprintf("eval: %d weights for %d ROC curves", len(weights), len(curves)))
+		return nil, fmt.Errorf("mean ROC: %d weights for %d curves", len(weights), len(curves))
 	}
-	return averageROC(curves, weights)
+	return averageROC(curves, weights), nil
 }
 
+// averageROC is [MeanROC] of as many weights as curves.
 func averageROC(all []*ROC, allWeights []float64) *ROC {
 	average := &ROC{AUC: math.NaN()}
 	var curves []*ROC
@@ -236,16 +276,18 @@ type step struct {
 
 // walk returns the counts at each distinct score, highest first, after the
 // empty step at +Inf.
-func walk(ranking []entry, scores []float64) []step {
+func walk(ranking []entry, scores []float64, counts []uint32) []step {
 	steps := []step{{threshold: math.Inf(1)}}
 	now := step{}
 	for _, e := range ranking {
+		n := int(counts[e>>entryShift])
 		if e&positiveBit != 0 {
-			now.tp++
+			now.tp += n
 		} else {
-			now.fp++
+			now.fp += n
 		}
-		if e&tieEndBit != 0 {
+		last := steps[len(steps)-1]
+		if e&tieEndBit != 0 && (now.tp > last.tp || now.fp > last.fp) {
 			now.threshold = scores[e>>entryShift]
 			steps = append(steps, now)
 		}
@@ -253,48 +295,24 @@ func walk(ranking []entry, scores []float64) []step {
 	return steps
 }
 
-func rankScores(scores []float64, positive []bool) ([]entry, error) {
-	if len(scores) != len(positive) {
-		return nil, fmt.Errorf("ranking: %d scores but %d truths", len(scores), len(positive))
+// rankScores checks the arguments of [NewROC], and returns counts of one for
+// nil.
+func rankScores(scores []float64, positive []bool, counts []uint32) ([]entry, []uint32, error) {
+	if counts == nil {
+		counts = repeatOne(len(scores))
+	}
+	if len(scores) != len(positive) || len(scores) != len(counts) {
+		return nil, nil, fmt.Errorf("ranking: %d scores, %d truths, %d counts", len(scores), len(positive), len(counts))
 	}
 	if len(scores) > maxImages {
-		return nil, fmt.Errorf("ranking: %d scores, at most %d can be ranked", len(scores), maxImages)
+		return nil, nil, fmt.Errorf("ranking: %d scores, at most %d can be ranked", len(scores), maxImages)
 	}
 	if i := slices.IndexFunc(scores, math.IsNaN); i >= 0 {
-		return nil, fmt.Errorf("ranking: score %d is NaN", i)
+		return nil, nil, fmt.Errorf("ranking: score %d is NaN", i)
 	}
-	return newRanking(len(scores),
-		func(i int) int { return i },
-		func(i int) float64 { return scores[i] },
-		func(i int) bool { return positive[i] }), nil
+	return rankImages(scores, positive), counts, nil
 }
 
 func repeatOne(n int) []uint32 {
 	return slices.Repeat([]uint32{1}, n)
-}
-
-func oneVsRest(p *Predictions, k int) (scores []float64, positive []bool, err error) {
-	known, _, err := prepare(p)
-	if err != nil {
-		return nil, nil, err
-	}
-	if k < 0 || k >= len(p.Classes) {
-		return nil, nil, fmt.Errorf("class index %d, but there are %d classes", k, len(p.Classes))
-	}
-	scores, positive = column(known, k)
-	return scores, positive, nil
-}
-
-func allPairs(p *Predictions) (scores []float64, positive []bool, err error) {
-	known, _, err := prepare(p)
-	if err != nil {
-		return nil, nil, err
-	}
-	for i, row := range known.Probs {
-		for k, v := range row {
-			scores = append(scores, float64(v))
-			positive = append(positive, known.Truth[i] == k)
-		}
-	}
-	return scores, positive, nil
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"gonum.org/v1/gonum/floats"
 	approx "gonum.org/v1/gonum/floats/scalar"
 	"gonum.org/v1/gonum/integrate"
@@ -45,7 +47,7 @@ func bruteForceAUROC(scores []float64, positive []bool) float64 {
 func TestAUROCIsPairCounting(t *testing.T) {
 	for seed := range uint64(200) {
 		scores, positive := randomBinary(seed, 2+int(seed)%60, 1+int(seed)%23)
-		got, err := AUROC(scores, positive)
+		got, err := AUROC(scores, positive, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,7 +63,7 @@ func TestAUROCIsPairCounting(t *testing.T) {
 func TestROCAgreesWithGonum(t *testing.T) {
 	for seed := range uint64(50) {
 		scores, positive := randomBinary(seed, 40, 1+int(seed)%29)
-		roc, err := NewROC(scores, positive)
+		roc, err := NewROC(scores, positive, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,7 +85,7 @@ func TestROCAgreesWithGonum(t *testing.T) {
 func TestAUROCMonotoneInvariance(t *testing.T) {
 	for seed := range uint64(20) {
 		scores, positive := randomBinary(seed, 80, 40)
-		want, _ := AUROC(scores, positive)
+		want, _ := AUROC(scores, positive, nil)
 		var cubed, negated []float64
 		var inverted []bool
 		for i, s := range scores {
@@ -91,10 +93,10 @@ func TestAUROCMonotoneInvariance(t *testing.T) {
 			negated = append(negated, -s)
 			inverted = append(inverted, !positive[i])
 		}
-		if got, _ := AUROC(cubed, positive); got != want {
+		if got, _ := AUROC(cubed, positive, nil); got != want {
 			t.Errorf("seed %d: AUROC %v after a monotone transform, %v before", seed, got, want)
 		}
-		if got, _ := AUROC(negated, inverted); got != want {
+		if got, _ := AUROC(negated, inverted, nil); got != want {
 			t.Errorf("seed %d: AUROC %v with both reversed, %v before", seed, got, want)
 		}
 	}
@@ -102,7 +104,7 @@ func TestAUROCMonotoneInvariance(t *testing.T) {
 
 func TestCurvesByHand(t *testing.T) {
 	// Scores .9+ .8- .8+ .3- : TP,FP after .9: 1,0; after .8: 2,1; after .3: 2,2.
-	roc, err := NewROC([]float64{.8, .3, .9, .8}, []bool{true, false, true, false})
+	roc, err := NewROC([]float64{.8, .3, .9, .8}, []bool{true, false, true, false}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +114,7 @@ func TestCurvesByHand(t *testing.T) {
 	if roc.AUC != 3.5/4 { // .9 beats both; .8 ties with one, beats the other
 		t.Errorf("AUC = %v, want 0.875", roc.AUC)
 	}
-	pr, _ := NewPR([]float64{.8, .3, .9, .8}, []bool{true, false, true, false})
+	pr, _ := NewPR([]float64{.8, .3, .9, .8}, []bool{true, false, true, false}, nil)
 	if !slices.Equal(pr.Precision, []float64{1, 1, 2. / 3, .5}) || !slices.Equal(pr.Recall, []float64{0, .5, 1, 1}) {
 		t.Errorf("PR = %+v", pr)
 	}
@@ -122,25 +124,28 @@ func TestCurvesByHand(t *testing.T) {
 }
 
 func TestCurvesDegenerate(t *testing.T) {
-	if _, err := NewROC([]float64{1, 2}, []bool{true}); err == nil {
+	if _, err := NewROC([]float64{1, 2}, []bool{true}, nil); err == nil {
 		t.Error("different lengths: no error")
 	}
-	if _, err := NewPR([]float64{1, math.NaN()}, []bool{true, false}); err == nil {
+	if _, err := NewPR([]float64{1, math.NaN()}, []bool{true, false}, nil); err == nil {
 		t.Error("NaN score: no error")
 	}
-	roc, err := NewROC([]float64{.1, .2}, []bool{true, true})
+	roc, err := NewROC([]float64{.1, .2}, []bool{true, true}, nil)
 	if err != nil || !math.IsNaN(roc.AUC) || !math.IsNaN(roc.FPR[1]) || roc.TPR[2] != 1 {
 		t.Errorf("positives only: %+v, %v", roc, err)
 	}
-	pr, err := NewPR(nil, nil)
+	pr, err := NewPR(nil, nil, nil)
 	if err != nil || !math.IsNaN(pr.AP) {
 		t.Errorf("nothing: %+v, %v", pr, err)
 	}
-	if macro := MacroROC([]*ROC{roc}); !math.IsNaN(macro.AUC) || len(macro.FPR) != 0 {
-		t.Errorf("macro of undefined curves: %+v", macro)
+	if macro, err := MeanROC([]*ROC{roc}, nil); err != nil || !math.IsNaN(macro.AUC) || len(macro.FPR) != 0 {
+		t.Errorf("macro of undefined curves: %+v, %v", macro, err)
+	}
+	if _, err := MeanROC([]*ROC{roc}, []float64{1, 2}); err == nil {
+		t.Error("more weights than curves: no error")
 	}
 	p := syntheticPredictions(newRNG(1), 5, 7, 0)
-	if _, err := ClassROC(p, 7); err == nil {
+	if _, err := tableOf(p).ROC(7); err == nil {
 		t.Error("class out of range: no error")
 	}
 }
@@ -151,21 +156,21 @@ func TestMacroROCAndSimplify(t *testing.T) {
 		p := syntheticPredictions(newRNG(seed), 60, 7, int(seed%3)*6)
 		var curves []*ROC
 		for k := range p.Classes {
-			c, err := ClassROC(p, k)
+			c, err := tableOf(p).ROC(k)
 			if err != nil {
 				t.Fatal(err)
 			}
 			curves = append(curves, c)
 		}
-		macro := MacroROC(curves)
-		m, err := Evaluate(p, Options{})
+		macro, err := MeanROC(curves, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		micro, err := MicroROC(p)
+		m, err := Evaluate(ctx, tableOf(p), Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
+		micro := tableOf(p).MicroROC()
 		if micro.AUC != m.AUROCMicro || !approx.EqualWithinAbs(macro.AUC, m.AUROCMacro, 1e-15) {
 			t.Errorf("seed %d: areas %v, %v; metrics say %v, %v", seed, micro.AUC, macro.AUC, m.AUROCMicro, m.AUROCMacro)
 		}
@@ -187,5 +192,55 @@ func TestMacroROCAndSimplify(t *testing.T) {
 		if s := micro.Simplify(); seed%3 == 0 && len(s.FPR) > len(micro.FPR)*3/4 {
 			t.Errorf("seed %d: simplified %d points to %d only", seed, len(micro.FPR), len(s.FPR))
 		}
+	}
+}
+
+// Counts are repetitions: curves of images that are there several times, or not at
+// all, are those of lists with as many of each.
+func TestCurvesOfCounts(t *testing.T) {
+	for seed := range uint64(60) {
+		scores, positive := randomBinary(seed, 3+int(seed), 1+int(seed)%31)
+		rng, counts := newRNG(seed), make([]uint32, len(scores))
+		var many []float64
+		var are []bool
+		for i := range counts {
+			counts[i] = rng.Uint32N(4)
+			for range counts[i] {
+				many, are = append(many, scores[i]), append(are, positive[i])
+			}
+		}
+		roc, err := NewROC(scores, positive, counts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantROC, err := NewROC(many, are, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pr, err := NewPR(scores, positive, counts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantPR, err := NewPR(many, are, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(wantROC, roc, cmpopts.EquateNaNs()); diff != "" {
+			t.Errorf("seed %d (-want +got):\n%s", seed, diff)
+		}
+		if diff := cmp.Diff(wantPR, pr, cmpopts.EquateNaNs()); diff != "" {
+			t.Errorf("seed %d (-want +got):\n%s", seed, diff)
+		}
+		area, err := AUROC(scores, positive, counts)
+		if err != nil || area != roc.AUC && !math.IsNaN(area) {
+			t.Errorf("seed %d: area %v, %v, of the curve %v", seed, area, err, roc.AUC)
+		}
+		ap, err := AveragePrecision(scores, positive, counts)
+		if err != nil || ap != pr.AP && !math.IsNaN(ap) {
+			t.Errorf("seed %d: average precision %v, %v, of the curve %v", seed, ap, err, pr.AP)
+		}
+	}
+	if _, err := NewROC([]float64{1, 2}, []bool{true, false}, []uint32{1}); err == nil {
+		t.Error("fewer counts than scores: no error")
 	}
 }

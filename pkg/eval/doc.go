@@ -5,14 +5,14 @@
 //
 // The way through it:
 //
-//	p, err := eval.ReadFile("predictions-test.csv")
-//	m, err := eval.Evaluate(p, eval.DefaultOptions())
+//	t, err := eval.ReadPredictions("predictions-test.csv")
+//	m, err := eval.Evaluate(ctx, t, eval.DefaultOptions())
 //	fmt.Print(m.Table())
 //	err = m.WriteFile("metrics.json")
 //
 // and for two models of the same images:
 //
-//	c, err := eval.Compare(a, b, eval.DefaultOptions())
+//	c, err := eval.Compare(ctx, a, b, eval.DefaultOptions())
 //
 // # Definitions
 //
@@ -38,7 +38,7 @@
 //   - Brier is the sum of squares over classes, so it reaches from 0 to 2;
 //     [BrierDecomposition] says where it comes from.
 //   - ECE is that of the top class over equal-mass bins; equal-width bins and
-//     the classwise error stand beside it (see [BinnedECE], [ClasswiseECE]).
+//     the classwise error stand beside it (see [Table.ECE], [Table.ClasswiseECE]).
 //
 // # Intervals and tests
 //

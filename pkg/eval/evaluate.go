@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"context"
 	"fmt"
 	"math"
 )
@@ -16,9 +17,9 @@ type Options struct {
 	Unit Unit
 	// Level is the coverage of the intervals; 0 means 0.95.
 	Level float64
-	// Method is how resamples become intervals: Percentile (the default) or
-	// BCa.
-	Method Method
+	// Method is how resamples become intervals: PercentileCI (the default) or
+	// BCaCI.
+	Method CIMethod
 	// Stratified draws as many units of each class as the table has. The class
 	// of a unit is that of its first image. It keeps rare classes in every
 	// resample, and makes intervals conditional on the class counts.
@@ -33,43 +34,22 @@ type Options struct {
 // DefaultOptions are 2,000 lesion-clustered resamples, 95 % intervals, seed 1.
 func DefaultOptions() Options { return Options{Resamples: 2000, Seed: 1, Unit: ByLesion, Level: 0.95} }
 
-// Evaluate validates p and computes every metric, with intervals if
-// opts.Resamples > 0. Rows of unknown truth are left out and counted in
-// Metrics.Unknown. A table without any known row is not an error: its metrics
-// are undefined and say so.
-func Evaluate(p *Predictions, opts Options) (*Metrics, error) {
-	known, unknown, err := prepare(p)
-	if err != nil {
-		return nil, err
+// Evaluate computes every metric of t, with intervals if opts.Resamples > 0. Rows
+// of unknown truth are left out and counted in Metrics.Unknown. A table without
+// any known row is not an error: its metrics are undefined and say so. If ctx is
+// done before the resamples are, its error is returned.
+func Evaluate(ctx context.Context, t *Table, opts Options) (*Metrics, error) {
+	m, err := t.Score(nil, opts.Groups)
+	if err != nil || opts.Resamples == 0 {
+		return m, err
 	}
-	groups, err := resolveGroups(p.Classes, opts.Groups)
-	if err != nil {
-		return nil, err
-	}
-	table := newRanked(known, groups)
-	m := table.metrics()
-	m.Unknown = unknown
-	if opts.Resamples == 0 {
-		return m, nil
-	}
-	replicates, err := bootstrapMetrics(known, table, m, opts)
+	replicates, err := Bootstrap(ctx, t, opts)
 	if err != nil {
 		return nil, err
 	}
 	m.Bootstrap = &replicates.Info
 	m.addIntervals(replicates, opts.level())
 	return m, nil
-}
-
-func prepare(p *Predictions) (known *Predictions, unknown int, err error) {
-	if err := p.Validate(); err != nil {
-		return nil, 0, fmt.Errorf("predictions: %w", err)
-	}
-	known, unknown = p.Labelled()
-	if n := known.Len() * len(p.Classes); n > maxImages {
-		return nil, 0, fmt.Errorf("predictions: %d images x %d classes: at most %d probabilities can be ranked", known.Len(), len(p.Classes), maxImages)
-	}
-	return known, unknown, nil
 }
 
 // explainUndefined fills Undefined with a reason for each NaN.

@@ -1,6 +1,7 @@
 package eval_test
 
 import (
+	"context"
 	"fmt"
 	"log"
 	"math"
@@ -12,7 +13,19 @@ import (
 
 // model draws predictions of a model for n images of two classes, two to a
 // lesion; the truth and the ids are the same for all models.
-func model(seed uint64, n int, skill float64) *eval.Predictions {
+func model(seed uint64, n int, skill float64) *eval.Table {
+	return valid(rows(seed, n, skill))
+}
+
+func valid(p *eval.Predictions) *eval.Table {
+	t, err := eval.NewTable(p)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return t
+}
+
+func rows(seed uint64, n int, skill float64) *eval.Predictions {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	p := &eval.Predictions{Classes: []string{"benign", "malignant"}}
 	for i := range n {
@@ -33,7 +46,7 @@ var (
 )
 
 func ExampleROC_AtSpecificity() {
-	roc, err := eval.NewROC(fiveScores, fiveTruths)
+	roc, err := eval.NewROC(fiveScores, fiveTruths, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -44,7 +57,7 @@ func ExampleROC_AtSpecificity() {
 }
 
 func ExampleROC_Youden() {
-	roc, err := eval.NewROC(fiveScores, fiveTruths)
+	roc, err := eval.NewROC(fiveScores, fiveTruths, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -55,7 +68,7 @@ func ExampleROC_Youden() {
 }
 
 func ExampleROC_PartialAUC() {
-	roc, err := eval.NewROC(fiveScores, fiveTruths)
+	roc, err := eval.NewROC(fiveScores, fiveTruths, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -64,23 +77,23 @@ func ExampleROC_PartialAUC() {
 	// area 0.8333; up to a false positive rate of 0.1, 0.8246
 }
 
-func ExampleTopK() {
-	p, err := eval.ReadCSV(strings.NewReader(predictionsCSV))
+func ExampleTable_TopK() {
+	t, err := eval.ParsePredictions(strings.NewReader(predictionsCSV))
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("top 1: %.1f, top 2: %.1f\n", eval.TopK(p, 1), eval.TopK(p, 2))
+	fmt.Printf("top 1: %.1f, top 2: %.1f\n", t.TopK(1), t.TopK(2))
 	// Output:
 	// top 1: 0.6, top 2: 1.0
 }
 
 func ExampleGroup() {
-	p, err := eval.ReadCSV(strings.NewReader(predictionsCSV))
+	t, err := eval.ParsePredictions(strings.NewReader(predictionsCSV))
 	if err != nil {
 		log.Fatal(err)
 	}
 	excise := eval.Group{Name: "excise", Classes: []string{"bkl", "mel"}}
-	m, err := eval.Evaluate(p, eval.Options{Groups: []eval.Group{excise}})
+	m, err := eval.Evaluate(context.Background(), t, eval.Options{Groups: []eval.Group{excise}})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -92,14 +105,15 @@ func ExampleGroup() {
 
 func ExampleNewDeLong() {
 	a, b := model(1, 200, 1), model(2, 200, 1.6)
-	var positive []bool
-	var scoresA, scoresB []float64
-	for i, truth := range a.Truth {
-		positive = append(positive, truth == 1)
-		scoresA = append(scoresA, float64(a.Probs[i][1]))
-		scoresB = append(scoresB, float64(b.Probs[i][1]))
+	scoresA, positive, err := a.Scores(1)
+	if err != nil {
+		log.Fatal(err)
 	}
-	d, err := eval.NewDeLong(positive, a.LesionIDs, scoresA, scoresB)
+	scoresB, _, err := b.Scores(1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	d, err := eval.NewDeLong(positive, a.Predictions().LesionIDs, scoresA, scoresB)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -112,7 +126,7 @@ func ExampleNewDeLong() {
 }
 
 func ExampleCompare() {
-	c, err := eval.Compare(model(1, 200, 1), model(2, 200, 1.6), eval.Options{Resamples: 500, Seed: 1})
+	c, err := eval.Compare(context.Background(), model(1, 200, 1), model(2, 200, 1.6), eval.Options{Resamples: 500, Seed: 1})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -161,23 +175,19 @@ func ExampleHolm() {
 
 // A statistic of one's own: the Gini coefficient of the malignant class.
 func ExampleBootstrapFunc() {
-	p := model(1, 200, 1)
+	t := model(1, 200, 1)
+	scores, positive, err := t.Scores(1)
+	if err != nil {
+		log.Fatal(err)
+	}
 	gini := func(counts []uint32) []float64 {
-		var scores []float64
-		var positive []bool
-		for i, n := range counts {
-			for range n {
-				scores = append(scores, float64(p.Probs[i][1]))
-				positive = append(positive, p.Truth[i] == 1)
-			}
-		}
-		area, err := eval.AUROC(scores, positive)
+		area, err := eval.AUROC(scores, positive, counts)
 		if err != nil {
 			return []float64{math.NaN()}
 		}
 		return []float64{2*area - 1}
 	}
-	r, err := eval.BootstrapFunc(p, []string{"gini"}, gini, eval.Options{Resamples: 500, Seed: 1, Method: eval.BCa})
+	r, err := eval.BootstrapFunc(context.Background(), t, []string{"gini"}, gini, eval.Options{Resamples: 500, Seed: 1, Method: eval.BCaCI})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -209,7 +219,7 @@ func ExampleFitTemperature() {
 		log.Fatal(err)
 	}
 	fmt.Printf("temperature %.2f\n", s.Temperature())
-	fmt.Printf("ECE %.3f before, %.3f after\n", eval.ECE(test, eval.ECEBins), eval.ECE(calibrated, eval.ECEBins))
+	fmt.Printf("ECE %.3f before, %.3f after\n", test.ECE(eval.EqualMass, eval.ECEBins), calibrated.ECE(eval.EqualMass, eval.ECEBins))
 	// Output:
 	// temperature 2.32
 	// ECE 0.147 before, 0.078 after
@@ -227,8 +237,8 @@ func ExampleFitVector() {
 	// loss 0.687 before, 0.596 after
 }
 
-func ExampleDecomposeBrier() {
-	d := eval.DecomposeBrier(model(3, 300, 1), eval.EqualWidth, 10)
+func ExampleTable_BrierDecomposition() {
+	d := model(3, 300, 1).BrierDecomposition(eval.EqualWidth, 10)
 	fmt.Printf("Brier %.3f = reliability %.3f - resolution %.3f + uncertainty %.3f + within bins %.3f\n",
 		d.Brier(), d.Reliability, d.Resolution, d.Uncertainty, d.WithinBin)
 	// Output:
@@ -237,23 +247,23 @@ func ExampleDecomposeBrier() {
 
 func ExampleCombine() {
 	first, second := model(1, 200, 1), model(2, 200, 1)
-	ensemble, err := eval.Combine(eval.GeometricMean, first, second)
+	ensemble, err := eval.Combine(eval.CombineGeometricMean, first, second)
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("accuracy %.3f and %.3f, together %.3f\n", eval.TopK(first, 1), eval.TopK(second, 1), eval.TopK(ensemble, 1))
+	fmt.Printf("accuracy %.3f and %.3f, together %.3f\n", first.TopK(1), second.TopK(1), ensemble.TopK(1))
 	// Output:
 	// accuracy 0.650 and 0.725, together 0.750
 }
 
 // Test-time augmentation: one table for each view of the images.
 func ExampleCombine_testTimeAugmentation() {
-	views := []*eval.Predictions{model(1, 200, 1), model(5, 200, 1), model(6, 200, 1), model(7, 200, 1)}
-	p, err := eval.Combine(eval.Mean, views...)
+	views := []*eval.Table{model(1, 200, 1), model(5, 200, 1), model(6, 200, 1), model(7, 200, 1)}
+	together, err := eval.Combine(eval.CombineMean, views...)
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("accuracy %.3f from one view, %.3f from four\n", eval.TopK(views[0], 1), eval.TopK(p, 1))
+	fmt.Printf("accuracy %.3f from one view, %.3f from four\n", views[0].TopK(1), together.TopK(1))
 	// Output:
 	// accuracy 0.650 from one view, 0.830 from four
 }
@@ -285,14 +295,14 @@ func ExampleAuditLeakage() {
 }
 
 func ExampleMeasureLeak() {
-	p := model(1, 200, 1)
+	p := rows(1, 200, 1)
 	seen := map[string]bool{} // the images of the first thirty lesions
 	for i := range 60 {
 		seen[p.ImageIDs[i]] = true
 		p.Probs[i] = []float32{0, 0} // which the model knows by heart
 		p.Probs[i][p.Truth[i]] = 1
 	}
-	e, err := eval.MeasureLeak(p, func(id string) bool { return seen[id] }, eval.Options{Resamples: 500, Seed: 1})
+	e, err := eval.MeasureLeak(context.Background(), valid(p), func(id string) bool { return seen[id] }, eval.Options{Resamples: 500, Seed: 1})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package eval_test
 
 import (
+	"context"
 	"fmt"
 	"log"
 	"strings"
@@ -18,11 +19,11 @@ ISIC_6,HAM_5,,0.3,0.3,0.4
 `
 
 func ExampleEvaluate() {
-	p, err := eval.ReadCSV(strings.NewReader(predictionsCSV))
+	t, err := eval.ParsePredictions(strings.NewReader(predictionsCSV))
 	if err != nil {
 		log.Fatal(err)
 	}
-	m, err := eval.Evaluate(p, eval.Options{})
+	m, err := eval.Evaluate(context.Background(), t, eval.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -34,11 +35,11 @@ func ExampleEvaluate() {
 }
 
 func ExampleMetrics_Table() {
-	p, err := eval.ReadCSV(strings.NewReader(predictionsCSV))
+	t, err := eval.ParsePredictions(strings.NewReader(predictionsCSV))
 	if err != nil {
 		log.Fatal(err)
 	}
-	m, err := eval.Evaluate(p, eval.Options{Resamples: 200, Seed: 1})
+	m, err := eval.Evaluate(context.Background(), t, eval.Options{Resamples: 200, Seed: 1})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -84,7 +85,7 @@ func ExampleMetrics_Table() {
 }
 
 func ExampleNewROC() {
-	roc, err := eval.NewROC([]float64{.8, .3, .9, .8}, []bool{true, false, true, false})
+	roc, err := eval.NewROC([]float64{.8, .3, .9, .8}, []bool{true, false, true, false}, nil)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -32,11 +32,11 @@ func goldenTables(t testing.TB) map[string]*Predictions {
 	}
 	tables := make(map[string]*Predictions)
 	for _, f := range files {
-		p, err := ReadFile(f)
+		p, err := ReadPredictions(f)
 		if err != nil {
 			t.Fatal(err)
 		}
-		tables[strings.TrimSuffix(filepath.Base(f), ".csv")] = p
+		tables[strings.TrimSuffix(filepath.Base(f), ".csv")] = p.Predictions()
 	}
 	return tables
 }
@@ -59,7 +59,7 @@ func TestMetricsAgreeWithScikitLearn(t *testing.T) {
 	for name, p := range goldenTables(t) {
 		t.Run(name, func(t *testing.T) {
 			want := goldenObject(t, name)
-			m, err := Evaluate(p, Options{})
+			m, err := Evaluate(ctx, tableOf(p), Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -135,11 +135,11 @@ func TestCurvesAgreeWithScikitLearn(t *testing.T) {
 		}
 		compared++
 		k := p.ClassIndex(curve["class"].(string))
-		roc, err := ClassROC(p, k)
+		roc, err := tableOf(p).ROC(k)
 		if err != nil {
 			t.Fatal(err)
 		}
-		pr, err := ClassPR(p, k)
+		pr, err := tableOf(p).PR(k)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -172,7 +172,7 @@ func TestCurvesAgreeWithScikitLearn(t *testing.T) {
 // The one table in memory, the table of all metrics and the paths must not
 // drift apart.
 func TestPathsMatchValues(t *testing.T) {
-	m, err := Evaluate(goldenTables(t)["even"], Options{})
+	m, err := Evaluate(ctx, tableOf(goldenTables(t)["even"]), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,37 +84,3 @@ func resolveGroups(classes []string, groups []Group) ([]columnGroup, error) {
 	}
 	return resolved, nil
 }
-
-// GroupROC returns the ROC curve of a group of classes of p against the rest,
-// over the rows of known truth.
-func GroupROC(p *Predictions, g Group) (*ROC, error) {
-	scores, positive, err := GroupScores(p, g)
-	if err != nil {
-		return nil, err
-	}
-	return NewROC(scores, positive)
-}
-
-// GroupPR is [GroupROC] for the precision-recall curve.
-func GroupPR(p *Predictions, g Group) (*PR, error) {
-	scores, positive, err := GroupScores(p, g)
-	if err != nil {
-		return nil, err
-	}
-	return NewPR(scores, positive)
-}
-
-// GroupScores returns, for each row of p of known truth, the summed probability
-// of the group's classes and whether the true class is one of them.
-func GroupScores(p *Predictions, g Group) (scores []float64, positive []bool, err error) {
-	known, _, err := prepare(p)
-	if err != nil {
-		return nil, nil, err
-	}
-	groups, err := resolveGroups(p.Classes, []Group{g})
-	if err != nil {
-		return nil, nil, err
-	}
-	scores, positive = groups[0].column(known)
-	return scores, positive, nil
-}

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -62,3 +63,14 @@ func randomRow(rng *rand.Rand, k, truth, grid int) []float32 {
 }
 
 func newRNG(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
+
+var ctx = context.Background()
+
+// tableOf makes a table of predictions that must be valid.
+func tableOf(p *Predictions) *Table {
+	t, err := NewTable(p)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}

@@ -251,7 +251,7 @@ func TestScalingAgreesWithSciPy(t *testing.T) {
 		if err := json.Unmarshal(raw, &want); err != nil {
 			t.Fatal(err)
 		}
-		got, err := FitTemperature(tables[name])
+		got, err := FitTemperature(tableOf(tables[name]))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -259,7 +259,7 @@ func TestScalingAgreesWithSciPy(t *testing.T) {
 		if !approx.EqualWithinRel(got.Temperature(), want.Temperature.Temperature, 1e-7) || !near(got.NLLAfter, want.Temperature.NLL) {
 			t.Errorf("%s: temperature %v, loss %v; want %+v", name, got.Temperature(), got.NLLAfter, want.Temperature)
 		}
-		if got, err = FitVector(tables[name]); err != nil {
+		if got, err = FitVector(tableOf(tables[name])); err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}

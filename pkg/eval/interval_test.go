@@ -41,20 +41,20 @@ func TestIntervalsDegenerate(t *testing.T) {
 	}
 }
 
-// The intervals of Evaluate with BCa are those of BCaInterval on its own
+// The intervals of Evaluate with BCaCI are those of BCaInterval on its own
 // replicates and jackknife, and every NaN has a reason.
 func TestEvaluateBCa(t *testing.T) {
 	p := syntheticPredictions(newRNG(4), 80, 7, 0)
-	opts := Options{Resamples: 100, Seed: 2, Method: BCa}
-	m, err := Evaluate(p, opts)
+	opts := Options{Resamples: 100, Seed: 2, Method: BCaCI}
+	m, err := Evaluate(ctx, tableOf(p), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := Bootstrap(p, opts)
+	r, err := Bootstrap(ctx, tableOf(p), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(r.Jackknife) != m.Bootstrap.Units || m.Bootstrap.Method != BCa {
+	if len(r.Jackknife) != m.Bootstrap.Units || m.Bootstrap.Method != BCaCI {
 		t.Fatalf("%d jackknife values for %+v", len(r.Jackknife), m.Bootstrap)
 	}
 	defined := 0
@@ -81,7 +81,7 @@ func TestEvaluateBCa(t *testing.T) {
 	if defined < len(r.Paths)/2 {
 		t.Errorf("%d of %d intervals are defined", defined, len(r.Paths))
 	}
-	percentile, err := Evaluate(p, Options{Resamples: 100, Seed: 2})
+	percentile, err := Evaluate(ctx, tableOf(p), Options{Resamples: 100, Seed: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func TestStratifiedBootstrap(t *testing.T) {
 		p.Truth[i] = 0
 	}
 	p.Truth[10] = 1
-	m, err := Evaluate(p, Options{Resamples: 50, Unit: ByImage, Stratified: true})
+	m, err := Evaluate(ctx, tableOf(p), Options{Resamples: 50, Unit: ByImage, Stratified: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,8 +110,8 @@ func TestStratifiedBootstrap(t *testing.T) {
 // The same statistics, once by Evaluate's own way and once by counts.
 func TestBootstrapFunc(t *testing.T) {
 	p := syntheticPredictions(newRNG(9), 50, 3, 0)
-	p.Truth[7] = Unknown
-	opts := Options{Resamples: 40, Seed: 3, Method: BCa}
+	p.Truth[7] = TruthUnknown
+	opts := Options{Resamples: 40, Seed: 3, Method: BCaCI}
 	accuracy := accuracyByCounts(p)
 	both := func(counts []uint32) []float64 {
 		n := 0.0
@@ -120,11 +120,11 @@ func TestBootstrapFunc(t *testing.T) {
 		}
 		return append(accuracy(counts), n)
 	}
-	r, err := BootstrapFunc(p, []string{"accuracy", "n"}, both, opts)
+	r, err := BootstrapFunc(ctx, tableOf(p), []string{"accuracy", "n"}, both, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := Evaluate(p, opts)
+	m, err := Evaluate(ctx, tableOf(p), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,14 +132,14 @@ func TestBootstrapFunc(t *testing.T) {
 	if err != nil || ci != m.CI["accuracy"] || r.Estimate[0] != m.Accuracy || r.Estimate[1] != 49 {
 		t.Errorf("interval %v (%v), want %v; estimates %v", ci, err, m.CI["accuracy"], r.Estimate)
 	}
-	if _, err := BootstrapFunc(p, []string{"accuracy"}, both, opts); err == nil {
+	if _, err := BootstrapFunc(ctx, tableOf(p), []string{"accuracy"}, both, opts); err == nil {
 		t.Error("one name for two statistics: no error")
 	}
-	if _, err := BootstrapFunc(p, nil, accuracy, Options{}); err == nil {
+	if _, err := BootstrapFunc(ctx, tableOf(p), nil, accuracy, Options{}); err == nil {
 		t.Error("no resamples: no error")
 	}
 	p.Probs[0][0] = 2
-	if _, err := BootstrapFunc(p, nil, accuracy, opts); err == nil {
+	if _, err := NewTable(p); err == nil {
 		t.Error("bad table: no error")
 	}
 }

@@ -331,8 +331,8 @@ func (m *Metrics) WriteFile(path string) error {
 	return atomicfile.WriteFile(path, m.WriteJSON)
 }
 
-// ReadMetricsFile reads a metrics.json.
-func ReadMetricsFile(path string) (*Metrics, error) {
+// ReadMetrics reads the metrics.json at path.
+func ReadMetrics(path string) (*Metrics, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading metrics: %w", err)

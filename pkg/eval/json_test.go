@@ -16,7 +16,7 @@ import (
 func TestMetricsJSONRoundTrip(t *testing.T) {
 	for name, p := range goldenTables(t) {
 		for _, resamples := range []int{0, 20} {
-			want, err := Evaluate(p, Options{Resamples: resamples, Seed: 3})
+			want, err := Evaluate(ctx, tableOf(p), Options{Resamples: resamples, Seed: 3})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -24,7 +24,7 @@ func TestMetricsJSONRoundTrip(t *testing.T) {
 			if err := want.WriteFile(path); err != nil {
 				t.Fatal(err)
 			}
-			got, err := ReadMetricsFile(path)
+			got, err := ReadMetrics(path)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -37,7 +37,7 @@ func TestMetricsJSONRoundTrip(t *testing.T) {
 
 // The names that others rely on, in the order they are written.
 func TestMetricsJSONKeys(t *testing.T) {
-	m, err := Evaluate(goldenTables(t)["absent_classes"], Options{Resamples: 20, Seed: 9})
+	m, err := Evaluate(ctx, tableOf(goldenTables(t)["absent_classes"]), Options{Resamples: 20, Seed: 9})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func TestMetricsJSONKeys(t *testing.T) {
 func TestMetricsJSONOddClassNames(t *testing.T) {
 	p := syntheticPredictions(newRNG(1), 20, 3, 0)
 	p.Classes = []string{"[1,2]", `"`, "a.b"}
-	want, err := Evaluate(p, Options{Resamples: 5})
+	want, err := Evaluate(ctx, tableOf(p), Options{Resamples: 5})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestMetricsJSONOddClassNames(t *testing.T) {
 }
 
 func TestMetricsJSONErrors(t *testing.T) {
-	m, err := Evaluate(goldenTables(t)["two_classes"], Options{Resamples: 5})
+	m, err := Evaluate(ctx, tableOf(goldenTables(t)["two_classes"]), Options{Resamples: 5})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestMetricsJSONErrors(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 	}
-	if _, err := ReadMetricsFile(filepath.Join(t.TempDir(), "absent.json")); err == nil || !strings.Contains(err.Error(), "absent.json") {
+	if _, err := ReadMetrics(filepath.Join(t.TempDir(), "absent.json")); err == nil || !strings.Contains(err.Error(), "absent.json") {
 		t.Errorf("missing file: %v", err)
 	}
 }
@@ -133,7 +133,7 @@ func TestMetricsJSONErrors(t *testing.T) {
 // A file from before the package had operating points, groups and the like is
 // read: what it lacks is NaN, and says so.
 func TestMetricsJSONOlderFile(t *testing.T) {
-	m, err := Evaluate(goldenTables(t)["even"], Options{Resamples: 5})
+	m, err := Evaluate(ctx, tableOf(goldenTables(t)["even"]), Options{Resamples: 5})
 	if err != nil {
 		t.Fatal(err)
 	}

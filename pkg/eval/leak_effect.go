@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"context"
 	"fmt"
 	"slices"
 )
@@ -27,13 +28,11 @@ type LeakEffect struct {
 // MeasureLeak judges the images of known truth that leaked and those that
 // did not (see [LeakAudit.IsLeaked]), each set by itself, and their difference.
 // Each resample draws as many units of either set as there are and takes the
-// difference of the two within it.
-func MeasureLeak(p *Predictions, leaked func(imageID string) bool, opts Options) (*LeakEffect, error) {
-	known, unknown, err := prepare(p)
-	if err != nil {
-		return nil, err
-	}
-	groups, err := resolveGroups(p.Classes, opts.Groups)
+// difference of the two within it. If ctx is done before the resamples are, its
+// error is returned.
+func MeasureLeak(ctx context.Context, t *Table, leaked func(imageID string) bool, opts Options) (*LeakEffect, error) {
+	known := t.known
+	groups, err := resolveGroups(known.Classes, opts.Groups)
 	if err != nil {
 		return nil, err
 	}
@@ -42,23 +41,32 @@ func MeasureLeak(p *Predictions, leaked func(imageID string) bool, opts Options)
 	for i := range known.Truth {
 		rows[label(i)] = append(rows[label(i)], i)
 	}
-	clean, leaky := newRanked(known.rows(rows[0]), groups), newRanked(known.rows(rows[1]), groups)
-	e := &LeakEffect{Clean: clean.metrics(), Leaked: leaky.metrics(), Undefined: make(map[string]string)}
-	e.Clean.Unknown = unknown
+	var parts [2]*ranked
+	var metrics [2]*Metrics
+	for s := range parts {
+		part, err := newTable(known.pick(rows[s]))
+		if err != nil {
+			return nil, err
+		}
+		parts[s] = part.ranked(groups)
+		metrics[s] = parts[s].metrics(repeatOne(len(rows[s])))
+	}
+	e := &LeakEffect{Clean: metrics[0], Leaked: metrics[1], Undefined: make(map[string]string)}
+	e.Clean.Unknown = t.Unknown()
 	paths := e.Clean.Paths()
 	n := len(paths)
 	var replicates *Replicates
 	if opts.Resamples != 0 {
 		d := newDesign(known, opts.Unit, opts.Stratified, label)
-		replicates, err = bootstrap(d, slices.Concat(paths, paths, paths), func() func([]uint32) []float64 {
-			scratch := [2]*Metrics{clean.newMetrics(), leaky.newMetrics()}
-			part := [2][]uint32{make([]uint32, len(rows[0])), make([]uint32, len(rows[1]))}
+		replicates, err = bootstrap(ctx, d, slices.Concat(paths, paths, paths), func() func([]uint32) []float64 {
+			scratch := [2]*Metrics{parts[0].newMetrics(), parts[1].newMetrics()}
+			drawn := [2][]uint32{make([]uint32, len(rows[0])), make([]uint32, len(rows[1]))}
 			return func(counts []uint32) []float64 {
-				for s, table := range []*ranked{clean, leaky} {
+				for s, table := range parts {
 					for j, i := range rows[s] {
-						part[s][j] = counts[i]
+						drawn[s][j] = counts[i]
 					}
-					table.score(part[s], scratch[s])
+					table.score(drawn[s], scratch[s])
 				}
 				a, b := scratch[0].Values(), scratch[1].Values()
 				return slices.Concat(a, b, subtract(slices.Clone(b), a))
@@ -68,7 +76,7 @@ func MeasureLeak(p *Predictions, leaked func(imageID string) bool, opts Options)
 			return nil, err
 		}
 		e.Bootstrap = &replicates.Info
-		for s, m := range []*Metrics{e.Clean, e.Leaked} {
+		for s, m := range metrics {
 			m.Bootstrap = e.Bootstrap
 			m.addIntervals(replicates.columns(s*n, (s+1)*n), opts.level())
 		}
@@ -76,20 +84,6 @@ func MeasureLeak(p *Predictions, leaked func(imageID string) bool, opts Options)
 	}
 	e.Differences = differences(e.Clean, e.Leaked, replicates, opts.level(), e.Undefined)
 	return e, nil
-}
-
-// rows returns some rows of p, sharing its probabilities.
-func (p *Predictions) rows(rows []int) *Predictions {
-	q := &Predictions{Classes: p.Classes}
-	for _, i := range rows {
-		q.ImageIDs = append(q.ImageIDs, p.ImageIDs[i])
-		if len(p.LesionIDs) != 0 {
-			q.LesionIDs = append(q.LesionIDs, p.LesionIDs[i])
-		}
-		q.Truth = append(q.Truth, p.Truth[i])
-		q.Probs = append(q.Probs, p.Probs[i])
-	}
-	return q
 }
 
 // MarshalJSON writes e with differences as an object by metric path, and what is

@@ -81,12 +81,12 @@ func TestMeasureLeak(t *testing.T) {
 			p.Probs[i] = row
 		}
 	}
-	e, err := MeasureLeak(p, func(id string) bool { return leaked[id] }, Options{Resamples: 200, Seed: 1})
+	e, err := MeasureLeak(ctx, tableOf(p), func(id string) bool { return leaked[id] }, Options{Resamples: 200, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for s, got := range []*Metrics{e.Clean, e.Leaked} {
-		want, err := Evaluate(p.rows(rows[s]), Options{})
+		want, err := Evaluate(ctx, tableOf(p.pick(rows[s])), Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,7 +105,7 @@ func TestMeasureLeak(t *testing.T) {
 	}
 	// Each resample keeps the number of lesions in each set, and the clean
 	// accuracy varies as it does when the clean images are resampled alone.
-	alone, err := Evaluate(p.rows(rows[0]), Options{Resamples: 200, Seed: 2})
+	alone, err := Evaluate(ctx, tableOf(p.pick(rows[0])), Options{Resamples: 200, Seed: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestMeasureLeak(t *testing.T) {
 func TestMeasureLeakOfNothing(t *testing.T) {
 	p := syntheticPredictions(newRNG(3), 30, 3, 0)
 	for _, resamples := range []int{0, 10} {
-		e, err := MeasureLeak(p, func(string) bool { return false }, Options{Resamples: resamples, Method: BCa})
+		e, err := MeasureLeak(ctx, tableOf(p), func(string) bool { return false }, Options{Resamples: resamples, Method: BCaCI})
 		if err != nil {
 			t.Fatal(err)
 		}

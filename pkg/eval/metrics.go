@@ -32,11 +32,11 @@ type Metrics struct {
 	Kappa                 float64 // Cohen's; see [Confusion.Kappa]
 	NLL                   float64 // -ln p(truth), nats an image; probabilities clipped to 2^-52
 	Brier                 float64 // sum of squares over classes, 0 to 2 (Brier 1950)
-	ECE                   float64 // top class, [ECEBins] equal-mass bins; see [ECE]
-	Top2Accuracy          float64 // see [TopK]
-	Top3Accuracy          float64 // see [TopK]
-	ECEEqualWidth         float64 // top class, [ECEBins] equal-width bins; see [BinnedECE]
-	ECEClasswise          float64 // [ECEBins] equal-width bins; see [ClasswiseECE]
+	ECE                   float64 // top class, [ECEBins] equal-mass bins; see [Table.ECE]
+	Top2Accuracy          float64 // see [Table.TopK]
+	Top3Accuracy          float64 // see [Table.TopK]
+	ECEEqualWidth         float64 // top class, [ECEBins] equal-width bins; see [Table.ECE]
+	ECEClasswise          float64 // [ECEBins] equal-width bins; see [Table.ClasswiseECE]
 
 	Confusion Confusion
 	PerClass  []ClassMetrics // in class order

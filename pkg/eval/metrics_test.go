@@ -48,12 +48,12 @@ func TestMetricsInvariances(t *testing.T) {
 		if grid == 0 {
 			variants["classes"] = permuteClasses(p, rng.Perm(7))
 		}
-		want, err := Evaluate(p, Options{})
+		want, err := Evaluate(ctx, tableOf(p), Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for name, v := range variants {
-			got, err := Evaluate(v, Options{})
+			got, err := Evaluate(ctx, tableOf(v), Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -83,32 +83,32 @@ func TestReliabilityByHand(t *testing.T) {
 	p := &Predictions{
 		Classes:  []string{"a", "b"},
 		ImageIDs: []string{"1", "2", "3", "4", "5"},
-		Truth:    []int{0, 1, 0, 1, Unknown},
+		Truth:    []int{0, 1, 0, 1, TruthUnknown},
 		Probs:    [][]float32{{.875, .125}, {.375, .625}, {.375, .625}, {.25, .75}, {0, 1}},
 	}
-	bins := Reliability(p, 2)
+	bins := tableOf(p).Reliability(EqualMass, 2)
 	want := []Bin{{2, .625, .5, .625, .625}, {2, .8125, 1, .75, .875}}
 	if !slices.Equal(bins, want) {
 		t.Errorf("bins = %+v, want %+v", bins, want)
 	}
-	if got := ECE(p, 2); got != (.125+.1875)/2 {
+	if got := tableOf(p).ECE(EqualMass, 2); got != (.125+.1875)/2 {
 		t.Errorf("ECE = %v", got)
 	}
-	if got := Reliability(p, 100); len(got) != 4 {
+	if got := tableOf(p).Reliability(EqualMass, 100); len(got) != 4 {
 		t.Errorf("%d bins for 4 images", len(got))
 	}
 	// A tie across a cut: both sides get its mean accuracy.
 	p.Probs = [][]float32{{.75, .25}, {.75, .25}, {.75, .25}, {.75, .25}, {0, 1}}
-	for _, b := range Reliability(p, 2) {
+	for _, b := range tableOf(p).Reliability(EqualMass, 2) {
 		if b.Accuracy != .5 || b.Confidence != .75 {
 			t.Errorf("tied bin %+v", b)
 		}
 	}
-	if got := ECE(&Predictions{Classes: []string{"a", "b"}}, 15); !math.IsNaN(got) {
+	if got := tableOf(&Predictions{Classes: []string{"a", "b"}}).ECE(EqualMass, 15); !math.IsNaN(got) {
 		t.Errorf("ECE of nothing = %v", got)
 	}
 	for _, n := range []int{0, -3} {
-		if got := Reliability(p, n); len(got) != 0 {
+		if got := tableOf(p).Reliability(EqualMass, n); len(got) != 0 {
 			t.Errorf("%d bins: got %d", n, len(got))
 		}
 	}
@@ -120,7 +120,7 @@ func TestNLLIsFinite(t *testing.T) {
 		Classes: []string{"a", "b"}, ImageIDs: []string{"1", "2"}, Truth: []int{0, 1},
 		Probs: [][]float32{{.5, .5}, {1, 0}},
 	}
-	m, err := Evaluate(p, Options{})
+	m, err := Evaluate(ctx, tableOf(p), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/skinattn/skinattn/internal/csvtable"
 )
 
-// Unknown is the Truth of an image whose class is not known.
-const Unknown = -1
+// TruthUnknown is the Truth of an image whose class is not known.
+const TruthUnknown = -1
 
 // SumTolerance is how far the probabilities of one image may be from summing
 // to 1. A float32 softmax over a handful of classes errs by about 1e-7 a term;
@@ -22,8 +22,9 @@ const SumTolerance = 1e-4
 // the average of several softmax outputs does.
 const roundingSlack = 1e-6
 
-// Predictions is a table of class probabilities, one row an image. It is all
-// that a metric or a figure needs; where the rows came from does not matter.
+// Predictions are class probabilities, one row an image: the raw data that
+// [NewTable] checks and makes a [Table] of, which all metrics and figures take.
+// Where the rows came from does not matter.
 //
 // The slices run in parallel: row i is ImageIDs[i], LesionIDs[i], Truth[i] and
 // Probs[i]. Probabilities are float32, as networks give them; every metric is
@@ -36,7 +37,7 @@ type Predictions struct {
 	// LesionIDs groups photos of one lesion. An empty id (or a nil slice)
 	// means unknown: such an image counts as a lesion of its own.
 	LesionIDs []string
-	// Truth is the index of the true class, or Unknown.
+	// Truth is the index of the true class, or TruthUnknown.
 	Truth []int
 	// Probs has a row of len(Classes) probabilities for each image.
 	Probs [][]float32
@@ -72,8 +73,7 @@ func (p *Predictions) ClassIndex(name string) int {
 // Validate reports the first thing that makes p no table of probabilities:
 // slices of different lengths, bad class names, missing or repeated image ids,
 // a true class out of range, or probabilities that are not finite, not in
-// [0, 1] (but for float32 rounding) or do not sum to 1 within [SumTolerance]. The functions of this
-// package that return an error validate for themselves.
+// [0, 1] (except for float32 rounding) or do not sum to 1 within [SumTolerance].
 func (p *Predictions) Validate() error {
 	if err := validateClasses(p.Classes); err != nil {
 		return err
@@ -111,7 +111,7 @@ func (p *Predictions) validateRow(i int, seen map[string]bool) error {
 	if len(p.LesionIDs) != 0 && hasControl(p.LesionIDs[i]) {
 		return csvtable.Errorf("lesion_id", "%q has a control character", p.LesionIDs[i])
 	}
-	if t := p.Truth[i]; t != Unknown && (t < 0 || t >= len(p.Classes)) {
+	if t := p.Truth[i]; t != TruthUnknown && (t < 0 || t >= len(p.Classes)) {
 		return csvtable.Errorf("dx", "class index %d, but there are %d classes", t, len(p.Classes))
 	}
 	row := p.Probs[i]
@@ -154,22 +154,3 @@ func validateClasses(classes []string) error {
 // hasControl finds what would not survive a round trip through CSV (line ends)
 // or would upset a terminal.
 func hasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }
-
-// Labelled returns the rows of p whose true class is known, sharing its
-// probabilities, and the number of rows left out.
-func (p *Predictions) Labelled() (known *Predictions, unknown int) {
-	known = &Predictions{Classes: p.Classes}
-	for i, t := range p.Truth {
-		if t == Unknown {
-			unknown++
-			continue
-		}
-		known.ImageIDs = append(known.ImageIDs, p.ImageIDs[i])
-		if len(p.LesionIDs) != 0 {
-			known.LesionIDs = append(known.LesionIDs, p.LesionIDs[i])
-		}
-		known.Truth = append(known.Truth, t)
-		known.Probs = append(known.Probs, p.Probs[i])
-	}
-	return known, unknown
-}

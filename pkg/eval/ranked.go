@@ -86,15 +86,12 @@ func rankMetrics(ranking []entry, counts []uint32) (auroc, averagePrecision floa
 	return auroc, averagePrecision
 }
 
-// ranked is a table of images with known truth, sorted once in every order that
-// a metric needs. Scoring any resample of the images is then a few linear
-// passes with a count for each image, instead of sorting the resample anew.
-type ranked struct {
-	p          *Predictions
-	groups     []columnGroup
+// sorted holds the images of known truth of a table in every order that a metric
+// needs, and what each image adds to sums. Scoring a resample of the images is
+// then a few linear passes with a count for each image.
+type sorted struct {
 	predicted  []int
 	perClass   [][]entry
-	perGroup   [][]entry
 	micro      []entry
 	confidence confidenceRanking
 	nll, brier []float64 // per image
@@ -103,45 +100,76 @@ type ranked struct {
 	classGaps  []gaps
 }
 
-// newRanked expects a valid table without unknown classes.
-func newRanked(p *Predictions, groups []columnGroup) *ranked {
+// orders sorts the table at the first call.
+func (t *Table) orders() *sorted {
+	t.once.Do(func() { t.sorted = newSorted(t.known) })
+	return &t.sorted
+}
+
+func newSorted(p *Predictions) sorted {
 	n, k := p.Len(), len(p.Classes)
-	t := &ranked{
-		p:         p,
-		groups:    groups,
+	s := sorted{
 		predicted: make([]int, n),
 		perClass:  make([][]entry, k),
-		perGroup:  make([][]entry, len(groups)),
 		nll:       make([]float64, n),
 		brier:     make([]float64, n),
 		above:     make([]int, n),
 		classGaps: make([]gaps, k),
 	}
-	confidence, right := make([]float64, n), make([]bool, n)
+	confidence, right := topClass(p)
 	for i, row := range p.Probs {
-		t.predicted[i] = argmax(row)
-		t.nll[i] = negLogLikelihood(row, p.Truth[i])
-		t.brier[i] = brierScore(row, p.Truth[i])
-		t.above[i] = classesAbove(row, p.Truth[i])
-		confidence[i], right[i] = float64(row[t.predicted[i]]), t.predicted[i] == p.Truth[i]
+		s.predicted[i] = argmax(row)
+		s.nll[i] = negLogLikelihood(row, p.Truth[i])
+		s.brier[i] = brierScore(row, p.Truth[i])
+		s.above[i] = classesAbove(row, p.Truth[i])
 	}
-	t.confidence = newConfidenceRanking(confidence, right)
-	t.topGap = newGaps(confidence, right)
-	image := func(i int) int { return i }
-	for c := range t.perClass {
+	s.confidence = newConfidenceRanking(confidence, right)
+	s.topGap = newGaps(confidence, right)
+	for c := range s.perClass {
 		scores, positive := column(p, c)
-		t.perClass[c] = newRanking(n, image, func(i int) float64 { return scores[i] }, func(i int) bool { return positive[i] })
-		t.classGaps[c] = newGaps(scores, positive)
+		s.perClass[c] = rankImages(scores, positive)
+		s.classGaps[c] = newGaps(scores, positive)
 	}
-	for g := range groups {
-		scores, positive := groups[g].column(p)
-		t.perGroup[g] = newRanking(n, image, func(i int) float64 { return scores[i] }, func(i int) bool { return positive[i] })
-	}
-	t.micro = newRanking(n*k,
+	s.micro = newRanking(n*k,
 		func(i int) int { return i / k },
 		func(i int) float64 { return float64(p.Probs[i/k][i%k]) },
 		func(i int) bool { return p.Truth[i/k] == i%k })
-	return t
+	return s
+}
+
+// rankImages ranks images by score.
+func rankImages(scores []float64, positive []bool) []entry {
+	return newRanking(len(scores),
+		func(i int) int { return i },
+		func(i int) float64 { return scores[i] },
+		func(i int) bool { return positive[i] })
+}
+
+// topClass returns the largest probability of each image and whether its class
+// is the true one.
+func topClass(p *Predictions) (confidence []float64, right []bool) {
+	confidence, right = make([]float64, p.Len()), make([]bool, p.Len())
+	for i, row := range p.Probs {
+		k := argmax(row)
+		confidence[i], right[i] = float64(row[k]), k == p.Truth[i]
+	}
+	return confidence, right
+}
+
+// ranked is a sorted table with groups of classes.
+type ranked struct {
+	*sorted
+	p        *Predictions // the rows of known truth
+	groups   []columnGroup
+	perGroup [][]entry
+}
+
+func (t *Table) ranked(groups []columnGroup) *ranked {
+	r := &ranked{sorted: t.orders(), p: t.known, groups: groups}
+	for g := range groups {
+		r.perGroup = append(r.perGroup, rankImages(groups[g].column(t.known)))
+	}
+	return r
 }
 
 // column returns the probabilities of class k and whether it is the true one.
@@ -156,20 +184,20 @@ func column(p *Predictions, k int) (scores []float64, positive []bool) {
 // newMetrics returns empty metrics for the table.
 func (t *ranked) newMetrics() *Metrics { return newMetrics(t.p.Classes, t.groups) }
 
-// metrics scores the table itself, and adds what resamples have no use for.
-func (t *ranked) metrics() *Metrics {
+// metrics scores the table in which image i is there counts[i] times, and adds
+// the values that have no interval.
+func (t *ranked) metrics(counts []uint32) *Metrics {
 	m := t.newMetrics()
-	once := repeatOne(t.p.Len())
-	t.score(once, m)
+	t.score(counts, m)
 	for k := range m.PerClass {
 		scores, _ := column(t.p, k)
-		m.PerClass[k].Youden = rocOf(t.perClass[k], scores).Youden()
+		m.PerClass[k].Youden = rocOf(t.perClass[k], scores, counts).Youden()
 	}
 	for g := range m.Groups {
 		scores, _ := t.groups[g].column(t.p)
-		m.Groups[g].Youden = rocOf(t.perGroup[g], scores).Youden()
+		m.Groups[g].Youden = rocOf(t.perGroup[g], scores, counts).Youden()
 	}
-	m.BrierParts = DecomposeBrier(t.p, EqualMass, ECEBins)
+	m.BrierParts = decomposeBrier(t.p, counts, EqualMass, ECEBins)
 	m.explainUndefined()
 	return m
 }

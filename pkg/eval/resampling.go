@@ -1,11 +1,11 @@
 package eval
 
 import (
+	"context"
 	"math/rand/v2"
-	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
+
+	"github.com/skinattn/skinattn/internal/parallel"
 )
 
 // design says what a resample draws: units (lesions or images), each within its
@@ -28,7 +28,7 @@ func newDesign(p *Predictions, unit Unit, stratified bool, label func(row int) i
 	d := &design{images: p.Len(), unit: unit}
 	byID := make(map[string]int)
 	for i, truth := range p.Truth {
-		if truth == Unknown {
+		if truth == TruthUnknown {
 			continue
 		}
 		if unit == ByLesion && p.LesionIDs[i] != "" {
@@ -86,27 +86,28 @@ func (d *design) all(counts []uint32) {
 	}
 }
 
-// resample returns the statistic of each of n resamples. newStatistic is called
-// once a goroutine; the slices that a statistic returns are kept.
-func (d *design) resample(n int, seed uint64, workers int, newStatistic func() func(counts []uint32) []float64) [][]float64 {
+// resample returns the statistics of each of n resamples. Each goroutine calls
+// newStatistic once; the slices that a statistic returns are kept.
+func (d *design) resample(ctx context.Context, n int, seed uint64, workers int, newStatistic func() func(counts []uint32) []float64) ([][]float64, error) {
 	values := make([][]float64, n)
-	parallel(n, workers, func() func(int) {
+	err := parallel.ForWorkers(ctx, n, workers, func() func(int) error {
 		counts, statistic := make([]uint32, d.images), newStatistic()
-		return func(r int) {
+		return func(r int) error {
 			d.draw(counts, seed, r)
 			values[r] = statistic(counts)
+			return nil
 		}
 	})
-	return values
+	return values, err
 }
 
-// jackknife returns the statistic without each unit in turn.
-func (d *design) jackknife(workers int, newStatistic func() func(counts []uint32) []float64) [][]float64 {
+// jackknife returns the statistics without each unit in turn.
+func (d *design) jackknife(ctx context.Context, workers int, newStatistic func() func(counts []uint32) []float64) ([][]float64, error) {
 	values := make([][]float64, len(d.units))
-	parallel(len(d.units), workers, func() func(int) {
+	err := parallel.ForWorkers(ctx, len(d.units), workers, func() func(int) error {
 		counts, statistic := make([]uint32, d.images), newStatistic()
 		d.all(counts)
-		return func(u int) {
+		return func(u int) error {
 			for _, i := range d.units[u] {
 				counts[i] = 0
 			}
@@ -114,29 +115,8 @@ func (d *design) jackknife(workers int, newStatistic func() func(counts []uint32
 			for _, i := range d.units[u] {
 				counts[i] = 1
 			}
+			return nil
 		}
 	})
-	return values
-}
-
-// parallel does the tasks 0 to n-1, each in the hands of one of several workers.
-func parallel(n, workers int, newWorker func() func(task int)) {
-	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
-	}
-	var next atomic.Int64
-	var group sync.WaitGroup
-	for range min(workers, n) {
-		group.Go(func() {
-			work := newWorker()
-			for {
-				task := int(next.Add(1)) - 1
-				if task >= n {
-					return
-				}
-				work(task)
-			}
-		})
-	}
-	group.Wait()
+	return values, err
 }

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -18,8 +19,8 @@ type ROCBands struct {
 	// Classes has a band for each class, in class order.
 	Classes []ROCBand
 	// Macro and Weighted are of the mean of the classes' curves, plain and by
-	// support (see [MacroROC], [WeightedROC]), Micro of all (image, class) pairs
-	// (see [MicroROC]).
+	// support (see [MeanROC]), Micro of all (image, class) pairs (see
+	// [Table.MicroROC]).
 	Macro, Weighted, Micro ROCBand
 	Info                   BootstrapInfo
 }
@@ -31,27 +32,25 @@ type ROCBand struct {
 	Low, High []float64
 }
 
-// NewROCBands resamples p as opts says (always with percentile intervals) and
+// NewROCBands resamples t as opts says (always with percentile intervals) and
 // returns the bands at the given false positive rates, which must rise from 0
 // or more to 1 or less. Where a curve steps up at a rate, its value is the upper
-// end of the step, the greatest sensitivity at that specificity.
-func NewROCBands(p *Predictions, fpr []float64, opts Options) (*ROCBands, error) {
+// end of the step, the greatest sensitivity at that specificity. If ctx is done
+// before the resamples are, its error is returned.
+func NewROCBands(ctx context.Context, t *Table, fpr []float64, opts Options) (*ROCBands, error) {
 	if len(fpr) == 0 || fpr[0] < 0 || fpr[len(fpr)-1] > 1 || !slices.IsSorted(fpr) || slices.ContainsFunc(fpr, math.IsNaN) {
 		return nil, errors.New("ROC bands: the false positive rates must rise within [0, 1]")
 	}
-	known, _, err := prepare(p)
-	if err != nil {
-		return nil, err
-	}
+	known := t.known
 	if known.Len() == 0 {
 		return nil, errors.New("ROC bands: no image of known class")
 	}
-	opts.Method = Percentile
-	table := newRanked(known, nil)
+	opts.Method = PercentileCI
+	table := t.orders()
 	k, n := len(known.Classes), len(fpr)
 	support := make([][]int, k) // rows of each class
-	for i, t := range known.Truth {
-		support[t] = append(support[t], i)
+	for i, truth := range known.Truth {
+		support[truth] = append(support[truth], i)
 	}
 	names := make([]string, (k+3)*n)
 	for i := range names {
@@ -84,7 +83,7 @@ func NewROCBands(p *Predictions, fpr []float64, opts Options) (*ROCBands, error)
 		tprAt(table.micro, counts, fpr, micro)
 		return values
 	}
-	r, err := bootstrap(newDesign(known, opts.Unit, opts.Stratified, nil), names, func() func([]uint32) []float64 { return statistic }, opts)
+	r, err := bootstrap(ctx, newDesign(known, opts.Unit, opts.Stratified, nil), names, func() func([]uint32) []float64 { return statistic }, opts)
 	if err != nil {
 		return nil, err
 	}

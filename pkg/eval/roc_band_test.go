@@ -11,10 +11,11 @@ import (
 // Both draw at random and ends lie on the steps of one positive, so nearly all
 // ends are equal and none is more than a step off.
 func TestROCBandsAgreeWithPROC(t *testing.T) {
-	p, err := ReadFile(filepath.Join("testdata/golden", "two_classes.csv"))
+	read, err := ReadPredictions(filepath.Join("testdata/golden", "two_classes.csv"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	p := read.Predictions()
 	rows := readGolden(t, "roc_band.csv")
 	k := slices.Index(p.Classes, rows[0]["class"])
 	positives := 0
@@ -35,7 +36,7 @@ func TestROCBandsAgreeWithPROC(t *testing.T) {
 		for _, row := range rows {
 			fpr = append(fpr, 1-parse(t, row["specificity"]))
 		}
-		bands, err := NewROCBands(p, fpr, Options{Resamples: 4000, Seed: 1, Unit: ByImage, Stratified: true, Level: level})
+		bands, err := NewROCBands(ctx, tableOf(p), fpr, Options{Resamples: 4000, Seed: 1, Unit: ByImage, Stratified: true, Level: level})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,7 +67,7 @@ func TestTPRAtIsThatOfTheCurve(t *testing.T) {
 	fpr := []float64{0, 0.01, 0.1, 0.25, 1. / 3, 0.5, 0.77, 0.999, 1}
 	for round := range 40 {
 		p := syntheticPredictions(rng, 5+round, 3, []int{0, 4}[round%2])
-		table := newRanked(p, nil)
+		sorted := tableOf(p).orders()
 		counts := make([]uint32, p.Len())
 		written := &Predictions{Classes: p.Classes}
 		for i := range counts {
@@ -79,12 +80,12 @@ func TestTPRAtIsThatOfTheCurve(t *testing.T) {
 		}
 		for k := range p.Classes {
 			scores, positive := column(written, k)
-			curve, err := NewROC(scores, positive)
+			curve, err := NewROC(scores, positive, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			got := make([]float64, len(fpr))
-			tprAt(table.perClass[k], counts, fpr, got)
+			tprAt(sorted.perClass[k], counts, fpr, got)
 			for g, x := range fpr {
 				want := math.NaN()
 				if !math.IsNaN(curve.AUC) {
@@ -100,30 +101,34 @@ func TestTPRAtIsThatOfTheCurve(t *testing.T) {
 
 func TestROCBandsOfAverages(t *testing.T) {
 	p := syntheticPredictions(newRNG(9), 120, 4, 0)
-	p.Truth[3] = Unknown
+	p.Truth[3] = TruthUnknown
 	fpr := []float64{0.003, 0.1, 0.4}
-	bands, err := NewROCBands(p, fpr, Options{Resamples: 60, Seed: 5})
+	bands, err := NewROCBands(ctx, tableOf(p), fpr, Options{Resamples: 60, Seed: 5})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var curves []*ROC
 	var support []float64
 	for k := range p.Classes {
-		c, err := ClassROC(p, k)
+		c, err := tableOf(p).ROC(k)
 		if err != nil {
 			t.Fatal(err)
 		}
 		curves = append(curves, c)
-		support = append(support, float64(ConfusionOf(p).Support(k)))
+		support = append(support, float64(tableOf(p).Confusion().Support(k)))
 	}
-	micro, err := MicroROC(p)
+	macro, err := MeanROC(curves, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	weighted, err := MeanROC(curves, support)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
 		band  ROCBand
 		curve *ROC
-	}{"macro": {bands.Macro, MacroROC(curves)}, "weighted": {bands.Weighted, WeightedROC(curves, support)}, "micro": {bands.Micro, micro}, "class 2": {bands.Classes[2], curves[2]}} {
+	}{"macro": {bands.Macro, macro}, "weighted": {bands.Weighted, weighted}, "micro": {bands.Micro, tableOf(p).MicroROC()}, "class 2": {bands.Classes[2], curves[2]}} {
 		for g, x := range fpr {
 			if _, want := c.curve.at(x); math.Abs(c.band.TPR[g]-want) > 1e-9 {
 				t.Errorf("%s at %v: %v, want %v", name, x, c.band.TPR[g], want)
@@ -133,17 +138,17 @@ func TestROCBandsOfAverages(t *testing.T) {
 			}
 		}
 	}
-	m, err := Evaluate(p, Options{})
+	m, err := Evaluate(ctx, tableOf(p), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := WeightedROC(curves, support).AUC; math.Abs(got-m.AUROCWeighted) > 1e-12 {
+	if got := weighted.AUC; math.Abs(got-m.AUROCWeighted) > 1e-12 {
 		t.Errorf("weighted area %v, metrics say %v", got, m.AUROCWeighted)
 	}
 	if bands.Info.Unit != ByLesion || bands.Info.Resamples != 60 {
 		t.Errorf("%v", bands.Info)
 	}
-	again, err := NewROCBands(p, fpr, Options{Resamples: 60, Seed: 5, Workers: 1})
+	again, err := NewROCBands(ctx, tableOf(p), fpr, Options{Resamples: 60, Seed: 5, Workers: 1})
 	if err != nil || !slices.Equal(again.Macro.Low, bands.Macro.Low) {
 		t.Errorf("other workers, other band: %v", err)
 	}
@@ -152,14 +157,14 @@ func TestROCBandsOfAverages(t *testing.T) {
 func TestROCBandsRefuse(t *testing.T) {
 	p := syntheticPredictions(newRNG(1), 10, 2, 0)
 	for _, fpr := range [][]float64{nil, {0.2, 0.1}, {-0.1}, {1.1}, {0, math.NaN(), 1}} {
-		if _, err := NewROCBands(p, fpr, Options{Resamples: 2}); err == nil {
+		if _, err := NewROCBands(ctx, tableOf(p), fpr, Options{Resamples: 2}); err == nil {
 			t.Errorf("%v is accepted", fpr)
 		}
 	}
-	if _, err := NewROCBands(p, []float64{0.5}, Options{}); err == nil {
+	if _, err := NewROCBands(ctx, tableOf(p), []float64{0.5}, Options{}); err == nil {
 		t.Error("no resamples are accepted")
 	}
-	if _, err := NewROCBands(&Predictions{Classes: p.Classes}, []float64{0.5}, Options{Resamples: 2}); err == nil {
+	if _, err := NewROCBands(ctx, tableOf(&Predictions{Classes: p.Classes}), []float64{0.5}, Options{Resamples: 2}); err == nil {
 		t.Error("no images are accepted")
 	}
 }

@@ -16,7 +16,7 @@ func TestSummarizeRuns(t *testing.T) {
 				p.Truth[i] = max(p.Truth[i], 1)
 			}
 		}
-		m, err := Evaluate(p, Options{})
+		m, err := Evaluate(ctx, tableOf(p), Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,7 +61,7 @@ func TestSummarizeRuns(t *testing.T) {
 	if err != nil || !math.IsNaN(one.Metrics[0].SD) || one.Undefined["sd.accuracy"] == "" {
 		t.Errorf("one run: %+v, %v", one, err)
 	}
-	other, err := Evaluate(syntheticPredictions(newRNG(1), 10, 4, 0), Options{})
+	other, err := Evaluate(ctx, tableOf(syntheticPredictions(newRNG(1), 10, 4, 0)), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

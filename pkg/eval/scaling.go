@@ -48,7 +48,7 @@ const vectorRidge = 1e-6
 // there is no best temperature: without an image, if every image is predicted
 // rightly (a lower temperature is always better), or if the predictions are no
 // better than chance.
-func FitTemperature(val *Predictions) (*Scaling, error) {
+func FitTemperature(val *Table) (*Scaling, error) {
 	loss, err := newScalingLoss(val)
 	if err != nil {
 		return nil, fmt.Errorf("temperature scaling: %w", err)
@@ -61,7 +61,7 @@ func FitTemperature(val *Predictions) (*Scaling, error) {
 	if loss.allRight() {
 		return nil, errors.New("temperature scaling: every image is predicted rightly; a lower temperature is always better")
 	}
-	return loss.fit("temperature", val.Classes)
+	return loss.fit("temperature", val.known.Classes)
 }
 
 // FitVector returns the vector scaling (Guo et al. 2017), a weight and a bias a
@@ -69,32 +69,30 @@ func FitTemperature(val *Predictions) (*Scaling, error) {
 // truth. A penalty of 1e-6/2 times the squared distance from no change keeps it
 // unique and finite where the images do not, as for a class that val lacks. Fit
 // it on validation images, never on those that are reported.
-func FitVector(val *Predictions) (*Scaling, error) {
+func FitVector(val *Table) (*Scaling, error) {
 	loss, err := newScalingLoss(val)
 	if err != nil {
 		return nil, fmt.Errorf("vector scaling: %w", err)
 	}
 	loss.ridge = vectorRidge
-	return loss.fit("vector", val.Classes)
+	return loss.fit("vector", val.known.Classes)
 }
 
-// Apply returns p with recalibrated probabilities. It is an error if p is not
-// valid or has other classes than the scaling was fitted on.
-func (s *Scaling) Apply(p *Predictions) (*Predictions, error) {
-	if err := p.Validate(); err != nil {
-		return nil, fmt.Errorf("%s scaling: %w", s.Method, err)
-	}
+// Apply returns t with recalibrated probabilities. It is an error if t has other
+// classes than the scaling was fitted on.
+func (s *Scaling) Apply(t *Table) (*Table, error) {
+	p := t.rows
 	if !slices.Equal(s.Classes, p.Classes) {
 		return nil, fmt.Errorf("%s scaling: classes %q, but it was fitted on %q", s.Method, p.Classes, s.Classes)
 	}
-	out := &Predictions{Classes: p.Classes, ImageIDs: p.ImageIDs, LesionIDs: p.LesionIDs, Truth: p.Truth}
+	probs := make([][]float32, p.Len())
 	logits := make([]float64, len(p.Classes))
-	for _, row := range p.Probs {
+	for i, row := range p.Probs {
 		for k, v := range row {
 			logits[k] = s.Weight[k]*logProbability(v) + s.Bias[k]
 		}
 		softmax(logits)
-		out.Probs = append(out.Probs, normalized(logits))
+		probs[i] = normalized(logits)
 	}
-	return out, nil
+	return newTable(p.withProbs(probs))
 }

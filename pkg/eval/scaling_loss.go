@@ -23,11 +23,8 @@ type scalingLoss struct {
 }
 
 // newScalingLoss takes the images of known truth.
-func newScalingLoss(val *Predictions) (*scalingLoss, error) {
-	if err := val.Validate(); err != nil {
-		return nil, err
-	}
-	known, _ := val.Labelled()
+func newScalingLoss(val *Table) (*scalingLoss, error) {
+	known := val.known
 	if known.Len() == 0 {
 		return nil, errors.New("no image of known class to fit on")
 	}

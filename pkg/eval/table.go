@@ -2,128 +2,180 @@ package eval
 
 import (
 	"fmt"
-	"io"
-	"math"
-	"strings"
-	"text/tabwriter"
+	"slices"
+	"sync"
 )
 
-// headline are the overall metrics of the printed table, with their labels; the
-// JSON form has all of them.
-var headline = []struct{ name, label string }{
-	{"accuracy", "accuracy"},
-	{"balanced_accuracy", "balanced accuracy (mean recall)"},
-	{"paper_balanced_accuracy", "mean of (sens.+spec.)/2"},
-	{"macro_precision", "precision, macro"},
-	{"macro_f1", "F1, macro"},
-	{"weighted_f1", "F1, weighted"},
-	{"auroc_macro", "AUROC, macro"},
-	{"auroc_weighted", "AUROC, weighted"},
-	{"auroc_micro", "AUROC, micro"},
-	{"ap_macro", "average precision, macro"},
-	{"mcc", "Matthews correlation"},
-	{"kappa", "Cohen's kappa"},
-	{"nll", "negative log-likelihood"},
-	{"brier", "Brier score"},
-	{"ece", "calibration error (ECE)"},
-	{"top2_accuracy", "top-2 accuracy"},
+// Table is a table of predictions that was checked. It is what metrics, curves,
+// intervals and tests take, and never changes; several goroutines may use it at
+// once.
+//
+// Metrics are of the rows whose true class is known; [Table.Unknown] counts the
+// others.
+type Table struct {
+	rows  *Predictions // all rows; nobody else has these slices
+	known *Predictions // the rows of known truth
+	at    []int        // place in rows of each row of known
+
+	once   sync.Once
+	sorted sorted // of known; see [Table.orders]
 }
 
-// Table returns the metrics as text for a terminal: overall with intervals, by
-// class, and the confusion matrix. An undefined value is a dash; footnotes give
-// the reasons.
-func (m *Metrics) Table() string {
-	var out strings.Builder
-	fmt.Fprintf(&out, "%s", count(m.N, "image"))
-	if m.Unknown > 0 {
-		fmt.Fprintf(&out, " (%d more without a known class left out)", m.Unknown)
+// NewTable checks p as [Predictions.Validate] does and copies it.
+func NewTable(p *Predictions) (*Table, error) {
+	if err := p.Validate(); err != nil {
+		return nil, fmt.Errorf("predictions: %w", err)
 	}
-	if b := m.Bootstrap; b != nil {
-		fmt.Fprintf(&out, "; %s", b)
+	rows := p.columns()
+	for i, row := range rows.Probs {
+		rows.Probs[i] = slices.Clone(row)
 	}
-	out.WriteString("\n\n")
-
-	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
-	for _, h := range headline {
-		v, _ := m.Value(h.name)
-		fmt.Fprintf(w, "%s\t%s\t%s\n", h.label, decimal(v), m.interval(h.name))
-	}
-	w.Flush()
-
-	out.WriteByte('\n')
-	w = tabwriter.NewWriter(&out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "class\timages\tprecision\trecall\tspecificity\tF1\tAUROC\tAP\tpartial\tsens@90\tsens@95\t")
-	for i := range m.PerClass {
-		m.PerClass[i].writeRow(w)
-	}
-	for i := range m.Groups {
-		m.Groups[i].writeRow(w)
-	}
-	w.Flush()
-	for _, g := range m.Groups {
-		fmt.Fprintf(&out, "%s: %s\n", g.Class, strings.Join(g.Members, " + "))
-	}
-	fmt.Fprintf(&out, "partial: standardised AUROC of false positive rates up to %g; sens@90: sensitivity at 90 %% specificity\n", PartialMaxFPR)
-
-	out.WriteString("\nconfusion (rows: truth, columns: predicted)\n")
-	w = tabwriter.NewWriter(&out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(w, "\t%s\t\n", strings.Join(m.Classes, "\t"))
-	for t, row := range m.Confusion {
-		fmt.Fprintf(w, "%s\t", m.Classes[t])
-		for _, v := range row {
-			fmt.Fprintf(w, "%d\t", v)
-		}
-		fmt.Fprintln(w)
-	}
-	w.Flush()
-	m.writeReasons(&out)
-	return out.String()
+	return newTable(rows)
 }
 
-func (c *ClassMetrics) writeRow(w io.Writer) {
-	fmt.Fprintf(w, "%s\t%d\t", c.Class, c.Support)
-	for _, s := range classScalars {
-		fmt.Fprintf(w, "%s\t", decimal(*s.of(c)))
-	}
-	fmt.Fprintln(w)
-}
-
-// writeReasons adds the reasons of dashes, each once.
-func (m *Metrics) writeReasons(out *strings.Builder) {
-	seen := make(map[string]bool)
-	for _, path := range m.Paths() {
-		for _, key := range []string{path, "ci." + path} {
-			reason, ok := m.Undefined[key]
-			if !ok || seen[reason] {
-				continue
-			}
-			if len(seen) == 0 {
-				out.WriteString("\n-: undefined\n")
-			}
-			seen[reason] = true
-			fmt.Fprintf(out, "   %s: %s\n", key, reason)
+// newTable takes valid rows that nobody else will change.
+func newTable(rows *Predictions) (*Table, error) {
+	t := &Table{rows: rows}
+	for i, truth := range rows.Truth {
+		if truth != TruthUnknown {
+			t.at = append(t.at, i)
 		}
 	}
+	t.known = rows.pick(t.at)
+	if n := t.known.Len() * len(rows.Classes); n > maxImages {
+		return nil, fmt.Errorf("predictions: %d images x %d classes: at most %d probabilities can be ranked", t.known.Len(), len(rows.Classes), maxImages)
+	}
+	return t, nil
 }
 
-func (m *Metrics) interval(path string) string {
-	ci, ok := m.CI[path]
-	if !ok {
-		return ""
+// Len returns the number of images, those of unknown truth included.
+func (t *Table) Len() int { return t.rows.Len() }
+
+// Unknown returns the number of images whose true class is not known.
+func (t *Table) Unknown() int { return t.rows.Len() - t.known.Len() }
+
+// Classes returns the names of the classes in their order.
+func (t *Table) Classes() []string { return slices.Clone(t.rows.Classes) }
+
+// Predictions returns a copy of the rows. The probabilities are shared with the
+// table and must not be changed.
+func (t *Table) Predictions() *Predictions { return t.rows.columns() }
+
+// Where returns the table of the rows for which keep, called with the number of
+// the row, is true.
+func (t *Table) Where(keep func(i int) bool) *Table {
+	var rows []int
+	for i := range t.Len() {
+		if keep(i) {
+			rows = append(rows, i)
+		}
 	}
-	return ci.text()
+	part, _ := newTable(t.rows.pick(rows)) // it has no more rows than t
+	return part
 }
 
-func decimal(v float64) string {
-	if math.IsNaN(v) {
-		return "-"
-	}
-	return fmt.Sprintf("%.3f", v)
+// WithProbs returns the table of the same images with other probabilities, a row
+// for each, which are checked and copied.
+func (t *Table) WithProbs(probs [][]float32) (*Table, error) {
+	return NewTable(t.rows.withProbs(probs))
 }
 
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
+// Scores returns the probability of class k and whether it is the true class,
+// for each image of known truth. A class that is not in the table is an error.
+func (t *Table) Scores(k int) (scores []float64, positive []bool, err error) {
+	if k < 0 || k >= len(t.known.Classes) {
+		return nil, nil, fmt.Errorf("class index %d, but there are %d classes", k, len(t.known.Classes))
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	scores, positive = column(t.known, k)
+	return scores, positive, nil
+}
+
+// GroupScores returns the summed probability of the group's classes and whether
+// the true class is one of them, for each image of known truth.
+func (t *Table) GroupScores(g Group) (scores []float64, positive []bool, err error) {
+	groups, err := resolveGroups(t.known.Classes, []Group{g})
+	if err != nil {
+		return nil, nil, err
+	}
+	scores, positive = groups[0].column(t.known)
+	return scores, positive, nil
+}
+
+// Confusion counts the images of known truth by true and predicted class.
+func (t *Table) Confusion() Confusion {
+	c := NewConfusion(len(t.known.Classes))
+	for i, truth := range t.known.Truth {
+		c[truth][t.known.Predicted(i)]++
+	}
+	return c
+}
+
+// TopK returns the share of images of known truth whose true class is among the
+// k largest probabilities, the first in class order ranking higher on a tie:
+// TopK(1) is the accuracy. NaN without an image of known truth.
+func (t *Table) TopK(k int) float64 {
+	hits := 0
+	for i, truth := range t.known.Truth {
+		if classesAbove(t.known.Probs[i], truth) < k {
+			hits++
+		}
+	}
+	return ratio(hits, t.known.Len())
+}
+
+// Score returns all metrics, without intervals, of the table in which row i is
+// there counts[i] times, as in a bootstrap resample; nil counts every row once.
+// Rows of unknown truth are left out whatever their count. It is an error if
+// there are not as many counts as rows.
+func (t *Table) Score(counts []uint32, groups []Group) (*Metrics, error) {
+	resolved, err := resolveGroups(t.known.Classes, groups)
+	if err != nil {
+		return nil, err
+	}
+	once := repeatOne(t.known.Len())
+	if counts != nil {
+		if len(counts) != t.Len() {
+			return nil, fmt.Errorf("%d counts for %d rows", len(counts), t.Len())
+		}
+		for i, row := range t.at {
+			once[i] = counts[row]
+		}
+	}
+	m := t.ranked(resolved).metrics(once)
+	m.Unknown = t.Unknown()
+	return m, nil
+}
+
+// columns returns p with its own slices; rows of probabilities are shared.
+func (p *Predictions) columns() *Predictions {
+	return &Predictions{
+		Classes: slices.Clone(p.Classes), ImageIDs: slices.Clone(p.ImageIDs), LesionIDs: slices.Clone(p.LesionIDs),
+		Truth: slices.Clone(p.Truth), Probs: slices.Clone(p.Probs),
+	}
+}
+
+// pick returns the rows of p with the given numbers, sharing their
+// probabilities.
+func (p *Predictions) pick(rows []int) *Predictions {
+	q := &Predictions{Classes: p.Classes}
+	for _, i := range rows {
+		q.ImageIDs = append(q.ImageIDs, p.ImageIDs[i])
+		if len(p.LesionIDs) != 0 {
+			q.LesionIDs = append(q.LesionIDs, p.LesionIDs[i])
+		}
+		q.Truth = append(q.Truth, p.Truth[i])
+		q.Probs = append(q.Probs, p.Probs[i])
+	}
+	return q
+}
+
+// classesAbove counts the classes that rank above the true one.
+func classesAbove(row []float32, truth int) int {
+	above := 0
+	for k, v := range row {
+		if v > row[truth] || v == row[truth] && k < truth {
+			above++
+		}
+	}
+	return above
 }

@@ -64,14 +64,14 @@ type ROCPanels struct {
 	Title   string
 }
 
-// NewROCPanels returns the curves of p with the bands of [eval.NewROCBands] and
+// NewROCPanels returns the curves of t with the bands of [eval.NewROCBands] and
 // the intervals of the areas in m, where it has them.
-func NewROCPanels(p *eval.Predictions, m *eval.Metrics, bands *eval.ROCBands) (*ROCPanels, error) {
-	roc, err := NewROC(p)
+func NewROCPanels(t *eval.Table, m *eval.Metrics, bands *eval.ROCBands) (*ROCPanels, error) {
+	roc, err := NewROC(t)
 	if err != nil {
 		return nil, err
 	}
-	roc.AddBands(p.Classes, bands, func(string) bool { return true })
+	roc.AddBands(t.Classes(), bands, func(string) bool { return true })
 	f := &ROCPanels{}
 	for _, c := range roc.Curves {
 		path := eval.ClassPath(c.Name, "auroc")

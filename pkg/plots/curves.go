@@ -67,33 +67,34 @@ type PR struct {
 	Title  string
 }
 
-// NewROC returns the curves of each class of p that is in the truth, of their
+// NewROC returns the curves of each class of t that is in the truth, of their
 // vertical average, plain (macro) and by support (weighted), and of all pairs
 // ranked together (micro).
-func NewROC(p *eval.Predictions) (*ROC, error) {
+func NewROC(t *eval.Table) (*ROC, error) {
 	f := &ROC{}
 	var curves []*eval.ROC
-	support := make([]float64, len(p.Classes))
-	for _, t := range p.Truth {
-		if t != eval.Unknown {
-			support[t]++
-		}
-	}
-	for k, class := range p.Classes {
-		c, err := eval.ClassROC(p, k)
+	var support []float64
+	confusion := t.Confusion()
+	for k, class := range t.Classes() {
+		support = append(support, float64(confusion.Support(k)))
+		c, err := t.ROC(k)
 		if err != nil {
 			return nil, fmt.Errorf("ROC: %w", err)
 		}
 		curves = append(curves, c)
 		f.add(class, c, CurveLine{Color: ClassColor(k)})
 	}
-	micro, err := eval.MicroROC(p)
+	macro, err := eval.MeanROC(curves, nil)
 	if err != nil {
 		return nil, fmt.Errorf("ROC: %w", err)
 	}
-	f.add(macroName, eval.MacroROC(curves), CurveLine{Average: MacroAverage})
-	f.add(weightedName, eval.WeightedROC(curves, support), CurveLine{Average: WeightedAverage})
-	f.add(microName, micro, CurveLine{Average: MicroAverage})
+	weighted, err := eval.MeanROC(curves, support)
+	if err != nil {
+		return nil, fmt.Errorf("ROC: %w", err)
+	}
+	f.add(macroName, macro, CurveLine{Average: MacroAverage})
+	f.add(weightedName, weighted, CurveLine{Average: WeightedAverage})
+	f.add(microName, t.MicroROC(), CurveLine{Average: MicroAverage})
 	return f, nil
 }
 
@@ -106,27 +107,23 @@ func (f *ROC) add(name string, c *eval.ROC, line CurveLine) {
 	}
 }
 
-// NewPR returns the curves of each class of p that is in the truth, and of all
+// NewPR returns the curves of each class of t that is in the truth, and of all
 // pairs ranked together (micro).
-func NewPR(p *eval.Predictions) (*PR, error) {
+func NewPR(t *eval.Table) (*PR, error) {
 	f := &PR{}
 	add := func(name string, c *eval.PR, line CurveLine) {
 		if !math.IsNaN(c.AP) {
 			f.Curves = append(f.Curves, Curve{Name: name, X: c.Recall, Y: c.Precision, Thresholds: c.Thresholds, Area: c.AP, Line: line})
 		}
 	}
-	for k, class := range p.Classes {
-		c, err := eval.ClassPR(p, k)
+	for k, class := range t.Classes() {
+		c, err := t.PR(k)
 		if err != nil {
 			return nil, fmt.Errorf("precision-recall: %w", err)
 		}
 		add(class, c, CurveLine{Color: ClassColor(k)})
 	}
-	micro, err := eval.MicroPR(p)
-	if err != nil {
-		return nil, fmt.Errorf("precision-recall: %w", err)
-	}
-	add(microName, micro, CurveLine{Average: MicroAverage})
+	add(microName, t.MicroPR(), CurveLine{Average: MicroAverage})
 	return f, nil
 }
 

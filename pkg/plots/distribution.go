@@ -52,15 +52,14 @@ func NewDistribution(categories []string, counts []int) *Distribution {
 	return &Distribution{Categories: categories, Series: []CountSeries{{Counts: counts}}, XLabel: "Images"}
 }
 
-// NewClassDistribution counts the true classes of p.
-func NewClassDistribution(p *eval.Predictions) *Distribution {
-	counts := make([]int, len(p.Classes))
-	for _, t := range p.Truth {
-		if t != eval.Unknown {
-			counts[t]++
-		}
+// NewClassDistribution counts the true classes of t.
+func NewClassDistribution(t *eval.Table) *Distribution {
+	confusion := t.Confusion()
+	counts := make([]int, len(confusion))
+	for k := range counts {
+		counts[k] = confusion.Support(k)
 	}
-	return NewDistribution(p.Classes, counts)
+	return NewDistribution(t.Classes(), counts)
 }
 
 // Height implements [Figure].

@@ -46,14 +46,15 @@ type GalleryPicture struct {
 
 const galleryColumns = 4
 
-// NewGallery returns the images of two classes of p that were predicted as one
+// NewGallery returns the images of two classes of t that were predicted as one
 // of them with the highest probability: hits of the first and the second, then
 // the first taken for the second and the other way round, up to perRow each (0
 // means 4). Equally probable images come in the order of their ids. photo gives
 // an image by its id, nil for one that is not at hand, which is then left out;
-// so are rows without images. It fails if the classes are not two of p's or
+// so are rows without images. It fails if the classes are not two of t's or
 // photo fails.
-func NewGallery(p *eval.Predictions, first, second string, perRow int, photo func(imageID string) (image.Image, error)) (*Gallery, error) {
+func NewGallery(t *eval.Table, first, second string, perRow int, photo func(imageID string) (image.Image, error)) (*Gallery, error) {
+	p := t.Predictions()
 	a, b := slices.Index(p.Classes, first), slices.Index(p.Classes, second)
 	if a < 0 || b < 0 || a == b {
 		return nil, fmt.Errorf("gallery: %q and %q must be two of the classes %v", first, second, p.Classes)

@@ -27,11 +27,12 @@ func TestGalleryOrder(t *testing.T) {
 		probs []float32
 	}{
 		{"a", 1, []float32{0, .75, .25}}, {"b", 1, []float32{0, 1, 0}}, {"d", 1, []float32{0, .75, .25}}, {"c", 1, []float32{0, .875, .125}},
-		{"e", 1, []float32{0, .25, .75}}, {"f", 2, []float32{.5, .25, .25}}, {"g", 2, []float32{0, .125, .875}}, {"h", eval.Unknown, []float32{0, 1, 0}},
+		{"e", 1, []float32{0, .25, .75}}, {"f", 2, []float32{.5, .25, .25}}, {"g", 2, []float32{0, .125, .875}}, {"h", eval.TruthUnknown, []float32{0, 1, 0}},
 	} {
 		p.ImageIDs, p.Truth, p.Probs = append(p.ImageIDs, r.id), append(p.Truth, r.truth), append(p.Probs, r.probs)
 	}
-	g, err := NewGallery(p, "mel", "nv", 2, func(id string) (image.Image, error) {
+	table := must(eval.NewTable(p))
+	g, err := NewGallery(table, "mel", "nv", 2, func(id string) (image.Image, error) {
 		if id == "b" {
 			return nil, nil // not at hand
 		}
@@ -53,10 +54,10 @@ func TestGalleryOrder(t *testing.T) {
 	if strings.Join(got, "; ") != want {
 		t.Errorf("got %s\nwant %s", strings.Join(got, "; "), want)
 	}
-	if _, err := NewGallery(p, "mel", "vasc", 2, nil); err == nil || !strings.Contains(err.Error(), "vasc") {
+	if _, err := NewGallery(table, "mel", "vasc", 2, nil); err == nil || !strings.Contains(err.Error(), "vasc") {
 		t.Errorf("an unknown class: %v", err)
 	}
-	if _, err := NewGallery(p, "mel", "nv", 2, func(string) (image.Image, error) { return nil, errors.New("damaged") }); err == nil {
+	if _, err := NewGallery(table, "mel", "nv", 2, func(string) (image.Image, error) { return nil, errors.New("damaged") }); err == nil {
 		t.Error("a photo's error is lost")
 	}
 	if err := Encode(new(strings.Builder), "png", &Gallery{}, Paper()); err == nil {

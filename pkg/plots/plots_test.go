@@ -23,7 +23,7 @@ var classes = []string{"akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"}
 
 // studyPredictions is a test set of n images with the class shares of HAM10000;
 // skill is how far the true class's logit is raised.
-func studyPredictions(seed uint64, n int, skill float64) *eval.Predictions {
+func studyPredictions(seed uint64, n int, skill float64) *eval.Table {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	counts := []float64{327, 514, 1099, 115, 1113, 6705, 142}
 	p := &eval.Predictions{Classes: classes}
@@ -50,12 +50,12 @@ func studyPredictions(seed uint64, n int, skill float64) *eval.Predictions {
 		p.Truth = append(p.Truth, truth)
 		p.Probs = append(p.Probs, probs)
 	}
-	return p
+	return must(eval.NewTable(p))
 }
 
-func studyMetrics(t testing.TB, p *eval.Predictions) *eval.Metrics {
+func studyMetrics(t testing.TB, p *eval.Table) *eval.Metrics {
 	t.Helper()
-	m, err := eval.Evaluate(p, eval.Options{Resamples: 200, Seed: 1})
+	m, err := eval.Evaluate(t.Context(), p, eval.Options{Resamples: 200, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func studyFigures(t testing.TB) map[string]Figure {
 		"class-samples-rows":   rows,
 		"distribution":         NewDistribution(classes, []int{327, 514, 1099, 115, 1113, 6705, 142}),
 		"distribution-parts":   &Distribution{Categories: classes, Series: parts, XLabel: "Images", Title: "Split by lesion"},
-		"reliability":          must(NewReliability(p)),
+		"reliability":          NewReliability(p),
 		"rate-range":           studyRateRange(),
 		"attention":            studyAttention(),
 		"gallery":              studyGallery(),
@@ -307,7 +307,7 @@ func TestSaveErrors(t *testing.T) {
 
 // Degenerate but legal inputs must draw.
 func TestOddInputsDraw(t *testing.T) {
-	single := &eval.Predictions{Classes: []string{"a", "b"}, ImageIDs: []string{"1"}, Truth: []int{0}, Probs: [][]float32{{1, 0}}}
+	single := must(eval.NewTable(&eval.Predictions{Classes: []string{"a", "b"}, ImageIDs: []string{"1"}, Truth: []int{0}, Probs: [][]float32{{1, 0}}}))
 	m := studyMetrics(t, single)
 	short, err := ParseHistory(strings.NewReader("epoch,val_accuracy,learning_rate\n1,0.5,0.001\n"))
 	if err != nil {
@@ -324,7 +324,7 @@ func TestOddInputsDraw(t *testing.T) {
 		"one image, PR":          must(NewPR(single)),
 		"one image, confusion":   &ConfusionMatrix{Confusion: m.Confusion, Classes: m.Classes, Normalize: NormalizeByPrediction},
 		"one image, F1":          must(NewMetricBars("f1", "macro_f1", "F1", Run{"a", m})),
-		"one image, reliability": must(NewReliability(single)),
+		"one image, reliability": NewReliability(single),
 		"one image, panels":      must(NewROCPanels(single, m, studyBands(t, single))),
 		"one image, forest":      must(NewForest([]string{"accuracy", "auroc_macro"}, Run{"a", m}, Run{"b", m})),
 		"one point":              &Tradeoff{Series: []TradeoffSeries{{Points: []TradeoffPoint{{Label: "a", Cost: 1, Value: 1}}}}},

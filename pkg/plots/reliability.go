@@ -29,20 +29,18 @@ type Reliability struct {
 // histogramBars is the resolution of the histogram of confidences.
 const histogramBars = 20
 
-// NewReliability returns the diagram of p with as many bins as the calibration
+// NewReliability returns the diagram of t with as many bins as the calibration
 // error in its metrics.
-func NewReliability(p *eval.Predictions) (*Reliability, error) {
-	if err := p.Validate(); err != nil {
-		return nil, fmt.Errorf("reliability: %w", err)
-	}
-	f := &Reliability{Bins: eval.Reliability(p, eval.ECEBins), ECE: eval.ECE(p, eval.ECEBins), Histogram: make([]int, histogramBars)}
-	for i, t := range p.Truth {
-		if t != eval.Unknown {
+func NewReliability(t *eval.Table) *Reliability {
+	f := &Reliability{Bins: t.Reliability(eval.EqualMass, eval.ECEBins), ECE: t.ECE(eval.EqualMass, eval.ECEBins), Histogram: make([]int, histogramBars)}
+	p := t.Predictions()
+	for i, truth := range p.Truth {
+		if truth != eval.TruthUnknown {
 			confidence := float64(p.Probs[i][p.Predicted(i)])
 			f.Histogram[min(int(confidence*histogramBars), histogramBars-1)]++
 		}
 	}
-	return f, nil
+	return f
 }
 
 // Height implements [Figure].

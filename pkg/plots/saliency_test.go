@@ -28,7 +28,7 @@ func studySaliency(t testing.TB) (*saliency.Summary, *saliency.Curves) {
 		}
 		table.Images = append(table.Images, image)
 	}
-	s, err := table.Summarize(eval.Options{Resamples: 100, Seed: 1})
+	s, err := table.Summarize(t.Context(), eval.Options{Resamples: 100, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

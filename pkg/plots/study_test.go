@@ -12,9 +12,9 @@ import (
 )
 
 // studyBands are few resamples: the figures only show that there are some.
-func studyBands(t testing.TB, p *eval.Predictions) *eval.ROCBands {
+func studyBands(t testing.TB, p *eval.Table) *eval.ROCBands {
 	t.Helper()
-	bands, err := eval.NewROCBands(p, BandGrid(), eval.Options{Resamples: 100, Seed: 1})
+	bands, err := eval.NewROCBands(t.Context(), p, BandGrid(), eval.Options{Resamples: 100, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,8 +22,9 @@ func studyBands(t testing.TB, p *eval.Predictions) *eval.ROCBands {
 }
 
 // studyAudit leaks every third image of a class, more of the first classes.
-func studyAudit(t testing.TB, p *eval.Predictions) *eval.LeakAudit {
+func studyAudit(t testing.TB, table *eval.Table) *eval.LeakAudit {
 	t.Helper()
+	p := table.Predictions()
 	images := []eval.SplitImage{{ImageID: "trained", LesionID: "trained", Class: "nv", Part: "train"}}
 	for i, id := range p.ImageIDs {
 		class := p.Truth[i]
@@ -92,12 +93,12 @@ func studySites() *Crosstab {
 }
 
 // moreFigures are those that compare runs, describe data or stand on resamples.
-func moreFigures(t testing.TB, p, q *eval.Predictions, m, n *eval.Metrics) map[string]Figure {
+func moreFigures(t testing.TB, p, q *eval.Table, m, n *eval.Metrics) map[string]Figure {
 	bands := studyBands(t, p)
 	roc := must(NewROC(p))
-	roc.AddBands(p.Classes, bands, nil)
+	roc.AddBands(p.Classes(), bands, nil)
 	audit := studyAudit(t, p)
-	effect := must(eval.MeasureLeak(p, audit.IsLeaked, eval.Options{Resamples: 50, Seed: 1}))
+	effect := must(eval.MeasureLeak(t.Context(), p, audit.IsLeaked, eval.Options{Resamples: 50, Seed: 1}))
 	images := []int{327, 514, 1099, 115, 1113, 6705, 142}
 	figures := map[string]Figure{
 		"roc-band":             roc,
@@ -122,7 +123,7 @@ func TestROCBandsAreThoseOfTheCurves(t *testing.T) {
 	p := studyPredictions(1, 300, 2)
 	bands := studyBands(t, p)
 	f := must(NewROC(p))
-	f.AddBands(p.Classes, bands, func(string) bool { return true })
+	f.AddBands(p.Classes(), bands, func(string) bool { return true })
 	want := map[string]eval.ROCBand{"mel": bands.Classes[4], "nv": bands.Classes[5], "macro": bands.Macro, "weighted": bands.Weighted, "micro": bands.Micro}
 	for _, c := range f.Curves {
 		if b, ok := want[c.Name]; ok {
@@ -136,7 +137,7 @@ func TestROCBandsAreThoseOfTheCurves(t *testing.T) {
 		t.Errorf("no curve for %v", want)
 	}
 	macroOnly := must(NewROC(p))
-	macroOnly.AddBands(p.Classes, bands, nil)
+	macroOnly.AddBands(p.Classes(), bands, nil)
 	for _, c := range macroOnly.Curves {
 		if (c.Band != nil) != (c.Name == "macro") {
 			t.Errorf("curve %s: band %v", c.Name, c.Band != nil)
@@ -175,7 +176,7 @@ func TestLeakBarsByHand(t *testing.T) {
 func TestForestOfRuns(t *testing.T) {
 	p := &eval.Predictions{Classes: []string{"a", "b"}, ImageIDs: []string{"1", "2", "3", "4"}, Truth: []int{0, 0, 1, 1},
 		Probs: [][]float32{{1, 0}, {0, 1}, {0, 1}, {0, 1}}}
-	m := must(eval.Evaluate(p, eval.Options{}))
+	m := must(must(eval.NewTable(p)).Score(nil, nil))
 	f, err := NewForest([]string{"accuracy", "per_class.a.recall"}, Run{"x", m}, Run{"y", m})
 	if err != nil {
 		t.Fatal(err)

@@ -75,8 +75,8 @@ func digits(v float64) string {
 	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
 }
 
-// ReadFile reads the scores at path; see [ReadCSV].
-func ReadFile(path string, classes []string) (*Table, error) {
+// ReadTable reads the scores at path; see [ParseTable].
+func ReadTable(path string, classes []string) (*Table, error) {
 	var scores *Table
 	err := csvtable.ReadFile(path, func(t *csvtable.Reader) (err error) {
 		if scores, err = readScores(t, classes); err != nil {
@@ -93,9 +93,9 @@ func ReadFile(path string, classes []string) (*Table, error) {
 	return scores, nil
 }
 
-// ReadCSV reads what [Table.WriteCSV] writes; classes names the classes in their
+// ParseTable reads what [Table.WriteCSV] writes; classes names the classes in their
 // order. A mistake in a row is an [eval.RowError].
-func ReadCSV(r io.Reader, classes []string) (*Table, error) {
+func ParseTable(r io.Reader, classes []string) (*Table, error) {
 	t, err := csvtable.NewReader(r, "")
 	if err != nil {
 		return nil, err

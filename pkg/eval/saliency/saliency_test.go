@@ -245,7 +245,7 @@ func TestCSVRoundTrip(t *testing.T) {
 	if first, _, _ := strings.Cut(text.String()[strings.IndexByte(text.String(), '\n')+1:], "\n"); first != "a,x,mel,mel,0.25,0.5,1,1,0.25,0.75,,,0.25,1,1,0.125,0.75,,,0.125,1,1,0.0625,0.75,," {
 		t.Errorf("first row: %s", first)
 	}
-	got, err := ReadCSV(strings.NewReader(text.String()), want.Classes)
+	got, err := ParseTable(strings.NewReader(text.String()), want.Classes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,7 +276,7 @@ func TestRoundIsWhatIsWritten(t *testing.T) {
 	if err := table.WriteCSV(&text); err != nil {
 		t.Fatal(err)
 	}
-	read, err := ReadCSV(strings.NewReader(text.String()), table.Classes)
+	read, err := ParseTable(strings.NewReader(text.String()), table.Classes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -294,7 +294,7 @@ func TestRoundIsWhatIsWritten(t *testing.T) {
 	}
 }
 
-func TestReadCSVErrors(t *testing.T) {
+func TestParseTableErrors(t *testing.T) {
 	const header = "image_id,lesion_id,dx,predicted,mask_share,m.mass_inside,m.pointing,m.pointing_near,m.iou,m.auc,m.deletion,m.insertion," +
 		"n.mass_inside,n.pointing,n.pointing_near,n.iou,n.auc,n.deletion,n.insertion\n"
 	const row = "a,x,mel,nv,0.25,0.5,1,1,0.25,0.75,,,0.5,1,1,0.25,0.875,,\n"
@@ -317,7 +317,7 @@ func TestReadCSVErrors(t *testing.T) {
 		{"image twice", header + row + row, "twice"},
 		{"defined for one", header + strings.Replace(row, "0.875", "", 1), "alone"},
 	} {
-		_, err := ReadCSV(strings.NewReader(c.text), []string{"mel", "nv"})
+		_, err := ParseTable(strings.NewReader(c.text), []string{"mel", "nv"})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want something of %q", c.name, err, c.want)
 		}
@@ -325,7 +325,7 @@ func TestReadCSVErrors(t *testing.T) {
 }
 
 // Whatever is read can be written, and then reads the same.
-func FuzzReadCSV(f *testing.F) {
+func FuzzParseTable(f *testing.F) {
 	var text strings.Builder
 	if err := testTable().WriteCSV(&text); err != nil {
 		f.Fatal(err)
@@ -334,7 +334,7 @@ func FuzzReadCSV(f *testing.F) {
 	f.Add("image_id\n")
 	classes := testTable().Classes
 	f.Fuzz(func(t *testing.T, text string) {
-		table, err := ReadCSV(strings.NewReader(text), classes)
+		table, err := ParseTable(strings.NewReader(text), classes)
 		if err != nil {
 			return
 		}
@@ -342,7 +342,7 @@ func FuzzReadCSV(f *testing.F) {
 		if err := table.WriteCSV(&first); err != nil {
 			t.Fatalf("read but not written: %v", err)
 		}
-		again, err := ReadCSV(strings.NewReader(first.String()), classes)
+		again, err := ParseTable(strings.NewReader(first.String()), classes)
 		if err != nil {
 			t.Fatalf("written but not read: %v", err)
 		}

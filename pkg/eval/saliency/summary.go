@@ -1,6 +1,7 @@
 package saliency
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"strings"
@@ -105,8 +106,8 @@ func groupsOf(image *Image) [3]int {
 // Summarize computes the means of all metrics and their paired differences, by
 // group. Intervals come from opts as for [eval.Evaluate]: resampled lesions with
 // all their images, the same resamples for every method; with 0 resamples there
-// are none.
-func (t *Table) Summarize(opts eval.Options) (*Summary, error) {
+// are none. If ctx is done before the resamples are, its error is returned.
+func (t *Table) Summarize(ctx context.Context, opts eval.Options) (*Summary, error) {
 	if err := t.Validate(); err != nil {
 		return nil, fmt.Errorf("scores: %w", err)
 	}
@@ -145,9 +146,12 @@ func (t *Table) Summarize(opts eval.Options) (*Summary, error) {
 		s.owners = append(s.owners, t.owner(method))
 	}
 	if opts.Resamples > 0 {
-		var err error
+		images, err := eval.NewTable(t.predictions())
+		if err != nil {
+			return nil, fmt.Errorf("scores: %w", err)
+		}
 		names := make([]string, len(groups)*columns)
-		if r, err = eval.BootstrapFunc(t.predictions(), names, statistic, opts); err != nil {
+		if r, err = eval.BootstrapFunc(ctx, images, names, statistic, opts); err != nil {
 			return nil, fmt.Errorf("scores: %w", err)
 		}
 		s.Bootstrap = &r.Info

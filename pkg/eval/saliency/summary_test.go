@@ -25,7 +25,7 @@ func groupOf(t *testing.T, s *Summary, name string) Group {
 
 // By hand, from the numbers of testTable.
 func TestSummarizeByHand(t *testing.T) {
-	s, err := testTable().Summarize(eval.Options{})
+	s, err := testTable().Summarize(t.Context(), eval.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func noisyTable() *Table {
 func TestSummarizeIntervals(t *testing.T) {
 	table := noisyTable()
 	opts := eval.Options{Resamples: 400, Seed: 5}
-	s, err := table.Summarize(opts)
+	s, err := table.Summarize(t.Context(), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,11 @@ func TestSummarizeIntervals(t *testing.T) {
 			{g.Means[1][IoU], func(i *Image) float64 { return i.Scores[1][IoU] }},
 			{g.Differences[1].Means[IoU], func(i *Image) float64 { return i.Scores[1][IoU] - i.Scores[2][IoU] }},
 		} {
-			r, err := eval.BootstrapFunc(table.predictions(), []string{"x"}, mean(v.value, c.in), opts)
+			images, err := eval.NewTable(table.predictions())
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := eval.BootstrapFunc(t.Context(), images, []string{"x"}, mean(v.value, c.in), opts)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -157,7 +161,7 @@ func TestBaselinesOfMethods(t *testing.T) {
 		table.Images[i].Scores = append(table.Images[i].Scores, table.Images[i].Scores[0])
 	}
 	table.Methods = []string{"cam", "cam++", "baseline:untrained-cam++", "baseline:even"}
-	s, err := table.Summarize(eval.Options{})
+	s, err := table.Summarize(t.Context(), eval.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +182,7 @@ func TestEvenMaps(t *testing.T) {
 	table.Images[0].Scores[1] = Scores{.25, .25, .5, .2, .5, math.NaN(), math.NaN()}
 	table.Images[3].Scores[1] = Scores{1, 1, 1, 1, .5, .25, .25} // of a full mask, but for the AUC
 	table.Images[1].Scores[1] = Scores{.5, 1, 1, .2, .5, math.NaN(), math.NaN()}
-	s, err := table.Summarize(eval.Options{})
+	s, err := table.Summarize(t.Context(), eval.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +194,7 @@ func TestEvenMaps(t *testing.T) {
 }
 
 func TestSummaryJSON(t *testing.T) {
-	s, err := testTable().Summarize(eval.Options{Resamples: 50, Seed: 1})
+	s, err := testTable().Summarize(t.Context(), eval.Options{Resamples: 50, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +237,7 @@ func TestSummaryJSON(t *testing.T) {
 }
 
 func TestSummaryTable(t *testing.T) {
-	s, err := noisyTable().Summarize(eval.Options{Resamples: 100, Seed: 1})
+	s, err := noisyTable().Summarize(t.Context(), eval.Options{Resamples: 100, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,7 +276,7 @@ func TestValidate(t *testing.T) {
 		if table.Validate() == nil {
 			t.Errorf("%s: no error", name)
 		}
-		if _, err := table.Summarize(eval.Options{}); err == nil {
+		if _, err := table.Summarize(t.Context(), eval.Options{}); err == nil {
 			t.Errorf("%s: summarised", name)
 		}
 	}

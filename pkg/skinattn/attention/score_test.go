@@ -162,7 +162,7 @@ func TestScore(t *testing.T) {
 	if err := again.WriteCSV(&second); err != nil || first.String() != second.String() {
 		t.Errorf("two calls differ: %v", err)
 	}
-	if _, err := got.Summarize(eval.Options{Resamples: 10, Seed: 1}); err != nil {
+	if _, err := got.Summarize(t.Context(), eval.Options{Resamples: 10, Seed: 1}); err != nil {
 		t.Error(err)
 	}
 }

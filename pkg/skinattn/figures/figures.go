@@ -1,6 +1,7 @@
 package figures
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -44,7 +45,7 @@ type source struct {
 	name, path string // path of the predictions
 	label      string // short name in legends, unique
 	dir        string // of a run, empty otherwise
-	table      *eval.Predictions
+	table      *eval.Table
 	split      *split.Split // nil if there is none
 	config     *run.Config  // nil if there is none
 	epochs     []run.Epoch  // nil if there is no history
@@ -70,7 +71,7 @@ func readInputs(inputs []string) ([]source, error) {
 			in.dir = input
 			err = in.readRun()
 		} else {
-			in.table, err = eval.ReadFile(in.path)
+			in.table, err = eval.ReadPredictions(in.path)
 		}
 		if err != nil {
 			return nil, err
@@ -138,8 +139,9 @@ func shortNames(inputs []source) []string {
 // all on one page, [ContactSheet]. It returns the paths of the pictures.
 //
 // Several inputs are compared in figures of their own; those of one input then
-// have its name before theirs.
-func Draw(inputs []string, out string, opts Options) ([]string, error) {
+// have its name before theirs. If ctx is done before the intervals are found, its
+// error is returned.
+func Draw(ctx context.Context, inputs []string, out string, opts Options) ([]string, error) {
 	all, err := readInputs(inputs)
 	if err != nil {
 		return nil, err
@@ -152,10 +154,10 @@ func Draw(inputs []string, out string, opts Options) ([]string, error) {
 	var figures []plots.NamedFigure
 	for i := range all {
 		in := &all[i]
-		if in.metrics, err = eval.Evaluate(in.table, opts.Intervals); err != nil {
+		if in.metrics, err = eval.Evaluate(ctx, in.table, opts.Intervals); err != nil {
 			return nil, fmt.Errorf("drawing %s: %w", in.path, err)
 		}
-		own, err := in.figures(opts)
+		own, err := in.figures(ctx, opts)
 		if err != nil {
 			return nil, fmt.Errorf("drawing %s: %w", in.path, err)
 		}
@@ -210,7 +212,7 @@ func Save(figures []plots.NamedFigure, out string, style plots.Style, formats []
 }
 
 // figures are those of one input.
-func (in *source) figures(opts Options) ([]plots.NamedFigure, error) {
+func (in *source) figures(ctx context.Context, opts Options) ([]plots.NamedFigure, error) {
 	var figures []plots.NamedFigure
 	add := func(name string, f plots.Figure) { figures = append(figures, plots.NamedFigure{Name: name, Figure: f}) }
 
@@ -225,11 +227,11 @@ func (in *source) figures(opts Options) ([]plots.NamedFigure, error) {
 	}
 	add("roc", roc)
 	if opts.Intervals.Resamples > 0 {
-		bands, err := eval.NewROCBands(in.table, plots.BandGrid(), opts.Intervals)
+		bands, err := eval.NewROCBands(ctx, in.table, plots.BandGrid(), opts.Intervals)
 		if err != nil {
 			return nil, err
 		}
-		roc.AddBands(in.table.Classes, bands, nil)
+		roc.AddBands(in.table.Classes(), bands, nil)
 		panels, err := plots.NewROCPanels(in.table, in.metrics, bands)
 		if err != nil {
 			return nil, err
@@ -241,11 +243,7 @@ func (in *source) figures(opts Options) ([]plots.NamedFigure, error) {
 		return nil, err
 	}
 	add("precision-recall", pr)
-	reliability, err := plots.NewReliability(in.table)
-	if err != nil {
-		return nil, err
-	}
-	add("reliability", reliability)
+	add("reliability", plots.NewReliability(in.table))
 	add("classes", in.classes())
 
 	if in.epochs != nil {
@@ -258,7 +256,7 @@ func (in *source) figures(opts Options) ([]plots.NamedFigure, error) {
 	if audit, err := in.audit(); err != nil {
 		return nil, err
 	} else if audit != nil && audit.HeldOut.Leaked > 0 && audit.HeldOut.Leaked < audit.HeldOut.Images {
-		effect, err := eval.MeasureLeak(in.table, audit.IsLeaked, opts.Intervals)
+		effect, err := eval.MeasureLeak(ctx, in.table, audit.IsLeaked, opts.Intervals)
 		if err != nil {
 			return nil, err
 		}
@@ -285,15 +283,16 @@ func (in *source) classes() plots.Figure {
 	if in.split == nil {
 		return plots.NewClassDistribution(in.table)
 	}
-	f := &plots.Distribution{Categories: in.table.Classes, XLabel: "Images"}
+	classes := in.table.Classes()
+	f := &plots.Distribution{Categories: classes, XLabel: "Images"}
 	for _, part := range []split.Part{split.Train, split.Val, split.Test} {
 		rows := in.split.Part(part)
 		if len(rows) == 0 {
 			continue
 		}
-		series := plots.CountSeries{Name: string(part), Counts: make([]int, len(in.table.Classes))}
+		series := plots.CountSeries{Name: string(part), Counts: make([]int, len(classes))}
 		for _, row := range rows {
-			if k := slices.Index(in.table.Classes, row.Dx); k >= 0 {
+			if k := slices.Index(classes, row.Dx); k >= 0 {
 				series.Counts[k]++
 			}
 		}
@@ -309,7 +308,7 @@ func (in *source) audit() (*eval.LeakAudit, error) {
 		return nil, nil
 	}
 	predicted := map[string]bool{}
-	for _, id := range in.table.ImageIDs {
+	for _, id := range in.table.Predictions().ImageIDs {
 		predicted[id] = true
 	}
 	images := slices.DeleteFunc(in.split.Images(), func(im eval.SplitImage) bool {
@@ -354,7 +353,7 @@ func comparisons(all []source, opts Options) ([]plots.NamedFigure, error) {
 	}
 	figures = append(figures, plots.NamedFigure{Name: "forest", Figure: forest})
 	if len(audits) > 0 {
-		f, err := plots.NewLeakBars(all[0].table.Classes, audits...)
+		f, err := plots.NewLeakBars(all[0].table.Classes(), audits...)
 		if err != nil {
 			return nil, err
 		}

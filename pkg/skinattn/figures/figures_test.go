@@ -35,7 +35,7 @@ func writeTable(t *testing.T, dir, content string) string {
 func TestFiguresAndTheirNumbers(t *testing.T) {
 	dir := t.TempDir()
 	out := filepath.Join(dir, "out")
-	paths, err := Draw([]string{writeTable(t, dir, twoClasses)}, out, Options{Style: plots.Paper(), Formats: []string{"svg"}})
+	paths, err := Draw(t.Context(), []string{writeTable(t, dir, twoClasses)}, out, Options{Style: plots.Paper(), Formats: []string{"svg"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestFiguresOfRuns(t *testing.T) {
 		}
 	}
 	out := filepath.Join(dir, "out")
-	_, err := Draw([]string{filepath.Join(dir, "net-leaky-seed1"), filepath.Join(dir, "net-clean-seed1")}, out,
+	_, err := Draw(t.Context(), []string{filepath.Join(dir, "net-leaky-seed1"), filepath.Join(dir, "net-clean-seed1")}, out,
 		Options{Style: plots.Paper(), Formats: []string{"svg"}, Intervals: eval.Options{Resamples: 20, Seed: 1}})
 	if err != nil {
 		t.Fatal(err)
@@ -197,7 +197,7 @@ func TestFiguresRefuseBeforeTheyDraw(t *testing.T) {
 		{"no such file", []string{good, filepath.Join(dir, "none.csv")}, []string{"svg"}, "none.csv"},
 	} {
 		out := filepath.Join(dir, "out")
-		_, err := Draw(c.inputs, out, Options{Style: plots.Paper(), Formats: c.formats})
+		_, err := Draw(t.Context(), c.inputs, out, Options{Style: plots.Paper(), Formats: c.formats})
 		if err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", c.name, err)
 		}

@@ -13,8 +13,8 @@ import (
 
 // gallery shows melanomas and nevi of the table with the photos of data; nil if
 // the table lacks one of the classes or data has none of the photos.
-func gallery(table *eval.Predictions, data *ham10000.Dataset) (*plots.Gallery, error) {
-	if !slices.Contains(table.Classes, "mel") || !slices.Contains(table.Classes, "nv") {
+func gallery(table *eval.Table, data *ham10000.Dataset) (*plots.Gallery, error) {
+	if classes := table.Classes(); !slices.Contains(classes, "mel") || !slices.Contains(classes, "nv") {
 		return nil, nil
 	}
 	g, err := plots.NewGallery(table, "mel", "nv", 0, func(id string) (image.Image, error) { return photo(data, id) })

@@ -53,7 +53,7 @@ func TestPhotoFigures(t *testing.T) {
 	data := photoFolder(t)
 	draw := func(table string) string {
 		dir := t.TempDir()
-		if _, err := Draw([]string{writeTable(t, dir, table)}, dir, Options{Style: plots.Paper(), Formats: []string{"svg"}, Data: data}); err != nil {
+		if _, err := Draw(t.Context(), []string{writeTable(t, dir, table)}, dir, Options{Style: plots.Paper(), Formats: []string{"svg"}, Data: data}); err != nil {
 			t.Fatal(err)
 		}
 		return dir

@@ -30,7 +30,11 @@ func TestCompareTables(t *testing.T) {
 	r := record(t)
 	p := &eval.Predictions{Classes: []string{"mel", "nv"}, ImageIDs: []string{"a", "b"}, LesionIDs: []string{"", ""},
 		Truth: []int{0, 1}, Probs: [][]float32{{1, 0}, {.75, .25}}}
-	m, err := eval.Evaluate(p, eval.Options{})
+	table, err := eval.NewTable(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := table.Score(nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package nb
 
 import (
-	"slices"
 	"testing"
 
 	"github.com/skinattn/skinattn/pkg/eval"
@@ -15,19 +14,5 @@ func TestAudit(t *testing.T) {
 	}})
 	if a.HeldOut != (eval.LeakRate{Leaked: 1, Images: 2}) || !a.IsLeaked("b") || a.IsLeaked("c") {
 		t.Errorf("got %+v, want b leaked alone", a)
-	}
-}
-
-func TestOnly(t *testing.T) {
-	p := &eval.Predictions{Classes: []string{"mel", "nv"}, ImageIDs: []string{"a", "b", "c"}, LesionIDs: []string{"1", "1", "2"},
-		Truth: []int{0, 1, eval.Unknown}, Probs: [][]float32{{1, 0}, {.5, .5}, {0, 1}}}
-	q := Only(p, func(i int) bool { return i != 1 })
-	if err := q.Validate(); err != nil || !slices.Equal(q.ImageIDs, []string{"a", "c"}) || !slices.Equal(q.LesionIDs, []string{"1", "2"}) ||
-		!slices.Equal(q.Truth, []int{0, eval.Unknown}) || q.Probs[1][1] != 1 {
-		t.Errorf("got %+v, %v", q, err)
-	}
-	p.LesionIDs = nil
-	if q := Only(p, func(int) bool { return true }); q.Len() != 3 || q.LesionIDs != nil {
-		t.Errorf("without lesions: got %+v", q)
 	}
 }

@@ -212,6 +212,6 @@ func (n *Notebook) Records(ctx context.Context, folder *run.Folder, part split.P
 }
 
 // Predictions reads the predictions of a run for a part.
-func Predictions(folder *run.Folder, part split.Part) *eval.Predictions {
+func Predictions(folder *run.Folder, part split.Part) *eval.Table {
 	return Must(folder.Predictions(part))
 }

@@ -68,7 +68,7 @@ func Demo(ctx context.Context, eng *engine.Engine, opts DemoOptions) error {
 	}); err != nil {
 		return err
 	}
-	drawn, err := figures.Draw([]string{runDir}, filepath.Join(opts.Dir, DemoFigures), figures.Options{
+	drawn, err := figures.Draw(ctx, []string{runDir}, filepath.Join(opts.Dir, DemoFigures), figures.Options{
 		Style: plots.Paper(), Formats: []string{"svg"}, Intervals: eval.DefaultOptions(), Data: data})
 	if err != nil {
 		return err

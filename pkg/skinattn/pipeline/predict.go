@@ -35,7 +35,7 @@ func Predict(ctx context.Context, eng *engine.Engine, folder *run.Folder, data *
 	}
 	defer network.Close()
 
-	tables := map[split.Part]*eval.Predictions{}
+	tables := map[split.Part]*eval.Table{}
 	for _, part := range []split.Part{split.Val, split.Test} {
 		set, err := examples(data, parts, part, cache, cfg.Regime)
 		if err != nil {
@@ -55,7 +55,7 @@ func Predict(ctx context.Context, eng *engine.Engine, folder *run.Folder, data *
 		folder.WritePredictions(split.Test, test)); err != nil {
 		return err
 	}
-	metrics, err := eval.Evaluate(test, eval.DefaultOptions())
+	metrics, err := eval.Evaluate(ctx, test, eval.DefaultOptions())
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func Predict(ctx context.Context, eng *engine.Engine, folder *run.Folder, data *
 }
 
 // predictPart predicts records whose photos images gives.
-func predictPart(ctx context.Context, network *skinattn.Model, records []ham10000.Record, images func(i int) []uint8) (*eval.Predictions, error) {
+func predictPart(ctx context.Context, network *skinattn.Model, records []ham10000.Record, images func(i int) []uint8) (*eval.Table, error) {
 	metadata, err := skinattn.CompleteMetadata(records, network.MeanAge())
 	if err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func predictPart(ctx context.Context, network *skinattn.Model, records []ham1000
 	if err != nil {
 		return nil, err
 	}
-	table := &eval.Predictions{Classes: ham10000.Classes}
+	table := eval.Predictions{Classes: ham10000.Classes}
 	for i, r := range records {
 		class, err := ham10000.ClassIndex(r.Dx)
 		if err != nil {
@@ -83,7 +83,7 @@ func predictPart(ctx context.Context, network *skinattn.Model, records []ham1000
 		table.Truth = append(table.Truth, class)
 		table.Probs = append(table.Probs, predictions[i].Probabilities)
 	}
-	return table, nil
+	return eval.NewTable(&table)
 }
 
 // FilePrediction is the prediction for a photo from outside, or why there is

@@ -1,6 +1,7 @@
 package reproduce
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -83,7 +84,7 @@ func (r *Report) comparisons(pairs [][2]*Run) (render.Grid, error) {
 	var order []string
 	for _, pair := range pairs {
 		a, b := pair[0], pair[1]
-		c, err := eval.Compare(a.predictions, b.predictions, eval.DefaultOptions())
+		c, err := eval.Compare(context.Background(), a.predictions, b.predictions, eval.DefaultOptions())
 		if err != nil {
 			return g, fmt.Errorf("comparing %s and %s: %w", a.Name, b.Name, err)
 		}
@@ -251,8 +252,9 @@ func (r *Run) leakEffect() (*eval.LeakEffect, error) {
 		trained[row.LesionID] = true
 	}
 	leaked := map[string]bool{}
-	for i, id := range r.predictions.ImageIDs {
-		leaked[id] = len(r.predictions.LesionIDs) != 0 && trained[r.predictions.LesionIDs[i]]
+	rows := r.predictions.Predictions()
+	for i, id := range rows.ImageIDs {
+		leaked[id] = len(rows.LesionIDs) != 0 && trained[rows.LesionIDs[i]]
 	}
-	return eval.MeasureLeak(r.predictions, func(id string) bool { return leaked[id] }, eval.DefaultOptions())
+	return eval.MeasureLeak(context.Background(), r.predictions, func(id string) bool { return leaked[id] }, eval.DefaultOptions())
 }

@@ -120,8 +120,11 @@ func (f fixture) write(t *testing.T, dir string) {
 	}
 	defer folder.Close()
 	parts, test := f.split()
-	p := f.predictions(test)
-	m, err := eval.Evaluate(p, eval.Options{Resamples: 100, Seed: 1})
+	p, err := eval.NewTable(f.predictions(test))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := eval.Evaluate(t.Context(), p, eval.Options{Resamples: 100, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ type Run struct {
 	config      run.Config
 	environment run.Environment // zero where the run has none
 	split       *split.Split
-	predictions *eval.Predictions
+	predictions *eval.Table
 	metrics     *eval.Metrics // with the intervals of metrics.json
 	leak        split.Rate    // of the images that are reported
 	epochs      int           // trained
@@ -110,11 +110,11 @@ func (r *Run) readPredictions() (err error) {
 	if r.predictions, err = r.folder.Predictions(split.Test); err != nil {
 		return err
 	}
-	if !slices.Equal(r.predictions.Classes, ham10000.Classes) {
+	if !slices.Equal(r.predictions.Classes(), ham10000.Classes) {
 		return fmt.Errorf("%s: the classes are %s, want %s in this order", path,
-			strings.Join(r.predictions.Classes, ","), strings.Join(ham10000.Classes, ","))
+			strings.Join(r.predictions.Classes(), ","), strings.Join(ham10000.Classes, ","))
 	}
-	if r.metrics, err = eval.Evaluate(r.predictions, eval.Options{}); err != nil {
+	if r.metrics, err = r.predictions.Score(nil, nil); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	if r.metrics.N == 0 {
@@ -128,12 +128,13 @@ func (r *Run) readPredictions() (err error) {
 			held[row.ImageID] = true
 		}
 	}
-	for i, id := range r.predictions.ImageIDs {
+	rows := r.predictions.Predictions()
+	for i, id := range rows.ImageIDs {
 		if !held[id] && r.config.Data.Protocol != split.ISIC2018 { // whose test is not in the split
 			return fmt.Errorf("%s: image %s is not held out by %s, so the two are of different runs", path, id, run.SplitFile)
 		}
 		r.leak.HeldOut++
-		if len(r.predictions.LesionIDs) != 0 && trained[r.predictions.LesionIDs[i]] {
+		if len(rows.LesionIDs) != 0 && trained[rows.LesionIDs[i]] {
 			r.leak.Shared++
 		}
 	}

@@ -1,6 +1,7 @@
 package reproduce
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -30,17 +31,18 @@ func (r *Run) value(metric string) (value float64, ci eval.Interval, err error) 
 // interval over resampled lesions as the other metrics have.
 func (r *Run) macroSpecificity() (float64, eval.Interval, error) {
 	if r.specificity == nil {
+		rows := r.predictions.Predictions()
 		statistic := func(counts []uint32) []float64 {
-			c := eval.NewConfusion(len(r.predictions.Classes))
-			for i, truth := range r.predictions.Truth {
-				if truth != eval.Unknown {
-					c[truth][r.predictions.Predicted(i)] += int(counts[i])
+			c := eval.NewConfusion(len(rows.Classes))
+			for i, truth := range rows.Truth {
+				if truth != eval.TruthUnknown {
+					c[truth][rows.Predicted(i)] += int(counts[i])
 				}
 			}
 			return []float64{meanSpecificity(c)}
 		}
 		opts := eval.DefaultOptions()
-		replicates, err := eval.BootstrapFunc(r.predictions, []string{"macro_specificity"}, statistic, opts)
+		replicates, err := eval.BootstrapFunc(context.Background(), r.predictions, []string{"macro_specificity"}, statistic, opts)
 		if err != nil {
 			return math.NaN(), eval.Interval{}, fmt.Errorf("resampling %s: %w", r.path(predictionsFile), err)
 		}

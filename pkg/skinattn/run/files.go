@@ -16,21 +16,21 @@ func (f *Folder) WriteSplit(s *split.Split) error { return s.WriteFile(f.Path(Sp
 
 // Predictions reads the predictions on a part, split.Val or split.Test. A run has
 // them once its training is finished.
-func (f *Folder) Predictions(part split.Part) (*eval.Predictions, error) {
+func (f *Folder) Predictions(part split.Part) (*eval.Table, error) {
 	name := PredictionsFile(part)
-	p, err := eval.ReadFile(f.Path(name))
+	p, err := eval.ReadPredictions(f.Path(name))
 	return p, f.missing(name, err)
 }
 
 // WritePredictions writes the predictions on a part.
-func (f *Folder) WritePredictions(part split.Part, p *eval.Predictions) error {
+func (f *Folder) WritePredictions(part split.Part, p *eval.Table) error {
 	return p.WriteFile(f.Path(PredictionsFile(part)))
 }
 
 // Metrics reads metrics.json, the metrics of the test predictions with their
 // intervals.
 func (f *Folder) Metrics() (*eval.Metrics, error) {
-	m, err := eval.ReadMetricsFile(f.Path(MetricsFile))
+	m, err := eval.ReadMetrics(f.Path(MetricsFile))
 	return m, f.missing(MetricsFile, err)
 }
 

@@ -1,0 +1,84 @@
+package eval
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// What a caller changes afterwards, in what it gave or was given, does not reach
+// the table.
+func TestTableNeverChanges(t *testing.T) {
+	p := smallPredictions()
+	table := tableOf(p)
+	p.Truth[0], p.Probs[0], p.Classes[0], p.ImageIDs[0] = 9, nil, "x", ""
+	q := table.Predictions()
+	q.Truth[0], q.Probs[0], q.Classes[0], q.ImageIDs[0], q.LesionIDs[0] = 9, nil, "x", "", "y"
+	table.Classes()[0] = "z"
+	if diff := cmp.Diff(smallPredictions(), table.Predictions()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if table.Len() != 3 || table.Unknown() != 1 {
+		t.Errorf("%d rows, %d unknown", table.Len(), table.Unknown())
+	}
+	part := table.Where(func(i int) bool { return i != 0 })
+	if got := part.Predictions(); part.Len() != 2 || part.Unknown() != 1 || got.ImageIDs[1] != "ISIC,3" || got.LesionIDs[1] != "HAM_1" {
+		t.Errorf("part: %+v", got)
+	}
+}
+
+// Counts are by row of the table, of which rows of unknown truth are left out.
+func TestScoreCounts(t *testing.T) {
+	table := tableOf(smallPredictions())
+	m, err := table.Score([]uint32{2, 7, 1}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.N != 3 || m.Unknown != 1 || m.Confusion[0][0] != 2 || m.Confusion[1][1] != 1 || m.PerClass[0].Support != 2 {
+		t.Errorf("%+v", m)
+	}
+	if _, err := table.Score([]uint32{1, 1}, nil); err == nil {
+		t.Error("fewer counts than rows: no error")
+	}
+}
+
+// Whatever draws resamples stops when its context is done, and says so.
+func TestCancel(t *testing.T) {
+	table := tableOf(syntheticPredictions(newRNG(1), 200, 7, 0))
+	opts := Options{Resamples: 1 << 20, Seed: 1, Method: BCaCI}
+	for name, call := range map[string]func(ctx context.Context) error{
+		"Evaluate":    func(ctx context.Context) error { _, err := Evaluate(ctx, table, opts); return err },
+		"Bootstrap":   func(ctx context.Context) error { _, err := Bootstrap(ctx, table, opts); return err },
+		"Compare":     func(ctx context.Context) error { _, err := Compare(ctx, table, table, opts); return err },
+		"NewROCBands": func(ctx context.Context) error { _, err := NewROCBands(ctx, table, []float64{.5}, opts); return err },
+		"MeasureLeak": func(ctx context.Context) error {
+			_, err := MeasureLeak(ctx, table, func(id string) bool { return id[len(id)-1] < '5' }, opts)
+			return err
+		},
+		"BootstrapFunc": func(ctx context.Context) error {
+			_, err := BootstrapFunc(ctx, table, []string{"x"}, func([]uint32) []float64 { return []float64{1} }, opts)
+			return err
+		},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := call(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// Within the jackknife of BCa too: one resample, then as many units.
+	ctx, cancel := context.WithCancel(t.Context())
+	calls := 0
+	opts.Resamples, opts.Workers = 1, 1
+	_, err := BootstrapFunc(ctx, table, []string{"x"}, func([]uint32) []float64 {
+		if calls++; calls == 5 {
+			cancel()
+		}
+		return []float64{1}
+	}, opts)
+	if !errors.Is(err, context.Canceled) || calls > 5 {
+		t.Errorf("jackknife: %v after %d calls", err, calls)
+	}
+}
