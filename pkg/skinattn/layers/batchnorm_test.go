@@ -7,34 +7,36 @@ import (
 
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 )
 
 // normReference normalises the last axis with the given moments.
 func normReference(x, mean, variance array, variables map[string]array, epsilon float64) array {
-	y := zeros(x.dims...)
-	channels := x.dims[len(x.dims)-1]
-	for i, v := range x.v {
+	y := zeros(x.Dims...)
+	channels := x.Dims[len(x.Dims)-1]
+	for i, v := range x.V {
 		c := i % channels
-		n := (v - mean.at(c)) / math.Sqrt(variance.at(c)+epsilon)
+		n := (v - mean.At(c)) / math.Sqrt(variance.At(c)+epsilon)
 		if gamma, scaled := variables["gamma"]; scaled {
-			n *= gamma.at(c)
+			n *= gamma.At(c)
 		}
-		y.v[i] = n + variables["beta"].at(c)
+		y.V[i] = n + variables["beta"].At(c)
 	}
 	return y
 }
 
 // moments are the mean and the biased variance of each channel.
 func moments(x array) (mean, variance array) {
-	channels := x.dims[len(x.dims)-1]
+	channels := x.Dims[len(x.Dims)-1]
 	mean, variance = zeros(channels), zeros(channels)
-	count := float64(len(x.v) / channels)
-	for i, v := range x.v {
-		mean.v[i%channels] += v / count
+	count := float64(len(x.V) / channels)
+	for i, v := range x.V {
+		mean.V[i%channels] += v / count
 	}
-	for i, v := range x.v {
-		d := v - mean.v[i%channels]
-		variance.v[i%channels] += d * d / count
+	for i, v := range x.V {
+		d := v - mean.V[i%channels]
+		variance.V[i%channels] += d * d / count
 	}
 	return mean, variance
 }
@@ -54,7 +56,7 @@ func TestBatchNormalization(t *testing.T) {
 			{"without gamma", BatchNormalization{Epsilon: 1e-3, Momentum: .99, NoScale: true}, maps},
 			{"on vectors", BatchNormalization{Epsilon: 1e-3, Momentum: .99}, vectors},
 		} {
-			trials = append(trials, trial{name: c.name, op: c.op, in: []array{{c.x.dims, append([]float64{}, c.x.v...)}}, variables: moving, training: training,
+			trials = append(trials, trial{name: c.name, op: c.op, in: []array{{Dims: c.x.Dims, V: append([]float64{}, c.x.V...)}}, variables: moving, training: training,
 				reference: func(in []array, variables map[string]array) array {
 					mean, variance := variables["moving_mean"], variables["moving_variance"]
 					if training {
@@ -84,15 +86,15 @@ func TestMovingAverages(t *testing.T) {
 		const momentum = .9
 		oldMean, oldVariance := filled(3, -1, 1, 3), filled(4, .5, 2, 3)
 		mean, variance := moments(c.x)
-		for i := range mean.v {
-			mean.v[i] = oldMean.v[i]*momentum + mean.v[i]*(1-momentum)
-			variance.v[i] = oldVariance.v[i]*momentum + variance.v[i]*c.unbias*(1-momentum)
+		for i := range mean.V {
+			mean.V[i] = oldMean.V[i]*momentum + mean.V[i]*(1-momentum)
+			variance.V[i] = oldVariance.V[i]*momentum + variance.V[i]*c.unbias*(1-momentum)
 		}
 		if !c.training {
 			mean, variance = oldMean, oldVariance
 		}
 		net := &Graph{}
-		net.Add("x", Input{Dims: c.x.dims[1:]})
+		net.Add("x", Input{Dims: c.x.Dims[1:]})
 		net.Add("bn", BatchNormalization{Epsilon: 1e-3, Momentum: momentum}, "x")
 		for _, eng := range testEngines {
 			store := model.NewStore()
@@ -100,14 +102,14 @@ func TestMovingAverages(t *testing.T) {
 				t.Fatal(err)
 			}
 			for name, value := range map[string]array{"moving_mean": oldMean, "moving_variance": oldVariance} {
-				if err := SetVariable(store, Variable{Layer: "bn", Name: name, Shape: Shape{3}}, value.floats()); err != nil {
+				if err := SetVariable(store, Variable{Layer: "bn", Name: name, Shape: Shape{3}}, value.Floats()); err != nil {
 					t.Fatal(err)
 				}
 			}
 			exec := model.MustNewExec(eng.Backend, store, func(_ *model.Scope, x *graph.Node) *graph.Node {
 				return (&Builder{Store: store, Training: c.training}).Build(net, map[string]*Node{"x": x})["bn"]
 			})
-			exec.MustCall(c.x.tensor())
+			exec.MustCall(c.x.Tensor())
 			for name, want := range map[string]array{"moving_mean": mean, "moving_variance": variance} {
 				value, err := store.GetVariable("/bn/" + name).Value()
 				if err != nil {
@@ -132,7 +134,7 @@ func TestWidening(t *testing.T) {
 	conv := Conv2D{Filters: 6, Kernel: [2]int{1, 1}, Stride: 2, Padding: Same}
 	norm := BatchNormalization{Epsilon: 1e-3, Momentum: .9}
 	net := &Graph{}
-	net.Add("x", Input{Dims: Shape(x.dims[1:])})
+	net.Add("x", Input{Dims: Shape(x.Dims[1:])})
 	net.Add("conv", conv, "x")
 	net.Add("bn", norm, "conv")
 	value := func() (y, mean, variance array) {
@@ -141,25 +143,25 @@ func TestWidening(t *testing.T) {
 		return normReference(wide, mean, variance, map[string]array{"gamma": gamma, "beta": beta}, norm.Epsilon), mean, variance
 	}
 	y, mean, variance := value()
-	cotangent := filled(5, -1, 1, y.dims...)
+	cotangent := filled(5, -1, 1, y.Dims...)
 	slope := func(a array) array {
 		const step = 1e-4
-		d := zeros(a.dims...)
-		for i, v := range a.v {
-			a.v[i] = v + step
+		d := zeros(a.Dims...)
+		for i, v := range a.V {
+			a.V[i] = v + step
 			up, _, _ := value()
-			a.v[i] = v - step
+			a.V[i] = v - step
 			down, _, _ := value()
-			a.v[i] = v
-			d.v[i] = (dot(up, cotangent) - dot(down, cotangent)) / (2 * step)
+			a.V[i] = v
+			d.V[i] = (dot(up, cotangent) - dot(down, cotangent)) / (2 * step)
 		}
 		return d
 	}
 	want := []array{y, slope(x), slope(kernel), slope(gamma), slope(beta)}
-	count := float64(len(y.v) / 6)
-	for i := range mean.v {
-		mean.v[i] *= .1
-		variance.v[i] = .9 + .1*variance.v[i]*count/(count-1)
+	count := float64(len(y.V) / 6)
+	for i := range mean.V {
+		mean.V[i] *= .1
+		variance.V[i] = .9 + .1*variance.V[i]*count/(count-1)
 	}
 	for _, eng := range testEngines {
 		store := model.NewStore()
@@ -168,7 +170,7 @@ func TestWidening(t *testing.T) {
 		}
 		for path, value := range map[string]array{"conv/kernel": kernel, "bn/gamma": gamma, "bn/beta": beta} {
 			layer, name, _ := strings.Cut(path, "/")
-			if err := SetVariable(store, Variable{Layer: layer, Name: name, Shape: Shape(value.dims)}, value.floats()); err != nil {
+			if err := SetVariable(store, Variable{Layer: layer, Name: name, Shape: Shape(value.Dims)}, value.Floats()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -179,12 +181,12 @@ func TestWidening(t *testing.T) {
 			for _, path := range []string{"/conv/kernel", "/bn/gamma", "/bn/beta"} {
 				of = append(of, store.GetVariable(path).NodeValue(y.Graph()))
 			}
-			if _, ok := b.widening("conv"); ok != (platformOf(eng.Backend) == xlaCPU) {
+			if _, ok := b.widening("conv"); ok != (eng.Kind == engine.CPU) {
 				t.Errorf("engine %s: widening is %v", eng.Kind, ok)
 			}
 			return append([]*Node{y}, graph.Gradient(graph.ReduceAllSum(graph.Mul(y, in[1])), of...)...)
 		})
-		for i, r := range exec.MustCall(x.tensor(), cotangent.tensor()) {
+		for i, r := range exec.MustCall(x.Tensor(), cotangent.Tensor()) {
 			if err := near(arrayOf(r), want[i], 2e-5); err != nil {
 				t.Errorf("engine %s, result %d: %v", eng.Kind, i, err)
 			}

@@ -5,6 +5,8 @@ import (
 
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/layers/internal/kernels"
 )
 
 // Node is a GoMLX graph node.
@@ -13,39 +15,45 @@ type Node = graph.Node
 // Builder turns a Graph into GoMLX nodes, with the variables of a store.
 type Builder struct {
 	Store *model.Store
-	// Training selects batch statistics and dropout, and updates the moving
-	// statistics; without it the layers work as in Keras's predict.
+	// Training selects batch statistics and dropout, and updates the moving statistics; without it the
+	// layers work as in Keras's predict.
 	Training bool
-	// RNG is the random state that dropout draws from and moves on; needed
-	// only in training. See graph.RNGStateFromSeedForGraph.
+	// RNG is the random state that dropout draws from and moves on; needed only in training. See
+	// graph.RNGStateFromSeedForGraph.
 	RNG *Node
-	// Frozen layers work as without Training: batch norms with their moving
-	// statistics, as in Keras for layers that are not trainable.
+	// Frozen layers work as without Training: batch norms with their moving statistics, as in Keras for
+	// layers that are not trainable.
 	Frozen map[string]bool
 
-	// Grouped computes the feature maps of a large batch a few images at a
-	// time, while they are in the processor's cache: for predictions, where no
-	// gradient is taken and only the outputs of layers that end a stage, or
-	// that vectors are made from, are looked at.
+	// Grouped computes the feature maps of a large batch a few images at a time, while they are in the
+	// processor's cache: for predictions, where no gradient is taken and only the outputs of layers
+	// that end a stage, or from which vectors are made, are looked at.
 	Grouped bool
 
-	net        *Graph
-	graph      *graph.Graph
-	outputs    map[string]*Node
-	groupBytes int                       // of a group's maps; 0: stageBytes
-	wideBytes  int                       // from where on a map is wide; 0: cacheBytes
-	values     map[string]*Node          // of batch norms' vectors, and of variables inside of a loop, which can't see others
-	moments    map[string]channelMoments // of a batch, by layer
-	recipes    map[*Node]recipe          // of maps and cotangents that follow from others
+	limits kernels.Limits // of tests; the zero value stands for the defaults
+
+	// The state of one Build.
+	net     *Graph           // what is built
+	graph   *graph.Graph     // where
+	outputs map[string]*Node // by layer; written by Build, build, emit and buildStage
+	// given has the values of variables, by layer/variable, inside of a loop, which can't see nodes
+	// outside of it; written by buildStage.
+	given   map[string]*Node
+	norms   norms          // written by BatchNormalization and Builder.moments
+	kernels *kernels.State // written by package kernels
 }
 
-// Build computes every layer of g and returns the outputs by layer name. A
-// layer with a second output (SoftAttention's maps) has it under "name:1".
-// The inputs are the values of g's Input layers, by name. It panics as all
-// GoMLX graph building does; Try or a model.Exec recovers.
+// norms is what is computed once for all batch norms of a Build.
+type norms struct {
+	vectors map[string]vectors         // of a batch norm, by its name
+	moments map[string]kernels.Moments // of a layer's output in this batch, by the layer's name
+}
+
+// Build computes every layer of g and returns the outputs by layer name. A layer with a second output
+// (SoftAttention's maps) has it under "name:1". The inputs are the values of g's Input layers, by name.
+// It panics as all GoMLX graph building does; Try or a model.Exec recovers.
 func (b *Builder) Build(g *Graph, inputs map[string]*Node) map[string]*Node {
-	b.net, b.outputs, b.values, b.moments = g, map[string]*Node{}, map[string]*Node{}, map[string]channelMoments{}
-	b.recipes = map[*Node]recipe{}
+	b.begin(g)
 	for _, layer := range g.Layers() {
 		if _, isInput := layer.Op.(Input); isInput {
 			if inputs[layer.Name] == nil {
@@ -55,15 +63,22 @@ func (b *Builder) Build(g *Graph, inputs map[string]*Node) map[string]*Node {
 			b.graph = inputs[layer.Name].Graph()
 		}
 	}
+	if err := kernels.CheckVersion(b.graph); err != nil {
+		panic(err)
+	}
 	rest := g.Layers()
 	if b.Grouped {
-		if b.groupBytes == 0 {
-			b.groupBytes = stageBytes
-		}
 		rest = b.buildStages()
 	}
 	b.build(rest)
 	return b.outputs
+}
+
+// begin empties the state for another Build.
+func (b *Builder) begin(g *Graph) {
+	b.net, b.outputs, b.given = g, map[string]*Node{}, map[string]*Node{}
+	b.norms = norms{map[string]vectors{}, map[string]kernels.Moments{}}
+	b.kernels = &kernels.State{Training: b.Training, Limits: b.limits}
 }
 
 // build computes layers whose inputs are there.
@@ -85,12 +100,13 @@ func (b *Builder) emit(name string, value *Node) { b.outputs[name] = value }
 
 // variable is the value of one of layer's variables in the graph being built.
 func (b *Builder) variable(layer *Layer, name string, g *graph.Graph) *Node {
-	if v := b.values[layer.Name+"/"+name]; v != nil {
+	if v := b.given[layer.Name+"/"+name]; v != nil {
 		return v
 	}
 	return b.find(layer, name).NodeValue(g)
 }
 
+// find is one of layer's variables in the store.
 func (b *Builder) find(layer *Layer, name string) *model.Variable {
 	v := b.Store.GetVariable("/" + layer.Name + "/" + name)
 	if v == nil {

@@ -1,19 +1,17 @@
 package layers
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
-	"time"
 
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
-	benchmarks "github.com/janpfeifer/go-benchmarks"
 
-	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+	"github.com/skinattn/skinattn/pkg/skinattn/layers/internal/arrays"
+	"github.com/skinattn/skinattn/pkg/skinattn/layers/internal/kernels"
 )
 
 // benchBatch is the batch of the benchmarks.
@@ -36,15 +34,11 @@ type contest struct {
 	forwardOnly bool
 }
 
-// run prints the contest's times: of the forward pass, and of the gradients of
+// run times the contest: of the forward pass, and of the gradients of
 // input and variables (with what they need of the forward pass), on the engine
 // that $SKINATTN_ENGINE names.
 func (c contest) run(b *testing.B) {
 	b.Helper()
-	eng, err := engine.Open(context.Background(), "", engine.Options{Log: func(line string) { b.Log(line) }})
-	if err != nil {
-		b.Fatal(err)
-	}
 	net := &Graph{}
 	net.Add("x", Input{Dims: c.in})
 	if c.op != nil {
@@ -58,7 +52,7 @@ func (c contest) run(b *testing.B) {
 	}
 	build := func(wideBytes int) func(x *Node, _ []*Node) *Node {
 		return func(x *Node, _ []*Node) *Node {
-			b := &Builder{Store: store, Training: true, wideBytes: wideBytes}
+			b := &Builder{Store: store, Training: true, limits: kernels.Limits{Cache: wideBytes}}
 			return b.Build(net, map[string]*Node{"x": x})[net.Last().Name]
 		}
 	}
@@ -68,7 +62,6 @@ func (c contest) run(b *testing.B) {
 	}
 	x, cotangent := noise(c.in, 1), noise(net.Last().Out, 2)
 
-	var functions []benchmarks.NamedFunction
 	for _, gradient := range []bool{false, true} {
 		what := "forward"
 		if gradient {
@@ -82,31 +75,30 @@ func (c contest) run(b *testing.B) {
 			if gradient && c.forwardOnly && form.name == "native" {
 				continue
 			}
-			exec := c.compile(b, eng, store, net, form.build, gradient)
-			defer exec.Finalize()
+			exec := c.compile(b, store, net, form.build, gradient)
 			results := exec.MustCall(x, cotangent)
 			if first == nil {
 				first = results
 			}
-			agree(b, fmt.Sprintf("%s, %s", c.name, what), results, first)
-			functions = append(functions, benchmarks.NamedFunction{
-				Name: fmt.Sprintf("%-34s %-9s %-6s", c.name, what, form.name),
-				Func: func() {
+			if err := arrays.Agree(results, first); err != nil {
+				b.Fatalf("%s, %s: %v", c.name, what, err)
+			}
+			b.Run(fmt.Sprintf("%s/%s/%s", c.name, what, form.name), func(b *testing.B) {
+				for b.Loop() {
 					for _, r := range exec.MustCall(x, cotangent) {
 						r.MustFinalizeAll()
 					}
-				},
+				}
 			})
+			exec.Finalize()
 		}
 	}
-	// Once, however large b.N is: each form runs for a second and has its own statistics.
-	benchmarks.New(functions...).WithWarmUps(2).WithDuration(time.Second).WithQuantiles(5, 95).Done()
 }
 
 // compile prepares the layer's value, or its gradients under a cotangent.
-func (c contest) compile(b *testing.B, eng *engine.Engine, store *model.Store, net *Graph, build func(*Node, []*Node) *Node, gradient bool) *model.Exec {
+func (c contest) compile(b *testing.B, store *model.Store, net *Graph, build func(*Node, []*Node) *Node, gradient bool) *model.Exec {
 	b.Helper()
-	exec, err := model.NewExec(eng.Backend, store, func(_ *model.Scope, in []*Node) []*Node {
+	exec, err := model.NewExec(testEngines[0].Backend, store, func(_ *model.Scope, in []*Node) []*Node {
 		x, cotangent := in[0], in[1]
 		var variables []*Node
 		for _, v := range net.Variables() {
@@ -131,23 +123,4 @@ func noise(shape Shape, seed uint64) *tensors.Tensor {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	batch := append(Shape{benchBatch}, shape...)
 	return tensors.FromFlatDataAndDimensions(uniform(batch, 1, rng), batch...)
-}
-
-// agree fails unless the tensors are equal to 1e-3 of their spread.
-func agree(b *testing.B, what string, got, want []*tensors.Tensor) {
-	b.Helper()
-	for i := range want {
-		g, w := tensors.MustCopyFlatData[float32](got[i]), tensors.MustCopyFlatData[float32](want[i])
-		if len(g) != len(w) {
-			b.Fatalf("%s: the forms give %d and %d values", what, len(g), len(w))
-		}
-		var off, square float64
-		for j := range w {
-			off = max(off, math.Abs(float64(g[j]-w[j])))
-			square += float64(w[j]) * float64(w[j])
-		}
-		if spread := math.Sqrt(square / float64(len(w))); !(off <= 1e-3*spread) {
-			b.Fatalf("%s: the forms differ by %.2g in output %d, where values are about %.2g", what, off, i, spread)
-		}
-	}
 }

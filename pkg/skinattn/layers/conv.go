@@ -1,13 +1,9 @@
 package layers
 
-import (
-	"fmt"
+import "github.com/skinattn/skinattn/pkg/skinattn/layers/internal/kernels"
 
-	"github.com/gomlx/gomlx/core/graph"
-)
-
-// Conv2D is keras.layers.Conv2D. Input [H W Cin], output [H' W' Filters],
-// kernel [kh kw Cin Filters].
+// Conv2D is keras.layers.Conv2D. Input [H W Cin], output [H' W' Filters], kernel [kh kw Cin Filters],
+// bias [Filters].
 type Conv2D struct {
 	Filters int
 	Kernel  [2]int
@@ -17,20 +13,12 @@ type Conv2D struct {
 	Init    Initializer // of the kernel; nil means GlorotUniform
 }
 
-// Shape implements Op.
-func (c Conv2D) Shape(inputs ...Shape) (Shape, error) {
-	in, err := oneMap(inputs)
-	if err != nil {
-		return nil, err
-	}
-	pad, err := resolvePadding(c.Padding, in[0], in[1], c.Kernel, c.Stride)
-	if err != nil {
-		return nil, err
-	}
-	return mapShape(in, c.Kernel, c.Stride, pad, c.Filters)
-}
+func (c Conv2D) window() window { return window{c.Kernel, c.Stride, c.Padding} }
 
-// Variables implements Op.
+// Shape is [H' W' Filters].
+func (c Conv2D) Shape(inputs ...Shape) (Shape, error) { return c.window().shape(inputs, c.Filters) }
+
+// Variables are the kernel and, with Bias, the bias.
 func (c Conv2D) Variables(inputs ...Shape) []Variable {
 	init := c.Init
 	if init == nil {
@@ -47,37 +35,72 @@ func (c Conv2D) Variables(inputs ...Shape) []Variable {
 // Build implements Op.
 func (c Conv2D) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
 	x := inputs[0]
-	dims := x.Shape().Dimensions
-	pad, err := resolvePadding(c.Padding, dims[1], dims[2], c.Kernel, c.Stride)
-	if err != nil {
-		panic(err)
-	}
-	y := convolve(x, b.variable(layer, "kernel", x.Graph()), c.Stride, pad)
+	w := c.window().over(x)
+	y := kernels.Conv2D(x, b.variable(layer, "kernel", x.Graph()), w.Stride, w.Pad)
 	if c.Bias {
-		y = addBias(y, b.variable(layer, "bias", x.Graph()))
+		y = kernels.AddChannels(y, b.variable(layer, "bias", x.Graph()))
 	}
 	return y
 }
 
-// addBias adds bias [C] along the last axis.
-func addBias(x, bias *Node) *Node {
-	return graph.Add(x, graph.ExpandLeftToRank(bias, x.Rank()))
+// DepthwiseConv2D is keras.layers.DepthwiseConv2D with depth multiplier 1 and no bias: each channel has
+// its own window. Input [H W C], output [H' W' C], kernel [kh kw C 1].
+type DepthwiseConv2D struct {
+	Kernel  [2]int
+	Stride  int    // in both directions
+	Padding string // Same or Valid
 }
 
-// oneMap checks that there is one input and that it is a feature map.
-func oneMap(inputs []Shape) (Shape, error) {
-	if len(inputs) != 1 || len(inputs[0]) != 3 {
-		return nil, fmt.Errorf("needs one feature map [H W C], got %v", inputs)
-	}
-	return inputs[0], nil
+func (d DepthwiseConv2D) window() window { return window{d.Kernel, d.Stride, d.Padding} }
+
+// Shape is [H' W' C].
+func (d DepthwiseConv2D) Shape(inputs ...Shape) (Shape, error) { return d.window().shape(inputs, 0) }
+
+// Variables are the kernel.
+func (d DepthwiseConv2D) Variables(inputs ...Shape) []Variable {
+	return []Variable{{Name: "depthwise_kernel", Shape: Shape{d.Kernel[0], d.Kernel[1], inputs[0][2], 1},
+		Trainable: true, Init: GlorotUniform}}
 }
 
-// mapShape is the output of a window operation with the given channels.
-func mapShape(in Shape, kernel [2]int, stride int, pad Padding, channels int) (Shape, error) {
-	out := Shape{windowOut(in[0], kernel[0], stride, pad[0]), windowOut(in[1], kernel[1], stride, pad[1]), channels}
-	if in[0]+pad[0][0]+pad[0][1] < kernel[0] || in[1]+pad[1][0]+pad[1][1] < kernel[1] {
-		return nil, fmt.Errorf("a window of %dx%d does not fit into a map of %dx%d: the image is too small for this network",
-			kernel[0], kernel[1], in[0], in[1])
+// Build implements Op. In training it may compute the layers before it again, some images at a time:
+// see Builder.bottleneckBefore.
+func (d DepthwiseConv2D) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
+	x := inputs[0]
+	w := d.window().over(x)
+	kernel := b.variable(layer, "depthwise_kernel", x.Graph())
+	if bottleneck, ok := b.bottleneckBefore(layer, w.Pad); ok {
+		return b.kernels.BottleneckDepthwise(bottleneck, kernel, d.Stride)
 	}
-	return out, nil
+	return b.kernels.DepthwiseConv2D(x, kernel, d.Stride, w.Pad)
+}
+
+// SeparableConv2D is keras.layers.SeparableConv2D with depth multiplier 1 and no bias: a depthwise
+// convolution, then a 1x1 convolution. Input [H W Cin], output [H' W' Filters], kernels [kh kw Cin 1]
+// and [1 1 Cin Filters].
+type SeparableConv2D struct {
+	Filters int
+	Kernel  [2]int // of the depthwise part
+	Stride  int    // of the depthwise part, in both directions
+	Padding string // Same or Valid
+}
+
+func (s SeparableConv2D) depthwise() DepthwiseConv2D {
+	return DepthwiseConv2D{Kernel: s.Kernel, Stride: s.Stride, Padding: s.Padding}
+}
+
+// Shape is [H' W' Filters].
+func (s SeparableConv2D) Shape(inputs ...Shape) (Shape, error) {
+	return s.depthwise().window().shape(inputs, s.Filters)
+}
+
+// Variables are the depthwise and the pointwise kernel.
+func (s SeparableConv2D) Variables(inputs ...Shape) []Variable {
+	return append(s.depthwise().Variables(inputs...), Variable{
+		Name: "pointwise_kernel", Shape: Shape{1, 1, inputs[0][2], s.Filters}, Trainable: true, Init: GlorotUniform})
+}
+
+// Build implements Op.
+func (s SeparableConv2D) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
+	x := s.depthwise().Build(b, layer, inputs...)
+	return kernels.Conv2D(x, b.variable(layer, "pointwise_kernel", x.Graph()), 1, Padding{})
 }

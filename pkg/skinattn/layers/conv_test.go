@@ -9,29 +9,29 @@ import (
 func convReference(c Conv2D) func([]array, map[string]array) array {
 	return func(in []array, variables map[string]array) array {
 		x, kernel := in[0], variables["kernel"]
-		rows, top := documentedWindow(x.dims[1], c.Kernel[0], c.Stride, c.Padding)
-		cols, left := documentedWindow(x.dims[2], c.Kernel[1], c.Stride, c.Padding)
-		y := zeros(x.dims[0], rows, cols, c.Filters)
-		for n := range x.dims[0] {
+		rows, top := documentedWindow(x.Dims[1], c.Kernel[0], c.Stride, c.Padding)
+		cols, left := documentedWindow(x.Dims[2], c.Kernel[1], c.Stride, c.Padding)
+		y := zeros(x.Dims[0], rows, cols, c.Filters)
+		for n := range x.Dims[0] {
 			for i := range rows {
 				for j := range cols {
 					for f := range c.Filters {
 						sum := 0.
 						if c.Bias {
-							sum = variables["bias"].at(f)
+							sum = variables["bias"].At(f)
 						}
 						for di := range c.Kernel[0] {
 							for dj := range c.Kernel[1] {
 								r, s := i*c.Stride+di-top, j*c.Stride+dj-left
-								if r < 0 || s < 0 || r >= x.dims[1] || s >= x.dims[2] {
+								if r < 0 || s < 0 || r >= x.Dims[1] || s >= x.Dims[2] {
 									continue
 								}
-								for channel := range x.dims[3] {
-									sum += x.at(n, r, s, channel) * kernel.at(di, dj, channel, f)
+								for channel := range x.Dims[3] {
+									sum += x.At(n, r, s, channel) * kernel.At(di, dj, channel, f)
 								}
 							}
 						}
-						y.set(sum, n, i, j, f)
+						y.Set(sum, n, i, j, f)
 					}
 				}
 			}
@@ -44,22 +44,22 @@ func convReference(c Conv2D) func([]array, map[string]array) array {
 func depthwiseReference(window [2]int, stride int, padding string) func([]array, map[string]array) array {
 	return func(in []array, variables map[string]array) array {
 		x, kernel := in[0], variables["depthwise_kernel"]
-		rows, top := documentedWindow(x.dims[1], window[0], stride, padding)
-		cols, left := documentedWindow(x.dims[2], window[1], stride, padding)
-		y := zeros(x.dims[0], rows, cols, x.dims[3])
-		for n := range x.dims[0] {
+		rows, top := documentedWindow(x.Dims[1], window[0], stride, padding)
+		cols, left := documentedWindow(x.Dims[2], window[1], stride, padding)
+		y := zeros(x.Dims[0], rows, cols, x.Dims[3])
+		for n := range x.Dims[0] {
 			for i := range rows {
 				for j := range cols {
-					for c := range x.dims[3] {
+					for c := range x.Dims[3] {
 						sum := 0.
 						for di := range window[0] {
 							for dj := range window[1] {
-								if r, s := i*stride+di-top, j*stride+dj-left; r >= 0 && s >= 0 && r < x.dims[1] && s < x.dims[2] {
-									sum += x.at(n, r, s, c) * kernel.at(di, dj, c, 0)
+								if r, s := i*stride+di-top, j*stride+dj-left; r >= 0 && s >= 0 && r < x.Dims[1] && s < x.Dims[2] {
+									sum += x.At(n, r, s, c) * kernel.At(di, dj, c, 0)
 								}
 							}
 						}
-						y.set(sum, n, i, j, c)
+						y.Set(sum, n, i, j, c)
 					}
 				}
 			}

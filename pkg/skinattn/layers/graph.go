@@ -5,31 +5,6 @@ import (
 	"slices"
 )
 
-// Shape is the shape of a layer's output without the batch axis: [H W C] for
-// feature maps, [features] for vectors.
-type Shape []int
-
-// Size is the number of elements of one example.
-func (s Shape) Size() int {
-	size := 1
-	for _, dim := range s {
-		size *= dim
-	}
-	return size
-}
-
-// Op is what a layer computes. Implementations are plain structs that hold the
-// layer's hyperparameters under Keras's names.
-type Op interface {
-	// Shape is the output's shape for inputs of the given shapes, or an error
-	// that says why they do not fit.
-	Shape(inputs ...Shape) (Shape, error)
-	// Variables lists what the layer learns or keeps, in Keras's order.
-	Variables(inputs ...Shape) []Variable
-	// Build adds the computation to the graph of its inputs.
-	Build(b *Builder, layer *Layer, inputs ...*Node) *Node
-}
-
 // Layer is one named node of a Graph.
 type Layer struct {
 	Name   string
@@ -38,16 +13,16 @@ type Layer struct {
 	Out    Shape
 }
 
-// Graph is a network: layers in the order of their creation, inputs before
-// their users. The zero value is an empty graph, ready to use.
+// Graph is a network: layers in the order of their creation, inputs before their users. The zero value
+// is an empty graph, ready to use.
 type Graph struct {
 	layers []*Layer
 	byName map[string]*Layer
 }
 
-// Add appends a layer and returns its name, so that calls can be chained. It
-// panics on an unknown input, a name used twice, or shapes that do not fit:
-// all are errors in a builder's code, and Try turns them into errors.
+// Add appends a layer and returns its name, so that calls can be chained. It panics on an unknown
+// input, a name used twice, or shapes that do not fit: all are errors in a builder's code, and Try
+// turns them into errors.
 func (g *Graph) Add(name string, op Op, inputs ...string) string {
 	if g.byName == nil {
 		g.byName = map[string]*Layer{}
@@ -114,9 +89,9 @@ func (g *Graph) InputShapes(l *Layer) []Shape {
 	return shapes
 }
 
-// Cut returns the part of the graph that the named layer depends on, itself
-// included: what is left of a Keras model when one takes that layer's output.
-// Layers of a parallel branch that does not feed it are dropped.
+// Cut returns the part of the graph that the named layer depends on, itself included: what is left of a
+// Keras model when one takes that layer's output. Layers of a parallel branch that does not feed it are
+// dropped.
 func (g *Graph) Cut(name string) (*Graph, error) {
 	if g.byName[name] == nil {
 		return nil, fmt.Errorf("no layer is called %q", name)
@@ -150,8 +125,7 @@ func (g *Graph) Consumers() map[string]int {
 	return count
 }
 
-// Variables lists all variables in layer order, each under its full Keras name
-// ("layer/variable").
+// Variables lists all variables in layer order, each under its full Keras name ("layer/variable").
 func (g *Graph) Variables() []Variable {
 	var all []Variable
 	for _, layer := range g.layers {

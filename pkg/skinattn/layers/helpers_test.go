@@ -1,109 +1,21 @@
 package layers
 
 import (
-	"context"
 	"fmt"
-	"math"
-	"math/rand/v2"
-	"os"
 	"testing"
 
-	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+	"github.com/skinattn/skinattn/pkg/skinattn/layers/internal/arrays"
 )
 
-// testEngines are the engine that $SKINATTN_ENGINE names (the best there is
-// without it) and the pure Go one.
-var testEngines = func() []*engine.Engine {
-	var all []*engine.Engine
-	for _, name := range []string{"", engine.Go} {
-		eng, err := engine.Open(context.Background(), name, engine.Options{Log: func(line string) { fmt.Fprintln(os.Stderr, line) }})
-		if err != nil {
-			panic(err)
-		}
-		if name == "" || all[0].Kind != eng.Kind {
-			all = append(all, eng)
-		}
-	}
-	return all
-}()
+var testEngines = arrays.Engines()
 
-// array is a tensor of float64 for the references.
-type array struct {
-	dims []int
-	v    []float64
-}
+type array = arrays.Array
 
-func zeros(dims ...int) array { return array{dims, make([]float64, Shape(dims).Size())} }
-
-// filled has uniform values in low..high.
-func filled(seed uint64, low, high float64, dims ...int) array {
-	rng := rand.New(rand.NewPCG(seed, 7))
-	a := zeros(dims...)
-	for i := range a.v {
-		// As float32, so that engine and reference see the same numbers.
-		a.v[i] = float64(float32(low + (high-low)*rng.Float64()))
-	}
-	return a
-}
-
-// distinct has the values of a shuffled, even grid in -1..1: no two are close.
-func distinct(seed uint64, dims ...int) array {
-	a := zeros(dims...)
-	for i, j := range rand.New(rand.NewPCG(seed, 8)).Perm(len(a.v)) {
-		a.v[i] = float64(float32(2*(float64(j)+.5)/float64(len(a.v)) - 1))
-	}
-	return a
-}
-
-// ramp is 1, 2, 3, ...
-func ramp(dims ...int) array {
-	a := zeros(dims...)
-	for i := range a.v {
-		a.v[i] = float64(i + 1)
-	}
-	return a
-}
-
-func (a array) index(at ...int) int {
-	i := 0
-	for axis, dim := range a.dims {
-		if at[axis] < 0 || at[axis] >= dim {
-			panic(fmt.Sprintf("index %v is outside of %v", at, a.dims))
-		}
-		i = i*dim + at[axis]
-	}
-	return i
-}
-
-func (a array) at(at ...int) float64         { return a.v[a.index(at...)] }
-func (a array) set(value float64, at ...int) { a.v[a.index(at...)] = value }
-
-func (a array) floats() []float32 {
-	values := make([]float32, len(a.v))
-	for i, v := range a.v {
-		values[i] = float32(v)
-	}
-	return values
-}
-
-func (a array) tensor() *tensors.Tensor {
-	return tensors.FromFlatDataAndDimensions(a.floats(), a.dims...)
-}
-
-func arrayOf(t *tensors.Tensor) array {
-	values := tensors.MustCopyFlatData[float32](t)
-	a := zeros(t.Shape().Dimensions...)
-	for i, v := range values {
-		a.v[i] = float64(v)
-	}
-	return a
-}
+var zeros, filled, distinct, ramp, arrayOf, near, dot = arrays.Zeros, arrays.Filled, arrays.Distinct, arrays.Ramp, arrays.Of, arrays.Near, arrays.Dot
 
 // trial is one layer on given inputs (with batch axis), and what it must
 // compute, as loops over float64. Variables that it doesn't name are random.
@@ -149,18 +61,18 @@ func checkAll(t *testing.T, trials ...trial) {
 // expect works out the layer's value and gradients from the reference.
 func (c *trial) expect(net *Graph, variables map[string]array) {
 	value := c.reference(c.in, variables)
-	c.cotangent = filled(99, -1, 1, value.dims...)
+	c.cotangent = filled(99, -1, 1, value.Dims...)
 	c.want, c.names = []array{value}, []string{"value"}
 	slope := func(a array, name string) {
 		const step = 1e-4
-		d := zeros(a.dims...)
-		for i, v := range a.v {
-			a.v[i] = v + step
+		d := zeros(a.Dims...)
+		for i, v := range a.V {
+			a.V[i] = v + step
 			up := dot(c.reference(c.in, variables), c.cotangent)
-			a.v[i] = v - step
+			a.V[i] = v - step
 			down := dot(c.reference(c.in, variables), c.cotangent)
-			a.v[i] = v
-			d.v[i] = (up - down) / (2 * step)
+			a.V[i] = v
+			d.V[i] = (up - down) / (2 * step)
 		}
 		c.want, c.names = append(c.want, d), append(c.names, "gradient of "+name)
 	}
@@ -185,8 +97,8 @@ func (g *trialGraph) add(c *trial, i int) {
 	alone, variables := Graph{}, map[string]array{}
 	var inputs []string
 	for j, in := range c.in {
-		inputs = append(inputs, alone.Add(fmt.Sprintf("x%d_%d", i, j), Input{Dims: in.dims[1:]}))
-		g.net.Add(inputs[j], Input{Dims: in.dims[1:]})
+		inputs = append(inputs, alone.Add(fmt.Sprintf("x%d_%d", i, j), Input{Dims: in.Dims[1:]}))
+		g.net.Add(inputs[j], Input{Dims: in.Dims[1:]})
 	}
 	layer := alone.Add(fmt.Sprintf("layer%d", i), c.op, inputs...)
 	g.net.Add(layer, c.op, inputs...)
@@ -205,7 +117,7 @@ func (g *trialGraph) store(t *testing.T) *model.Store {
 	t.Helper()
 	store := model.NewStore()
 	for _, v := range g.net.Variables() {
-		if err := SetVariable(store, v, g.variables[v.Path()].floats()); err != nil {
+		if err := SetVariable(store, v, g.variables[v.Path()].Floats()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -220,9 +132,9 @@ func (g *trialGraph) run(t *testing.T, eng *engine.Engine, trials []trial) []arr
 	args := []any{}
 	for _, c := range trials {
 		for _, in := range c.in {
-			args = append(args, in.tensor())
+			args = append(args, in.Tensor())
 		}
-		args = append(args, c.cotangent.tensor())
+		args = append(args, c.cotangent.Tensor())
 	}
 	exec, err := model.NewExec(eng.Backend, store, func(_ *model.Scope, in []*Node) []*Node {
 		inputs := map[string]*Node{}
@@ -277,35 +189,3 @@ func (g *trialGraph) run(t *testing.T, eng *engine.Engine, trials []trial) []arr
 	}
 	return got
 }
-
-func dot(a, b array) float64 {
-	sum := 0.
-	for i := range a.v {
-		sum += a.v[i] * b.v[i]
-	}
-	return sum
-}
-
-// near says where got differs from want by more than the tolerance times
-// want's largest value.
-func near(got, want array, tolerance float64) error {
-	if fmt.Sprint(got.dims) != fmt.Sprint(want.dims) {
-		return fmt.Errorf("shape %v, want %v", got.dims, want.dims)
-	}
-	if tolerance == 0 {
-		tolerance = 1e-5
-	}
-	largest := 1e-3
-	for _, w := range want.v {
-		largest = max(largest, math.Abs(w))
-	}
-	for i, w := range want.v {
-		if !(math.Abs(got.v[i]-w) <= tolerance*largest) {
-			return fmt.Errorf("value %d of %v is %.8g, want %.8g (the largest is %.3g)", i, want.dims, got.v[i], w, largest)
-		}
-	}
-	return nil
-}
-
-// shapeOf is a float32 shape.
-func shapeOf(dims ...int) shapes.Shape { return shapes.Make(dtypes.Float32, dims...) }

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/layers/internal/kernels"
 )
 
 // Maps of the networks at 224 pixels (MobileNetV2 where nothing else is said):
@@ -17,15 +19,12 @@ func BenchmarkDepthwise(b *testing.B) {
 	} {
 		op := DepthwiseConv2D{Kernel: [2]int{c.window, c.window}, Stride: c.stride, Padding: Same}
 		contest{
-			name: fmt.Sprintf("depthwise %dx%d/%d on %dx%dx%d", c.window, c.window, c.stride, c.side, c.side, c.channels),
+			name: fmt.Sprintf("depthwise %dx%d stride %d on %dx%dx%d", c.window, c.window, c.stride, c.side, c.side, c.channels),
 			op:   op, in: Shape{c.side, c.side, c.channels},
 			native: func(x *Node, variables []*Node) *Node {
-				pad, err := resolvePadding(op.Padding, c.side, c.side, op.Kernel, op.Stride)
-				if err != nil {
-					panic(err)
-				}
+				w := op.window().over(x)
 				kernel := graph.Reshape(variables[0], c.window, c.window, 1, c.channels)
-				return graph.Convolve(x, kernel).ChannelGroupCount(c.channels).Strides(c.stride).PaddingPerDim(pad[:]).Done()
+				return graph.Convolve(x, kernel).ChannelGroupCount(c.channels).Strides(c.stride).PaddingPerDim(w.Pad[:]).Done()
 			},
 			forwardOnly: true, // its gradient has a graph node or more for each channel
 		}.run(b)
@@ -37,7 +36,7 @@ func BenchmarkDepthwise(b *testing.B) {
 func BenchmarkExpansion(b *testing.B) {
 	for _, c := range []struct{ side, channels, stride int }{{112, 16, 2}, {56, 24, 1}, {56, 24, 2}} {
 		contest{
-			name: fmt.Sprintf("expansion %d->%d, 3x3/%d on %dx%d", c.channels, 6*c.channels, c.stride, c.side, c.side),
+			name: fmt.Sprintf("expansion %d->%d, 3x3_%d on %dx%d", c.channels, 6*c.channels, c.stride, c.side, c.side),
 			in:   Shape{c.side, c.side, c.channels},
 			layers: func(net *Graph) {
 				net.Add("expand", Conv2D{Filters: 6 * c.channels, Kernel: [2]int{1, 1}, Stride: 1, Padding: Same}, "x")
@@ -67,17 +66,17 @@ func BenchmarkPooling(b *testing.B) {
 	for _, c := range []struct{ window, side, channels int }{{3, 112, 64}, {3, 35, 320}, {2, 7, 960}} {
 		name := fmt.Sprintf("%dx%d/2 on %dx%dx%d", c.window, c.window, c.side, c.side, c.channels)
 		in := Shape{c.side, c.side, c.channels}
-		pad, err := resolvePadding(Same, c.side, c.side, [2]int{c.window, c.window}, 2)
+		w, err := poolingWindow(c.window, 2, Same).on(c.side, c.side)
 		if err != nil {
 			b.Fatal(err)
 		}
 		contest{name: "max pooling " + name, op: MaxPooling2D{Window: c.window, Stride: 2, Padding: Same}, in: in,
 			native: func(x *Node, _ []*Node) *Node {
-				return graph.MaxPool(x).Window(c.window).Strides(2).PaddingPerDim(pad[:]).Done()
+				return graph.MaxPool(x).Window(c.window).Strides(2).PaddingPerDim(w.Pad[:]).Done()
 			}}.run(b)
 		contest{name: "average pooling " + name, op: AveragePooling2D{Window: c.window, Stride: 2, Padding: Same}, in: in,
 			native: func(x *Node, _ []*Node) *Node {
-				return graph.MeanPool(x).Window(c.window).Strides(2).PaddingPerDim(pad[:]).Done()
+				return graph.MeanPool(x).Window(c.window).Strides(2).PaddingPerDim(w.Pad[:]).Done()
 			}}.run(b)
 	}
 }
@@ -108,7 +107,7 @@ func BenchmarkSoftAttention(b *testing.B) {
 				volume := graph.ExpandAxes(seen, -1)
 				pad := [][2]int{{(channels - 1) / 2, channels / 2}, {1, 1}, {0, 0}}
 				logits := graph.Convolve(volume, variables[0]).StridePerAxis(1, 1, channels).PaddingPerDim(pad).Done()
-				logits = relu(addBias(graph.Reshape(logits, benchBatch, side*side, heads), variables[1]), 0)
+				logits = kernels.ReLU(kernels.AddChannels(graph.Reshape(logits, benchBatch, side*side, heads), variables[1]), 0)
 				maps := graph.Softmax(logits, 1)
 				alpha := graph.ReduceSum(graph.Reshape(maps, benchBatch, side, side, heads), -1)
 				return graph.Mul(x, graph.ExpandAxes(alpha, -1))

@@ -10,9 +10,9 @@ import (
 // each makes a reference of a function of single values.
 func each(f func(float64) float64) func([]array, map[string]array) array {
 	return func(in []array, _ map[string]array) array {
-		y := zeros(in[0].dims...)
-		for i, x := range in[0].v {
-			y.v[i] = f(x)
+		y := zeros(in[0].Dims...)
+		for i, x := range in[0].V {
+			y.V[i] = f(x)
 		}
 		return y
 	}
@@ -29,16 +29,16 @@ func TestElementwise(t *testing.T) {
 		trial{name: "ReLU", op: ReLU{}, in: []array{x}, reference: each(func(x float64) float64 { return max(x, 0) })},
 		trial{name: "ReLU to .5", op: ReLU{Max: .5}, in: []array{x}, reference: each(func(x float64) float64 { return min(max(x, 0), .5) })},
 		trial{name: "ScaledAdd", op: ScaledAdd{Scale: .17}, in: []array{x, r}, reference: func(in []array, _ map[string]array) array {
-			y := zeros(in[0].dims...)
-			for i := range y.v {
-				y.v[i] = in[0].v[i] + .17*in[1].v[i]
+			y := zeros(in[0].Dims...)
+			for i := range y.V {
+				y.V[i] = in[0].V[i] + .17*in[1].V[i]
 			}
 			return y
 		}},
 		trial{name: "Add of three", op: Add{}, in: []array{x, r, distinct(5, 2, 3, 4, 5)}, reference: func(in []array, _ map[string]array) array {
-			y := zeros(in[0].dims...)
-			for i := range y.v {
-				y.v[i] = in[0].v[i] + in[1].v[i] + in[2].v[i]
+			y := zeros(in[0].Dims...)
+			for i := range y.V {
+				y.V[i] = in[0].V[i] + in[1].V[i] + in[2].V[i]
 			}
 			return y
 		}},
@@ -53,12 +53,12 @@ func TestElementwise(t *testing.T) {
 // multiplyReference multiplies [B H W C] by [B 1 1 C].
 func multiplyReference(in []array, _ map[string]array) array {
 	x, scale := in[0], in[1]
-	y := zeros(x.dims...)
-	for n := range x.dims[0] {
-		for i := range x.dims[1] {
-			for j := range x.dims[2] {
-				for c := range x.dims[3] {
-					y.set(x.at(n, i, j, c)*scale.at(n, 0, 0, c), n, i, j, c)
+	y := zeros(x.Dims...)
+	for n := range x.Dims[0] {
+		for i := range x.Dims[1] {
+			for j := range x.Dims[2] {
+				for c := range x.Dims[3] {
+					y.Set(x.At(n, i, j, c)*scale.At(n, 0, 0, c), n, i, j, c)
 				}
 			}
 		}
@@ -68,14 +68,14 @@ func multiplyReference(in []array, _ map[string]array) array {
 
 // softmaxReference of the rows of [B C].
 func softmaxReference(in []array, _ map[string]array) array {
-	y := zeros(in[0].dims...)
-	for n := range y.dims[0] {
+	y := zeros(in[0].Dims...)
+	for n := range y.Dims[0] {
 		sum := 0.
-		for c := range y.dims[1] {
-			sum += math.Exp(in[0].at(n, c))
+		for c := range y.Dims[1] {
+			sum += math.Exp(in[0].At(n, c))
 		}
-		for c := range y.dims[1] {
-			y.set(math.Exp(in[0].at(n, c))/sum, n, c)
+		for c := range y.Dims[1] {
+			y.Set(math.Exp(in[0].At(n, c))/sum, n, c)
 		}
 	}
 	return y
@@ -87,13 +87,13 @@ func TestShapeChanges(t *testing.T) {
 	window := func(top, left, rows, cols int) func([]array, map[string]array) array {
 		return func(in []array, _ map[string]array) array {
 			x := in[0]
-			y := zeros(x.dims[0], rows, cols, x.dims[3])
-			for n := range x.dims[0] {
+			y := zeros(x.Dims[0], rows, cols, x.Dims[3])
+			for n := range x.Dims[0] {
 				for i := range rows {
 					for j := range cols {
-						for c := range x.dims[3] {
-							if r, s := i+top, j+left; r >= 0 && s >= 0 && r < x.dims[1] && s < x.dims[2] {
-								y.set(x.at(n, r, s, c), n, i, j, c)
+						for c := range x.Dims[3] {
+							if r, s := i+top, j+left; r >= 0 && s >= 0 && r < x.Dims[1] && s < x.Dims[2] {
+								y.Set(x.At(n, r, s, c), n, i, j, c)
 							}
 						}
 					}
@@ -106,15 +106,17 @@ func TestShapeChanges(t *testing.T) {
 		return func(in []array, _ map[string]array) array {
 			x := in[0]
 			y := zeros(dims...)
-			for i, v := range x.v {
-				n, c := i/(x.dims[1]*x.dims[2]*x.dims[3]), i%x.dims[3]
-				y.v[n*x.dims[3]+c] += v / float64(x.dims[1]*x.dims[2])
+			for i, v := range x.V {
+				n, c := i/(x.Dims[1]*x.Dims[2]*x.Dims[3]), i%x.Dims[3]
+				y.V[n*x.Dims[3]+c] += v / float64(x.Dims[1]*x.Dims[2])
 			}
 			return y
 		}
 	}
 	reshaped := func(dims ...int) func([]array, map[string]array) array {
-		return func(in []array, _ map[string]array) array { return array{dims, append([]float64{}, in[0].v...)} }
+		return func(in []array, _ map[string]array) array {
+			return array{Dims: dims, V: append([]float64{}, in[0].V...)}
+		}
 	}
 	checkAll(t,
 		trial{name: "Cropping2D", op: Cropping2D{Crop: Padding{{1, 0}, {1, 2}}}, in: []array{x}, reference: window(1, 1, 4, 1)},
@@ -126,8 +128,8 @@ func TestShapeChanges(t *testing.T) {
 		trial{name: "Flatten", op: Flatten{}, in: []array{x}, reference: reshaped(2, 60)},
 		trial{name: "Concatenate", op: Concatenate{}, in: []array{distinct(2, 1, 1, 2, 2), distinct(3, 1, 1, 2, 1)},
 			reference: func(in []array, _ map[string]array) array {
-				a, b := in[0].v, in[1].v
-				return array{[]int{1, 1, 2, 3}, []float64{a[0], a[1], b[0], a[2], a[3], b[1]}}
+				a, b := in[0].V, in[1].V
+				return array{Dims: []int{1, 1, 2, 3}, V: []float64{a[0], a[1], b[0], a[2], a[3], b[1]}}
 			}},
 	)
 }

@@ -11,9 +11,9 @@ import (
 func poolReference(window, stride int, padding string, mean bool) func([]array, map[string]array) array {
 	return func(in []array, _ map[string]array) array {
 		x := in[0]
-		batch, channels := x.dims[0], x.dims[3]
-		rows, top := documentedWindow(x.dims[1], window, stride, padding)
-		cols, left := documentedWindow(x.dims[2], window, stride, padding)
+		batch, channels := x.Dims[0], x.Dims[3]
+		rows, top := documentedWindow(x.Dims[1], window, stride, padding)
+		cols, left := documentedWindow(x.Dims[2], window, stride, padding)
 		y := zeros(batch, rows, cols, channels)
 		for n := range batch {
 			for i := range rows {
@@ -23,16 +23,16 @@ func poolReference(window, stride int, padding string, mean bool) func([]array, 
 						for di := range window {
 							for dj := range window {
 								r, s := i*stride+di-top, j*stride+dj-left
-								if r < 0 || s < 0 || r >= x.dims[1] || s >= x.dims[2] {
+								if r < 0 || s < 0 || r >= x.Dims[1] || s >= x.Dims[2] {
 									continue
 								}
-								sum, count, largest = sum+x.at(n, r, s, c), count+1, max(largest, x.at(n, r, s, c))
+								sum, count, largest = sum+x.At(n, r, s, c), count+1, max(largest, x.At(n, r, s, c))
 							}
 						}
 						if mean {
 							largest = sum / count
 						}
-						y.set(largest, n, i, j, c)
+						y.Set(largest, n, i, j, c)
 					}
 				}
 			}
@@ -75,17 +75,17 @@ func TestPooling(t *testing.T) {
 func TestMaxPoolingTies(t *testing.T) {
 	op := MaxPooling2D{Window: 3, Stride: 2, Padding: Valid}
 	x := zeros(1, 5, 5, 1)
-	x.set(1, 0, 1, 1, 0)
-	x.set(1, 0, 2, 0, 0) // as large, but later in the first window
+	x.Set(1, 0, 1, 1, 0)
+	x.Set(1, 0, 2, 0, 0) // as large, but later in the first window
 	c := trial{name: "ties", op: op, in: []array{x}, reference: poolReference(3, 2, Valid, false)}
 	whole := &trialGraph{variables: map[string]array{}}
 	whole.add(&c, 0)
 	c.cotangent = ramp(1, 2, 2, 1)
 	want := zeros(1, 5, 5, 1)
-	want.set(1, 0, 1, 1, 0)
-	want.set(2, 0, 0, 2, 0)
-	want.set(3, 0, 2, 0, 0)
-	want.set(4, 0, 2, 2, 0)
+	want.Set(1, 0, 1, 1, 0)
+	want.Set(2, 0, 0, 2, 0)
+	want.Set(3, 0, 2, 0, 0)
+	want.Set(4, 0, 2, 2, 0)
 	for _, eng := range testEngines {
 		got := whole.run(t, eng, []trial{c})
 		if err := near(got[1], want, 0); err != nil {

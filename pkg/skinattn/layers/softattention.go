@@ -5,43 +5,39 @@ import (
 	"math/rand/v2"
 
 	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/layers/internal/kernels"
 )
 
-// SoftAttention is the paper's attention layer as the authors' code has it
-// (paper section 2.4; class SoftAttention with aggregate=True and
-// concat_with_x=False). Input and output [H W C]; the maps, one a head, are
-// the second output "name:1", [Heads H W], each summing to 1.
+// SoftAttention is the paper's attention layer as the authors' code has it (paper section 2.4; class
+// SoftAttention with aggregate=True and concat_with_x=False). Input and output [H W C]; the maps, one a
+// head, are the second output "name:1", [Heads H W], each summing to 1.
 //
-// The code convolves the map, seen as a volume [H W C 1], with a kernel
-// [C 3 3 1 Heads], stride C on the channel axis and SAME padding. Keras lays
-// the kernel's first axis along the rows, so each head sees every row, three
-// columns and, by TensorFlow's padding rule, the channels 0, 1 and 2 only:
+// The code convolves the map, seen as a volume [H W C 1], with a kernel [C 3 3 1 Heads], stride C on
+// the channel axis and SAME padding. Keras lays the kernel's first axis along the rows, so each head
+// sees every row, three columns and, by TensorFlow's padding rule, the channels 0, 1 and 2 only:
 //
 //	logit[m,i,j] = bias[m] + sum over r, dj in -1..1, c in 0..2 of
 //	               kernel[(C-1)/2 + r - i, dj+1, c, 0, m] * x[r, j+dj, First+c]
 //
-// where First is 0. Then ReLU (absent from the paper's formula), a softmax
-// over all positions of each head, the sum of the heads, and the product with
-// x.
+// where First is 0. Then ReLU (absent from the paper's formula), a softmax over all positions of each
+// head, the sum of the heads, and the product with x.
 type SoftAttention struct {
 	Heads int
-	// CenterWindow takes the channels in the middle, First = (C-3)/2 rounded
-	// down. TensorFlow's CPU kernel reads these, against its documentation,
-	// since it does not cut off the negative padding; so the authors' networks
-	// that were trained on a CPU (InceptionResNetV2, NASNetLarge) saw them. The
-	// gradient here goes to the channels that were read; TensorFlow's goes to
-	// 0, 1 and 2 even so.
+	// CenterWindow takes the channels in the middle, First = (C-3)/2 rounded down. TensorFlow's CPU
+	// kernel reads these, against its documentation, since it does not cut off the negative padding; so
+	// the authors' networks that were trained on a CPU (InceptionResNetV2, NASNetLarge) saw them. The
+	// gradient here goes to the channels that were read; TensorFlow's goes to 0, 1 and 2 even so.
 	CenterWindow bool
-	// Gamma multiplies the output by a learned scalar, .01 at first, as the
-	// formulas of the paper and of its model (Datta et al. 2021) have it; the
-	// authors' code has none.
+	// Gamma multiplies the output by a learned scalar, .01 at first, as the formulas of the paper and
+	// of its model (Datta et al. 2021) have it; the authors' code has none.
 	Gamma bool
 }
 
 // seenChannels is how many channels the attention's kernel spans.
 const seenChannels = 3
 
-// Shape implements Op.
+// Shape is the input's, which must have at least seenChannels channels.
 func (SoftAttention) Shape(inputs ...Shape) (Shape, error) {
 	in, err := oneMap(inputs)
 	if err != nil {
@@ -53,7 +49,7 @@ func (SoftAttention) Shape(inputs ...Shape) (Shape, error) {
 	return in, nil
 }
 
-// Variables implements Op.
+// Variables are the kernel of the 3-D convolution, its bias and, with Gamma, gamma.
 func (s SoftAttention) Variables(inputs ...Shape) []Variable {
 	vars := []Variable{
 		{Name: "kernel_conv3d", Shape: Shape{inputs[0][2], 3, seenChannels, 1, s.Heads}, Trainable: true, Init: HeUniform},
@@ -69,7 +65,7 @@ func (s SoftAttention) Variables(inputs ...Shape) []Variable {
 // MapsOf names the attention maps of a SoftAttention layer.
 func MapsOf(layer string) string { return layer + ":1" }
 
-// Build implements Op.
+// Build implements Op. The attention maps are kept as MapsOf the layer.
 func (s SoftAttention) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
 	x := inputs[0]
 	dims := x.Shape().Dimensions
@@ -85,8 +81,8 @@ func (s SoftAttention) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
 	kernel := b.variable(layer, "kernel_conv3d", x.Graph())
 	kernel = graph.Reshape(graph.Slice(kernel, graph.AxisRange(low, high)), high-low, 3, seenChannels, s.Heads)
 	window := graph.Slice(x, graph.AxisRange(), graph.AxisRange(), graph.AxisRange(), graph.AxisRange(first, first+seenChannels))
-	logits := convolve(window, kernel, 1, Padding{{before - low, high - 1 - before}, {1, 1}})
-	logits = relu(addBias(logits, b.variable(layer, "bias_conv3d", x.Graph())), 0)
+	logits := kernels.Conv2D(window, kernel, 1, Padding{{before - low, high - 1 - before}, {1, 1}})
+	logits = kernels.ReLU(kernels.AddChannels(logits, b.variable(layer, "bias_conv3d", x.Graph())), 0)
 
 	logits = graph.TransposeAllAxes(logits, 0, 3, 1, 2)
 	maps := graph.Softmax(graph.Reshape(logits, batch, s.Heads, rows*cols), -1)

@@ -13,18 +13,18 @@ import (
 // gives the maps [B Heads H W] and the output.
 func attentionReference(x array, variables map[string]array, heads, first int) (maps, y array) {
 	kernel, bias := variables["kernel_conv3d"], variables["bias_conv3d"]
-	batch, rows, cols, channels := x.dims[0], x.dims[1], x.dims[2], x.dims[3]
-	maps, y = zeros(batch, heads, rows, cols), zeros(x.dims...)
+	batch, rows, cols, channels := x.Dims[0], x.Dims[1], x.Dims[2], x.Dims[3]
+	maps, y = zeros(batch, heads, rows, cols), zeros(x.Dims...)
 	gamma := 1.
 	if g, learned := variables["gamma"]; learned {
-		gamma = g.v[0]
+		gamma = g.V[0]
 	}
 	for n := range batch {
 		for m := range heads {
 			total := 0.
 			for i := range rows {
 				for j := range cols {
-					logit := bias.at(m)
+					logit := bias.At(m)
 					for r := range rows {
 						for dj := -1; dj <= 1; dj++ {
 							k := (channels-1)/2 + r - i
@@ -32,22 +32,22 @@ func attentionReference(x array, variables map[string]array, heads, first int) (
 								continue
 							}
 							for c := range 3 {
-								logit += kernel.at(k, dj+1, c, 0, m) * x.at(n, r, j+dj, first+c)
+								logit += kernel.At(k, dj+1, c, 0, m) * x.At(n, r, j+dj, first+c)
 							}
 						}
 					}
 					e := math.Exp(max(logit, 0))
-					maps.set(e, n, m, i, j)
+					maps.Set(e, n, m, i, j)
 					total += e
 				}
 			}
 			for i := range rows {
 				for j := range cols {
-					share := maps.at(n, m, i, j) / total
-					maps.set(share, n, m, i, j)
+					share := maps.At(n, m, i, j) / total
+					maps.Set(share, n, m, i, j)
 					for c := range channels {
-						at := y.index(n, i, j, c)
-						y.v[at] += gamma * share * x.at(n, i, j, c)
+						at := y.Index(n, i, j, c)
+						y.V[at] += gamma * share * x.At(n, i, j, c)
 					}
 				}
 			}
@@ -93,7 +93,7 @@ func TestSoftAttentionMaps(t *testing.T) {
 		exec := model.MustNewExec(eng.Backend, store, func(_ *model.Scope, x *graph.Node) *graph.Node {
 			return (&Builder{Store: store}).Build(&whole.net, map[string]*Node{"x0_0": x})[MapsOf("layer0")]
 		})
-		if err := near(arrayOf(exec.MustCall(c.in[0].tensor())[0]), want, 1e-5); err != nil {
+		if err := near(arrayOf(exec.MustCall(c.in[0].Tensor())[0]), want, 1e-5); err != nil {
 			t.Errorf("engine %s: %v", eng.Kind, err)
 		}
 		exec.Finalize()

@@ -18,25 +18,18 @@ type Variable struct {
 	Init      Initializer
 }
 
-// Path is the variable's path in a GoMLX store and, without the leading slash,
-// its name in Keras.
+// Path is the variable's path in a GoMLX store and, without the leading slash, its name in Keras.
 func (v Variable) Path() string { return "/" + v.Layer + "/" + v.Name }
 
-// Initializer is one of Keras's initializers, as a function that fills a
-// tensor of a given shape from a random stream.
+// Initializer is one of Keras's initializers, as a function that fills a tensor of a given shape from a
+// random stream.
 type Initializer func(shape Shape, rng *rand.Rand) []float32
 
 // Zeros fills with 0.
 func Zeros(shape Shape, _ *rand.Rand) []float32 { return make([]float32, shape.Size()) }
 
 // Ones fills with 1.
-func Ones(shape Shape, _ *rand.Rand) []float32 {
-	values := make([]float32, shape.Size())
-	for i := range values {
-		values[i] = 1
-	}
-	return values
-}
+func Ones(shape Shape, _ *rand.Rand) []float32 { return fill(shape, func() float64 { return 1 }) }
 
 // GlorotUniform is Keras's default for kernels: uniform in +-sqrt(6/(fanIn+fanOut)).
 func GlorotUniform(shape Shape, rng *rand.Rand) []float32 {
@@ -50,26 +43,24 @@ func HeUniform(shape Shape, rng *rand.Rand) []float32 {
 	return uniform(shape, math.Sqrt(6/fanIn), rng)
 }
 
-// HeNormal is normal with the standard deviation sqrt(2/fanIn), as Keras draws
-// it: from a normal distribution cut off at two standard deviations, widened so
-// that what is left has the wanted deviation.
+// HeNormal is normal with the standard deviation sqrt(2/fanIn), as Keras draws it: from a normal
+// distribution cut off at two standard deviations, widened so that what is left has the wanted
+// deviation.
 func HeNormal(shape Shape, rng *rand.Rand) []float32 {
 	const left = .87962566103423978 // standard deviation of a standard normal cut off at 2
 	fanIn, _ := fans(shape)
 	deviation := math.Sqrt(2/fanIn) / left
-	values := make([]float32, shape.Size())
-	for i := range values {
+	return fill(shape, func() float64 {
 		z := rng.NormFloat64()
 		for math.Abs(z) > 2 {
 			z = rng.NormFloat64()
 		}
-		values[i] = float32(z * deviation)
-	}
-	return values
+		return z * deviation
+	})
 }
 
-// fans are Keras's: the last two axes are input and output channels, what is
-// before them is the receptive field.
+// fans are Keras's: the last two axes are input and output channels, what is before them is the
+// receptive field.
 func fans(shape Shape) (in, out float64) {
 	switch n := len(shape); n {
 	case 0:
@@ -82,17 +73,22 @@ func fans(shape Shape) (in, out float64) {
 	}
 }
 
+// uniform fills with values in +-limit.
 func uniform(shape Shape, limit float64, rng *rand.Rand) []float32 {
+	return fill(shape, func() float64 { return (2*rng.Float64() - 1) * limit })
+}
+
+func fill(shape Shape, next func() float64) []float32 {
 	values := make([]float32, shape.Size())
 	for i := range values {
-		values[i] = float32((2*rng.Float64() - 1) * limit)
+		values[i] = float32(next())
 	}
 	return values
 }
 
-// Initialize gives every variable that store lacks its initial value. Each is
-// drawn from a stream of its own, made of the seed and the variable's path, so
-// it depends neither on the engine nor on the other variables.
+// Initialize gives every variable that store lacks its initial value. Each is drawn from a stream of
+// its own, made of the seed and the variable's path, so it depends neither on the engine nor on the
+// other variables.
 func Initialize(store *model.Store, variables []Variable, seed uint64) error {
 	for _, v := range variables {
 		if store.GetVariable(v.Path()) != nil {

@@ -3,24 +3,19 @@ package layers
 import (
 	"slices"
 
-	"github.com/gomlx/gomlx/core/graph"
+	"github.com/skinattn/skinattn/pkg/skinattn/layers/internal/kernels"
 )
 
-// stageBytes is what the largest map of a group, and those that it is made from,
-// may take: a share of the processor's cache, since other maps are near.
-const stageBytes = 6 << 20
-
-// stage is a run of layers whose maps are about equally large, up to where they
-// shrink. Its images are computed in groups.
+// stage is a run of layers whose maps are about equally large, up to where the maps shrink. Predictions
+// compute it in micro-batches.
 type stage struct {
 	layers []*Layer
-	inputs []string // maps of earlier stages
-	wanted []string // what other layers use
+	inputs []string // layers of earlier stages whose maps this stage uses
+	wanted []string // layers of this stage whose maps later layers use
 	bytes  int      // of the largest layer's inputs and output, for one image
 }
 
-// buildStages computes the layers that make maps from maps, stage by stage, and
-// returns the others.
+// buildStages computes the layers that make maps from maps, stage by stage, and returns the others.
 func (b *Builder) buildStages() []*Layer {
 	stages, rest := b.stages()
 	for _, s := range stages {
@@ -29,8 +24,8 @@ func (b *Builder) buildStages() []*Layer {
 	return rest
 }
 
-// stages splits the network. Layers that draw random numbers or look at all of
-// an image at once are left: their kernels are large, not their maps.
+// stages splits the network. rest has the layers whose outputs or inputs are not maps, and the layers
+// that draw random numbers (Dropout) or whose kernels are large rather than their maps (SoftAttention).
 func (b *Builder) stages() (stages []*stage, rest []*Layer) {
 	of := map[string]int{}
 	for _, layer := range b.net.Layers() {
@@ -94,9 +89,8 @@ func (b *Builder) stages() (stages []*stage, rest []*Layer) {
 	return stages, rest
 }
 
-// merge joins stages next to each other whose groups are about equally many
-// images: what is between them then stays in the cache, too. of tells the stage
-// of each layer.
+// merge joins neighbouring stages whose micro-batches are about equally large: the maps between them
+// then stay in the cache, too. of has the stage of each layer and is brought up to date.
 func (b *Builder) merge(stages []*stage, of map[string]int) []*stage {
 	var merged []*stage
 	for _, s := range stages {
@@ -113,13 +107,13 @@ func (b *Builder) merge(stages []*stage, of map[string]int) []*stage {
 	return merged
 }
 
-// alike says whether the larger of two stages' groups is less than twice the other.
+// alike reports whether the micro-batches of two stages differ by less than a factor of two.
 func (b *Builder) alike(s, t *stage) bool {
-	m, n := max(1, b.groupBytes/s.bytes), max(1, b.groupBytes/t.bytes)
+	m, n := b.limits.StageImages(s.bytes), b.limits.StageImages(t.bytes)
 	return max(m, n) < 2*min(m, n)
 }
 
-// shrinks says whether a layer makes smaller maps than it sees.
+// shrinks reports whether a layer makes smaller maps than it sees.
 func shrinks(net *Graph, layer *Layer) bool {
 	for _, name := range layer.Inputs {
 		if in := net.Layer(name).Out; in[0]*in[1] > 2*layer.Out[0]*layer.Out[1] {
@@ -129,50 +123,54 @@ func shrinks(net *Graph, layer *Layer) bool {
 	return false
 }
 
-// buildStage computes a stage for as many images at a time as the cache holds.
+// buildStage computes a stage in micro-batches, or at once where the batch is small or the engine gains
+// nothing.
 func (b *Builder) buildStage(s *stage) {
 	maps := make([]*Node, len(s.inputs))
 	for i, name := range s.inputs {
 		maps[i] = b.outputs[name]
 	}
-	images := maps[0].Shape().Dimensions[0]
-	size := largestDivisor(images, max(1, b.groupBytes/s.bytes))
-	if size == images || !hasCache(b.graph) {
+	images, ok := kernels.MicroBatch(maps[0], b.limits.StageImages(s.bytes))
+	if !ok {
 		b.build(s.layers)
 		return
 	}
-	var names []string
-	var constants []*Node
-	constant := func(name string, value *Node) { names, constants = append(names, name), append(constants, value) }
+	// The loop sees no nodes but its inputs: the values of all variables go into it as constants.
+	variables, constants := map[string]*Node{}, []*Node{}
+	constant := func(value *Node) *Node { constants = append(constants, value); return value }
+	scaled := map[string]vectors{}
 	for _, layer := range s.layers {
 		if n, ok := layer.Op.(BatchNormalization); ok {
-			scale, shift := n.vectors(b, layer)
-			constant(scaleOf(layer), scale)
-			constant(shiftOf(layer), shift)
+			v := n.vectors(b, layer)
+			scaled[layer.Name] = vectors{constant(v.scale), constant(v.shift)}
 			continue
 		}
 		for _, v := range layer.Op.Variables(b.net.InputShapes(layer)...) {
-			constant(layer.Name+"/"+v.Name, b.variable(layer, v.Name, b.graph))
+			variables[layer.Name+"/"+v.Name] = constant(b.variable(layer, v.Name, b.graph))
 		}
 	}
-	state := make([]*Node, len(s.wanted))
+	dims := make([][]int, len(s.wanted))
 	for i, name := range s.wanted {
-		state[i] = graph.Zeros(b.graph, graphShape(maps[0], append([]int{images}, b.net.Layer(name).Out...)...))
+		dims[i] = b.net.Layer(name).Out
 	}
-	results := eachGroup(size, maps, constants, state, func(at func(*Node) *Node, state []*Node, put func(all, part *Node) *Node) []*Node {
-		in := &Builder{net: b.net, outputs: map[string]*Node{}, values: map[string]*Node{}}
+	results := kernels.MicroBatches(images, maps, constants, dims, func(at func(*Node) *Node) []*Node {
+		var in Builder
+		in.begin(b.net)
 		for i, name := range s.inputs {
 			in.outputs[name] = at(maps[i])
 		}
-		for i, name := range names {
-			in.values[name] = at(constants[i])
+		for name, value := range variables {
+			in.given[name] = at(value)
+		}
+		for name, v := range scaled {
+			in.norms.vectors[name] = vectors{at(v.scale), at(v.shift)}
 		}
 		in.build(s.layers)
-		next := make([]*Node, len(state))
+		parts := make([]*Node, len(s.wanted))
 		for i, name := range s.wanted {
-			next[i] = put(state[i], in.outputs[name])
+			parts[i] = in.outputs[name]
 		}
-		return next
+		return parts
 	})
 	for i, name := range s.wanted {
 		b.outputs[name] = results[i]

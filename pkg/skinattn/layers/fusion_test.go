@@ -6,13 +6,15 @@ import (
 
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/layers/internal/kernels"
 )
 
-// TestInGroups compares training's gradients of a depthwise convolution with what is
+// TestBottleneck compares training's gradients of a depthwise convolution with what is
 // before and behind it on each engine, layer by layer and image by image, with the
 // first engine's way, and so in the end with the pure Go engine's: layer by layer,
 // and with batch norms that are differentiated automatically.
-func TestInGroups(t *testing.T) {
+func TestBottleneck(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		in        Shape
@@ -77,7 +79,7 @@ func TestInGroups(t *testing.T) {
 				// Both bounds of the ReLU are met, and the border differs from relu(shift).
 				for name, value := range map[string]array{"gamma": filled(4, 1, 4, channels), "beta": filled(5, 0, 4, channels)} {
 					for _, layer := range []string{"bn", "bn_behind"} {
-						if err := SetVariable(store, Variable{Layer: layer, Name: name, Shape: Shape{channels}}, value.floats()); err != nil {
+						if err := SetVariable(store, Variable{Layer: layer, Name: name, Shape: Shape{channels}}, value.Floats()); err != nil {
 							t.Fatal(err)
 						}
 					}
@@ -85,9 +87,9 @@ func TestInGroups(t *testing.T) {
 				exec := model.MustNewExec(eng.Backend, store, func(_ *model.Scope, in []*Node) []*Node {
 					var results []*Node
 					for _, wideBytes := range []int{1 << 40, 1} {
-						b := &Builder{Store: store, Training: true, wideBytes: wideBytes}
+						b := &Builder{Store: store, Training: true, limits: kernels.Limits{Cache: wideBytes}}
 						y := b.Build(net, map[string]*Node{"x": in[0]})["relu_behind"]
-						checkGroups(b, c.expansion, wideBytes == 1 && hasCache(y.Graph()))
+						checkGroups(b, c.expansion, wideBytes == 1 && kernels.HasCache(y.Graph()))
 						of := []*Node{in[0]}
 						for _, name := range names {
 							of = append(of, store.GetVariable(name).NodeValue(y.Graph()))
@@ -96,7 +98,7 @@ func TestInGroups(t *testing.T) {
 					}
 					return results
 				})
-				for i, r := range exec.MustCall(x.tensor(), cotangent.tensor()) {
+				for i, r := range exec.MustCall(x.Tensor(), cotangent.Tensor()) {
 					result, names := arrayOf(r), append([]string{"output", "x"}, names...)
 					if len(first) < len(names) {
 						first = append(first, result)
@@ -116,14 +118,14 @@ func checkGroups(b *Builder, expansion, inGroups bool) {
 	layer := b.net.Layer("depthwise")
 	d := layer.Op.(DepthwiseConv2D)
 	seen := b.net.InputShapes(layer)[0]
-	pad, err := resolvePadding(d.Padding, seen[0], seen[1], d.Kernel, d.Stride)
+	w, err := d.window().on(seen[0], seen[1])
 	if err != nil {
 		panic(err)
 	}
-	if e, ok := b.expansionBefore(layer, pad); ok != (expansion && inGroups) || ok && e.images != 1 {
-		panic(fmt.Sprintf("an expansion in groups: %v, of %d images; should be %v", ok, e.images, expansion && inGroups))
+	if e, ok := b.bottleneckBefore(layer, w.Pad); ok != (expansion && inGroups) || ok && e.Images != 1 {
+		panic(fmt.Sprintf("an expansion in groups: %v, of %d images; should be %v", ok, e.Images, expansion && inGroups))
 	}
-	if images, ok := b.wide(b.outputs[layer.Inputs[0]].Shape().Dimensions); ok != inGroups || ok && images != 1 {
+	if images, ok := b.kernels.TooWide(b.graph, b.outputs[layer.Inputs[0]].Shape().Dimensions); ok != inGroups || ok && images != 1 {
 		panic(fmt.Sprintf("in groups: %v, of %d images; should be %v", ok, images, inGroups))
 	}
 }

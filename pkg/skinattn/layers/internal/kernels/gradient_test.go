@@ -1,4 +1,4 @@
-package layers
+package kernels
 
 import (
 	"testing"
@@ -11,7 +11,7 @@ import (
 // input, also when an input is used elsewhere, and the chain rule goes on
 // before and after.
 func TestWithGradient(t *testing.T) {
-	a, b := array{[]int{3}, []float64{1, 2, 3}}, array{[]int{2, 1}, []float64{5, 7}}
+	a, b := array{Dims: []int{3}, V: []float64{1, 2, 3}}, array{Dims: []int{2, 1}, V: []float64{5, 7}}
 	for _, eng := range testEngines {
 		exec := graph.MustNewExec(eng.Backend, func(in []*Node) []*Node {
 			a, b := in[0], in[1]
@@ -25,11 +25,11 @@ func TestWithGradient(t *testing.T) {
 			loss := graph.Add(graph.ReduceAllSum(graph.MulScalar(y, 3)), graph.ReduceAllSum(b))
 			return append([]*Node{y}, graph.Gradient(loss, a, b)...)
 		})
-		results := exec.MustCall(a.tensor(), b.tensor())
+		results := exec.MustCall(a.Tensor(), b.Tensor())
 		for i, want := range []array{
-			{[]int{2, 3}, []float64{7, 9, 11, 9, 11, 13}},
-			{[]int{3}, []float64{1200, 1200, 1200}}, // 3 (after), twice by the sum, 100, 2 (before)
-			{[]int{2, 1}, []float64{-8999, -8999}},  // 3, three times by the sum, -1000; and 1 from elsewhere
+			{Dims: []int{2, 3}, V: []float64{7, 9, 11, 9, 11, 13}},
+			{Dims: []int{3}, V: []float64{1200, 1200, 1200}}, // 3 (after), twice by the sum, 100, 2 (before)
+			{Dims: []int{2, 1}, V: []float64{-8999, -8999}},  // 3, three times by the sum, -1000; and 1 from elsewhere
 		} {
 			if err := near(arrayOf(results[i]), want, 1e-6); err != nil {
 				t.Errorf("engine %s, result %d: %v", eng.Kind, i, err)

@@ -1,6 +1,10 @@
 package layers
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/layers/internal/kernels"
+)
 
 // TestSamePadding: TensorFlow's documented rule, worked out by hand.
 func TestSamePadding(t *testing.T) {
@@ -17,7 +21,8 @@ func TestSamePadding(t *testing.T) {
 		{1, 3, 2, [2]int{1, 1}, 1}, {17, 7, 1, [2]int{3, 3}, 17}, {10, 7, 3, [2]int{3, 3}, 4},
 	} {
 		pad := samePad(c.in, c.kernel, c.stride)
-		if out := windowOut(c.in, c.kernel, c.stride, pad); pad != c.want || out != c.out {
+		out := kernels.Window{Size: [2]int{c.kernel, 1}, Stride: c.stride, Pad: Padding{pad}}.Out([2]int{c.in, 1})[0]
+		if pad != c.want || out != c.out {
 			t.Errorf("window %d/%d on %d: padding %v, %d positions; want %v, %d", c.kernel, c.stride, c.in, pad, out, c.want, c.out)
 		}
 		if out, before := documentedWindow(c.in, c.kernel, c.stride, Same); out != c.out || before != c.want[0] {

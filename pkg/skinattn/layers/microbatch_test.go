@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/layers/internal/kernels"
 )
 
 // TestGrouped compares a network that is computed one image, or two, at a time
@@ -32,14 +34,14 @@ func TestGrouped(t *testing.T) {
 		}
 		exec := model.MustNewExec(eng.Backend, store, func(_ *model.Scope, x *Node) []*Node {
 			var results []*Node
-			for _, b := range []*Builder{{}, {Grouped: true, groupBytes: 1}, {Grouped: true, groupBytes: 2 * 4 * (16*12*3 + 8*6*4)}, {Grouped: true}} {
+			for _, b := range []*Builder{{}, {Grouped: true, limits: kernels.Limits{Stage: 1}}, {Grouped: true, limits: kernels.Limits{Stage: 2 * 4 * (16*12*3 + 8*6*4)}}, {Grouped: true}} {
 				b.Store = store
 				outputs := b.Build(net, map[string]*Node{"image": x})
 				results = append(results, outputs["sum"], outputs["scores"])
 			}
 			return results
 		})
-		results := exec.MustCall(images.tensor())
+		results := exec.MustCall(images.Tensor())
 		for i, r := range results[2:] {
 			if err := near(arrayOf(r), arrayOf(results[i%2]), 1e-6); err != nil {
 				t.Errorf("engine %s, result %d: %v", eng.Kind, i, err)
@@ -61,17 +63,20 @@ func TestStages(t *testing.T) {
 	net.Add("e", Add{}, "c", "d")
 	net.Add("dropped", Dropout{Rate: .5}, "e")
 	net.Add("flat", Flatten{}, "dropped")
+	staged := func(bytes int) ([]*stage, []*Layer) {
+		return (&Builder{net: net, limits: kernels.Limits{Stage: bytes}}).stages()
+	}
 	const first, second = 4 * (16*16*3 + 16*16*2), 4 * 3 * 8 * 8 * 2 // bytes of an image in layers a and e
-	if stages, _ := (&Builder{net: net, groupBytes: first - 1}).stages(); len(stages) != 2 {
+	if stages, _ := staged(first - 1); len(stages) != 2 {
 		t.Errorf("%d stages for groups of 1 and 3 images, want 2", len(stages))
 	}
 	for _, bytes := range []int{1, second} {
-		if stages, _ := (&Builder{net: net, groupBytes: bytes}).stages(); len(stages) != 1 || stages[0].bytes != first ||
+		if stages, _ := staged(bytes); len(stages) != 1 || stages[0].bytes != first ||
 			!slices.Equal(stages[0].inputs, []string{"image"}) || !slices.Equal(stages[0].wanted, []string{"e"}) {
 			t.Errorf("groups of one image in %d bytes: %+v, want one stage for e", bytes, stages)
 		}
 	}
-	stages, rest := (&Builder{net: net, groupBytes: 2 * first}).stages()
+	stages, rest := staged(2 * first)
 	names := func(layers []*Layer) []string {
 		var list []string
 		for _, l := range layers {

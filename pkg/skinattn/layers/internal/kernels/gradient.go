@@ -1,18 +1,16 @@
-package layers
+package kernels
 
 import "github.com/gomlx/gomlx/core/graph"
 
-// withGradient gives a computation a gradient of its own.
+// withGradient gives a computation a hand-written gradient.
 //
-// value computes the result from the inputs; it is hidden from automatic
-// differentiation. gradient takes the cotangent of the result and returns the
-// cotangents of the inputs, each of its input's shape.
+// value computes the result from the inputs; automatic differentiation does not see it. gradient takes
+// the cotangent of the result and returns the cotangents of the inputs, each of its input's shape.
 //
-// GoMLX has a hook for the gradient of an identity with one input only
-// (IdentityWithCustomGradient). One such identity on the result catches its
-// cotangent; one on each input hands out that input's share. To lead the
-// reverse sweep from the result to the inputs, the result is the choice, by a
-// constant, between the value and an element of each input: XLA folds it away.
+// GoMLX can attach a gradient only to an identity with one input (IdentityWithCustomGradient). One such
+// identity on the result receives the result's cotangent; one on each input hands out the input's
+// share. The reverse sweep has to get from the result to the inputs: so the result is a choice, by a
+// constant, between the value and one element of each input, which XLA folds away.
 func withGradient(value func(inputs ...*Node) *Node, gradient func(cotangent *Node) []*Node, inputs ...*Node) *Node {
 	var shares []*Node
 	stopped := make([]*Node, len(inputs))

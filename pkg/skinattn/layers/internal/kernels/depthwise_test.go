@@ -1,4 +1,4 @@
-package layers
+package kernels
 
 import (
 	"testing"
@@ -6,8 +6,8 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 )
 
-// TestDepthwiseKernelGradient compares all taps at once with one tap after the
-// other, which TestDepthwiseConv2D holds against loops on the pure Go engine.
+// TestDepthwiseKernelGradient compares all kernel offsets at once with one offset after
+// the other, which TestDepthwiseConv2D holds against loops on the pure Go engine.
 func TestDepthwiseKernelGradient(t *testing.T) {
 	for _, eng := range testEngines {
 		for _, c := range []struct {
@@ -16,14 +16,14 @@ func TestDepthwiseKernelGradient(t *testing.T) {
 			width  int // of the output: added in 2, 2, 7 and 1 parts
 		}{{[2]int{3, 3}, 1, 28}, {[2]int{3, 3}, 2, 26}, {[2]int{5, 5}, 1, 7}, {[2]int{2, 7}, 3, 17}} {
 			d := depthwiseGradient{
-				in:  []int{6, reach(5, c.stride) + c.window[0] - 1, reach(c.width, c.stride) + c.window[1] - 1, 3},
-				out: []int{6, 5, c.width, 3}, window: c.window, stride: c.stride,
+				in:  []int{6, extent(5, c.stride) + c.window[0] - 1, extent(c.width, c.stride) + c.window[1] - 1, 3},
+				out: []int{6, 5, c.width, 3}, Window: Window{Size: c.window, Stride: c.stride},
 			}
 			exec := graph.MustNewExec(eng.Backend, func(x, cotangent *Node) []*Node {
-				wide := padMap(cotangent, d.spread(), 1)
-				return []*Node{d.byTap(x, wide), d.total(d.addTaps(nil, x, wide)), d.total(d.addTaps(d.noSums(x), x, wide))}
+				padded := padMap(cotangent, d.cotangentPadding(), 1)
+				return []*Node{d.offsetByOffset(x, padded), d.total(d.addOffsets(nil, x, padded)), d.total(d.addOffsets(d.zeroSums(x), x, padded))}
 			})
-			ways := exec.MustCall(filled(1, -1, 1, d.in...).tensor(), filled(2, -1, 1, d.out...).tensor())
+			ways := exec.MustCall(filled(1, -1, 1, d.in...).Tensor(), filled(2, -1, 1, d.out...).Tensor())
 			for _, way := range ways[1:] {
 				if err := near(arrayOf(way), arrayOf(ways[0]), 1e-5); err != nil {
 					t.Errorf("%+v on engine %s: %v", c, eng.Kind, err)
@@ -34,21 +34,21 @@ func TestDepthwiseKernelGradient(t *testing.T) {
 	}
 }
 
-// TestPairOfSums: both sums are those of a loop.
-func TestPairOfSums(t *testing.T) {
+// TestPairedSums: both sums are those of a loop.
+func TestPairedSums(t *testing.T) {
 	for _, width := range []int{28, 13, 17} { // added in 2, 1 and 17 parts
 		x, y := filled(1, -1, 2, 3, 4, width, 5), filled(2, -1, 1, 3, 4, width, 5)
 		want := zeros(2, 5)
-		for i := range x.v {
-			want.v[i%5] += x.v[i]
-			want.v[5+i%5] += x.v[i] * y.v[i]
+		for i := range x.V {
+			want.V[i%5] += x.V[i]
+			want.V[5+i%5] += x.V[i] * y.V[i]
 		}
 		for _, eng := range testEngines {
 			exec := graph.MustNewExec(eng.Backend, func(x, y *Node) *Node {
-				sum, products := pairOfSums(x, y)
+				sum, products := pairedSums(x, y)
 				return graph.Stack([]*Node{sum, products}, 0)
 			})
-			if err := near(arrayOf(exec.MustCall(x.tensor(), y.tensor())[0]), want, 1e-4); err != nil {
+			if err := near(arrayOf(exec.MustCall(x.Tensor(), y.Tensor())[0]), want, 1e-4); err != nil {
 				t.Errorf("width %d on engine %s: %v", width, eng.Kind, err)
 			}
 			exec.Finalize()

@@ -1,0 +1,238 @@
+package kernels
+
+import "github.com/gomlx/gomlx/core/graph"
+
+// algorithm is a way to compute a convolution or one of its gradients. M stands for all output
+// positions of the batch.
+type algorithm string
+
+const (
+	// native is the engine's convolution.
+	native algorithm = "native"
+	// im2col is one GEMM. Forward: the patches [M offsets*Cin] with the kernel. For the kernel's
+	// gradient: the patches with the cotangent [M Cout]. For the input's gradient: the cotangent with
+	// the transposed kernel, whose [M offsets*Cin] is then added up where the kernel offsets had looked
+	// (col2im).
+	im2col algorithm = "im2col"
+	// perOffsetGEMM, of the kernel's gradient, is a GEMM for each kernel offset, [Cin M] with [M Cout].
+	perOffsetGEMM algorithm = "per offset"
+	// perRowGEMM, of the kernel's gradient, is a GEMM for each row of the window, [kw*Cin M] with [M
+	// Cout].
+	perRowGEMM algorithm = "per row"
+)
+
+// convolution is the geometry of a convolution: all that the choice of its algorithms depends on.
+type convolution struct {
+	batch    int
+	in, out  [2]int // rows and columns
+	channels [2]int // of input and output
+	Window
+}
+
+// algorithms are the choices for one convolution.
+type algorithms struct{ forward, input, kernel algorithm }
+
+// manyPositions is the number of output positions from which im2col is quicker for the first
+// convolution of a network.
+const manyPositions = 16384
+
+// choose gives the algorithms for a convolution on a kind of engine.
+//
+// On a GPU they are native. For XLA on the CPU the rule comes from measuring the algorithms on the
+// shapes of ResNet50, DenseNet, Inception networks and MobileNets, alone and within whole training
+// steps (docs/performance.md). The pure Go engine's convolution is several times slower than its GEMM.
+func (c convolution) choose(p platform) algorithms {
+	positions := c.batch * c.out[0] * c.out[1]
+	if p == xlaCUDA {
+		return algorithms{native, native, native}
+	}
+	if c.offsets() == 1 || p == pureGo {
+		// Both gradients of a 1x1 convolution then take the cotangent as one matrix, which XLA makes
+		// once. A GEMM for each image is quicker for some kernels alone, but makes XLA compute the
+		// cotangent twice.
+		return algorithms{im2col, im2col, perOffsetGEMM}
+	}
+	a := algorithms{native, native, perOffsetGEMM}
+	patch := c.offsets() * c.channels[0] // values that a position sees
+	if positions <= 1024 && patch >= 2048 {
+		a.forward = im2col
+	}
+	if c.channels[0] >= 128 && c.channels[1] >= 128 {
+		a.input = im2col
+	}
+	switch {
+	case patch <= 32 && positions >= manyPositions: // the patches are gathered once for both
+		a.forward, a.kernel = im2col, im2col
+	case c.channels[0] < 16 && c.offsets() > 9:
+		a.kernel = perRowGEMM
+	case c.channels[0] < 16, c.channels[1] <= 32 && positions <= 2000:
+		a.kernel = native
+	}
+	return a
+}
+
+// convolutionOf is the geometry of x [B H W Cin] with kernel [kh kw Cin Cout].
+func convolutionOf(x, kernel *Node, stride int, pad Padding) convolution {
+	dims, size := x.Shape().Dimensions, kernel.Shape().Dimensions
+	c := convolution{batch: dims[0], in: [2]int(dims[1:3]), channels: [2]int(size[2:4]),
+		Window: Window{Size: [2]int(size[:2]), Stride: stride, Pad: pad}}
+	c.out = c.Out(c.in)
+	return c
+}
+
+// Conv2D correlates x [B H W Cin] with kernel [kh kw Cin Cout]: [B H' W' Cout]. The algorithms of the
+// forward pass and of both gradients are chosen for the engine.
+func Conv2D(x, kernel *Node, stride int, pad Padding) *Node {
+	c := convolutionOf(x, kernel, stride, pad)
+	return c.build(x, kernel, c.choose(platformOf(x.Graph().Backend())))
+}
+
+// build makes the convolution by the given algorithms. GoMLX's own gradient of a convolution is not
+// used: it is slow, and its input gradient is wrong where a window with an even side has a stride above
+// 1.
+func (c convolution) build(x, kernel *Node, a algorithms) *Node {
+	return withGradient(
+		func(in ...*Node) *Node { return c.forward(in[0], in[1], a.forward) },
+		func(cotangent *Node) []*Node {
+			return []*Node{
+				c.inputGradient(cotangent, graph.StopGradient(kernel), a.input),
+				c.kernelGradient(graph.StopGradient(x), cotangent, a.kernel),
+			}
+		}, x, kernel)
+}
+
+func (c convolution) forward(x, kernel *Node, a algorithm) *Node {
+	if a == native {
+		return graph.Convolve(x, kernel).Strides(c.Stride).PaddingPerDim(c.Pad[:]).Done()
+	}
+	if c.offsets() == 1 {
+		return pointwise(c.seen(padMap(x, c.Pad, 1), 0, c.out), graph.Reshape(kernel, c.channels[0], c.channels[1]), false)
+	}
+	y := graph.Dot(c.patches(x), graph.Reshape(kernel, c.offsets()*c.channels[0], c.channels[1])).MatMul()
+	return graph.Reshape(y, c.batch, c.out[0], c.out[1], c.channels[1])
+}
+
+// patches is what each output position sees of x, [M offsets*Cin]. A row of a window is contiguous in
+// memory, but the windows overlap: each row is taken in chunks as long as the stride.
+func (c convolution) patches(x *Node) *Node {
+	chunks := (c.Size[1] + c.Stride - 1) / c.Stride
+	pad := c.Pad
+	pad[1][1] += max(0, (c.out[1]-1+chunks)*c.Stride-c.in[1]-pad[1][0]-pad[1][1])
+	padded := padMap(x, pad, 1)
+	var pieces []*Node
+	for r := range c.Size[0] {
+		for chunk := range chunks {
+			columns := graph.Slice(padded, graph.AxisRange(),
+				graph.AxisRange(r, r+extent(c.out[0], c.Stride)).Stride(c.Stride),
+				graph.AxisRange(chunk*c.Stride, (chunk+c.out[1])*c.Stride), graph.AxisRange())
+			piece := graph.Reshape(columns, c.batch, c.out[0], c.out[1], c.Stride*c.channels[0])
+			if width := c.Size[1] - chunk*c.Stride; width < c.Stride {
+				piece = graph.Slice(piece, graph.AxisRange(), graph.AxisRange(), graph.AxisRange(), graph.AxisRange(0, width*c.channels[0]))
+			}
+			pieces = append(pieces, piece)
+		}
+	}
+	return graph.Reshape(graph.Concatenate(pieces, -1), -1, c.offsets()*c.channels[0])
+}
+
+// inputGradient is the cotangent of the input [B H W Cin].
+func (c convolution) inputGradient(cotangent, kernel *Node, a algorithm) *Node {
+	pad := c.dilationPadding([]int{c.batch, c.in[0], c.in[1], c.channels[0]}, cotangent.Shape().Dimensions)
+	if a == native {
+		rotated := graph.Reverse(kernel, 0, 1)
+		axes := imageAxes
+		axes.KernelInputChannels, axes.KernelOutputChannels = 3, 2
+		return graph.ConvGeneral(cotangent, rotated, axes, []int{1, 1}, pad[:], []int{c.Stride, c.Stride}, nil, 1, 1)
+	}
+	flat := graph.Reshape(kernel, c.offsets()*c.channels[0], c.channels[1])
+	all := pointwise(cotangent, flat, true)
+	var sum *Node
+	for offset := range c.offsets() {
+		share := graph.Slice(all, graph.AxisRange(), graph.AxisRange(), graph.AxisRange(),
+			graph.AxisRange(offset*c.channels[0], (offset+1)*c.channels[0]))
+		sum = plus(sum, padMap(share, c.scatterPadding(offset), c.Stride))
+	}
+	return sum
+}
+
+// scatterPadding pads what one kernel offset gives for the output positions, after it has been dilated
+// by the stride, to the input positions that the offset had looked at.
+func (c convolution) scatterPadding(offset int) Padding {
+	var pad Padding
+	for axis, at := range c.at(offset) {
+		before := at - c.Pad[axis][0]
+		pad[axis] = [2]int{before, c.in[axis] - before - extent(c.out[axis], c.Stride)}
+	}
+	return pad
+}
+
+// kernelGradient is the cotangent of the kernel [kh kw Cin Cout].
+func (c convolution) kernelGradient(x, cotangent *Node, a algorithm) *Node {
+	if a == native {
+		return c.nativeKernelGradient(x, cotangent)
+	}
+	padded := padMap(x, c.Pad, 1)
+	// product is the sum over positions of seen [B H' W' K] times the cotangent: [K Cout].
+	product := func(seen, cotangent *Node) *Node {
+		dims := seen.Shape().Dimensions
+		seen = graph.Reshape(seen, -1, dims[len(dims)-1])
+		return graph.DotGeneral(seen, []int{0}, nil, graph.Reshape(cotangent, -1, c.channels[1]), []int{0}, nil)
+	}
+	var sum *Node
+	switch a {
+	case im2col:
+		sum = product(c.patches(x), cotangent)
+	case perRowGEMM:
+		// The shifts along a row are made once for all rows of the window.
+		var shifted []*Node
+		for col := range c.Size[1] {
+			shifted = append(shifted, graph.Slice(padded, graph.AxisRange(), graph.AxisRange(),
+				graph.AxisRange(col, col+extent(c.out[1], c.Stride)).Stride(c.Stride), graph.AxisRange()))
+		}
+		row := graph.Concatenate(shifted, -1)
+		var parts []*Node
+		for r := range c.Size[0] {
+			parts = append(parts, product(graph.Slice(row, graph.AxisRange(),
+				graph.AxisRange(r, r+extent(c.out[0], c.Stride)).Stride(c.Stride), graph.AxisRange(), graph.AxisRange()), cotangent))
+		}
+		sum = graph.Concatenate(parts, 0)
+	default:
+		if c.offsets() == 1 {
+			sum = contractPositions(c.seen(padded, 0, c.out), cotangent)
+			break
+		}
+		size := [4]int{c.batch, extent(c.out[0], c.Stride), extent(c.out[1], c.Stride), c.channels[0]}
+		sum = c.perOffset(padded, cotangent, c.channels[:], func(seen view, cotangent *Node) *Node {
+			return product(subsample(seen([4]int{}, size), c.Stride), cotangent)
+		})
+	}
+	return graph.Reshape(sum, c.Size[0], c.Size[1], c.channels[0], c.channels[1])
+}
+
+// nativeKernelGradient is the kernel's gradient as a convolution of the map with the cotangent, in
+// which batch and channels have changed places.
+func (c convolution) nativeKernelGradient(x, cotangent *Node) *Node {
+	pad := c.Pad
+	for axis := range pad {
+		// As many positions as the window has; a stride can leave some of the map unseen.
+		pad[axis][1] = c.Size[axis] + (c.out[axis]-1)*c.Stride - c.in[axis] - c.Pad[axis][0]
+		if over := -pad[axis][1]; over > 0 {
+			pad[axis][1] = 0
+			crop := Padding{}
+			crop[axis][1] = -over
+			x = padMap(x, crop, 1)
+		}
+	}
+	axes := imageAxes
+	axes.InputBatch, axes.InputChannels = 3, 0
+	axes.KernelInputChannels, axes.KernelOutputChannels, axes.KernelSpatial = 0, 3, []int{1, 2}
+	axes.OutputBatch, axes.OutputChannels, axes.OutputSpatial = 2, 3, []int{0, 1}
+	return graph.ConvGeneral(x, cotangent, axes, []int{1, 1}, pad[:], nil, []int{c.Stride, c.Stride}, 1, 1)
+}
+
+// imageAxes says where the axes of NHWC images and of Keras's kernels are.
+var imageAxes = graph.ConvolveAxesConfig{
+	InputBatch: 0, InputSpatial: []int{1, 2}, InputChannels: 3,
+	KernelSpatial: []int{0, 1}, KernelInputChannels: 2, KernelOutputChannels: 3,
+	OutputBatch: 0, OutputSpatial: []int{1, 2}, OutputChannels: 3,
+}

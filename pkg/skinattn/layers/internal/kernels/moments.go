@@ -1,0 +1,101 @@
+package kernels
+
+import (
+	"slices"
+
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+// Moments are the means of a map's or vector's channels and their biased variances, over all other
+// axes, [C] each.
+type Moments struct{ Mean, Variance *Node }
+
+// MomentsOf computes the moments of x [... C].
+func MomentsOf(x *Node) Moments {
+	positions := float64(x.Shape().Size() / x.Shape().Dimensions[x.Rank()-1])
+	sum, squares := channelSums(x, x)
+	mean := graph.DivScalar(sum, positions)
+	variance := graph.Sub(graph.DivScalar(squares, positions), graph.Square(mean))
+	return Moments{mean, graph.MaxScalar(variance, 0)} // rounding can leave it just below
+}
+
+// ConcatMoments joins the moments of maps that are concatenated along the channels.
+func ConcatMoments(parts []Moments) Moments {
+	var means, variances []*Node
+	for _, m := range parts {
+		means, variances = append(means, m.Mean), append(variances, m.Variance)
+	}
+	return Moments{graph.Concatenate(means, 0), graph.Concatenate(variances, 0)}
+}
+
+// Pointwise is a 1x1 convolution, without its stride, that makes at least twice as many channels as it
+// sees. It does not exist as a node: what follows it is computed from its input, which is smaller.
+type Pointwise struct{ In, Kernel *Node } // [B H W Cin], [1 1 Cin Cout]
+
+// Widens reports whether on x's engine a 1x1 convolution of x [B H W Cin] that makes the given number
+// of channels should be a Pointwise.
+func Widens(x *Node, channels int) bool {
+	return channels >= 2*x.Shape().Dimensions[3] && platformOf(x.Graph().Backend()) == xlaCPU
+}
+
+// NewPointwise is the 1x1 convolution of x with a stride; kernel gives the kernel [1 1 Cin Cout].
+func NewPointwise(x *Node, stride int, kernel func() *Node) Pointwise {
+	w := Window{Size: [2]int{1, 1}, Stride: stride}
+	in := w.seen(x, 0, w.Out([2]int(x.Shape().Dimensions[1:3])))
+	return Pointwise{in, kernel()}
+}
+
+// Scaled is the output [B H W Cout] with its channels multiplied by scale and moved by shift, [Cout]
+// each. The scale goes into the kernel.
+func (p Pointwise) Scaled(scale, shift *Node) *Node {
+	kernel := graph.Mul(p.Kernel, graph.ExpandLeftToRank(scale, 4))
+	return AddChannels(Conv2D(p.In, kernel, 1, Padding{}), shift)
+}
+
+// Moments of the output follow from the moments of the input: the mean is the kernel's of the input's
+// mean, the variance of a channel w'Cw, with the channel's weights w and the covariance C of the input.
+func (p Pointwise) Moments() Moments {
+	channels := p.In.Shape().Dimensions[3]
+	x := graph.Reshape(p.In, -1, channels)
+	count := float64(x.Shape().Dimensions[0])
+	kernel := graph.Reshape(p.Kernel, channels, -1)
+	mean := graph.ReduceMean(x, 0)
+	square := graph.DivScalar(graph.DotGeneral(x, []int{0}, nil, x, []int{0}, nil), count)
+	covariance := graph.Sub(square, graph.Mul(graph.ExpandAxes(mean, 1), graph.ExpandAxes(mean, 0)))
+	variance := graph.ReduceSum(graph.Mul(kernel, graph.Dot(covariance, kernel).MatMul()), 0)
+	return Moments{
+		Mean:     graph.Reshape(graph.Dot(graph.ExpandAxes(mean, 0), kernel).MatMul(), -1),
+		Variance: graph.MaxScalar(variance, 0), // rounding can leave it just below
+	}
+}
+
+// pairBytes is the size of a map from which its two sums are made in one pass: a smaller map is still
+// in the cache for the second.
+const pairBytes = 4 << 20
+
+// channelSums are the sums over positions of x [... C] and of its products with y.
+func channelSums(x, y *Node) (sum, products *Node) {
+	if x.Rank() == 4 && 4*x.Shape().Size() >= pairBytes && HasCache(x.Graph()) {
+		return pairedSums(x, y)
+	}
+	axes := make([]int, x.Rank()-1)
+	for i := range axes {
+		axes[i] = i
+	}
+	return graph.ReduceSum(x, axes...), graph.ReduceSum(graph.Mul(x, y), axes...)
+}
+
+// pairedSums is channelSums for maps [B H W C], in one pass: XLA goes over them once for each of two
+// reductions, and writes out a product before it reduces it. So x and its product with y stand side by
+// side, the columns of a row are folded by additions, and the rest is a reduction. Without the barrier
+// the reduction would absorb the additions and have every term written out. x need not be in memory.
+func pairedSums(x, y *Node) (sum, products *Node) {
+	pair := like(x, slices.Insert(slices.Clone(x.Shape().Dimensions), 3, 2)...) // [B H W 2 C]
+	twice := func(x *Node) *Node { return graph.BroadcastToDims(graph.ExpandAxes(x, 3), pair.Dimensions...) }
+	isProduct := graph.GreaterThan(graph.Iota(x.Graph(), pair, 3), graph.ScalarZero(x.Graph(), x.DType()))
+	factor := twice(y)
+	sums := foldColumns(nil, graph.Mul(twice(x), graph.Where(isProduct, factor, graph.OnesLike(factor))))
+	sums = graph.ReduceSum(materialize(sums, y), 0, 1, 2)
+	row := func(i int) *Node { return graph.Reshape(graph.Slice(sums, graph.AxisElem(i)), -1) }
+	return row(0), row(1)
+}

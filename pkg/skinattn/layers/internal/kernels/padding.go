@@ -1,0 +1,74 @@
+package kernels
+
+import (
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+// Padding is the zeros around a map, or with negative numbers the crop, as [before, after] for rows and
+// columns.
+type Padding [2][2]int
+
+// negated crops what p adds.
+func (p Padding) negated() Padding {
+	for axis := range p {
+		p[axis] = [2]int{-p[axis][0], -p[axis][1]}
+	}
+	return p
+}
+
+// Pad is pad around x [B H W C]. GoMLX's Pad has no gradient; the gradient is the crop.
+func Pad(x *Node, pad Padding) *Node {
+	return withGradient(
+		func(in ...*Node) *Node { return padMap(in[0], pad, 1) },
+		func(cotangent *Node) []*Node { return []*Node{padMap(cotangent, pad.negated(), 1)} },
+		x)
+}
+
+// padMap pads the two spatial axes of x [B H W C] with zeros, and puts dilation-1 zeros between
+// neighbours. Negative pads crop, by a slice, since the pure Go backend's Pad does not take them.
+func padMap(x *Node, pad Padding, dilation int) *Node {
+	return padWith(x, pad, dilation, graph.ScalarZero(x.Graph(), x.DType()))
+}
+
+// padWith is padMap with another value than zero.
+func padWith(x *Node, pad Padding, dilation int, value *Node) *Node {
+	var grow, crop Padding
+	for axis := range pad {
+		for side, n := range pad[axis] {
+			grow[axis][side], crop[axis][side] = max(n, 0), max(-n, 0)
+		}
+	}
+	if grow != (Padding{}) || dilation != 1 {
+		x = graph.Pad(x, value,
+			compute.PadAxis{},
+			compute.PadAxis{Start: grow[0][0], End: grow[0][1], Interior: dilation - 1},
+			compute.PadAxis{Start: grow[1][0], End: grow[1][1], Interior: dilation - 1},
+			compute.PadAxis{})
+	}
+	if crop != (Padding{}) {
+		dims := x.Shape().Dimensions
+		x = graph.Slice(x, graph.AxisRange(),
+			graph.AxisRange(crop[0][0], dims[1]-crop[0][1]), graph.AxisRange(crop[1][0], dims[2]-crop[1][1]), graph.AxisRange())
+	}
+	return x
+}
+
+// padEnd appends n zeros on an axis.
+func padEnd(x *Node, axis, n int) *Node {
+	pads := make([]compute.PadAxis, x.Rank())
+	pads[axis].End = n
+	return graph.Pad(x, graph.ScalarZero(x.Graph(), x.DType()), pads...)
+}
+
+// dilationPadding is the padding of an output's cotangent that has been dilated by the window's stride:
+// the rotated window, moved by one, then leads from the cotangent of shape out [B H' W' C] back to the
+// input of shape in [B H W C], which had been padded by w.Pad.
+func (w Window) dilationPadding(in, out []int) Padding {
+	var pad Padding
+	for axis, k := range w.Size {
+		before := k - 1 - w.Pad[axis][0]
+		pad[axis] = [2]int{before, in[axis+1] + k - 1 - before - extent(out[axis+1], w.Stride)}
+	}
+	return pad
+}
