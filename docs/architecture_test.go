@@ -14,11 +14,7 @@ import (
 const module = "github.com/skinattn/skinattn/"
 
 // Imports that still go up, as "importer imported"; each is to be removed.
-var exceptions = []string{
-	"pkg/skinattn/run pkg/skinattn",
-	"pkg/skinattn/run pkg/skinattn/engine",
-	"pkg/skinattn/run github.com/gomlx",
-}
+var exceptions = []string{}
 
 // floors reads the drawing of architecture.md: the floor of each package, from 0
 // at the top, and the first floor that does without GoMLX.

@@ -111,7 +111,11 @@ func (c *dataStatsCommand) Run(s *session) error {
 	}
 	stats := data.Stats()
 	if c.Figures != "" {
-		paths, err := figures.Save(figures.OfData(stats), c.Figures, style, c.Format)
+		described, err := figures.OfData(stats)
+		if err != nil {
+			return err
+		}
+		paths, err := figures.Save(described, c.Figures, style, c.Format)
 		if err != nil {
 			return err
 		}

@@ -64,11 +64,12 @@ type figuresCommand struct {
 // Help is the command's long help.
 func (figuresCommand) Help() string {
 	return `Draws all that the inputs allow, each figure with its numbers as CSV beside it, and all on one page,
-contact-sheet.png: confusion matrices, ROC with bands, precision-recall, reliability, learning curves,
-classes; bars and a forest plot of all inputs; what the split leaks; accuracy against parameters and time.
-With --data (or $SKINATTN_DATA) also a gallery of melanomas and nevi, samples of each class, and the data
-set: classes, age, sex, localization; for the data alone, see 'skinattn data stats --figures'. Names that runs share word by word are shortened in legends.
+contact-sheet.png. --data (or $SKINATTN_DATA) adds a gallery, samples of each class and the data set; for the data
+alone, see 'skinattn data stats --figures'. Names that runs share word by word are shortened in legends.
 docs/figures.md shows the figures and says how each is made.
+
+Figures:
+` + figures.Summary() + `
 
 Examples:
   skinattn figures runs/mnv2 --out figures

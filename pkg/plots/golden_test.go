@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"flag"
 	"image/color"
-	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
-	"gonum.org/v1/plot/cmpimg"
+	"github.com/skinattn/skinattn/internal/testgolden"
 )
 
 var (
@@ -31,12 +29,6 @@ func goldenStyle(f Figure) Style {
 	return s
 }
 
-// goldenTolerance is the colour distance of package cmpimg for two greys 4 of
-// 255 levels apart, one of the 64 shades of a PNG. A build with fused
-// multiply-add (GOAMD64=v3) differs by that in one pixel of two figures, and in
-// none elsewhere. The lines of a grid are 24 levels off the white ground.
-const goldenTolerance = 0.016
-
 func encodeGolden(t *testing.T, f Figure) []byte {
 	t.Helper()
 	var got bytes.Buffer
@@ -48,48 +40,17 @@ func encodeGolden(t *testing.T, f Figure) []byte {
 
 func goldenPath(name string) string { return filepath.Join("testdata", name+".png") }
 
-func equalsGolden(t *testing.T, name string, got []byte) bool {
-	t.Helper()
-	want, err := os.ReadFile(goldenPath(name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	same, err := cmpimg.EqualApprox("png", got, want, goldenTolerance)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return same
-}
-
 func TestGoldenFigures(t *testing.T) {
 	figures := studyFigures(t)
 	for name, f := range figures {
 		t.Run(name, func(t *testing.T) {
-			got := encodeGolden(t, f)
-			if *update {
-				if err := os.WriteFile(goldenPath(name), got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if !equalsGolden(t, name, got) {
-				failed := filepath.Join(os.TempDir(), "plots-"+name+".png")
-				os.WriteFile(failed, got, 0o644)
-				t.Errorf("differs from %s; see %s, and -update if it is as it should be", goldenPath(name), failed)
-			}
+			testgolden.Check(t, goldenPath(name), encodeGolden(t, f), *update)
 			if *gallery != "" {
 				writeGallery(t, name, f)
 			}
 		})
 	}
-	files, err := filepath.Glob(goldenPath("*"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range files {
-		if name := strings.TrimSuffix(filepath.Base(path), ".png"); figures[name] == nil {
-			t.Errorf("%s belongs to no figure", path)
-		}
-	}
+	testgolden.CheckNames(t, "testdata", func(name string) bool { return figures[name] != nil })
 }
 
 // TestGoldenFiguresHoldFaintElements draws the figures without their faintest
@@ -98,7 +59,7 @@ func TestGoldenFiguresHoldFaintElements(t *testing.T) {
 	figures := studyFigures(t)
 	differs := func(what, name string) {
 		t.Helper()
-		if equalsGolden(t, name, encodeGolden(t, figures[name])) {
+		if testgolden.Equal(t, goldenPath(name), encodeGolden(t, figures[name])) {
 			t.Errorf("%s without %s passes for the golden figure", name, what)
 		}
 	}

@@ -14,22 +14,27 @@ import (
 )
 
 // LearningCurves draws loss, accuracy and learning rate over the epochs of a
-// training run, one above the other, with the best epoch marked.
+// training run, one above the other, with an epoch marked.
 type LearningCurves struct {
-	History *History
-	// Best is the epoch to mark; NaN for none.
+	// Columns are the names of all columns, in the order of Data.
+	Columns []string
+	// Values has a value for each epoch in each column, NaN for none. Drawn are
+	// the columns train_loss, val_loss, train_accuracy, val_accuracy and
+	// learning_rate over the column epoch, as far as they are there.
+	Values map[string][]float64
+	// Best is the epoch to mark; NaN or 0 for none.
 	Best  float64
 	Title string
 }
 
-// NewLearningCurves marks the epoch of the highest validation accuracy.
-func NewLearningCurves(h *History) *LearningCurves {
-	best, ok := h.BestEpoch()
-	if !ok {
-		best = math.NaN()
-	}
-	return &LearningCurves{History: h, Best: best}
+// NewLearningCurves returns the curves of a table of epochs; see
+// [LearningCurves].
+func NewLearningCurves(columns []string, values map[string][]float64) *LearningCurves {
+	return &LearningCurves{Columns: columns, Values: values}
 }
+
+// epochColumn has the epochs.
+const epochColumn = "epoch"
 
 // panel is one of the plots of the figure.
 type panel struct {
@@ -41,9 +46,9 @@ type panel struct {
 
 func (f *LearningCurves) panels() []panel {
 	all := []panel{
-		{"Loss", TrainLossColumn, ValLossColumn, false, 1},
-		{"Accuracy", TrainAccuracyColumn, ValAccuracyColumn, false, 1},
-		{"Learning rate", LearningRateColumn, "", true, 0.6},
+		{"Loss", "train_loss", "val_loss", false, 1},
+		{"Accuracy", "train_accuracy", "val_accuracy", false, 1},
+		{"Learning rate", "learning_rate", "", true, 0.6},
 	}
 	return slices.DeleteFunc(all, func(p panel) bool {
 		return !slices.ContainsFunc(p.columns(), func(column string) bool { return len(f.points(column, p.log)) > 0 })
@@ -60,8 +65,8 @@ func (p panel) columns() []string { return []string{p.train, p.val} }
 // the axis is logarithmic.
 func (f *LearningCurves) points(column string, log bool) plotter.XYs {
 	var points plotter.XYs
-	for i, v := range f.History.Values[column] {
-		x := f.History.Values[EpochColumn][i]
+	for i, v := range f.Values[column] {
+		x := f.Values[epochColumn][i]
 		if isFinite(x) && isFinite(v) && !(log && v <= 0) {
 			if log {
 				v = math.Log10(v)
@@ -131,7 +136,7 @@ func (f *LearningCurves) Draw(c draw.Canvas, s Style) error {
 			p.Y.Min, p.Y.Max = p.Y.Min-pad, p.Y.Max+pad
 			p.Y.Tick.Marker = plot.TickerFunc(fewTicks)
 		}
-		if !math.IsNaN(f.Best) {
+		if f.Best > 0 {
 			p.Add(VerticalRule{f.Best, s.dashedThin(ink)})
 		}
 		plots = append(plots, p)
@@ -158,7 +163,7 @@ func (f *LearningCurves) Draw(c draw.Canvas, s Style) error {
 	key := legend{style: s}
 	key.add("training", lineSample(s.line(SeriesColor(0))))
 	key.add("validation", lineSample(s.line(SeriesColor(1))))
-	if !math.IsNaN(f.Best) {
+	if f.Best > 0 {
 		key.add("best epoch ("+strconv.FormatFloat(f.Best, 'g', -1, 64)+")", lineSample(s.dashedThin(ink)))
 	}
 	stack(key.above(c, left), s.FontSize*0.6, plots, shares)
@@ -167,11 +172,11 @@ func (f *LearningCurves) Draw(c draw.Canvas, s Style) error {
 
 // Data implements [Figure].
 func (f *LearningCurves) Data() [][]string {
-	out := [][]string{f.History.Columns}
-	for i := range f.History.Len() {
-		row := make([]string, len(f.History.Columns))
-		for j, name := range f.History.Columns {
-			row[j] = cell(f.History.Values[name][i])
+	out := [][]string{f.Columns}
+	for i := range len(f.Values[epochColumn]) {
+		row := make([]string, len(f.Columns))
+		for j, name := range f.Columns {
+			row[j] = cell(f.Values[name][i])
 		}
 		out = append(out, row)
 	}

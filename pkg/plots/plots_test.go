@@ -11,6 +11,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -63,7 +65,7 @@ func studyMetrics(t testing.TB, p *eval.Table) *eval.Metrics {
 }
 
 // studyHistory has the shape of a real one: a plateau, two learning rate steps.
-func studyHistory(epochs int) *History {
+func studyHistory(epochs int) *LearningCurves {
 	var text strings.Builder
 	text.WriteString("epoch,seconds,learning_rate,train_loss,train_accuracy,val_loss,val_accuracy\n")
 	rng := rand.New(rand.NewPCG(4, 0))
@@ -79,11 +81,26 @@ func studyHistory(epochs int) *History {
 		fmt.Fprintf(&text, "%d,%.1f,%g,%.4f,%.4f,%.4f,%.4f\n", e, 250+5*rng.Float64(), rate,
 			0.15+1.3*decay, 0.95-0.4*decay, 0.62+0.9*decay+0.004*float64(e)+0.04*rng.NormFloat64(), 0.80-0.3*decay+0.012*rng.NormFloat64())
 	}
-	h, err := ParseHistory(strings.NewReader(text.String()))
-	if err != nil {
-		panic(err)
+	f := learningCurves(text.String())
+	accuracies := f.Values["val_accuracy"]
+	f.Best = f.Values["epoch"][slices.Index(accuracies, slices.Max(accuracies))]
+	return f
+}
+
+// learningCurves reads a table of numbers.
+func learningCurves(table string) *LearningCurves {
+	rows := must(csv.NewReader(strings.NewReader(table)).ReadAll())
+	f := NewLearningCurves(rows[0], map[string][]float64{})
+	for _, row := range rows[1:] {
+		for i, text := range row {
+			v := math.NaN()
+			if text != "" {
+				v = must(strconv.ParseFloat(text, 64))
+			}
+			f.Values[rows[0][i]] = append(f.Values[rows[0][i]], v)
+		}
 	}
-	return h
+	return f
 }
 
 // blob paints a dark spot on a light ground: a stand-in for a photo.
@@ -146,7 +163,7 @@ func studyFigures(t testing.TB) map[string]Figure {
 		"pr":                   must(NewPR(p)),
 		"f1-bars":              must(NewMetricBars("f1", "macro_f1", "F1", Run{"MobileNetV2", m}, Run{"without Soft-Attention", n})),
 		"recall-bars":          must(NewMetricBars("recall", "macro_recall", "Recall", Run{"MobileNetV2", m})),
-		"learning-curves":      NewLearningCurves(studyHistory(28)),
+		"learning-curves":      studyHistory(28),
 		"class-samples":        NewClassSamples(classes, one),
 		"class-samples-rows":   rows,
 		"distribution":         NewDistribution(classes, []int{327, 514, 1099, 115, 1113, 6705, 142}),
@@ -285,7 +302,7 @@ func TestSaveErrors(t *testing.T) {
 		{"no sheet", "figure.png", &ContactSheet{}, Paper()},
 		{"narrow sheet", "figure.png", &ContactSheet{Figures: []NamedFigure{{"a", good}}, Columns: 50}, Paper()},
 		{"sheet of nothing", "figure.png", &ContactSheet{Figures: []NamedFigure{{"a", &Forest{}}}}, Paper()},
-		{"no history", "figure.png", NewLearningCurves(&History{}), Paper()},
+		{"no history", "figure.png", &LearningCurves{}, Paper()},
 		{"one rate", "figure.png", &RateRange{Rates: []float64{1}, Losses: []float64{1}, Smooth: []float64{1}}, Paper()},
 		{"rate 0", "figure.png", &RateRange{Rates: []float64{0, 1}, Losses: []float64{1, 2}, Smooth: []float64{1, 2}}, Paper()},
 		{"no bins", "figure.png", &Reliability{}, Paper()},
@@ -309,14 +326,9 @@ func TestSaveErrors(t *testing.T) {
 func TestOddInputsDraw(t *testing.T) {
 	single := must(eval.NewTable(&eval.Predictions{Classes: []string{"a", "b"}, ImageIDs: []string{"1"}, Truth: []int{0}, Probs: [][]float32{{1, 0}}}))
 	m := studyMetrics(t, single)
-	short, err := ParseHistory(strings.NewReader("epoch,val_accuracy,learning_rate\n1,0.5,0.001\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	broken, err := ParseHistory(strings.NewReader("epoch,train_loss,val_accuracy,learning_rate\n1,NaN,,0\n2,+Inf,0.5,0\n3,0.1,0.5,\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	short := learningCurves("epoch,val_accuracy,learning_rate\n1,0.5,0.001\n")
+	short.Best = 1
+	broken := learningCurves("epoch,train_loss,val_accuracy,learning_rate\n1,NaN,,0\n2,+Inf,0.5,0\n3,0.1,0.5,\n")
 	many := &Distribution{Categories: strings.Fields(strings.Repeat("localization ", 15)), Series: []CountSeries{{Counts: make([]int, 15)}}}
 	many.Series[0].Counts[3] = 1
 	for name, f := range map[string]Figure{
@@ -331,8 +343,8 @@ func TestOddInputsDraw(t *testing.T) {
 		"one value":              &Histograms{Width: 1, Groups: []HistogramGroup{{Name: "a", Counts: []int{1}}, {Name: "b", Missing: 3}}},
 		"one cell":               &Crosstab{Rows: []string{"a"}, Columns: []string{"b"}, Counts: [][]int{{1}}},
 		"one figure":             &ContactSheet{Figures: []NamedFigure{{"a", many}}},
-		"one epoch":              NewLearningCurves(short),
-		"gaps in the history":    NewLearningCurves(broken),
+		"one epoch":              short,
+		"gaps in the history":    broken,
 		"one count":              many,
 		"one sample":             NewClassSamples([]string{"a"}, [][]image.Image{{blob(1, 3, 2)}}),
 	} {

@@ -1,7 +1,6 @@
 package plots
 
 import (
-	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -234,23 +233,5 @@ func TestParseFont(t *testing.T) {
 	}
 	if _, err := ParseFont("comic"); err == nil {
 		t.Error("any typeface is accepted")
-	}
-}
-
-func TestHistoryMedian(t *testing.T) {
-	for text, want := range map[string]float64{"3 1 2": 2, "4 1 2 3": 2.5, "": math.NaN(), "1  9 5 0": 3, "7": 7} {
-		file := "epoch,seconds\n"
-		if text != "" {
-			for i, v := range strings.Split(text, " ") {
-				file += fmt.Sprintf("%d,%s\n", i+1, v)
-			}
-		}
-		h, err := ParseHistory(strings.NewReader(file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := h.Median(SecondsColumn); got != want && !(math.IsNaN(got) && math.IsNaN(want)) {
-			t.Errorf("median of %q is %v, want %v", text, got, want)
-		}
 	}
 }

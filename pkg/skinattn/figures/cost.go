@@ -6,21 +6,22 @@ import (
 	"github.com/skinattn/skinattn/pkg/plots"
 )
 
-// CostPoint is a run of ours in [CostFigures]. A cost of 0 or NaN is not known.
+// CostPoint is a run in [CostFigures]. A cost of 0 or NaN is not known.
 type CostPoint struct {
 	Name       string
 	Accuracy   float64
 	CI         eval.Interval
 	Parameters int     // of the network as trained
-	Seconds    float64 // median of a training epoch
+	Seconds    float64 // of a training epoch, median
 }
 
-// CostFigures are Table 6 as a picture: accuracy against parameters, and against
-// the training time of an epoch. The printed points are those of the table (its
-// parameters are of the uncut ImageNet networks); the logged ones are the
-// authors' metadata runs of Table 5 with the parameters of the network as
-// trained. The authors trained some networks on a CPU, so their times are set
-// apart; times of different machines and image sizes can't be compared.
+// CostFigures returns Table 6 as a picture, with runs in it: accuracy against
+// parameters, and against the training time of an epoch. The printed points are
+// the table's (with the parameters of the uncut ImageNet networks); the logged
+// points are the authors' metadata runs of Table 5 with the parameters of the
+// network as trained. The authors trained some networks on a CPU: those times
+// have a colour of their own. Times of different machines and image sizes can't
+// be compared.
 func CostFigures(ours []CostPoint) (parameters, seconds *plots.Tradeoff) {
 	parameters = &plots.Tradeoff{XLabel: "Parameters", YLabel: "Accuracy", CostName: "parameters"}
 	seconds = &plots.Tradeoff{XLabel: "Seconds per training epoch", YLabel: "Accuracy", CostName: "seconds_per_epoch"}

@@ -7,37 +7,43 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
 
-// OfData describe a data set: images and lesions by class (the paper's
-// Table 2), age, sex and body site by class. What is missing or unknown is shown
-// as such.
-func OfData(stats *ham10000.Stats) []plots.NamedFigure {
+// classNames returns the classes of a data set.
+func classNames(stats *ham10000.Stats) []string {
 	var classes []string
+	for _, d := range stats.ByClass {
+		classes = append(classes, d.Dx)
+	}
+	return classes
+}
+
+// dataClasses draws images and lesions by class (the paper's Table 2).
+func dataClasses(stats *ham10000.Stats) plots.Figure {
 	images, lesions := plots.CountSeries{Name: "images"}, plots.CountSeries{Name: "lesions"}
-	ages := &plots.Histograms{XLabel: "Age (years)", YLabel: "Share of images of known age", Columns: 2}
+	for _, d := range stats.ByClass {
+		images.Counts, lesions.Counts = append(images.Counts, d.Images), append(lesions.Counts, d.Lesions)
+	}
+	return &plots.Distribution{Categories: classNames(stats), Series: []plots.CountSeries{images, lesions}, Layout: plots.LayoutBeside, XLabel: "Images and lesions"}
+}
+
+// dataAges draws histograms of age, of all images and by class; nil if no age is
+// known.
+func dataAges(stats *ham10000.Stats) plots.Figure {
+	if stats.All.Age.Known == 0 {
+		return nil
+	}
+	f := &plots.Histograms{XLabel: "Age (years)", YLabel: "Share of images of known age", Columns: 2}
 	for _, d := range slices.Concat([]ham10000.Distribution{stats.All}, stats.ByClass) {
 		group := plots.HistogramGroup{Name: d.Dx, Missing: d.Age.Missing}
 		for _, bin := range d.Age.Histogram {
 			group.Counts = append(group.Counts, bin.Count)
-			ages.Width = float64(bin.To - bin.From)
+			f.Width = float64(bin.To - bin.From)
 		}
-		ages.Groups = append(ages.Groups, group)
+		f.Groups = append(f.Groups, group)
 	}
-	for _, d := range stats.ByClass {
-		classes = append(classes, d.Dx)
-		images.Counts, lesions.Counts = append(images.Counts, d.Images), append(lesions.Counts, d.Lesions)
-	}
-	figures := []plots.NamedFigure{
-		{Name: "data-classes", Figure: &plots.Distribution{Categories: classes, Series: []plots.CountSeries{images, lesions}, Layout: plots.LayoutBeside, XLabel: "Images and lesions"}},
-		{Name: "data-sex", Figure: sexes(stats, classes)},
-		{Name: "data-localization", Figure: sites(stats, classes)},
-	}
-	if stats.All.Age.Known > 0 {
-		figures = append(figures, plots.NamedFigure{Name: "data-age", Figure: ages})
-	}
-	return figures
+	return f
 }
 
-// countOf is how often a value occurs.
+// countOf returns how often a value occurs.
 func countOf(counts []ham10000.Count, value string) int {
 	for _, c := range counts {
 		if c.Value == value {
@@ -47,9 +53,9 @@ func countOf(counts []ham10000.Count, value string) int {
 	return 0
 }
 
-// sexes are the shares of the sexes by class.
-func sexes(stats *ham10000.Stats, classes []string) plots.Figure {
-	f := &plots.Distribution{Categories: classes, Layout: plots.LayoutComposition, XLabel: "Share of images"}
+// dataSexes draws the shares of the sexes by class.
+func dataSexes(stats *ham10000.Stats) plots.Figure {
+	f := &plots.Distribution{Categories: classNames(stats), Layout: plots.LayoutComposition, XLabel: "Share of images"}
 	for _, sex := range stats.All.Sex {
 		series := plots.CountSeries{Name: sex.Value}
 		if sex.Value == ham10000.Unknown {
@@ -63,10 +69,10 @@ func sexes(stats *ham10000.Stats, classes []string) plots.Figure {
 	return f
 }
 
-// sites are the body sites by class, the most frequent first and the unknown
-// last.
-func sites(stats *ham10000.Stats, classes []string) plots.Figure {
-	f := &plots.Crosstab{Columns: classes, YLabel: "Localization (% of the class's images)"}
+// dataSites draws the shares of the body sites by class, the most frequent site
+// first and the unknown last.
+func dataSites(stats *ham10000.Stats) plots.Figure {
+	f := &plots.Crosstab{Columns: classNames(stats), YLabel: "Localization (% of the class's images)"}
 	order := slices.Clone(stats.All.Localization)
 	rank := func(c ham10000.Count) int {
 		if c.Value == ham10000.Unknown {

@@ -157,7 +157,11 @@ func TestDataFigures(t *testing.T) {
 		"data-localization": "column,row,count,share_of_column\ndf,face,2,1\ndf,back,0,0\ndf,unknown,0,0\nnv,face,0,0\nnv,back,1,0.5\nnv,unknown,1,0.5\n",
 	}
 	out := t.TempDir()
-	paths, err := Save(OfData(data.Stats()), out, plots.Paper(), []string{"svg"})
+	described, err := OfData(data.Stats())
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths, err := Save(described, out, plots.Paper(), []string{"svg"})
 	if err != nil || len(paths) != 5 {
 		t.Fatalf("%v, %v", paths, err)
 	}

@@ -13,7 +13,10 @@ import (
 
 // gallery shows melanomas and nevi of the table with the photos of data; nil if
 // the table lacks one of the classes or data has none of the photos.
-func gallery(table *eval.Table, data *ham10000.Dataset) (*plots.Gallery, error) {
+func gallery(table *eval.Table, data *ham10000.Dataset) (plots.Figure, error) {
+	if data == nil {
+		return nil, nil
+	}
 	if classes := table.Classes(); !slices.Contains(classes, "mel") || !slices.Contains(classes, "nv") {
 		return nil, nil
 	}
@@ -24,7 +27,7 @@ func gallery(table *eval.Table, data *ham10000.Dataset) (*plots.Gallery, error) 
 	return g, nil
 }
 
-// photo reads an image of data; nil if it has none of that id.
+// photo reads the image with an id; nil if data has none.
 func photo(data *ham10000.Dataset, id string) (image.Image, error) {
 	path, ok := data.ImagePath(id)
 	if !ok {
@@ -42,7 +45,10 @@ const samplesPerClass = 4
 
 // classSamples shows images of each class of data (the paper's Figure 1), evenly
 // picked from the metadata's order; nil if no image is there.
-func classSamples(data *ham10000.Dataset) (*plots.ClassSamples, error) {
+func classSamples(data *ham10000.Dataset) (plots.Figure, error) {
+	if data == nil {
+		return nil, nil
+	}
 	ids := map[string][]string{}
 	for _, r := range data.Records {
 		if _, ok := data.ImagePath(r.ImageID); ok {

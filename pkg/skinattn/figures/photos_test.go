@@ -1,41 +1,40 @@
 package figures
 
 import (
+	"bytes"
+	"fmt"
 	"image"
 	"image/color"
 	"image/png"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/skinattn/skinattn/pkg/plots"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
 
-// photoFolder is a data folder of three photos, two of melanomas.
-func photoFolder(t *testing.T) *ham10000.Dataset {
+// photoRow is a photo and its row of the metadata; no photo if it is nil.
+type photoRow struct {
+	id, metadata string
+	photo        image.Image
+}
+
+// photoFolder makes a data folder.
+func photoFolder(t *testing.T, rows []photoRow) *ham10000.Dataset {
 	t.Helper()
 	dir := t.TempDir()
 	table := "lesion_id,image_id,dx,dx_type,age,sex,localization\n"
-	for _, p := range []struct{ id, dx string }{{"ISIC_0000001", "mel"}, {"ISIC_0000002", "nv"}, {"ISIC_0000003", "mel"}, {"ISIC_0000004", "mel"}} {
-		table += "HAM_" + p.id[5:] + "," + p.id + "," + p.dx + ",histo,50,male,back\n"
-		if p.id == "ISIC_0000004" {
-			continue // its photo is missing
+	for _, r := range rows {
+		table += r.metadata + "\n"
+		if r.photo == nil {
+			continue
 		}
-		img := image.NewRGBA(image.Rect(0, 0, 8, 6))
-		img.Set(1, 1, color.White)
-		f, err := os.Create(filepath.Join(dir, p.id+".png"))
-		if err != nil {
+		var file bytes.Buffer
+		if err := png.Encode(&file, r.photo); err != nil {
 			t.Fatal(err)
 		}
-		if err := png.Encode(f, img); err != nil {
-			t.Fatal(err)
-		}
-		if err := f.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Rename(f.Name(), strings.TrimSuffix(f.Name(), ".png")+".jpg"); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, r.id+".jpg"), file.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -50,7 +49,18 @@ func photoFolder(t *testing.T) *ham10000.Dataset {
 }
 
 func TestPhotoFigures(t *testing.T) {
-	data := photoFolder(t)
+	// Three photos, two of melanomas; a fourth is missing.
+	var rows []photoRow
+	for i, dx := range []string{"mel", "nv", "mel", "mel"} {
+		id := fmt.Sprintf("ISIC_000000%d", i+1)
+		rows = append(rows, photoRow{id, "HAM_" + id[5:] + "," + id + "," + dx + ",histo,50,male,back", nil})
+		if i < 3 {
+			img := image.NewRGBA(image.Rect(0, 0, 8, 6))
+			img.Set(1, 1, color.White)
+			rows[i].photo = img
+		}
+	}
+	data := photoFolder(t, rows)
 	draw := func(table string) string {
 		dir := t.TempDir()
 		if _, err := Draw(t.Context(), []string{writeTable(t, dir, table)}, dir, Options{Style: plots.Paper(), Formats: []string{"svg"}, Data: data}); err != nil {

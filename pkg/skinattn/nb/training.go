@@ -2,7 +2,6 @@ package nb
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -124,8 +123,7 @@ func (t *Training) curvesHTML() string {
 	if len(t.rows) < 2 {
 		return ""
 	}
-	curves := plots.NewLearningCurves(&plots.History{Values: run.Columns(t.history)})
-	curves.Best = math.NaN() // the table marks the best epochs
+	curves := plots.NewLearningCurves(run.Columns(t.history)) // the table marks the best epochs
 	page, err := plotHTML(curves, "learning curves")
 	if err != nil { // the training goes on
 		return ""

@@ -3,6 +3,7 @@ package run
 import (
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -217,5 +218,33 @@ func TestHistory(t *testing.T) {
 		"1,1.5,0.001,2,0.25,0.3333333,0.5,0.125,30,0.01\n2,0,2e-07,0,0,0,0,0,0,0\n"
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestMedian(t *testing.T) {
+	nan := math.NaN()
+	for _, c := range []struct {
+		values []float64
+		want   float64
+	}{{[]float64{3, 1, 2}, 2}, {[]float64{4, 1, 2, 3}, 2.5}, {nil, nan}, {[]float64{nan}, nan}, {[]float64{1, nan, 9, 5, 0}, 3}, {[]float64{7}, 7}} {
+		var rows []Epoch
+		for _, v := range c.values {
+			rows = append(rows, Epoch{Seconds: v})
+		}
+		if got := Median(rows, func(e Epoch) float64 { return e.Seconds }); got != c.want && !(math.IsNaN(got) && math.IsNaN(c.want)) {
+			t.Errorf("median of %v is %v, want %v", c.values, got, c.want)
+		}
+	}
+}
+
+func TestColumns(t *testing.T) {
+	nan := math.NaN()
+	row := func(epoch int, loss float64) Epoch {
+		return Epoch{Epoch: epoch, Seconds: nan, LearningRate: nan, TrainLoss: loss, TrainAccuracy: nan, ValLoss: nan, ValAccuracy: 0.5,
+			ValBalancedAccuracy: nan, TrainImagesPerSecond: nan, InputWait: nan}
+	}
+	names, values := Columns([]Epoch{row(1, nan), row(2, 0.25)})
+	if strings.Join(names, ",") != "epoch,train_loss,val_accuracy" || values["epoch"][1] != 2 || !math.IsNaN(values["train_loss"][0]) || values["train_loss"][1] != 0.25 {
+		t.Errorf("%v %v", names, values)
 	}
 }

@@ -78,17 +78,24 @@ func Median(rows []Epoch, of func(Epoch) float64) float64 {
 	return (values[half-1] + values[half]) / 2
 }
 
-// Columns are the values of history.csv by column.
-func Columns(rows []Epoch) map[string][]float64 {
-	columns := map[string][]float64{}
-	for _, r := range rows {
-		fields := reflect.ValueOf(r)
-		columns[historyColumns[0]] = append(columns[historyColumns[0]], float64(r.Epoch))
-		for i := 1; i < len(historyColumns); i++ {
-			columns[historyColumns[i]] = append(columns[historyColumns[i]], fields.Field(i).Float())
+// Columns returns the names and values of the columns of history.csv that any
+// epoch has, in the file's order.
+func Columns(rows []Epoch) (names []string, values map[string][]float64) {
+	values = map[string][]float64{}
+	for i, name := range historyColumns {
+		var column []float64
+		for _, r := range rows {
+			v := float64(r.Epoch)
+			if i > 0 {
+				v = reflect.ValueOf(r).Field(i).Float()
+			}
+			column = append(column, v)
+		}
+		if slices.ContainsFunc(column, func(v float64) bool { return !math.IsNaN(v) }) {
+			names, values[name] = append(names, name), column
 		}
 	}
-	return columns
+	return names, values
 }
 
 // historyColumns are the columns of history.csv: the fields of Epoch but for the

@@ -1,0 +1,112 @@
+package figures
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/color"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/skinattn/skinattn/internal/testgolden"
+	"github.com/skinattn/skinattn/pkg/eval"
+	"github.com/skinattn/skinattn/pkg/plots"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
+)
+
+// shortRun copies a run whose split is leaky, with the predictions for its first
+// images: curves of fewer points are drawn faster.
+func shortRun(t *testing.T, images int) string {
+	t.Helper()
+	const of = "../../../results/mobilenet_v2-paper-128px-seed1"
+	dir := filepath.Join(t.TempDir(), filepath.Base(of))
+	if err := os.CopyFS(dir, os.DirFS(of)); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, run.PredictionsFile(split.Test))
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(string(raw), "\n")
+	if err := os.WriteFile(path, []byte(strings.Join(lines[:1+images], "")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestSet draws every figure of the table from a run with all files and a data
+// set with photos of the images that were predicted.
+func TestSet(t *testing.T) {
+	inputs, err := readInputs([]string{shortRun(t, 200)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &study{Options: Options{Intervals: eval.Options{Resamples: 50, Seed: 1}}, source: &inputs[0], inputs: inputs}
+	if err := s.evaluate(t.Context(), s.Intervals); err != nil {
+		t.Fatal(err)
+	}
+	var rows []photoRow
+	table := s.table.Predictions()
+	for i, id := range table.ImageIDs {
+		img := image.NewGray(image.Rect(0, 0, 8, 6))
+		for at := range img.Pix {
+			img.Pix[at] = uint8(i)
+		}
+		img.Set(1, 1, color.White)
+		row := fmt.Sprintf("%s,%s,%s,histo,%d,%s,%s", table.LesionIDs[i], id, table.Classes[table.Truth[i]], i*7%17*5,
+			[]string{"male", "female", "unknown"}[i%5%3], []string{"back", "face", "unknown", "trunk"}[i%4])
+		rows = append(rows, photoRow{id, row, img})
+	}
+	s.Data = photoFolder(t, rows)
+	s.stats = s.Data.Stats()
+
+	style := plots.Paper()
+	style.DPI = 72
+	known := map[string]bool{}
+	for _, e := range Set {
+		known[e.Name] = true
+		t.Run(e.Name, func(t *testing.T) {
+			f, err := e.draw(s)
+			if err != nil || f == nil {
+				t.Fatalf("not drawn: %v", err)
+			}
+			var got bytes.Buffer
+			if err := plots.Encode(&got, "png", f, style); err != nil {
+				t.Fatal(err)
+			}
+			testgolden.Check(t, filepath.Join("testdata", e.Name+".png"), got.Bytes(), *update)
+			for i, row := range f.Data() {
+				if len(row) != len(f.Data()[0]) {
+					t.Errorf("row %d of the data has %d cells, the header %d", i, len(row), len(f.Data()[0]))
+				}
+			}
+			if e.Needs == "" || e.Shows == "" || !strings.Contains(Summary(), e.Name) {
+				t.Error("the row does not say what the figure needs or shows")
+			}
+		})
+	}
+	testgolden.CheckNames(t, "testdata", func(name string) bool { return known[name] })
+}
+
+// A study without anything draws nothing that needs a file or photos.
+func TestSetWithoutFiles(t *testing.T) {
+	inputs, err := readInputs([]string{writeTable(t, t.TempDir(), twoClasses)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &study{source: &inputs[0], inputs: inputs, stats: (&ham10000.Dataset{}).Stats()}
+	if err := s.evaluate(t.Context(), eval.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range Set {
+		needs := e.Needs != "predictions" && !strings.HasPrefix(e.Needs, "predictions;") && e.Needs != "data"
+		if f, err := e.draw(s); err != nil || (f == nil) != (needs || e.Name == "roc-by-class" || e.Name == "data-age") {
+			t.Errorf("%s, which needs %s: %v, %v", e.Name, e.Needs, f, err)
+		}
+	}
+}

@@ -1,0 +1,183 @@
+package figures
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/skinattn/skinattn/pkg/eval"
+	"github.com/skinattn/skinattn/pkg/plots"
+	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
+)
+
+// source is a run or a predictions file to draw.
+type source struct {
+	name, path string // path of the predictions
+	label      string // short name in legends, unique
+	dir        string // of a run, empty otherwise
+	table      *eval.Table
+	split      *split.Split // nil if there is none
+	config     *run.Config  // nil if there is none
+	metrics    *eval.Metrics
+	bands      *eval.ROCBands   // nil without resamples
+	audit      *eval.LeakAudit  // nil without a split
+	effect     *eval.LeakEffect // of the leak on recall; nil if none or all of the images leak
+	epochs     []run.Epoch      // nil if there is no history
+}
+
+// evaluate fills what is computed from the predictions.
+func (in *source) evaluate(ctx context.Context, opts eval.Options) (err error) {
+	if in.metrics, err = eval.Evaluate(ctx, in.table, opts); err != nil {
+		return err
+	}
+	if opts.Resamples > 0 {
+		if in.bands, err = eval.NewROCBands(ctx, in.table, plots.BandGrid(), opts); err != nil {
+			return err
+		}
+	}
+	if in.split == nil {
+		return nil
+	}
+	if in.audit, err = in.auditSplit(); err != nil {
+		return err
+	}
+	if leaked := in.audit.HeldOut.Leaked; leaked > 0 && leaked < in.audit.HeldOut.Images {
+		in.effect, err = eval.MeasureLeak(ctx, in.table, in.audit.IsLeaked, opts)
+	}
+	return err
+}
+
+// readInputs reads everything before anything is drawn. It fails if two inputs
+// would write the same files.
+func readInputs(inputs []string) ([]source, error) {
+	var all []source
+	taken := map[string]string{}
+	for _, input := range inputs {
+		in := source{name: strings.TrimSuffix(filepath.Base(filepath.Clean(input)), ".csv"), path: input}
+		info, err := os.Stat(input)
+		if err != nil {
+			return nil, fmt.Errorf("reading predictions: %w", err)
+		}
+		if other, ok := taken[in.name]; ok {
+			return nil, fmt.Errorf("%s and %s would both be drawn as %q; rename one", other, input, in.name)
+		}
+		taken[in.name] = input
+		if info.IsDir() {
+			in.dir = input
+			err = in.readRun()
+		} else {
+			in.table, err = eval.ReadPredictions(in.path)
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, in)
+	}
+	for i, label := range shortNames(all) {
+		all[i].label = label
+	}
+	return all, nil
+}
+
+// readRun loads a run folder. Only the predictions file is required.
+func (in *source) readRun() error {
+	folder := &run.Folder{Dir: in.dir}
+	in.path = folder.Path(run.PredictionsFile(split.Test))
+	var err error
+	if in.table, err = folder.Predictions(split.Test); err != nil {
+		return err
+	}
+	if in.split, err = folder.Split(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if in.epochs, err = folder.History(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	switch cfg, err := folder.Config(); {
+	case err == nil:
+		in.config = &cfg
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	return nil
+}
+
+// shortNames returns the inputs' names without the words, between hyphens, that
+// all names share: legends have little room.
+func shortNames(inputs []source) []string {
+	names := make([]string, len(inputs))
+	var common []string
+	for i, in := range inputs {
+		names[i] = in.name
+		words := strings.Split(in.name, "-")
+		if i == 0 {
+			common = words
+		}
+		common = slices.DeleteFunc(slices.Clone(common), func(w string) bool { return !slices.Contains(words, w) })
+	}
+	if len(inputs) < 2 {
+		return names
+	}
+	short := make([]string, len(names))
+	for i, name := range names {
+		words := slices.DeleteFunc(strings.Split(name, "-"), func(w string) bool { return slices.Contains(common, w) })
+		short[i] = strings.Join(words, "-")
+		if short[i] == "" || slices.Contains(short[:i], short[i]) {
+			return names
+		}
+	}
+	return short
+}
+
+// classes counts the images by class and, where the split is known, by part.
+func (in *source) classes() plots.Figure {
+	if in.split == nil {
+		return plots.NewClassDistribution(in.table)
+	}
+	classes := in.table.Classes()
+	f := &plots.Distribution{Categories: classes, XLabel: "Images"}
+	for _, part := range []split.Part{split.Train, split.Val, split.Test} {
+		rows := in.split.Part(part)
+		if len(rows) == 0 {
+			continue
+		}
+		series := plots.CountSeries{Name: string(part), Counts: make([]int, len(classes))}
+		for _, row := range rows {
+			if k := slices.Index(classes, row.Dx); k >= 0 {
+				series.Counts[k]++
+			}
+		}
+		f.Series = append(f.Series, series)
+	}
+	return f
+}
+
+// auditSplit compares the images that were predicted with the training part of
+// the split.
+func (in *source) auditSplit() (*eval.LeakAudit, error) {
+	predicted := map[string]bool{}
+	for _, id := range in.table.Predictions().ImageIDs {
+		predicted[id] = true
+	}
+	images := slices.DeleteFunc(in.split.Images(), func(im eval.SplitImage) bool {
+		return im.Part != string(split.Train) && !predicted[im.ImageID]
+	})
+	return eval.AuditLeakage(images, string(split.Train))
+}
+
+// leaks reports whether the split is known and shares lesions between training
+// and what was predicted.
+func (in *source) leaks() bool { return in.audit != nil && in.audit.HeldOut.Leaked > 0 }
+
+// keepsLast reports whether a run kept its last weights, whatever their
+// validation accuracy.
+func (in *source) keepsLast() bool {
+	return in.config != nil && in.config.Regime != nil && in.config.Regime.Select == spec.SelectLast
+}
