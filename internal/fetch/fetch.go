@@ -74,7 +74,8 @@ func (o Options) logf(format string, args ...any) {
 // one. The bytes have been deleted.
 type ChecksumError struct {
 	Algorithm string // "MD5" or "SHA-256"
-	Want, Got string
+	Want, Got string // in hexadecimal
+	File      string // the file that was checked
 }
 
 func (e *ChecksumError) Error() string {
@@ -285,7 +286,7 @@ func (d *download) check(path string) error {
 			return fmt.Errorf("reading %s: %w", path, err)
 		}
 		if got := hex.EncodeToString(digest.hash.Sum(nil)); !strings.EqualFold(got, digest.want) {
-			wrong := &ChecksumError{Algorithm: digest.algorithm, Want: strings.ToLower(digest.want), Got: got}
+			wrong := &ChecksumError{Algorithm: digest.algorithm, Want: strings.ToLower(digest.want), Got: got, File: path}
 			if d.Mismatch == nil {
 				return wrong
 			}
