@@ -110,3 +110,27 @@ func TestSetWithoutFiles(t *testing.T) {
 		}
 	}
 }
+
+// The metrics.json of a run serves if it is of the same predictions, made with
+// the same options: nothing is resampled again.
+func TestStoredMetrics(t *testing.T) {
+	stored := func(dir string, opts eval.Options) *eval.Metrics {
+		inputs, err := readInputs([]string{dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return inputs[0].stored(opts)
+	}
+	const whole = "../../../results/mobilenet_v2-paper-128px-seed1"
+	if m := stored(whole, eval.DefaultOptions()); m == nil || m.CI["accuracy"].Low == 0 {
+		t.Error("the metrics of a run are not used")
+	}
+	other := eval.DefaultOptions()
+	other.Seed++
+	if stored(whole, other) != nil {
+		t.Error("metrics of another seed are used")
+	}
+	if stored(shortRun(t, 200), eval.DefaultOptions()) != nil {
+		t.Error("metrics of other predictions are used")
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -34,8 +35,10 @@ type source struct {
 
 // evaluate fills what is computed from the predictions.
 func (in *source) evaluate(ctx context.Context, opts eval.Options) (err error) {
-	if in.metrics, err = eval.Evaluate(ctx, in.table, opts); err != nil {
-		return err
+	if in.metrics = in.stored(opts); in.metrics == nil {
+		if in.metrics, err = eval.Evaluate(ctx, in.table, opts); err != nil {
+			return err
+		}
 	}
 	if opts.Resamples > 0 {
 		if in.bands, err = eval.NewROCBands(ctx, in.table, plots.BandGrid(), opts); err != nil {
@@ -52,6 +55,27 @@ func (in *source) evaluate(ctx context.Context, opts eval.Options) (err error) {
 		in.effect, err = eval.MeasureLeak(ctx, in.table, in.audit.IsLeaked, opts)
 	}
 	return err
+}
+
+// stored returns the metrics of the run's metrics.json if they are what
+// [eval.Evaluate] would find, nil otherwise: the same value of every metric, and
+// intervals from the same resamples.
+func (in *source) stored(opts eval.Options) *eval.Metrics {
+	if in.dir == "" || opts.Groups != nil {
+		return nil
+	}
+	found, err := (&run.Folder{Dir: in.dir}).Metrics()
+	if err != nil || found.Bootstrap == nil {
+		return nil
+	}
+	want := eval.BootstrapInfo{Resamples: opts.Resamples, Seed: opts.Seed, Unit: opts.Unit, Method: opts.Method, Level: opts.Level,
+		Units: found.Bootstrap.Units, Stratified: opts.Stratified}
+	computed, err := in.table.Score(nil, nil)
+	same := func(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }
+	if err != nil || *found.Bootstrap != want || !slices.Equal(found.Paths(), computed.Paths()) || !slices.EqualFunc(found.Values(), computed.Values(), same) {
+		return nil
+	}
+	return found
 }
 
 // readInputs reads everything before anything is drawn. It fails if two inputs
