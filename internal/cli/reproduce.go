@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/reproduce"
 )
@@ -32,6 +34,10 @@ type reproduceAnswer struct {
 // Run makes the report.
 func (c *reproduceCommand) Run(s *session) error {
 	runs, err := reproduce.Load(c.Results)
+	var folder *fs.PathError
+	if errors.As(err, &folder) && folder.Path == c.Results {
+		return fmt.Errorf("%w; --results names the folder of run folders", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -24,25 +24,26 @@ type Run struct {
 
 	folder      *run.Folder
 	config      run.Config
-	environment run.Environment // zero where the run has none
+	environment run.Environment // zero if the run has none
 	split       *split.Split
 	predictions *eval.Table
 	metrics     *eval.Metrics // with the intervals of metrics.json
-	leak        split.Rate    // of the images that are reported
+	leak        split.Rate    // of the reported images
 	epochs      int           // trained
-	bestEpoch   int           // whose weights are reported, 0 if not known
+	bestEpoch   int           // epoch of the reported weights, 0 if not known
 	seconds     float64       // median of an epoch, NaN if not known
 	throughput  float64       // median of training images/s, NaN if not known
 	specificity *eval.Interval
 }
 
-// Load reads the run folders in dir, in the order of their names. Anything
-// else in dir is left alone: files, and folders with none of a run's files. A
-// run folder that is damaged or incomplete is an error that names the file.
+// Load reads the run folders in dir, in the order of their names. It ignores files
+// in dir, and folders without any file of a run. A damaged or incomplete run folder
+// is an error that names the file. If dir can't be read, the error wraps an
+// *fs.PathError.
 func Load(dir string) ([]*Run, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, fmt.Errorf("reading the results: %w; --results names the folder of run folders", err)
+		return nil, fmt.Errorf("reading the results: %w", err)
 	}
 	var runs []*Run
 	for _, e := range entries {
@@ -85,7 +86,7 @@ func (r *Run) readConfig() (err error) {
 	if r.config.Network.Backbone == "" || r.config.Network.Size <= 0 {
 		return fmt.Errorf("%s: network.backbone or network.size is missing", r.path(run.ConfigFile))
 	}
-	// Not every run has an environment: it says where, not what.
+	// The environment is optional: it says where the run was trained, not how.
 	if r.environment, err = r.folder.Environment(); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -102,7 +103,7 @@ func (r *Run) readSplit() (err error) {
 	return nil
 }
 
-// predictionsFile has the predictions that are reported.
+// predictionsFile has the reported predictions.
 var predictionsFile = run.PredictionsFile(split.Test)
 
 func (r *Run) readPredictions() (err error) {
@@ -128,9 +129,11 @@ func (r *Run) readPredictions() (err error) {
 			held[row.ImageID] = true
 		}
 	}
+	protocol, err := split.Find(r.config.Data.Protocol)
+	elsewhere := err == nil && protocol.OfficialTest // the test images are not in the split
 	rows := r.predictions.Predictions()
 	for i, id := range rows.ImageIDs {
-		if !held[id] && r.config.Data.Protocol != split.ISIC2018 { // whose test is not in the split
+		if !held[id] && !elsewhere {
 			return fmt.Errorf("%s: image %s is not held out by %s, so the two are of different runs", path, id, run.SplitFile)
 		}
 		r.leak.HeldOut++

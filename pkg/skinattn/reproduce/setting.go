@@ -9,8 +9,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/eval/paper"
 )
 
-// option is a value of config.json by its path, empty where it is not there or
-// switched off.
+// option is a value of config.json by its path, empty if it is missing or switched
+// off.
 func (r *Run) option(path string) string {
 	switch text := fmt.Sprint(r.config.Values()[path]); text {
 	case "<nil>", "false", "0":
@@ -20,7 +20,7 @@ func (r *Run) option(path string) string {
 	}
 }
 
-// regimeName is the regime's name, or what stands for it.
+// regimeName is the regime's name, "imported" for an imported network.
 func (r *Run) regimeName() string {
 	if r.config.Regime == nil {
 		return "imported"
@@ -28,7 +28,7 @@ func (r *Run) regimeName() string {
 	return r.config.Regime.Name
 }
 
-// weighted is whether the loss weighs classes differently.
+// weighted reports whether the loss has unequal class weights.
 func (r *Run) weighted() bool {
 	if r.option("regime.class_weighting") != "" {
 		return true
@@ -40,8 +40,8 @@ func (r *Run) weighted() bool {
 	return slices.Min(weights) != slices.Max(weights)
 }
 
-// family is the column of the paper that the run's regime belongs to
-// (paper.Metadata or paper.Augmented), empty for other regimes.
+// family is paper.Metadata or paper.Augmented for the regimes of the paper, and empty
+// for others.
 func (r *Run) family() string {
 	if r.config.FastDevRun {
 		return ""
@@ -55,10 +55,11 @@ func (r *Run) family() string {
 	return ""
 }
 
-// additions are options of the network that the paper's rows do not have.
+// additions are the network options that no row of the paper uses.
 var additions = []string{"gamma", "metadata_batch_norm", "metadata_units", "metadata_dropout", "extended_dense"}
 
-// variant says what the network or loss has less or more than the paper's rows.
+// variant describes how network and loss depart from the rows of the paper; it is
+// empty if they do not.
 func (r *Run) variant() string {
 	var off []string
 	if !r.config.Network.SoftAttention {
@@ -78,14 +79,14 @@ func (r *Run) variant() string {
 	return strings.Join(off, ", ")
 }
 
-// fills is whether the run stands for a network and regime of the paper's tables.
+// fills reports whether the run stands for a row of the paper's tables.
 func (r *Run) fills(backbone, family string) bool {
 	return r.config.Network.Backbone == backbone && r.family() == family && r.variant() == ""
 }
 
-// identity is config.json as text without the values at the given paths, such
-// as "data.split_sha256": runs with equal texts differ in nothing else. The size
-// of the photos follows from their SHA-256, and older runs do not have it.
+// identity is config.json as text without the values at the given paths, such as
+// "data.split_sha256". Runs with equal texts differ in these values alone. The size
+// of the photos is left out: it follows from their SHA-256, and older runs lack it.
 func (r *Run) identity(without ...string) string {
 	values := r.config.Values()
 	delete(values, "data.source_size")
@@ -94,21 +95,21 @@ func (r *Run) identity(without ...string) string {
 	}
 	text, err := json.Marshal(values) // keys sorted
 	if err != nil {
-		panic(err) // it was read from JSON
+		panic(err) // the values were read from JSON
 	}
 	return string(text)
 }
 
-// setting is equal for runs that repeat each other but for seed, split and fold.
+// setting is equal for runs that differ in seed, split and fold alone.
 func (r *Run) setting() string { return r.identity("seed", "data.split_sha256") }
 
-// repetition names the run among those of one setting.
+// repetition tells a run from others of its setting.
 func (r *Run) repetition() string {
 	text := fmt.Sprintf("seed %d", r.config.Seed)
 	if r.split.Folds > 0 {
 		text += fmt.Sprintf(", fold %d of %d", r.split.Fold, r.split.Folds)
 	}
-	if r.split.AsRun { // as [14] did
+	if r.split.AsRun { // like [14]
 		text += ", epoch chosen on the test"
 	}
 	return text
