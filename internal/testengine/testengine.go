@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/skinattn/skinattn/internal/allocator"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 )
 
@@ -24,6 +25,7 @@ func Named(t testing.TB, name string) *engine.Engine {
 	mutex.Lock()
 	defer mutex.Unlock()
 	if engines[name] == nil {
+		allocator.Use() // as the command does
 		eng, err := engine.Open(context.Background(), name, engine.Options{Log: func(line string) { fmt.Fprintln(os.Stderr, line) }})
 		if err != nil {
 			t.Fatal(err)

@@ -20,7 +20,7 @@ var (
 // UnavailableError reports that [Open] could not start an engine.
 type UnavailableError struct {
 	Engine string // CUDA, CPU or Go
-	Err    error  // the cause, one line of text
+	Err    error  // the cause
 }
 
 func (e *UnavailableError) Error() string { return e.Err.Error() }

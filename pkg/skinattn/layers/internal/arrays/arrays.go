@@ -14,11 +14,13 @@ import (
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/skinattn/skinattn/internal/allocator"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 )
 
 // Engines are the engine that $SKINATTN_ENGINE names (the best there is without it) and the pure Go one.
 var Engines = sync.OnceValue(func() []*engine.Engine {
+	allocator.Use() // as the command does
 	var all []*engine.Engine
 	for _, name := range []string{"", engine.Go} {
 		eng, err := engine.Open(context.Background(), name, engine.Options{Log: func(line string) { fmt.Fprintln(os.Stderr, line) }})
