@@ -1,4 +1,7 @@
 """What the peers share: the setting of the network and of its training, the batch, and what each network's peers are."""
+import collections
+import json
+import pathlib
 import types
 
 import numpy as np
@@ -14,24 +17,26 @@ CLASS_WEIGHTS = [4.37, 2.78, 1.3, 12.44, 1.28, 0.21, 10.0]
 # Of MobileNetV2 with Soft-Attention and metadata at 224 px, by the authors' model summary.
 PARAMETERS_224 = 1_354_714
 
-# By network: its input in pixels, and why there is none in PyTorch, if so.
-NO_LIBRARY = "neither torchvision nor timm has it"
-NETWORKS = {
-    "densenet201": (224, ""),
-    "inception_resnet_v2": (299, ""),
-    "resnet50": (224, ""),
-    "resnet152": (224, ""),
-    "nasnet_large": (331, ""),
-    "nasnet_mobile": (224, NO_LIBRARY),
-    "mobilenet": (224, ""),
-    "mobilenet_v2": (224, ""),
-    "mobilenet_v3_small": (224, ""),
-    "mobilenet_v3_large": (224, ""),
-    "vgg16": (224, "the authors' own form"),
-    "resnet34": (224, "the authors' own form"),
+# Where torchvision or timm has a network, and where it is cut: after the module last; then come the modules of tail, which the
+# library calls later. idle is what the library calls before the cut although the cut does not depend on it. more is how many more
+# parameters it has than Keras's: scales of batch norm, or no biases before it. MobileNetV2 is written out in torch_backbones.py.
+Torch = collections.namedtuple("Torch", "library model last tail idle more", defaults=((), (), 0))
+TORCH = {
+    "densenet201": Torch("torchvision", "densenet201", "features.denseblock4.denselayer29.relu2"),
+    "inception_resnet_v2": Torch("timm", "inception_resnet_v2", "repeat_2.7", ["repeat_2.8.branch0"], ["repeat_2.8.branch0.bn.act"], 27_200),
+    "resnet50": Torch("torchvision", "resnet50", "layer4", more=-26_560),
+    "resnet152": Torch("torchvision", "resnet152", "layer4.0", more=-69_568),
+    "nasnet_large": Torch("timm", "nasnetalarge", "cell_17.conv_1x1", [
+        "cell_17.comb_iter_4_left." + part for part in ("act_1", "separable_1", "bn_sep_1", "act_2")], ["cell_17.conv_prev_1x1"]),
+    "mobilenet": Torch("timm", "mobilenetv1_100", "blocks.4.1.conv_dw"),
+    "mobilenet_v2": Torch("", "", ""),
+    "mobilenet_v3_small": Torch("torchvision", "mobilenet_v3_small", "features.11.block.1"),
+    "mobilenet_v3_large": Torch("torchvision", "mobilenet_v3_large", "features.15.block.1"),
 }
-# How many more parameters the PyTorch library's network has than Keras's: scales of batch norm, or no biases before it.
-TORCH_MORE = {"inception_resnet_v2": 27_200, "resnet50": -26_560, "resnet152": -69_568}
+NO_TORCH = {"nasnet_mobile": "neither torchvision nor timm has it", "vgg16": "the authors' own form", "resnet34": "the authors' own form"}
+# By network, from the Go table: its input in pixels, and why there is none in PyTorch, if so.
+TABLE = json.loads((pathlib.Path(__file__).resolve().parents[1] / "tools/backbones.json").read_text())
+NETWORKS = {row["name"]: (row["input"], "" if row["name"] in TORCH else NO_TORCH.get(row["name"], "not looked for")) for row in TABLE}
 
 
 def generated_batch(size, n, seed=1):

@@ -12,7 +12,7 @@ import statistics
 import sys
 
 import compare
-from common import NETWORKS, TORCH_MORE
+from common import NETWORKS, TORCH
 
 # Timed steps of training and of inference, and those before, by how much a network has to compute. Steps of the larger ones take
 # seconds, and differ little.
@@ -50,7 +50,8 @@ def measure(name, args):
 def check_parameters(name, results):
     """Keras has as many parameters as skinattn, PyTorch as many more as is known of the library's network."""
     counts = {r["contestant"]: r["parameters"] for r in results if "parameters" in r}
-    counts["torch"] = counts.get("torch", TORCH_MORE.get(name, 0)) - TORCH_MORE.get(name, 0)
+    if "torch" in counts:
+        counts["torch"] -= TORCH[name].more
     if len(set(counts.values()) - {0}) > 1:
         sys.exit(f"networks.py: not the same network {name}: {counts} parameters")
 

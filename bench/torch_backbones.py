@@ -1,9 +1,9 @@
 """The backbones of the authors' networks in PyTorch, up to the authors' cuts."""
-import collections
-
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+from common import TORCH
 
 # stride and output channels of MobileNetV2's blocks, up to the one that is cut
 BLOCKS = [(1, 16), (2, 24), (1, 24), (2, 32), (1, 32), (1, 32), (2, 64), (1, 64), (1, 64), (1, 64), (1, 96), (1, 96), (1, 96),
@@ -70,45 +70,17 @@ class MobileNetV2(nn.Module):
                 x = start + x
 
 
-def torchvision(name):
-    def make():
-        from torchvision import models
-        return getattr(models, name)(weights=None)
-    return make
-
-
-def timm(name):
-    def make():
-        import timm as library
-        return library.create_model(name)
-    return make
-
-
-def resnet(name):
-    """torchvision's, with the strides where Keras has them: in the first 1x1 convolution of a block, which is less work."""
-    def make():
-        net = torchvision(name)()
+def library_network(peer):
+    """torchvision's or timm's network without weights."""
+    if peer.library == "timm":
+        import timm
+        return timm.create_model(peer.model)
+    from torchvision import models
+    net = getattr(models, peer.model)(weights=None)
+    if isinstance(net, models.ResNet):  # the strides where Keras has them: in the first 1x1 convolution of a block, which is less work
         for stage in (net.layer2, net.layer3, net.layer4):
             stage[0].conv1.stride, stage[0].conv2.stride = (2, 2), (1, 1)
-        return net
-    return make
-
-
-# Where a library's network is cut: after the module last; then come the modules of tail, which the library calls later.
-# idle is what the library calls before the cut although the cut does not depend on it.
-Cut = collections.namedtuple("Cut", "make last tail idle", defaults=((), ()))
-
-CUTS = {
-    "densenet201": Cut(torchvision("densenet201"), "features.denseblock4.denselayer29.relu2"),
-    "inception_resnet_v2": Cut(timm("inception_resnet_v2"), "repeat_2.7", ["repeat_2.8.branch0"], ["repeat_2.8.branch0.bn.act"]),
-    "resnet50": Cut(resnet("resnet50"), "layer4"),
-    "resnet152": Cut(resnet("resnet152"), "layer4.0"),
-    "nasnet_large": Cut(timm("nasnetalarge"), "cell_17.conv_1x1", [
-        "cell_17.comb_iter_4_left." + part for part in ("act_1", "separable_1", "bn_sep_1", "act_2")], ["cell_17.conv_prev_1x1"]),
-    "mobilenet": Cut(timm("mobilenetv1_100"), "blocks.4.1.conv_dw"),
-    "mobilenet_v3_small": Cut(torchvision("mobilenet_v3_small"), "features.11.block.1"),
-    "mobilenet_v3_large": Cut(torchvision("mobilenet_v3_large"), "features.15.block.1"),
-}
+    return net
 
 
 class Reached(Exception):
@@ -120,8 +92,8 @@ class UpToCut(nn.Module):
 
     def __init__(self, name, size):
         super().__init__()
-        self.cut = CUTS[name]
-        self.net = self.cut.make()
+        self.cut = TORCH[name]
+        self.net = library_network(self.cut)
         for path in self.cut.idle:
             self.net.set_submodule(path, nn.Identity())
         self.net.get_submodule(self.cut.last).register_forward_hook(reached)

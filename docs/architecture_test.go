@@ -6,15 +6,11 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"testing"
 )
 
 const module = "github.com/skinattn/skinattn/"
-
-// Imports that still go up, as "importer imported"; each is to be removed.
-var exceptions = []string{}
 
 // floors reads the drawing of architecture.md: the floor of each package, from 0
 // at the top, and the first floor that does without GoMLX.
@@ -78,11 +74,6 @@ func TestNoImportGoesUp(t *testing.T) {
 	if noGoMLX == 0 {
 		t.Fatal("the drawing has no line below which there is no GoMLX")
 	}
-	used := map[string]bool{}
-	excepted := func(from, to string) bool {
-		used[from+" "+to] = true
-		return slices.Contains(exceptions, from+" "+to)
-	}
 	for _, p := range packages(t) {
 		from := strings.TrimPrefix(p.ImportPath, module)
 		at, drawn := floor[from]
@@ -91,21 +82,16 @@ func TestNoImportGoesUp(t *testing.T) {
 			continue
 		}
 		for _, path := range p.Imports {
-			if strings.HasPrefix(path, "github.com/gomlx/") && at > noGoMLX && !excepted(from, "github.com/gomlx") {
+			if strings.HasPrefix(path, "github.com/gomlx/") && at > noGoMLX {
 				t.Errorf("%s imports %s, but is drawn below the line where GoMLX ends", from, path)
 			}
 			to, ours := strings.CutPrefix(path, module)
 			if !ours {
 				continue
 			}
-			if below, drawn := floor[to]; drawn && below <= at && !excepted(from, to) {
+			if below, drawn := floor[to]; drawn && below <= at {
 				t.Errorf("%s imports %s, which is not below it in docs/architecture.md", from, to)
 			}
-		}
-	}
-	for _, exception := range exceptions {
-		if !used[exception] {
-			t.Errorf("the exception %q is no longer needed: remove it", exception)
 		}
 	}
 }

@@ -48,7 +48,7 @@ func networkCells() []fileCell {
 		if len(b.Rows) > 0 {
 			text += " In the paper: " + strings.Join(b.Rows, ", ") + "."
 		}
-		for _, more := range []string{b.Differs, b.Ours} {
+		for _, more := range []string{b.Differs, b.Deviations} {
 			if more != "" {
 				text += "\n\n" + more
 			}

@@ -50,7 +50,8 @@ type backboneRow struct {
 	BatchNorm     batchNormRow      `json:"batch_norm"`
 	PaperRows     []string          `json:"paper_rows"` // rows of the paper's tables that the network stands in
 	TrainedOnCPU  bool              `json:"trained_on_cpu"`
-	Ours          string            `json:"ours,omitempty"`
+	AugmentedOnly bool              `json:"augmented_only"`
+	Deviations    string            `json:"ours,omitempty"`
 	Differs       string            `json:"differs,omitempty"`
 }
 
@@ -133,11 +134,12 @@ func describeBackbone(b *backbone.Backbone) (backboneRow, error) {
 		Preprocessing: map[string]string{
 			"metadata": b.Preprocessing.Metadata.String(), "augmented": b.Preprocessing.Augmented.String(),
 			"printed": b.Preprocessing.Printed.String(), "keras": b.Preprocessing.Keras.String()},
-		Heads:        map[string]string{"metadata": string(b.Pooling.Metadata), "augmented": string(b.Pooling.Augmented)},
-		BatchNorm:    batchNormRow{b.BatchNorm.Epsilon, b.BatchNorm.Momentum, !b.BatchNorm.NoScale},
-		PaperRows:    append([]string{}, b.Rows...),
-		TrainedOnCPU: b.TrainedOnCPU,
-		Ours:         b.Ours, Differs: b.Differs,
+		Heads:         map[string]string{"metadata": string(b.Pooling.Metadata), "augmented": string(b.Pooling.Augmented)},
+		BatchNorm:     batchNormRow{b.BatchNorm.Epsilon, b.BatchNorm.Momentum, !b.BatchNorm.NoScale},
+		PaperRows:     append([]string{}, b.Rows...),
+		TrainedOnCPU:  b.TrainedOnCPU,
+		AugmentedOnly: b.AugmentedOnly,
+		Deviations:    b.Deviations, Differs: b.Differs,
 	}
 	whole, err := b.Graph(0)
 	if err != nil {

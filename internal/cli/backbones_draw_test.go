@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 )
 
 func TestBackbonesDraw(t *testing.T) {
@@ -18,7 +20,7 @@ func TestBackbonesDraw(t *testing.T) {
 		t.Errorf("the drawing lacks the total of docs/backbones.md: %v", err)
 	}
 	all := filepath.Join(dir, "all")
-	if code, stdout, stderr = call(t, "backbones", "--draw", "all", "--out", all); code != 0 || strings.Count(stdout, "\n") != 12 {
+	if code, stdout, stderr = call(t, "backbones", "--draw", "all", "--out", all); code != 0 || strings.Count(stdout, "\n") != len(backbone.Table) {
 		t.Errorf("exit code %d, %q, %s", code, stdout, stderr)
 	}
 	for _, tt := range []struct {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -9,10 +10,11 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write docs/backbones.md and the table in README.md anew")
+var update = flag.Bool("update", false, "write docs/backbones.md, tools/backbones.json and the table in README.md anew")
 
-// docs/backbones.md and the table between two marks of README.md are made from
-// the table of networks: go test ./internal/cli -run Documents -update
+// docs/backbones.md, the table between two marks of README.md, and what the
+// Python scripts know of the networks are made from the table of networks: go test
+// ./internal/cli -run Documents -update
 func TestBackboneDocuments(t *testing.T) {
 	rows, err := backboneRows()
 	if err != nil {
@@ -30,8 +32,13 @@ func TestBackboneDocuments(t *testing.T) {
 	if !ok || !ok2 {
 		t.Fatalf("README.md lacks %q or %q", begin, end)
 	}
+	table, err := json.MarshalIndent(rows, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for path, want := range map[string]string{
-		filepath.Join(root, "docs", "backbones.md"): backbonesDocument(rows),
+		filepath.Join(root, "docs", "backbones.md"):    backbonesDocument(rows),
+		filepath.Join(root, "tools", "backbones.json"): string(table) + "\n",
 		readme: before + begin + readmeTable(rows) + end + after,
 	} {
 		got, err := os.ReadFile(path)
@@ -147,8 +154,8 @@ code, which the paper describes otherwise; Figure 5 (metadata) is the right colu
 			b.WriteString("- The authors trained it on a CPU, where TensorFlow's attention reads the middle channels in place of the first three; " +
 				"`--attention-window center` of `weights import` does the same.\n")
 		}
-		if r.Ours != "" {
-			fmt.Fprintf(&b, "- Ours: %s\n", r.Ours)
+		if r.Deviations != "" {
+			fmt.Fprintf(&b, "- Ours: %s\n", r.Deviations)
 		}
 	}
 	return b.String()

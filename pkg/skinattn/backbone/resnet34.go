@@ -16,7 +16,7 @@ var resNet34 = &Backbone{
 	}},
 	AugmentedOnly: true,
 	Pooling:       Pooling{spec.GAP, spec.GAP},
-	Ours: "The metadata regime: the authors trained this network without metadata only. The order of batch norm, ReLU and addition in a block, " +
+	Deviations: "The metadata regime: the authors trained this network without metadata only. The order of batch norm, ReLU and addition in a block, " +
 		"which the authors' parameter totals leave open, is that of the ResNet paper. The max pooling that stands for the block where the attention is left out.",
 	Differs: "The paper does not use it; the authors trained it, as paper [14] did. It is built from scratch, without ImageNet weights: max pooling " +
 		"in place of strides, and a 3x3 projection in every block from the second stage on.",

@@ -25,13 +25,16 @@ var Table = []*Backbone{
 	resNet34,
 }
 
-// Backbone is one row of the table.
+// Backbone is one row of the table: all that is particular to a network, except
+// what a regime changes for it, which package spec holds because it knows no engine.
+// Tests, the Python scripts in tools and bench, and the documents get their networks
+// from here.
 type Backbone struct {
 	Name  string // the word used everywhere: command line, files, JSON
-	Title string // for people
+	Title string // for people; the class of keras.applications, if Weights has a file
 	Paper Paper  // where the network was published
 
-	Input int // pixels, width and height, of the ImageNet weights (of the authors' run, where there are none)
+	Input int // width and height in pixels for which the ImageNet weights were trained, or at which the authors trained a network without
 
 	Preprocessing Preprocessing
 	// BatchNorm holds the constants of the network's batch norms.
@@ -42,10 +45,11 @@ type Backbone struct {
 	Cuts []Cut
 	// AugmentedCut names the cut of the augmented regime, "" if it is the first.
 	AugmentedCut string
-	// AugmentedOnly says that the authors trained it in the augmented regime alone.
+	// AugmentedOnly is set if the authors trained the network in the augmented regime alone.
 	AugmentedOnly bool
-	// TrainedOnCPU says that the authors trained it where TensorFlow's attention
-	// reads other channels than it documents; see layers.SoftAttention.
+	// TrainedOnCPU is set if the authors trained the network on a CPU, where
+	// TensorFlow's attention reads other channels than documented; see
+	// layers.SoftAttention.
 	TrainedOnCPU bool
 	// Pooling says how the block's output becomes the features for the last dense
 	// layer.
@@ -53,12 +57,17 @@ type Backbone struct {
 
 	Weights Weights
 
-	// Rows are the rows of the paper's tables that this network stands in, such
-	// as "Table 5 (AD, MD)".
+	// UncountedLayers are layers of the top whose names look automatic although
+	// Keras's source gives them: Keras's counters of automatic names skip them.
+	UncountedLayers []string
+
+	// Rows lists the rows of the paper's tables that have results of this network,
+	// such as "Table 5 (AD, MD)".
 	Rows []string
-	// Ours says what of this row is not the authors' but ours, empty if nothing is.
-	Ours string
-	// Differs says where the paper and the authors' code differ.
+	// Deviations describes choices made here because the authors' code leaves them
+	// open, empty if there are none.
+	Deviations string
+	// Differs describes where the paper and the authors' code differ.
 	Differs string
 
 	// build describes the whole ImageNet network, top included, as Keras
@@ -190,15 +199,6 @@ func (b *Backbone) Graph(size int) (*layers.Graph, error) {
 		return nil, fmt.Errorf("building %s at %d px: %w", b.Name, size, err)
 	}
 	return g, nil
-}
-
-// CutGraph describes the network up to its first cut.
-func (b *Backbone) CutGraph(size int) (*layers.Graph, error) {
-	g, err := b.Graph(size)
-	if err != nil {
-		return nil, err
-	}
-	return g.Cut(b.Cuts[0].Layer)
 }
 
 // HasTail is whether the Soft-Attention block stands in the middle of the

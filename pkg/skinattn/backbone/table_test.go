@@ -2,10 +2,11 @@ package backbone
 
 import "testing"
 
-// Totals of the whole networks: keras.applications' documentation; of vgg16
-// and resnet34, which have no ImageNet top, the model summaries of paper [14]
-// ("without Soft-Attention").
-var wholeTotals = map[string]int{
+// Totals of the whole networks that were documented elsewhere: keras.applications'
+// documentation; of vgg16 and resnet34, which have no ImageNet top, the model
+// summaries of paper [14] ("without Soft-Attention"). TestLayersAreKeras holds every
+// network of Keras against Keras itself.
+var documentedTotals = map[string]int{
 	"densenet201":         20242984,
 	"inception_resnet_v2": 55873736,
 	"resnet50":            25636712,
@@ -20,9 +21,8 @@ var wholeTotals = map[string]int{
 	"resnet34":            30805895,
 }
 
-// The numbers of layers are Keras's: the authors' negative indices count from
-// them.
-var layerCounts = map[string]int{
+// Keras's numbers of layers, from which the authors' negative indices count.
+var documentedLayers = map[string]int{
 	"densenet201": 709, "resnet50": 177, "resnet152": 517, "mobilenet": 91, "mobilenet_v2": 156,
 	"mobilenet_v3_small": 239, "mobilenet_v3_large": 273, "vgg16": 36, "resnet34": 148,
 	"inception_resnet_v2": 782, "nasnet_large": 1041, "nasnet_mobile": 771,
@@ -37,11 +37,13 @@ func TestTableMatchesKeras(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := len(g.Layers()); got != layerCounts[b.Name] {
-				t.Errorf("%d layers, Keras has %d", got, layerCounts[b.Name])
+			if want, ok := documentedLayers[b.Name]; ok && len(g.Layers()) != want {
+				t.Errorf("%d layers, Keras has %d", len(g.Layers()), want)
 			}
-			if total, _ := g.Parameters(); total != wholeTotals[b.Name] {
-				t.Errorf("%d parameters in all, Keras has %d", total, wholeTotals[b.Name])
+			if want, ok := documentedTotals[b.Name]; ok {
+				if total, _ := g.Parameters(); total != want {
+					t.Errorf("%d parameters in all, Keras has %d", total, want)
+				}
 			}
 			for _, cut := range b.Cuts {
 				layer := g.At(cut.Index)

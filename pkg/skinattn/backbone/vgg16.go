@@ -26,7 +26,7 @@ var vgg16 = &Backbone{
 	AugmentedOnly: true,
 	Pooling:       Pooling{spec.Flatten, spec.Flatten},
 	Rows:          []string{"Table A3 (AD)", "Table A4 (AD)"},
-	Ours:          "The metadata regime: the authors trained this network without metadata only. The max pooling that stands for the block where the attention is left out.",
+	Deviations:    "The metadata regime: the authors trained this network without metadata only. The max pooling that stands for the block where the attention is left out.",
 	Differs: "The paper does not describe it. It is built from scratch, without ImageNet weights: the last convolution of each group is 1x1, " +
 		"a batch norm follows every convolution, and the attention block stands in the middle.",
 	build: buildVGG16, tail: addVGG16Tail,

@@ -10,21 +10,6 @@ import (
 
 const classes = 7
 
-func TestEveryRegimeIsInOrder(t *testing.T) {
-	for _, name := range Names() {
-		for _, backbone := range []string{"", "densenet201", "inception_resnet_v2", "resnet50", "resnet152", "nasnet_large", "nasnet_mobile",
-			"mobilenet", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "vgg16", "resnet34"} {
-			r, err := For(name, backbone)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := r.Check(classes); err != nil {
-				t.Errorf("%s on %q: %v", name, backbone, err)
-			}
-		}
-	}
-}
-
 // The long run of regime modern is committed: what the word means may not move.
 func TestModernStaysAsItIs(t *testing.T) {
 	const want = `{"name":"modern","batch":32,"epochs":30,"learning_rate":0.0005,"beta1":0.9,"beta2":0.999,"epsilon":1e-7,` +

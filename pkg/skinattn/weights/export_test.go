@@ -9,10 +9,12 @@ import (
 	"testing"
 
 	"github.com/skinattn/skinattn/internal/testengine"
+	"github.com/skinattn/skinattn/internal/testlong"
 
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
@@ -96,17 +98,23 @@ func predictOne(t *testing.T, dir string) []float32 {
 	return predictions[0].Probabilities
 }
 
-// Networks of other families and variants of the head come back; the names and
-// the order of the layers are tested against Keras in package skinattn.
+// isLarge reports whether a test that fills and writes all weights takes long.
+func isLarge(g *layers.Graph) bool {
+	total, _ := g.Parameters()
+	return total > 10_000_000
+}
+
+// Every network and variants of the head come back; TestKerasFileHasKerasLayers
+// holds the names and the order of the layers against Keras.
 func TestExportOfOtherNetworks(t *testing.T) {
 	configs := map[string]spec.Network{}
-	for _, name := range []string{"nasnet_mobile", "mobilenet_v3_small", "mobilenet"} {
-		cfg, err := skinattn.AuthorsNetwork(name, spec.Metadata)
+	for _, b := range backbone.Table {
+		cfg, err := skinattn.AuthorsNetwork(b.Name, spec.Metadata)
 		if err != nil {
 			t.Fatal(err)
 		}
-		cfg.Size = 64
-		configs[name] = cfg
+		cfg.Size = 96
+		configs[b.Name] = cfg
 	}
 	variant := authors(t, 64)
 	variant.MetadataBatchNorm, variant.MetadataUnits, variant.MetadataDropout = spec.BatchNormBoth, [3]int{40, 30}, .2
@@ -121,6 +129,7 @@ func TestExportOfOtherNetworks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			testlong.Skip(t, isLarge(net.Graph))
 			store := model.NewStore()
 			for _, v := range net.Graph.Variables() {
 				if err := layers.SetVariable(store, v, keras.FillByName(v.Layer+"/"+v.Name, v.Shape)); err != nil {

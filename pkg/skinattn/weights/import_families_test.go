@@ -8,7 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/skinattn/skinattn/internal/testlong"
 	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
@@ -53,49 +55,60 @@ func expectRefusal(t *testing.T, content []byte, backbone string, texts ...strin
 	expectEntries(t, parent)
 }
 
-// Faults in whole files, of networks whose layers are named in different ways:
-// with slashes, by the cell, and by Keras's numbers. In every file the fault is
-// in the same place in the middle.
+// Faults in whole files of every network that Keras has: their layers are named
+// in different ways, with slashes, by the cell, and by Keras's numbers. In every
+// file the fault is in the same place in the middle.
 func TestWrongFilesOfFamilies(t *testing.T) {
-	for _, name := range []string{"mobilenet_v3_small", "nasnet_mobile", "mobilenet"} {
-		cfg, err := skinattn.AuthorsNetwork(name, spec.Metadata)
-		if err != nil {
-			t.Fatal(err)
+	for _, b := range backbone.Table {
+		if b.Weights.URL == "" {
+			continue
 		}
-		for form, file := range map[string]*kerasFile{"save_weights": fileOf(t, cfg), "applications": applicationsOf(t, name, false)} {
-			middle := slices.IndexFunc(file.tensors[len(file.tensors)/3:], func(t keras.Tensor) bool { return len(t.Shape) == 4 }) + len(file.tensors)/3
-			victim := file.tensors[middle]
-			weight := strings.TrimSuffix(victim.Name[strings.LastIndex(victim.Name, "/")+1:], ":0")
-			changed := func(change func(f *kerasFile)) []byte {
-				f := &kerasFile{layers: slices.Clone(file.layers), tensors: slices.Clone(file.tensors)}
-				change(f)
-				return f.bytes()
+		t.Run(b.Name, func(t *testing.T) {
+			net := config(t, b.Name, nil)
+			whole, err := b.Graph(0)
+			if err != nil {
+				t.Fatal(err)
 			}
-			whole := changed(func(*kerasFile) {})
-			for fault, c := range map[string]struct {
-				content []byte
-				texts   []string
-			}{
-				"truncated":  {whole[:len(whole)-1], []string{"the file is truncated"}},
-				"first half": {whole[:len(whole)/2], []string{"the file is truncated"}},
-				"missing tensor": {changed(func(f *kerasFile) {
-					f.tensors = slices.Delete(f.tensors, middle, middle+1)
-				}), []string{victim.Layer, weight}},
-				"missing layer": {changed(func(f *kerasFile) {
-					f.without(func(t keras.Tensor) bool { return t.Layer == victim.Layer })
-				}), []string{fmt.Sprintf("no layer %q", victim.Layer)}},
-				"extra tensor": {changed(func(f *kerasFile) {
-					extra := keras.Tensor{Layer: victim.Layer, Name: victim.Layer + "/other:0", Shape: []int{3}, Data: make([]float32, 3)}
-					f.tensors = slices.Insert(f.tensors, middle+1, extra)
-				}), []string{"no place in the network", victim.Layer + "/other:0"}},
-				"wrong shape": {changed(func(f *kerasFile) {
-					shape := slices.Clone(victim.Shape)
-					shape[2]--
-					f.tensors[middle].Shape, f.tensors[middle].Data = shape, victim.Data[:shape[0]*shape[1]*shape[2]*shape[3]]
-				}), []string{fmt.Sprintf("tensor %q has shape", victim.Name), fmt.Sprintf("where the network has %v", victim.Shape)}},
-			} {
-				t.Run(name+"/"+form+"/"+fault, func(t *testing.T) { expectRefusal(t, c.content, name, c.texts...) })
-			}
+			testlong.Skip(t, isLarge(whole))
+			wrongFiles(t, b.Name, net)
+		})
+	}
+}
+
+func wrongFiles(t *testing.T, name string, cfg spec.Network) {
+	for form, file := range map[string]*kerasFile{"save_weights": fileOf(t, cfg), "applications": applicationsOf(t, name, false)} {
+		middle := slices.IndexFunc(file.tensors[len(file.tensors)/3:], func(t keras.Tensor) bool { return len(t.Shape) == 4 }) + len(file.tensors)/3
+		victim := file.tensors[middle]
+		weight := strings.TrimSuffix(victim.Name[strings.LastIndex(victim.Name, "/")+1:], ":0")
+		changed := func(change func(f *kerasFile)) []byte {
+			f := &kerasFile{layers: slices.Clone(file.layers), tensors: slices.Clone(file.tensors)}
+			change(f)
+			return f.bytes()
+		}
+		whole := changed(func(*kerasFile) {})
+		for fault, c := range map[string]struct {
+			content []byte
+			texts   []string
+		}{
+			"truncated":  {whole[:len(whole)-1], []string{"the file is truncated"}},
+			"first half": {whole[:len(whole)/2], []string{"the file is truncated"}},
+			"missing tensor": {changed(func(f *kerasFile) {
+				f.tensors = slices.Delete(f.tensors, middle, middle+1)
+			}), []string{victim.Layer, weight}},
+			"missing layer": {changed(func(f *kerasFile) {
+				f.without(func(t keras.Tensor) bool { return t.Layer == victim.Layer })
+			}), []string{fmt.Sprintf("no layer %q", victim.Layer)}},
+			"extra tensor": {changed(func(f *kerasFile) {
+				extra := keras.Tensor{Layer: victim.Layer, Name: victim.Layer + "/other:0", Shape: []int{3}, Data: make([]float32, 3)}
+				f.tensors = slices.Insert(f.tensors, middle+1, extra)
+			}), []string{"no place in the network", victim.Layer + "/other:0"}},
+			"wrong shape": {changed(func(f *kerasFile) {
+				shape := slices.Clone(victim.Shape)
+				shape[2]--
+				f.tensors[middle].Shape, f.tensors[middle].Data = shape, victim.Data[:shape[0]*shape[1]*shape[2]*shape[3]]
+			}), []string{fmt.Sprintf("tensor %q has shape", victim.Name), fmt.Sprintf("where the network has %v", victim.Shape)}},
+		} {
+			t.Run(form+"/"+fault, func(t *testing.T) { expectRefusal(t, c.content, name, c.texts...) })
 		}
 	}
 }

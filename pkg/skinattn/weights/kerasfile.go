@@ -3,6 +3,7 @@ package weights
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
@@ -89,7 +90,7 @@ func kerasLayers(n *skinattn.Network) (names []string, ours map[string]*layers.L
 	auto := func(class string) string {
 		if _, begun := numbers[class]; !begun {
 			for _, layer := range counted.Layers() {
-				if !(b.Name == "mobilenet" && layer.Name == "dropout") { // which Keras names itself and does not count
+				if !slices.Contains(b.UncountedLayers, layer.Name) {
 					numbers[class] = max(numbers[class], backbone.AutoNumber(layer.Name, class)+1)
 				}
 			}

@@ -2,14 +2,12 @@ package weights
 
 import (
 	"bytes"
-	"encoding/binary"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
+	"github.com/skinattn/skinattn/internal/hdf5"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
@@ -111,129 +109,42 @@ func (f *kerasFile) save(t *testing.T, name string) string {
 	return path
 }
 
-// bytes is the file in HDF5's layout: superblock 0, version-1 object headers,
-// groups of link messages, contiguous datasets.
+// bytes returns the file as HDF5.
 func (f *kerasFile) bytes() []byte {
-	weights := &node{}
 	names := slices.Clone(f.layers)
-	of := map[string][]string{}
+	of := map[string][]keras.Tensor{}
 	for _, t := range f.tensors {
-		of[t.Layer] = append(of[t.Layer], t.Name)
+		of[t.Layer] = append(of[t.Layer], t)
 		if !slices.Contains(names, t.Layer) {
 			names = append(names, t.Layer)
 		}
 	}
-	weights.attribute("layer_names", names...)
-	weights.attribute("keras_version", "2.15.0")
-	for _, layer := range names {
-		weights.child(layer).attribute("weight_names", of[layer]...)
-	}
-	for i := range f.tensors {
-		weights.child(f.tensors[i].Layer + "/" + f.tensors[i].Name).tensor = &f.tensors[i]
-	}
-	root := weights
-	if f.config != "" {
-		root = &node{names: []string{"model_weights"}, children: []*node{weights}}
-		root.attribute("model_config", f.config)
-	}
-	w := &h5writer{}
-	w.Write(make([]byte, 96)) // superblock, filled in last
-	address := w.node(root)
-	file := w.Bytes()
-	copy(file, "\x89HDF\r\n\x1a\n")
-	copy(file[8:], []byte{0, 0, 0, 0, 0, 8, 8, 0, 4, 0, 16, 0})
-	for i, v := range []uint64{0, undefinedAddress, uint64(len(file)), undefinedAddress, 0, address} {
-		binary.LittleEndian.PutUint64(file[24+8*i:], v)
-	}
-	return file
-}
-
-const undefinedAddress = 1<<64 - 1
-
-// node is a group, or a dataset if it has a tensor.
-type node struct {
-	attributes [][]byte
-	names      []string
-	children   []*node
-	tensor     *keras.Tensor
-}
-
-// child is the node at a path, made if need be.
-func (n *node) child(path string) *node {
-	for part := range strings.SplitSeq(path, "/") {
-		i := slices.Index(n.names, part)
-		if i < 0 {
-			i = len(n.names)
-			n.names, n.children = append(n.names, part), append(n.children, &node{})
-		}
-		n = n.children[i]
-	}
-	return n
-}
-
-// attribute adds a list of texts, or one text, of fixed length.
-func (n *node) attribute(name string, texts ...string) {
-	width := 1
-	for _, text := range texts {
-		width = max(width, len(text))
-	}
-	values := &bytes.Buffer{}
-	for _, text := range texts {
-		fmt.Fprintf(values, "%s%s", text, make([]byte, width-len(text)))
-	}
-	kind := le([]byte{0x13, 0, 0, 0}, uint32(width))
-	space := dataspace([]int{len(texts)})
-	n.attributes = append(n.attributes, le([]byte{3, 0}, uint16(len(name)+1), uint16(len(kind)), uint16(len(space)), []byte{0},
-		[]byte(name+"\x00"), kind, space, values.Bytes()))
-}
-
-func dataspace(shape []int) []byte {
-	b := []byte{2, byte(len(shape)), 0, 1}
-	if len(shape) == 0 {
-		b[3] = 0
-	}
-	for _, dim := range shape {
-		b = le(b, uint64(dim))
-	}
-	return b
-}
-
-// le appends values in little-endian order.
-func le(b []byte, values ...any) []byte {
-	for _, v := range values {
-		var err error
-		if b, err = binary.Append(b, binary.LittleEndian, v); err != nil {
+	check := func(err error) {
+		if err != nil {
 			panic(err)
 		}
 	}
-	return b
-}
-
-type h5writer struct{ bytes.Buffer }
-
-// node writes a node after what it contains, and returns its address.
-func (w *h5writer) node(n *node) uint64 {
-	var messages []byte
-	message := func(kind uint16, body []byte) {
-		messages = le(messages, kind, uint16(len(body)), []byte{0, 0, 0, 0}, body)
+	root := &hdf5.Tree{}
+	weights := root
+	if f.config != "" {
+		var err error
+		weights, err = root.Group("model_weights")
+		check(err)
+		check(root.SetAttr("model_config", hdf5.Text(f.config)))
 	}
-	if t := n.tensor; t != nil {
-		at := uint64(w.Len())
-		w.Write(le(nil, t.Data))
-		message(0x01, dataspace(t.Shape))
-		message(0x03, le([]byte{0x11, 0x20, 31, 0}, uint32(4), uint16(0), uint16(32), []byte{23, 8, 0, 23}, uint32(127)))
-		message(0x08, le([]byte{3, 1}, at, uint64(4*len(t.Data))))
-	} else {
-		message(0x02, le([]byte{0, 0}, uint64(undefinedAddress), uint64(undefinedAddress)))
+	check(weights.SetAttr("layer_names", hdf5.Texts(names...)))
+	check(weights.SetAttr("keras_version", hdf5.Text("2.15.0")))
+	for _, layer := range names {
+		group, err := weights.Group(layer)
+		check(err)
+		var tensors []string
+		for _, t := range of[layer] {
+			tensors = append(tensors, t.Name)
+			check(group.Dataset(t.Name, hdf5.Array{Shape: t.Shape, Data: t.Data}))
+		}
+		check(group.SetAttr("weight_names", hdf5.Texts(tensors...)))
 	}
-	for i, child := range n.children {
-		address := w.node(child)
-		message(0x06, le([]byte{1, 1}, uint16(len(n.names[i])), []byte(n.names[i]), address))
-	}
-	for _, attribute := range n.attributes {
-		message(0x0c, attribute)
-	}
-	address := uint64(w.Len())
-	w.Write(le([]byte{1, 0}, uint16(0), uint32(1), uint32(len(messages)), uint32(0), messages))
-	return address
+	var out bytes.Buffer
+	check(hdf5.Write(&out, root))
+	return out.Bytes()
 }

@@ -95,7 +95,7 @@ def margins(name, cases):
         values = {}
         for floatx in ("float32", "float64"):
             built = build(name, floatx, shift)
-            feed = network.NETWORKS[name].preprocess.preprocess_input(photos_of(cases, built.size, floatx))
+            feed = network.preprocess(name, photos_of(cases, built.size, floatx))
             values[floatx] = keras.Model(built.net.inputs[0], bends(built, after))(feed)
         for layer, exact in values["float64"].items():
             for single, double in zip(values["float32"][layer], exact):
@@ -143,7 +143,7 @@ def explain(name, cases, labels, floatx, shift=False):
     chosen = tf.one_hot([network.CLASSES.index(c) for c in labels], len(network.CLASSES), dtype=floatx)
     with tf.GradientTape() as tape:
         tape.watch(photos)
-        out = both([network.NETWORKS[name].preprocess.preprocess_input(photos)] + metadata, training=False)
+        out = both([network.preprocess(name, photos)] + metadata, training=False)
         logits = out["probe"]["before"] @ built.head.kernel + built.head.bias
         score = tf.reduce_sum(logits * chosen)
     gradients = tape.gradient(score, [photos] + [out["taps"][layer] for layer in row.layers])

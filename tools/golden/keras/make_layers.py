@@ -1,5 +1,7 @@
 """The layers and weights of each Keras network with top and of each network of the authors, in Keras's order, as digests."""
+import argparse
 import hashlib
+import json
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -8,12 +10,6 @@ from tensorflow import keras
 
 import golden
 import network
-
-NETWORKS = {  # our word and Keras's
-    "densenet201": "DenseNet201", "inception_resnet_v2": "InceptionResNetV2", "resnet50": "ResNet50",
-    "resnet152": "ResNet152", "nasnet_large": "NASNetLarge", "nasnet_mobile": "NASNetMobile", "mobilenet": "MobileNet",
-    "mobilenet_v2": "MobileNetV2", "mobilenet_v3_small": "MobileNetV3Small", "mobilenet_v3_large": "MobileNetV3Large"}
-SIZES = {"inception_resnet_v2": (299, 299, 3), "nasnet_large": (331, 331, 3)}
 
 
 def lines(model):
@@ -43,21 +39,41 @@ def authors(name, **options):
     return digest("; ".join([layer.name, *weights(layer)]).replace(",", "") for layer in model.layers)
 
 
+# Variants of the authors' networks: an entry is a network and what is changed.
+VARIANTS = {
+    "resnet50 augmented": {"metadata": False, "head": "gap"},
+    "mobilenet_v2 without attention": {"soft_attention": False},
+    "densenet201 both": {"metadata_batch_norm": "both", "metadata_dropout": .2, "extended_dense": 512},
+}
+
+
+def make(path, entries, digest_of):
+    """Writes the file with new digests of some entries; of the others it keeps what it has."""
+    networks = json.loads((golden.ROOT / path).read_text())["networks"]
+    for entry, wanted in entries.items():
+        if wanted:
+            keras.backend.clear_session()
+            networks[entry] = digest_of(entry)
+    golden.write(path, {"made_by": "tools/golden/keras/make_layers.py", "versions": golden.versions(),
+                        "networks": {entry: networks[entry] for entry in entries}})
+
+
+def applications(name):
+    row = network.NETWORKS[name]
+    model = row.make(input_shape=(row.size, row.size, 3), weights=None)
+    trainable = sum(int(keras.backend.count_params(w)) for w in model.trainable_weights)
+    return digest(lines(model)) | {"total": model.count_params(), "trainable": trainable}
+
+
 def main():
-    content = {"made_by": "tools/golden/keras/make_layers.py", "versions": golden.versions(), "networks": {}}
-    whole = {"made_by": "tools/golden/keras/make_layers.py", "versions": golden.versions(), "networks": {}}
-    for name, keras_name in NETWORKS.items():
-        keras.backend.clear_session()
-        model = getattr(keras.applications, keras_name)(input_shape=SIZES.get(name, (224, 224, 3)), weights=None)
-        trainable = sum(int(keras.backend.count_params(w)) for w in model.trainable_weights)
-        content["networks"][name] = digest(lines(model)) | {"total": model.count_params(), "trainable": trainable}
-    golden.write("pkg/skinattn/backbone/testdata/keras_layers.json", content)
-    for name in network.NETWORKS:
-        whole["networks"][name] = authors(name)
-    whole["networks"]["resnet50 augmented"] = authors("resnet50", metadata=False, head="gap")
-    whole["networks"]["mobilenet_v2 without attention"] = authors("mobilenet_v2", soft_attention=False)
-    whole["networks"]["densenet201 both"] = authors("densenet201", metadata_batch_norm="both", metadata_dropout=.2, extended_dense=512)
-    golden.write("pkg/skinattn/weights/testdata/keras_layers.json", whole)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="networks (default: all): " + ", ".join(network.NETWORKS))
+    names = parser.parse_args().names or list(network.NETWORKS)
+    make("pkg/skinattn/backbone/testdata/keras_layers.json",
+         {name: name in names for name, row in network.NETWORKS.items() if row.cut is not None}, applications)
+    make("pkg/skinattn/weights/testdata/keras_layers.json",
+         {entry: entry.split()[0] in names for entry in [*network.NETWORKS, *VARIANTS]},
+         lambda entry: authors(entry.split()[0], **VARIANTS.get(entry, {})))
 
 
 if __name__ == "__main__":

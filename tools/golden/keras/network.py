@@ -4,6 +4,8 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import collections
+import json
+import pathlib
 
 import tensorflow as tf
 from tensorflow import keras
@@ -17,9 +19,12 @@ SITES = ["abdomen", "acral", "back", "chest", "ear", "face", "foot", "genital", 
 CLASSES = ["akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"]
 CLASS_WEIGHTS = [4.37, 2.78, 1.3, 12.44, 1.28, 0.21, 10.0]
 
-# The layer of the full network, with top, after which the authors cut, by name or index; the preprocessing module of
-# the metadata regime; whether the authors' network has the metadata branch; the head.
-Row = collections.namedtuple("Row", "make size cut preprocess metadata head", defaults=(True, "flatten"))
+# What is known of each network comes from the Go table; tools/backbones.json has it, and a test keeps it current.
+TABLE = {row["name"]: row for row in json.loads((pathlib.Path(__file__).resolve().parents[2] / "backbones.json").read_text())}
+
+# How the network is made; pixels; the index of the layer of the full network, with top, after which the authors cut; the mode
+# of preprocess_input in the metadata regime; whether the authors' network has the metadata branch; the head.
+Row = collections.namedtuple("Row", "make size cut preprocess metadata head")
 
 
 def same_padded_conv(x, filters, window, stride=1, **options):
@@ -68,20 +73,16 @@ def resnet34(size, attend):
     return inputs, features, kl.GlobalAveragePooling2D()(x)
 
 
-NETWORKS = {
-    "densenet201": Row(ka.DenseNet201, 224, -28, ka.mobilenet),
-    "inception_resnet_v2": Row(ka.InceptionResNetV2, 299, -28, ka.mobilenet),
-    "resnet50": Row(ka.ResNet50, 224, -3, ka.resnet),
-    "resnet152": Row(ka.ResNet152, 224, -23, ka.resnet),
-    "nasnet_large": Row(ka.NASNetLarge, 331, -23, ka.nasnet),
-    "nasnet_mobile": Row(ka.NASNetMobile, 224, -23, ka.nasnet),
-    "mobilenet": Row(ka.MobileNet, 224, "conv_dw_13", ka.mobilenet),  # the authors did not run it: the cut is ours
-    "mobilenet_v2": Row(ka.MobileNetV2, 224, -28, ka.mobilenet_v2),
-    "mobilenet_v3_small": Row(ka.MobileNetV3Small, 224, -28, ka.mobilenet_v3),
-    "mobilenet_v3_large": Row(ka.MobileNetV3Large, 224, -28, ka.mobilenet_v3),
-    "vgg16": Row(vgg16, 224, None, ka.inception_resnet_v2, False),
-    "resnet34": Row(resnet34, 224, None, ka.inception_resnet_v2, False, "gap"),
-}
+AUTHORS = {"vgg16": vgg16, "resnet34": resnet34}  # not in keras.applications
+
+
+def row(name):
+    known, made = TABLE[name], AUTHORS.get(name)
+    return Row(made or getattr(ka, known["title"]), known["input"], None if made else known["cut_index"],
+               known["preprocess"], not known["augmented_only"], known["heads"]["metadata"])
+
+
+NETWORKS = {name: row(name) for name in TABLE}
 
 
 class SoftAttention(kl.Layer):
@@ -198,4 +199,5 @@ def outputs(built, inputs, training=False):
 
 def preprocess(name, images):
     """What the authors' metadata regime did to float32 images of 0..255."""
-    return NETWORKS[name].preprocess.preprocess_input(images.copy())
+    mode = NETWORKS[name].preprocess
+    return images.copy() if mode == "none" else ka.imagenet_utils.preprocess_input(images.copy(), mode=mode)
