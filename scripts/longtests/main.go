@@ -269,7 +269,7 @@ func write(tests []longTest, results []result) error {
 # Long tests
 
 Tests that take minutes are not part of `+"`go test ./...`"+`. `+"`.ci/long`"+` runs them one by one and writes this page; `+"`.ci/long PATTERN...`"+` runs those whose package and name match
-(`+"`.ci/long 'forward.*nasnet' Coverage`"+`, regular expressions) and leaves the other rows; `+"`.ci/long -list`"+` prints the names. All at once: `+"`SKINATTN_LONG=1 go test ./... -timeout 6h`"+`.
+(`+"`.ci/long 'Forward.*nasnet' Coverage`"+`, regular expressions) and leaves the other rows; `+"`.ci/long -list`"+` prints the names. All at once: `+"`SKINATTN_LONG=1 go test ./... -timeout 6h`"+`.
 "skip" means that a test found something missing that it needs. A plus behind a commit means uncommitted changes. Seconds are of one test alone, compilation by XLA included.
 
 Of %d tests %d passed when last run, %d failed, %d were skipped, %d were not run.
