@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 )
@@ -38,28 +39,32 @@ func (k blockKey) title() string {
 // blockNames has the patterns of layer names by block; the first match counts. Where
 // family is empty, the pattern's first group is the family; its last group is the
 // number.
-var blockNames = []struct {
+var blockNames = sync.OnceValue(func() []blockName {
+	return []blockName{
+		{regexp.MustCompile(`^(conv\d+_block)(\d+)_`), "", true},                            // DenseNet, ResNet
+		{regexp.MustCompile(`^(block\d+)_(\d+)(?:_|$)`), "", true},                          // InceptionResNetV2
+		{regexp.MustCompile(`^(block)_(\d+)_`), "", true},                                   // MobileNetV2
+		{regexp.MustCompile(`^(expanded_conv)_(\d+)/`), "", true},                           // MobileNetV3
+		{regexp.MustCompile(`^(expanded_conv)[_/]`), "", false},                             // MobileNetV2, V3
+		{regexp.MustCompile(`^conv_(?:dw|pw|pad)_(\d+)`), "conv_dw, conv_pw", true},         // MobileNet
+		{regexp.MustCompile(`_((?:stem|reduce)_\d+)$`), "", false},                          // NASNet
+		{regexp.MustCompile(`^(?:normal|adjust|separable)_.*_(\d+)$`), "normal cell", true}, // NASNet
+		{regexp.MustCompile(`^(?:(?i:bn_conv1|conv1)|stem|Conv/|Conv$)`), "stem", false},
+		{regexp.MustCompile(`^mixed_5b$`), "stem and mixed_5b", false},
+		{regexp.MustCompile(`^(mixed_\w+|pool\d+)`), "", false},
+		{regexp.MustCompile(`^(Conv_1|conv_7b)`), "", false},
+		{regexp.MustCompile(`^(?:avg_pool|global_|predictions|Predictions|Logits|conv_preds)`), "top", false},
+	}
+})
+
+type blockName struct {
 	pattern  *regexp.Regexp
 	family   string
 	numbered bool
-}{
-	{regexp.MustCompile(`^(conv\d+_block)(\d+)_`), "", true},                            // DenseNet, ResNet
-	{regexp.MustCompile(`^(block\d+)_(\d+)(?:_|$)`), "", true},                          // InceptionResNetV2
-	{regexp.MustCompile(`^(block)_(\d+)_`), "", true},                                   // MobileNetV2
-	{regexp.MustCompile(`^(expanded_conv)_(\d+)/`), "", true},                           // MobileNetV3
-	{regexp.MustCompile(`^(expanded_conv)[_/]`), "", false},                             // MobileNetV2, V3
-	{regexp.MustCompile(`^conv_(?:dw|pw|pad)_(\d+)`), "conv_dw, conv_pw", true},         // MobileNet
-	{regexp.MustCompile(`_((?:stem|reduce)_\d+)$`), "", false},                          // NASNet
-	{regexp.MustCompile(`^(?:normal|adjust|separable)_.*_(\d+)$`), "normal cell", true}, // NASNet
-	{regexp.MustCompile(`^(?:(?i:bn_conv1|conv1)|stem|Conv/|Conv$)`), "stem", false},
-	{regexp.MustCompile(`^mixed_5b$`), "stem and mixed_5b", false},
-	{regexp.MustCompile(`^(mixed_\w+|pool\d+)`), "", false},
-	{regexp.MustCompile(`^(Conv_1|conv_7b)`), "", false},
-	{regexp.MustCompile(`^(?:avg_pool|global_|predictions|Predictions|Logits|conv_preds)`), "top", false},
 }
 
 func nameKey(name string) (blockKey, bool) {
-	for _, block := range blockNames {
+	for _, block := range blockNames() {
 		m := block.pattern.FindStringSubmatch(name)
 		if m == nil {
 			continue
