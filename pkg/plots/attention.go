@@ -13,9 +13,8 @@ import (
 )
 
 // AttentionOverlay shows where a network looks: in each row a photo and then,
-// panel by panel, maps laid over it. The range of values that a panel's colours
-// stand for is told beneath it, since each panel has its own; a bar at the right
-// shows the colours.
+// panel by panel, maps laid over it. Each panel scales its colours to its own
+// values and has their range beneath it; a bar at the right shows the colours.
 type AttentionOverlay struct {
 	Rows []OverlayRow
 	Heat HeatStyle
@@ -119,8 +118,8 @@ func (f *AttentionOverlay) photoTitle() string {
 	return f.PhotoTitle
 }
 
-// titleShare returns the size, as a share of the style's, at which all titles
-// have room above their panels; at the least they are cut instead.
+// titleShare returns the font size, as a share of the style's, at which all titles
+// have room above their panels. Below the least size titles are cut instead.
 func (f *AttentionOverlay) titleShare(s Style, panel vg.Length) float64 {
 	const least = 0.7
 	widest := s.text(1).Width(f.photoTitle())
@@ -144,7 +143,7 @@ func sameTitles(a, b []HeatMap) bool {
 	return true
 }
 
-// ends returns what stands at the colour bar's lower and upper end.
+// ends returns the texts at the lower and the upper end of the colour bar.
 func (f *AttentionOverlay) ends() [2]string {
 	low, high := f.Low, f.High
 	if low == "" {
@@ -243,7 +242,7 @@ func (f *AttentionOverlay) drawRow(c draw.Canvas, s Style, l overlayLayout, i in
 	return nil
 }
 
-// at gives the outline the style's width of lines unless it has one of its own.
+// at returns h with an outline as wide as the style's lines, if h leaves it open.
 func (h HeatStyle) at(s Style) HeatStyle {
 	if h.OutlineWidth == 0 {
 		h.OutlineWidth = max(2, (1.3 * s.LineWidth).Dots(float64(s.DPI)))
@@ -251,8 +250,8 @@ func (h HeatStyle) at(s Style) HeatStyle {
 	return h
 }
 
-// drawBar draws the colour bar from bottom to top along the right edge. Its
-// colours are those of the map alone: over a photo they are mixed with it.
+// drawBar draws the colour bar from bottom to top along the right edge, in the
+// map's own colours: panels mix them with the photo.
 func (f *AttentionOverlay) drawBar(c draw.Canvas, s Style, l overlayLayout, bottom, top vg.Length) {
 	colors := f.Heat.colors()
 	line := 1.3 * s.FontSize * smallText

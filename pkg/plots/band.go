@@ -12,8 +12,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/eval"
 )
 
-// BandGrid are the false positive rates at which bands are drawn: finer where
-// good curves rise.
+// BandGrid returns the false positive rates at which bands are drawn: every 0.005
+// to 0.2, where good curves rise, and every 0.02 from there to 1.
 func BandGrid() []float64 {
 	var grid []float64
 	for i := range 41 {
@@ -27,9 +27,8 @@ func BandGrid() []float64 {
 
 func newBand(fpr []float64, b eval.ROCBand) *Band { return &Band{X: fpr, Low: b.Low, High: b.High} }
 
-// AddBands gives each curve of f that bands has its band, drawn if Draw says so
-// for its name; nil draws that of the macro average alone, as seven bands hide
-// each other.
+// AddBands adds the bands to the curves for which shown returns true. Nil shows
+// the band of the macro average alone, as seven bands hide each other.
 func (f *ROC) AddBands(classes []string, bands *eval.ROCBands, shown func(curve string) bool) {
 	if shown == nil {
 		shown = func(curve string) bool { return curve == macroName }
@@ -53,19 +52,19 @@ func (f *ROC) AddBands(classes []string, bands *eval.ROCBands, shown func(curve 
 }
 
 // ROCPanels draws the ROC curve of each class, and of the averages, in a small
-// panel of its own with its area, the interval of that, and the curve's band.
+// panel with the curve's band, its area and the area's interval.
 type ROCPanels struct {
 	Curves []Curve
-	// Areas are the intervals of the areas, one for each curve; NaN or nil for
-	// none.
+	// Areas has the interval of each curve's area, NaN for no interval; nil for
+	// none at all.
 	Areas []eval.Interval
 	// Columns of panels; 0 means as square as can be.
 	Columns int
 	Title   string
 }
 
-// NewROCPanels returns the curves of t with the bands of [eval.NewROCBands] and
-// the intervals of the areas in m, where it has them.
+// NewROCPanels returns the curves of t with their bands (see [eval.NewROCBands])
+// and with the intervals that m has of the areas.
 func NewROCPanels(t *eval.Table, m *eval.Metrics, bands *eval.ROCBands) (*ROCPanels, error) {
 	roc, err := NewROC(t)
 	if err != nil {

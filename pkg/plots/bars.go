@@ -20,17 +20,29 @@ type Run struct {
 	Metrics *eval.Metrics
 }
 
+// value returns a metric and its interval, NaN if there is none.
+func (r Run) value(path string) (float64, eval.Interval, error) {
+	v, ok := r.Metrics.Value(path)
+	if !ok {
+		return v, noInterval, fmt.Errorf("run %s has no metric %s; metrics.json has the names", r.Name, path)
+	}
+	if ci, ok := r.Metrics.CI[path]; ok {
+		return v, ci, nil
+	}
+	return v, noInterval, nil
+}
+
 // Bars draws one value per group and series side by side: a metric by class for
 // one or more runs.
 type Bars struct {
 	Groups []string
 	Series []BarSeries
 	YLabel string
-	// YMin is where the value axis begins. Bars compare by length, so anything
-	// but 0 exaggerates differences.
+	// YMin is the lower end of the value axis. Readers compare the lengths of
+	// bars: any other value than 0 exaggerates differences.
 	YMin float64
-	// YMax is where it ends; 0 means the next tenth above the highest value or
-	// interval, 1 at most for shares.
+	// YMax is the upper end of the value axis; 0 means the next tenth above the
+	// highest value or interval.
 	YMax float64
 	// Rule separates the last group (an average) from the others.
 	Rule  bool
@@ -48,10 +60,9 @@ type BarSeries struct {
 	Color color.Color
 }
 
-// NewMetricBars compares a per-class metric and its average over classes, which
-// stand in metrics.json under the names perClass and average (empty for no
-// average). All runs must have the same classes. Intervals are drawn where the
-// metrics have them.
+// NewMetricBars compares a metric by class, and its average over classes, between
+// runs. perClass and average are their names in metrics.json; an empty average
+// draws none. It fails if the runs differ in their classes or a metric is missing.
 func NewMetricBars(perClass, average, label string, runs ...Run) (*Bars, error) {
 	if len(runs) == 0 {
 		return nil, errors.New("bars: no run to draw")
@@ -72,16 +83,11 @@ func NewMetricBars(perClass, average, label string, runs ...Run) (*Bars, error) 
 		}
 		series := BarSeries{Name: run.Name}
 		for _, path := range paths {
-			v, ok := run.Metrics.Value(path)
-			if !ok {
-				return nil, fmt.Errorf("bars: there is no metric %s", path)
+			v, ci, err := run.value(path)
+			if err != nil {
+				return nil, fmt.Errorf("bars: %w", err)
 			}
-			ci, ok := run.Metrics.CI[path]
-			if !ok {
-				ci = noInterval
-			}
-			series.Values = append(series.Values, v)
-			series.Intervals = append(series.Intervals, ci)
+			series.Values, series.Intervals = append(series.Values, v), append(series.Intervals, ci)
 		}
 		f.Series = append(f.Series, series)
 	}
@@ -138,18 +144,14 @@ func (f *Bars) Data() [][]string {
 	out := [][]string{{"series", "group", "value", "low", "high"}}
 	for _, series := range f.Series {
 		for i, group := range f.Groups {
-			row := []string{series.Name, group, cell(series.Values[i]), "", ""}
-			if series.Intervals != nil {
-				row[3], row[4] = cell(series.Intervals[i].Low), cell(series.Intervals[i].High)
-			}
-			out = append(out, row)
+			out = append(out, append([]string{series.Name, group, cell(series.Values[i])}, intervalCells(series.Intervals, i)...))
 		}
 	}
 	return out
 }
 
-// GroupedBars is a plotter of bars side by side, those of group g around x = g,
-// with their intervals as error bars. Unlike gonum's BarChart, the width of a bar
+// GroupedBars is a plotter of bars side by side, with their intervals as error
+// bars; group g stands around x = g. Unlike gonum's BarChart, the width of a bar
 // is a share of the axis, whatever the size of the canvas, and bars begin at the
 // lower end of the value axis.
 type GroupedBars struct {

@@ -24,20 +24,20 @@ type Curve struct {
 	Area float64
 	// Band is drawn behind the line; nil for none.
 	Band *Band
-	// Line is how it is drawn; zero means a solid line in the class colour of
-	// its place in the list.
+	// Line is the look; the zero value means a solid line in the class colour of
+	// the curve's place in the list.
 	Line CurveLine
 }
 
 // CurveLine is the look of a [Curve].
 type CurveLine struct {
 	Color color.Color
-	// Average marks a curve over classes: a grey line, dashed for macro, dashed
-	// and dotted for weighted, dotted for micro averages.
+	// Average marks a curve over classes. It is drawn grey: dashed for the macro,
+	// dashed and dotted for the weighted, dotted for the micro average.
 	Average Average
 }
 
-// Average says how a curve was averaged over classes.
+// Average is the way in which a curve was averaged over classes.
 type Average int
 
 const (
@@ -67,9 +67,9 @@ type PR struct {
 	Title  string
 }
 
-// NewROC returns the curves of each class of t that is in the truth, of their
-// vertical average, plain (macro) and by support (weighted), and of all pairs
-// ranked together (micro).
+// NewROC returns the curve of each class of t that occurs in the truth; their
+// vertical averages, plain (macro) and weighted by support (weighted); and the
+// curve of all pairs of image and class ranked together (micro).
 func NewROC(t *eval.Table) (*ROC, error) {
 	f := &ROC{}
 	var curves []*eval.ROC
@@ -98,8 +98,7 @@ func NewROC(t *eval.Table) (*ROC, error) {
 	return f, nil
 }
 
-// add appends c unless its area is undefined. The points on straight lines are
-// not needed for drawing.
+// add appends c, without points on straight lines, unless its area is undefined.
 func (f *ROC) add(name string, c *eval.ROC, line CurveLine) {
 	if !math.IsNaN(c.AUC) {
 		c = c.Simplify()
@@ -107,8 +106,8 @@ func (f *ROC) add(name string, c *eval.ROC, line CurveLine) {
 	}
 }
 
-// NewPR returns the curves of each class of t that is in the truth, and of all
-// pairs ranked together (micro).
+// NewPR returns the curve of each class of t that occurs in the truth, and the
+// curve of all pairs of image and class ranked together (micro).
 func NewPR(t *eval.Table) (*PR, error) {
 	f := &PR{}
 	add := func(name string, c *eval.PR, line CurveLine) {
@@ -222,8 +221,8 @@ func newLine(x, y []float64, style draw.LineStyle) (*plotter.Line, error) {
 	return line, nil
 }
 
-// unitAxes makes both axes reach from 0 to 1. The interesting curves run along
-// the edges: they are kept off the axes.
+// unitAxes makes both axes reach from 0 to 1. Good curves run along the edges of
+// the data area: a little padding keeps them off the axes.
 func unitAxes(p *plot.Plot, s Style, ticks func(low, high float64) []plot.Tick) {
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1, 0, 1
 	p.X.Tick.Marker, p.Y.Tick.Marker = plot.TickerFunc(ticks), plot.TickerFunc(ticks)
@@ -257,8 +256,8 @@ func (f *ROC) Data() [][]string { return curveData(f.Curves, "fpr", "tpr", "auro
 // Data implements [Figure].
 func (f *PR) Data() [][]string { return curveData(f.Curves, "recall", "precision", "ap") }
 
-// curveData has a row for each point of each curve, and then one for each rate
-// of its band, with low and high but no y.
+// curveData returns, curve by curve, a row for each point and then a row for each
+// x of the band, which has low and high but no y.
 func curveData(curves []Curve, x, y, area string) [][]string {
 	banded := slices.ContainsFunc(curves, func(c Curve) bool { return c.Band != nil })
 	out := [][]string{{"curve", x, y, "threshold", area}}

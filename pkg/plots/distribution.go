@@ -148,7 +148,7 @@ func inPercent(ticks []plot.Tick) []plot.Tick {
 	return ticks
 }
 
-// countTicks are whole numbers with thousands set apart.
+// countTicks returns whole numbers with commas between thousands.
 func countTicks(low, high float64) []plot.Tick {
 	ticks := ticksAt(low, high, max(1, niceStep(high-low, 5)))
 	for i := range ticks {

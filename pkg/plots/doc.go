@@ -3,7 +3,7 @@
 // metrics, forest plots, learning curves, distributions of a data set, leaks,
 // accuracy against cost, image grids, maps over photos and reliability diagrams. Its
 // inputs are the types of package eval and small structs; it knows nothing of
-// networks or of any data set.
+// networks, run folders or any data set.
 //
 // Each figure is a struct with exported knobs and a constructor that sets good
 // defaults; a zero knob means its default. [Save] draws a figure as SVG, PDF or
@@ -20,6 +20,6 @@
 //
 // Equal input gives equal bytes.
 //
-// Colours are those of Okabe and Ito, which people with the common colour
-// vision deficiencies can tell apart.
+// The colours, by Okabe and Ito, can be told apart by people with the common
+// colour vision deficiencies.
 package plots

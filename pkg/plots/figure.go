@@ -25,14 +25,15 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
+	"github.com/skinattn/skinattn/pkg/eval"
 )
 
-// Figure can draw itself and tell the numbers that it draws.
+// Figure draws itself and returns the numbers that it draws.
 type Figure interface {
 	// Height returns the height that suits a figure of the style's width.
 	Height(s Style) vg.Length
-	// Draw draws on a canvas of that size. It fails if there is nothing to
-	// draw or the knobs do not fit the data.
+	// Draw draws on a canvas as wide as the style and as high as Height says. It
+	// fails if there is nothing to draw or the knobs do not fit the data.
 	Draw(c draw.Canvas, s Style) error
 	// Data returns the numbers drawn: a header and rows of equal length.
 	Data() [][]string
@@ -142,9 +143,9 @@ func addFallbackFonts(svg []byte) []byte {
 	return bytes.ReplaceAll(svg, []byte("font-family:Liberation Serif;"), []byte("font-family:'Liberation Serif','Times New Roman',Times,serif;"))
 }
 
-// raster is a PNG canvas. Its letters are set at readableText pixels at least,
-// and the picture scaled down: in small sizes, glyphs and the spaces between them
-// are rounded to whole pixels and run into each other.
+// raster is a PNG canvas. Text is drawn readableText pixels high at least and the
+// picture scaled down: at small sizes, glyphs and the spaces between them are
+// rounded to whole pixels and run into each other.
 type raster struct {
 	*vgimg.Canvas
 	width, height int // pixels of the picture
@@ -201,4 +202,13 @@ func cell(v float64) string {
 		return ""
 	}
 	return strconv.FormatFloat(v, 'g', -1, 64)
+}
+
+// intervalCells returns the ends of an interval for a data file, empty without
+// intervals.
+func intervalCells(intervals []eval.Interval, i int) []string {
+	if intervals == nil {
+		return []string{"", ""}
+	}
+	return []string{cell(intervals[i].Low), cell(intervals[i].High)}
 }

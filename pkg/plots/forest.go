@@ -31,7 +31,7 @@ type ForestPanel struct {
 	Decimals int
 }
 
-// ForestMetrics are what [NewForest] compares unless told otherwise: paths of
+// ForestMetrics are the metrics that [NewForest] compares by default, as paths of
 // package eval.
 var ForestMetrics = []string{"accuracy", "balanced_accuracy", "macro_f1", "auroc_macro"}
 
@@ -49,13 +49,9 @@ func NewForest(metrics []string, runs ...Run) (*Forest, error) {
 	for _, path := range metrics {
 		p := ForestPanel{Label: MetricLabel(path)}
 		for _, run := range runs {
-			v, ok := run.Metrics.Value(path)
-			if !ok {
-				return nil, fmt.Errorf("forest: run %s has no metric %s; metrics.json has the names", run.Name, path)
-			}
-			ci, ok := run.Metrics.CI[path]
-			if !ok {
-				ci = noInterval
+			v, ci, err := run.value(path)
+			if err != nil {
+				return nil, fmt.Errorf("forest: %w", err)
 			}
 			p.Values, p.Intervals = append(p.Values, v), append(p.Intervals, ci)
 		}
@@ -189,11 +185,7 @@ func (f *Forest) Data() [][]string {
 	out := [][]string{{"metric", "row", "value", "low", "high"}}
 	for _, p := range f.Panels {
 		for r, name := range f.Rows {
-			row := []string{p.Label, name, cell(p.Values[r]), "", ""}
-			if p.Intervals != nil {
-				row[3], row[4] = cell(p.Intervals[r].Low), cell(p.Intervals[r].High)
-			}
-			out = append(out, row)
+			out = append(out, append([]string{p.Label, name, cell(p.Values[r])}, intervalCells(p.Intervals, r)...))
 		}
 	}
 	return out

@@ -17,7 +17,7 @@ import (
 // Gallery shows the images of which a classifier was surest, hits and misses of
 // two classes in a row each (the paper's Figure 14).
 type Gallery struct {
-	// Classes are the two whose probabilities stand under each image.
+	// Classes are the two classes whose probabilities stand under each image.
 	Classes [2]string
 	Rows    []GalleryRow
 	// Columns is the room for images in a row; 0 means 4.
@@ -46,13 +46,13 @@ type GalleryPicture struct {
 
 const galleryColumns = 4
 
-// NewGallery returns the images of two classes of t that were predicted as one
-// of them with the highest probability: hits of the first and the second, then
-// the first taken for the second and the other way round, up to perRow each (0
-// means 4). Equally probable images come in the order of their ids. photo gives
-// an image by its id, nil for one that is not at hand, which is then left out;
-// so are rows without images. It fails if the classes are not two of t's or
-// photo fails.
+// NewGallery returns the images of two classes of t with the highest probability
+// for the predicted class, in four rows of up to perRow images (0 means 4): hits
+// of the first class, hits of the second, the first taken for the second, and the
+// second taken for the first. Equally probable images come in the order of their
+// ids. photo returns an image by its id, or nil if it is not at hand; such images,
+// and rows without images, are left out. It fails if t lacks one of the classes
+// or photo fails.
 func NewGallery(t *eval.Table, first, second string, perRow int, photo func(imageID string) (image.Image, error)) (*Gallery, error) {
 	p := t.Predictions()
 	a, b := slices.Index(p.Classes, first), slices.Index(p.Classes, second)
@@ -99,7 +99,7 @@ func NewGallery(t *eval.Table, first, second string, perRow int, photo func(imag
 	return g, nil
 }
 
-// title says what a row shows.
+// title returns the text above a row.
 func (r GalleryRow) title() string {
 	if r.Truth == r.Predicted {
 		return fmt.Sprintf("%s predicted as %s: %d of %d", r.Truth, r.Predicted, r.Count, r.Total)

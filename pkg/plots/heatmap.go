@@ -37,7 +37,7 @@ func (m HeatMap) validate() error {
 	return nil
 }
 
-// limits are the values that the first and the last colour stand for.
+// limits returns the values that get the first and the last colour.
 func (m HeatMap) limits(fromZero bool) (low, high float64) {
 	low, high = m.Values[0], m.Values[0]
 	for _, v := range m.Values {
@@ -49,7 +49,7 @@ func (m HeatMap) limits(fromZero bool) (low, high float64) {
 	return low, high
 }
 
-// HeatStyle says how a map is laid over a photo. The zero value is the default.
+// HeatStyle is the look of a map over a photo. The zero value is the default.
 type HeatStyle struct {
 	// Opacity of the colours over the photo, from 0 to 1; 0 means 0.5, a
 	// negative value leaves the photo alone.
@@ -69,11 +69,10 @@ type HeatStyle struct {
 
 const defaultOpacity = 0.5
 
-// HeatColors returns the colours of maps unless others are given: viridis, at
-// five of its colours (S. van der Walt and N. Smith, 2015; CC0) and evenly in
-// lightness between them (K. Moreland, "Why we use bad color maps and what you
-// can do about it", 2016). It reads the same in grey and to the colour-blind, and
-// holds no hue of skin.
+// HeatColors returns the default colours of maps: five colours of viridis (S. van
+// der Walt and N. Smith, 2015; CC0), and even steps of lightness between them (K.
+// Moreland, "Why we use bad color maps and what you can do about it", 2016). The
+// map reads the same in grey and to the colour-blind, and has no hue of skin.
 func HeatColors() palette.ColorMap {
 	scale, err := moreland.NewLuminance([]color.Color{
 		color.RGBA{68, 1, 84, 255}, color.RGBA{59, 82, 139, 255}, color.RGBA{33, 145, 140, 255},
@@ -119,9 +118,8 @@ func Overlay(photo image.Image, m HeatMap, mask image.Image, s HeatStyle) (*imag
 	return overlay(photo, &m, mask, s, photo.Bounds(), photo.Bounds().Dx(), photo.Bounds().Dy())
 }
 
-// overlay returns w x h pixels of the view of the photo, a rectangle in its
-// pixels, with the map, if there is one, and the outline of the mask, if there
-// is one.
+// overlay returns w x h pixels of the photo's view, a rectangle in the photo's
+// pixels, with the map and the outline of the mask, each of which may be nil.
 func overlay(photo image.Image, m *HeatMap, mask image.Image, s HeatStyle, view image.Rectangle, w, h int) (*image.RGBA, error) {
 	if err := s.validate(); err != nil {
 		return nil, err
@@ -149,8 +147,8 @@ func overlay(photo image.Image, m *HeatMap, mask image.Image, s HeatStyle, view 
 	return out, nil
 }
 
-// sameView returns w x h pixels of that part of the mask, which covers the whole
-// photo in whatever resolution, that the view is of the photo.
+// sameView crops the mask as the view crops the photo and returns w x h pixels. The
+// mask covers the whole photo, in any resolution.
 func sameView(mask image.Image, photo, view image.Rectangle, w, h int) (*image.Gray, error) {
 	b := mask.Bounds()
 	shape := float64(b.Dx()*photo.Dy()) / float64(b.Dy()*photo.Dx())
@@ -216,10 +214,10 @@ func drawOutline(img *image.RGBA, mask *image.Gray, width float64) {
 	}
 }
 
-// borderDistance returns each pixel's distance from the nearest border between
-// light (over half) and dark, in pixels, up to reach; farther ones are
-// infinitely far. Borders lie between two neighbouring pixels, where the grey
-// levels pass a half.
+// borderDistance returns each pixel's distance, in pixels, from the nearest border
+// between light (over half) and dark; distances above reach are infinite. A border
+// lies between two neighbouring pixels, where the interpolated grey level passes a
+// half.
 func borderDistance(mask *image.Gray, reach int) []float32 {
 	w, h := mask.Bounds().Dx(), mask.Bounds().Dy()
 	distance := make([]float32, w*h)
@@ -252,7 +250,7 @@ func borderDistance(mask *image.Gray, reach int) []float32 {
 	return distance
 }
 
-// rangeText tells a range to two digits of its width.
+// rangeText writes a range, rounded to two digits of its width.
 func rangeText(low, high float64) string {
 	digits := 2
 	if high > low {

@@ -131,7 +131,7 @@ func (f *Histograms) Data() [][]string {
 	return out
 }
 
-// percentSteps are two to four round percentages.
+// percentSteps returns two to four round percentages.
 func percentSteps(low, high float64) []plot.Tick {
 	return inPercent(ticksAt(low, high, niceStep(high-low, 3)))
 }

@@ -2,8 +2,7 @@ package plots
 
 import "strings"
 
-// metricLabels are the names of metrics for axes, where their path does not say
-// enough.
+// metricLabels names metrics whose path is no good label.
 var metricLabels = map[string]string{
 	"accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy", "paper_balanced_accuracy": "Mean of (sensitivity + specificity) / 2",
 	"macro_precision": "Macro precision", "macro_recall": "Macro recall", "macro_f1": "Macro F1", "weighted_f1": "Weighted F1",

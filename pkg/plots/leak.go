@@ -7,9 +7,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/eval"
 )
 
-// NewLeakBars compares, by class and for all, the share of held-out images whose
-// lesion (or the image itself) is in the training part too, for one or several
-// splits.
+// NewLeakBars compares splits by the share of held-out images whose lesion (or the
+// image itself) is in the training part too, by class and in all.
 func NewLeakBars(classes []string, splits ...NamedAudit) (*Bars, error) {
 	if len(splits) == 0 {
 		return nil, errors.New("leak: no split to draw")

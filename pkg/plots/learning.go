@@ -36,7 +36,7 @@ func NewLearningCurves(columns []string, values map[string][]float64) *LearningC
 // epochColumn has the epochs.
 const epochColumn = "epoch"
 
-// panel is one of the plots of the figure.
+// panel is a plot of the figure.
 type panel struct {
 	label      string
 	train, val string // columns
@@ -61,8 +61,8 @@ const shownDecades = 4
 
 func (p panel) columns() []string { return []string{p.train, p.val} }
 
-// points returns what can be drawn of a column, as logarithms to base 10 where
-// the axis is logarithmic.
+// points returns the finite values of a column over the epochs, as logarithms to
+// base 10 on a logarithmic axis.
 func (f *LearningCurves) points(column string, log bool) plotter.XYs {
 	var points plotter.XYs
 	for i, v := range f.Values[column] {

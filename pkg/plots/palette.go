@@ -19,7 +19,7 @@ var (
 	Purple    = color.RGBA{0xcc, 0x79, 0xa7, 0xff}
 )
 
-// UnknownColor is for what is not known or missing.
+// UnknownColor is the colour of unknown and missing values.
 var UnknownColor = color.RGBA{0xbb, 0xbb, 0xbb, 0xff}
 
 // classColors leave out yellow, too pale for a thin line on white.

@@ -10,16 +10,15 @@ import (
 	"strings"
 
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
 	"github.com/skinattn/skinattn/pkg/eval/saliency"
 )
 
-// SaliencyForest draws the means of several maps' metrics with their intervals, a
-// panel a metric and a row a method: measured ones filled, baselines open, the
-// ceiling as a diamond.
+// SaliencyForest draws the mean metrics of several methods' maps with their
+// intervals, a panel a metric and a row a method: filled circles for measured
+// methods, rings for baselines, a pyramid for the ceiling.
 type SaliencyForest struct {
 	Methods []string
 	Metrics []saliency.Metric
@@ -49,7 +48,7 @@ func (f *SaliencyForest) Height(s Style) vg.Length {
 	return vg.Length(rows)*f.panelHeight(s) + titleHeight(s, f.Title)
 }
 
-// panelHeight is that of a panel with its axis.
+// panelHeight returns the height of a panel with its axis.
 func (f *SaliencyForest) panelHeight(s Style) vg.Length {
 	return vg.Length(len(f.Methods))*1.5*s.FontSize + 4*s.FontSize
 }
@@ -66,8 +65,8 @@ func (f *SaliencyForest) layout(s Style, width vg.Length) (room vg.Length, colum
 	return room, max(1, min(fit, len(f.Metrics)))
 }
 
-// panelGap is the space between panels: the numbers at the ends of two axes need
-// it.
+// panelGap returns the space between panels, for the numbers at the ends of their
+// axes.
 func (s Style) panelGap() vg.Length { return 1.6 * s.FontSize }
 
 // Draw implements [Figure].
@@ -108,7 +107,7 @@ func (f *SaliencyForest) Draw(c draw.Canvas, s Style) error {
 	return nil
 }
 
-// methodLabel is a method's name without its kind.
+// methodLabel returns a method's name without its kind.
 func methodLabel(method string) string {
 	if _, name, ok := strings.Cut(method, ":"); ok {
 		return name
@@ -158,13 +157,13 @@ func tenths(low, high float64) (from, to float64) {
 // SaliencyCurves draws mean deletion and insertion curves side by side.
 type SaliencyCurves struct {
 	Curves *saliency.Curves
-	// Methods are those that are drawn, in this order.
+	// Methods are the methods drawn, in this order.
 	Methods []string
 	Title   string
 }
 
-// NewSaliencyCurves returns the figure of the measured methods and the baselines
-// named; those that the curves lack are left out.
+// NewSaliencyCurves returns the figure of the measured methods and of the named
+// baselines. Names that the curves lack are left out.
 func NewSaliencyCurves(c *saliency.Curves, baselines ...string) *SaliencyCurves {
 	f := &SaliencyCurves{Curves: c}
 	for _, method := range c.Methods {
@@ -211,15 +210,14 @@ func (f *SaliencyCurves) Draw(c draw.Canvas, s Style) error {
 			if at < 0 {
 				return fmt.Errorf("deletion and insertion curves: method %q has none", method)
 			}
-			points := make(plotter.XYs, f.Curves.Steps+1)
-			for i := range points {
-				points[i] = plotter.XY{X: f.Curves.Share(i), Y: f.Curves.Mean(panel.metric, at, i)}
+			var x, y []float64
+			for i := range f.Curves.Steps + 1 {
+				x, y = append(x, f.Curves.Share(i)), append(y, f.Curves.Mean(panel.metric, at, i))
 			}
-			line, err := plotter.NewLine(points)
+			line, err := newLine(x, y, lines[k])
 			if err != nil {
 				return fmt.Errorf("deletion and insertion curves: %w", err)
 			}
-			line.LineStyle = lines[k]
 			p.Add(line)
 		}
 		p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1, 0, 1

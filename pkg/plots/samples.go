@@ -19,11 +19,11 @@ type ClassSamples struct {
 	Classes []string
 	// Images has the images of each class; rows may differ in length.
 	Images [][]image.Image
-	// Columns is the number of images in a line when each class has one; 0
+	// Columns is the number of images in a line if each class has one image; 0
 	// means 4.
 	Columns int
 	// Aspect is width by height of a cell; images are cropped to it around
-	// their centre. 0 means that of the first image.
+	// their centre. 0 means the first image's.
 	Aspect float64
 	Title  string
 }
@@ -145,8 +145,8 @@ func (f *ClassSamples) Draw(c draw.Canvas, s Style) error {
 
 func pixels(l vg.Length, dpi int) int { return max(1, int(math.Round(l.Dots(float64(dpi))))) }
 
-// fit crops img around its centre to the aspect and scales it to w x h pixels,
-// so that a file holds no more of it than is seen. Images are never enlarged:
+// fit crops img around its centre to the aspect and scales it down to w x h
+// pixels, so that a file holds no more than can be seen. Images are never enlarged:
 // viewers do that as well.
 func fit(img image.Image, aspect float64, w, h int) image.Image {
 	b := img.Bounds()

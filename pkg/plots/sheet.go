@@ -17,8 +17,8 @@ type NamedFigure struct {
 }
 
 // ContactSheet draws many figures on one page, each under its name, in columns:
-// every figure goes to the column that is shortest so far. Its style's width is
-// that of the page; see [ContactSheet.Style].
+// every figure goes to the column that is shortest so far. The width of the style
+// is the width of the page; see [ContactSheet.Style].
 type ContactSheet struct {
 	Figures []NamedFigure
 	// Columns of figures; 0 means about as many as make the page square.
@@ -36,8 +36,8 @@ func (f *ContactSheet) columns() int {
 	return max(1, int(math.Ceil(math.Sqrt(float64(len(f.Figures))))))
 }
 
-// Style returns the style of a sheet of figures of the style s: as wide as its
-// columns, and of so few dpi that a page of dozens of figures can be looked at.
+// Style returns the style of a sheet for figures of style s: as wide as all columns
+// and of a low resolution, so that a page of dozens of figures can be viewed.
 func (f *ContactSheet) Style(s Style) Style {
 	gap := s.FontSize * 2
 	dpi := sheetPixels / float64(s.Width/vg.Inch)

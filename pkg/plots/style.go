@@ -13,7 +13,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Style is what figures have in common: size, type and line weight. Heights
+// Style is the look that figures share: width, type and line weight. Heights
 // follow from the width, figure by figure.
 type Style struct {
 	// Width of the figure: a journal column, a slide.
@@ -181,7 +181,7 @@ func (s Style) addGrid(p *plot.Plot, vertical, horizontal bool) {
 	p.Add(fullGrid{grid})
 }
 
-// fullGrid has lines also at ticks whose labels are left out.
+// fullGrid draws lines also at ticks without labels.
 type fullGrid struct{ *plotter.Grid }
 
 // Plot implements [plot.Plotter].

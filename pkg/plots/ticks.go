@@ -33,8 +33,8 @@ func ticksAt(low, high, step float64) []plot.Tick {
 	return ticks
 }
 
-// fewTicks are for short axes: at least two round numbers, and rarely more than
-// five.
+// fewTicks returns ticks for short axes: at least two round numbers, and rarely
+// more than five.
 func fewTicks(low, high float64) []plot.Tick {
 	ticks := ticksAt(low, high, niceStep(high-low, 4))
 	if len(ticks) < 2 {
@@ -43,12 +43,12 @@ func fewTicks(low, high float64) []plot.Tick {
 	return ticks
 }
 
-// barTicks are for axes that begin at 0: fifths of 1.
+// barTicks returns ticks for axes that begin at 0, such as fifths of 1.
 func barTicks(low, high float64) []plot.Tick { return ticksAt(low, high, niceStep(high-low, 5)) }
 
-// logarithmic makes of ticks on numbers those of an axis of their logarithms to
-// base 10. Such axes stand for gonum's [plot.LogScale], which leaves room for the
-// axis' label as if it stood at the arithmetic middle.
+// logarithmic turns a ticker for numbers into a ticker for an axis of their
+// logarithms to base 10. Such axes replace gonum's [plot.LogScale], which leaves
+// room for the axis' label as if it stood at the arithmetic middle.
 func logarithmic(ticker func(low, high float64) []plot.Tick) plot.TickerFunc {
 	return func(low, high float64) []plot.Tick {
 		ticks := ticker(math.Pow(10, low)*(1-1e-9), math.Pow(10, high)*(1+1e-9))
@@ -67,13 +67,13 @@ func power(v float64) string {
 	return strconv.FormatFloat(v, 'g', 1, 64)
 }
 
-// epochTicks are whole numbers.
+// epochTicks returns whole numbers.
 func epochTicks(low, high float64) []plot.Tick {
 	return ticksAt(low, high, max(1, niceStep(high-low, 8)))
 }
 
-// decades are powers of ten with unlabelled ticks between; an axis that holds
-// none of them gets its ends.
+// decades returns powers of ten with unlabelled ticks between them. If an axis has
+// no power of ten, all ticks are labelled.
 func decades(low, high float64) []plot.Tick {
 	var ticks []plot.Tick
 	labelled := false
@@ -99,7 +99,7 @@ func decades(low, high float64) []plot.Tick {
 	return ticks
 }
 
-// unlabelled has a ticker's ticks without their labels.
+// unlabelled is a ticker with the labels removed.
 type unlabelled struct{ plot.Ticker }
 
 // Ticks implements [plot.Ticker].

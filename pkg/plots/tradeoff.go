@@ -14,9 +14,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/eval"
 )
 
-// Tradeoff draws a quality against a cost: accuracy against parameters, or
-// against time. The cost has a logarithmic axis. Points are named where there is
-// room for it.
+// Tradeoff draws a quality against a cost on a logarithmic axis, such as accuracy
+// against parameters or time. Labels stand beside the points, where there is room.
 type Tradeoff struct {
 	Series         []TradeoffSeries
 	XLabel, YLabel string
@@ -93,8 +92,8 @@ func (f *Tradeoff) addTo(p *plot.Plot, s Style) (legend, error) {
 	return key, nil
 }
 
-// logTicks are 1, 2 and 5 times powers of ten, with thousands and millions as k
-// and M; powers alone where there would be many.
+// logTicks labels 1, 2 and 5 times powers of ten, with k and M for thousands and
+// millions; on a long axis only the powers.
 func logTicks(low, high float64) []plot.Tick {
 	steps := []float64{1, 2, 5}
 	if math.Log10(high/low) > 2.5 {
@@ -138,11 +137,11 @@ func (f *Tradeoff) Data() [][]string {
 	out := [][]string{{"series", "name", cost, "value", "low", "high"}}
 	for _, series := range f.Series {
 		for _, p := range series.Points {
-			row := []string{series.Name, p.Name, cell(p.Cost), cell(p.Value), "", ""}
-			if p.hasCI() {
-				row[4], row[5] = cell(p.CI.Low), cell(p.CI.High)
+			row := []string{series.Name, p.Name, cell(p.Cost), cell(p.Value)}
+			if !p.hasCI() {
+				p.CI = noInterval
 			}
-			out = append(out, row)
+			out = append(out, append(row, cell(p.CI.Low), cell(p.CI.High)))
 		}
 	}
 	return out
@@ -157,7 +156,7 @@ func (t TradeoffSeries) glyph(i int, s Style) draw.GlyphStyle {
 	return g
 }
 
-// ring is a circle of the style's line, which gonum's is not.
+// ring is a circle drawn with a line style; gonum's ring has a fixed line width.
 type ring struct{ draw.LineStyle }
 
 func (r ring) DrawGlyph(c *draw.Canvas, g draw.GlyphStyle, at vg.Point) {
@@ -243,8 +242,8 @@ func around(at vg.Point, w, h vg.Length) vg.Rectangle {
 	return vg.Rectangle{Min: vg.Point{X: at.X - w/2, Y: at.Y - h/2}, Max: vg.Point{X: at.X + w/2, Y: at.Y + h/2}}
 }
 
-// place finds room for a label beside a point: of some places around it the
-// first that overlaps least with what is taken or lies out of bounds.
+// place finds room for a label beside a point. Of some places around the point it
+// returns the first with the least area out of bounds or on taken rectangles.
 func place(at vg.Point, w, h, radius vg.Length, bounds vg.Rectangle, taken []vg.Rectangle) vg.Rectangle {
 	side, above := w/2+2*radius, h/2+1.5*radius
 	var best vg.Rectangle
@@ -266,14 +265,14 @@ func place(at vg.Point, w, h, radius vg.Length, bounds vg.Rectangle, taken []vg.
 	return best
 }
 
-// nearest is the point of a label's box, less the air around its letters, that
-// is nearest to at.
+// nearest returns the point nearest to at in a label's box, without the air above
+// and below its letters.
 func nearest(box vg.Rectangle, at vg.Point) vg.Point {
 	air := (box.Max.Y - box.Min.Y) / 8
 	return vg.Point{X: min(max(at.X, box.Min.X), box.Max.X), Y: min(max(at.Y, box.Min.Y+air), box.Max.Y-air)}
 }
 
-// overlap is the area that two rectangles have in common.
+// overlap returns the area that two rectangles have in common.
 func overlap(a, b vg.Rectangle) float64 {
 	w := min(a.Max.X, b.Max.X) - max(a.Min.X, b.Min.X)
 	h := min(a.Max.Y, b.Max.Y) - max(a.Min.Y, b.Min.Y)
