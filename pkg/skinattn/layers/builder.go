@@ -15,43 +15,36 @@ type Node = graph.Node
 // Builder turns a Graph into GoMLX nodes, with the variables of a store.
 type Builder struct {
 	Store *model.Store
-	// Training selects batch statistics and dropout, and updates the moving statistics; without it the
-	// layers work as in Keras's predict.
+	// Training selects batch statistics and dropout, and updates the moving statistics; without it the layers work as in
+	// Keras's predict.
 	Training bool
 	// RNG is the random state that dropout draws from and moves on; needed only in training. See
 	// graph.RNGStateFromSeedForGraph.
 	RNG *Node
-	// Frozen layers work as without Training: batch norms with their moving statistics, as in Keras for
-	// layers that are not trainable.
+	// Frozen layers work as without Training: batch norms with their moving statistics, as in Keras for layers that are
+	// not trainable.
 	Frozen map[string]bool
 
-	// Grouped computes the feature maps of a large batch a few images at a time, while they are in the
-	// processor's cache: for predictions, where no gradient is taken and only the outputs of layers
-	// that end a stage, or from which vectors are made, are looked at.
+	// Grouped computes the feature maps of a large batch a few images at a time, while they are in the processor's cache:
+	// for predictions, where no gradient is taken and only the outputs of layers that end a stage, or from which vectors
+	// are made, are looked at.
 	Grouped bool
 
 	limits kernels.Limits // of tests; the zero value stands for the defaults
 
 	// The state of one Build.
-	net     *Graph           // what is built
-	graph   *graph.Graph     // where
-	outputs map[string]*Node // by layer; written by Build, build, emit and buildStage
-	// given has the values of variables, by layer/variable, inside of a loop, which can't see nodes
-	// outside of it; written by buildStage.
-	given   map[string]*Node
-	norms   norms          // written by BatchNormalization and Builder.moments
-	kernels *kernels.State // written by package kernels
+	net     *Graph                     // what is built
+	graph   *graph.Graph               // where
+	outputs map[string]*Node           // by layer; written by Build, build, emit and buildStage
+	given   map[string]*Node           // values of variables inside of a loop, by layer/variable; by buildStage
+	vectors map[string]vectors         // of batch norms, by layer; by BatchNormalization and buildStage
+	moments map[string]kernels.Moments // of layers' outputs in this batch; by BatchNormalization and momentsOf
+	kernels *kernels.State             // by package kernels
 }
 
-// norms is what is computed once for all batch norms of a Build.
-type norms struct {
-	vectors map[string]vectors         // of a batch norm, by its name
-	moments map[string]kernels.Moments // of a layer's output in this batch, by the layer's name
-}
-
-// Build computes every layer of g and returns the outputs by layer name. A layer with a second output
-// (SoftAttention's maps) has it under "name:1". The inputs are the values of g's Input layers, by name.
-// It panics as all GoMLX graph building does; Try or a model.Exec recovers.
+// Build computes every layer of g and returns the outputs by layer name. A layer with a second output (SoftAttention's
+// maps) has it under "name:1". The inputs are the values of g's Input layers, by name. It panics as all GoMLX graph
+// building does; Try or a model.Exec recovers.
 func (b *Builder) Build(g *Graph, inputs map[string]*Node) map[string]*Node {
 	b.begin(g)
 	for _, layer := range g.Layers() {
@@ -68,7 +61,11 @@ func (b *Builder) Build(g *Graph, inputs map[string]*Node) map[string]*Node {
 	}
 	rest := g.Layers()
 	if b.Grouped {
-		rest = b.buildStages()
+		var stages []*stage
+		stages, rest = b.stages()
+		for _, s := range stages {
+			b.buildStage(s)
+		}
 	}
 	b.build(rest)
 	return b.outputs
@@ -77,7 +74,7 @@ func (b *Builder) Build(g *Graph, inputs map[string]*Node) map[string]*Node {
 // begin empties the state for another Build.
 func (b *Builder) begin(g *Graph) {
 	b.net, b.outputs, b.given = g, map[string]*Node{}, map[string]*Node{}
-	b.norms = norms{map[string]vectors{}, map[string]kernels.Moments{}}
+	b.vectors, b.moments = map[string]vectors{}, map[string]kernels.Moments{}
 	b.kernels = &kernels.State{Training: b.Training, Limits: b.limits}
 }
 
@@ -87,12 +84,17 @@ func (b *Builder) build(layers []*Layer) {
 		if b.outputs[layer.Name] != nil { // an input, or made together with an earlier layer
 			continue
 		}
-		in := make([]*Node, len(layer.Inputs))
-		for i, name := range layer.Inputs {
-			in[i] = b.outputs[name]
-		}
-		b.outputs[layer.Name] = layer.Op.Build(b, layer, in...)
+		b.outputs[layer.Name] = layer.Op.Build(b, layer, b.values(layer.Inputs)...)
 	}
+}
+
+// values are the outputs of the named layers.
+func (b *Builder) values(names []string) []*Node {
+	values := make([]*Node, len(names))
+	for i, name := range names {
+		values[i] = b.outputs[name]
+	}
+	return values
 }
 
 // emit records an extra output of a layer.

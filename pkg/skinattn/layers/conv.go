@@ -2,8 +2,7 @@ package layers
 
 import "github.com/skinattn/skinattn/pkg/skinattn/layers/internal/kernels"
 
-// Conv2D is keras.layers.Conv2D. Input [H W Cin], output [H' W' Filters], kernel [kh kw Cin Filters],
-// bias [Filters].
+// Conv2D is keras.layers.Conv2D. Input [H W Cin], output [H' W' Filters], kernel [kh kw Cin Filters], bias [Filters].
 type Conv2D struct {
 	Filters int
 	Kernel  [2]int
@@ -15,10 +14,8 @@ type Conv2D struct {
 
 func (c Conv2D) window() window { return window{c.Kernel, c.Stride, c.Padding} }
 
-// Shape is [H' W' Filters].
 func (c Conv2D) Shape(inputs ...Shape) (Shape, error) { return c.window().shape(inputs, c.Filters) }
 
-// Variables are the kernel and, with Bias, the bias.
 func (c Conv2D) Variables(inputs ...Shape) []Variable {
 	init := c.Init
 	if init == nil {
@@ -32,7 +29,6 @@ func (c Conv2D) Variables(inputs ...Shape) []Variable {
 	return vars
 }
 
-// Build implements Op.
 func (c Conv2D) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
 	x := inputs[0]
 	w := c.window().over(x)
@@ -43,8 +39,8 @@ func (c Conv2D) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
 	return y
 }
 
-// DepthwiseConv2D is keras.layers.DepthwiseConv2D with depth multiplier 1 and no bias: each channel has
-// its own window. Input [H W C], output [H' W' C], kernel [kh kw C 1].
+// DepthwiseConv2D is keras.layers.DepthwiseConv2D with depth multiplier 1 and no bias: each channel has its own window.
+// Input [H W C], output [H' W' C], kernel [kh kw C 1].
 type DepthwiseConv2D struct {
 	Kernel  [2]int
 	Stride  int    // in both directions
@@ -53,17 +49,15 @@ type DepthwiseConv2D struct {
 
 func (d DepthwiseConv2D) window() window { return window{d.Kernel, d.Stride, d.Padding} }
 
-// Shape is [H' W' C].
 func (d DepthwiseConv2D) Shape(inputs ...Shape) (Shape, error) { return d.window().shape(inputs, 0) }
 
-// Variables are the kernel.
 func (d DepthwiseConv2D) Variables(inputs ...Shape) []Variable {
 	return []Variable{{Name: "depthwise_kernel", Shape: Shape{d.Kernel[0], d.Kernel[1], inputs[0][2], 1},
 		Trainable: true, Init: GlorotUniform}}
 }
 
-// Build implements Op. In training it may compute the layers before it again, some images at a time:
-// see Builder.bottleneckBefore.
+// Build implements Op. In training it may compute the layers before it again, some images at a time: see
+// Builder.bottleneckBefore.
 func (d DepthwiseConv2D) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
 	x := inputs[0]
 	w := d.window().over(x)
@@ -74,9 +68,8 @@ func (d DepthwiseConv2D) Build(b *Builder, layer *Layer, inputs ...*Node) *Node 
 	return b.kernels.DepthwiseConv2D(x, kernel, d.Stride, w.Pad)
 }
 
-// SeparableConv2D is keras.layers.SeparableConv2D with depth multiplier 1 and no bias: a depthwise
-// convolution, then a 1x1 convolution. Input [H W Cin], output [H' W' Filters], kernels [kh kw Cin 1]
-// and [1 1 Cin Filters].
+// SeparableConv2D is keras.layers.SeparableConv2D with depth multiplier 1 and no bias: a depthwise convolution, then a
+// 1x1 convolution. Input [H W Cin], output [H' W' Filters], kernels [kh kw Cin 1] and [1 1 Cin Filters].
 type SeparableConv2D struct {
 	Filters int
 	Kernel  [2]int // of the depthwise part
@@ -88,18 +81,15 @@ func (s SeparableConv2D) depthwise() DepthwiseConv2D {
 	return DepthwiseConv2D{Kernel: s.Kernel, Stride: s.Stride, Padding: s.Padding}
 }
 
-// Shape is [H' W' Filters].
 func (s SeparableConv2D) Shape(inputs ...Shape) (Shape, error) {
 	return s.depthwise().window().shape(inputs, s.Filters)
 }
 
-// Variables are the depthwise and the pointwise kernel.
 func (s SeparableConv2D) Variables(inputs ...Shape) []Variable {
 	return append(s.depthwise().Variables(inputs...), Variable{
 		Name: "pointwise_kernel", Shape: Shape{1, 1, inputs[0][2], s.Filters}, Trainable: true, Init: GlorotUniform})
 }
 
-// Build implements Op.
 func (s SeparableConv2D) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
 	x := s.depthwise().Build(b, layer, inputs...)
 	return kernels.Conv2D(x, b.variable(layer, "pointwise_kernel", x.Graph()), 1, Padding{})

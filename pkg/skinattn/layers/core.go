@@ -14,7 +14,6 @@ type Input struct {
 	Dims Shape // without the batch axis
 }
 
-// Shape is Dims.
 func (in Input) Shape(inputs ...Shape) (Shape, error) {
 	if len(inputs) != 0 {
 		return nil, fmt.Errorf("an input layer has no inputs, got %d", len(inputs))
@@ -27,23 +26,19 @@ func (Input) Build(_ *Builder, layer *Layer, _ ...*Node) *Node {
 	panic(fmt.Errorf("input layer %q is not built", layer.Name))
 }
 
-// ReLU is keras.layers.ReLU: max(x, 0), and min(., Max) where Max > 0. As in TensorFlow, the gradient
-// is 0 at the bounds.
+// ReLU is keras.layers.ReLU: max(x, 0), and min(., Max) where Max > 0. As in TensorFlow, the gradient is 0 at the bounds.
 type ReLU struct {
 	unary
 	Max float64
 }
 
-// Build implements Op.
 func (r ReLU) Build(b *Builder, _ *Layer, inputs ...*Node) *Node {
 	return b.kernels.ReLU(inputs[0], r.Max)
 }
 
-// Softmax is keras.layers.Softmax on the last axis. The values before it are kept as LogitsOf the
-// layer.
+// Softmax is keras.layers.Softmax on the last axis. The values before it are kept as LogitsOf the layer.
 type Softmax struct{ unary }
 
-// Build implements Op.
 func (Softmax) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
 	b.emit(LogitsOf(layer.Name), inputs[0])
 	return graph.Softmax(inputs[0], -1)
@@ -58,7 +53,6 @@ type Dense struct {
 	Activation string // "", "relu" or "softmax"
 }
 
-// Shape is [Units].
 func (d Dense) Shape(inputs ...Shape) (Shape, error) {
 	if len(inputs) != 1 || len(inputs[0]) != 1 {
 		return nil, fmt.Errorf("needs one vector, got %v", inputs)
@@ -66,7 +60,6 @@ func (d Dense) Shape(inputs ...Shape) (Shape, error) {
 	return Shape{d.Units}, nil
 }
 
-// Variables are the kernel and the bias.
 func (d Dense) Variables(inputs ...Shape) []Variable {
 	return []Variable{
 		{Name: "kernel", Shape: Shape{inputs[0][0], d.Units}, Trainable: true, Init: GlorotUniform},
@@ -90,8 +83,8 @@ func (d Dense) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
 	panic(fmt.Errorf("activation %q is unknown", d.Activation))
 }
 
-// Dropout is keras.layers.Dropout: in training it drops each value with probability Rate and scales the
-// others by 1/(1-Rate); otherwise it does nothing.
+// Dropout is keras.layers.Dropout: in training it drops each value with probability Rate and scales the others by
+// 1/(1-Rate); otherwise it does nothing.
 type Dropout struct {
 	unary
 	Rate float64

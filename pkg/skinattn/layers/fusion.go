@@ -6,11 +6,11 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/layers/internal/kernels"
 )
 
-// Patterns of several layers that training computes together. Only this file looks back from a layer to
-// the operations before it.
+// Patterns of several layers that training computes together. Only this file looks back from a layer to the operations
+// before it.
 
-// parts names the layers that a concatenation joins, itself or through other concatenations; nil for
-// every other operation.
+// parts names the layers that a concatenation joins, itself or through other concatenations; nil for every other
+// operation.
 func (b *Builder) parts(layer *Layer) []string {
 	if _, ok := layer.Op.(Concatenate); !ok {
 		return nil
@@ -26,17 +26,17 @@ func (b *Builder) parts(layer *Layer) []string {
 	return names
 }
 
-// moments are the moments of a layer's output, computed once for all batch norms that use it. A
-// concatenation has the moments of its parts, if any of them is known: so the batch norms of a DenseNet
-// block need not each go over all channels of the block.
-func (b *Builder) moments(name string) kernels.Moments {
-	known := func(name string) bool { _, ok := b.norms.moments[name]; return ok }
+// momentsOf are the moments of a layer's output, computed once for all batch norms that use it. A concatenation has the
+// moments of its parts, if any of them is known: so the batch norms of a DenseNet block need not each go over all
+// channels of the block.
+func (b *Builder) momentsOf(name string) kernels.Moments {
+	known := func(name string) bool { _, ok := b.moments[name]; return ok }
 	if !known(name) {
 		var m kernels.Moments
 		if parts := b.parts(b.net.Layer(name)); slices.ContainsFunc(parts, known) {
 			var all []kernels.Moments
 			for _, part := range parts {
-				all = append(all, b.moments(part))
+				all = append(all, b.momentsOf(part))
 			}
 			m = kernels.ConcatMoments(all)
 		} else if wide, ok := b.widening(name); ok {
@@ -44,13 +44,13 @@ func (b *Builder) moments(name string) kernels.Moments {
 		} else {
 			m = kernels.MomentsOf(b.outputs[name])
 		}
-		b.norms.moments[name] = m
+		b.moments[name] = m
 	}
-	return b.norms.moments[name]
+	return b.moments[name]
 }
 
-// widening is a layer as a 1x1 convolution without its output; ok is false if the layer is not a 1x1
-// convolution that makes enough channels for that to save time.
+// widening is a layer as a 1x1 convolution without its output; ok is false if the layer is not a 1x1 convolution that
+// makes enough channels for that to save time.
 func (b *Builder) widening(name string) (wide kernels.Pointwise, ok bool) {
 	layer := b.net.Layer(name)
 	conv, ok := layer.Op.(Conv2D)
@@ -58,15 +58,12 @@ func (b *Builder) widening(name string) (wide kernels.Pointwise, ok bool) {
 		return wide, false
 	}
 	x := b.outputs[layer.Inputs[0]]
-	if !kernels.Widens(x, conv.Filters) {
-		return wide, false
-	}
-	return kernels.NewPointwise(x, conv.Stride, func() *Node { return b.variable(layer, "kernel", x.Graph()) }), true
+	return kernels.NewPointwise(x, conv.Filters, conv.Stride, func() *Node { return b.variable(layer, "kernel", x.Graph()) })
 }
 
-// bottleneckBefore finds the 1x1 convolution, batch norm, ReLU and perhaps zero padding that feed this
-// depthwise convolution and nothing else; pad is the depthwise convolution's own padding. ok is false
-// if there are no such layers or if recomputing their map would not save time.
+// bottleneckBefore finds the 1x1 convolution, batch norm, ReLU and perhaps zero padding that feed this depthwise
+// convolution and nothing else; pad is the depthwise convolution's own padding. ok is false if there are no such layers
+// or if recomputing their map would not save time.
 func (b *Builder) bottleneckBefore(layer *Layer, pad Padding) (e kernels.Bottleneck, ok bool) {
 	consumers := b.net.Consumers()
 	// back goes to the layer before and gives its operation, nil if the layer has other users.

@@ -3,6 +3,8 @@ package layers
 import (
 	"fmt"
 	"slices"
+
+	"github.com/gomlx/gomlx/support/exceptions"
 )
 
 // Layer is one named node of a Graph.
@@ -13,16 +15,15 @@ type Layer struct {
 	Out    Shape
 }
 
-// Graph is a network: layers in the order of their creation, inputs before their users. The zero value
-// is an empty graph, ready to use.
+// Graph is a network: layers in the order of their creation, inputs before their users. The zero value is an empty graph,
+// ready to use.
 type Graph struct {
 	layers []*Layer
 	byName map[string]*Layer
 }
 
-// Add appends a layer and returns its name, so that calls can be chained. It panics on an unknown
-// input, a name used twice, or shapes that do not fit: all are errors in a builder's code, and Try
-// turns them into errors.
+// Add appends a layer and returns its name, so that calls can be chained. It panics on an unknown input, a name used
+// twice, or shapes that do not fit: all are errors in a builder's code, and Try turns them into errors.
 func (g *Graph) Add(name string, op Op, inputs ...string) string {
 	if g.byName == nil {
 		g.byName = map[string]*Layer{}
@@ -49,19 +50,7 @@ func (g *Graph) Add(name string, op Op, inputs ...string) string {
 }
 
 // Try runs build and turns its panics, which carry errors, into an error.
-func Try(build func()) (err error) {
-	defer func() {
-		switch cause := recover().(type) {
-		case nil:
-		case error:
-			err = cause
-		default:
-			err = fmt.Errorf("%v", cause)
-		}
-	}()
-	build()
-	return nil
-}
+func Try(build func()) error { return exceptions.TryCatch[error](build) }
 
 // Layers returns the layers in order.
 func (g *Graph) Layers() []*Layer { return g.layers }
@@ -89,9 +78,8 @@ func (g *Graph) InputShapes(l *Layer) []Shape {
 	return shapes
 }
 
-// Cut returns the part of the graph that the named layer depends on, itself included: what is left of a
-// Keras model when one takes that layer's output. Layers of a parallel branch that does not feed it are
-// dropped.
+// Cut returns the part of the graph that the named layer depends on, itself included: what is left of a Keras model when
+// one takes that layer's output. Layers of a parallel branch that does not feed it are dropped.
 func (g *Graph) Cut(name string) (*Graph, error) {
 	if g.byName[name] == nil {
 		return nil, fmt.Errorf("no layer is called %q", name)

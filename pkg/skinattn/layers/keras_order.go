@@ -2,13 +2,11 @@ package layers
 
 import "slices"
 
-// KerasOrder lists the layers that output depends on in the order of Keras's Model.layers, in which
-// Keras counts and saves them: by decreasing length of the longest path to the output; layers of equal
-// length in the order in which a walk from the output, depth first along the inputs, meets them
-// (keras/src/engine/functional.py, _map_graph_network).
+// KerasOrder lists the layers that output depends on in the order of Keras's Model.layers, in which Keras counts and
+// saves them: by decreasing length of the longest path to the output; layers of equal length in the order in which a walk
+// from the output, depth first along the inputs, meets them (keras/src/engine/functional.py, _map_graph_network).
 //
-// The order depends on the output: a network that ends at an earlier layer can have its layers in
-// another order.
+// The order depends on the output: a network that ends at an earlier layer can have its layers in another order.
 func KerasOrder(output string, inputs func(layer string) []string) []string {
 	met := map[string]int{}
 	var order []string // until it is sorted: every layer after its inputs
@@ -40,8 +38,8 @@ func KerasOrder(output string, inputs func(layer string) []string) []string {
 	return order
 }
 
-// SortAsKeras puts the layers in Keras's order for a model whose output is the last layer, which all
-// others must feed; see KerasOrder.
+// SortAsKeras puts the layers in Keras's order for a model whose output is the last layer, which all others must feed;
+// see KerasOrder.
 func (g *Graph) SortAsKeras() {
 	order := KerasOrder(g.Last().Name, func(layer string) []string { return g.byName[layer].Inputs })
 	for i, name := range order {

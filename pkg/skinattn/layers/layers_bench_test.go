@@ -66,7 +66,7 @@ func BenchmarkPooling(b *testing.B) {
 	for _, c := range []struct{ window, side, channels int }{{3, 112, 64}, {3, 35, 320}, {2, 7, 960}} {
 		name := fmt.Sprintf("%dx%d/2 on %dx%dx%d", c.window, c.window, c.side, c.side, c.channels)
 		in := Shape{c.side, c.side, c.channels}
-		w, err := poolingWindow(c.window, 2, Same).on(c.side, c.side)
+		w, err := MaxPooling2D{Window: c.window, Stride: 2, Padding: Same}.window().on(c.side, c.side)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -6,8 +6,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/layers/internal/kernels"
 )
 
-// stage is a run of layers whose maps are about equally large, up to where the maps shrink. Predictions
-// compute it in micro-batches.
+// stage is a run of layers whose maps are about equally large, up to where the maps shrink. Predictions compute it in
+// micro-batches.
 type stage struct {
 	layers []*Layer
 	inputs []string // layers of earlier stages whose maps this stage uses
@@ -15,17 +15,8 @@ type stage struct {
 	bytes  int      // of the largest layer's inputs and output, for one image
 }
 
-// buildStages computes the layers that make maps from maps, stage by stage, and returns the others.
-func (b *Builder) buildStages() []*Layer {
-	stages, rest := b.stages()
-	for _, s := range stages {
-		b.buildStage(s)
-	}
-	return rest
-}
-
-// stages splits the network. rest has the layers whose outputs or inputs are not maps, and the layers
-// that draw random numbers (Dropout) or whose kernels are large rather than their maps (SoftAttention).
+// stages splits the network. rest has the layers whose outputs or inputs are not maps, and the layers that draw random
+// numbers (Dropout) or whose kernels are large rather than their maps (SoftAttention).
 func (b *Builder) stages() (stages []*stage, rest []*Layer) {
 	of := map[string]int{}
 	for _, layer := range b.net.Layers() {
@@ -64,7 +55,11 @@ func (b *Builder) stages() (stages []*stage, rest []*Layer) {
 		s.bytes = max(s.bytes, bytes)
 	}
 	stages = b.merge(stages, of)
-	needed := map[string]bool{}
+	want := func(name string) {
+		if from, known := of[name]; known && from >= 0 && !slices.Contains(stages[from].wanted, name) {
+			stages[from].wanted = append(stages[from].wanted, name)
+		}
+	}
 	for _, layer := range b.net.Layers() {
 		to, staged := of[layer.Name]
 		for _, name := range layer.Inputs {
@@ -75,26 +70,21 @@ func (b *Builder) stages() (stages []*stage, rest []*Layer) {
 			if staged && !slices.Contains(stages[to].inputs, name) {
 				stages[to].inputs = append(stages[to].inputs, name)
 			}
-			if from >= 0 && !needed[name] {
-				needed[name] = true
-				stages[from].wanted = append(stages[from].wanted, name)
-			}
+			want(name)
 		}
 	}
-	if last := b.net.Last().Name; !needed[last] {
-		if from, known := of[last]; known {
-			stages[from].wanted = append(stages[from].wanted, last)
-		}
-	}
+	want(b.net.Last().Name)
 	return stages, rest
 }
 
-// merge joins neighbouring stages whose micro-batches are about equally large: the maps between them
-// then stay in the cache, too. of has the stage of each layer and is brought up to date.
+// merge joins neighbouring stages whose micro-batches differ by less than a factor of two: the maps between them then
+// stay in the cache, too. of has the stage of each layer and is brought up to date.
 func (b *Builder) merge(stages []*stage, of map[string]int) []*stage {
 	var merged []*stage
+	images := func(s *stage) int { return b.limits.StageImages(s.bytes) }
 	for _, s := range stages {
-		if last := len(merged) - 1; last >= 0 && b.alike(merged[last], s) {
+		last := len(merged) - 1
+		if last >= 0 && max(images(merged[last]), images(s)) < 2*min(images(merged[last]), images(s)) {
 			merged[last].layers = append(merged[last].layers, s.layers...)
 			merged[last].bytes = max(merged[last].bytes, s.bytes)
 		} else {
@@ -107,12 +97,6 @@ func (b *Builder) merge(stages []*stage, of map[string]int) []*stage {
 	return merged
 }
 
-// alike reports whether the micro-batches of two stages differ by less than a factor of two.
-func (b *Builder) alike(s, t *stage) bool {
-	m, n := b.limits.StageImages(s.bytes), b.limits.StageImages(t.bytes)
-	return max(m, n) < 2*min(m, n)
-}
-
 // shrinks reports whether a layer makes smaller maps than it sees.
 func shrinks(net *Graph, layer *Layer) bool {
 	for _, name := range layer.Inputs {
@@ -123,30 +107,29 @@ func shrinks(net *Graph, layer *Layer) bool {
 	return false
 }
 
-// buildStage computes a stage in micro-batches, or at once where the batch is small or the engine gains
-// nothing.
+// buildStage computes a stage in micro-batches, or at once where the batch is small or the engine gains nothing.
 func (b *Builder) buildStage(s *stage) {
-	maps := make([]*Node, len(s.inputs))
-	for i, name := range s.inputs {
-		maps[i] = b.outputs[name]
-	}
+	maps := b.values(s.inputs)
 	images, ok := kernels.MicroBatch(maps[0], b.limits.StageImages(s.bytes))
 	if !ok {
 		b.build(s.layers)
 		return
 	}
 	// The loop sees no nodes but its inputs: the values of all variables go into it as constants.
-	variables, constants := map[string]*Node{}, []*Node{}
-	constant := func(value *Node) *Node { constants = append(constants, value); return value }
-	scaled := map[string]vectors{}
+	var in Builder
+	in.begin(b.net)
+	var constants []*Node
 	for _, layer := range s.layers {
 		if n, ok := layer.Op.(BatchNormalization); ok {
 			v := n.vectors(b, layer)
-			scaled[layer.Name] = vectors{constant(v.scale), constant(v.shift)}
+			in.vectors[layer.Name] = v
+			constants = append(constants, v.scale, v.shift)
 			continue
 		}
 		for _, v := range layer.Op.Variables(b.net.InputShapes(layer)...) {
-			variables[layer.Name+"/"+v.Name] = constant(b.variable(layer, v.Name, b.graph))
+			value := b.variable(layer, v.Name, b.graph)
+			in.given[layer.Name+"/"+v.Name] = value
+			constants = append(constants, value)
 		}
 	}
 	dims := make([][]int, len(s.wanted))
@@ -154,23 +137,17 @@ func (b *Builder) buildStage(s *stage) {
 		dims[i] = b.net.Layer(name).Out
 	}
 	results := kernels.MicroBatches(images, maps, constants, dims, func(at func(*Node) *Node) []*Node {
-		var in Builder
-		in.begin(b.net)
 		for i, name := range s.inputs {
 			in.outputs[name] = at(maps[i])
 		}
-		for name, value := range variables {
+		for name, value := range in.given {
 			in.given[name] = at(value)
 		}
-		for name, v := range scaled {
-			in.norms.vectors[name] = vectors{at(v.scale), at(v.shift)}
+		for name, v := range in.vectors {
+			in.vectors[name] = vectors{at(v.scale), at(v.shift)}
 		}
 		in.build(s.layers)
-		parts := make([]*Node, len(s.wanted))
-		for i, name := range s.wanted {
-			parts[i] = in.outputs[name]
-		}
-		return parts
+		return in.values(s.wanted)
 	})
 	for i, name := range s.wanted {
 		b.outputs[name] = results[i]

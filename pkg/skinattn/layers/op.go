@@ -2,27 +2,24 @@ package layers
 
 import "fmt"
 
-// Op is what a layer computes. Implementations are plain structs that hold the layer's hyperparameters
-// under Keras's names.
+// Op is what a layer computes. Implementations are plain structs that hold the layer's hyperparameters under Keras's
+// names.
 type Op interface {
-	// Shape is the output's shape for inputs of the given shapes, or an error that says why they do not
-	// fit.
+	// Shape is the output's shape for inputs of the given shapes, or an error that says why they do not fit.
 	Shape(inputs ...Shape) (Shape, error)
 	// Variables lists what the layer learns or keeps, in Keras's order.
 	Variables(inputs ...Shape) []Variable
-	// Build adds the computation to the graph of its inputs, which have a batch axis before their
-	// shapes. It panics on errors, as GoMLX's graph building does.
+	// Build adds the computation to the graph of its inputs, which have a batch axis before their shapes. It panics on
+	// errors, as GoMLX's graph building does.
 	Build(b *Builder, layer *Layer, inputs ...*Node) *Node
 }
 
 // noVariables is embedded in operations that learn and keep nothing.
 type noVariables struct{}
 
-// Variables implements Op: there are none.
 func (noVariables) Variables(...Shape) []Variable { return nil }
 
-// Shape is the shape of a layer's output without the batch axis: [H W C] for feature maps, [features]
-// for vectors.
+// Shape is the shape of a layer's output without the batch axis: [H W C] for feature maps, [features] for vectors.
 type Shape []int
 
 // Size is the number of elements of one example.
@@ -37,14 +34,6 @@ func (s Shape) Size() int {
 // String writes a shape as [7 7 960].
 func (s Shape) String() string { return fmt.Sprint([]int(s)) }
 
-// oneInput is the shape of the only input.
-func oneInput(inputs []Shape) (Shape, error) {
-	if len(inputs) != 1 {
-		return nil, fmt.Errorf("needs one input, got %v", inputs)
-	}
-	return inputs[0], nil
-}
-
 // oneMap is the shape of the only input, which must be a feature map.
 func oneMap(inputs []Shape) (Shape, error) {
 	if len(inputs) != 1 || len(inputs[0]) != 3 {
@@ -56,8 +45,12 @@ func oneMap(inputs []Shape) (Shape, error) {
 // unary is embedded in operations with one input that keep its shape and learn nothing.
 type unary struct{ noVariables }
 
-// Shape is the input's.
-func (unary) Shape(inputs ...Shape) (Shape, error) { return oneInput(inputs) }
+func (unary) Shape(inputs ...Shape) (Shape, error) {
+	if len(inputs) != 1 {
+		return nil, fmt.Errorf("needs one input, got %v", inputs)
+	}
+	return inputs[0], nil
+}
 
 // sameShape is the shape that all inputs have in common.
 func sameShape(inputs []Shape) (Shape, error) {

@@ -14,7 +14,6 @@ type ZeroPadding2D struct {
 	Pad Padding
 }
 
-// Shape is the map's with the padding.
 func (z ZeroPadding2D) Shape(inputs ...Shape) (Shape, error) {
 	in, err := oneMap(inputs)
 	if err != nil {
@@ -23,7 +22,6 @@ func (z ZeroPadding2D) Shape(inputs ...Shape) (Shape, error) {
 	return Shape{in[0] + z.Pad[0][0] + z.Pad[0][1], in[1] + z.Pad[1][0] + z.Pad[1][1], in[2]}, nil
 }
 
-// Build implements Op.
 func (z ZeroPadding2D) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
 	return kernels.Pad(inputs[0], z.Pad)
 }
@@ -49,7 +47,6 @@ func (c Cropping2D) Shape(inputs ...Shape) (Shape, error) {
 	return out, nil
 }
 
-// Build implements Op.
 func (c Cropping2D) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
 	dims := inputs[0].Shape().Dimensions
 	return graph.Slice(inputs[0], graph.AxisRange(),
@@ -57,13 +54,40 @@ func (c Cropping2D) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
 		graph.AxisRange(c.Crop[1][0], dims[2]-c.Crop[1][1]), graph.AxisRange())
 }
 
+// Concatenate is keras.layers.Concatenate on the last axis.
+type Concatenate struct{ noVariables }
+
+// Shape is the inputs' with the sum of their last axes.
+func (Concatenate) Shape(inputs ...Shape) (Shape, error) {
+	if len(inputs) == 0 {
+		return nil, fmt.Errorf("nothing to concatenate")
+	}
+	last := len(inputs[0]) - 1
+	out := append(Shape{}, inputs[0]...)
+	for _, in := range inputs[1:] {
+		if len(in) != len(out) || Shape(in[:last]).String() != Shape(out[:last]).String() {
+			return nil, fmt.Errorf("shapes %v can't be concatenated", inputs)
+		}
+		out[last] += in[last]
+	}
+	return out, nil
+}
+
+// Build implements Op. In training, a concatenation of concatenations is made from their parts: each part takes the sum
+// of its gradients at once, where a chain of concatenations adds them up in maps as large as all parts together.
+// Otherwise the chain stays, so that the gradient for a layer in it is whole.
+func (Concatenate) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
+	if b.Training {
+		inputs = b.values(b.parts(layer))
+	}
+	return graph.Concatenate(inputs, -1)
+}
+
 // Flatten is keras.layers.Flatten: the same values, row by row, as one vector.
 type Flatten struct{ noVariables }
 
-// Shape is [size of the input].
 func (Flatten) Shape(inputs ...Shape) (Shape, error) { return Shape{inputs[0].Size()}, nil }
 
-// Build implements Op.
 func (Flatten) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
 	return graph.Reshape(inputs[0], inputs[0].Shape().Dimensions[0], -1)
 }
@@ -76,7 +100,7 @@ type Reshape struct {
 
 // Shape is Dims, which must have the input's size.
 func (r Reshape) Shape(inputs ...Shape) (Shape, error) {
-	in, err := oneInput(inputs)
+	in, err := unary{}.Shape(inputs...)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +110,6 @@ func (r Reshape) Shape(inputs ...Shape) (Shape, error) {
 	return r.Dims, nil
 }
 
-// Build implements Op.
 func (r Reshape) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
 	return graph.Reshape(inputs[0], append(Shape{inputs[0].Shape().Dimensions[0]}, r.Dims...)...)
 }

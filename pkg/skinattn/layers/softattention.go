@@ -9,28 +9,28 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/layers/internal/kernels"
 )
 
-// SoftAttention is the paper's attention layer as the authors' code has it (paper section 2.4; class
-// SoftAttention with aggregate=True and concat_with_x=False). Input and output [H W C]; the maps, one a
-// head, are the second output "name:1", [Heads H W], each summing to 1.
+// SoftAttention is the paper's attention layer as the authors' code has it (paper section 2.4; class SoftAttention with
+// aggregate=True and concat_with_x=False). Input and output [H W C]; the maps, one a head, are the second output
+// "name:1", [Heads H W], each summing to 1.
 //
-// The code convolves the map, seen as a volume [H W C 1], with a kernel [C 3 3 1 Heads], stride C on
-// the channel axis and SAME padding. Keras lays the kernel's first axis along the rows, so each head
-// sees every row, three columns and, by TensorFlow's padding rule, the channels 0, 1 and 2 only:
+// The code convolves the map, seen as a volume [H W C 1], with a kernel [C 3 3 1 Heads], stride C on the channel axis and
+// SAME padding. Keras lays the kernel's first axis along the rows, so each head sees every row, three columns and, by
+// TensorFlow's padding rule, the channels 0, 1 and 2 only:
 //
 //	logit[m,i,j] = bias[m] + sum over r, dj in -1..1, c in 0..2 of
 //	               kernel[(C-1)/2 + r - i, dj+1, c, 0, m] * x[r, j+dj, First+c]
 //
-// where First is 0. Then ReLU (absent from the paper's formula), a softmax over all positions of each
-// head, the sum of the heads, and the product with x.
+// where First is 0. Then ReLU (absent from the paper's formula), a softmax over all positions of each head, the sum of
+// the heads, and the product with x.
 type SoftAttention struct {
 	Heads int
-	// CenterWindow takes the channels in the middle, First = (C-3)/2 rounded down. TensorFlow's CPU
-	// kernel reads these, against its documentation, since it does not cut off the negative padding; so
-	// the authors' networks that were trained on a CPU (InceptionResNetV2, NASNetLarge) saw them. The
-	// gradient here goes to the channels that were read; TensorFlow's goes to 0, 1 and 2 even so.
+	// CenterWindow takes the channels in the middle, First = (C-3)/2 rounded down. TensorFlow's CPU kernel reads these,
+	// against its documentation, since it does not cut off the negative padding; so the authors' networks that were
+	// trained on a CPU (InceptionResNetV2, NASNetLarge) saw them. The gradient here goes to the channels that were read;
+	// TensorFlow's goes to 0, 1 and 2 even so.
 	CenterWindow bool
-	// Gamma multiplies the output by a learned scalar, .01 at first, as the formulas of the paper and
-	// of its model (Datta et al. 2021) have it; the authors' code has none.
+	// Gamma multiplies the output by a learned scalar, .01 at first, as the formulas of the paper and of its model (Datta
+	// et al. 2021) have it; the authors' code has none.
 	Gamma bool
 }
 
@@ -49,7 +49,6 @@ func (SoftAttention) Shape(inputs ...Shape) (Shape, error) {
 	return in, nil
 }
 
-// Variables are the kernel of the 3-D convolution, its bias and, with Gamma, gamma.
 func (s SoftAttention) Variables(inputs ...Shape) []Variable {
 	vars := []Variable{
 		{Name: "kernel_conv3d", Shape: Shape{inputs[0][2], 3, seenChannels, 1, s.Heads}, Trainable: true, Init: HeUniform},

@@ -21,8 +21,7 @@ type Variable struct {
 // Path is the variable's path in a GoMLX store and, without the leading slash, its name in Keras.
 func (v Variable) Path() string { return "/" + v.Layer + "/" + v.Name }
 
-// Initializer is one of Keras's initializers, as a function that fills a tensor of a given shape from a
-// random stream.
+// Initializer is one of Keras's initializers, as a function that fills a tensor of a given shape from a random stream.
 type Initializer func(shape Shape, rng *rand.Rand) []float32
 
 // Zeros fills with 0.
@@ -43,9 +42,8 @@ func HeUniform(shape Shape, rng *rand.Rand) []float32 {
 	return uniform(shape, math.Sqrt(6/fanIn), rng)
 }
 
-// HeNormal is normal with the standard deviation sqrt(2/fanIn), as Keras draws it: from a normal
-// distribution cut off at two standard deviations, widened so that what is left has the wanted
-// deviation.
+// HeNormal is normal with the standard deviation sqrt(2/fanIn), as Keras draws it: from a normal distribution cut off at
+// two standard deviations, widened so that what is left has the wanted deviation.
 func HeNormal(shape Shape, rng *rand.Rand) []float32 {
 	const left = .87962566103423978 // standard deviation of a standard normal cut off at 2
 	fanIn, _ := fans(shape)
@@ -59,8 +57,7 @@ func HeNormal(shape Shape, rng *rand.Rand) []float32 {
 	})
 }
 
-// fans are Keras's: the last two axes are input and output channels, what is before them is the
-// receptive field.
+// fans are Keras's: the last two axes are input and output channels, what is before them is the receptive field.
 func fans(shape Shape) (in, out float64) {
 	switch n := len(shape); n {
 	case 0:
@@ -86,9 +83,8 @@ func fill(shape Shape, next func() float64) []float32 {
 	return values
 }
 
-// Initialize gives every variable that store lacks its initial value. Each is drawn from a stream of
-// its own, made of the seed and the variable's path, so it depends neither on the engine nor on the
-// other variables.
+// Initialize gives every variable that store lacks its initial value. Each is drawn from a stream of its own, made of the
+// seed and the variable's path, so it depends neither on the engine nor on the other variables.
 func Initialize(store *model.Store, variables []Variable, seed uint64) error {
 	for _, v := range variables {
 		if store.GetVariable(v.Path()) != nil {
@@ -111,9 +107,8 @@ func SetVariable(store *model.Store, v Variable, values []float32) error {
 		return existing.SetValue(tensor)
 	}
 	created, err := store.CreateVariable(v.Path(), tensor)
-	if err != nil {
-		return err
+	if err == nil {
+		created.SetTrainable(v.Trainable)
 	}
-	created.SetTrainable(v.Trainable)
-	return nil
+	return err
 }

@@ -15,16 +15,15 @@ const (
 	Valid = "valid" // no padding
 )
 
-// samePad is TensorFlow's SAME rule on one axis: total = max((ceil(in/s)-1)*s + k - in, 0), the smaller
-// half before.
+// samePad is TensorFlow's SAME rule on one axis: total = max((ceil(in/s)-1)*s + k - in, 0), the smaller half before.
 func samePad(in, kernel, stride int) [2]int {
 	out := (in + stride - 1) / stride
 	total := max((out-1)*stride+kernel-in, 0)
 	return [2]int{total / 2, total - total/2}
 }
 
-// CorrectPad is Keras's imagenet_utils.correct_pad on one axis: the zero padding that its mobile
-// networks put before a strided "valid" convolution.
+// CorrectPad is Keras's imagenet_utils.correct_pad on one axis: the zero padding that its mobile networks put before a
+// strided "valid" convolution.
 func CorrectPad(size, kernel int) [2]int {
 	half := kernel / 2
 	return [2]int{half - (1 - size%2), half}
@@ -40,11 +39,9 @@ type window struct {
 // on is the window with the pads that TensorFlow takes for a map of rows and cols.
 func (w window) on(rows, cols int) (kernels.Window, error) {
 	placed := kernels.Window{Size: w.size, Stride: w.stride}
-	switch w.padding {
-	case Valid:
-	case Same:
+	if w.padding == Same {
 		placed.Pad = Padding{samePad(rows, w.size[0], w.stride), samePad(cols, w.size[1], w.stride)}
-	default:
+	} else if w.padding != Valid {
 		return placed, fmt.Errorf("padding %q is unknown", w.padding)
 	}
 	return placed, nil
@@ -53,19 +50,19 @@ func (w window) on(rows, cols int) (kernels.Window, error) {
 // over is the window on x [B H W C], whose shape has been checked.
 func (w window) over(x *Node) kernels.Window {
 	dims := x.Shape().Dimensions
-	placed, err := w.on(dims[1], dims[2])
-	if err != nil {
-		panic(err)
-	}
+	placed, _ := w.on(dims[1], dims[2])
 	return placed
 }
 
-// shape is the output's shape for one feature map, with the given channels or, if they are 0, the
-// map's. It is an error if the window does not fit into the map.
+// shape is the output's shape for one feature map, with the given channels or, if they are 0, the map's. It is an error
+// if the window does not fit into the map.
 func (w window) shape(inputs []Shape, channels int) (Shape, error) {
 	in, err := oneMap(inputs)
 	if err != nil {
 		return nil, err
+	}
+	if min(w.size[0], w.size[1], w.stride) < 1 {
+		return nil, fmt.Errorf("a window of %dx%d with stride %d makes no sense", w.size[0], w.size[1], w.stride)
 	}
 	placed, err := w.on(in[0], in[1])
 	if err != nil {

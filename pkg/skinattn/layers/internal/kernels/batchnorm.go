@@ -2,9 +2,9 @@ package kernels
 
 import "github.com/gomlx/gomlx/core/graph"
 
-// BatchNorm is a batch norm in training of a map that nothing else uses, with a hand-written gradient.
-// Automatic differentiation gives an expression that XLA passes over the maps more often for, with the
-// channel vectors in it computed anew at every position.
+// BatchNorm is a batch norm in training of a map that nothing else uses, with a hand-written gradient. Automatic
+// differentiation gives an expression that XLA passes over the maps more often for, with the channel vectors in it
+// computed anew at every position.
 type BatchNorm struct {
 	Moments // of the batch
 
@@ -18,8 +18,8 @@ func (s *State) BatchNorm(x, anchor *Node) BatchNorm {
 	return BatchNorm{Moments: MomentsOf(z), state: s, x: x, z: z}
 }
 
-// Normalize is x*scale + shift, where scale = gamma / sqrt(variance + epsilon) and shift = beta -
-// mean*scale, [C] each, follow from the batch's moments.
+// Normalize is x*scale + shift, where scale = gamma / sqrt(variance + epsilon) and shift = beta - mean*scale, [C] each,
+// follow from the batch's moments.
 func (n BatchNorm) Normalize(scale, shift *Node, epsilon float64) *Node {
 	s, x, z := n.state, n.x, n.z
 	vectors := graph.OptimizationBarriers(graph.StopGradient(scale), graph.StopGradient(shift))
@@ -34,8 +34,7 @@ func (n BatchNorm) Normalize(scale, shift *Node, epsilon float64) *Node {
 			}
 			// The cotangents of shift and scale.
 			sum, products := channelSums(cotangent, z)
-			// Gradient with respect to z: the direct term plus the terms through the batch's variance
-			// and mean.
+			// Gradient with respect to z: the direct term plus the terms through the batch's variance and mean.
 			scale := vectors[0]
 			byVariance := graph.Mul(scale, graph.Sub(products, graph.Mul(n.Mean, sum)))
 			byVariance = graph.Div(byVariance, graph.AddScalar(n.Variance, epsilon))

@@ -6,12 +6,11 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 )
 
-// Bottleneck is the wide part of an inverted bottleneck (MobileNetV2): a 1x1 convolution that widens,
-// its batch norm and its ReLU, whose output only a depthwise convolution uses.
+// Bottleneck is the wide part of an inverted bottleneck (MobileNetV2): a 1x1 convolution that widens, its batch norm and
+// its ReLU, whose output only a depthwise convolution uses.
 //
-// The wide map can be much larger than the processor's cache, and the gradient looks at the map and at
-// its cotangent, which is as large, over and over. So the gradient rematerializes both in
-// micro-batches, which stay in the cache.
+// The wide map can be much larger than the processor's cache, and the gradient looks at the map and at its cotangent,
+// which is as large, over and over. So the gradient rematerializes both in micro-batches, which stay in the cache.
 type Bottleneck struct {
 	Images int     // of a micro-batch
 	in     *Node   // [B H W Cin]
@@ -24,8 +23,8 @@ type Bottleneck struct {
 // maxBorder is the largest ratio of a wide map's positions with its border to its positions without it.
 const maxBorder = 1.16
 
-// Bottleneck begins with the 1x1 convolution of an inverted bottleneck whose depthwise convolution pads
-// the wide map; ok is false where rematerializing the map would not save time.
+// Bottleneck begins with the 1x1 convolution of an inverted bottleneck whose depthwise convolution pads the wide map; ok
+// is false where rematerializing the map would not save time.
 func (s *State) Bottleneck(wide Pointwise, pad Padding) (e Bottleneck, ok bool) {
 	dims := slices.Clone(wide.In.Shape().Dimensions)
 	dims[3] = wide.Kernel.Shape().Dimensions[3]
@@ -37,16 +36,15 @@ func (s *State) Bottleneck(wide Pointwise, pad Padding) (e Bottleneck, ok bool) 
 	return Bottleneck{in: wide.In, kernel: wide.Kernel, pad: pad, Images: images}, true
 }
 
-// Normalized adds the batch norm, which multiplies the channels by scale and adds shift, [C] each, and
-// the ReLU, which clips to limit.
+// Normalized adds the batch norm, which multiplies the channels by scale and adds shift, [C] each, and the ReLU, which
+// clips to limit.
 func (e Bottleneck) Normalized(scale, shift *Node, limit float64) Bottleneck {
 	e.kernel = graph.Mul(graph.Reshape(e.kernel, e.in.Shape().Dimensions[3], -1), graph.ExpandAxes(scale, 0))
 	e.shift, e.limit = shift, limit
 	return e
 }
 
-// BottleneckDepthwise correlates each channel of e's wide map with its own window of kernel [kh kw C
-// 1].
+// BottleneckDepthwise correlates each channel of e's wide map with its own window of kernel [kh kw C 1].
 func (s *State) BottleneckDepthwise(e Bottleneck, kernel *Node, stride int) *Node {
 	var inputs []*Node // as automatic differentiation does not see them
 	return withGradient(
@@ -58,8 +56,8 @@ func (s *State) BottleneckDepthwise(e Bottleneck, kernel *Node, stride int) *Nod
 		e.in, e.kernel, e.shift, kernel)
 }
 
-// forward computes the depthwise convolution [B H' W' C] from the 1x1 convolution's input, the 1x1
-// kernel, the shift and the depthwise kernel.
+// forward computes the depthwise convolution [B H' W' C] from the 1x1 convolution's input, the 1x1 kernel, the shift and
+// the depthwise kernel.
 func (e Bottleneck) forward(inputs []*Node, stride int) *Node {
 	wide := pointwise(e.withOnes(inputs[0]), e.withShift(inputs[1], inputs[2]), false)
 	w := Window{Size: [2]int(inputs[3].Shape().Dimensions[:2]), Stride: stride} // the border is there already
@@ -99,10 +97,10 @@ func (e Bottleneck) gradient(inputs []*Node, cotangent expression, stride int) [
 	}
 }
 
-// withOnes gives a map [b H W Cin] the border of the wide map, of zeros, and a channel of ones, which
-// adds the shift within the GEMM with withShift's matrix and gathers the shift's gradient with the
-// kernel's. At the border the channel is zero, so that the wide map is zero there. Channels of zeros
-// make their number a multiple of four, which XLA's GEMM takes at a time.
+// withOnes gives a map [b H W Cin] the border of the wide map, of zeros, and a channel of ones, which adds the shift
+// within the GEMM with withShift's matrix and gathers the shift's gradient with the kernel's. At the border the channel
+// is zero, so that the wide map is zero there. Channels of zeros make their number a multiple of four, which XLA's GEMM
+// takes at a time.
 func (e Bottleneck) withOnes(x *Node) *Node {
 	dims := slices.Clone(x.Shape().Dimensions)
 	dims[3] = 1
@@ -110,8 +108,8 @@ func (e Bottleneck) withOnes(x *Node) *Node {
 	return padMap(padEnd(x, 3, e.missing()), e.pad, 1)
 }
 
-// withShift is the matrix [Cin C] with the shift [C] as another row, and with rows of zeros for
-// withOnes' channels of zeros.
+// withShift is the matrix [Cin C] with the shift [C] as another row, and with rows of zeros for withOnes' channels of
+// zeros.
 func (e Bottleneck) withShift(matrix, shift *Node) *Node {
 	return padEnd(graph.Concatenate([]*Node{matrix, graph.ExpandAxes(shift, 0)}, 0), 0, e.missing())
 }

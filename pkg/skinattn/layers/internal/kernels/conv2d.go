@@ -2,22 +2,19 @@ package kernels
 
 import "github.com/gomlx/gomlx/core/graph"
 
-// algorithm is a way to compute a convolution or one of its gradients. M stands for all output
-// positions of the batch.
+// algorithm is a way to compute a convolution or one of its gradients. M stands for all output positions of the batch.
 type algorithm string
 
 const (
 	// native is the engine's convolution.
 	native algorithm = "native"
-	// im2col is one GEMM. Forward: the patches [M offsets*Cin] with the kernel. For the kernel's
-	// gradient: the patches with the cotangent [M Cout]. For the input's gradient: the cotangent with
-	// the transposed kernel, whose [M offsets*Cin] is then added up where the kernel offsets had looked
-	// (col2im).
+	// im2col is one GEMM. Forward: the patches [M offsets*Cin] with the kernel. For the kernel's gradient: the patches
+	// with the cotangent [M Cout]. For the input's gradient: the cotangent with the transposed kernel, whose [M
+	// offsets*Cin] is then added up where the kernel offsets had looked (col2im).
 	im2col algorithm = "im2col"
 	// perOffsetGEMM, of the kernel's gradient, is a GEMM for each kernel offset, [Cin M] with [M Cout].
 	perOffsetGEMM algorithm = "per offset"
-	// perRowGEMM, of the kernel's gradient, is a GEMM for each row of the window, [kw*Cin M] with [M
-	// Cout].
+	// perRowGEMM, of the kernel's gradient, is a GEMM for each row of the window, [kw*Cin M] with [M Cout].
 	perRowGEMM algorithm = "per row"
 )
 
@@ -32,24 +29,22 @@ type convolution struct {
 // algorithms are the choices for one convolution.
 type algorithms struct{ forward, input, kernel algorithm }
 
-// manyPositions is the number of output positions from which im2col is quicker for the first
-// convolution of a network.
+// manyPositions is the number of output positions from which im2col is quicker for the first convolution of a network.
 const manyPositions = 16384
 
 // choose gives the algorithms for a convolution on a kind of engine.
 //
-// On a GPU they are native. For XLA on the CPU the rule comes from measuring the algorithms on the
-// shapes of ResNet50, DenseNet, Inception networks and MobileNets, alone and within whole training
-// steps (docs/performance.md). The pure Go engine's convolution is several times slower than its GEMM.
+// On a GPU they are native. For XLA on the CPU the rule comes from measuring the algorithms on the shapes of ResNet50,
+// DenseNet, Inception networks and MobileNets, alone and within whole training steps (docs/performance.md). The pure Go
+// engine's convolution is several times slower than its GEMM.
 func (c convolution) choose(p platform) algorithms {
 	positions := c.batch * c.out[0] * c.out[1]
 	if p == xlaCUDA {
 		return algorithms{native, native, native}
 	}
 	if c.offsets() == 1 || p == pureGo {
-		// Both gradients of a 1x1 convolution then take the cotangent as one matrix, which XLA makes
-		// once. A GEMM for each image is quicker for some kernels alone, but makes XLA compute the
-		// cotangent twice.
+		// Both gradients of a 1x1 convolution then take the cotangent as one matrix, which XLA makes once. A GEMM for
+		// each image is quicker for some kernels alone, but makes XLA compute the cotangent twice.
 		return algorithms{im2col, im2col, perOffsetGEMM}
 	}
 	a := algorithms{native, native, perOffsetGEMM}
@@ -71,25 +66,17 @@ func (c convolution) choose(p platform) algorithms {
 	return a
 }
 
-// convolutionOf is the geometry of x [B H W Cin] with kernel [kh kw Cin Cout].
-func convolutionOf(x, kernel *Node, stride int, pad Padding) convolution {
-	dims, size := x.Shape().Dimensions, kernel.Shape().Dimensions
-	c := convolution{batch: dims[0], in: [2]int(dims[1:3]), channels: [2]int(size[2:4]),
-		Window: Window{Size: [2]int(size[:2]), Stride: stride, Pad: pad}}
-	c.out = c.Out(c.in)
-	return c
-}
-
-// Conv2D correlates x [B H W Cin] with kernel [kh kw Cin Cout]: [B H' W' Cout]. The algorithms of the
-// forward pass and of both gradients are chosen for the engine.
+// Conv2D correlates x [B H W Cin] with kernel [kh kw Cin Cout]: [B H' W' Cout]. The algorithms of the forward pass and of
+// both gradients are chosen for the engine.
 func Conv2D(x, kernel *Node, stride int, pad Padding) *Node {
-	c := convolutionOf(x, kernel, stride, pad)
+	dims, size := x.Shape().Dimensions, kernel.Shape().Dimensions
+	c := convolution{batch: dims[0], in: [2]int(dims[1:3]), channels: [2]int(size[2:4]), Window: Window{[2]int(size[:2]), stride, pad}}
+	c.out = c.Out(c.in)
 	return c.build(x, kernel, c.choose(platformOf(x.Graph().Backend())))
 }
 
-// build makes the convolution by the given algorithms. GoMLX's own gradient of a convolution is not
-// used: it is slow, and its input gradient is wrong where a window with an even side has a stride above
-// 1.
+// build makes the convolution by the given algorithms. GoMLX's own gradient of a convolution is not used: it is slow, and
+// its input gradient is wrong where a window with an even side has a stride above 1.
 func (c convolution) build(x, kernel *Node, a algorithms) *Node {
 	return withGradient(
 		func(in ...*Node) *Node { return c.forward(in[0], in[1], a.forward) },
@@ -112,8 +99,8 @@ func (c convolution) forward(x, kernel *Node, a algorithm) *Node {
 	return graph.Reshape(y, c.batch, c.out[0], c.out[1], c.channels[1])
 }
 
-// patches is what each output position sees of x, [M offsets*Cin]. A row of a window is contiguous in
-// memory, but the windows overlap: each row is taken in chunks as long as the stride.
+// patches is what each output position sees of x, [M offsets*Cin]. A row of a window is contiguous in memory, but the
+// windows overlap: each row is taken in chunks as long as the stride.
 func (c convolution) patches(x *Node) *Node {
 	chunks := (c.Size[1] + c.Stride - 1) / c.Stride
 	pad := c.Pad
@@ -155,8 +142,8 @@ func (c convolution) inputGradient(cotangent, kernel *Node, a algorithm) *Node {
 	return sum
 }
 
-// scatterPadding pads what one kernel offset gives for the output positions, after it has been dilated
-// by the stride, to the input positions that the offset had looked at.
+// scatterPadding pads what one kernel offset gives for the output positions, after it has been dilated by the stride, to
+// the input positions that the offset had looked at.
 func (c convolution) scatterPadding(offset int) Padding {
 	var pad Padding
 	for axis, at := range c.at(offset) {
@@ -209,8 +196,8 @@ func (c convolution) kernelGradient(x, cotangent *Node, a algorithm) *Node {
 	return graph.Reshape(sum, c.Size[0], c.Size[1], c.channels[0], c.channels[1])
 }
 
-// nativeKernelGradient is the kernel's gradient as a convolution of the map with the cotangent, in
-// which batch and channels have changed places.
+// nativeKernelGradient is the kernel's gradient as a convolution of the map with the cotangent, in which batch and
+// channels have changed places.
 func (c convolution) nativeKernelGradient(x, cotangent *Node) *Node {
 	pad := c.Pad
 	for axis := range pad {

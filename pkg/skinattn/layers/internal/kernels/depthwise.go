@@ -2,12 +2,11 @@ package kernels
 
 import "github.com/gomlx/gomlx/core/graph"
 
-// DepthwiseConv2D correlates each channel of x [B H W C] with its own window of kernel [kh kw C 1]: [B
-// H' W' C].
+// DepthwiseConv2D correlates each channel of x [B H W C] with its own window of kernel [kh kw C 1]: [B H' W' C].
 //
-// XLA's grouped convolution is 10 to 50 times slower on a CPU, and GoMLX's gradient for it splits the
-// graph by channel. The forward pass here is a sum over kernel offsets of a strided slice times the
-// offset's channel vector, which XLA fuses into one loop; the input's gradient has the same form.
+// XLA's grouped convolution is 10 to 50 times slower on a CPU, and GoMLX's gradient for it splits the graph by channel.
+// The forward pass here is a sum over kernel offsets of a strided slice times the offset's channel vector, which XLA
+// fuses into one loop; the input's gradient has the same form.
 func (s *State) DepthwiseConv2D(x, kernel *Node, stride int, pad Padding) *Node {
 	dims := x.Shape().Dimensions
 	w := Window{Size: [2]int(kernel.Shape().Dimensions[:2]), Stride: stride, Pad: pad}
@@ -20,22 +19,22 @@ func (s *State) DepthwiseConv2D(x, kernel *Node, stride int, pad Padding) *Node 
 			if images, ok := s.TooWide(x.Graph(), dims); ok {
 				return d.inMicroBatches(images, s.expressionOf(x), s.expressionOf(cotangent), kernel)
 			}
-			// Both gradients look at one padded cotangent: for the kernel's alone XLA would compute it,
-			// and write it to memory, a second time.
+			// Both gradients look at one padded cotangent: for the kernel's alone XLA would compute it, and write it to
+			// memory, a second time.
 			seen, padded := padMap(graph.StopGradient(x), pad, 1), padMap(cotangent, d.cotangentPadding(), 1)
 			return []*Node{d.toInput(padded, kernel), d.toKernel(seen, padded)}
 		}, x, kernel)
 }
 
-// correlate sums, over kernel offsets, what the offset sees of the padded map times the offset's
-// channel vector. With flip, the kernel is turned by 180 degrees.
+// correlate sums, over kernel offsets, what the offset sees of the padded map times the offset's channel vector. With
+// flip, the kernel is turned by 180 degrees.
 func (w Window) correlate(padded, kernel *Node, out [2]int, flip bool) *Node {
 	vectors := channelVectors(kernel)
 	var sum *Node
 	for offset := range w.offsets() {
 		of := offset
 		if flip {
-			of = w.rotated(offset)
+			of = w.offsets() - 1 - offset
 		}
 		vector := graph.Slice(vectors, graph.AxisRange(of, of+1))
 		sum = plus(sum, graph.Mul(w.seen(padded, offset, out), vector))
@@ -55,8 +54,8 @@ type depthwiseGradient struct {
 	Window
 }
 
-// inMicroBatches gives the cotangents of the map and of the kernel, images at a time. The padded map
-// and the padded cotangent are never written to memory.
+// inMicroBatches gives the cotangents of the map and of the kernel, images at a time. The padded map and the padded
+// cotangent are never written to memory.
 func (d depthwiseGradient) inMicroBatches(images int, seen, cotangent expression, kernel *Node) []*Node {
 	anyMap := seen.maps[0]
 	back := graph.Zeros(anyMap.Graph(), like(anyMap, d.in...))
@@ -71,8 +70,8 @@ func (d depthwiseGradient) inMicroBatches(images int, seen, cotangent expression
 	return []*Node{state[0], d.total(state[1])}
 }
 
-// cotangentPadding is the padding of the output's cotangent that both gradients look at: for stride 1
-// what leads back to the input, else none.
+// cotangentPadding is the padding of the output's cotangent that both gradients look at: for stride 1 what leads back to
+// the input, else none.
 func (d depthwiseGradient) cotangentPadding() Padding {
 	if d.Stride > 1 {
 		return Padding{}
@@ -92,9 +91,8 @@ func (d depthwiseGradient) toInput(padded, kernel *Node) *Node {
 	})
 }
 
-// toKernel is the cotangent of the kernel [kh kw C 1], given the padded map and the output's padded
-// cotangent: for each kernel offset the product of what it sees with the cotangent, summed over
-// positions.
+// toKernel is the cotangent of the kernel [kh kw C 1], given the padded map and the output's padded cotangent: for each
+// kernel offset the product of what it sees with the cotangent, summed over positions.
 func (d depthwiseGradient) toKernel(seen, padded *Node) *Node {
 	if !HasCache(padded.Graph()) {
 		return d.offsetByOffset(seen, padded)
@@ -108,11 +106,10 @@ func (d depthwiseGradient) zeroSums(of *Node) *Node {
 	return graph.Zeros(of.Graph(), like(of, d.out[0], d.out[1], foldedWidth(d.out[2]), d.offsets(), d.out[3]))
 }
 
-// addOffsets adds to sums [B H' W" offsets C] the products of what each kernel offset sees with the
-// cotangent, with the columns of a row folded. XLA does not fuse a product into a reduction: it would
-// write out each product, as large as the map. It does fuse a product into additions, so most of the
-// sum is additions. The views of all offsets are gathered into one array: a position is then one piece
-// of code for all offsets, and the maps are gone through once.
+// addOffsets adds to sums [B H' W" offsets C] the products of what each kernel offset sees with the cotangent, with the
+// columns of a row folded. XLA does not fuse a product into a reduction: it would write out each product, as large as the
+// map. It does fuse a product into additions, so most of the sum is additions. The views of all offsets are gathered into
+// one array: a position is then one piece of code for all offsets, and the maps are gone through once.
 func (d depthwiseGradient) addOffsets(sums, seen, padded *Node) *Node {
 	g := seen.Graph()
 	starts := make([][]int32, d.offsets())
@@ -137,9 +134,9 @@ func (d depthwiseGradient) total(sums *Node) *Node {
 	return graph.Reshape(graph.ReduceSum(sums, 0, 1, 2), d.Size[0], d.Size[1], d.out[3], 1)
 }
 
-// offsetByOffset is toKernel for engines other than XLA on the CPU: it goes over the maps once for each
-// kernel offset. Up to eight blocks of a map are summed as additions; the rest is a product with a row
-// of ones, twice as fast as a reduction.
+// offsetByOffset is toKernel for engines other than XLA on the CPU: it goes over the maps once for each kernel offset. Up
+// to eight blocks of a map are summed as additions; the rest is a product with a row of ones, twice as fast as a
+// reduction.
 func (d depthwiseGradient) offsetByOffset(seen, padded *Node) *Node {
 	size := [4]int(d.out)
 	axis, blocks := 0, largestDivisor(size[0], 8)
@@ -165,15 +162,15 @@ func (d depthwiseGradient) offsetByOffset(seen, padded *Node) *Node {
 	return graph.Reshape(results, d.Size[0], d.Size[1], channels, 1)
 }
 
-// maxFold is how many columns of a row foldColumns adds up: XLA writes out a value that more than 15
-// places of a computation look at.
+// maxFold is how many columns of a row foldColumns adds up: XLA writes out a value that more than 15 places of a
+// computation look at.
 const maxFold = 14
 
 // foldedWidth is the number of columns that foldColumns leaves of n.
 func foldedWidth(n int) int { return n / largestDivisor(n, maxFold) }
 
-// foldColumns adds x [B H W k C] to sums [B H W' k C], up to maxFold columns of a row onto each other;
-// nil is a sum of nothing.
+// foldColumns adds x [B H W k C] to sums [B H W' k C], up to maxFold columns of a row onto each other; nil is a sum of
+// nothing.
 func foldColumns(sums, x *Node) *Node {
 	width := x.Shape().Dimensions[2]
 	folded := foldedWidth(width)

@@ -11,13 +11,12 @@ import (
 // writtenFor are the versions whose unexported fields this file uses.
 const writtenFor = "GoMLX v0.28.3 with go-xla v0.4.3"
 
-// newClosure is graph.NewClosure with the caches of scalars and reductions emptied while define builds
-// the closure's body, and put back after it.
+// newClosure is graph.NewClosure with the caches of scalars and reductions emptied while define builds the closure's
+// body, and put back after it.
 //
-// GoMLX keeps the scalar constants of a graph, and go-xla the functions that its reductions call, for
-// use anywhere in the graph. But a value that was made inside of one closure can't be used in another
-// function, so the next use of the same scalar or reduction fails. The smallest programs that show it
-// are in gomlx_workaround_test.go.
+// GoMLX keeps the scalar constants of a graph, and go-xla the functions that its reductions call, for use anywhere in the
+// graph. But a value that was made inside of one closure can't be used in another function, so the next use of the same
+// scalar or reduction fails. The smallest programs that show it are in gomlx_workaround_test.go.
 func newClosure(g *graph.Graph, define func(g *graph.Graph) []*Node) *graph.Function {
 	caches, err := sharedCaches(reflect.ValueOf(g).Elem())
 	if err != nil {
@@ -31,9 +30,8 @@ func newClosure(g *graph.Graph, define func(g *graph.Graph) []*Node) *graph.Func
 	return graph.NewClosure(g, define)
 }
 
-// CheckVersion returns a WrongVersionError if loops can be used in g and GoMLX or go-xla is not the
-// version that newClosure was written for. Builder.Build calls it first, so that an upgrade fails
-// before anything is computed.
+// CheckVersion is an error if loops can be used in g and GoMLX or go-xla is not the version that newClosure was written
+// for. Builder.Build calls it first, so that an upgrade fails before anything is computed.
 func CheckVersion(g *graph.Graph) error {
 	if !hasLoops(g) {
 		return nil
@@ -52,24 +50,19 @@ func sharedCaches(inGraph reflect.Value) ([]reflect.Value, error) {
 				at = at.Elem()
 			}
 			if at.Kind() != reflect.Struct {
-				return nil, WrongVersionError(name)
+				return nil, wrongVersion(name)
 			}
 			at = at.FieldByName(name)
 		}
 		if at.Kind() != reflect.Map {
-			return nil, WrongVersionError(path[len(path)-1])
+			return nil, wrongVersion(path[len(path)-1])
 		}
 		caches = append(caches, reflect.NewAt(at.Type(), unsafe.Pointer(at.UnsafeAddr())).Elem())
 	}
 	return caches, nil
 }
 
-// WrongVersionError is the name of an unexported field of GoMLX or go-xla that is not there: another
-// version is linked than newClosure was written for.
-type WrongVersionError string
-
-// Error names the field and the versions.
-func (field WrongVersionError) Error() string {
-	return fmt.Sprintf("loops of the engine need the field %q, which was written for %s and is not in the version that is linked; "+
-		"adapt pkg/skinattn/layers/internal/kernels/gomlx_workaround.go", string(field), writtenFor)
+func wrongVersion(field string) error {
+	return fmt.Errorf("loops of the engine need the unexported field %q, as it is in %s; the version that is linked has none: "+
+		"adapt pkg/skinattn/layers/internal/kernels/gomlx_workaround.go", field, writtenFor)
 }

@@ -1,7 +1,6 @@
 package kernels
 
 import (
-	"errors"
 	"os"
 	"reflect"
 	"regexp"
@@ -115,7 +114,7 @@ func TestWrongVersion(t *testing.T) {
 			}
 			continue
 		}
-		if missing := WrongVersionError(""); !errors.As(err, &missing) || string(missing) != c.field || !strings.Contains(err.Error(), writtenFor) {
+		if err == nil || !strings.Contains(err.Error(), `"`+c.field+`"`) || !strings.Contains(err.Error(), writtenFor) {
 			t.Errorf("%T: %v; want one that names %s and %s", c.graph, err, c.field, writtenFor)
 		}
 	}

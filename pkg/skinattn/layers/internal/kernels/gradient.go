@@ -4,13 +4,13 @@ import "github.com/gomlx/gomlx/core/graph"
 
 // withGradient gives a computation a hand-written gradient.
 //
-// value computes the result from the inputs; automatic differentiation does not see it. gradient takes
-// the cotangent of the result and returns the cotangents of the inputs, each of its input's shape.
+// value computes the result from the inputs; automatic differentiation does not see it. gradient takes the cotangent of
+// the result and returns the cotangents of the inputs, each of its input's shape.
 //
-// GoMLX can attach a gradient only to an identity with one input (IdentityWithCustomGradient). One such
-// identity on the result receives the result's cotangent; one on each input hands out the input's
-// share. The reverse sweep has to get from the result to the inputs: so the result is a choice, by a
-// constant, between the value and one element of each input, which XLA folds away.
+// GoMLX can attach a gradient only to an identity with one input (IdentityWithCustomGradient). One such identity on the
+// result receives the result's cotangent; one on each input hands out the input's share. The reverse sweep has to get
+// from the result to the inputs: so the result is a choice, by a constant, between the value and one element of each
+// input, which XLA folds away.
 func withGradient(value func(inputs ...*Node) *Node, gradient func(cotangent *Node) []*Node, inputs ...*Node) *Node {
 	var shares []*Node
 	stopped := make([]*Node, len(inputs))

@@ -6,8 +6,8 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 )
 
-// pointwise multiplies the channels of x [... K] by a matrix [K C], or by its transpose: [... C]. It is
-// a 1x1 convolution as a GEMM.
+// pointwise multiplies the channels of x [... K] by a matrix [K C], or by its transpose: [... C]. It is a 1x1 convolution
+// as a GEMM.
 func pointwise(x, matrix *Node, transposed bool) *Node {
 	from, to := 0, 1
 	if transposed {
@@ -25,13 +25,11 @@ func pointwise(x, matrix *Node, transposed bool) *Node {
 	return graph.Reshape(y, dims...)
 }
 
-// halvedPositions is the number of positions from which GEMMs are made in two halves; see
-// contractPositions.
+// halvedPositions is the number of positions from which GEMMs are made in two halves; see contractPositions.
 const halvedPositions = 4096
 
-// asMatrix is x [... C] as a matrix of positions and channels, or as a batch of two such matrices where
-// there are many positions. Every GEMM takes a map in this form: XLA would compute the map anew for
-// each other form.
+// asMatrix is x [... C] as a matrix of positions and channels, or as a batch of two such matrices where there are many
+// positions. Every GEMM takes a map in this form: XLA would compute the map anew for each other form.
 func asMatrix(x *Node) *Node {
 	channels := x.Shape().Dimensions[x.Rank()-1]
 	if positions := x.Shape().Size() / channels; positions%2 != 0 || positions < halvedPositions {
@@ -40,10 +38,9 @@ func asMatrix(x *Node) *Node {
 	return graph.Reshape(x, 2, -1, channels)
 }
 
-// contractPositions sums, over all positions, the products of what they see [... K] with their
-// cotangents [... C]: [K C]. XLA's GEMM gathers the values of its first side one by one, so the side
-// with fewer channels comes first. XLA chooses the order of a single GEMM's sides by itself, but not of
-// a batch of two: hence the halves.
+// contractPositions sums, over all positions, the products of what they see [... K] with their cotangents [... C]: [K C].
+// XLA's GEMM gathers the values of its first side one by one, so the side with fewer channels comes first. XLA chooses
+// the order of a single GEMM's sides by itself, but not of a batch of two: hence the halves.
 func contractPositions(seen, cotangent *Node) *Node {
 	a, b := asMatrix(seen), asMatrix(cotangent)
 	if a.Rank() == 2 {

@@ -7,10 +7,10 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 )
 
-// MicroBatches computes arrays of a batch size images at a time, in a loop of the engine, so that the
-// maps in between stay in the processor's cache. build gets at, which gives the micro-batch of each of
-// maps [B ...] and the constants themselves, and returns its part [size ...] of every result; it can
-// use no other nodes. results are the dimensions of one image in each result.
+// MicroBatches computes arrays of a batch size images at a time, in a loop of the engine, so that the maps in between
+// stay in the processor's cache. build gets at, which gives the micro-batch of each of maps [B ...] and the constants
+// themselves, and returns its part [size ...] of every result; it can use no other nodes. results are the dimensions of
+// one image in each result.
 func MicroBatches(size int, maps, constants []*Node, results [][]int, build func(at func(*Node) *Node) []*Node) []*Node {
 	state := make([]*Node, len(results))
 	for i, image := range results {
@@ -26,17 +26,16 @@ func MicroBatches(size int, maps, constants []*Node, results [][]int, build func
 	})
 }
 
-// MicroBatch is how many images of x [B ...] a micro-batch has, at most limit; ok is false if that is
-// the whole batch or the engine gains nothing from micro-batches.
+// MicroBatch is how many images of x [B ...] a micro-batch has, at most limit; ok is false if that is the whole batch or
+// the engine gains nothing from micro-batches.
 func MicroBatch(x *Node, limit int) (images int, ok bool) {
 	batch := x.Shape().Dimensions[0]
 	images = largestDivisor(batch, limit)
 	return images, images != batch && HasCache(x.Graph())
 }
 
-// microBatches is MicroBatches for results that are not only put together: step also gets what it
-// returned for the micro-batch before (state for the first), and put, which writes a part [size ...] to
-// its place in an array [B ...].
+// microBatches is MicroBatches for results that are not only put together: step also gets what it returned for the
+// micro-batch before (state for the first), and put, which writes a part [size ...] to its place in an array [B ...].
 func microBatches(size int, maps, constants, state []*Node, step func(at func(*Node) *Node, state []*Node, put func(all, part *Node) *Node) []*Node) []*Node {
 	images := maps[0].Shape().Dimensions[0]
 	outside := slices.Concat(maps, constants)
@@ -53,9 +52,8 @@ func microBatches(size int, maps, constants, state []*Node, step func(at func(*N
 	})
 }
 
-// loop calls body for at = 0, step, 2*step, ... below limit, in a loop of the engine, with the values
-// of fixed and of state; body returns the next state. The last state is the result. body can use no
-// other nodes.
+// loop calls body for at = 0, step, 2*step, ... below limit, in a loop of the engine, with the values of fixed and of
+// state; body returns the next state. The last state is the result. body can use no other nodes.
 func loop(limit, step int, fixed, state []*Node, body func(at *Node, fixed, state []*Node) []*Node) []*Node {
 	g := fixed[0].Graph()
 	initial := slices.Concat([]*Node{number(g, 0)}, fixed, state)

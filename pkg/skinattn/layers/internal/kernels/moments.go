@@ -6,8 +6,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 )
 
-// Moments are the means of a map's or vector's channels and their biased variances, over all other
-// axes, [C] each.
+// Moments are the means of a map's or vector's channels and their biased variances, over all other axes, [C] each.
 type Moments struct{ Mean, Variance *Node }
 
 // MomentsOf computes the moments of x [... C].
@@ -28,32 +27,31 @@ func ConcatMoments(parts []Moments) Moments {
 	return Moments{graph.Concatenate(means, 0), graph.Concatenate(variances, 0)}
 }
 
-// Pointwise is a 1x1 convolution, without its stride, that makes at least twice as many channels as it
-// sees. It does not exist as a node: what follows it is computed from its input, which is smaller.
+// Pointwise is a 1x1 convolution, without its stride, that makes at least twice as many channels as it sees. It does not
+// exist as a node: what follows it is computed from its input, which is smaller.
 type Pointwise struct{ In, Kernel *Node } // [B H W Cin], [1 1 Cin Cout]
 
-// Widens reports whether on x's engine a 1x1 convolution of x [B H W Cin] that makes the given number
-// of channels should be a Pointwise.
-func Widens(x *Node, channels int) bool {
-	return channels >= 2*x.Shape().Dimensions[3] && platformOf(x.Graph().Backend()) == xlaCPU
-}
-
-// NewPointwise is the 1x1 convolution of x with a stride; kernel gives the kernel [1 1 Cin Cout].
-func NewPointwise(x *Node, stride int, kernel func() *Node) Pointwise {
+// NewPointwise is the 1x1 convolution of x [B H W Cin] to the given channels with a stride; kernel gives the kernel. ok
+// is false where computing its output first is quicker on x's engine.
+func NewPointwise(x *Node, channels, stride int, kernel func() *Node) (p Pointwise, ok bool) {
+	dims := x.Shape().Dimensions
+	if channels < 2*dims[3] || platformOf(x.Graph().Backend()) != xlaCPU {
+		return p, false
+	}
 	w := Window{Size: [2]int{1, 1}, Stride: stride}
-	in := w.seen(x, 0, w.Out([2]int(x.Shape().Dimensions[1:3])))
-	return Pointwise{in, kernel()}
+	in := w.seen(x, 0, w.Out([2]int(dims[1:3])))
+	return Pointwise{in, kernel()}, true
 }
 
-// Scaled is the output [B H W Cout] with its channels multiplied by scale and moved by shift, [Cout]
-// each. The scale goes into the kernel.
+// Scaled is the output [B H W Cout] with its channels multiplied by scale and moved by shift, [Cout] each. The scale goes
+// into the kernel.
 func (p Pointwise) Scaled(scale, shift *Node) *Node {
 	kernel := graph.Mul(p.Kernel, graph.ExpandLeftToRank(scale, 4))
 	return AddChannels(Conv2D(p.In, kernel, 1, Padding{}), shift)
 }
 
-// Moments of the output follow from the moments of the input: the mean is the kernel's of the input's
-// mean, the variance of a channel w'Cw, with the channel's weights w and the covariance C of the input.
+// Moments of the output follow from the moments of the input: the mean is the kernel's of the input's mean, the variance
+// of a channel w'Cw, with the channel's weights w and the covariance C of the input.
 func (p Pointwise) Moments() Moments {
 	channels := p.In.Shape().Dimensions[3]
 	x := graph.Reshape(p.In, -1, channels)
@@ -69,8 +67,8 @@ func (p Pointwise) Moments() Moments {
 	}
 }
 
-// pairBytes is the size of a map from which its two sums are made in one pass: a smaller map is still
-// in the cache for the second.
+// pairBytes is the size of a map from which its two sums are made in one pass: a smaller map is still in the cache for
+// the second.
 const pairBytes = 4 << 20
 
 // channelSums are the sums over positions of x [... C] and of its products with y.
@@ -78,17 +76,14 @@ func channelSums(x, y *Node) (sum, products *Node) {
 	if x.Rank() == 4 && 4*x.Shape().Size() >= pairBytes && HasCache(x.Graph()) {
 		return pairedSums(x, y)
 	}
-	axes := make([]int, x.Rank()-1)
-	for i := range axes {
-		axes[i] = i
-	}
+	axes := []int{0, 1, 2}[:x.Rank()-1]
 	return graph.ReduceSum(x, axes...), graph.ReduceSum(graph.Mul(x, y), axes...)
 }
 
-// pairedSums is channelSums for maps [B H W C], in one pass: XLA goes over them once for each of two
-// reductions, and writes out a product before it reduces it. So x and its product with y stand side by
-// side, the columns of a row are folded by additions, and the rest is a reduction. Without the barrier
-// the reduction would absorb the additions and have every term written out. x need not be in memory.
+// pairedSums is channelSums for maps [B H W C], in one pass: XLA goes over them once for each of two reductions, and
+// writes out a product before it reduces it. So x and its product with y stand side by side, the columns of a row are
+// folded by additions, and the rest is a reduction. Without the barrier the reduction would absorb the additions and have
+// every term written out. x need not be in memory.
 func pairedSums(x, y *Node) (sum, products *Node) {
 	pair := like(x, slices.Insert(slices.Clone(x.Shape().Dimensions), 3, 2)...) // [B H W 2 C]
 	twice := func(x *Node) *Node { return graph.BroadcastToDims(graph.ExpandAxes(x, 3), pair.Dimensions...) }

@@ -5,8 +5,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 )
 
-// Padding is the zeros around a map, or with negative numbers the crop, as [before, after] for rows and
-// columns.
+// Padding is the zeros around a map, or with negative numbers the crop, as [before, after] for rows and columns.
 type Padding [2][2]int
 
 // negated crops what p adds.
@@ -25,8 +24,8 @@ func Pad(x *Node, pad Padding) *Node {
 		x)
 }
 
-// padMap pads the two spatial axes of x [B H W C] with zeros, and puts dilation-1 zeros between
-// neighbours. Negative pads crop, by a slice, since the pure Go backend's Pad does not take them.
+// padMap pads the two spatial axes of x [B H W C] with zeros, and puts dilation-1 zeros between neighbours. Negative pads
+// crop, by a slice, since the pure Go backend's Pad does not take them.
 func padMap(x *Node, pad Padding, dilation int) *Node {
 	return padWith(x, pad, dilation, graph.ScalarZero(x.Graph(), x.DType()))
 }
@@ -61,9 +60,9 @@ func padEnd(x *Node, axis, n int) *Node {
 	return graph.Pad(x, graph.ScalarZero(x.Graph(), x.DType()), pads...)
 }
 
-// dilationPadding is the padding of an output's cotangent that has been dilated by the window's stride:
-// the rotated window, moved by one, then leads from the cotangent of shape out [B H' W' C] back to the
-// input of shape in [B H W C], which had been padded by w.Pad.
+// dilationPadding is the padding of an output's cotangent that has been dilated by the window's stride: the rotated
+// window, moved by one, then leads from the cotangent of shape out [B H' W' C] back to the input of shape in [B H W C],
+// which had been padded by w.Pad.
 func (w Window) dilationPadding(in, out []int) Padding {
 	var pad Padding
 	for axis, k := range w.Size {

@@ -3,11 +3,12 @@ package kernels
 import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// MaxPool is the largest value of each window of x [B H W C]: [B H' W' C]. Padding never wins. The
-// gradient goes to the first largest value of each window, in rows and then columns, as in TensorFlow
-// on the CPU. GoMLX's own (XLA's select-and-scatter) is 100 times slower than the forward pass.
+// MaxPool is the largest value of each window of x [B H W C]: [B H' W' C]. Padding never wins. The gradient goes to the
+// first largest value of each window, in rows and then columns, as in TensorFlow on the CPU. GoMLX's own (XLA's
+// select-and-scatter) is 100 times slower than the forward pass.
 func MaxPool(x *Node, w Window) *Node {
 	dims := x.Shape().Dimensions
 	in := [2]int(dims[1:3])
@@ -26,8 +27,9 @@ func MaxPool(x *Node, w Window) *Node {
 			dense := Window{Size: w.Size, Stride: 1}
 			var sum *Node
 			for offset := range w.offsets() {
-				share := dense.seen(shares, w.rotated(offset), in)
-				won := graph.Equal(dense.seen(winners, w.rotated(offset), in), graph.Scalar(x.Graph(), winner.DType(), offset))
+				rotated := w.offsets() - 1 - offset
+				share := dense.seen(shares, rotated, in)
+				won := graph.Equal(dense.seen(winners, rotated, in), graph.Scalar(x.Graph(), winner.DType(), offset))
 				sum = plus(sum, graph.Where(won, share, graph.ZerosLike(share)))
 			}
 			return []*Node{sum}
@@ -47,13 +49,13 @@ func (w Window) firstLargest(padded, y *Node) *Node {
 	return winner
 }
 
-// AveragePool is the mean of each window of x [B H W C], without the padding: [B H' W' C]. It is a sum
-// of strided slices, which XLA fuses into one loop, and so is its gradient.
+// AveragePool is the mean of each window of x [B H W C], without the padding: [B H' W' C]. It is a sum of strided slices,
+// which XLA fuses into one loop, and so is its gradient.
 func AveragePool(x *Node, w Window) *Node {
 	dims := x.Shape().Dimensions
 	in := [2]int(dims[1:3])
 	out := w.Out(in)
-	share := graph.Const(x.Graph(), w.inverseCounts(in, out))
+	share := graph.ConstTensor(x.Graph(), w.inverseCounts(in, out))
 	share = graph.ConvertDType(share, x.DType())
 	return withGradient(
 		func(x ...*Node) *Node { return graph.Mul(w.sum(padMap(x[0], w.Pad, 1), out), share) },
@@ -76,19 +78,18 @@ func (w Window) sum(padded *Node, out [2]int) *Node {
 	return sum
 }
 
-// inverseCounts is [1][out rows][out columns][1]: one over the number of the map's positions, padding
-// left out, that each window covers.
-func (w Window) inverseCounts(in, out [2]int) [][][][]float32 {
+// inverseCounts is [1 H W 1] for out windows: one over the number of the map's positions, padding left out, that each
+// window covers.
+func (w Window) inverseCounts(in, out [2]int) *tensors.Tensor {
 	covered := func(axis, position int) int {
 		start := position*w.Stride - w.Pad[axis][0]
 		return min(start+w.Size[axis], in[axis]) - max(start, 0)
 	}
-	rows := make([][][]float32, out[0])
-	for r := range rows {
-		rows[r] = make([][]float32, out[1])
-		for c := range rows[r] {
-			rows[r][c] = []float32{1 / float32(covered(0, r)*covered(1, c))}
+	counts := make([]float32, 0, out[0]*out[1])
+	for r := range out[0] {
+		for c := range out[1] {
+			counts = append(counts, 1/float32(covered(0, r)*covered(1, c)))
 		}
 	}
-	return [][][][]float32{rows}
+	return tensors.FromFlatDataAndDimensions(counts, 1, out[0], out[1], 1)
 }

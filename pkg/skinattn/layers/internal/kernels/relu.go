@@ -2,8 +2,8 @@ package kernels
 
 import "github.com/gomlx/gomlx/core/graph"
 
-// ReLU is max(x, 0), and min(., limit) where limit > 0. As in TensorFlow, the gradient is 0 at the
-// bounds. Where x is a lazy expression, so are the result and its gradient.
+// ReLU is max(x, 0), and min(., limit) where limit > 0. As in TensorFlow, the gradient is 0 at the bounds. Where x is a
+// lazy expression, so are the result and its gradient.
 func (s *State) ReLU(x *Node, limit float64) *Node {
 	from, lazy := s.lazy[x]
 	if !lazy {
@@ -21,8 +21,8 @@ func (s *State) ReLU(x *Node, limit float64) *Node {
 	return y
 }
 
-// ReLU is State.ReLU with GoMLX's automatic gradient. It is written with choices rather than with Min
-// and Max, whose gradient in GoMLX is shared at a tie.
+// ReLU is State.ReLU with GoMLX's automatic gradient. It is written with choices rather than with Min and Max, whose
+// gradient in GoMLX is shared at a tie.
 func ReLU(x *Node, limit float64) *Node {
 	zero := graph.ZerosLike(x)
 	y := graph.Where(graph.GreaterThan(x, zero), x, zero)

@@ -8,37 +8,33 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 )
 
-// Limits are the sizes in bytes at which kernels change over; zero values stand for the defaults, other
-// values are for tests and benchmarks.
+// Node is a GoMLX graph node.
+type Node = graph.Node
+
+// Limits are the sizes in bytes at which kernels change over. Zero values stand for the defaults; tests and benchmarks
+// set others.
 type Limits struct {
-	// Cache is the size from which training recomputes a map of a batch in micro-batches in place of
-	// keeping it.
+	// Cache, by default 24 MB: training recomputes a larger map of a batch in micro-batches.
 	Cache int
-	// Stage is what a micro-batch of predictions may take in the largest layer of a stage: its inputs
-	// and its output. It is a share of the processor's cache, since other maps are near.
+	// Stage, by default 6 MB, is what a micro-batch of predictions may take in the largest layer of a stage, with its
+	// inputs: a share of the processor's cache, since other maps are near.
 	Stage int
 }
 
-const (
-	cacheBytes = 24 << 20 // Limits.Cache
-	stageBytes = 6 << 20  // Limits.Stage
-)
-
-// State is what the kernels of one graph know of each other. A Builder makes one for each graph; the
-// zero value is ready to use.
+// State is what the kernels of one graph know of each other. A Builder makes one for each graph; the zero value is ready
+// to use.
 type State struct {
 	Training bool
 	Limits   Limits
 
-	// lazy has the values that other kernels may recompute from other values. BatchNorm.Normalize, ReLU
-	// and their gradients write it, through compute and define; ReLU and the gradients of
-	// BatchNorm.Normalize, ReLU and DepthwiseConv2D read it.
+	// lazy has the values that other kernels may recompute from other values. BatchNorm.Normalize, ReLU and their
+	// gradients write it, through compute and define; ReLU and the gradients of BatchNorm.Normalize, ReLU and
+	// DepthwiseConv2D read it.
 	lazy map[*Node]expression
 }
 
-// expression is a lazy expression: how a map follows from other maps [B H W C], position by position,
-// and from vectors. A loop over micro-batches evaluates it for its own images, in the cache, where the
-// map itself would come from memory.
+// expression is a lazy expression: how a map follows from other maps [B H W C], position by position, and from vectors. A
+// loop over micro-batches evaluates it for its own images, in the cache, where the map itself would come from memory.
 type expression struct {
 	maps, vectors []*Node
 	// eval gives the map, or a micro-batch of it; at gives what stands for each of maps and vectors.
@@ -88,24 +84,22 @@ func union(lists ...[]*Node) []*Node {
 	return all
 }
 
-// materialize makes XLA store x once; it would otherwise recompute x for every user. XLA drops an
-// optimization barrier around a single value, hence anchor, any other value.
+// materialize makes XLA store x once; it would otherwise recompute x for every user. XLA drops an optimization barrier
+// around a single value, hence anchor, any other value.
 func materialize(x, anchor *Node) *Node { return graph.OptimizationBarriers(x, anchor)[0] }
 
-// TooWide reports whether training should recompute a map of the given shape [B H W C] in
-// micro-batches, and of how many images each: a micro-batch of every map that the gradient looks at
-// then fits into the processor's cache.
+// TooWide reports whether training should recompute a map of the given shape [B H W C] in micro-batches, and of how many
+// images each: a micro-batch of every map that the gradient looks at then fits into the processor's cache.
 func (s *State) TooWide(g *graph.Graph, dims []int) (images int, ok bool) {
-	limit, image := cmp.Or(s.Limits.Cache, cacheBytes), 4*dims[1]*dims[2]*dims[3]
+	limit, image := cmp.Or(s.Limits.Cache, 24<<20), 4*dims[1]*dims[2]*dims[3]
 	if !s.Training || !HasCache(g) || dims[0]*image <= limit {
 		return 0, false
 	}
 	return largestDivisor(dims[0], max(1, limit/12/image)), true
 }
 
-// StageImages is how many images a micro-batch of a stage may have whose largest layer takes bytes for
-// one image.
-func (l Limits) StageImages(bytes int) int { return max(1, cmp.Or(l.Stage, stageBytes)/bytes) }
+// StageImages is how many images a micro-batch of a stage may have whose largest layer takes bytes for one image.
+func (l Limits) StageImages(bytes int) int { return max(1, cmp.Or(l.Stage, 6<<20)/bytes) }
 
 // platform is a kind of engine as far as the choice of kernels goes.
 type platform int
@@ -119,23 +113,21 @@ const (
 // platformOf tells which kind a GoMLX backend is.
 func platformOf(backend compute.Backend) platform {
 	xla, isXLA := backend.(interface{ IsCUDA() bool })
-	switch {
-	case !isXLA:
+	if !isXLA {
 		return pureGo
-	case xla.IsCUDA():
+	} else if xla.IsCUDA() {
 		return xlaCUDA
-	default:
-		return xlaCPU
 	}
+	return xlaCPU
 }
 
-// hasLoops reports whether the engine has loops and slices at computed places, and g is not inside of a
-// loop already: go-xla can't nest loops.
+// hasLoops reports whether the engine has loops and slices at computed places, and g is not inside of a loop already:
+// go-xla can't nest loops.
 func hasLoops(g *graph.Graph) bool {
 	can := g.Backend().Capabilities()
 	return can.Functions && can.Operations[compute.OpTypeDynamicSlice] && g.IsMainFunc()
 }
 
-// HasCache reports whether kernels for the processor's cache pay: on XLA's CPU client, where a batch is
-// much larger than the cache, outside of loops.
+// HasCache reports whether kernels for the processor's cache pay: on XLA's CPU client, where a batch is much larger than
+// the cache, outside of loops.
 func HasCache(g *graph.Graph) bool { return hasLoops(g) && platformOf(g.Backend()) == xlaCPU }

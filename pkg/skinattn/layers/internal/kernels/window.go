@@ -7,8 +7,8 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 )
 
-// Window is a window that slides over the rows and columns of a padded map. Its positions are the
-// kernel offsets; they are counted row by row.
+// Window is a window that slides over the rows and columns of a padded map. Its positions are the kernel offsets; they
+// are counted row by row.
 type Window struct {
 	Size   [2]int
 	Stride int // in both directions
@@ -29,11 +29,7 @@ func (w Window) offsets() int { return w.Size[0] * w.Size[1] }
 // at is the row and column of a kernel offset.
 func (w Window) at(offset int) [2]int { return [2]int{offset / w.Size[1], offset % w.Size[1]} }
 
-// rotated is the kernel offset in the window that is turned by 180 degrees.
-func (w Window) rotated(offset int) int { return w.offsets() - 1 - offset }
-
-// seen is what a kernel offset of the window sees of a padded map [B H W C] in all out windows, [B H'
-// W' C].
+// seen is what a kernel offset of the window sees of a padded map [B H W C] in all out windows, [B H' W' C].
 func (w Window) seen(padded *Node, offset int, out [2]int) *Node {
 	rows, cols := extent(out[0], w.Stride), extent(out[1], w.Stride)
 	if dims := padded.Shape().Dimensions; w.Stride == 1 && rows == dims[1] && cols == dims[2] {
@@ -47,14 +43,14 @@ func (w Window) seen(padded *Node, offset int, out [2]int) *Node {
 // extent is the length of a map, in rows or columns, that one kernel offset spans in n windows.
 func extent(n, stride int) int { return (n-1)*stride + 1 }
 
-// view gives the part of a window view from start on, of the given size. The window view of a kernel
-// offset is the padded map [B H W C] without the rows and columns before the offset.
+// view gives the part of a window view from start on, of the given size. The window view of a kernel offset is the padded
+// map [B H W C] without the rows and columns before the offset.
 type view func(start, size [4]int) *Node
 
-// perOffset computes result, of the given shape, from the window view of each kernel offset and a
-// cotangent, and returns the results along a new first axis. Where the engine has loops, the kernel
-// offsets share one piece of code and its memory: written out, the 49 offsets of a 7x7 window take
-// seconds to compile, and XLA keeps what all of them see in memory at once.
+// perOffset computes result, of the given shape, from the window view of each kernel offset and a cotangent, and returns
+// the results along a new first axis. Where the engine has loops, the kernel offsets share one piece of code and its
+// memory: written out, the 49 offsets of a 7x7 window take seconds to compile, and XLA keeps what all of them see in
+// memory at once.
 func (w Window) perOffset(padded, cotangent *Node, shape []int, result func(seen view, cotangent *Node) *Node) *Node {
 	if !hasLoops(padded.Graph()) {
 		var results []*Node
@@ -86,18 +82,18 @@ func (w Window) perOffset(padded, cotangent *Node, shape []int, result func(seen
 	})[0]
 }
 
-// shift is the distance, on one axis, from u to the window whose kernel offset lies on the map's
-// position u*stride+phase; lies is false if no window's does. Which windows see a position depends only
-// on the position's remainder by the stride, its stride phase.
+// shift is the distance, on one axis, from u to the window whose kernel offset lies on the map's position u*stride+phase;
+// lies is false if no window's does. Which windows see a position depends only on the position's remainder by the stride,
+// its stride phase.
 func (w Window) shift(axis, phase, offset int) (distance int, lies bool) {
 	d := phase + w.Pad[axis][0] - offset
 	return d / w.Stride, d%w.Stride == 0
 }
 
-// byPhases goes back from windows to a map of in rows and columns: the value at a position of the map
-// [B H W C] is the sum, over the kernel offsets that see it, of term(offset, value of that window in y
-// [B H' W' C]). The stride phases are computed one by one, each over a dense part of y, and
-// interleaved: dilating y first would compute stride² times as many terms, most of them zero.
+// byPhases goes back from windows to a map of in rows and columns: the value at a position of the map [B H W C] is the
+// sum, over the kernel offsets that see it, of term(offset, value of that window in y [B H' W' C]). The stride phases are
+// computed one by one, each over a dense part of y, and interleaved: dilating y first would compute stride² times as many
+// terms, most of them zero.
 func (w Window) byPhases(y *Node, in [2]int, term func(offset int, at *Node) *Node) *Node {
 	dims := y.Shape().Dimensions
 	batch, channels := dims[0], dims[3]

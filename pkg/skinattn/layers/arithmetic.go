@@ -9,10 +9,8 @@ import (
 // Add is keras.layers.Add: the sum of inputs of one shape.
 type Add struct{ noVariables }
 
-// Shape is the inputs'.
 func (Add) Shape(inputs ...Shape) (Shape, error) { return sameShape(inputs) }
 
-// Build implements Op.
 func (Add) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
 	sum := inputs[0]
 	for _, x := range inputs[1:] {
@@ -21,14 +19,13 @@ func (Add) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
 	return sum
 }
 
-// ScaledAdd is the residual connection of Keras's InceptionResNetV2 (its CustomScaleLayer): the first
-// input plus Scale times the second.
+// ScaledAdd is the residual connection of Keras's InceptionResNetV2 (its CustomScaleLayer): the first input plus Scale
+// times the second.
 type ScaledAdd struct {
 	noVariables
 	Scale float64
 }
 
-// Shape is the two inputs'.
 func (ScaledAdd) Shape(inputs ...Shape) (Shape, error) {
 	if len(inputs) != 2 {
 		return nil, fmt.Errorf("needs two inputs, got %v", inputs)
@@ -36,13 +33,12 @@ func (ScaledAdd) Shape(inputs ...Shape) (Shape, error) {
 	return sameShape(inputs)
 }
 
-// Build implements Op.
 func (s ScaledAdd) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
 	return graph.Add(inputs[0], graph.MulScalar(inputs[1], s.Scale))
 }
 
-// Multiply is keras.layers.Multiply: the product of inputs of equal rank, where an axis of size 1 meets
-// any size ([1 1 C] scales the channels of [H W C]).
+// Multiply is keras.layers.Multiply: the product of inputs of equal rank, where an axis of size 1 meets any size ([1 1 C]
+// scales the channels of [H W C]).
 type Multiply struct{ noVariables }
 
 // Shape has the larger size of each axis.
@@ -67,7 +63,6 @@ func (Multiply) Shape(inputs ...Shape) (Shape, error) {
 	return out, nil
 }
 
-// Build implements Op.
 func (Multiply) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
 	product := inputs[0]
 	for _, x := range inputs[1:] {
@@ -76,35 +71,32 @@ func (Multiply) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
 	return product
 }
 
-// Concatenate is keras.layers.Concatenate on the last axis.
-type Concatenate struct{ noVariables }
-
-// Shape is the inputs' with the sum of their last axes.
-func (Concatenate) Shape(inputs ...Shape) (Shape, error) {
-	if len(inputs) == 0 {
-		return nil, fmt.Errorf("nothing to concatenate")
-	}
-	last := len(inputs[0]) - 1
-	out := append(Shape{}, inputs[0]...)
-	for _, in := range inputs[1:] {
-		if len(in) != len(out) || Shape(in[:last]).String() != Shape(out[:last]).String() {
-			return nil, fmt.Errorf("shapes %v can't be concatenated", inputs)
-		}
-		out[last] += in[last]
-	}
-	return out, nil
+// AddScalar adds Value to everything: the layer that Keras makes of x + Value.
+type AddScalar struct {
+	unary
+	Value float64
 }
 
-// Build implements Op. In training, a concatenation of concatenations is made from their parts: each
-// part takes the sum of its gradients at once, where a chain of concatenations adds them up in maps as
-// large as all parts together. Otherwise the chain stays, so that the gradient for a layer in it is
-// whole.
-func (Concatenate) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
-	if b.Training {
-		inputs = nil
-		for _, name := range b.parts(layer) {
-			inputs = append(inputs, b.outputs[name])
-		}
-	}
-	return graph.Concatenate(inputs, -1)
+func (a AddScalar) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
+	return graph.AddScalar(inputs[0], a.Value)
+}
+
+// MulScalar multiplies everything by Value: the layer that Keras makes of x * Value.
+type MulScalar struct {
+	unary
+	Value float64
+}
+
+func (m MulScalar) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
+	return graph.MulScalar(inputs[0], m.Value)
+}
+
+// Rescaling is keras.layers.Rescaling: x*Scale + Offset.
+type Rescaling struct {
+	unary
+	Scale, Offset float64
+}
+
+func (r Rescaling) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
+	return graph.AddScalar(graph.MulScalar(inputs[0], r.Scale), r.Offset)
 }
