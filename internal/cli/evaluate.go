@@ -43,6 +43,7 @@ Examples:
 type evaluated struct {
 	path, note  string
 	table       *eval.Table
+	stored      *eval.Metrics // of a run's metrics.json; nil if there is none
 	calibration *eval.Scaling // nil without --calibrate
 }
 
@@ -77,9 +78,11 @@ func (c *evaluateCommand) Run(s *session) error {
 	}
 	var answers []any
 	for _, in := range inputs {
-		metrics, err := eval.Evaluate(s.ctx, in.table, opts)
-		if err != nil {
-			return fmt.Errorf("evaluating %s: %w", in.path, err)
+		metrics := in.stored
+		if !metrics.Matches(in.table, opts) {
+			if metrics, err = eval.Evaluate(s.ctx, in.table, opts); err != nil {
+				return fmt.Errorf("evaluating %s: %w", in.path, err)
+			}
 		}
 		if !s.JSON {
 			fmt.Fprintf(s.stdout, "%s%s\n%s", in.path, in.note, metrics.Table())
@@ -291,6 +294,9 @@ func readInput(input string, part split.Part) (in evaluated, err error) {
 	in.path = folder.Path(run.PredictionsFile(part))
 	if in.table, err = folder.Predictions(part); err != nil {
 		return in, err
+	}
+	if stored, err := folder.Metrics(); err == nil { // else they are computed
+		in.stored = stored
 	}
 	parts, err := folder.Split()
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -140,6 +141,41 @@ func TestEvaluate(t *testing.T) {
 		code, stdout, stderr := call(t, append(few, args...)...)
 		if code != exitDone || !strings.Contains(stdout, "accuracy") || !strings.Contains(stdout, good) {
 			t.Errorf("%q: exit code %d, %s\n%s", args, code, stderr, stdout)
+		}
+	}
+}
+
+// The metrics.json of a run is answered where it has what would be computed, and
+// nowhere else.
+func TestEvaluateUsesStoredMetrics(t *testing.T) {
+	dir := writeRun(t, 0.7)
+	args := []string{"evaluate", dir, "--resamples", "40", "--json"}
+	code, computed, stderr := call(t, args...)
+	if code != exitDone {
+		t.Fatal(stderr)
+	}
+	path := filepath.Join(dir, run.MetricsFile)
+	if err := os.WriteFile(path, []byte(computed), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, used, _ := call(t, args...); used != computed {
+		t.Errorf("from metrics.json: %s", used)
+	}
+	// An accuracy that no table has shows where the file was used.
+	marked := regexp.MustCompile(`"accuracy": [0-9.]+`).ReplaceAllString(computed, `"accuracy": 0.123`)
+	if err := os.WriteFile(path, []byte(marked), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		more []string
+		used bool
+	}{
+		{nil, true}, {[]string{"--seed", "7"}, false}, {[]string{"--bca"}, false}, {[]string{"--unit", "image"}, false}, {[]string{"--part", "val"}, false},
+		{[]string{"--calibrate", dir}, false},
+	} {
+		code, stdout, stderr := call(t, append(args, c.more...)...)
+		if code != exitDone || strings.Contains(stdout, "0.123") != c.used {
+			t.Errorf("%v: used %v; %s", c.more, !c.used, stderr)
 		}
 	}
 }

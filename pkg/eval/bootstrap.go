@@ -88,6 +88,9 @@ type BootstrapInfo struct {
 	Level      float64  `json:"level"`
 	Units      int      `json:"units"`      // lesions or images that were drawn from
 	Stratified bool     `json:"stratified"` // by class
+	// TableSHA256 is [Table.SHA256] of the table that was resampled, in the metrics
+	// that [Evaluate] returns; empty elsewhere and in older files.
+	TableSHA256 string `json:"table_sha256,omitempty"`
 }
 
 // String says it in a few words, as in "95 % intervals from 2000 resamples of

@@ -2,7 +2,6 @@ package eval
 
 import (
 	"fmt"
-	"math"
 	"strings"
 	"text/tabwriter"
 )
@@ -62,23 +61,4 @@ func (c *Comparison) Table() string {
 	w.Flush()
 	fmt.Fprintf(&out, "\nMcNemar, exact: A alone is right on %s, B alone on %d; p %s\n", count(c.McNemar.OnlyA, "image"), c.McNemar.OnlyB, pValue(c.McNemar.P))
 	return out.String()
-}
-
-func (ci Interval) text() string {
-	if math.IsNaN(ci.Low) || math.IsNaN(ci.High) {
-		return "-"
-	}
-	return fmt.Sprintf("[%s, %s]", decimal(ci.Low), decimal(ci.High))
-}
-
-// pValue is p with two significant digits, or "<0.0001".
-func pValue(p float64) string {
-	switch {
-	case math.IsNaN(p):
-		return "-"
-	case p < 0.0001:
-		return "<0.0001"
-	default:
-		return fmt.Sprintf("%.2g", p)
-	}
 }

@@ -139,6 +139,10 @@ func (c Confusion) PaperBalancedAccuracy() float64 {
 // predicted at least once.
 func (c Confusion) MacroPrecision() float64 { return c.macro(c.Precision) }
 
+// MacroSpecificity returns the mean specificity over the classes that have a
+// negative, which the paper's Table A5 calls specificity.
+func (c Confusion) MacroSpecificity() float64 { return c.macro(c.Specificity) }
+
 // MacroF1 returns the mean F1 over the classes that are present or predicted.
 func (c Confusion) MacroF1() float64 { return c.macro(c.F1) }
 

@@ -1,7 +1,9 @@
 package eval
 
 import (
+	"crypto/sha256"
 	"encoding/csv"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"slices"
@@ -94,6 +96,14 @@ func (p *Predictions) appendRecord(fields []string, seen map[string]bool) error 
 // WriteFile writes t to path in one step, as [Table.WriteCSV] does: a failure
 // leaves what was there before.
 func (t *Table) WriteFile(path string) error { return atomicfile.WriteFile(path, t.WriteCSV) }
+
+// SHA256 is the hexadecimal SHA-256 of the bytes that [Table.WriteCSV] writes:
+// equal for tables of equal content.
+func (t *Table) SHA256() string {
+	sum := sha256.New()
+	t.WriteCSV(sum) // a hash does not fail
+	return hex.EncodeToString(sum.Sum(nil))
+}
 
 // WriteCSV writes t in the form that [ParsePredictions] reads, each probability
 // as the shortest text that reads back to the same float32: equal tables give

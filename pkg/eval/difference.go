@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -87,13 +88,10 @@ func differenceTable(differences []Difference, a, b string) string {
 	var out strings.Builder
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "\t%s\t%s\t%s - %s\t\tp\n", a, b, b, a)
-	for _, d := range differences {
-		for _, h := range headline {
-			if d.Metric == h.name {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", h.label, decimal(d.A), decimal(d.B), decimal(d.Difference), d.CI.text(), pValue(d.P))
-			}
-		}
-	}
+	headlines(func(path, text string) {
+		d := differences[slices.IndexFunc(differences, func(d Difference) bool { return d.Metric == path })]
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", text, decimal(d.A), decimal(d.B), decimal(d.Difference), d.CI.text(), pValue(d.P))
+	})
 	w.Flush()
 	return out.String()
 }

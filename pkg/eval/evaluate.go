@@ -2,8 +2,7 @@ package eval
 
 import (
 	"context"
-	"fmt"
-	"math"
+	"slices"
 )
 
 // Options says how [Evaluate] finds intervals. The zero value computes none.
@@ -48,64 +47,38 @@ func Evaluate(ctx context.Context, t *Table, opts Options) (*Metrics, error) {
 		return nil, err
 	}
 	m.Bootstrap = &replicates.Info
+	m.Bootstrap.TableSHA256 = t.SHA256()
 	m.addIntervals(replicates, opts.level())
 	return m, nil
 }
 
-// explainUndefined fills Undefined with a reason for each NaN.
-func (m *Metrics) explainUndefined() {
-	m.Undefined = make(map[string]string)
-	for _, s := range overallScalars {
-		if math.IsNaN(*s.of(m)) {
-			m.Undefined[s.name] = m.overallReason(s.name)
+// Matches reports whether m is what [Evaluate] returns for t and opts, with
+// intervals: it was made of a table with the same content, by the same resamples.
+// So metrics.json of a run saves drawing them again. A nil m matches nothing.
+func (m *Metrics) Matches(t *Table, opts Options) bool {
+	if m == nil || m.Bootstrap == nil || opts.Resamples == 0 {
+		return false
+	}
+	groups, err := resolveGroups(t.known.Classes, opts.Groups)
+	if err != nil {
+		return false
+	}
+	want := BootstrapInfo{
+		Resamples: opts.Resamples, Seed: opts.Seed, Unit: resampledUnit(t.known, opts.Unit), Method: opts.Method,
+		Level: opts.level(), Units: m.Bootstrap.Units, Stratified: opts.Stratified, TableSHA256: t.SHA256(),
+	}
+	if *m.Bootstrap != want || len(m.Groups) != len(groups) {
+		return false
+	}
+	for i, g := range groups {
+		if m.Groups[i].Class != g.name || !slices.Equal(m.Groups[i].Members, g.members) {
+			return false
 		}
 	}
-	for k := range m.PerClass {
-		m.explainClass(&m.PerClass[k], "class", ClassPath)
-	}
-	for g := range m.Groups {
-		m.explainClass(&m.Groups[g].ClassMetrics, "group", GroupPath)
-	}
-	if m.N == 0 {
-		m.Undefined["brier_decomposition"] = noImages
-	}
-}
-
-func (m *Metrics) explainClass(c *ClassMetrics, noun string, path func(name, metric string) string) {
-	for _, s := range classScalars {
-		if math.IsNaN(*s.of(c)) {
-			m.Undefined[path(c.Class, s.name)] = m.classReason(c, noun, s.name)
+	for _, path := range m.Paths() { // an older file lacks some
+		if _, ok := m.CI[path]; !ok {
+			return false
 		}
 	}
-	if math.IsNaN(c.Youden.Threshold) {
-		m.Undefined[path(c.Class, "youden")] = m.classReason(c, noun, "youden")
-	}
-}
-
-const noImages = "no image of known class"
-
-func (m *Metrics) overallReason(name string) string {
-	switch {
-	case m.N == 0:
-		return noImages
-	case name == "mcc" || name == "kappa":
-		return "truth and predictions are all of one class"
-	default: // the areas, and what needs specificity
-		return "the truth holds a single class"
-	}
-}
-
-func (m *Metrics) classReason(c *ClassMetrics, noun, name string) string {
-	switch {
-	case m.N == 0:
-		return noImages
-	case name == "precision":
-		return fmt.Sprintf("%s %s is never predicted", noun, c.Class)
-	case name == "f1":
-		return fmt.Sprintf("%s %s is neither in the truth nor predicted", noun, c.Class)
-	case c.Support == 0:
-		return fmt.Sprintf("no image of %s %s", noun, c.Class)
-	default: // specificity and what a ROC curve gives need a negative
-		return fmt.Sprintf("every image is of %s %s", noun, c.Class)
-	}
+	return true
 }

@@ -104,7 +104,7 @@ func (m *Metrics) MarshalJSON() ([]byte, error) {
 	o.add("n", m.N)
 	o.add("n_unknown", m.Unknown)
 	o.add("classes", m.Classes)
-	for _, s := range overallScalars {
+	for _, s := range overallMetrics {
 		o.add(s.name, number(*s.of(m)))
 	}
 	o.add("confusion", m.Confusion)
@@ -126,7 +126,7 @@ func (m *Metrics) MarshalJSON() ([]byte, error) {
 	}
 	o.addObject("groups", &groups)
 	var brier object
-	for _, s := range brierScalars {
+	for _, s := range brierParts {
 		brier.add(s.name, number(*s.of(&m.BrierParts)))
 	}
 	o.addObject("brier_decomposition", &brier)
@@ -148,14 +148,14 @@ func (m *Metrics) MarshalJSON() ([]byte, error) {
 
 // addTo adds the metrics of a class or group.
 func (c *ClassMetrics) addTo(values *object) {
-	for _, s := range classScalars {
+	for _, s := range classMetrics {
 		values.add(s.name, number(*s.of(c)))
 	}
 	if math.IsNaN(c.Youden.Threshold) {
 		values.add("youden", nil)
 	} else {
 		var youden object
-		for _, s := range youdenScalars {
+		for _, s := range youdenParts {
 			youden.add(s.name, number(*s.of(&c.Youden)))
 		}
 		values.addObject("youden", &youden)
@@ -200,7 +200,7 @@ func (m *Metrics) UnmarshalJSON(text []byte) error {
 	if len(head.CI) > 0 {
 		read.CI = head.CI
 	}
-	if err := readScalars(overallScalars, read, values, ""); err != nil {
+	if err := readMetrics(overallMetrics, read, values, ""); err != nil {
 		return err
 	}
 	for k := range read.PerClass {
@@ -216,7 +216,7 @@ func (m *Metrics) UnmarshalJSON(text []byte) error {
 	if err := read.readGroups(head.Groups); err != nil {
 		return err
 	}
-	if err := readScalars(brierScalars, &read.BrierParts, head.Brier, "brier_decomposition."); err != nil {
+	if err := readParts(brierParts, &read.BrierParts, head.Brier, "brier_decomposition."); err != nil {
 		return err
 	}
 	read.explainMissing()
@@ -237,21 +237,37 @@ func (m *Metrics) explainMissing() {
 	}
 }
 
-// readScalars fills the scalars of a T from the keys of a JSON object.
-func readScalars[T any](scalars []scalar[T], of *T, values map[string]json.RawMessage, path string) error {
-	for _, s := range scalars {
-		raw, ok := values[s.name]
-		if !ok {
-			if s.required {
-				return fmt.Errorf("metrics: %s%s is missing", path, s.name)
-			}
-			raw = json.RawMessage("null")
+// readMetrics fills the metrics of a T from the keys of a JSON object.
+func readMetrics[T, S any](metrics []metric[T, S], of *T, values map[string]json.RawMessage, path string) error {
+	for _, row := range metrics {
+		if _, ok := values[row.name]; !ok && row.required {
+			return fmt.Errorf("metrics: %s%s is missing", path, row.name)
 		}
-		var v number
-		if err := v.UnmarshalJSON(raw); err != nil {
-			return fmt.Errorf("metrics: %s%s: %w", path, s.name, err)
+		if err := readNumber(row.of(of), values[row.name], path+row.name); err != nil {
+			return err
 		}
-		*s.of(of) = float64(v)
+	}
+	return nil
+}
+
+// readParts fills the parts of a T from the keys of a JSON object; what is not
+// there is NaN.
+func readParts[T any](parts []part[T], of *T, values map[string]json.RawMessage, path string) error {
+	for _, row := range parts {
+		if err := readNumber(row.of(of), values[row.name], path+row.name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readNumber reads a number, NaN for null or nothing.
+func readNumber(to *float64, text json.RawMessage, path string) error {
+	if text == nil {
+		text = json.RawMessage("null")
+	}
+	if err := (*number)(to).UnmarshalJSON(text); err != nil {
+		return fmt.Errorf("metrics: %s: %w", path, err)
 	}
 	return nil
 }
@@ -270,10 +286,10 @@ func (c *ClassMetrics) read(text json.RawMessage, path string) error {
 		return fmt.Errorf("metrics: %s: %w", path, err)
 	}
 	c.Support = head.Support
-	if err := readScalars(classScalars, c, values, path); err != nil {
+	if err := readMetrics(classMetrics, c, values, path); err != nil {
 		return err
 	}
-	return readScalars(youdenScalars, &c.Youden, head.Youden, path+"youden.")
+	return readParts(youdenParts, &c.Youden, head.Youden, path+"youden.")
 }
 
 // readGroups fills Groups, in the order of the file.

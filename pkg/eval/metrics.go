@@ -37,6 +37,7 @@ type Metrics struct {
 	Top3Accuracy          float64 // see [Table.TopK]
 	ECEEqualWidth         float64 // top class, [ECEBins] equal-width bins; see [Table.ECE]
 	ECEClasswise          float64 // [ECEBins] equal-width bins; see [Table.ClasswiseECE]
+	MacroSpecificity      float64 // mean over the classes that have a negative
 
 	Confusion Confusion
 	PerClass  []ClassMetrics // in class order
@@ -76,64 +77,6 @@ type ClassMetrics struct {
 	Support int // images whose true class it is
 }
 
-// scalar names one number of a T and says where it is kept.
-type scalar[T any] struct {
-	name string
-	of   func(*T) *float64
-	// required is whether every metrics.json has it: what was added to the
-	// format later is not.
-	required bool
-}
-
-// These are the one list of metrics: JSON keys, paths and bootstrap columns
-// follow from them.
-var (
-	overallScalars = []scalar[Metrics]{
-		{"accuracy", func(m *Metrics) *float64 { return &m.Accuracy }, true},
-		{"balanced_accuracy", func(m *Metrics) *float64 { return &m.BalancedAccuracy }, true},
-		{"paper_balanced_accuracy", func(m *Metrics) *float64 { return &m.PaperBalancedAccuracy }, true},
-		{"macro_precision", func(m *Metrics) *float64 { return &m.MacroPrecision }, true},
-		{"macro_recall", func(m *Metrics) *float64 { return &m.MacroRecall }, true},
-		{"macro_f1", func(m *Metrics) *float64 { return &m.MacroF1 }, true},
-		{"weighted_f1", func(m *Metrics) *float64 { return &m.WeightedF1 }, true},
-		{"auroc_macro", func(m *Metrics) *float64 { return &m.AUROCMacro }, true},
-		{"auroc_weighted", func(m *Metrics) *float64 { return &m.AUROCWeighted }, true},
-		{"auroc_micro", func(m *Metrics) *float64 { return &m.AUROCMicro }, true},
-		{"ap_macro", func(m *Metrics) *float64 { return &m.APMacro }, true},
-		{"mcc", func(m *Metrics) *float64 { return &m.MCC }, true},
-		{"kappa", func(m *Metrics) *float64 { return &m.Kappa }, true},
-		{"nll", func(m *Metrics) *float64 { return &m.NLL }, true},
-		{"brier", func(m *Metrics) *float64 { return &m.Brier }, true},
-		{"ece", func(m *Metrics) *float64 { return &m.ECE }, true},
-		{"top2_accuracy", func(m *Metrics) *float64 { return &m.Top2Accuracy }, false},
-		{"top3_accuracy", func(m *Metrics) *float64 { return &m.Top3Accuracy }, false},
-		{"ece_equal_width", func(m *Metrics) *float64 { return &m.ECEEqualWidth }, false},
-		{"ece_classwise", func(m *Metrics) *float64 { return &m.ECEClasswise }, false},
-	}
-	classScalars = []scalar[ClassMetrics]{
-		{"precision", func(c *ClassMetrics) *float64 { return &c.Precision }, true},
-		{"recall", func(c *ClassMetrics) *float64 { return &c.Recall }, true},
-		{"specificity", func(c *ClassMetrics) *float64 { return &c.Specificity }, true},
-		{"f1", func(c *ClassMetrics) *float64 { return &c.F1 }, true},
-		{"auroc", func(c *ClassMetrics) *float64 { return &c.AUROC }, true},
-		{"ap", func(c *ClassMetrics) *float64 { return &c.AP }, true},
-		{"partial_auroc", func(c *ClassMetrics) *float64 { return &c.PartialAUROC }, false},
-		{"sensitivity_at_90_specificity", func(c *ClassMetrics) *float64 { return &c.SensitivityAt90 }, false},
-		{"sensitivity_at_95_specificity", func(c *ClassMetrics) *float64 { return &c.SensitivityAt95 }, false},
-	}
-	brierScalars = []scalar[BrierDecomposition]{
-		{"reliability", func(d *BrierDecomposition) *float64 { return &d.Reliability }, false},
-		{"resolution", func(d *BrierDecomposition) *float64 { return &d.Resolution }, false},
-		{"uncertainty", func(d *BrierDecomposition) *float64 { return &d.Uncertainty }, false},
-		{"within_bin", func(d *BrierDecomposition) *float64 { return &d.WithinBin }, false},
-	}
-	youdenScalars = []scalar[OperatingPoint]{
-		{"threshold", func(o *OperatingPoint) *float64 { return &o.Threshold }, false},
-		{"sensitivity", func(o *OperatingPoint) *float64 { return &o.Sensitivity }, false},
-		{"specificity", func(o *OperatingPoint) *float64 { return &o.Specificity }, false},
-	}
-)
-
 // ClassPath returns the path of a per-class metric, such as
 // "per_class.mel.recall": the key of Metrics.CI and Metrics.Undefined.
 func ClassPath(class, metric string) string { return "per_class." + class + "." + metric }
@@ -146,16 +89,16 @@ func GroupPath(group, metric string) string { return "groups." + group + "." + m
 // Each can have an interval.
 func (m *Metrics) Paths() []string {
 	paths := make([]string, 0, m.numScalars())
-	for _, s := range overallScalars {
+	for _, s := range overallMetrics {
 		paths = append(paths, s.name)
 	}
 	for k := range m.PerClass {
-		for _, s := range classScalars {
+		for _, s := range classMetrics {
 			paths = append(paths, ClassPath(m.PerClass[k].Class, s.name))
 		}
 	}
 	for g := range m.Groups {
-		for _, s := range classScalars {
+		for _, s := range classMetrics {
 			paths = append(paths, GroupPath(m.Groups[g].Class, s.name))
 		}
 	}
@@ -165,16 +108,16 @@ func (m *Metrics) Paths() []string {
 // Values returns the scalar metrics in the order of [Metrics.Paths].
 func (m *Metrics) Values() []float64 {
 	values := make([]float64, 0, m.numScalars())
-	for _, s := range overallScalars {
+	for _, s := range overallMetrics {
 		values = append(values, *s.of(m))
 	}
 	for k := range m.PerClass {
-		for _, s := range classScalars {
+		for _, s := range classMetrics {
 			values = append(values, *s.of(&m.PerClass[k]))
 		}
 	}
 	for g := range m.Groups {
-		for _, s := range classScalars {
+		for _, s := range classMetrics {
 			values = append(values, *s.of(&m.Groups[g].ClassMetrics))
 		}
 	}
@@ -182,7 +125,7 @@ func (m *Metrics) Values() []float64 {
 }
 
 func (m *Metrics) numScalars() int {
-	return len(overallScalars) + (len(m.PerClass)+len(m.Groups))*len(classScalars)
+	return len(overallMetrics) + (len(m.PerClass)+len(m.Groups))*len(classMetrics)
 }
 
 // Value returns the metric with the given path, and whether there is one.

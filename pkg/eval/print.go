@@ -3,31 +3,9 @@ package eval
 import (
 	"fmt"
 	"io"
-	"math"
 	"strings"
 	"text/tabwriter"
 )
-
-// headline are the overall metrics of the printed table, with their labels; the
-// JSON form has all of them.
-var headline = []struct{ name, label string }{
-	{"accuracy", "accuracy"},
-	{"balanced_accuracy", "balanced accuracy (mean recall)"},
-	{"paper_balanced_accuracy", "mean of (sens.+spec.)/2"},
-	{"macro_precision", "precision, macro"},
-	{"macro_f1", "F1, macro"},
-	{"weighted_f1", "F1, weighted"},
-	{"auroc_macro", "AUROC, macro"},
-	{"auroc_weighted", "AUROC, weighted"},
-	{"auroc_micro", "AUROC, micro"},
-	{"ap_macro", "average precision, macro"},
-	{"mcc", "Matthews correlation"},
-	{"kappa", "Cohen's kappa"},
-	{"nll", "negative log-likelihood"},
-	{"brier", "Brier score"},
-	{"ece", "calibration error (ECE)"},
-	{"top2_accuracy", "top-2 accuracy"},
-}
 
 // Table returns the metrics as text for a terminal: overall with intervals, by
 // class, and the confusion matrix. An undefined value is a dash; footnotes give
@@ -44,15 +22,19 @@ func (m *Metrics) Table() string {
 	out.WriteString("\n\n")
 
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
-	for _, h := range headline {
-		v, _ := m.Value(h.name)
-		fmt.Fprintf(w, "%s\t%s\t%s\n", h.label, decimal(v), m.interval(h.name))
-	}
+	headlines(func(path, text string) {
+		v, _ := m.Value(path)
+		fmt.Fprintf(w, "%s\t%s\t%s\n", text, decimal(v), m.interval(path))
+	})
 	w.Flush()
 
 	out.WriteByte('\n')
 	w = tabwriter.NewWriter(&out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "class\timages\tprecision\trecall\tspecificity\tF1\tAUROC\tAP\tpartial\tsens@90\tsens@95\t")
+	fmt.Fprint(w, "class\timages\t")
+	for _, row := range classMetrics {
+		fmt.Fprintf(w, "%s\t", row.text)
+	}
+	fmt.Fprintln(w)
 	for i := range m.PerClass {
 		m.PerClass[i].writeRow(w)
 	}
@@ -82,7 +64,7 @@ func (m *Metrics) Table() string {
 
 func (c *ClassMetrics) writeRow(w io.Writer) {
 	fmt.Fprintf(w, "%s\t%d\t", c.Class, c.Support)
-	for _, s := range classScalars {
+	for _, s := range classMetrics {
 		fmt.Fprintf(w, "%s\t", decimal(*s.of(c)))
 	}
 	fmt.Fprintln(w)
@@ -112,18 +94,4 @@ func (m *Metrics) interval(path string) string {
 		return ""
 	}
 	return ci.text()
-}
-
-func decimal(v float64) string {
-	if math.IsNaN(v) {
-		return "-"
-	}
-	return fmt.Sprintf("%.3f", v)
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -202,65 +202,38 @@ func (t *ranked) metrics(counts []uint32) *Metrics {
 	return m
 }
 
-// score fills every value of m that depends on the images, for a table in
-// which image i is there counts[i] times. m must come from newMetrics of the
-// same table; nothing is allocated.
+// score fills every value of m that depends on the images, for the table in which
+// image i is there counts[i] times. m must come from newMetrics of the same table.
 func (t *ranked) score(counts []uint32, m *Metrics) {
-	c := m.Confusion
-	for _, row := range c {
+	for _, row := range m.Confusion {
 		clear(row)
 	}
-	var n, top2, top3 int
-	var nll, brier float64
-	for i, w := range counts {
-		if w == 0 {
-			continue
-		}
-		c[t.p.Truth[i]][t.predicted[i]] += int(w)
-		n += int(w)
-		nll += float64(w) * t.nll[i]
-		brier += float64(w) * t.brier[i]
-		if t.above[i] < 3 {
-			top3 += int(w)
-			if t.above[i] < 2 {
-				top2 += int(w)
-			}
-		}
+	m.N = 0
+	for i, n := range counts {
+		m.Confusion[t.p.Truth[i]][t.predicted[i]] += int(n)
+		m.N += int(n)
 	}
-	m.N = n
-	m.NLL = nll / float64(n) // NaN for an empty table
-	m.Brier = brier / float64(n)
-	m.Top2Accuracy, m.Top3Accuracy = ratio(top2, n), ratio(top3, n)
-	m.ECE = expectedCalibrationError(t.confidence.bins(counts, n, ECEBins))
-	m.ECEEqualWidth = t.topGap.sum(counts) / float64(n)
-	classwise := 0.0
 	for k := range m.PerClass {
-		t.scoreOne(&m.PerClass[k], c.OneVsRest(k), t.perClass[k], counts)
-		classwise += t.classGaps[k].sum(counts)
+		t.scoreOne(&m.PerClass[k], m.Confusion.OneVsRest(k), t.perClass[k], counts)
 	}
-	m.ECEClasswise = classwise / float64(n*len(m.PerClass))
 	for g := range m.Groups {
-		t.scoreOne(&m.Groups[g].ClassMetrics, c.groupVsRest(&t.groups[g]), t.perGroup[g], counts)
+		t.scoreOne(&m.Groups[g].ClassMetrics, m.Confusion.groupVsRest(&t.groups[g]), t.perGroup[g], counts)
 	}
-	m.Accuracy = c.Accuracy()
-	m.BalancedAccuracy = c.BalancedAccuracy()
-	m.PaperBalancedAccuracy = c.PaperBalancedAccuracy()
-	m.MacroPrecision = c.MacroPrecision()
-	m.MacroRecall = m.BalancedAccuracy
-	m.MacroF1 = c.MacroF1()
-	m.WeightedF1 = c.WeightedF1()
-	m.AUROCMacro = c.macro(func(k int) float64 { return m.PerClass[k].AUROC })
-	m.AUROCWeighted = c.weighted(func(k int) float64 { return m.PerClass[k].AUROC })
-	m.AUROCMicro, _ = rankMetrics(t.micro, counts)
-	m.APMacro = c.macro(func(k int) float64 { return m.PerClass[k].AP })
-	m.MCC = c.MCC()
-	m.Kappa = c.Kappa()
+	s := &scoring{ranked: t, counts: counts, n: m.N, confusion: m.Confusion, m: m}
+	for i := range overallMetrics {
+		row := &overallMetrics[i]
+		*row.of(m) = row.value(s)
+	}
 }
 
 // scoreOne fills the metrics of a class or group against the rest.
-func (t *ranked) scoreOne(s *ClassMetrics, v Counts, ranking []entry, counts []uint32) {
-	s.Support = v.TP + v.FN
-	s.Precision, s.Recall, s.Specificity, s.F1 = v.Precision(), v.Recall(), v.Specificity(), v.F1()
-	s.AUROC, s.AP = rankMetrics(ranking, counts)
-	s.PartialAUROC, s.SensitivityAt90, s.SensitivityAt95 = topMetrics(ranking, counts, v.TP+v.FN, v.FP+v.TN)
+func (t *ranked) scoreOne(c *ClassMetrics, v Counts, ranking []entry, counts []uint32) {
+	s := &classScoring{Counts: v}
+	s.auroc, s.ap = rankMetrics(ranking, counts)
+	s.partial, s.at90, s.at95 = topMetrics(ranking, counts, v.TP+v.FN, v.FP+v.TN)
+	c.Support = v.TP + v.FN
+	for i := range classMetrics {
+		row := &classMetrics[i]
+		*row.of(c) = row.value(s)
+	}
 }

@@ -22,9 +22,7 @@ type design struct {
 // stratified is set, and its label if there is one; both are those of the first
 // image.
 func newDesign(p *Predictions, unit Unit, stratified bool, label func(row int) int) *design {
-	if !slices.ContainsFunc(p.LesionIDs, func(id string) bool { return id != "" }) {
-		unit = ByImage
-	}
+	unit = resampledUnit(p, unit)
 	d := &design{images: p.Len(), unit: unit}
 	byID := make(map[string]int)
 	for i, truth := range p.Truth {
@@ -59,6 +57,14 @@ func newDesign(p *Predictions, unit Unit, stratified bool, label func(row int) i
 		d.strata[s] = append(d.strata[s], u)
 	}
 	return d
+}
+
+// resampledUnit is the given unit, or images without a single lesion id.
+func resampledUnit(p *Predictions, unit Unit) Unit {
+	if !slices.ContainsFunc(p.LesionIDs, func(id string) bool { return id != "" }) {
+		return ByImage
+	}
+	return unit
 }
 
 // draw draws as many units of each stratum as it has, with replacement, and

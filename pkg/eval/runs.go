@@ -78,13 +78,10 @@ func (s *RunSummary) Table() string {
 	var out strings.Builder
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "%s\tmean\tsd\tt interval\n", count(s.Runs, "run"))
-	for _, m := range s.Metrics {
-		for _, h := range headline {
-			if m.Metric == h.name {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", h.label, decimal(m.Mean), decimal(m.SD), m.CI.text())
-			}
-		}
-	}
+	headlines(func(path, text string) {
+		m := s.Metrics[slices.IndexFunc(s.Metrics, func(m MetricSummary) bool { return m.Metric == path })]
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", text, decimal(m.Mean), decimal(m.SD), m.CI.text())
+	})
 	w.Flush()
 	return out.String()
 }

@@ -1,7 +1,9 @@
 package eval
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"testing"
 
@@ -80,5 +82,65 @@ func TestCancel(t *testing.T) {
 	}, opts)
 	if !errors.Is(err, context.Canceled) || calls > 5 {
 		t.Errorf("jackknife: %v after %d calls", err, calls)
+	}
+}
+
+// Metrics that were written and read again are those of the same table and
+// options, to the byte, and of no other.
+func TestMatches(t *testing.T) {
+	tables := goldenTables(t)
+	tables["synthetic"] = syntheticPredictions(newRNG(3), 60, 7, 0)
+	opts := Options{Resamples: 40, Seed: 3}
+	for name, p := range tables {
+		table := tableOf(p)
+		m, err := Evaluate(t.Context(), table, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var first, second bytes.Buffer
+		if err := m.WriteJSON(&first); err != nil {
+			t.Fatal(err)
+		}
+		read := new(Metrics)
+		if err := json.Unmarshal(first.Bytes(), read); err != nil {
+			t.Fatal(err)
+		}
+		if err := read.WriteJSON(&second); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(first.Bytes(), second.Bytes()) || read.Table() != m.Table() {
+			t.Errorf("%s: read again, the metrics are others", name)
+		}
+		if !read.Matches(table, opts) {
+			t.Errorf("%s: not those of the table", name)
+		}
+	}
+	p := tables["synthetic"]
+	m, err := Evaluate(t.Context(), tableOf(p), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*Options){
+		"resamples": func(o *Options) { o.Resamples++ }, "seed": func(o *Options) { o.Seed++ }, "unit": func(o *Options) { o.Unit = ByImage },
+		"method": func(o *Options) { o.Method = BCaCI }, "level": func(o *Options) { o.Level = .9 }, "strata": func(o *Options) { o.Stratified = true },
+		"groups": func(o *Options) { o.Groups = []Group{} }, "none": func(o *Options) { o.Resamples = 0 },
+	} {
+		other := opts
+		change(&other)
+		if m.Matches(tableOf(p), other) {
+			t.Errorf("other %s match", name)
+		}
+	}
+	p.Probs[0], p.Probs[1] = p.Probs[1], p.Probs[0]
+	if m.Matches(tableOf(p), opts) || (*Metrics)(nil).Matches(tableOf(p), opts) {
+		t.Error("another table matches")
+	}
+	m, err = Evaluate(t.Context(), tableOf(p), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(m.CI, "macro_specificity")
+	if m.Matches(tableOf(p), opts) {
+		t.Error("an older file matches")
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/skinattn/skinattn/pkg/eval"
 )
 
 // Crosstab draws counts by two properties: each cell has its share of its column
@@ -81,7 +83,7 @@ func (f *Crosstab) addTo(p *plot.Plot, s Style) (legend, error) {
 	}
 	columns := make([]string, len(f.Columns))
 	for k, name := range f.Columns {
-		columns[k] = name + "\n" + thousands(sums[k])
+		columns[k] = name + "\n" + eval.FormatThousands(sums[k])
 	}
 	p.X.Label.Text, p.Y.Label.Text = f.XLabel, f.YLabel
 	s.addMatrix(p, m, columns, f.Rows)

@@ -152,21 +152,13 @@ func inPercent(ticks []plot.Tick) []plot.Tick {
 func countTicks(low, high float64) []plot.Tick {
 	ticks := ticksAt(low, high, max(1, niceStep(high-low, 5)))
 	for i := range ticks {
-		ticks[i].Label = thousands(int(ticks[i].Value))
+		ticks[i].Label = eval.FormatThousands(int(ticks[i].Value))
 	}
 	return ticks
 }
 
-func thousands(n int) string {
-	text := strconv.Itoa(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
-}
-
 func barLabel(n, total int) string {
-	return fmt.Sprintf("%s (%.1f %%)", thousands(n), 100*float64(n)/float64(total))
+	return fmt.Sprintf("%s (%.1f %%)", eval.FormatThousands(n), 100*float64(n)/float64(total))
 }
 
 // Data implements [Figure].
@@ -220,7 +212,7 @@ func (b CountBars) walk(bar func(series int, from, to, bottom, height float64), 
 				height := rowShare / float64(len(b.Series))
 				bottom := row + rowShare/2 - float64(j+1)*height
 				bar(j, 0, n, bottom, height)
-				label(n, bottom+height/2, thousands(series.Counts[i]))
+				label(n, bottom+height/2, eval.FormatThousands(series.Counts[i]))
 				continue
 			case LayoutComposition:
 				if totals[i] == 0 {
@@ -235,7 +227,7 @@ func (b CountBars) walk(bar func(series int, from, to, bottom, height float64), 
 		case LayoutStacked:
 			label(below, row, barLabel(totals[i], total))
 		case LayoutComposition:
-			label(1, row, thousands(totals[i]))
+			label(1, row, eval.FormatThousands(totals[i]))
 		}
 	}
 }

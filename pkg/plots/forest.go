@@ -47,7 +47,7 @@ func NewForest(metrics []string, runs ...Run) (*Forest, error) {
 	one := ForestPanel{Label: "Value"}
 	f := &Forest{}
 	for _, path := range metrics {
-		p := ForestPanel{Label: MetricLabel(path)}
+		p := ForestPanel{Label: eval.Label(path)}
 		for _, run := range runs {
 			v, ci, err := run.value(path)
 			if err != nil {

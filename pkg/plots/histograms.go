@@ -10,6 +10,8 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/skinattn/skinattn/pkg/eval"
 )
 
 // Histograms draws the distribution of one quantity in several groups, a small
@@ -104,9 +106,9 @@ func (f *Histograms) Draw(c draw.Canvas, s Style) error {
 	for i, area := range drawPanels(inner, s, panels, f.Columns) {
 		label := s.text(smallText)
 		label.YAlign = draw.YTop
-		text := "n = " + thousands(f.Groups[i].known())
+		text := "n = " + eval.FormatThousands(f.Groups[i].known())
 		if missing := f.Groups[i].Missing; missing > 0 {
-			text += fmt.Sprintf(", %s missing", thousands(missing))
+			text += fmt.Sprintf(", %s missing", eval.FormatThousands(missing))
 		}
 		area.FillText(label, vg.Point{X: area.Min.X + s.FontSize*0.3, Y: area.Max.Y - s.FontSize*0.1}, text)
 	}

@@ -36,11 +36,6 @@ func NewSaliencyForest(s *saliency.Summary) *SaliencyForest {
 	}
 }
 
-var saliencyLabels = map[saliency.Metric]string{
-	saliency.MassInside: "Mass inside", saliency.Pointing: "Pointing game", saliency.PointingNear: "Pointing, near",
-	saliency.IoU: "IoU, top area", saliency.AUC: "AUC", saliency.Deletion: "Deletion", saliency.Insertion: "Insertion",
-}
-
 // Height implements [Figure].
 func (f *SaliencyForest) Height(s Style) vg.Length {
 	_, columns := f.layout(s, s.Width)
@@ -80,7 +75,7 @@ func (f *SaliencyForest) Draw(c draw.Canvas, s Style) error {
 	rows := (len(f.Metrics) + columns - 1) / columns
 	height := (c.Max.Y - c.Min.Y) / vg.Length(rows)
 	for i, metric := range f.Metrics {
-		p := s.NewPlot("", saliencyLabels[metric], "")
+		p := s.NewPlot("", metric.Label(), "")
 		s.addGrid(p, true, false)
 		rows := f.rows(metric, s)
 		p.Add(rows)

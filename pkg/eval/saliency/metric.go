@@ -18,6 +18,11 @@ const (
 
 var metricNames = [NumMetrics]string{"mass_inside", "pointing", "pointing_near", "iou", "auc", "deletion", "insertion"}
 
+var metricLabels = [NumMetrics]string{"Mass inside", "Pointing game", "Pointing, near", "IoU, top area", "AUC", "Deletion", "Insertion"}
+
+// Label names the metric for axes and headings.
+func (m Metric) Label() string { return metricLabels[m] }
+
 // String is the metric's name in CSV and JSON.
 func (m Metric) String() string { return metricNames[m] }
 

@@ -180,10 +180,7 @@ func (s *Summary) writeGroups(out *strings.Builder, metric Metric) {
 }
 
 func (e Estimate) text() string {
-	if math.IsNaN(e.CI.Low) || math.IsNaN(e.CI.High) {
-		return decimal(e.Value)
-	}
-	return fmt.Sprintf("%s [%s, %s]", decimal(e.Value), decimal(e.CI.Low), decimal(e.CI.High))
+	return strings.TrimSpace(decimal(e.Value) + " " + eval.FormatCI(e.CI, "%.3f"))
 }
 
 func decimal(v float64) string {

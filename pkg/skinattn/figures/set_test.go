@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -112,25 +113,61 @@ func TestSetWithoutFiles(t *testing.T) {
 }
 
 // The metrics.json of a run serves if it is of the same predictions, made with
-// the same options: nothing is resampled again.
+// the same options: nothing is resampled again, and the figures are the same.
 func TestStoredMetrics(t *testing.T) {
-	stored := func(dir string, opts eval.Options) *eval.Metrics {
+	dir := shortRun(t, 200)
+	folder := &run.Folder{Dir: dir}
+	opts := eval.Options{Resamples: 50, Seed: 1}
+	stored := func(opts eval.Options) *eval.Metrics {
 		inputs, err := readInputs([]string{dir})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return inputs[0].stored(opts)
 	}
-	const whole = "../../../results/mobilenet_v2-paper-128px-seed1"
-	if m := stored(whole, eval.DefaultOptions()); m == nil || m.CI["accuracy"].Low == 0 {
-		t.Error("the metrics of a run are not used")
-	}
-	other := eval.DefaultOptions()
-	other.Seed++
-	if stored(whole, other) != nil {
-		t.Error("metrics of another seed are used")
-	}
-	if stored(shortRun(t, 200), eval.DefaultOptions()) != nil {
+	if stored(opts) != nil {
 		t.Error("metrics of other predictions are used")
+	}
+	drawn := func() map[string]string {
+		out := t.TempDir()
+		if _, err := Draw(t.Context(), []string{dir}, out, Options{Style: plots.Paper(), Formats: []string{"svg"}, Intervals: opts}); err != nil {
+			t.Fatal(err)
+		}
+		files := map[string]string{}
+		paths, err := filepath.Glob(filepath.Join(out, "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files[filepath.Base(path)] = string(text)
+		}
+		return files
+	}
+	computed := drawn()
+	table, err := folder.Predictions(split.Test)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := eval.Evaluate(t.Context(), table, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := folder.WriteMetrics(m); err != nil {
+		t.Fatal(err)
+	}
+	if stored(opts) == nil {
+		t.Error("the metrics of the run are not used")
+	}
+	if used := drawn(); len(used) < 10 || !maps.Equal(computed, used) {
+		t.Errorf("%d figures from the stored metrics are not those from computed ones", len(used))
+	}
+	other := opts
+	other.Seed++
+	if stored(other) != nil {
+		t.Error("metrics of another seed are used")
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -58,21 +57,13 @@ func (in *source) evaluate(ctx context.Context, opts eval.Options) (err error) {
 }
 
 // stored returns the metrics of the run's metrics.json if they are what
-// [eval.Evaluate] would find, nil otherwise: the same value of every metric, and
-// intervals from the same resamples.
+// [eval.Evaluate] would return, nil otherwise.
 func (in *source) stored(opts eval.Options) *eval.Metrics {
-	if in.dir == "" || opts.Groups != nil {
+	if in.dir == "" {
 		return nil
 	}
 	found, err := (&run.Folder{Dir: in.dir}).Metrics()
-	if err != nil || found.Bootstrap == nil {
-		return nil
-	}
-	want := eval.BootstrapInfo{Resamples: opts.Resamples, Seed: opts.Seed, Unit: opts.Unit, Method: opts.Method, Level: opts.Level,
-		Units: found.Bootstrap.Units, Stratified: opts.Stratified}
-	computed, err := in.table.Score(nil, nil)
-	same := func(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }
-	if err != nil || *found.Bootstrap != want || !slices.Equal(found.Paths(), computed.Paths()) || !slices.EqualFunc(found.Values(), computed.Values(), same) {
+	if err != nil || !found.Matches(in.table, opts) {
 		return nil
 	}
 	return found

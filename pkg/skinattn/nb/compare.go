@@ -23,10 +23,11 @@ func withInterval(verb string, value float64, ci eval.Interval) string {
 	if math.IsNaN(value) {
 		return "undefined"
 	}
-	if math.IsNaN(ci.Low) || ci == (eval.Interval{}) {
-		return fmt.Sprintf(verb, value)
+	text := fmt.Sprintf(verb, value)
+	if ci.Defined() && ci != (eval.Interval{}) {
+		text += " " + eval.FormatCI(ci, verb)
 	}
-	return fmt.Sprintf(verb+" ["+verb+", "+verb+"]", value, ci.Low, ci.High)
+	return text
 }
 
 // MetricTable shows runs side by side. Metrics are named by their paths in package
@@ -34,7 +35,7 @@ func withInterval(verb string, value float64, ci eval.Interval) string {
 func MetricTable(paths []string, runs ...plots.Run) {
 	header, rows := []string{"metric"}, make([][]string, len(paths))
 	for i, path := range paths {
-		rows[i] = []string{plots.MetricLabel(path)}
+		rows[i] = []string{eval.Label(path)}
 	}
 	for _, r := range runs {
 		header = append(header, r.Name)
@@ -58,7 +59,7 @@ func DifferenceTable(a, b string, differences []eval.Difference, paths ...string
 	var rows [][]string
 	for _, path := range paths {
 		d := Difference(differences, path)
-		rows = append(rows, []string{plots.MetricLabel(path), fmt.Sprintf("%.3f", d.A), fmt.Sprintf("%.3f", d.B),
+		rows = append(rows, []string{eval.Label(path), fmt.Sprintf("%.3f", d.A), fmt.Sprintf("%.3f", d.B),
 			Change(d.Difference, d.CI), fmt.Sprintf("%.3f", d.P)})
 	}
 	Table([]string{"metric", a, b, b + " less " + a, "p"}, rows)

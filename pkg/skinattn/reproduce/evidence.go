@@ -89,7 +89,7 @@ func (r *Report) comparisons(pairs [][2]*Run) (render.Grid, error) {
 			return g, fmt.Errorf("comparing %s and %s: %w", a.Name, b.Name, err)
 		}
 		line := []string{render.Plain(r.title(b.config.Network.Backbone)), r.protocolText(b),
-			render.Code(b.Name) + " less " + render.Code(a.Name) + fmt.Sprintf("\nn = %s, %d px, %s", thousands(c.N), b.config.Network.Size, b.repetition())}
+			render.Code(b.Name) + " less " + render.Code(a.Name) + fmt.Sprintf("\nn = %s, %d px, %s", eval.FormatThousands(c.N), b.config.Network.Size, b.repetition())}
 		var values []float64
 		for _, m := range comparedMetrics {
 			i := slices.IndexFunc(c.Differences, func(d eval.Difference) bool { return d.Metric == m.path })
@@ -153,7 +153,7 @@ func (r *Report) cost() evidence {
 		out.Commands = append(out.Commands, "skinattn bench --backbone "+name+" --mode infer --json")
 		parameters := render.Dash
 		if n, ok := r.network(name); ok && n.Trained > 0 {
-			parameters = thousands(n.Trained)
+			parameters = eval.FormatThousands(n.Trained)
 		}
 		rows := 0
 		for _, run := range r.Runs {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/reproduce/internal/render"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
@@ -43,7 +44,7 @@ func (r *Report) index() indexView {
 	v.Runs.Head = []string{"run", "network", "regime", "protocol", "seed", "px", "epochs (best)", "n", "accuracy", "balanced accuracy", "F1, macro", "AUROC, macro", "used"}
 	for _, run := range r.Runs {
 		line := []string{render.Code(run.Name), render.Plain(r.title(run.config.Network.Backbone)), render.Code(run.regimeName()), r.protocolText(run), fmt.Sprint(run.config.Seed),
-			fmt.Sprint(run.config.Network.Size), fmt.Sprintf("%d (%d)", run.epochs, run.bestEpoch), thousands(run.metrics.N)}
+			fmt.Sprint(run.config.Network.Size), fmt.Sprintf("%d (%d)", run.epochs, run.bestEpoch), eval.FormatThousands(run.metrics.N)}
 		for _, m := range []string{"accuracy", "balanced_accuracy", "macro_f1", "auroc_macro"} {
 			value, ci, err := run.value(m)
 			if err != nil || math.IsNaN(value) {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/eval/paper"
 	"github.com/skinattn/skinattn/pkg/skinattn/reproduce/internal/render"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
@@ -320,8 +321,8 @@ func TestNumbersAsText(t *testing.T) {
 		number("parameters", 1354714):                "1,354,714",
 		number("images.nv", 6705):                    "6,705",
 		number("seconds_per_epoch", 116.6):           "117 s",
-		thousands(999):                               "999",
-		thousands(1000):                              "1,000",
+		eval.FormatThousands(999):                    "999",
+		eval.FormatThousands(1000):                   "1,000",
 		pValue(0.0004):                               "p < 0.001",
 		pValue(0.0414):                               "p = 0.041",
 		metricName("per_class.akiec.recall"):         "recall of akiec",

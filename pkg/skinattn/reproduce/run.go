@@ -33,7 +33,6 @@ type Run struct {
 	bestEpoch   int           // epoch of the reported weights, 0 if not known
 	seconds     float64       // median of an epoch, NaN if not known
 	throughput  float64       // median of training images/s, NaN if not known
-	specificity *eval.Interval
 }
 
 // Load reads the run folders in dir, in the order of their names. It ignores files

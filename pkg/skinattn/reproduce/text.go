@@ -18,20 +18,11 @@ func number(metric string, v float64) string {
 	case math.IsNaN(v):
 		return "undefined"
 	case strings.HasPrefix(metric, "images."), strings.HasPrefix(metric, "parameters"):
-		return thousands(int(math.Round(v)))
+		return eval.FormatThousands(int(math.Round(v)))
 	case metric == "seconds_per_epoch":
 		return fmt.Sprintf("%.0f s", v)
 	}
 	return fmt.Sprintf("%.3f", v)
-}
-
-// thousands writes 1234567 as 1,234,567.
-func thousands(n int) string {
-	text := fmt.Sprint(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
 }
 
 // percent writes a share as a percentage.
@@ -39,10 +30,10 @@ func percent(share float64) string { return fmt.Sprintf("%.1f %%", 100*share) }
 
 // interval formats a confidence interval; it is empty if there is none.
 func interval(ci eval.Interval) string {
-	if math.IsNaN(ci.Low) || math.IsNaN(ci.High) {
+	if !ci.Defined() {
 		return ""
 	}
-	return fmt.Sprintf(" [%.3f, %.3f]", ci.Low, ci.High)
+	return " " + eval.FormatCI(ci, "%.3f")
 }
 
 // text is the text of a cell: a line for each run and for each repeated setting, or
@@ -77,7 +68,7 @@ func (v Value) text(metric string) string {
 		facts = append(facts, "leaky: "+percent(v.Run.leak.Value()))
 	}
 	if !strings.HasPrefix(metric, "images.") {
-		facts = append(facts, "n = "+thousands(v.Run.metrics.N), fmt.Sprintf("%d px", v.Run.config.Network.Size))
+		facts = append(facts, "n = "+eval.FormatThousands(v.Run.metrics.N), fmt.Sprintf("%d px", v.Run.config.Network.Size))
 		if _, as, ok := strings.Cut(v.Run.regimeName(), "/"); ok && as != "as-run" {
 			facts = append(facts, render.Plain(as))
 		}
@@ -101,10 +92,10 @@ func (c Cell) logged() string {
 		return render.Dash
 	}
 	if strings.HasPrefix(c.Metric, "parameters") {
-		return thousands(int(c.Logged.Value()))
+		return eval.FormatThousands(int(c.Logged.Value()))
 	}
 	if run, ok := paper.FindRun(c.Run); ok && c.Metric == "accuracy" {
-		return string(c.Logged) + interval(eval.Wilson(run.Correct(), run.N, 0.95)) + " (n = " + thousands(run.N) + ")"
+		return string(c.Logged) + interval(eval.Wilson(run.Correct(), run.N, 0.95)) + " (n = " + eval.FormatThousands(run.N) + ")"
 	}
 	return string(c.Logged)
 }

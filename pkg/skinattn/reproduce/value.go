@@ -27,10 +27,11 @@ func (r *Run) value(metric string) (value float64, ci eval.Interval, err error) 
 	return value, none, nil
 }
 
-// macroSpecificity is the mean specificity over classes (Table A5), with an
-// interval over resampled lesions as the other metrics have.
+// macroSpecificity returns the mean specificity over classes (Table A5). Its
+// interval is resampled here where metrics.json is older than the metric.
 func (r *Run) macroSpecificity() (float64, eval.Interval, error) {
-	if r.specificity == nil {
+	const path = "macro_specificity"
+	if _, ok := r.metrics.CI[path]; !ok {
 		rows := r.predictions.Predictions()
 		statistic := func(counts []uint32) []float64 {
 			c := eval.NewConfusion(len(rows.Classes))
@@ -39,23 +40,18 @@ func (r *Run) macroSpecificity() (float64, eval.Interval, error) {
 					c[truth][rows.Predicted(i)] += int(counts[i])
 				}
 			}
-			return []float64{meanSpecificity(c)}
+			return []float64{c.MacroSpecificity()}
 		}
 		opts := eval.DefaultOptions()
-		replicates, err := eval.BootstrapFunc(context.Background(), r.predictions, []string{"macro_specificity"}, statistic, opts)
+		replicates, err := eval.BootstrapFunc(context.Background(), r.predictions, []string{path}, statistic, opts)
 		if err != nil {
 			return math.NaN(), eval.Interval{}, fmt.Errorf("resampling %s: %w", r.path(predictionsFile), err)
 		}
 		ci, _ := replicates.Percentile(0, opts.Level)
-		r.specificity = &ci
+		if r.metrics.CI == nil {
+			r.metrics.CI = make(map[string]eval.Interval)
+		}
+		r.metrics.CI[path] = ci
 	}
-	return meanSpecificity(r.metrics.Confusion), *r.specificity, nil
-}
-
-func meanSpecificity(c eval.Confusion) float64 {
-	sum := 0.0
-	for k := range c {
-		sum += c.Specificity(k)
-	}
-	return sum / float64(len(c))
+	return r.metrics.MacroSpecificity, r.metrics.CI[path], nil
 }

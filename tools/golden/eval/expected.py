@@ -133,6 +133,7 @@ def expected(t):
         "top3_accuracy": top_k(y, p, 3),
         "ece_equal_width": ece(equal_width_bins(confidence, right)),
         "ece_classwise": np.mean([ece(equal_width_bins(p[:, c], onehot[:, c])) for c in labels]),
+        "macro_specificity": mean(specificity),
         "confusion": cm.tolist(),
         "per_class": dict(zip(t.classes, classes)),
         "groups": {},
@@ -155,7 +156,7 @@ def expected(t):
 def nothing(t):
     """Without an image nothing is defined; scikit-learn has no answer."""
     scalars = """accuracy balanced_accuracy paper_balanced_accuracy macro_precision macro_recall macro_f1 weighted_f1 auroc_macro
-        auroc_weighted auroc_micro ap_macro mcc kappa nll brier ece top2_accuracy top3_accuracy ece_equal_width ece_classwise"""
+        auroc_weighted auroc_micro ap_macro mcc kappa nll brier ece top2_accuracy top3_accuracy ece_equal_width ece_classwise macro_specificity"""
     one = dict.fromkeys("""precision recall specificity f1 auroc ap partial_auroc sensitivity_at_90_specificity
         sensitivity_at_95_specificity youden""".split(), None) | {"support": 0}
     k = len(t.classes)

@@ -1,0 +1,63 @@
+package eval
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+)
+
+// Defined reports whether the interval has ends.
+func (ci Interval) Defined() bool { return !math.IsNaN(ci.Low) && !math.IsNaN(ci.High) }
+
+// FormatCI writes an interval as "[0.830, 0.867]", its ends by verb, such as
+// "%.3f"; an undefined one is empty.
+func FormatCI(ci Interval, verb string) string {
+	if !ci.Defined() {
+		return ""
+	}
+	return fmt.Sprintf("["+verb+", "+verb+"]", ci.Low, ci.High)
+}
+
+// FormatThousands writes 1234567 as 1,234,567.
+func FormatThousands(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// text is the interval in a text table, a dash if it is undefined.
+func (ci Interval) text() string {
+	if !ci.Defined() {
+		return "-"
+	}
+	return FormatCI(ci, "%.3f")
+}
+
+// pValue writes p with two significant digits, or as "<0.0001".
+func pValue(p float64) string {
+	switch {
+	case math.IsNaN(p):
+		return "-"
+	case p < 0.0001:
+		return "<0.0001"
+	default:
+		return fmt.Sprintf("%.2g", p)
+	}
+}
+
+// decimal writes a value in a text table, a dash if it is undefined.
+func decimal(v float64) string {
+	if math.IsNaN(v) {
+		return "-"
+	}
+	return fmt.Sprintf("%.3f", v)
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
