@@ -85,6 +85,9 @@ func TestSingleFiguresAddThemselves(t *testing.T) {
 		if height := p.Legend.Rectangle(draw.New(vgsvg.New(100, 100))).Size().Y; entries[name] && !(height > 0) {
 			t.Errorf("%s: the legend is empty", name)
 		}
+		if height := p.Legend.Rectangle(draw.New(vgsvg.New(100, 100))).Size().Y; name == "distribution" && height != 0 {
+			t.Error("a series without a name is in the legend")
+		}
 		if _, err := p.WriterTo(8*vg.Centimeter, 8*vg.Centimeter, "svg"); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

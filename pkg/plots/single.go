@@ -31,9 +31,11 @@ func addTo(p *plot.Plot, s Style, f single) error {
 		return err
 	}
 	for _, e := range key.entries {
-		if e.sample == nil {
+		switch {
+		case e.label == "": // a single series without a name
+		case e.sample == nil:
 			p.Legend.Add(e.label)
-		} else {
+		default:
 			p.Legend.Add(e.label, e.sample)
 		}
 	}

@@ -146,6 +146,7 @@ func (s Style) NewPlot(title, x, y string) *plot.Plot {
 	p.Title.TextStyle = centred(s.text(1))
 	p.Title.TextStyle.YAlign = draw.YTop
 	p.Title.Padding = s.FontSize / 2
+	p.Legend.TextStyle.Font, p.Legend.TextStyle.Color = s.text(smallText).Font, ink
 	p.X.Label.Text, p.Y.Label.Text = x, y
 	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
 		label := axis.Label.TextStyle
