@@ -16,6 +16,7 @@ import (
 
 	"github.com/skinattn/skinattn/internal/testengine"
 	"github.com/skinattn/skinattn/internal/testlong"
+	"github.com/skinattn/skinattn/internal/testweights"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
@@ -107,43 +108,16 @@ func goldenNetwork(t *testing.T, g golden) (*Network, *model.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store := filled(t, net)
+	store := testweights.Filled(t, net.Graph)
 	for _, scale := range g.GammaScales {
 		for _, layer := range scale.Layers {
-			changeVariable(t, store, layer+"/gamma", func(v float32) float32 { return v * scale.By })
+			testweights.Change(t, store, layer+"/gamma", func(v float32) float32 { return v * scale.By })
 		}
 	}
 	for _, layer := range g.BetaShift.Layers {
-		changeVariable(t, store, layer+"/beta", func(v float32) float32 { return v + g.BetaShift.By })
+		testweights.Change(t, store, layer+"/beta", func(v float32) float32 { return v + g.BetaShift.By })
 	}
 	return net, store
-}
-
-// filled has the variables of a network filled by name.
-func filled(t *testing.T, net *Network) *model.Store {
-	t.Helper()
-	store := model.NewStore()
-	for _, v := range net.Graph.Variables() {
-		if err := layers.SetVariable(store, v, keras.FillByName(v.Layer+"/"+v.Name, v.Shape)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return store
-}
-
-func changeVariable(t *testing.T, store *model.Store, name string, change func(float32) float32) {
-	t.Helper()
-	variable := store.GetVariable("/" + name)
-	if variable == nil { // of the backbone's top
-		return
-	}
-	values := tensors.MustCopyFlatData[float32](variable.MustValue())
-	for i, v := range values {
-		values[i] = change(v)
-	}
-	if err := variable.SetValue(tensors.FromFlatDataAndDimensions(values, len(values))); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func (g golden) inputs() (images [][]uint8, metadata []Metadata) {
@@ -394,7 +368,7 @@ func TestVariantsEqualKeras(t *testing.T) {
 			if total, _ := net.Graph.Parameters(); total != v.Total {
 				t.Errorf("%d parameters, Keras has %d", total, v.Total)
 			}
-			results := forward(t, net, filled(t, net), file.golden, func(out map[string]*graph.Node) []*graph.Node {
+			results := forward(t, net, testweights.Filled(t, net.Graph), file.golden, func(out map[string]*graph.Node) []*graph.Node {
 				return []*graph.Node{out[layers.LogitsOf(net.Output)]}
 			})
 			logits := tensors.MustCopyFlatData[float32](results[0])

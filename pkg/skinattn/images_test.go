@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/skinattn/skinattn/internal/testengine"
+	"github.com/skinattn/skinattn/internal/testweights"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
@@ -37,7 +38,7 @@ func TestBytesAreFloats(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		store := filled(t, net)
+		store := testweights.Filled(t, net.Graph)
 		m, err := NewModel(testengine.Open(t).Backend, net, store, 2)
 		if err != nil {
 			t.Fatal(err)

@@ -5,12 +5,10 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/gomlx/gomlx/ml/model"
-
 	"github.com/skinattn/skinattn/internal/testengine"
+	"github.com/skinattn/skinattn/internal/testweights"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
-	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
@@ -22,12 +20,7 @@ func TestPredictViews(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store := model.NewStore()
-	for _, v := range net.Graph.Variables() {
-		if err := layers.SetVariable(store, v, keras.FillByName(v.Layer+"/"+v.Name, v.Shape)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	store := testweights.Filled(t, net.Graph)
 	m, err := NewModel(testengine.Open(t).Backend, net, store, 4)
 	if err != nil {
 		t.Fatal(err)

@@ -10,16 +10,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/ml/model"
-
 	"github.com/skinattn/skinattn/internal/testengine"
 	"github.com/skinattn/skinattn/internal/testlong"
+	"github.com/skinattn/skinattn/internal/testweights"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
-	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
@@ -96,7 +93,7 @@ func checkGolden(t *testing.T, name string, eng *engine.Engine) {
 	network := filledModel(t, cfg, eng)
 	for _, scale := range g.GammaScales {
 		for _, layer := range scale.Layers {
-			changeVariable(t, network.Store, layer+"/gamma", func(v float32) float32 { return v * scale.By })
+			testweights.Change(t, network.Store, layer+"/gamma", func(v float32) float32 { return v * scale.By })
 		}
 	}
 	images := Images{Count: len(g.Cases), Image: func(i int, dst []float32) { copy(dst, keras.FillImage(g.Cases[i].Image, g.Size)) }}
@@ -128,7 +125,7 @@ func checkGolden(t *testing.T, name string, eng *engine.Engine) {
 		}
 	}
 	for _, layer := range g.BetaShift.Layers {
-		changeVariable(t, network.Store, layer+"/beta", func(v float32) float32 { return v + g.BetaShift.By })
+		testweights.Change(t, network.Store, layer+"/beta", func(v float32) float32 { return v + g.BetaShift.By })
 	}
 	options := DefaultOptions()
 	options.Methods = []Method{Saliency}
@@ -195,31 +192,11 @@ func filledModel(t *testing.T, cfg spec.Network, eng *engine.Engine) *skinattn.M
 	if err != nil {
 		t.Fatal(err)
 	}
-	store := model.NewStore()
-	for _, v := range net.Graph.Variables() {
-		if err := layers.SetVariable(store, v, keras.FillByName(v.Layer+"/"+v.Name, v.Shape)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	store := testweights.Filled(t, net.Graph)
 	network, err := skinattn.NewModel(eng.Backend, net, store, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(network.Close)
 	return network
-}
-
-func changeVariable(t *testing.T, store *model.Store, name string, change func(float32) float32) {
-	t.Helper()
-	variable := store.GetVariable("/" + name)
-	if variable == nil { // of the backbone's top
-		return
-	}
-	values := tensors.MustCopyFlatData[float32](variable.MustValue())
-	for i, v := range values {
-		values[i] = change(v)
-	}
-	if err := variable.SetValue(tensors.FromFlatDataAndDimensions(values, len(values))); err != nil {
-		t.Fatal(err)
-	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/skinattn/skinattn/internal/testengine"
+	"github.com/skinattn/skinattn/internal/testweights"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
@@ -282,12 +283,7 @@ func smallNetwork(t *testing.T, size int) (*skinattn.Network, *model.Store) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	store := model.NewStore()
-	for _, v := range g.Variables() {
-		if err := layers.SetVariable(store, v, keras.FillByName(v.Layer+"/"+v.Name, v.Shape)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	store := testweights.Filled(t, g)
 	cfg := spec.Network{Size: size, Cut: "relu", Preprocess: imaging.PreprocessTF}
 	return &skinattn.Network{Network: cfg, Graph: g, Output: "dense"}, store
 }

@@ -10,8 +10,7 @@ import (
 
 	"github.com/skinattn/skinattn/internal/testengine"
 	"github.com/skinattn/skinattn/internal/testlong"
-
-	"github.com/gomlx/gomlx/ml/model"
+	"github.com/skinattn/skinattn/internal/testweights"
 
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
@@ -130,12 +129,7 @@ func TestExportOfOtherNetworks(t *testing.T) {
 				t.Fatal(err)
 			}
 			testlong.Skip(t, isLarge(net.Graph))
-			store := model.NewStore()
-			for _, v := range net.Graph.Variables() {
-				if err := layers.SetVariable(store, v, keras.FillByName(v.Layer+"/"+v.Name, v.Shape)); err != nil {
-					t.Fatal(err)
-				}
-			}
+			store := testweights.Filled(t, net.Graph)
 			file, err := KerasFile(net, store)
 			if err != nil {
 				t.Fatal(err)
