@@ -12,12 +12,12 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 )
 
-// UpToCut is the part of the network that the features depend on.
+// UpToCut returns the layers that the features, the output of the cut layer, depend on.
 func (n *Network) UpToCut() (*layers.Graph, error) { return n.Graph.Cut(n.Cut) }
 
-// AfterCut is the network without the layers up to the cut: it takes their
-// features, float32 [B, FeatureShape], in place of pixels. Its variables are
-// those of the whole network of the same names.
+// AfterCut returns the network without the layers up to the cut: it takes features,
+// float32 [B FeatureShape], in place of pixels. Its variables have the same names as in
+// the whole network.
 func (n *Network) AfterCut() (*Network, error) {
 	before, err := n.UpToCut()
 	if err != nil {
@@ -41,53 +41,43 @@ func (n *Network) AfterCut() (*Network, error) {
 // FeatureShape is the shape of the cut layer's output.
 func (n *Network) FeatureShape() layers.Shape { return n.Graph.Layer(n.Cut).Out }
 
-// inputShape is the shape of what Forward takes for one image.
-func (n *Network) inputShape() layers.Shape {
+// InputShape is the shape of one image as the network takes it: [Size Size 3], or
+// FeatureShape for a network after the cut.
+func (n *Network) InputShape() layers.Shape {
 	if n.fromFeatures {
 		return n.FeatureShape()
 	}
 	return layers.Shape{n.Size, n.Size, 3}
 }
 
-// Extractor computes features, with one compiled graph for all calls.
+// Extractor computes features. Like its [Program], it compiles at first use and is not
+// for use by several goroutines at once.
 type Extractor struct {
-	net     *Network
-	backend compute.Backend
-	exec    *model.Exec
+	program *Program
 }
 
-// NewExtractor prepares the features of n, as in inference, with the weights in
-// store. Close it.
+// NewExtractor prepares the features of n, as in inference, with the weights in store.
+// Close the extractor after use.
 func (n *Network) NewExtractor(backend compute.Backend, store *model.Store) (*Extractor, error) {
 	before, err := n.UpToCut()
 	if err != nil {
 		return nil, err
 	}
-	exec, err := model.NewExec(backend, store, func(_ *model.Scope, in []*graph.Node) []*graph.Node {
+	program, err := NewProgram("computing features", backend, store, n.InputShape(), inferenceBatchAt(n.Size), func(in []*graph.Node) []*graph.Node {
 		outputs := (&layers.Builder{Store: store, Grouped: true}).Build(before, map[string]*graph.Node{backbone.InputLayer: n.Preprocessed(in[0])})
 		return []*graph.Node{outputs[n.Cut]}
 	})
 	if err != nil {
-		return nil, fmt.Errorf("preparing the features: %w", err)
+		return nil, err
 	}
-	return &Extractor{n, backend, exec}, nil
+	return &Extractor{program}, nil
 }
 
-// Close frees the compiled graph.
-func (e *Extractor) Close() { e.exec.Finalize() }
+// Close frees the compiled graphs.
+func (e *Extractor) Close() { e.program.Close() }
 
-// Features computes the features of the first count images and hands each to
-// use, which must not keep the slice.
-func (e *Extractor) Features(ctx context.Context, count int, images Images, use func(i int, features []float32) error) error {
-	size := e.net.Size
-	work := batches{doing: "computing features", backend: e.backend, n: count, size: inferenceBatchAt(size), shape: layers.Shape{size, size, 3}, images: images}
-	width := e.net.FeatureShape().Size()
-	return work.run(ctx, e.exec, func(start, end int, outputs [][]float32) error {
-		for i := start; i < end; i++ {
-			if err := use(i, row(outputs[0], i-start, width)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+// Features computes the features of images and hands each image's, FeatureShape in
+// row-major order, to use, which must not keep the slice.
+func (e *Extractor) Features(ctx context.Context, images Images, use func(i int, features []float32) error) error {
+	return e.program.Run(ctx, Feed{Images: images}, func(i int, outputs [][]float32) error { return use(i, outputs[0]) })
 }

@@ -40,7 +40,7 @@ func TestAfterCutHasWhatIsLeft(t *testing.T) {
 		if got := paths(append(before.Variables(), after.Graph.Variables()...)); !slices.Equal(got, paths(net.Graph.Variables())) {
 			t.Errorf("%s: the sides of the cut have %d variables, the network %d", name, len(got), len(net.Graph.Variables()))
 		}
-		if got := after.inputShape(); !slices.Equal(got, net.FeatureShape()) {
+		if got := after.InputShape(); !slices.Equal(got, net.FeatureShape()) {
 			t.Errorf("%s: takes %v, the features are %v", name, got, net.FeatureShape())
 		}
 		if out := after.Graph.Layer(net.Output).Out; !slices.Equal(out, net.Graph.Layer(net.Output).Out) {

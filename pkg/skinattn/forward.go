@@ -9,34 +9,41 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 )
 
-// Preprocessed turns RGB pixels 0..255 [B H W 3], of any number type, into what
-// the backbone is fed: float32 in the network's channel order and scaling.
+// Preprocessed turns RGB pixels 0..255 [B H W 3], of any number type, into the input of
+// the backbone: float32 in the network's channel order and scaling. It is
+// [imaging.Preprocess.Apply] on the engine.
 func (n *Network) Preprocessed(pixels *graph.Node) *graph.Node {
-	order := n.ChannelOrder
-	if n.Preprocess == imaging.PreprocessCaffe { // Keras's caffe mode turns the channels round
+	scaling, order := n.Preprocess.Scaling(), n.ChannelOrder
+	if scaling.Reverse {
 		order = order.Reversed()
 	}
 	if order == imaging.BGROrder {
 		pixels = channelsReversed(pixels)
 	}
 	x := graph.ConvertDType(pixels, dtypes.Float32)
-	perChannel := func(values ...float32) *graph.Node {
-		return graph.ExpandLeftToRank(graph.Const(x.Graph(), values), 4)
+	perChannel := func(values [3]float32) *graph.Node {
+		return graph.ExpandLeftToRank(graph.Const(x.Graph(), values[:]), 4)
 	}
-	switch n.Preprocess {
-	case imaging.PreprocessTF:
-		x = graph.AddScalar(graph.DivScalar(x, 127.5), -1)
-	case imaging.PreprocessCaffe:
-		x = graph.Sub(x, perChannel(103.939, 116.779, 123.68))
-	case imaging.PreprocessTorch:
-		x = graph.Div(graph.Sub(graph.DivScalar(x, 255), perChannel(.485, .456, .406)), perChannel(.229, .224, .225))
+	all := func(v float32) [3]float32 { return [3]float32{v, v, v} }
+	if scaling.Divisor != 1 {
+		x = graph.DivScalar(x, scaling.Divisor)
+	}
+	switch scaling.Mean {
+	case all(0):
+	case all(scaling.Mean[0]):
+		x = graph.AddScalar(x, -scaling.Mean[0])
+	default:
+		x = graph.Sub(x, perChannel(scaling.Mean))
+	}
+	if scaling.Std != all(1) {
+		x = graph.Div(x, perChannel(scaling.Std))
 	}
 	return x
 }
 
-// channelsReversed turns the last axis of images round. XLA makes vector
-// instructions of a reversal on a CPU, not of slices put together; but GoMLX has
-// a gradient for the slices alone, which floats need.
+// channelsReversed reverses the last axis of images. Of Reverse, XLA makes vector
+// instructions on a CPU, of concatenated slices it does not; but GoMLX differentiates
+// slices only, and floats need a gradient.
 func channelsReversed(pixels *graph.Node) *graph.Node {
 	if !pixels.DType().IsFloat() {
 		return graph.Reverse(pixels, -1)
@@ -47,10 +54,9 @@ func channelsReversed(pixels *graph.Node) *graph.Node {
 	return graph.Concatenate([]*graph.Node{channel(2), channel(1), channel(0)}, -1)
 }
 
-// Forward computes all layers for pixels [B H W 3], or features (see AfterCut),
-// and encoded metadata
-// [B MetadataWidth] (nil if the network takes none), and returns the outputs
-// by layer name; see layers.Builder.Build.
+// Forward adds all layers to the graph, for pixels [B H W 3], or features (see AfterCut),
+// and encoded metadata [B MetadataWidth] (ignored if the network takes none). It returns
+// the outputs by layer name; see layers.Builder.Build.
 func (n *Network) Forward(b *layers.Builder, pixels, metadata *graph.Node) map[string]*graph.Node {
 	inputs := map[string]*graph.Node{}
 	if n.fromFeatures {

@@ -11,6 +11,7 @@ import (
 	"github.com/skinattn/skinattn/internal/testengine"
 	"github.com/skinattn/skinattn/internal/testweights"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
+	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
@@ -53,14 +54,14 @@ func TestBytesAreFloats(t *testing.T) {
 		metadata := slices.Repeat([]Metadata{{Age: 30, Sex: "male", Localization: "back"}}, n)
 		compute := func(images Images) (values [][]float32) {
 			t.Helper()
-			predictions, err := m.PredictViews(t.Context(), n, images, metadata)
+			predictions, err := m.PredictViews(t.Context(), Request{Images: images, Metadata: metadata, Attention: true})
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, p := range predictions {
 				values = append(values, slices.Concat(p.Logits, p.Probabilities, p.Attention))
 			}
-			err = extractor.Features(t.Context(), n, images, func(_ int, features []float32) error {
+			err = extractor.Features(t.Context(), images, func(_ int, features []float32) error {
 				values = append(values, slices.Clone(features))
 				return nil
 			})
@@ -69,8 +70,8 @@ func TestBytesAreFloats(t *testing.T) {
 			}
 			return values
 		}
-		bytes := compute(Bytes(func(i int) []uint8 { return photos[i] }))
-		floats := compute(Floats(func(i int, dst []float32) {
+		bytes := compute(Bytes(n, func(i int) []uint8 { return photos[i] }))
+		floats := compute(Floats(n, func(i int, dst []float32) {
 			for j, v := range photos[i] {
 				dst[j] = float32(v)
 			}
@@ -90,32 +91,46 @@ func TestBytesAreFloats(t *testing.T) {
 func TestFillBatch(t *testing.T) {
 	photos := randomBytes(5, 2)
 	for _, images := range []Images{
-		Bytes(func(i int) []uint8 { return photos[i] }),
-		Floats(func(i int, dst []float32) { imaging.RGBOrder.Floats(dst, photos[i]) }),
+		Bytes(len(photos), func(i int) []uint8 { return photos[i] }),
+		Floats(len(photos), func(i int, dst []float32) { imaging.RGBOrder.Floats(dst, photos[i]) }),
 	} {
 		batch := tensors.FromShape(shapes.Make(images.dtype(), 3, 2, 2, 3))
+		flat := func(batch *tensors.Tensor) (values []float32) {
+			batch.MustConstFlatData(func(flat any) {
+				switch flat := flat.(type) {
+				case []uint8:
+					for _, v := range flat {
+						values = append(values, float32(v))
+					}
+				case []float32:
+					values = slices.Clone(flat)
+				}
+			})
+			return values
+		}
 		for _, part := range [][2]int{{0, 3}, {3, 5}} {
 			if err := images.fill(batch, part[0], part[1]); err != nil {
 				t.Fatal(err)
 			}
 			want := make([]float32, 3*12)
 			for i := part[0]; i < part[1]; i++ {
-				images.write(i, row(want, i-part[0], 12))
+				images.Floats(i, row(want, i-part[0], 12))
 			}
-			var got []float32
-			batch.MustConstFlatData(func(flat any) {
-				switch flat := flat.(type) {
-				case []uint8:
-					for _, v := range flat {
-						got = append(got, float32(v))
-					}
-				case []float32:
-					got = slices.Clone(flat)
-				}
-			})
+			got := flat(batch)
 			if !slices.Equal(got, want) {
 				t.Errorf("%v, images %v: batch %v, want %v", images.dtype(), part, got, want)
 			}
+		}
+		// Chosen images, of a part of them.
+		want := make([]float32, 3*12)
+		for k, i := range []int{4, 2, 4} {
+			images.Floats(i, row(want, k, 12))
+		}
+		if got := flat(images.Slice(1, 5).Tensor([]int{3, 1, 3}, layers.Shape{2, 2, 3})); !slices.Equal(got, want) {
+			t.Errorf("%v: chosen images are %v, want %v", images.dtype(), got, want)
+		}
+		if kept := images.InMemory(12); kept.Len() != 5 || kept.dtype() != images.dtype() {
+			t.Errorf("%d images of %v in memory, want 5 of %v", kept.Len(), kept.dtype(), images.dtype())
 		}
 	}
 }

@@ -11,40 +11,38 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
-	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 )
 
-// Model is a network with its weights on an engine, ready to predict.
+// Model is a network with its weights on an engine, ready to predict. Like its
+// [Program], it compiles at the first prediction and is not for use by several
+// goroutines at once.
 type Model struct {
 	*Network
 	Store   *model.Store
 	Backend compute.Backend
 
-	exec  *model.Exec
-	batch int
+	program *Program
 }
 
-// inferenceBatch is how many images of 224 pixels are predicted at once, and of
-// others as many as fit into that room. A batch that is not full is padded, so
-// that one compiled graph serves all; a few images alone get a graph of their own.
+// inferenceBatch is how many images of 224 pixels are predicted at once. Of other sizes
+// it is as many as have about the same number of pixels together.
 const inferenceBatch = 32
 
-// inferenceBatchAt is the batch for images of size pixels, a power of two.
+// inferenceBatchAt returns the batch for images of size pixels, a power of two.
 func inferenceBatchAt(size int) int {
 	room := max(1, inferenceBatch*224*224/(size*size))
 	return min(inferenceBatch, 1<<(bits.Len(uint(room))-1))
 }
 
-// NewModel prepares predictions of net with the weights in store, batch images
-// at a time (0: a good default). All variables must be in store when Predict is
-// first called; training may change them between calls.
+// NewModel prepares predictions of net with the weights in store, batch images at a time
+// (0: a good default). All variables must be in store when Predict is first called;
+// training may change them between calls. Close the model after use.
 func NewModel(backend compute.Backend, net *Network, store *model.Store, batch int) (*Model, error) {
 	if batch <= 0 {
 		batch = inferenceBatchAt(net.Size)
 	}
-	m := &Model{Network: net, Store: store, Backend: backend, batch: batch}
-	exec, err := model.NewExec(backend, store, func(_ *model.Scope, in []*graph.Node) []*graph.Node {
+	program, err := NewProgram("predicting", backend, store, net.InputShape(), batch, func(in []*graph.Node) []*graph.Node {
 		outputs := net.Forward(&layers.Builder{Store: store, Grouped: true}, in[0], in[1])
 		results := []*graph.Node{outputs[layers.LogitsOf(net.Output)], outputs[net.Output]}
 		if net.SoftAttention {
@@ -53,23 +51,44 @@ func NewModel(backend compute.Backend, net *Network, store *model.Store, batch i
 		return results
 	})
 	if err != nil {
-		return nil, fmt.Errorf("preparing the network: %w", err)
+		return nil, err
 	}
-	m.exec = exec
-	return m, nil
+	return &Model{Network: net, Store: store, Backend: backend, program: program}, nil
 }
 
 // Prediction is what the network says of one image.
 type Prediction struct {
 	Logits        []float32 // before the softmax, in class order
 	Probabilities []float32 // in class order, summing to 1
-	// Attention has the Soft-Attention maps, [heads rows cols] in row-major
-	// order, each head summing to 1; nil without Soft-Attention.
+	// Attention has the Soft-Attention maps, [AttentionShape] in row-major order, each
+	// head summing to 1. It is nil unless Request.Attention asks for it, and for a
+	// network without Soft-Attention.
 	Attention []float32
 }
 
-// MeanAge is the mean age of the training part, which stands in for an unknown
-// one; 0 for a network without metadata.
+// Request says what to predict.
+type Request struct {
+	Images Images
+	// Metadata has a completed entry for each image; a network that takes none ignores
+	// it.
+	Metadata  []Metadata
+	Attention bool // whether the predictions have Soft-Attention maps
+	// Progress, if not nil, is told after each batch how many of all images are done;
+	// an image counts once for each of its views.
+	Progress func(done, total int)
+}
+
+// CheckMetadata returns an error if the network takes metadata and there is not one entry
+// for each image.
+func (n *Network) CheckMetadata(images Images, metadata []Metadata) error {
+	if n.Metadata && len(metadata) != images.Len() {
+		return fmt.Errorf("%d images have %d entries of metadata", images.Len(), len(metadata))
+	}
+	return nil
+}
+
+// MeanAge is the mean age of the training part in years, which stands in for an unknown
+// age; 0 for a network without metadata.
 func (m *Model) MeanAge() float64 {
 	v := m.Store.GetVariable("/" + NormalizationLayer + "/mean")
 	if v == nil {
@@ -79,7 +98,7 @@ func (m *Model) MeanAge() float64 {
 }
 
 // Batch is how many images are predicted at once.
-func (m *Model) Batch() int { return m.batch }
+func (m *Model) Batch() int { return m.program.batch }
 
 // AttentionShape is [heads rows cols] of Prediction.Attention, nil without
 // Soft-Attention.
@@ -91,30 +110,23 @@ func (m *Model) AttentionShape() []int {
 	return []int{attentionHeads, attended[0], attended[1]}
 }
 
-// Predict computes the predictions for the first n images. metadata has n
-// completed entries, or is nil if the network takes none. done, if not nil, is
-// told after each batch how many images are finished.
-func (m *Model) Predict(ctx context.Context, n int, images Images, metadata []Metadata, done func(int)) ([]Prediction, error) {
-	predictions := make([]Prediction, 0, n)
-	work := batches{doing: "predicting", backend: m.Backend, n: n, size: min(m.batch, powerOfTwo(n)), shape: m.inputShape(), images: images}
-	work.more = func(start, end int) []*tensors.Tensor {
-		encoded := make([]float32, work.size*MetadataWidth)
-		if m.Metadata {
-			copy(encoded, EncodeMetadata(metadata[start:end]))
-		}
-		return []*tensors.Tensor{tensors.FromFlatDataAndDimensions(encoded, work.size, MetadataWidth)}
+// Predict computes the predictions for the images as they are, without turned views.
+func (m *Model) Predict(ctx context.Context, r Request) ([]Prediction, error) {
+	if err := m.CheckMetadata(r.Images, r.Metadata); err != nil {
+		return nil, fmt.Errorf("predicting: %w", err)
 	}
-	err := work.run(ctx, m.exec, func(start, end int, outputs [][]float32) error {
-		for i := range end - start {
-			p := Prediction{Logits: row(outputs[0], i, ham10000.NumClasses), Probabilities: row(outputs[1], i, ham10000.NumClasses)}
-			if m.SoftAttention {
-				p.Attention = row(outputs[2], i, len(outputs[2])/work.size)
-			}
-			predictions = append(predictions, p)
+	outputs := 2
+	if r.Attention && m.SoftAttention {
+		outputs = 3
+	}
+	predictions := make([]Prediction, 0, r.Images.Len())
+	feed := Feed{Images: r.Images, Inputs: []Input{m.MetadataInput(r.Metadata)}, Outputs: outputs, Progress: r.Progress}
+	err := m.program.Run(ctx, feed, func(_ int, rows [][]float32) error {
+		p := Prediction{Logits: slices.Clone(rows[0]), Probabilities: slices.Clone(rows[1])}
+		if outputs == 3 {
+			p.Attention = slices.Clone(rows[2])
 		}
-		if done != nil {
-			done(end)
-		}
+		predictions = append(predictions, p)
 		return nil
 	})
 	if err != nil {
@@ -123,19 +135,23 @@ func (m *Model) Predict(ctx context.Context, n int, images Images, metadata []Me
 	return predictions, nil
 }
 
-// powerOfTwo is the smallest power of two that is at least n.
-func powerOfTwo(n int) int {
-	if n <= 1 {
-		return 1
+// MetadataInput is the second input of [Network.Forward], [rows MetadataWidth]: zeros for
+// a network that takes no metadata.
+func (n *Network) MetadataInput(metadata []Metadata) Input {
+	return func(start, end, rows int) *tensors.Tensor {
+		encoded := make([]float32, rows*MetadataWidth)
+		if n.Metadata {
+			copy(encoded, EncodeMetadata(metadata[start:end]))
+		}
+		return tensors.FromFlatDataAndDimensions(encoded, rows, MetadataWidth)
 	}
-	return 1 << bits.Len(uint(n-1))
 }
 
 // Close frees the compiled graphs; the weights stay in the store.
-func (m *Model) Close() { m.exec.Finalize() }
+func (m *Model) Close() { m.program.Close() }
 
-// CheckStore says which variable of the network store lacks or has in another
-// shape.
+// CheckStore returns an error that names a variable of the network which store lacks or
+// has in another shape.
 func (n *Network) CheckStore(store *model.Store) error {
 	for _, v := range n.Graph.Variables() {
 		have := store.GetVariable(v.Path())

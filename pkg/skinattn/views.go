@@ -5,36 +5,36 @@ import (
 	"math"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
-	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 )
 
-// PredictViews computes the predictions for the first n images as spec.Network.Views has them:
-// with 0 they are Predict's; else the probabilities are the mean over that many
-// views of each image, the logits their logarithms, and there are no attention
-// maps: those of the image as it is come from Predict. The k-th of n views is turned by (k+1/2)*360/n degrees,
-// and every second one mirrored: none is turned by a right angle, since a network
-// that was trained on turned photos, which interpolation has smoothed, knows the
-// sharper ones less well.
-func (m *Model) PredictViews(ctx context.Context, n int, images Images, metadata []Metadata) ([]Prediction, error) {
+// PredictViews computes the predictions with as many turned views of each image as
+// spec.Network.Views says; 0 means those of [Model.Predict].
+//
+// With views, the probabilities are the mean over the views, the logits are the
+// logarithms of the probabilities, and there are no attention maps. View k of n is turned
+// by (k+1/2)*360/n degrees, and every second view is mirrored. No view is turned by 0
+// degrees: training has turned photos at random and thus smoothed them by interpolation,
+// and the network recognises unsmoothed ones less well.
+func (m *Model) PredictViews(ctx context.Context, r Request) ([]Prediction, error) {
 	if m.Views == 0 {
-		return m.Predict(ctx, n, images, metadata, nil)
+		return m.Predict(ctx, r)
 	}
+	n := r.Images.Len()
 	predictions := make([]Prediction, n)
 	for i := range predictions {
 		predictions[i].Probabilities = make([]float32, ham10000.NumClasses)
 	}
-	upright := make([]float32, m.Size*m.Size*3)
 	for view := range m.Views {
-		degrees := (float64(view) + .5) * 360 / float64(m.Views)
-		turned := Floats(func(i int, dst []float32) {
-			images.write(i, upright)
-			imaging.Turn(dst, upright, m.Size, degrees, view%2 == 1)
-		})
-		seen, err := m.Predict(ctx, n, turned, metadata, nil)
+		turned := Request{Metadata: r.Metadata,
+			Images: r.Images.turned(m.Size, (float64(view)+.5)*360/float64(m.Views), view%2 == 1)}
+		if r.Progress != nil {
+			turned.Progress = func(done, _ int) { r.Progress(view*n+done, m.Views*n) }
+		}
+		ofView, err := m.Predict(ctx, turned)
 		if err != nil {
 			return nil, err
 		}
-		for i, p := range seen {
+		for i, p := range ofView {
 			for class, probability := range p.Probabilities {
 				predictions[i].Probabilities[class] += probability / float32(m.Views)
 			}

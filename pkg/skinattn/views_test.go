@@ -3,6 +3,7 @@ package skinattn
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/skinattn/skinattn/internal/testengine"
@@ -27,24 +28,26 @@ func TestPredictViews(t *testing.T) {
 	}
 	defer m.Close()
 	photos := [][]float32{keras.FillImage("one", 32), keras.FillImage("two", 32)}
-	images := Floats(func(i int, dst []float32) { copy(dst, photos[i]) })
+	images := Floats(len(photos), func(i int, dst []float32) { copy(dst, photos[i]) })
 	metadata := []Metadata{{Age: 30, Sex: "male", Localization: "back"}, {Age: 70, Sex: "female", Localization: "face"}}
 	predict := func(images Images) []Prediction {
 		t.Helper()
-		p, err := m.Predict(t.Context(), 2, images, metadata, nil)
+		p, err := m.Predict(t.Context(), Request{Images: images, Metadata: metadata})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return p
 	}
-	got, err := m.PredictViews(t.Context(), 2, images, metadata)
+	var told [][2]int
+	got, err := m.PredictViews(t.Context(), Request{Images: images, Metadata: metadata, Attention: true,
+		Progress: func(done, total int) { told = append(told, [2]int{done, total}) }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	upright := predict(images)
 	views := [][]Prediction{}
 	for view, degrees := range []float64{60, 180, 300} {
-		views = append(views, predict(Floats(func(i int, dst []float32) { imaging.Turn(dst, photos[i], 32, degrees, view == 1) })))
+		views = append(views, predict(Floats(len(photos), func(i int, dst []float32) { imaging.Turn(dst, photos[i], 32, degrees, view == 1) })))
 	}
 	for i, p := range got {
 		for k, probability := range p.Probabilities {
@@ -64,11 +67,20 @@ func TestPredictViews(t *testing.T) {
 		}
 	}
 	m.Views = 0
-	plain, err := m.PredictViews(t.Context(), 2, images, metadata)
+	if !slices.Equal(told, [][2]int{{2, 6}, {4, 6}, {6, 6}}) {
+		t.Errorf("progress was told as %v", told)
+	}
+	plain, err := m.PredictViews(t.Context(), Request{Images: images, Metadata: metadata, Attention: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(plain[0].Probabilities, upright[0].Probabilities) {
 		t.Error("without views the prediction is not that of the photo as it is")
+	}
+	if rows := m.AttentionShape(); len(plain[0].Attention) != rows[0]*rows[1]*rows[2] || upright[0].Attention != nil {
+		t.Errorf("%d values of attention where it is asked for, %d where it is not", len(plain[0].Attention), len(upright[0].Attention))
+	}
+	if _, err := m.Predict(t.Context(), Request{Images: images}); err == nil || !strings.Contains(err.Error(), "2 images have 0 entries of metadata") {
+		t.Errorf("without metadata: %v", err)
 	}
 }

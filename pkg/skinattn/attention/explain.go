@@ -48,24 +48,23 @@ func ExplainFiles(ctx context.Context, network *skinattn.Model, paths []string, 
 				pixels = append(pixels, network.Resize.Resize(results[i].Photo, network.Size))
 			}
 		}
-		images := explain.Images{
-			Count:    len(readable),
-			Image:    func(i int, dst []float32) { copy(dst, pixels[i]) },
-			Metadata: slices.Repeat([]skinattn.Metadata{metadata}, len(readable)),
-			Classes:  slices.Repeat([]int{class}, len(readable)),
+		request := explain.Request{
+			Images:   skinattn.Floats(len(pixels), func(i int, dst []float32) { copy(dst, pixels[i]) }),
+			Metadata: slices.Repeat([]skinattn.Metadata{metadata}, len(pixels)),
+			Classes:  slices.Repeat([]int{class}, len(pixels)),
 		}
 		var views []skinattn.Prediction
 		if network.Views > 0 {
-			if views, err = network.PredictViews(ctx, images.Count, skinattn.Floats(images.Image), images.Metadata); err != nil {
+			if views, err = network.PredictViews(ctx, skinattn.Request{Images: request.Images, Metadata: request.Metadata}); err != nil {
 				return err
 			}
 			for i, p := range views {
 				if class == explain.Predicted {
-					images.Classes[i] = slices.Index(p.Probabilities, slices.Max(p.Probabilities))
+					request.Classes[i] = slices.Index(p.Probabilities, slices.Max(p.Probabilities))
 				}
 			}
 		}
-		if err := explainer.Explain(ctx, images, func(i int, x explain.Explanation) error {
+		if err := explainer.Explain(ctx, request, func(i int, x explain.Explanation) error {
 			r := &results[readable[i]]
 			r.Explanation, r.Prediction = x, x.Prediction
 			if views != nil {

@@ -5,12 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"runtime"
-	"slices"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
+	"github.com/skinattn/skinattn/internal/parallel"
 	"github.com/skinattn/skinattn/pkg/eval/saliency"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
@@ -60,7 +57,7 @@ type scorer struct {
 	net      *skinattn.Model // trained
 	records  []ham10000.Record
 	metadata []skinattn.Metadata
-	images   func(i int, dst []float32)
+	images   skinattn.Images
 	masks    []*saliency.Mask
 	classes  []int // predicted
 	eng      *engine.Engine
@@ -97,7 +94,7 @@ func Score(ctx context.Context, eng *engine.Engine, folder *run.Folder, opts Sco
 	defer cache.Close()
 
 	result := &Scored{Table: &saliency.Table{Classes: ham10000.Classes}}
-	if err := s.choose(parts, cache, result); err != nil {
+	if err := s.choose(ctx, parts, cache, result); err != nil {
 		return nil, err
 	}
 	if s.metadata, err = skinattn.CompleteMetadata(s.records, s.net.MeanAge()); err != nil {
@@ -123,12 +120,12 @@ func Score(ctx context.Context, eng *engine.Engine, folder *run.Folder, opts Sco
 }
 
 // choose finds the records of the part that have a usable mask.
-func (s *scorer) choose(parts *split.Split, cache *imaging.Cache, result *Scored) error {
+func (s *scorer) choose(ctx context.Context, parts *split.Split, cache *imaging.Cache, result *Scored) error {
 	records, err := parts.Select(s.Data.Records, s.Part)
 	if err != nil {
 		return err
 	}
-	masks, err := s.readMasks(records)
+	masks, err := s.readMasks(ctx, records)
 	if err != nil {
 		return err
 	}
@@ -160,7 +157,7 @@ func (s *scorer) choose(parts *split.Split, cache *imaging.Cache, result *Scored
 	if len(s.records) == 0 {
 		return fmt.Errorf("%s: none of the %d images of part %s has a lesion mask; put the masks of HAM10000, ISIC_*_segmentation.png, in any subfolder", s.Data.Dir, len(records), s.Part)
 	}
-	s.images = func(i int, dst []float32) { imaging.RGBOrder.Floats(dst, cache.Image(at[i])) }
+	s.images = skinattn.Bytes(len(at), func(i int) []uint8 { return cache.Image(at[i]) })
 	return nil
 }
 
@@ -182,9 +179,9 @@ type readMask struct {
 
 // readMasks reads the masks of records on all cores. A damaged one, or one that
 // does not lie on its photo, is an error.
-func (s *scorer) readMasks(records []ham10000.Record) ([]readMask, error) {
+func (s *scorer) readMasks(ctx context.Context, records []ham10000.Record) ([]readMask, error) {
 	masks := make([]readMask, len(records))
-	err := forEach(len(records), func(i int) error {
+	err := parallel.For(ctx, len(records), func(i int) error {
 		inside, err := s.Data.Mask(records[i].ImageID, s.net.Resize, s.net.Size)
 		switch {
 		case errors.Is(err, ham10000.ErrNoMask):
@@ -198,32 +195,10 @@ func (s *scorer) readMasks(records []ham10000.Record) ([]readMask, error) {
 	return masks, err
 }
 
-// forEach does n pieces of work on all cores and returns the first error in their
-// order.
-func forEach(n int, work func(i int) error) error {
-	failed := make([]error, n)
-	var group errgroup.Group
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i := range n {
-		group.Go(func() error {
-			failed[i] = work(i)
-			return nil
-		})
-	}
-	group.Wait() // errors are in failed
-	if at := slices.IndexFunc(failed, func(err error) bool { return err != nil }); at >= 0 {
-		return failed[at]
-	}
-	return nil
-}
-
 // score compares every map with its mask.
 func (s *scorer) score(ctx context.Context, methods []scoredMethod, result *Scored) error {
 	result.Images = make([]saliency.Image, len(s.records))
-	return forEach(len(s.records), func(i int) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
+	return parallel.For(ctx, len(s.records), func(i int) error {
 		r := s.records[i]
 		truth, err := ham10000.ClassIndex(r.Dx)
 		if err != nil {

@@ -46,7 +46,7 @@ func (s *scorer) curves(ctx context.Context, methods []scoredMethod, result *Sco
 func (s *scorer) curvesOf(ctx context.Context, i int, methods []scoredMethod) (deletion, insertion [][]float64, err error) {
 	size := s.net.Size
 	photo := make([]float32, 3*size*size)
-	s.images(i, photo)
+	s.images.Floats(i, photo)
 	mean, blurred := saliency.MeanColor(photo), saliency.Blur(photo, size, blurShare*float64(size))
 	stops := saliency.Stops(size*size, s.CurveSteps)
 	inner := stops[1:s.CurveSteps] // at the ends all methods have the same picture
@@ -56,7 +56,7 @@ func (s *scorer) curvesOf(ctx context.Context, i int, methods []scoredMethod) (d
 	}
 	perMethod := 2 * len(inner)
 	pictures := 3 + len(methods)*perMethod // whole, mean colour, blurred; then by method
-	picture := skinattn.Floats(func(n int, dst []float32) {
+	picture := skinattn.Floats(pictures, func(n int, dst []float32) {
 		switch n {
 		case 0:
 			copy(dst, photo)
@@ -75,7 +75,7 @@ func (s *scorer) curvesOf(ctx context.Context, i int, methods []scoredMethod) (d
 			saliency.Replace(dst, blurred, photo, order[:inner[at-len(inner)]])
 		}
 	})
-	predictions, err := s.net.Predict(ctx, pictures, picture, slices.Repeat([]skinattn.Metadata{s.metadata[i]}, pictures), nil)
+	predictions, err := s.net.Predict(ctx, skinattn.Request{Images: picture, Metadata: slices.Repeat(s.metadata[i:i+1], pictures)})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -66,7 +66,7 @@ func (s *scorer) methods(ctx context.Context, cfg run.Config, parts *split.Split
 	all := append(measured,
 		same(PriorBaselines[0], heatMap{1, 1, saliency.Uniform(1)}),
 		same(PriorBaselines[1], heatMap{size, size, saliency.Gaussian(size, centreShare*float64(size))}))
-	lesion, err := s.meanLesion(parts)
+	lesion, err := s.meanLesion(ctx, parts)
 	if err != nil {
 		return nil, err
 	}
@@ -112,12 +112,12 @@ func (s *scorer) methods(ctx context.Context, cfg run.Config, parts *split.Split
 
 // meanLesion is the mean of the training part's masks: where lesions lie in
 // photos of this collection.
-func (s *scorer) meanLesion(parts *split.Split) (heatMap, error) {
+func (s *scorer) meanLesion(ctx context.Context, parts *split.Split) (heatMap, error) {
 	records, err := parts.Select(s.Data.Records, split.Train)
 	if err != nil {
 		return heatMap{}, err
 	}
-	masks, err := s.readMasks(records)
+	masks, err := s.readMasks(ctx, records)
 	if err != nil {
 		return heatMap{}, err
 	}
@@ -189,11 +189,11 @@ func (s *scorer) mapsOf(ctx context.Context, net *skinattn.Model, title, prefix 
 		return nil, err
 	}
 	defer explainer.Close()
-	images := explain.Images{Count: len(s.records), Image: s.images, Metadata: s.metadata, Classes: s.classes}
+	request := explain.Request{Images: s.images, Metadata: s.metadata, Classes: s.classes}
 	follow := s.Progress(title)
 	maps := make([][]heatMap, len(s.Explain.Methods))
-	classes := make([]int, images.Count)
-	err = explainer.Explain(ctx, images, func(i int, x explain.Explanation) error {
+	classes := make([]int, len(s.records))
+	err = explainer.Explain(ctx, request, func(i int, x explain.Explanation) error {
 		classes[i] = x.Class
 		for k, m := range x.Maps {
 			for j, v := range m.Values { // occlusion can raise a probability: nothing to see there
@@ -201,7 +201,7 @@ func (s *scorer) mapsOf(ctx context.Context, net *skinattn.Model, title, prefix 
 			}
 			maps[k] = append(maps[k], heatMap{m.Height, m.Width, m.Values})
 		}
-		follow(i+1, images.Count)
+		follow(i+1, len(s.records))
 		return nil
 	})
 	if err != nil {

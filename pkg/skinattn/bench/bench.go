@@ -147,9 +147,9 @@ func inferStep(ctx context.Context, eng *engine.Engine, net *skinattn.Network, s
 	if err != nil {
 		return nil, nil, err
 	}
-	images := skinattn.Bytes(func(i int) []uint8 { return e.images[i] })
+	request := skinattn.Request{Images: skinattn.Bytes(len(e.images), func(i int) []uint8 { return e.images[i] }), Metadata: e.metadata}
 	return func(int) error {
-		_, err := m.Predict(ctx, len(e.images), images, e.metadata, nil)
+		_, err := m.Predict(ctx, request)
 		return err
 	}, m.Close, nil
 }

@@ -9,21 +9,20 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
 
-// Explainer explains what a network says of images. It is not for use by
-// several goroutines at once.
+// Explainer explains what a network says of images. Each of its graphs is compiled when
+// first needed. It is not for use by several goroutines at once.
 type Explainer struct {
 	// Options are those in use, completed.
 	Options Options
 
 	network   *skinattn.Model
-	layer     *gradients // of Options.Layer; nil if no method wants them
-	gradients *gradients // of the pixels; nil if no method wants them
-	noise     [][]float32
+	layer     *skinattn.Program // predictions and maps of Options.Layer; nil if no method needs it
+	gradients *skinattn.Program // gradients of the pixels; nil if no method needs them
+	noise     [][]float32       // SmoothGrad's, [sample][pixels]
 }
 
-// New prepares explanations of network, which may be trained or not. A
-// compiled graph is made for each of what the methods need, when it is first
-// needed.
+// New prepares explanations of network, which may be trained or not. Close the explainer
+// after use.
 func New(network *skinattn.Model, options Options) (*Explainer, error) {
 	options, err := options.Complete(network.Network)
 	if err != nil {
@@ -49,52 +48,49 @@ func New(network *skinattn.Model, options Options) (*Explainer, error) {
 
 // Close frees the compiled graphs; the network stays as it is.
 func (e *Explainer) Close() {
-	for _, g := range []*gradients{e.layer, e.gradients} {
-		if g != nil {
-			g.exec.Finalize()
+	for _, p := range []*skinattn.Program{e.layer, e.gradients} {
+		if p != nil {
+			p.Close()
 		}
 	}
 }
 
-// Images are what is explained.
-type Images struct {
-	Count int
-	// Image fills dst with the i-th image, as in skinattn.Floats; it may be called
-	// more than once for an i.
-	Image func(i int, dst []float32)
-	// Metadata has Count completed entries, or is nil if the network takes none.
+// Request says what to explain.
+type Request struct {
+	Images skinattn.Images
+	// Metadata has a completed entry for each image; a network that takes none ignores
+	// it.
 	Metadata []skinattn.Metadata
-	// Classes has the class to explain of each image, Predicted for the one that
-	// the network predicts; nil for all predicted.
+	// Classes has the class to explain of each image, Predicted for the class that the
+	// network predicts; nil means Predicted for all.
 	Classes []int
 }
 
-// Predicted in Images.Classes is the class of the largest probability, the first
-// in class order on a tie.
+// Predicted in Request.Classes is the class of the largest probability, the first in
+// class order on a tie.
 const Predicted = -1
 
-// Explanation is what there is to say of an image.
+// Explanation is the explanation of one image.
 type Explanation struct {
-	// Prediction is that of Model.Predict, for the image as it is: a network whose
-	// predictions are means over turned views (see Model.PredictViews) is explained
-	// on the upright one.
+	// Prediction is the result of Model.Predict for the image as it is: also of a network
+	// whose predictions are means over turned views (see Model.PredictViews). It has no
+	// attention maps; methods SoftAttention and AttentionHeads give those.
 	Prediction skinattn.Prediction
 	Class      int // explained, in class order
-	// Maps are in the order of Options.Methods, with one a head for AttentionHeads.
+	// Maps are in the order of Options.Methods. AttentionHeads has one for each head.
 	Maps []Map
 }
 
-// Explain explains images batch by batch and hands each explanation to use, in
-// order; an error of use ends it. Two calls with equal images on a CPU give equal
-// values, and so does an image among others or alone but for rounding.
-func (e *Explainer) Explain(ctx context.Context, images Images, use func(i int, x Explanation) error) error {
-	if err := e.check(images); err != nil {
+// Explain explains images batch by batch and hands each explanation to use, in order; an
+// error of use ends it. Two calls with equal images on a CPU give equal values. An image
+// explained alone gives the same values as among others, but for rounding.
+func (e *Explainer) Explain(ctx context.Context, r Request, use func(i int, x Explanation) error) error {
+	if err := e.check(r); err != nil {
 		return fmt.Errorf("explaining: %w", err)
 	}
 	batch := e.network.Batch()
-	for start := 0; start < images.Count; start += batch {
-		part := images.part(start, min(start+batch, images.Count))
-		explanations, err := e.explain(ctx, part)
+	for start := 0; start < r.Images.Len(); start += batch {
+		explanations, err := e.explain(ctx, r.part(start, min(start+batch, r.Images.Len())))
 		if err != nil {
 			return err
 		}
@@ -108,23 +104,23 @@ func (e *Explainer) Explain(ctx context.Context, images Images, use func(i int, 
 }
 
 // ExplainAll is Explain for a few images, whose explanations it returns.
-func (e *Explainer) ExplainAll(ctx context.Context, images Images) ([]Explanation, error) {
-	all := make([]Explanation, 0, images.Count)
-	err := e.Explain(ctx, images, func(_ int, x Explanation) error { all = append(all, x); return nil })
+func (e *Explainer) ExplainAll(ctx context.Context, r Request) ([]Explanation, error) {
+	all := make([]Explanation, 0, r.Images.Len())
+	err := e.Explain(ctx, r, func(_ int, x Explanation) error { all = append(all, x); return nil })
 	return all, err
 }
 
-func (e *Explainer) check(images Images) error {
-	if e.network.Metadata && len(images.Metadata) != images.Count {
-		return fmt.Errorf("%d images have %d entries of metadata", images.Count, len(images.Metadata))
+func (e *Explainer) check(r Request) error {
+	if err := e.network.CheckMetadata(r.Images, r.Metadata); err != nil {
+		return err
 	}
-	if images.Classes == nil {
+	if r.Classes == nil {
 		return nil
 	}
-	if len(images.Classes) != images.Count {
-		return fmt.Errorf("%d images have %d classes", images.Count, len(images.Classes))
+	if len(r.Classes) != r.Images.Len() {
+		return fmt.Errorf("%d images have %d classes", r.Images.Len(), len(r.Classes))
 	}
-	for i, class := range images.Classes {
+	for i, class := range r.Classes {
 		if class < Predicted || class >= ham10000.NumClasses {
 			return fmt.Errorf("image %d: class %d is not in 0 to %d", i, class, ham10000.NumClasses-1)
 		}
@@ -132,14 +128,14 @@ func (e *Explainer) check(images Images) error {
 	return nil
 }
 
-// part is the images from start up to end, read once and kept.
-func (images Images) part(start, end int) Images {
-	part := Images{Count: end - start, Image: func(i int, dst []float32) { images.Image(start+i, dst) }}
-	if images.Metadata != nil {
-		part.Metadata = images.Metadata[start:end]
+// part returns the request for the images from start up to end.
+func (r Request) part(start, end int) Request {
+	r.Images = r.Images.Slice(start, end)
+	if r.Metadata != nil {
+		r.Metadata = r.Metadata[start:end]
 	}
-	if images.Classes != nil {
-		part.Classes = images.Classes[start:end]
+	if r.Classes != nil {
+		r.Classes = r.Classes[start:end]
 	}
-	return part
+	return r
 }

@@ -33,8 +33,8 @@ func smallConfig(t *testing.T) spec.Network {
 }
 
 // photos are n generated images with metadata.
-func photos(n int) Images {
-	images := Images{Count: n, Image: func(i int, dst []float32) { copy(dst, keras.FillImage(string(rune('a'+i)), 32)) }}
+func photos(n int) Request {
+	images := Request{Images: skinattn.Floats(n, func(i int, dst []float32) { copy(dst, keras.FillImage(string(rune('a'+i)), 32)) })}
 	for i := range n {
 		images.Metadata = append(images.Metadata, skinattn.Metadata{Age: float64(20 * i), Sex: ham10000.Sexes[i%2], Localization: "back"})
 	}
@@ -55,7 +55,7 @@ func TestMaps(t *testing.T) {
 	all := explained(t, network, allOptions(), images)
 
 	shapes := map[Method]int{SoftAttention: 4, AttentionHeads: 4, GradCAM: 4, GradCAMPlusPlus: 4, Saliency: 32, SmoothGrad: 32, Occlusion: 4}
-	predictions, err := network.Predict(context.Background(), 3, skinattn.Floats(images.Image), images.Metadata, nil)
+	predictions, err := network.Predict(context.Background(), skinattn.Request{Images: images.Images, Metadata: images.Metadata})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func TestManyImages(t *testing.T) {
 	}
 	defer e.Close()
 	images := photos(5)
-	want, err := network.Predict(context.Background(), 5, skinattn.Floats(images.Image), images.Metadata, nil)
+	want, err := network.Predict(context.Background(), skinattn.Request{Images: images.Images, Metadata: images.Metadata, Attention: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestManyImages(t *testing.T) {
 			t.Errorf("image %d comes when %d is due", i, next)
 		}
 		next++
-		if largestDifference(x.Prediction.Attention, want[i].Attention) > 1e-6 {
+		if largestDifference(x.Maps[0].Values, sumOfHeads(want[i].Attention, 16)) > 1e-6 {
 			t.Errorf("image %d has the attention of another", i)
 		}
 		return nil
@@ -227,23 +227,24 @@ func TestSmoothGrad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	encoded := skinattn.EncodeMetadata(images.Metadata)
 	for i, x := range all {
 		photo := make([]float32, 32*32*3)
-		images.Image(i, photo)
+		images.Images.Floats(i, photo)
 		deviation := .2 * (slices.Max(photo) - slices.Min(photo))
 		mean := make([]float64, len(photo))
 		for sample := range 3 {
-			err := e.gradients.run(context.Background(), 1, func(_ int, pixels, metadata []float32) int {
-				for j := range pixels {
-					pixels[j] = photo[j] + deviation*e.noise[sample][j]
-				}
-				copy(metadata, encoded[i*skinattn.MetadataWidth:])
-				return x.Class
-			}, func(_ int, results [][]float32) {
-				for j, g := range results[0] {
+			err := e.gradients.Run(context.Background(), skinattn.Feed{
+				Images: skinattn.Floats(1, func(_ int, pixels []float32) {
+					for j := range pixels {
+						pixels[j] = photo[j] + deviation*e.noise[sample][j]
+					}
+				}),
+				Inputs: []skinattn.Input{network.MetadataInput(images.Metadata[i : i+1]), classInput(func(int) int { return x.Class })},
+			}, func(_ int, outputs [][]float32) error {
+				for j, g := range outputs[0] {
 					mean[j] += float64(g) / 3
 				}
+				return nil
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -292,14 +293,14 @@ func TestOcclusion(t *testing.T) {
 		}
 		for row, vertical := range squares {
 			for column, horizontal := range squares {
-				occluded, err := network.Predict(context.Background(), 1, skinattn.Floats(func(_ int, dst []float32) {
-					images.Image(i, dst)
+				occluded, err := network.Predict(context.Background(), skinattn.Request{Metadata: images.Metadata[i : i+1], Images: skinattn.Floats(1, func(_ int, dst []float32) {
+					images.Images.Floats(i, dst)
 					for y := vertical[0]; y < vertical[1]; y++ {
 						for j := 3 * horizontal[0]; j < 3*horizontal[1]; j++ {
 							dst[y*32*3+j] = 100
 						}
 					}
-				}), images.Metadata[i:i+1], nil)
+				})})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -411,10 +412,10 @@ func TestErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	for want, spoil := range map[string]func(*Images){
-		"1 images have 0 entries of metadata": func(i *Images) { i.Metadata = nil },
-		"1 images have 2 classes":             func(i *Images) { i.Classes = []int{1, 2} },
-		"class 7":                             func(i *Images) { i.Classes = []int{7} },
+	for want, spoil := range map[string]func(*Request){
+		"1 images have 0 entries of metadata": func(r *Request) { r.Metadata = nil },
+		"1 images have 2 classes":             func(r *Request) { r.Classes = []int{1, 2} },
+		"class 7":                             func(r *Request) { r.Classes = []int{7} },
 	} {
 		images := photos(1)
 		spoil(&images)

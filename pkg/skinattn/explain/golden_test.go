@@ -96,7 +96,7 @@ func checkGolden(t *testing.T, name string, eng *engine.Engine) {
 			testweights.Change(t, network.Store, layer+"/gamma", func(v float32) float32 { return v * scale.By })
 		}
 	}
-	images := Images{Count: len(g.Cases), Image: func(i int, dst []float32) { copy(dst, keras.FillImage(g.Cases[i].Image, g.Size)) }}
+	images := Request{Images: skinattn.Floats(len(g.Cases), func(i int, dst []float32) { copy(dst, keras.FillImage(g.Cases[i].Image, g.Size)) })}
 	for _, c := range g.Cases {
 		images.Metadata = append(images.Metadata, skinattn.Metadata{Age: c.Age, Sex: c.Sex, Localization: c.Localization})
 		images.Classes = append(images.Classes, slices.Index(ham10000.Classes, c.Class))
@@ -171,7 +171,7 @@ func compare(t *testing.T, got, want Map, values []float64) {
 }
 
 // explained explains and closes.
-func explained(t *testing.T, network *skinattn.Model, options Options, images Images) []Explanation {
+func explained(t *testing.T, network *skinattn.Model, options Options, images Request) []Explanation {
 	t.Helper()
 	e, err := New(network, options)
 	if err != nil {

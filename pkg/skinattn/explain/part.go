@@ -9,27 +9,23 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
 
-// part is a few images with all that is computed of them.
+// part is a batch of images with everything that is computed for them.
 type part struct {
 	*Explainer
-	pixels       [][]float32
-	metadata     []skinattn.Metadata // nil if the network takes none
+	Request
 	explanations []Explanation
-	// values are those of the maps by method and image, but for the attention's,
-	// which are in the predictions.
+	attention    [][]float32 // by image, [heads H W]; nil if no method needs it
+	// values are the maps, by method and image, of all methods but those of the
+	// attention.
 	values map[Method][][]float32
 }
 
 // explain explains as many images as the network predicts at once.
-func (e *Explainer) explain(ctx context.Context, images Images) ([]Explanation, error) {
-	p := &part{Explainer: e, metadata: images.Metadata, values: map[Method][][]float32{}}
-	for i := range images.Count {
-		pixels := make([]float32, e.network.Size*e.network.Size*3)
-		images.Image(i, pixels)
-		p.pixels = append(p.pixels, pixels)
-	}
-	for _, step := range []func(context.Context, []int) error{p.predict, p.differentiate, p.occlude} {
-		if err := step(ctx, images.Classes); err != nil {
+func (e *Explainer) explain(ctx context.Context, r Request) ([]Explanation, error) {
+	r.Images = r.Images.InMemory(e.network.Size * e.network.Size * 3)
+	p := &part{Explainer: e, Request: r, values: map[Method][][]float32{}}
+	for _, step := range []func(context.Context) error{p.predict, p.differentiate, p.occlude} {
+		if err := step(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -41,59 +37,60 @@ func (e *Explainer) explain(ctx context.Context, images Images) ([]Explanation, 
 	return p.explanations, nil
 }
 
-// predict fills in predictions and classes, and the maps of a layer if there
-// are to be any.
-func (p *part) predict(ctx context.Context, classes []int) error {
-	class := func(i int) int {
-		if classes == nil {
-			return Predicted
-		}
-		return classes[i]
+// classOf returns the class to explain of image i, or Predicted.
+func (r Request) classOf(i int) int {
+	if r.Classes == nil {
+		return Predicted
 	}
-	explained := func(i int, x skinattn.Prediction) Explanation {
-		if c := class(i); c != Predicted {
-			return Explanation{Prediction: x, Class: c}
-		}
-		return Explanation{Prediction: x, Class: slices.Index(x.Probabilities, slices.Max(x.Probabilities))}
+	return r.Classes[i]
+}
+
+// add adds the explanation of the next image, so far without maps.
+func (p *part) add(x skinattn.Prediction) {
+	if x.Attention != nil {
+		p.attention, x.Attention = append(p.attention, x.Attention), nil
 	}
+	class := p.classOf(len(p.explanations))
+	if class == Predicted {
+		class = slices.Index(x.Probabilities, slices.Max(x.Probabilities))
+	}
+	p.explanations = append(p.explanations, Explanation{Prediction: x, Class: class})
+}
+
+// predict fills in predictions and classes, the attention maps if a method needs them,
+// and the maps of the methods with ofLayer.
+func (p *part) predict(ctx context.Context) error {
+	attention := slices.ContainsFunc(p.Options.Methods, Method.ofAttention)
 	if p.layer == nil {
-		predictions, err := p.network.Predict(ctx, len(p.pixels), skinattn.Floats(func(i int, dst []float32) { copy(dst, p.pixels[i]) }), p.metadata, nil)
-		for i, x := range predictions {
-			p.explanations = append(p.explanations, explained(i, x))
+		predictions, err := p.network.Predict(ctx, skinattn.Request{Images: p.Images, Metadata: p.Metadata, Attention: attention})
+		for _, x := range predictions {
+			p.add(x)
 		}
 		return err
 	}
-	encode := p.encoder()
-	return p.layer.run(ctx, len(p.pixels), func(i int, pixels, metadata []float32) int {
-		copy(pixels, p.pixels[i])
-		encode(i, metadata)
-		return class(i)
-	}, func(i int, results [][]float32) {
-		x := skinattn.Prediction{Logits: results[0], Probabilities: results[1]}
-		results = results[2:]
+	feed := skinattn.Feed{Images: p.Images, Inputs: []skinattn.Input{p.network.MetadataInput(p.Metadata), classInput(p.classOf)}}
+	return p.layer.Run(ctx, feed, func(_ int, outputs [][]float32) error {
+		x := skinattn.Prediction{Logits: slices.Clone(outputs[0]), Probabilities: slices.Clone(outputs[1])}
+		maps := outputs[2:]
 		if p.network.SoftAttention {
-			x.Attention, results = results[0], results[1:]
+			if attention {
+				x.Attention = slices.Clone(maps[0])
+			}
+			maps = maps[1:]
 		}
-		p.explanations = append(p.explanations, explained(i, x))
+		p.add(x)
 		for _, m := range p.Options.Methods {
 			if m.ofLayer() {
-				p.values[m], results = append(p.values[m], results[0]), results[1:]
+				p.values[m], maps = append(p.values[m], slices.Clone(maps[0])), maps[1:]
 			}
 		}
+		return nil
 	})
 }
 
-// encoder returns what writes the encoded metadata of an image.
-func (p *part) encoder() func(i int, dst []float32) {
-	if p.metadata == nil {
-		return func(int, []float32) {}
-	}
-	encoded := skinattn.EncodeMetadata(p.metadata)
-	return func(i int, dst []float32) { copy(dst, encoded[i*skinattn.MetadataWidth:]) }
-}
-
-// differentiate makes the maps of the pixels' gradients.
-func (p *part) differentiate(ctx context.Context, _ []int) error {
+// differentiate makes the maps of the methods with ofPixels. Image i has copies i*copies
+// to (i+1)*copies-1: the photo itself if Saliency is wanted, then SmoothGrad's noisy ones.
+func (p *part) differentiate(ctx context.Context) error {
 	if p.gradients == nil {
 		return nil
 	}
@@ -106,37 +103,43 @@ func (p *part) differentiate(ctx context.Context, _ []int) error {
 		copies += p.Options.Samples
 		p.drawNoise()
 	}
-	encode := p.encoder()
-	sum := make([]float64, p.network.Size*p.network.Size*3)
-	return p.gradients.run(ctx, copies*len(p.pixels), func(k int, pixels, metadata []float32) int {
-		i, sample := k/copies, k%copies-first
-		copy(pixels, p.pixels[i])
-		if sample >= 0 {
-			deviation := float32(p.Options.Noise) * (slices.Max(pixels) - slices.Min(pixels))
-			for j, z := range p.noise[sample] {
-				pixels[j] += deviation * z
+	n := copies * p.Images.Len()
+	metadata := make([]skinattn.Metadata, 0, n)
+	for _, m := range p.Metadata {
+		metadata = append(metadata, slices.Repeat([]skinattn.Metadata{m}, copies)...)
+	}
+	feed := skinattn.Feed{
+		Images: skinattn.Floats(n, func(k int, pixels []float32) {
+			p.Images.Floats(k/copies, pixels)
+			if sample := k%copies - first; sample >= 0 {
+				deviation := float32(p.Options.Noise) * (slices.Max(pixels) - slices.Min(pixels))
+				for j, z := range p.noise[sample] {
+					pixels[j] += deviation * z
+				}
 			}
-		}
-		encode(i, metadata)
-		return p.explanations[i].Class
-	}, func(k int, results [][]float32) {
+		}),
+		Inputs: []skinattn.Input{p.network.MetadataInput(metadata), classInput(func(k int) int { return p.explanations[k/copies].Class })},
+	}
+	sum := make([]float64, p.network.Size*p.network.Size*3)
+	return p.gradients.Run(ctx, feed, func(k int, outputs [][]float32) error {
 		sample := k%copies - first
 		if sample < 0 {
-			p.values[Saliency] = append(p.values[Saliency], largestOfChannels(results[0], 1))
-			return
+			p.values[Saliency] = append(p.values[Saliency], largestOfChannels(outputs[0], 1))
+			return nil
 		}
-		for j, g := range results[0] {
+		for j, g := range outputs[0] {
 			sum[j] += float64(g)
 		}
 		if sample == p.Options.Samples-1 {
 			p.values[SmoothGrad] = append(p.values[SmoothGrad], largestOfChannels(sum, p.Options.Samples))
 			clear(sum)
 		}
+		return nil
 	})
 }
 
-// largestOfChannels makes a map [H W] of the absolute mean gradient [H W 3],
-// whose sum over count gradients is given.
+// largestOfChannels returns a map [H W]: the largest absolute value over the channels of
+// the mean gradient [H W 3], given as the sum of count gradients.
 func largestOfChannels[T float32 | float64](sum []T, count int) []float32 {
 	values := make([]float32, len(sum)/3)
 	for i := range values {
@@ -147,20 +150,19 @@ func largestOfChannels[T float32 | float64](sum []T, count int) []float32 {
 	return values
 }
 
-// mapsOf are the maps of a method for the i-th image.
+// mapsOf returns the maps of a method for image i.
 func (p *part) mapsOf(m Method, i int) []Map {
-	x := p.explanations[i]
-	class := ham10000.Classes[x.Class]
+	class := ham10000.Classes[p.explanations[i].Class]
 	switch m {
 	case SoftAttention, AttentionHeads:
 		shape := p.network.AttentionShape()
 		heads, height, width := shape[0], shape[1], shape[2]
 		if m == SoftAttention {
-			return []Map{{Method: m, Height: height, Width: width, Values: sumOfHeads(x.Prediction.Attention, heads)}}
+			return []Map{{Method: m, Height: height, Width: width, Values: sumOfHeads(p.attention[i], heads)}}
 		}
 		maps := make([]Map, heads)
 		for h := range maps {
-			maps[h] = Map{Method: m, Head: h + 1, Height: height, Width: width, Values: x.Prediction.Attention[h*height*width : (h+1)*height*width]}
+			maps[h] = Map{Method: m, Head: h + 1, Height: height, Width: width, Values: p.attention[i][h*height*width : (h+1)*height*width]}
 		}
 		return maps
 	case GradCAM, GradCAMPlusPlus:
@@ -174,7 +176,7 @@ func (p *part) mapsOf(m Method, i int) []Map {
 	}
 }
 
-// sumOfHeads adds maps [heads H W] up.
+// sumOfHeads returns the sum [H W] of maps [heads H W] over the heads.
 func sumOfHeads(maps []float32, heads int) []float32 {
 	sum := make([]float32, len(maps)/heads)
 	for i, v := range maps {

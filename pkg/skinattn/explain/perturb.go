@@ -9,7 +9,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn"
 )
 
-// drawNoise draws standard normal noise for each of SmoothGrad's copies, once.
+// drawNoise draws the standard normal noise of SmoothGrad's copies, when first called.
 func (e *Explainer) drawNoise() {
 	if e.noise != nil {
 		return
@@ -24,36 +24,37 @@ func (e *Explainer) drawNoise() {
 	}
 }
 
-// cells is how many squares Occlusion has in a row and in a column of an image
-// of size pixels: the map's cells, which share the image evenly.
+// cells returns how many rows and columns Occlusion's map has for an image of size
+// pixels. Its cells divide the image evenly, and each has a square.
 func (o Options) cells(size int) int { return (size + o.Stride - 1) / o.Stride }
 
-// square is the rows (and the columns) from and up to which the square of the
-// cell-th row (or column) is painted: centred on the cell, cut off at the
-// image's borders.
+// square returns the range of pixel rows (or columns) that the square of a row (or column)
+// of cells covers: centred on the cell, cut off at the image's borders.
 func (o Options) square(cell, size int) (from, to int) {
 	center := (float64(cell) + .5) * float64(size) / float64(o.cells(size))
 	from = int(math.Floor(center - float64(o.Patch)/2 + .5))
 	return max(from, 0), min(from+o.Patch, size)
 }
 
-// occlude makes the map of Occlusion: probability of the class, less that with
-// the square of each cell painted over.
-func (p *part) occlude(ctx context.Context, _ []int) error {
+// occlude makes the map of Occlusion: for each cell, the probability of the class minus
+// the probability with the cell's square painted over.
+func (p *part) occlude(ctx context.Context) error {
 	if !slices.Contains(p.Options.Methods, Occlusion) {
 		return nil
 	}
 	cells := p.Options.cells(p.network.Size)
+	photo := make([]float32, p.network.Size*p.network.Size*3)
 	for i, x := range p.explanations {
-		color := p.Options.color(p.pixels[i])
-		metadata := make([]skinattn.Metadata, 0, cells*cells)
-		if p.metadata != nil {
-			metadata = slices.Repeat(p.metadata[i:i+1], cells*cells)
-		}
-		occluded, err := p.network.Predict(ctx, cells*cells, skinattn.Floats(func(cell int, dst []float32) {
-			copy(dst, p.pixels[i])
+		p.Images.Floats(i, photo)
+		color := p.Options.color(photo)
+		request := skinattn.Request{Images: skinattn.Floats(cells*cells, func(cell int, dst []float32) {
+			copy(dst, photo)
 			p.Options.paint(dst, p.network.Size, cell, color)
-		}), metadata, nil)
+		})}
+		if p.Metadata != nil {
+			request.Metadata = slices.Repeat(p.Metadata[i:i+1], cells*cells)
+		}
+		occluded, err := p.network.Predict(ctx, request)
 		if err != nil {
 			return err
 		}
@@ -66,7 +67,7 @@ func (p *part) occlude(ctx context.Context, _ []int) error {
 	return nil
 }
 
-// color is what pixels [Size Size 3] are painted over with.
+// color returns the colour that covers parts of a photo, pixels [Size Size 3].
 func (o Options) color(pixels []float32) [3]float32 {
 	if o.Fill != MeanColor {
 		return [3]float32{float32(o.Fill), float32(o.Fill), float32(o.Fill)}
@@ -82,7 +83,7 @@ func (o Options) color(pixels []float32) [3]float32 {
 	return mean
 }
 
-// paint paints the square of a cell, in row-major order.
+// paint covers the square of a cell; cells are counted in row-major order.
 func (o Options) paint(pixels []float32, size, cell int, color [3]float32) {
 	n := o.cells(size)
 	top, bottom := o.square(cell/n, size)

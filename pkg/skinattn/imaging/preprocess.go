@@ -57,46 +57,59 @@ func (o Order) Reorder(rgb []float32) {
 	}
 }
 
-// Preprocess names a scaling of pixel values, as the modes of
-// keras.applications.imagenet_utils.preprocess_input.
+// Preprocess names a scaling of pixel values: a mode of
+// keras.applications.imagenet_utils.preprocess_input. [Preprocess.Scaling] has the
+// numbers.
 type Preprocess string
 
 const (
-	// PreprocessTF maps 0..255 to -1..1: x/127.5 - 1.
-	PreprocessTF Preprocess = "tf"
-	// PreprocessCaffe reverses the channels, then subtracts 103.939, 116.779 and
-	// 123.68, the ImageNet means of blue, green and red, from the first, second
-	// and third channel of the result.
-	PreprocessCaffe Preprocess = "caffe"
-	// PreprocessTorch divides by 255, then by channel subtracts 0.485, 0.456,
-	// 0.406 and divides by 0.229, 0.224, 0.225 (means and deviations of red,
-	// green and blue).
-	PreprocessTorch Preprocess = "torch"
+	PreprocessTF    Preprocess = "tf"    // to -1..1
+	PreprocessCaffe Preprocess = "caffe" // blue, green, red minus the ImageNet means
+	PreprocessTorch Preprocess = "torch" // standardised with the ImageNet means and deviations
 	// PreprocessNone leaves 0..255, for networks that rescale in the model
 	// (MobileNetV3, EfficientNet).
 	PreprocessNone Preprocess = "none"
 )
 
-// Validate returns an error if p is not one of the four modes.
-func (p Preprocess) Validate() error {
-	switch p {
-	case PreprocessTF, PreprocessCaffe, PreprocessTorch, PreprocessNone:
-		return nil
-	}
-	return fmt.Errorf("preprocessing mode %q: must be tf, caffe, torch or none", string(p))
+// Scaling is the arithmetic of a mode: it reverses the channels of a pixel if Reverse is
+// set and makes (x/Divisor - Mean)/Std of each. Mean and Std are by channel position
+// after the reversal.
+type Scaling struct {
+	Reverse   bool
+	Divisor   float32
+	Mean, Std [3]float32
 }
 
-// Apply scales the pixels of src, values 0..255 with three channels each, into
-// dst, which may be src itself.
+// scalings are the modes of Keras 2.15 (keras/src/applications/imagenet_utils.py).
+var scalings = map[Preprocess]Scaling{
+	PreprocessTF:    {Divisor: 127.5, Mean: [3]float32{1, 1, 1}, Std: [3]float32{1, 1, 1}},
+	PreprocessCaffe: {Reverse: true, Divisor: 1, Mean: [3]float32{103.939, 116.779, 123.68}, Std: [3]float32{1, 1, 1}},
+	PreprocessTorch: {Divisor: 255, Mean: [3]float32{0.485, 0.456, 0.406}, Std: [3]float32{0.229, 0.224, 0.225}},
+	PreprocessNone:  {Divisor: 1, Std: [3]float32{1, 1, 1}},
+}
+
+// Validate returns an error if p is not one of the four modes.
+func (p Preprocess) Validate() error {
+	if _, ok := scalings[p]; !ok {
+		return fmt.Errorf("preprocessing mode %q: must be tf, caffe, torch or none", string(p))
+	}
+	return nil
+}
+
+// Scaling returns the arithmetic of p, which must be one of the four modes.
+func (p Preprocess) Scaling() Scaling { return scalings[p] }
+
+// Apply scales the pixels of src, values 0..255 with three channels each, into dst, which
+// may be src itself.
 //
-// Like Keras, a mode acts on channel positions and does not know which colour
-// stands there: it is made for RGB input and gives something else on BGR input.
-// So on the BGR input of the authors' metadata regime ([BGROrder]) "tf" gives
-// BGR in -1..1, and "caffe" turns the pixels to RGB and then subtracts the mean
-// of blue from red and of red from blue.
+// Like Keras, a mode acts on channel positions and does not know which colour stands
+// there: it is made for RGB input and gives something else on BGR input. So on the BGR
+// input of the authors' metadata regime ([BGROrder]) "tf" gives BGR in -1..1, and "caffe"
+// turns the pixels to RGB and then subtracts the mean of blue from red and of red from
+// blue.
 //
-// An unknown mode, or lengths that differ or are no multiple of 3, is an error;
-// dst is then unchanged.
+// An unknown mode, or lengths that differ or are no multiple of 3, is an error; dst is
+// then unchanged.
 func (p Preprocess) Apply(dst, src []float32) error {
 	if err := p.Validate(); err != nil {
 		return err
@@ -104,24 +117,15 @@ func (p Preprocess) Apply(dst, src []float32) error {
 	if len(dst) != len(src) || len(src)%3 != 0 {
 		return fmt.Errorf("preprocessing %d values into %d: lengths must be equal and a multiple of 3", len(src), len(dst))
 	}
-	switch p {
-	case PreprocessTF:
-		for i, v := range src {
-			dst[i] = v/127.5 - 1
+	s := p.Scaling()
+	for i := 0; i < len(src); i += 3 {
+		pixel := [3]float32(src[i:])
+		if s.Reverse {
+			pixel[0], pixel[2] = pixel[2], pixel[0]
 		}
-	case PreprocessCaffe:
-		for i := 0; i+2 < len(src); i += 3 {
-			a, b, c := src[i], src[i+1], src[i+2]
-			dst[i], dst[i+1], dst[i+2] = c-103.939, b-116.779, a-123.68
+		for c, v := range pixel {
+			dst[i+c] = (v/s.Divisor - s.Mean[c]) / s.Std[c]
 		}
-	case PreprocessTorch:
-		for i := 0; i+2 < len(src); i += 3 {
-			dst[i] = (src[i]/255 - 0.485) / 0.229
-			dst[i+1] = (src[i+1]/255 - 0.456) / 0.224
-			dst[i+2] = (src[i+2]/255 - 0.406) / 0.225
-		}
-	case PreprocessNone:
-		copy(dst, src)
 	}
 	return nil
 }

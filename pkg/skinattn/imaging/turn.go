@@ -2,33 +2,68 @@ package imaging
 
 import "math"
 
-// Turn writes a square photo src [size size 3], turned by degrees about its
-// centre, to dst: bilinear, and beyond the edge the nearest pixel, as training's
-// augmentation turns photos. mirror turns its mirror image.
-func Turn(dst, src []float32, size int, degrees float64, mirror bool) {
+// Rotation turns square photos about their centre, after mirroring them left to right
+// where wanted: by bilinear interpolation, with the nearest pixel beyond the edge, as the
+// augmentation of training turns photos. Where the pixels come from is worked out once
+// for all photos.
+type Rotation struct {
+	size int
+	taps []turnTap // by pixel of the result, in row-major order
+}
+
+// turnTap says where a pixel comes from: the first channels of four source pixels, and
+// the weights of the right and the lower ones.
+type turnTap struct {
+	above, aboveNext, below, belowNext int32
+	right, down                        float32
+}
+
+// NewRotation prepares turning photos of size x size pixels by degrees.
+func NewRotation(size int, degrees float64, mirror bool) *Rotation {
 	sin, cos := math.Sincos(degrees * math.Pi / 180)
 	centre, last := float64(size)/2-.5, float64(size-1)
-	i := 0
-	for r := range size {
-		for c := range size {
-			dy, dx := float64(r)-centre, float64(c)-centre
+	r := &Rotation{size, make([]turnTap, 0, size*size)}
+	for row := range size {
+		for col := range size {
+			dy, dx := float64(row)-centre, float64(col)-centre
 			if mirror {
 				dx = -dx
 			}
 			y := min(max(cos*dy-sin*dx+centre, 0), last)
 			x := min(max(sin*dy+cos*dx+centre, 0), last)
 			top, left := int(y), int(x)
-			down, right := float32(y-float64(top)), float32(x-float64(left))
-			above := 3 * (top*size + left)
-			below := 3 * (min(top+1, size-1)*size + left)
+			above, below := 3*(top*size+left), 3*(min(top+1, size-1)*size+left)
 			next := 3 * (min(left+1, size-1) - left)
-			for k := range 3 {
-				a, b := src[above+k], src[below+k]
-				a += (src[above+next+k] - a) * right
-				b += (src[below+next+k] - b) * right
-				dst[i] = a + (b-a)*down
-				i++
-			}
+			r.taps = append(r.taps, turnTap{int32(above), int32(above + next), int32(below), int32(below + next),
+				float32(x - float64(left)), float32(y - float64(top))})
 		}
 	}
+	return r
+}
+
+// Floats writes the turned photo src [size size 3] to dst, which has the same shape and
+// must not be src.
+func (r *Rotation) Floats(dst, src []float32) { turn(r, dst, src) }
+
+// Bytes is Floats for a photo of whole numbers.
+func (r *Rotation) Bytes(dst []float32, src []uint8) { turn(r, dst, src) }
+
+func turn[T float32 | uint8](r *Rotation, dst []float32, src []T) {
+	for i, tap := range r.taps {
+		pixel := dst[3*i : 3*i+3 : 3*i+3]
+		a, b := src[tap.above:][:3], src[tap.aboveNext:][:3]
+		c, d := src[tap.below:][:3], src[tap.belowNext:][:3]
+		for k := range pixel {
+			// The conversions forbid fused multiply-add, so that every processor rounds
+			// alike.
+			upper := float32(a[k]) + float32((float32(b[k])-float32(a[k]))*tap.right)
+			lower := float32(c[k]) + float32((float32(d[k])-float32(c[k]))*tap.right)
+			pixel[k] = upper + float32((lower-upper)*tap.down)
+		}
+	}
+}
+
+// Turn is [Rotation.Floats] for a single photo.
+func Turn(dst, src []float32, size int, degrees float64, mirror bool) {
+	NewRotation(size, degrees, mirror).Floats(dst, src)
 }

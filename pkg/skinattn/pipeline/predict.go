@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn"
@@ -62,13 +63,13 @@ func Predict(ctx context.Context, eng *engine.Engine, folder *run.Folder, data *
 	return folder.WriteMetrics(metrics)
 }
 
-// predictPart predicts records whose photos images gives.
-func predictPart(ctx context.Context, network *skinattn.Model, records []ham10000.Record, images func(i int) []uint8) (*eval.Table, error) {
+// predictPart predicts records, whose photos are images.
+func predictPart(ctx context.Context, network *skinattn.Model, records []ham10000.Record, images skinattn.Images) (*eval.Table, error) {
 	metadata, err := skinattn.CompleteMetadata(records, network.MeanAge())
 	if err != nil {
 		return nil, err
 	}
-	predictions, err := network.PredictViews(ctx, len(records), skinattn.Bytes(images), metadata)
+	predictions, err := network.PredictViews(ctx, skinattn.Request{Images: images, Metadata: metadata})
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +102,7 @@ type FilePrediction struct {
 func PredictFiles(ctx context.Context, network *skinattn.Model, paths []string, metadata skinattn.Metadata) ([]FilePrediction, error) {
 	results := make([]FilePrediction, len(paths))
 	var readable []int
-	photos := make([][]float32, len(paths))
+	var photos [][]float32
 	for i, path := range paths {
 		results[i].Path = path
 		photo, err := imaging.DecodeFile(path)
@@ -109,14 +110,13 @@ func PredictFiles(ctx context.Context, network *skinattn.Model, paths []string, 
 			results[i].Err = err
 			continue
 		}
-		photos[i] = network.Resize.Resize(photo, network.Size)
-		readable = append(readable, i)
+		readable, photos = append(readable, i), append(photos, network.Resize.Resize(photo, network.Size))
 	}
-	same := make([]skinattn.Metadata, len(readable))
-	for i := range same {
-		same[i] = metadata
-	}
-	predictions, err := network.PredictViews(ctx, len(readable), skinattn.Floats(func(i int, dst []float32) { copy(dst, photos[readable[i]]) }), same)
+	predictions, err := network.PredictViews(ctx, skinattn.Request{
+		Images:    skinattn.Floats(len(photos), func(i int, dst []float32) { copy(dst, photos[i]) }),
+		Metadata:  slices.Repeat([]skinattn.Metadata{metadata}, len(photos)),
+		Attention: true,
+	})
 	if err != nil {
 		return nil, err
 	}

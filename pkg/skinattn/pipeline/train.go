@@ -341,7 +341,7 @@ func examples(data *ham10000.Dataset, parts *split.Split, part split.Part, cache
 		}
 		at[i] = index
 	}
-	return &training.Examples{Records: records, Images: func(i int) []uint8 { return cache.Image(at[i]) }}, nil
+	return &training.Examples{Records: records, Images: skinattn.Bytes(len(at), func(i int) []uint8 { return cache.Image(at[i]) })}, nil
 }
 
 // sameConfig refuses to resume with settings other than the run's own. anyInit

@@ -13,19 +13,20 @@ import (
 
 // Examples are the labelled images of one part of a split.
 type Examples struct {
-	Records  []ham10000.Record
-	Images   func(i int) []uint8 // RGB [size size 3] of example i
+	Records []ham10000.Record
+	// Images has the photo of each record.
+	Images   skinattn.Images
 	labels   []int32
 	metadata []skinattn.Metadata // completed
-	features *Features           // in place of Images, where they are known
+	features *features           // of the photos, if the backbone is not trained; nil otherwise
 }
 
-// input is what the network takes of the examples.
-func (e *Examples) input() skinattn.Images {
+// inputs returns what the trained network is fed: photos, or their features.
+func (e *Examples) inputs() skinattn.Images {
 	if e.features != nil {
-		return skinattn.Floats(e.features.read)
+		return skinattn.Floats(len(e.Records), e.features.read)
 	}
-	return skinattn.Bytes(e.Images)
+	return e.Images
 }
 
 // complete fills labels and metadata, unknown ages with meanAge.

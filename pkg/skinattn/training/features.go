@@ -22,20 +22,21 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
-// Features are the outputs of a frozen backbone for the examples of a part,
-// read from a memory-mapped file.
-type Features struct {
+// features are the outputs of a frozen backbone for the examples of a part, read from a
+// memory-mapped file.
+type features struct {
 	mapped mmap.MMap
 	width  int // values of an example
 }
 
-// featureMagic begins a file of features; a SHA-256 of what they were computed
-// from follows, then the values, float32 little-endian, example by example.
+// featureMagic begins a file of features. featureKey follows, then the values, float32
+// little-endian, example by example.
 const featureMagic = "skinattn features 1\n"
 
 const featureHeader = len(featureMagic) + sha256.Size
 
-// allowsFeatures says why a regime can't be trained on features computed once.
+// allowsFeatures returns the reason why a regime cannot be trained on features computed
+// once, and nil if it can.
 func allowsFeatures(reg *spec.Regime) error {
 	switch {
 	case reg.Augment != spec.Augment{}:
@@ -51,8 +52,8 @@ func allowsFeatures(reg *spec.Regime) error {
 	return errors.New("the backbone is trained; add --freeze backbone to --feature-cache")
 }
 
-// useFeatures takes the features of all examples from files, and trains what
-// comes after the cut.
+// useFeatures takes the features of all examples from files and trains the network after
+// the cut.
 func (t *trainer) useFeatures(ctx context.Context) (err error) {
 	if err := Check(t.net, t.Config.Regime, true); err != nil {
 		return err
@@ -71,8 +72,8 @@ func (t *trainer) useFeatures(ctx context.Context) (err error) {
 	return err
 }
 
-// featureKey is a SHA-256 over all that the features of examples depend on: the
-// weights up to the cut, what happens to a photo before, and the photos.
+// featureKey is a SHA-256 over everything that decides the features of examples: the
+// photos, their preprocessing, and the network and weights up to the cut.
 func (t *trainer) featureKey(examples *Examples) (key [sha256.Size]byte, err error) {
 	hash := sha256.New()
 	cfg := t.Config.Network
@@ -102,9 +103,9 @@ func (t *trainer) featureKey(examples *Examples) (key [sha256.Size]byte, err err
 	return key, nil
 }
 
-// openFeatures opens the features of examples in the folder dir, and computes
-// them if they are not there.
-func (t *trainer) openFeatures(ctx context.Context, extractor *skinattn.Extractor, dir string, examples *Examples) (*Features, error) {
+// openFeatures opens the features of examples in the folder dir; it computes them if
+// there is no file of them.
+func (t *trainer) openFeatures(ctx context.Context, extractor *skinattn.Extractor, dir string, examples *Examples) (*features, error) {
 	key, err := t.featureKey(examples)
 	if err != nil {
 		return nil, fmt.Errorf("looking for features: %w", err)
@@ -135,27 +136,28 @@ func (t *trainer) openFeatures(ctx context.Context, extractor *skinattn.Extracto
 	return nil, fmt.Errorf("the features in %s were written but cannot be mapped: check the disk and the memory limits", path)
 }
 
-// writeFeatures makes the file of features appear whole.
+// writeFeatures computes the features of examples into the file at path, which appears
+// when it is complete.
 func (t *trainer) writeFeatures(ctx context.Context, extractor *skinattn.Extractor, path string, key [sha256.Size]byte, examples *Examples) error {
 	return atomicfile.WriteFile(path, func(w io.Writer) error {
 		if _, err := w.Write(append([]byte(featureMagic), key[:]...)); err != nil {
 			return err
 		}
 		raw := make([]byte, 0, 4*t.net.FeatureShape().Size())
-		return extractor.Features(ctx, len(examples.Records), skinattn.Bytes(examples.Images),
-			func(_ int, features []float32) error {
-				raw = raw[:0]
-				for _, v := range features {
-					raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
-				}
-				_, err := w.Write(raw)
-				return err
-			})
+		return extractor.Features(ctx, examples.Images, func(_ int, values []float32) error {
+			raw = raw[:0]
+			for _, v := range values {
+				raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
+			}
+			_, err := w.Write(raw)
+			return err
+		})
 	})
 }
 
-// mapFeatures maps the file at path if it holds what is wanted, else nil.
-func mapFeatures(path string, key [sha256.Size]byte, count, width int) *Features {
+// mapFeatures maps the file at path. It returns nil if the file is missing or holds other
+// features.
+func mapFeatures(path string, key [sha256.Size]byte, count, width int) *features {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil
@@ -173,19 +175,19 @@ func mapFeatures(path string, key [sha256.Size]byte, count, width int) *Features
 		mapped.Unmap()
 		return nil
 	}
-	return &Features{mapped, width}
+	return &features{mapped, width}
 }
 
 // read fills dst with the features of example i.
-func (f *Features) read(i int, dst []float32) {
+func (f *features) read(i int, dst []float32) {
 	raw := f.mapped[featureHeader+4*i*f.width:]
 	for j := range dst[:f.width] {
 		dst[j] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*j:]))
 	}
 }
 
-// Close unmaps the file, which stays for the next time.
-func (f *Features) Close() error {
+// close unmaps the file, which stays for the next time.
+func (f *features) close() error {
 	if err := f.mapped.Unmap(); err != nil {
 		return fmt.Errorf("closing the features: %w", err)
 	}

@@ -3,8 +3,6 @@ package training
 import (
 	"context"
 
-	"github.com/gomlx/gomlx/core/tensors"
-
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
@@ -14,8 +12,9 @@ type fedBatch struct {
 	indices []int // of its examples
 }
 
-// feed prepares the batches of an epoch, but for its first images, ahead of the
-// engine, in order, until they are done or ctx is.
+// feed prepares the batches of an epoch in order, ahead of the engine, and closes the
+// channel after the last batch or when ctx is done. It leaves out the first skip images
+// of the epoch, which an interrupted run was trained on before.
 func (t *trainer) feed(ctx context.Context, epoch, skip int) <-chan fedBatch {
 	const ahead = 2
 	reg, entries := t.Config.Regime, t.sampler.epoch(epoch)
@@ -24,7 +23,7 @@ func (t *trainer) feed(ctx context.Context, epoch, skip int) <-chan fedBatch {
 		defer close(batches)
 		for start := skip; start < len(entries); start += reg.Batch {
 			b := t.batch(epoch, entries[start:min(start+reg.Batch, len(entries))])
-			// Select picks at random when both are ready: look at ctx first.
+			// select would pick at random if both were ready, so ctx is looked at first.
 			if ctx.Err() != nil {
 				return
 			}
@@ -38,7 +37,7 @@ func (t *trainer) feed(ctx context.Context, epoch, skip int) <-chan fedBatch {
 	return batches
 }
 
-// batch collects the photos of entries and draws what is random about them.
+// batch collects the photos of entries and draws their random transforms.
 func (t *trainer) batch(epoch int, entries []entry) fedBatch {
 	reg, pixels := t.Config.Regime, t.Config.Network.Size
 	b := fedBatch{}
@@ -55,23 +54,6 @@ func (t *trainer) batch(epoch int, entries []entry) fedBatch {
 	if reg.Mix != (spec.Mix{}) {
 		b.Blend = drawBlend(reg.Mix, pixels, len(entries), t.Config.Seed, epoch, entries[0])
 	}
-	b.Pixels = t.inputs(entries)
+	b.Pixels = t.Train.inputs().Tensor(b.indices, t.trained.InputShape())
 	return b
-}
-
-// inputs are the photos of entries, or their features.
-func (t *trainer) inputs(entries []entry) *tensors.Tensor {
-	if features := t.Train.features; features != nil {
-		flat := make([]float32, len(entries)*features.width)
-		for i, e := range entries {
-			features.read(e.example, flat[i*features.width:])
-		}
-		return tensors.FromFlatDataAndDimensions(flat, append([]int{len(entries)}, t.net.FeatureShape()...)...)
-	}
-	pixels := t.Config.Network.Size
-	flat := make([]uint8, len(entries)*pixels*pixels*3)
-	for i, e := range entries {
-		copy(flat[i*pixels*pixels*3:], t.Train.Images(e.example))
-	}
-	return tensors.FromFlatDataAndDimensions(flat, len(entries), pixels, pixels, 3)
 }

@@ -89,8 +89,8 @@ type trainer struct {
 	net     *skinattn.Network
 	trained *skinattn.Network // net, or what comes after the cut where the features are known
 	store   *model.Store
-	// best is what is validated and kept as best: store, or the moving average.
-	best    *model.Store
+	// average holds the moving average of the weights; nil if the regime has none.
+	average *model.Store
 	stepper *Stepper
 	model   *skinattn.Model
 	sampler *sampler
@@ -128,7 +128,7 @@ func (t *trainer) close() {
 	}
 	for _, examples := range []*Examples{t.Train, t.Val} {
 		if examples.features != nil {
-			examples.features.Close() // read only: there is nothing to lose
+			examples.features.close() // read only: there is nothing to lose
 		}
 	}
 }
@@ -189,15 +189,23 @@ func (t *trainer) prepare(ctx context.Context) (err error) {
 	if t.stepper, err = NewStepper(t.Engine.Backend, t.store, t.trained, &weighted, t.Config.Seed); err != nil {
 		return err
 	}
-	t.best = t.store
 	if reg.EMA > 0 {
-		t.best = model.NewStore()
-		if err := copyVariables(t.best, t.store, "", t.net.Graph.Variables()); err != nil {
+		t.average = model.NewStore()
+		if err := copyVariables(t.average, t.store, "", t.net.Graph.Variables()); err != nil {
 			return err
 		}
 	}
-	t.model, err = skinattn.NewModel(t.Engine.Backend, t.trained, t.best, 0)
+	t.model, err = skinattn.NewModel(t.Engine.Backend, t.trained, t.validated(), 0)
 	return err
+}
+
+// validated returns the weights that are validated and kept as the best: the moving
+// average if there is one, otherwise the trained weights themselves.
+func (t *trainer) validated() *model.Store {
+	if t.average != nil {
+		return t.average
+	}
+	return t.store
 }
 
 // consistent makes the folder agree with the state that was loaded, wherever
@@ -358,7 +366,7 @@ func (t *trainer) finish(row run.Epoch) error {
 func (t *trainer) save(kind string) error {
 	store := t.store
 	if kind == checkpoint.Best {
-		store = t.best
+		store = t.validated()
 	}
 	err := checkpoint.Save(t.Folder, kind, t.state.position(), store, &t.state)
 	t.saved = time.Now()

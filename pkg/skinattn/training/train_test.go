@@ -39,7 +39,7 @@ func blobs(n int, seed uint64) *Examples {
 			Age: float64(20 + 10*class), Sex: "male", Localization: "back"}
 	}
 	records[0].Age = math.NaN()
-	return &Examples{Records: records, Images: func(i int) []uint8 { return images[i] }}
+	return &Examples{Records: records, Images: skinattn.Bytes(n, func(i int) []uint8 { return images[i] })}
 }
 
 // quickRun is smallRun on the pure Go engine, which is enough for a network that

@@ -5,18 +5,19 @@ import (
 	"math"
 
 	"github.com/skinattn/skinattn/pkg/eval"
+	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 )
 
 // validate measures the network on the validation part.
 func (t *trainer) validate(ctx context.Context) (row run.Epoch, err error) {
-	if t.best != t.store {
-		if err := copyVariables(t.best, t.store, averaged, t.trained.Graph.Variables()); err != nil {
+	if t.average != nil {
+		if err := copyVariables(t.average, t.store, averaged, t.trained.Graph.Variables()); err != nil {
 			return row, err
 		}
 	}
-	predictions, err := t.model.Predict(ctx, len(t.Val.Records), t.Val.input(), t.Val.metadata, nil)
+	predictions, err := t.model.Predict(ctx, skinattn.Request{Images: t.Val.inputs(), Metadata: t.Val.metadata})
 	if err != nil {
 		return row, err
 	}
@@ -37,7 +38,7 @@ func (t *trainer) validate(ctx context.Context) (row run.Epoch, err error) {
 	return row, nil
 }
 
-// crossEntropyOf is -log softmax(logits)[truth].
+// crossEntropyOf returns -log softmax(logits)[truth].
 func crossEntropyOf(logits []float32, truth int) float64 {
 	top := float64(logits[argmax(logits)])
 	var sum float64
@@ -47,7 +48,7 @@ func crossEntropyOf(logits []float32, truth int) float64 {
 	return math.Log(sum) + top - float64(logits[truth])
 }
 
-// argmax is the first index of the largest value.
+// argmax returns the index of the largest value, the first on a tie.
 func argmax(values []float32) int {
 	best := 0
 	for i, v := range values {

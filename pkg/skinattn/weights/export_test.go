@@ -90,7 +90,7 @@ func predictOne(t *testing.T, dir string) []float32 {
 	}
 	defer network.Close()
 	metadata := []skinattn.Metadata{{Age: 35, Sex: "male", Localization: "back"}}
-	predictions, err := network.Predict(t.Context(), 1, skinattn.Floats(func(_ int, dst []float32) { copy(dst, keras.FillImage("export", network.Size)) }), metadata, nil)
+	predictions, err := network.Predict(t.Context(), skinattn.Request{Images: skinattn.Floats(1, func(_ int, dst []float32) { copy(dst, keras.FillImage("export", network.Size)) }), Metadata: metadata})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -101,7 +101,7 @@ func (e kerasExample) worst(t *testing.T, ending string) (unrounded, rounded flo
 		metadata = nil
 	}
 	worst := func(pixels func(i int, dst []float32)) float64 {
-		predictions, err := network.Predict(t.Context(), len(photos), skinattn.Floats(pixels), metadata, nil)
+		predictions, err := network.Predict(t.Context(), skinattn.Request{Images: skinattn.Floats(len(photos), pixels), Metadata: metadata})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -72,8 +72,8 @@ func TestImportPredictsAsKeras(t *testing.T) {
 	for _, c := range golden.Cases {
 		metadata = append(metadata, skinattn.Metadata{Age: c.Age, Sex: c.Sex, Localization: c.Localization})
 	}
-	images := skinattn.Floats(func(i int, dst []float32) { copy(dst, keras.FillImage(golden.Cases[i].Image, golden.Size)) })
-	predictions, err := network.Predict(t.Context(), len(golden.Cases), images, metadata, nil)
+	images := skinattn.Floats(len(golden.Cases), func(i int, dst []float32) { copy(dst, keras.FillImage(golden.Cases[i].Image, golden.Size)) })
+	predictions, err := network.Predict(t.Context(), skinattn.Request{Images: images, Metadata: metadata})
 	if err != nil {
 		t.Fatal(err)
 	}
