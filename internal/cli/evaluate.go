@@ -302,7 +302,7 @@ func readInput(input string, part split.Part) (in evaluated, err error) {
 	if err != nil {
 		return in, nil // predictions alone are enough
 	}
-	if rate := parts.LeakRate().Overall.Value(); rate > 0 {
+	if rate := parts.LeakRate().Overall.Share(); rate > 0 {
 		in.note = fmt.Sprintf(" (leaky: %s of the held-out images show a lesion that was trained on)", percent(rate))
 	}
 	return in, nil

@@ -84,9 +84,9 @@ func writeSplit(w io.Writer, parts *split.Split) error {
 		fmt.Fprintln(table)
 	}
 	leak := parts.LeakRate()
-	fmt.Fprintf(table, "leak\t%s\t\t", percent(leak.Overall.Value()))
+	fmt.Fprintf(table, "leak\t%s\t\t", percent(leak.Overall.Share()))
 	for _, rate := range leak.ByClass {
-		fmt.Fprintf(table, "%s\t", percent(rate.Value()))
+		fmt.Fprintf(table, "%s\t", percent(rate.Share()))
 	}
 	fmt.Fprintln(table)
 	if err := table.Flush(); err != nil {

@@ -18,10 +18,24 @@ type SplitImage struct {
 	Digest string
 }
 
-// LeakAudit tells how far the held-out images of a split were seen in training.
-//
-// A held-out image is leaked if its lesion, its own id, or its digest is also in
-// the training part.
+// SeenIn returns what tells a leak: a function that reports whether an image's id,
+// lesion or digest is also in the given part of a split. A held-out image is leaked
+// if it is seen in the training part.
+func SeenIn(images []SplitImage, part string) func(im SplitImage) bool {
+	ids, lesions, digests := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, im := range images {
+		if im.Part == part {
+			ids[im.ImageID], lesions[im.LesionID], digests[im.Digest] = true, true, true
+		}
+	}
+	for _, keys := range []map[string]bool{ids, lesions, digests} {
+		delete(keys, "") // unknown: shared with none
+	}
+	return func(im SplitImage) bool { return ids[im.ImageID] || lesions[im.LesionID] || digests[im.Digest] }
+}
+
+// LeakAudit tells how far the held-out images of a split were seen in training; see
+// [SeenIn].
 type LeakAudit struct {
 	Train   string   `json:"train"` // name of the training part
 	HeldOut LeakRate `json:"held_out"`
@@ -45,6 +59,14 @@ type LeakRate struct {
 	Name   string `json:"name,omitempty"` // of the part or class; empty for all
 	Leaked int    `json:"leaked"`
 	Images int    `json:"images"`
+}
+
+// Add counts a held-out image.
+func (r *LeakRate) Add(leaked bool) {
+	r.Images++
+	if leaked {
+		r.Leaked++
+	}
 }
 
 // Share is Leaked/Images, NaN without images.
@@ -81,16 +103,14 @@ func AuditLeakage(images []SplitImage, train string) (*LeakAudit, error) {
 	}
 	a := &LeakAudit{Train: train, SharedLesions: byLesion.shared(), Repeated: []string{}, Duplicates: []DuplicateImages{}, Leaked: []string{}}
 	parts, classes := map[string]*LeakRate{}, map[string]*LeakRate{}
+	seen := SeenIn(images, train)
 	for _, im := range images {
 		if im.Part == train {
 			continue
 		}
-		leaked := byID.has(im.ImageID, train) || byLesion.has(im.LesionID, train) || byDigest.has(im.Digest, train)
+		leaked := seen(im)
 		for _, r := range []*LeakRate{&a.HeldOut, rateOf(parts, im.Part), rateOf(classes, im.Class)} {
-			r.Images++
-			if leaked {
-				r.Leaked++
-			}
+			r.Add(leaked)
 		}
 		if leaked {
 			a.Leaked = append(a.Leaked, im.ImageID)
@@ -131,10 +151,6 @@ func (x partIndex) add(key string, im SplitImage) {
 	if key != "" {
 		x[key] = append(x[key], im)
 	}
-}
-
-func (x partIndex) has(key, part string) bool {
-	return slices.ContainsFunc(x[key], func(im SplitImage) bool { return im.Part == part })
 }
 
 // parts are the parts of a key's images, sorted.

@@ -185,6 +185,19 @@ func Label(path string) string {
 	return strings.ToUpper(text[:1]) + text[1:]
 }
 
+// TextLabel names a metric within text by its path, as in "F1, macro", or "recall of
+// mel" for per_class.mel.recall. A name that is no metric of this package stays as
+// it is.
+func TextLabel(path string) string {
+	if _, text, ok := names(path); ok {
+		return text
+	}
+	if parts := strings.Split(path, "."); len(parts) == 3 {
+		return TextLabel(parts[2]) + " of " + parts[1]
+	}
+	return path
+}
+
 // names finds the label and the text of a metric.
 func names(name string) (label, text string, ok bool) {
 	for _, row := range overallMetrics {

@@ -95,7 +95,7 @@ func (r *Report) Records() []Record {
 func (x *Record) fill(source, metric string, v Value) {
 	x.Source, x.Text = source, render.WithoutCode(v.text(metric))
 	x.Value, x.Low, x.High = finite(v.Value), finite(v.CI.Low), finite(v.CI.High)
-	x.N, x.LeakRate = v.Run.metrics.N, finite(v.Run.leak.Value())
+	x.N, x.LeakRate = v.Run.metrics.N, finite(v.Run.leak.Share())
 	x.Run, x.Size, x.Regime, x.Seed = v.Run.Name, v.Run.config.Network.Size, v.Run.regimeName(), v.Run.config.Seed
 }
 

@@ -80,7 +80,7 @@ func statementTable(statements []paper.Statement) (render.Grid, []string) {
 	for _, s := range statements {
 		c := Cell{Cell: paper.Cell{Printed: s.Printed, Logged: s.Logged, Discrepancies: s.Discrepancies, Note: s.Note}}
 		cells = append(cells, c)
-		what := metricName(s.Quantity)
+		what := eval.TextLabel(s.Quantity)
 		if run, ok := paper.FindRun(s.Run); ok && !strings.Contains(s.Quantity, "ratio") {
 			what += " (" + run.Name + ")"
 		}

@@ -129,8 +129,8 @@ func (r *Report) comparisons(pairs [][2]*Run) (render.Grid, error) {
 // protocolText names a run's protocol, with the leak where there is one.
 func (r *Report) protocolText(run *Run) string {
 	text := render.Code(run.config.Data.Protocol)
-	if run.leak.Shared > 0 {
-		text += ", leaky: " + percent(run.leak.Value())
+	if run.leak.Leaked > 0 {
+		text += ", leaky: " + percent(run.leak.Share())
 	}
 	return text
 }
@@ -203,7 +203,7 @@ func (r *Report) cellsOf(backbone string, protocols []split.Protocol, metrics []
 	}
 	ran := false
 	for _, metric := range metrics {
-		line := []string{metricName(metric)}
+		line := []string{eval.TextLabel(metric)}
 		for _, p := range protocols {
 			ours, err := r.measured(p.Name, paper.Cell{Metric: metric, Backbone: backbone, Regime: paper.Metadata})
 			if err != nil {
@@ -225,7 +225,7 @@ func (r *Report) cellsOf(backbone string, protocols []split.Protocol, metrics []
 func (r *Report) leakEvidence() (evidence, error) {
 	out := evidence{Kind: "leak", Table: render.Grid{Head: []string{"run", "images", "metric", "clean", "leaked", "leaked less clean"}}}
 	for _, run := range r.Runs {
-		if run.config.Data.Protocol != split.Paper || run.family() == "" || run.leak.Shared == 0 {
+		if run.config.Data.Protocol != split.Paper || run.family() == "" || run.leak.Leaked == 0 {
 			continue
 		}
 		effect, err := run.leakEffect()
@@ -247,14 +247,5 @@ func (r *Report) leakEvidence() (evidence, error) {
 
 // leakEffect judges the reported images whose lesion was trained on apart.
 func (r *Run) leakEffect() (*eval.LeakEffect, error) {
-	trained := map[string]bool{}
-	for _, row := range r.split.Part(split.Train) {
-		trained[row.LesionID] = true
-	}
-	leaked := map[string]bool{}
-	rows := r.predictions.Predictions()
-	for i, id := range rows.ImageIDs {
-		leaked[id] = len(rows.LesionIDs) != 0 && trained[rows.LesionIDs[i]]
-	}
-	return eval.MeasureLeak(context.Background(), r.predictions, func(id string) bool { return leaked[id] }, eval.DefaultOptions())
+	return eval.MeasureLeak(context.Background(), r.predictions, func(id string) bool { return r.leaked[id] }, eval.DefaultOptions())
 }

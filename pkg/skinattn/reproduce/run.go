@@ -27,12 +27,13 @@ type Run struct {
 	environment run.Environment // zero if the run has none
 	split       *split.Split
 	predictions *eval.Table
-	metrics     *eval.Metrics // with the intervals of metrics.json
-	leak        split.Rate    // of the reported images
-	epochs      int           // trained
-	bestEpoch   int           // epoch of the reported weights, 0 if not known
-	seconds     float64       // median of an epoch, NaN if not known
-	throughput  float64       // median of training images/s, NaN if not known
+	metrics     *eval.Metrics   // with the intervals of metrics.json
+	leak        eval.LeakRate   // of the reported images
+	leaked      map[string]bool // the leaked ones, by id
+	epochs      int             // trained
+	bestEpoch   int             // epoch of the reported weights, 0 if not known
+	seconds     float64         // median of an epoch, NaN if not known
+	throughput  float64         // median of training images/s, NaN if not known
 }
 
 // Load reads the run folders in dir, in the order of their names. It ignores files
@@ -120,14 +121,12 @@ func (r *Run) readPredictions() (err error) {
 	if r.metrics.N == 0 {
 		return fmt.Errorf("%s: no image of known class", path)
 	}
-	trained, held := map[string]bool{}, map[string]bool{}
-	for _, row := range r.split.Rows {
-		if row.Part == split.Train {
-			trained[row.LesionID] = true
-		} else {
-			held[row.ImageID] = true
-		}
+	images, held := r.split.Images(), map[string]bool{}
+	for _, im := range images {
+		held[im.ImageID] = im.Part != string(split.Train)
 	}
+	seen := eval.SeenIn(images, string(split.Train))
+	r.leaked = map[string]bool{}
 	protocol, err := split.Find(r.config.Data.Protocol)
 	elsewhere := err == nil && protocol.OfficialTest // the test images are not in the split
 	rows := r.predictions.Predictions()
@@ -135,10 +134,12 @@ func (r *Run) readPredictions() (err error) {
 		if !held[id] && !elsewhere {
 			return fmt.Errorf("%s: image %s is not held out by %s, so the two are of different runs", path, id, run.SplitFile)
 		}
-		r.leak.HeldOut++
-		if len(rows.LesionIDs) != 0 && trained[rows.LesionIDs[i]] {
-			r.leak.Shared++
+		im := eval.SplitImage{ImageID: id}
+		if len(rows.LesionIDs) != 0 {
+			im.LesionID = rows.LesionIDs[i]
 		}
+		r.leaked[id] = seen(im)
+		r.leak.Add(r.leaked[id])
 	}
 	return nil
 }

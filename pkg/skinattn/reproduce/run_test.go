@@ -110,10 +110,10 @@ func TestCommittedResults(t *testing.T) {
 		t.Fatal("no runs are committed")
 	}
 	for _, run := range r.Runs {
-		if run.config.Data.Protocol == split.Paper && run.leak.Shared == 0 {
+		if run.config.Data.Protocol == split.Paper && run.leak.Leaked == 0 {
 			t.Errorf("%s: a split by image without a leak", run.Name)
 		}
-		if run.config.Data.Protocol == split.Grouped && run.leak.Shared != 0 {
+		if run.config.Data.Protocol == split.Grouped && run.leak.Leaked != 0 {
 			t.Errorf("%s: a grouped split with a leak", run.Name)
 		}
 	}

@@ -65,7 +65,7 @@ func (s Repetitions) text(metric string) string {
 func (v Value) text(metric string) string {
 	var facts []string
 	if v.Run.config.Data.Protocol == split.Paper && !strings.HasPrefix(metric, "images.") {
-		facts = append(facts, "leaky: "+percent(v.Run.leak.Value()))
+		facts = append(facts, "leaky: "+percent(v.Run.leak.Share()))
 	}
 	if !strings.HasPrefix(metric, "images.") {
 		facts = append(facts, "n = "+eval.FormatThousands(v.Run.metrics.N), fmt.Sprintf("%d px", v.Run.config.Network.Size))
@@ -132,19 +132,3 @@ func joinIDs(ids []string) string { return strings.Join(ids, " ") }
 
 // oneLine joins the lines of a cell.
 func oneLine(text string) string { return strings.ReplaceAll(text, "\n", "; ") }
-
-// metricName is the name of a metric in tables.
-func metricName(path string) string {
-	if class, name, ok := strings.Cut(strings.TrimPrefix(path, "per_class."), "."); ok && strings.HasPrefix(path, "per_class.") {
-		return name + " of " + class
-	}
-	switch path {
-	case "macro_precision", "macro_f1", "macro_recall":
-		return strings.Replace(path[6:], "f1", "F1", 1) + ", macro"
-	case "auroc_macro":
-		return "AUROC, macro"
-	case "auroc_micro":
-		return "AUROC, micro"
-	}
-	return path
-}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
 	"github.com/skinattn/skinattn/internal/csvtable"
+	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
 
@@ -74,19 +75,19 @@ func (s *Split) summary(sha string) Summary {
 		sum.Counts[count.Part] = byClass
 	}
 	leak := s.LeakRate()
-	sum.LeakRate = leak.Overall.json()
+	sum.LeakRate = rateJSON(leak.Overall)
 	for class, dx := range ham10000.Classes {
-		sum.LeakRateByClass[dx] = leak.ByClass[class].json()
+		sum.LeakRateByClass[dx] = rateJSON(leak.ByClass[class])
 	}
 	return sum
 }
 
-// json is the rate for JSON: nil, hence null, if it is undefined.
-func (r Rate) json() *float64 {
-	if r.HeldOut == 0 {
+// rateJSON is the rate for JSON: nil, hence null, if it is undefined.
+func rateJSON(r eval.LeakRate) *float64 {
+	if r.Images == 0 {
 		return nil
 	}
-	v := r.Value()
+	v := r.Share()
 	return &v
 }
 

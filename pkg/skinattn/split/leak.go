@@ -1,64 +1,34 @@
 package split
 
 import (
-	"math"
-
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
 
-// Rate is a share of held-out images.
-type Rate struct {
-	// Shared is the number of held-out images whose lesion has a photo in train.
-	Shared int
-	// HeldOut is the number of held-out images.
-	HeldOut int
-}
-
-// Value is Shared/HeldOut, NaN if no image is held out.
-func (r Rate) Value() float64 {
-	if r.HeldOut == 0 {
-		return math.NaN()
-	}
-	return float64(r.Shared) / float64(r.HeldOut)
-}
-
-// Leak is the leak rate of a split, over all and by class.
+// Leak says how far the held-out parts see training lesions again.
 type Leak struct {
-	Overall Rate
+	Overall eval.LeakRate
 	// ByClass is in the order of ham10000.Classes.
-	ByClass [ham10000.NumClasses]Rate
+	ByClass [ham10000.NumClasses]eval.LeakRate
 }
 
-// LeakRate counts the held-out images (val and test) whose lesion has a photo in
-// train.
+// LeakRate counts the held-out images (val and test) and, of them, the images of
+// which another photo of the lesion is in train; [eval.SeenIn] is the definition.
 func (s *Split) LeakRate() Leak {
-	trained := make(map[string]bool)
-	for _, r := range s.Rows {
-		if r.Part == Train {
-			trained[r.LesionID] = true
-		}
-	}
+	images := s.Images()
+	seen := eval.SeenIn(images, string(Train))
 	var leak Leak
-	for _, r := range s.Rows {
-		if r.Part == Train {
+	for _, im := range images {
+		if im.Part == string(Train) {
 			continue
 		}
-		shared := 0
-		if trained[r.LesionID] {
-			shared = 1
-		}
-		leak.Overall.add(shared)
-		if class, err := ham10000.ClassIndex(r.Dx); err == nil {
-			leak.ByClass[class].add(shared)
+		leaked := seen(im)
+		leak.Overall.Add(leaked)
+		if class, err := ham10000.ClassIndex(im.Class); err == nil {
+			leak.ByClass[class].Add(leaked)
 		}
 	}
 	return leak
-}
-
-func (r *Rate) add(shared int) {
-	r.Shared += shared
-	r.HeldOut++
 }
 
 // Images are the rows in the form that eval.AuditLeakage takes, with the diagnosis

@@ -100,12 +100,12 @@ func TestEveryImageIsInOnePartAndLesionsStayTogether(t *testing.T) {
 			}
 			leak := s.LeakRate().Overall
 			if !protocol.ByLesion {
-				if leak.Shared == 0 {
+				if leak.Leaked == 0 {
 					t.Errorf("%s, seed %d: no leak at all, that cannot be", name, seed)
 				}
 				continue
 			}
-			if leak.Shared != 0 || leak.HeldOut == 0 {
+			if leak.Leaked != 0 || leak.Images == 0 {
 				t.Errorf("%s, seed %d: leak %+v", name, seed, leak)
 			}
 			for lesion, in := range parts {

@@ -120,9 +120,9 @@ func TestRealPaperLeak(t *testing.T) {
 			t.Fatal(err)
 		}
 		leak := s.LeakRate()
-		overall += leak.Overall.Value() / seeds
+		overall += leak.Overall.Share() / seeds
 		for class, rate := range leak.ByClass {
-			byClass[class] += rate.Value() / seeds
+			byClass[class] += rate.Share() / seeds
 		}
 	}
 	if math.Abs(overall-.42) > .01 {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
 
@@ -112,13 +113,13 @@ func TestLeakRateAndCounts(t *testing.T) {
 		{"4", "C", "nv", Train}, {"5", "C", "nv", Test}, {"6", "D", "df", Test}, {"7", "C", "nv", Train},
 	}}
 	leak := s.LeakRate()
-	want := Leak{Overall: Rate{2, 4}}
-	want.ByClass[4], want.ByClass[5], want.ByClass[3] = Rate{1, 2}, Rate{1, 1}, Rate{0, 1}
+	want := Leak{Overall: eval.LeakRate{Leaked: 2, Images: 4}}
+	want.ByClass[4], want.ByClass[5], want.ByClass[3] = eval.LeakRate{Leaked: 1, Images: 2}, eval.LeakRate{Leaked: 1, Images: 1}, eval.LeakRate{Leaked: 0, Images: 1}
 	if diff := cmp.Diff(want, leak); diff != "" {
 		t.Errorf("leak (-want +got):\n%s", diff)
 	}
-	if leak.Overall.Value() != .5 || !math.IsNaN(leak.ByClass[0].Value()) {
-		t.Errorf("values %v, %v", leak.Overall.Value(), leak.ByClass[0].Value())
+	if leak.Overall.Share() != .5 || !math.IsNaN(leak.ByClass[0].Share()) {
+		t.Errorf("values %v, %v", leak.Overall.Share(), leak.ByClass[0].Share())
 	}
 	counts := []PartCount{
 		{Part: Train, Images: 3, Lesions: 2, ByClass: [7]int{4: 1, 5: 2}},
