@@ -1,10 +1,12 @@
 package plots
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"image"
 	"math"
+	"slices"
 	"strconv"
 
 	"gonum.org/v1/plot/text"
@@ -111,12 +113,7 @@ func (f *AttentionOverlay) layout(s Style) overlayLayout {
 	return l
 }
 
-func (f *AttentionOverlay) photoTitle() string {
-	if f.PhotoTitle == "" {
-		return "Photo"
-	}
-	return f.PhotoTitle
-}
+func (f *AttentionOverlay) photoTitle() string { return cmp.Or(f.PhotoTitle, "Photo") }
 
 // titleShare returns the font size, as a share of the style's, at which all titles
 // have room above their panels. Below the least size titles are cut instead.
@@ -132,29 +129,16 @@ func (f *AttentionOverlay) titleShare(s Style, panel vg.Length) float64 {
 }
 
 func sameTitles(a, b []HeatMap) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i].Title != b[i].Title {
-			return false
-		}
-	}
-	return true
+	return slices.EqualFunc(a, b, func(a, b HeatMap) bool { return a.Title == b.Title })
 }
 
 // ends returns the texts at the lower and the upper end of the colour bar.
 func (f *AttentionOverlay) ends() [2]string {
-	low, high := f.Low, f.High
-	if low == "" {
-		if low = "lowest"; f.Heat.FromZero {
-			low = "0"
-		}
+	low := "lowest"
+	if f.Heat.FromZero {
+		low = "0"
 	}
-	if high == "" {
-		high = "highest"
-	}
-	return [2]string{low, high}
+	return [2]string{cmp.Or(f.Low, low), cmp.Or(f.High, "highest")}
 }
 
 // Height implements [Figure].

@@ -93,9 +93,7 @@ func NewROCPanels(t *eval.Table, m *eval.Metrics, bands *eval.ROCBands) (*ROCPan
 
 // Height implements [Figure].
 func (f *ROCPanels) Height(s Style) vg.Length {
-	lines, columns := panelGrid(max(1, len(f.Curves)), f.Columns)
-	panel := (s.Width - 5*s.FontSize) / vg.Length(columns)
-	return vg.Length(lines)*(panel+1.3*s.FontSize) + 3.5*s.FontSize + titleHeight(s, f.Title)
+	return panelsHeight(s, len(f.Curves), f.Columns, 1, f.Title)
 }
 
 // Draw implements [Figure].
@@ -109,8 +107,7 @@ func (f *ROCPanels) Draw(c draw.Canvas, s Style) error {
 	}
 	var panels []*plot.Plot
 	for i, curve := range f.Curves {
-		p := s.NewPlot(curve.Name, "", "")
-		p.Title.Padding = s.FontSize * 0.15
+		p := s.newPanel(curve.Name)
 		s.addGrid(p, true, true)
 		s.addDiagonal(p)
 		if err := curve.addTo(p, s, i); err != nil {

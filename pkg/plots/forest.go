@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -166,10 +167,7 @@ func (p ForestPanel) span() (low, high float64) {
 
 // text returns the number in row r with its interval.
 func (p ForestPanel) text(r int) string {
-	decimals := p.Decimals
-	if decimals == 0 {
-		decimals = 3
-	}
+	decimals := cmp.Or(p.Decimals, 3)
 	if math.IsNaN(p.Values[r]) {
 		return "–"
 	}

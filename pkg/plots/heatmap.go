@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"image"
@@ -167,11 +168,7 @@ func sameView(mask image.Image, photo, view image.Rectangle, w, h int) (*image.G
 
 // blend lays the map over img.
 func (s HeatStyle) blend(img *image.RGBA, m HeatMap) {
-	opacity := s.Opacity
-	if opacity == 0 {
-		opacity = defaultOpacity
-	}
-	opacity = max(opacity, 0)
+	opacity := max(cmp.Or(s.Opacity, defaultOpacity), 0)
 	colors := s.colors()
 	low, high := m.limits(s.FromZero)
 	shares := make([]float32, len(m.Values)) // of the colours

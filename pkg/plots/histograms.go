@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"image/color"
@@ -64,9 +65,7 @@ func (f *Histograms) bins() int {
 
 // Height implements [Figure].
 func (f *Histograms) Height(s Style) vg.Length {
-	lines, columns := panelGrid(max(1, len(f.Groups)), f.Columns)
-	panel := (s.Width - 5*s.FontSize) / vg.Length(columns) * 0.8
-	return vg.Length(lines)*(panel+1.3*s.FontSize) + 3.5*s.FontSize + titleHeight(s, f.Title)
+	return panelsHeight(s, len(f.Groups), f.Columns, 0.8, f.Title)
 }
 
 // Draw implements [Figure].
@@ -89,8 +88,7 @@ func (f *Histograms) Draw(c draw.Canvas, s Style) error {
 	}
 	var panels []*plot.Plot
 	for _, g := range f.Groups {
-		p := s.NewPlot(g.Name, "", "")
-		p.Title.Padding = s.FontSize * 0.15
+		p := s.newPanel(g.Name)
 		s.addGrid(p, false, true)
 		p.Add(Histogram{f.From, f.Width, g.shares(), Blue, s.thin(color.White)})
 		p.X.Min, p.X.Max = f.From, f.From+f.Width*float64(bins)
@@ -98,11 +96,7 @@ func (f *Histograms) Draw(c draw.Canvas, s Style) error {
 		p.X.Tick.Marker, p.Y.Tick.Marker = plot.TickerFunc(fewTicks), plot.TickerFunc(percentSteps)
 		panels = append(panels, p)
 	}
-	y := f.YLabel
-	if y == "" {
-		y = "Share of known"
-	}
-	inner := s.sharedLabels(s.addTitle(s.margin(c), f.Title), f.XLabel, y)
+	inner := s.sharedLabels(s.addTitle(s.margin(c), f.Title), f.XLabel, cmp.Or(f.YLabel, "Share of known"))
 	for i, area := range drawPanels(inner, s, panels, f.Columns) {
 		label := s.text(smallText)
 		label.YAlign = draw.YTop

@@ -55,6 +55,21 @@ func panelGrid(n, columns int) (lines, cols int) {
 	return (n + columns - 1) / columns, columns
 }
 
+// panelsHeight returns the height of a figure of n small panels, given the height
+// of a panel by its width.
+func panelsHeight(s Style, n, columns int, aspect float64, title string) vg.Length {
+	lines, columns := panelGrid(max(1, n), columns)
+	panel := (s.Width - 5*s.FontSize) / vg.Length(columns) * vg.Length(aspect)
+	return vg.Length(lines)*(panel+1.3*s.FontSize) + 3.5*s.FontSize + titleHeight(s, title)
+}
+
+// newPanel returns an empty plot for a small panel with a name.
+func (s Style) newPanel(name string) *plot.Plot {
+	p := s.NewPlot(name, "", "")
+	p.Title.Padding = s.FontSize * 0.15
+	return p
+}
+
 // drawPanels draws plots of equal data areas line by line. Only the outer panels
 // get labels at their ticks. It returns the data areas.
 func drawPanels(c draw.Canvas, s Style, plots []*plot.Plot, columns int) []draw.Canvas {

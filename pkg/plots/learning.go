@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -129,10 +130,7 @@ func (f *LearningCurves) Draw(c draw.Canvas, s Style) error {
 			p.Y.Tick.Marker = logarithmic(decades)
 			p.Y.Min, p.Y.Max = max(p.Y.Min, p.Y.Max-shownDecades)-0.2, p.Y.Max+0.2
 		} else {
-			pad := 0.05 * (p.Y.Max - p.Y.Min)
-			if pad == 0 {
-				pad = 0.05
-			}
+			pad := cmp.Or(0.05*(p.Y.Max-p.Y.Min), 0.05)
 			p.Y.Min, p.Y.Max = p.Y.Min-pad, p.Y.Max+pad
 			p.Y.Tick.Marker = plot.TickerFunc(fewTicks)
 		}

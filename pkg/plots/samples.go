@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"math"
+	"slices"
 	"strconv"
 
 	xdraw "golang.org/x/image/draw"
@@ -35,12 +36,7 @@ func NewClassSamples(classes []string, images [][]image.Image) *ClassSamples {
 
 // single reports whether every class has at most one image.
 func (f *ClassSamples) single() bool {
-	for _, row := range f.Images {
-		if len(row) > 1 {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(f.Images, func(row []image.Image) bool { return len(row) > 1 })
 }
 
 // grid returns the number of lines and columns of cells.

@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"image/color"
@@ -130,11 +131,7 @@ func short(v float64) string {
 
 // Data implements [Figure].
 func (f *Tradeoff) Data() [][]string {
-	cost := f.CostName
-	if cost == "" {
-		cost = "cost"
-	}
-	out := [][]string{{"series", "name", cost, "value", "low", "high"}}
+	out := [][]string{{"series", "name", cmp.Or(f.CostName, "cost"), "value", "low", "high"}}
 	for _, series := range f.Series {
 		for _, p := range series.Points {
 			row := []string{series.Name, p.Name, cell(p.Cost), cell(p.Value)}

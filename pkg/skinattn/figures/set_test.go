@@ -20,7 +20,7 @@ import (
 )
 
 // shortRun copies a run whose split is leaky, with the predictions for its first
-// images: curves of fewer points are drawn faster.
+// images alone.
 func shortRun(t *testing.T, images int) string {
 	t.Helper()
 	const of = "../../../results/mobilenet_v2-paper-128px-seed1"
@@ -81,9 +81,10 @@ func TestSet(t *testing.T) {
 				t.Fatal(err)
 			}
 			testgolden.Check(t, filepath.Join("testdata", e.Name+".png"), got.Bytes(), *update)
-			for i, row := range f.Data() {
-				if len(row) != len(f.Data()[0]) {
-					t.Errorf("row %d of the data has %d cells, the header %d", i, len(row), len(f.Data()[0]))
+			rows := f.Data()
+			for i, row := range rows {
+				if len(row) != len(rows[0]) {
+					t.Errorf("row %d of the data has %d cells, the header %d", i, len(row), len(rows[0]))
 				}
 			}
 			if e.Needs == "" || e.Shows == "" || !strings.Contains(Summary(), e.Name) {
