@@ -12,11 +12,16 @@ type Add struct{ noVariables }
 func (Add) Shape(inputs ...Shape) (Shape, error) { return sameShape(inputs) }
 
 func (Add) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
-	sum := inputs[0]
+	return fold(graph.Add, inputs)
+}
+
+// fold joins all inputs, from the first on.
+func fold(join func(a, b *Node) *Node, inputs []*Node) *Node {
+	result := inputs[0]
 	for _, x := range inputs[1:] {
-		sum = graph.Add(sum, x)
+		result = join(result, x)
 	}
-	return sum
+	return result
 }
 
 // ScaledAdd is the residual connection of Keras's InceptionResNetV2 (its CustomScaleLayer): the first input plus Scale
@@ -64,11 +69,7 @@ func (Multiply) Shape(inputs ...Shape) (Shape, error) {
 }
 
 func (Multiply) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
-	product := inputs[0]
-	for _, x := range inputs[1:] {
-		product = graph.Mul(product, x)
-	}
-	return product
+	return fold(graph.Mul, inputs)
 }
 
 // AddScalar adds Value to everything: the layer that Keras makes of x + Value.

@@ -24,7 +24,6 @@ type Builder struct {
 	// Frozen layers work as without Training: batch norms with their moving statistics, as in Keras for layers that are
 	// not trainable.
 	Frozen map[string]bool
-
 	// Grouped computes the feature maps of a large batch a few images at a time, while they are in the processor's cache:
 	// for predictions, where no gradient is taken and only the outputs of layers that end a stage, or from which vectors
 	// are made, are looked at.
@@ -75,7 +74,7 @@ func (b *Builder) Build(g *Graph, inputs map[string]*Node) map[string]*Node {
 func (b *Builder) begin(g *Graph) {
 	b.net, b.outputs, b.given = g, map[string]*Node{}, map[string]*Node{}
 	b.vectors, b.moments = map[string]vectors{}, map[string]kernels.Moments{}
-	b.kernels = &kernels.State{Training: b.Training, Limits: b.limits}
+	b.kernels = kernels.NewState(b.Training, b.limits)
 }
 
 // build computes layers whose inputs are there.

@@ -21,7 +21,7 @@ func (in Input) Shape(inputs ...Shape) (Shape, error) {
 	return in.Dims, nil
 }
 
-// Build panics: Builder.Build gets the values of inputs from its caller.
+// Build panics: the values of inputs come from Builder.Build's caller.
 func (Input) Build(_ *Builder, layer *Layer, _ ...*Node) *Node {
 	panic(fmt.Errorf("input layer %q is not built", layer.Name))
 }

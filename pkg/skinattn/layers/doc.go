@@ -13,7 +13,7 @@
 // This package says what each operation is. How it is computed fast, and its gradient where GoMLX has none that is
 // usable, is package internal/kernels' part, which knows nodes and windows but no layers. Where several layers together
 // have a kernel of their own, fusion.go recognizes the layers and calls the kernel; microbatch.go splits a network into
-// the parts that predictions compute some images at a time. Nothing else here depends on the engine.
+// the parts that predictions compute some images at a time.
 //
 // # Adding an operation
 //

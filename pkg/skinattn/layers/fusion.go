@@ -87,8 +87,7 @@ func (b *Builder) bottleneckBefore(layer *Layer, pad Padding) (e kernels.Bottlen
 	if !isNorm || back() == nil {
 		return e, false
 	}
-	wide, ok := b.widening(layer.Name)
-	if ok {
+	if wide, is := b.widening(layer.Name); is {
 		e, ok = b.kernels.Bottleneck(wide, pad)
 	}
 	if !ok {

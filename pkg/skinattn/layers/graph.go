@@ -31,19 +31,16 @@ func (g *Graph) Add(name string, op Op, inputs ...string) string {
 	if g.byName[name] != nil {
 		panic(fmt.Errorf("layer %q is already in the graph", name))
 	}
-	shapes := make([]Shape, len(inputs))
-	for i, input := range inputs {
-		layer := g.byName[input]
-		if layer == nil {
+	for _, input := range inputs {
+		if g.byName[input] == nil {
 			panic(fmt.Errorf("layer %q: input %q is not in the graph", name, input))
 		}
-		shapes[i] = layer.Out
 	}
-	out, err := op.Shape(shapes...)
-	if err != nil {
+	var err error
+	layer := &Layer{Name: name, Op: op, Inputs: inputs}
+	if layer.Out, err = op.Shape(g.InputShapes(layer)...); err != nil {
 		panic(fmt.Errorf("layer %q: %w", name, err))
 	}
-	layer := &Layer{Name: name, Op: op, Inputs: inputs, Out: out}
 	g.layers = append(g.layers, layer)
 	g.byName[name] = layer
 	return name

@@ -61,12 +61,10 @@ type vectors struct{ scale, shift *Node }
 
 // vectors computes the batch norm's vectors once.
 func (n BatchNormalization) vectors(b *Builder, layer *Layer) vectors {
-	v, ok := b.vectors[layer.Name]
-	if !ok {
-		v = n.newVectors(b, layer)
-		b.vectors[layer.Name] = v
+	if _, ok := b.vectors[layer.Name]; !ok {
+		b.vectors[layer.Name] = n.newVectors(b, layer)
 	}
-	return v
+	return b.vectors[layer.Name]
 }
 
 // newVectors computes the vectors from the batch's statistics or the moving averages. In training it moves the averages.
@@ -77,19 +75,17 @@ func (n BatchNormalization) newVectors(b *Builder, layer *Layer) vectors {
 	movingMean, movingVariance := b.find(layer, "moving_mean"), b.find(layer, "moving_variance")
 	mean, variance := movingMean.NodeValue(g), movingVariance.NodeValue(g)
 	if b.Training && !b.Frozen[layer.Name] {
-		oldMean, oldVariance := mean, variance
 		batch := b.momentsOf(layer.Inputs[0])
-		mean, variance = batch.Mean, batch.Variance
-		unbias := 1.0
-		x := b.outputs[layer.Inputs[0]]
+		unbias, x := 1.0, b.outputs[layer.Inputs[0]]
 		if count := float64(x.Shape().Size() / x.Shape().Dimensions[x.Rank()-1]); x.Rank() == 4 && count > 1 {
 			unbias = count / (count - 1)
 		}
 		move := func(old, new *Node) *Node {
 			return graph.Add(graph.MulScalar(old, n.Momentum), graph.MulScalar(graph.StopGradient(new), 1-n.Momentum))
 		}
-		movingMean.SetNodeValue(move(oldMean, mean))
-		movingVariance.SetNodeValue(move(oldVariance, graph.MulScalar(variance, unbias)))
+		movingMean.SetNodeValue(move(mean, batch.Mean))
+		movingVariance.SetNodeValue(move(variance, graph.MulScalar(batch.Variance, unbias)))
+		mean, variance = batch.Mean, batch.Variance
 	}
 	scale := graph.Reciprocal(graph.Sqrt(graph.AddScalar(variance, n.Epsilon))) // Rsqrt has no gradient in GoMLX
 	if !n.NoScale {

@@ -49,8 +49,7 @@ func (w window) on(rows, cols int) (kernels.Window, error) {
 
 // over is the window on x [B H W C], whose shape has been checked.
 func (w window) over(x *Node) kernels.Window {
-	dims := x.Shape().Dimensions
-	placed, _ := w.on(dims[1], dims[2])
+	placed, _ := w.on(x.Shape().Dimensions[1], x.Shape().Dimensions[2])
 	return placed
 }
 

@@ -48,7 +48,7 @@ func (n BatchNorm) Normalize(scale, shift *Node, epsilon float64) *Node {
 				})
 			return []*Node{s.compute(back), products, sum}
 		}, x, scale, shift)
-	s.define(y, scaled)
+	s.lazy[y] = scaled
 	return y
 }
 

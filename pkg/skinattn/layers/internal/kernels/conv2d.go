@@ -126,10 +126,9 @@ func (c convolution) patches(x *Node) *Node {
 func (c convolution) inputGradient(cotangent, kernel *Node, a algorithm) *Node {
 	pad := c.dilationPadding([]int{c.batch, c.in[0], c.in[1], c.channels[0]}, cotangent.Shape().Dimensions)
 	if a == native {
-		rotated := graph.Reverse(kernel, 0, 1)
 		axes := imageAxes
 		axes.KernelInputChannels, axes.KernelOutputChannels = 3, 2
-		return graph.ConvGeneral(cotangent, rotated, axes, []int{1, 1}, pad[:], []int{c.Stride, c.Stride}, nil, 1, 1)
+		return graph.ConvGeneral(cotangent, graph.Reverse(kernel, 0, 1), axes, []int{1, 1}, pad[:], []int{c.Stride, c.Stride}, nil, 1, 1)
 	}
 	flat := graph.Reshape(kernel, c.offsets()*c.channels[0], c.channels[1])
 	all := pointwise(cotangent, flat, true)

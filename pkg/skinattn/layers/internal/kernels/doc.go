@@ -1,6 +1,6 @@
 // Package kernels computes the layers' operations in forms that XLA's CPU client runs fast, each with a gradient. It
 // knows nodes, shapes and windows; which layers a network has, their names and their variables are package layers'
-// part.
+// part. What each kernel gains was measured: docs/performance.md.
 //
 // The interface, by what an operation needs:
 //
@@ -17,6 +17,4 @@
 // the remainder of a map's position by the stride. im2col gathers the patches that a convolution's windows see into the
 // rows of a matrix. A GEMM is a matrix product. A lazy expression is a map that can be recomputed (rematerialized) from
 // other maps in place of being stored. A micro-batch is some images of a batch.
-//
-// What each kernel gains was measured: docs/performance.md.
 package kernels

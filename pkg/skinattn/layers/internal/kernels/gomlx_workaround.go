@@ -32,11 +32,10 @@ func newClosure(g *graph.Graph, define func(g *graph.Graph) []*Node) *graph.Func
 
 // CheckVersion is an error if loops can be used in g and GoMLX or go-xla is not the version that newClosure was written
 // for. Builder.Build calls it first, so that an upgrade fails before anything is computed.
-func CheckVersion(g *graph.Graph) error {
-	if !hasLoops(g) {
-		return nil
+func CheckVersion(g *graph.Graph) (err error) {
+	if hasLoops(g) {
+		_, err = sharedCaches(reflect.ValueOf(g).Elem())
 	}
-	_, err := sharedCaches(reflect.ValueOf(g).Elem())
 	return err
 }
 

@@ -30,7 +30,7 @@ func TestPlatform(t *testing.T) {
 // TestGraphSize: no layer's forward pass and gradients take more than some hundred
 // nodes, whatever its channels: hundreds of layers must compile.
 func TestGraphSize(t *testing.T) {
-	var state State
+	state := NewState(false, Limits{})
 	same := func(before, after int) Padding { return Padding{{before, after}, {before, after}} }
 	for _, c := range []struct {
 		name   string

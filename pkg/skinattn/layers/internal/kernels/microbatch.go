@@ -14,8 +14,7 @@ import (
 func MicroBatches(size int, maps, constants []*Node, results [][]int, build func(at func(*Node) *Node) []*Node) []*Node {
 	state := make([]*Node, len(results))
 	for i, image := range results {
-		dims := append([]int{maps[0].Shape().Dimensions[0]}, image...)
-		state[i] = graph.Zeros(maps[0].Graph(), like(maps[0], dims...))
+		state[i] = graph.Zeros(maps[0].Graph(), like(maps[0], append([]int{maps[0].Shape().Dimensions[0]}, image...)...))
 	}
 	return microBatches(size, maps, constants, state, func(at func(*Node) *Node, state []*Node, put func(all, part *Node) *Node) []*Node {
 		next := make([]*Node, len(state))

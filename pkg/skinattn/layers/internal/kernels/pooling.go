@@ -55,8 +55,7 @@ func AveragePool(x *Node, w Window) *Node {
 	dims := x.Shape().Dimensions
 	in := [2]int(dims[1:3])
 	out := w.Out(in)
-	share := graph.ConstTensor(x.Graph(), w.inverseCounts(in, out))
-	share = graph.ConvertDType(share, x.DType())
+	share := graph.ConvertDType(graph.ConstTensor(x.Graph(), w.inverseCounts(in, out)), x.DType())
 	return withGradient(
 		func(x ...*Node) *Node { return graph.Mul(w.sum(padMap(x[0], w.Pad, 1), out), share) },
 		func(cotangent *Node) []*Node {

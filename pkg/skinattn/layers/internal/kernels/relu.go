@@ -17,7 +17,7 @@ func (s *State) ReLU(x *Node, limit float64) *Node {
 				return reluGradient(x, at(cotangent), limit)
 			}))}
 		}, x)
-	s.define(y, from.then(nil, nil, func(x *Node, _ func(*Node) *Node) *Node { return clip(x, limit) }))
+	s.lazy[y] = from.then(nil, nil, func(x *Node, _ func(*Node) *Node) *Node { return clip(x, limit) })
 	return y
 }
 

@@ -21,16 +21,18 @@ type Limits struct {
 	Stage int
 }
 
-// State is what the kernels of one graph know of each other. A Builder makes one for each graph; the zero value is ready
-// to use.
+// State is what the kernels of one graph know of each other.
 type State struct {
-	Training bool
-	Limits   Limits
-
+	training bool
+	limits   Limits
 	// lazy has the values that other kernels may recompute from other values. BatchNorm.Normalize, ReLU and their
-	// gradients write it, through compute and define; ReLU and the gradients of BatchNorm.Normalize, ReLU and
-	// DepthwiseConv2D read it.
+	// gradients write it; ReLU and the gradients of BatchNorm.Normalize, ReLU and DepthwiseConv2D read it.
 	lazy map[*Node]expression
+}
+
+// NewState is the state of another graph.
+func NewState(training bool, limits Limits) *State {
+	return &State{training, limits, map[*Node]expression{}}
 }
 
 // expression is a lazy expression: how a map follows from other maps [B H W C], position by position, and from vectors. A
@@ -61,16 +63,8 @@ func (e expression) then(maps, vectors []*Node, next func(value *Node, at func(*
 // compute evaluates e for the whole batch and remembers it as the result's expression.
 func (s *State) compute(e expression) *Node {
 	value := e.eval(func(x *Node) *Node { return x })
-	s.define(value, e)
-	return value
-}
-
-// define remembers e as the expression of value.
-func (s *State) define(value *Node, e expression) {
-	if s.lazy == nil {
-		s.lazy = map[*Node]expression{}
-	}
 	s.lazy[value] = e
+	return value
 }
 
 // union of lists of nodes, each once.
@@ -91,8 +85,8 @@ func materialize(x, anchor *Node) *Node { return graph.OptimizationBarriers(x, a
 // TooWide reports whether training should recompute a map of the given shape [B H W C] in micro-batches, and of how many
 // images each: a micro-batch of every map that the gradient looks at then fits into the processor's cache.
 func (s *State) TooWide(g *graph.Graph, dims []int) (images int, ok bool) {
-	limit, image := cmp.Or(s.Limits.Cache, 24<<20), 4*dims[1]*dims[2]*dims[3]
-	if !s.Training || !HasCache(g) || dims[0]*image <= limit {
+	limit, image := cmp.Or(s.limits.Cache, 24<<20), 4*dims[1]*dims[2]*dims[3]
+	if !s.training || !HasCache(g) || dims[0]*image <= limit {
 		return 0, false
 	}
 	return largestDivisor(dims[0], max(1, limit/12/image)), true
@@ -104,11 +98,7 @@ func (l Limits) StageImages(bytes int) int { return max(1, cmp.Or(l.Stage, 6<<20
 // platform is a kind of engine as far as the choice of kernels goes.
 type platform int
 
-const (
-	xlaCPU platform = iota
-	xlaCUDA
-	pureGo
-)
+const xlaCPU, xlaCUDA, pureGo platform = 0, 1, 2
 
 // platformOf tells which kind a GoMLX backend is.
 func platformOf(backend compute.Backend) platform {

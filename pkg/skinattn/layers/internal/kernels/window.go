@@ -166,14 +166,13 @@ func plus(sum, x *Node) *Node {
 	return graph.Add(sum, x)
 }
 
-// largestDivisor is the largest divisor of n that is at most limit.
+// largestDivisor is the largest divisor of n that is at most limit, both at least 1.
 func largestDivisor(n, limit int) int {
-	for d := min(n, limit); d > 1; d-- {
-		if n%d == 0 {
-			return d
-		}
+	d := min(n, limit)
+	for n%d != 0 {
+		d--
 	}
-	return 1
+	return d
 }
 
 // like is a shape of x's type.
