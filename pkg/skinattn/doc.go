@@ -4,7 +4,7 @@
 // metadata through a dense branch, and a softmax over the seven classes of
 // HAM10000. It equals the authors' Keras network tensor for tensor.
 //
-// Config says which network; NewNetwork describes it layer by layer; Model
-// holds its weights on an engine and predicts. Training lives in package
-// training, run folders in package run.
+// [spec.Network] says which network; [NewNetwork] describes it layer by layer; [Model]
+// holds its weights on an engine and predicts [Images]. Every graph that runs over images
+// is a [Program]. Training lives in package training, run folders in package run.
 package skinattn

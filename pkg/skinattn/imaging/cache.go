@@ -32,9 +32,9 @@ type CacheOptions struct {
 	Resize ResizeMode
 }
 
-// Cache gives the resized photos of a data set from a memory-mapped file: the
-// operating system keeps in memory what there is room for, and several
-// processes share it. It is safe for use by several goroutines.
+// Cache holds the resized photos of a data set in a memory-mapped file. The operating
+// system keeps as much of it in memory as there is room for, and processes share that
+// memory. A Cache is safe for use by several goroutines.
 type Cache struct {
 	mapped  mmap.MMap
 	header  cacheHeader

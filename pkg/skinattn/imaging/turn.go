@@ -2,12 +2,11 @@ package imaging
 
 import "math"
 
-// Rotation turns square photos about their centre, after mirroring them left to right
-// where wanted: by bilinear interpolation, with the nearest pixel beyond the edge, as the
-// augmentation of training turns photos. Where the pixels come from is worked out once
-// for all photos.
+// Rotation turns square photos clockwise about their centre and then mirrors them left to
+// right where wanted: by bilinear interpolation, with the nearest pixel beyond the edge, as
+// the augmentation of training does. Where the pixels come from is worked out once for all
+// photos. A Rotation is safe for use by several goroutines.
 type Rotation struct {
-	size int
 	taps []turnTap // by pixel of the result, in row-major order
 }
 
@@ -22,7 +21,7 @@ type turnTap struct {
 func NewRotation(size int, degrees float64, mirror bool) *Rotation {
 	sin, cos := math.Sincos(degrees * math.Pi / 180)
 	centre, last := float64(size)/2-.5, float64(size-1)
-	r := &Rotation{size, make([]turnTap, 0, size*size)}
+	r := &Rotation{make([]turnTap, 0, size*size)}
 	for row := range size {
 		for col := range size {
 			dy, dx := float64(row)-centre, float64(col)-centre

@@ -32,10 +32,10 @@ type Transform struct {
 	Saturation       float64
 	dropAge, dropSex bool // metadata to be made unknown
 	dropLocalization bool
-	Cutout           Box // to be painted over
+	Cutout           Box // filled with the photo's mean colour
 }
 
-// draw takes the transform of one photo from rng.
+// draw draws the transform of one photo.
 func draw(reg *spec.Regime, size int, rng *rand.Rand) Transform {
 	a := reg.Augment
 	between := func(limit float64) float64 { return (2*rng.Float64() - 1) * limit }
@@ -49,7 +49,7 @@ func draw(reg *spec.Regime, size int, rng *rand.Rand) Transform {
 		dropSex:          rng.Float64() < reg.MetadataDropout,
 		dropLocalization: rng.Float64() < reg.MetadataDropout,
 	}
-	// What is newer comes last, so that what was drawn before stays the same.
+	// Options added later draw last, so that the earlier draws of a seed stay the same.
 	area, ratio := 1-rng.Float64()*(1-a.Crop), math.Exp(between(math.Log(4.0/3)))
 	down, right := between(.5), between(.5)
 	if a.Crop > 0 {
@@ -63,8 +63,8 @@ func draw(reg *spec.Regime, size int, rng *rand.Rand) Transform {
 	return t
 }
 
-// transforms draws for entries of an epoch. Each has a stream of its own, so
-// that an epoch can go on in the middle.
+// transforms draws the transforms of entries of an epoch. Each entry has a random stream
+// of its own, so that an interrupted epoch can go on in the middle.
 func transforms(reg *spec.Regime, size int, seed uint64, epoch int, entries []entry) []Transform {
 	drawn := make([]Transform, len(entries))
 	for i, e := range entries {
@@ -77,15 +77,15 @@ func transforms(reg *spec.Regime, size int, seed uint64, epoch int, entries []en
 	return drawn
 }
 
-// metadataOnly is t without what it does to the photo.
+// metadataOnly returns t with its effects on the metadata only.
 func (t Transform) metadataOnly() Transform {
 	return Transform{ZX: 1, ZY: 1, Brightness: 1, Contrast: 1, Saturation: 1,
 		dropAge: t.dropAge, dropSex: t.dropSex, dropLocalization: t.dropLocalization}
 }
 
-// Affine is the matrix of the transform for photos of size x size pixels:
-// rotation, shift and zoom about the centre, composed as in Keras's
-// apply_affine_transform, then the flips.
+// Affine returns the matrix of the transform for photos of size x size pixels: rotation,
+// shift and zoom about the centre, composed as in Keras's apply_affine_transform, then the
+// flips. Rotation and horizontal flip alone are what [imaging.Rotation] does on the host.
 func (t Transform) Affine(size int) Affine {
 	sin, cos := math.Sincos(t.Theta * math.Pi / 180)
 	// rotation * shift * zoom
@@ -105,7 +105,7 @@ func (t Transform) Affine(size int) Affine {
 	return Affine{float32(a), float32(b), float32(row), float32(c), float32(d), float32(col)}
 }
 
-// hide makes the drawn properties unknown.
+// hide returns m with the properties that the transform drops set to unknown.
 func (t Transform) hide(m skinattn.Metadata, meanAge float64) skinattn.Metadata {
 	if t.dropAge {
 		m.Age = meanAge
@@ -119,8 +119,8 @@ func (t Transform) hide(m skinattn.Metadata, meanAge float64) skinattn.Metadata 
 	return m
 }
 
-// warp takes photos out of pixels, uint8 [N S S 3], at rows [B] and moves them
-// by affine, float32 [B 6]; the result is float32 [B S S 3].
+// warp picks the photos at rows [B] of pixels, uint8 [N S S 3], and transforms them by
+// affine, float32 [B 6]; the result is float32 [B S S 3].
 func warp(pixels, rows, affine *graph.Node) *graph.Node {
 	g := pixels.Graph()
 	batch, size := rows.Shape().Dimensions[0], pixels.Shape().Dimensions[1]
@@ -150,8 +150,8 @@ func warp(pixels, rows, affine *graph.Node) *graph.Node {
 	return mix(mix(tap(0, 0), tap(0, 1), right), mix(tap(1, 0), tap(1, 1), right), down)
 }
 
-// augmented is the batch's photos as the step's inputs change them: uint8 as
-// they are, or float32, [B S S 3].
+// augmented returns the photos of the batch [B S S 3], changed as the step's inputs say:
+// uint8 if there is no augmentation, float32 otherwise.
 func augmented(in map[input]*graph.Node) *graph.Node {
 	if in[inAffine] == nil {
 		return graph.Gather(in[inPixels], graph.ExpandAxes(in[inRows], -1))
@@ -166,7 +166,8 @@ func augmented(in map[input]*graph.Node) *graph.Node {
 	return photos
 }
 
-// cutout paints boxes [B 4] of photos [B S S 3] with the photo's mean colour.
+// cutout fills a box, of boxes [B 4], in each of photos [B S S 3] with the photo's mean
+// colour.
 func cutout(photos, boxes *graph.Node) *graph.Node {
 	inside := inBox(boxes, photos.Shape().Dimensions[1])
 	colour := graph.ReduceAndKeep(photos, graph.ReduceMean, 1, 2)
@@ -176,7 +177,7 @@ func cutout(photos, boxes *graph.Node) *graph.Node {
 // colourJitter changes photos x, 0..255 [B S S 3], by factors [B 3]: x times
 // the brightness; then the distance of each pixel from the photo's mean grey
 // times the contrast; then its distance from its own grey times the saturation.
-// Grey is that of ITU-R BT.601.
+// Grey has the weights of ITU-R BT.601.
 func colourJitter(x, factors *graph.Node) *graph.Node {
 	batch := x.Shape().Dimensions[0]
 	factor := func(i int) *graph.Node {

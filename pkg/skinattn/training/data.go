@@ -46,9 +46,9 @@ func (e *Examples) complete(meanAge float64) error {
 	return nil
 }
 
-// AgeStats are the mean and the population variance of the known ages, which
+// ageStats are the mean and the population variance of the known ages, which
 // Keras's Normalization takes from the training part, and their count.
-func AgeStats(records []ham10000.Record) (mean, variance float64, count int) {
+func ageStats(records []ham10000.Record) (mean, variance float64, count int) {
 	for _, r := range records {
 		if r.HasAge() {
 			mean += r.Age
@@ -67,32 +67,32 @@ func AgeStats(records []ham10000.Record) (mean, variance float64, count int) {
 	return mean, variance / float64(count), count
 }
 
-// classWeights are the weights of the loss, in class order; nil: all 1.
-// BalancedWeights is W = N/(C*N_i) of the paper's section 2.4 over the labels
-// of the training part.
+// classWeights returns the weights of the loss in class order; nil means all 1.
+// BalancedWeights are W = N/(C*N_i) of the paper's section 2.4, over the labels of the
+// training part.
 func classWeights(reg *spec.Regime, labels []int32) []float64 {
 	if reg.ClassWeighting != spec.BalancedWeights {
 		return reg.ClassWeights
 	}
 	weights := make([]float64, ham10000.NumClasses)
 	for class, members := range byClass(labels) {
-		if len(members) > 0 { // a class that is not there has no loss to weigh
+		if len(members) > 0 { // an absent class has no loss to weight
 			weights[class] = float64(len(labels)) / float64(ham10000.NumClasses*len(members))
 		}
 	}
 	return weights
 }
 
-// order is the order of the n training examples in an epoch.
+// order returns the order of n entries in an epoch.
 func order(n int, seed uint64, epoch int) []int {
 	// The second word keeps this stream apart from the other uses of the seed.
 	return rand.New(rand.NewPCG(seed^0x5348554646_4c45, uint64(epoch))).Perm(n)
 }
 
-// finite says whether x is a number.
+// finite reports whether x is neither NaN nor infinite.
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
-// imageIDs are the names of examples, in a line.
+// imageIDs returns the names of examples, separated by spaces.
 func imageIDs(indices []int, records []ham10000.Record) string {
 	ids := make([]string, len(indices))
 	for i, index := range indices {

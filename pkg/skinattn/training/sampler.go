@@ -7,17 +7,18 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
-// entry is a photo as it stands in an epoch.
+// entry is one place in the order of an epoch.
 type entry struct {
-	example int
-	// id tells the entry from the others of its epoch: what is random about it is
-	// a function of seed, epoch and id.
+	example int // whose photo it shows
+	// id is unique among the entries of an epoch. The entry's transform is a function of
+	// seed, epoch and id.
 	id int
-	// asIs keeps the photo unchanged: one that has Copies beside it.
+	// asIs is set for the original photos of a regime with Copies, which only the copies
+	// transform.
 	asIs bool
 }
 
-// sampler says which photos are shown in an epoch, and in which order.
+// sampler decides which photos an epoch shows, and in which order.
 type sampler struct {
 	reg    *spec.Regime
 	seed   uint64
@@ -51,7 +52,7 @@ func byClass(labels []int32) [ham10000.NumClasses][]int {
 	return members
 }
 
-// images is the number of entries of every epoch.
+// images returns the number of entries of an epoch, equal for all epochs.
 func (s *sampler) images() int {
 	if s.reg.StepsDivisor == 0 {
 		return len(s.all)
@@ -60,22 +61,23 @@ func (s *sampler) images() int {
 	return min(steps*s.reg.Batch, len(s.all))
 }
 
-// steps is the number of batches of every epoch.
+// steps returns the number of batches of an epoch.
 func (s *sampler) steps() int { return (s.images() + s.reg.Batch - 1) / s.reg.Batch }
 
-// updates is the number of updates of every epoch.
+// updates returns the number of optimizer updates of an epoch.
 func (s *sampler) updates() int {
 	every := max(s.reg.Accumulate, 1)
 	return (s.steps() + every - 1) / every
 }
 
-// update is the number, from 0, of the update that a step, from 0, works for.
+// update returns the 0-based index of the optimizer update that a step, counted from 0,
+// contributes to.
 func (s *sampler) update(step int) int {
 	return step/s.steps()*s.updates() + step%s.steps()/max(s.reg.Accumulate, 1)
 }
 
-// imagesOfUpdate is the number of images of all batches of an update if a step,
-// from 0, is the last of them, else 0.
+// imagesOfUpdate returns how many images the accumulated update covers if this step,
+// counted from 0, completes it, and 0 otherwise.
 func (s *sampler) imagesOfUpdate(step int) int {
 	step %= s.steps()
 	every := max(s.reg.Accumulate, 1)
@@ -85,8 +87,8 @@ func (s *sampler) imagesOfUpdate(step int) int {
 	return min((step+1)*s.reg.Batch, s.images()) - step/every*every*s.reg.Batch
 }
 
-// epoch lists the entries of an epoch in order. An epoch that StepsDivisor ends
-// early shows the first of a new order of all, as Keras's iterator does.
+// epoch returns the entries of an epoch in order. If StepsDivisor ends epochs early, each
+// epoch shows the beginning of a new order of all entries, as Keras's iterator does.
 func (s *sampler) epoch(epoch int) []entry {
 	all := s.all
 	if s.reg.Sampling == spec.Balanced {
@@ -99,9 +101,8 @@ func (s *sampler) epoch(epoch int) []entry {
 	return shuffled[:s.images()]
 }
 
-// balanced draws as many entries as there are photos, the classes that occur
-// taking turns. Each class goes through its photos in a random order, again and
-// again.
+// balanced draws as many entries as there are photos; the classes that occur take turns.
+// Each class shows all of its photos in a random order before it repeats one.
 func (s *sampler) balanced(epoch int) []entry {
 	// The constant keeps this stream apart from the other uses of the seed.
 	rng := rand.New(rand.NewPCG(s.seed^0x42414c414e4345, uint64(epoch)))
@@ -111,7 +112,8 @@ func (s *sampler) balanced(epoch int) []entry {
 			present = append(present, members)
 		}
 	}
-	// The first ones of an uneven number must not be the same classes always.
+	// If the number of photos is no multiple of the number of classes, the first classes
+	// get one entry more: not the same classes in each epoch.
 	rng.Shuffle(len(present), func(i, j int) { present[i], present[j] = present[j], present[i] })
 	drawn := make([]entry, len(s.labels))
 	pass := make([][]int, len(present))

@@ -19,34 +19,38 @@ import (
 
 // Batch is what one step is trained on.
 type Batch struct {
-	// Pixels holds photos, uint8 RGB [N Size Size 3]: the batch itself, or the
-	// whole set kept on the engine; or the features, float32, for a network after
-	// the cut.
+	// Pixels holds photos, uint8 RGB [N Size Size 3], or, for a network after the cut,
+	// features, float32 [N FeatureShape]. N may be larger than the batch: Pixels may be
+	// the whole training part, kept on the engine.
 	Pixels *tensors.Tensor
-	// Rows picks the photos of the batch out of Pixels.
+	// Rows are the rows of Pixels that make the batch.
 	Rows     []int32
 	Metadata []skinattn.Metadata // completed
 	Labels   []int32             // class indices
-	// Transforms change the photos, one for each, where the regime augments.
+	// Transforms has one transform for each photo. A regime without augmentation ignores
+	// it.
 	Transforms []Transform
-	// Blend joins pairs of photos, where the regime mixes.
+	// Blend says how pairs of photos are mixed. A regime without mixing ignores it.
 	Blend *Blend
 }
 
 // Position says where in a run a step is.
 type Position struct {
-	Epoch  int // from 1
-	Step   int // from 1: batches, this one included
-	Update int // from 1: the update that the batch works for
+	Epoch  int // 1-based
+	Step   int // 1-based index of the batch in the run
+	Update int // 1-based index of the optimizer update that this batch contributes to
 	// Rate is the learning rate of the update.
 	Rate float64
-	// Images, with a regime that accumulates, is the number of images of all
-	// batches of the update if this one is the last of them, else 0: the batch's
-	// gradients are then kept for later.
+	// Images is used by regimes that accumulate gradients: the number of images in all
+	// batches of the update if this batch completes it, and 0 if it only adds its
+	// gradients.
 	Images int
 }
 
-// Stepper runs optimizer steps on a network whose weights are in a store.
+// Stepper runs optimizer steps on a network whose weights are in a store, which the steps
+// change. The first step compiles its graph, and so does the first step after the frozen
+// layers change: seconds, with large networks minutes. A Stepper is not for use by several
+// goroutines at once.
 type Stepper struct {
 	backend   compute.Backend
 	store     *model.Store
@@ -56,12 +60,12 @@ type Stepper struct {
 	weights   []float32 // of the classes in the loss
 	seed      uint64
 	selection selection
-	inputs    []input                // what the graph is fed, in order
-	execs     map[string]*model.Exec // by what is frozen
+	inputs    []input                // of the graph, in order
+	execs     map[string]*model.Exec // compiled graphs, by the set of frozen layers
 }
 
-// NewStepper prepares training steps of net as reg has them; its ClassWeighting
-// is not looked at.
+// NewStepper prepares training steps of net by regime reg: with its ClassWeights, whatever
+// its ClassWeighting. Close the stepper after use.
 func NewStepper(backend compute.Backend, store *model.Store, net *skinattn.Network, reg *spec.Regime, seed uint64) (*Stepper, error) {
 	s := &Stepper{backend: backend, store: store, net: net, reg: *reg, seed: seed,
 		optimizer: Adam{reg.LearningRate, reg.Beta1, reg.Beta2, reg.Epsilon},
@@ -94,7 +98,7 @@ func NewStepper(backend compute.Backend, store *model.Store, net *skinattn.Netwo
 	return s, nil
 }
 
-// input is one thing that the step's graph is fed.
+// input is an input of the step's graph.
 type input int
 
 const (
@@ -108,13 +112,13 @@ const (
 	inAffine                // float32 [B 6]
 	inColours               // float32 [B 3]: brightness, contrast, saturation
 	inCutout                // float32 [B 4]: a box
-	inPartner               // int32 [B]: with whom a photo is blended
+	inPartner               // int32 [B]: the photo that each photo is mixed with
 	inBlend                 // float32 [B 6]: see Blend
 	inImages                // float32 [2]: images of the batch, Position.Images
 	inDecay                 // float32: of the moving average
 )
 
-// inputsOf lists what steps of a regime are fed.
+// inputsOf lists the inputs of a regime's steps.
 func inputsOf(reg *spec.Regime) []input {
 	list := []input{inPixels, inRows, inMetadata, inLabels, inWeights, inRate, inRNG}
 	a := reg.Augment
@@ -136,7 +140,7 @@ func inputsOf(reg *spec.Regime) []input {
 	return list
 }
 
-// build is the graph of one step: forward, loss, gradients, update.
+// build adds one step to the graph: forward pass, loss, gradients, update.
 func (s *Stepper) build(frozen map[string]bool, nodes []*graph.Node) []*graph.Node {
 	in := map[input]*graph.Node{}
 	for i, name := range s.inputs {
@@ -162,8 +166,8 @@ func (s *Stepper) build(frozen map[string]bool, nodes []*graph.Node) []*graph.No
 	return []*graph.Node{loss, correct}
 }
 
-// update adds the gradients of loss and the new values of all variables that
-// are trained to the graph.
+// update adds the gradients of loss and the new values of all trained variables to the
+// graph.
 func (s *Stepper) update(frozen map[string]bool, loss *graph.Node, in map[input]*graph.Node) {
 	g := loss.Graph()
 	var targets []*model.Variable
@@ -194,8 +198,9 @@ func (s *Stepper) update(frozen map[string]bool, loss *graph.Node, in map[input]
 	}
 }
 
-// Step makes the step at a position. It returns the batch's loss and how many
-// of its images the network, as it was in this step with dropout, got right.
+// Step makes the step at a position. It returns the batch's loss and how many of its
+// images the network classified correctly in this step, that is with dropout and before
+// the update.
 func (s *Stepper) Step(b Batch, at Position) (loss float64, correct int, err error) {
 	exec, err := s.exec(at.Epoch)
 	if err != nil {
@@ -214,7 +219,7 @@ func (s *Stepper) Step(b Batch, at Position) (loss float64, correct int, err err
 	return loss, correct, nil
 }
 
-// feed is the value of an input.
+// feed returns the value of an input.
 func (s *Stepper) feed(name input, b Batch, at Position) *tensors.Tensor {
 	n := len(b.Rows)
 	perPhoto := func(width int, values func(Transform) []float32) *tensors.Tensor {
@@ -263,7 +268,7 @@ func (s *Stepper) feed(name input, b Batch, at Position) *tensors.Tensor {
 	panic(fmt.Sprintf("input %d of the training step is unknown", name))
 }
 
-// exec is the compiled graph for what is frozen in an epoch.
+// exec returns the compiled graph for the layers that are frozen in an epoch.
 func (s *Stepper) exec(epoch int) (*model.Exec, error) {
 	frozen, key := s.selection.frozen(epoch)
 	if s.execs[key] == nil {
@@ -286,7 +291,7 @@ func (s *Stepper) Close() {
 	}
 }
 
-// rngState is the random state that dropout of a step draws from.
+// rngState returns the random state from which the dropout of a step draws.
 func rngState(seed uint64, step int) *tensors.Tensor {
 	source := rand.NewPCG(seed, uint64(step))
 	return tensors.FromFlatDataAndDimensions([]uint64{source.Uint64(), source.Uint64(), source.Uint64()}, 3)

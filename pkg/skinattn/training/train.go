@@ -169,7 +169,7 @@ func (t *trainer) prepare(ctx context.Context) (err error) {
 	default:
 		return err
 	}
-	mean, _, _ := AgeStats(t.Train.Records)
+	mean, _, _ := ageStats(t.Train.Records)
 	for _, examples := range []*Examples{t.Train, t.Val} {
 		if err := examples.complete(mean); err != nil {
 			return err
@@ -208,10 +208,9 @@ func (t *trainer) validated() *model.Store {
 	return t.store
 }
 
-// consistent makes the folder agree with the state that was loaded, wherever
-// the process before was killed: best weights of epochs that are still to come
-// go, best weights that are lost are no longer counted on, and the history is
-// the state's.
+// consistent reconciles the folder with the loaded checkpoint, wherever the process before
+// was killed: it deletes best weights newer than the checkpoint, forgets a best epoch whose
+// file is missing, and rewrites history.csv.
 func (t *trainer) consistent() error {
 	if err := t.net.CheckStore(t.store); err != nil {
 		return fmt.Errorf("%s: the checkpoint does not fit the run's config.json: %w", t.Folder.Dir, err)
@@ -239,7 +238,7 @@ func (t *trainer) firstWeights() error {
 		}
 	}
 	if t.Config.Network.Metadata {
-		mean, variance, count := AgeStats(t.Train.Records)
+		mean, variance, count := ageStats(t.Train.Records)
 		for name, value := range map[string]float64{"mean": mean, "variance": variance, "count": float64(count)} {
 			v := layers.Variable{Layer: skinattn.NormalizationLayer, Name: name, Shape: layers.Shape{}}
 			if err := layers.SetVariable(t.store, v, []float32{float32(value)}); err != nil {

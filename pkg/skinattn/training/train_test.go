@@ -414,7 +414,7 @@ func TestValidationLossThatIsNoNumberStopsTheRun(t *testing.T) {
 
 // 30, 40, 50 have mean 40 and population variance 200/3.
 func TestAgeStats(t *testing.T) {
-	mean, variance, count := AgeStats([]ham10000.Record{{Age: 30}, {Age: math.NaN()}, {Age: 40}, {Age: 50}})
+	mean, variance, count := ageStats([]ham10000.Record{{Age: 30}, {Age: math.NaN()}, {Age: 40}, {Age: 50}})
 	if mean != 40 || math.Abs(variance-200.0/3) > 1e-12 || count != 3 {
 		t.Errorf("mean %g, variance %g, count %d", mean, variance, count)
 	}
