@@ -12,8 +12,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
-// evidence is what the runs here say of a claim: a table, commands that would make
-// the runs, or both.
+// evidence are the results of the runs for a claim: a table, commands that would
+// make the runs, or both.
 type evidence struct {
 	Kind     string // chooses the sentence above the table in pages/claims.md
 	Of       string // its subject
@@ -21,7 +21,7 @@ type evidence struct {
 	Commands []string
 }
 
-// evidence is what the runs say of a claim.
+// evidence collects the results of the runs for a claim.
 func (r *Report) evidence(c paper.Claim) (evidence, error) {
 	const best = "inception_resnet_v2"
 	switch c.Switch {
@@ -67,7 +67,7 @@ func (r *Report) ablation(what, flag string, paths []string, on func(*Run) bool)
 	return evidence{Kind: "switch", Of: what, Table: g}, err
 }
 
-// comparedMetrics are those of a paired comparison, with their heads.
+// comparedMetrics are the metrics of a paired comparison, with their table heads.
 var comparedMetrics = []struct{ path, head string }{
 	{"accuracy", "accuracy"}, {"balanced_accuracy", "balanced accuracy"}, {"macro_f1", "F1, macro"}, {"auroc_macro", "AUROC, macro"},
 }
@@ -126,7 +126,7 @@ func (r *Report) comparisons(pairs [][2]*Run) (render.Grid, error) {
 	return g, nil
 }
 
-// protocolText names a run's protocol, with the leak where there is one.
+// protocolText names a run's protocol, with the leak rate if it leaks.
 func (r *Report) protocolText(run *Run) string {
 	text := render.Code(run.config.Data.Protocol)
 	if run.leak.Leaked > 0 {
@@ -175,7 +175,7 @@ func (r *Report) cost() evidence {
 	return out
 }
 
-// best sets a network against every other one on the same split.
+// best compares a network with every other network on the same split.
 func (r *Report) best(name string) (evidence, error) {
 	var pairs [][2]*Run
 	for _, b := range r.Runs {
@@ -221,7 +221,7 @@ func (r *Report) cellsOf(backbone string, protocols []split.Protocol, metrics []
 	return out, nil
 }
 
-// leakEvidence measures in the leaky runs what the leak is worth.
+// leakEvidence compares the metrics of leaked and clean images in the leaky runs.
 func (r *Report) leakEvidence() (evidence, error) {
 	out := evidence{Kind: "leak", Table: render.Grid{Head: []string{"run", "images", "metric", "clean", "leaked", "leaked less clean"}}}
 	for _, run := range r.Runs {
@@ -245,7 +245,7 @@ func (r *Report) leakEvidence() (evidence, error) {
 	return out, nil
 }
 
-// leakEffect judges the reported images whose lesion was trained on apart.
+// leakEffect compares the metrics of the leaked reported images and of the others.
 func (r *Run) leakEffect() (*eval.LeakEffect, error) {
 	return eval.MeasureLeak(context.Background(), r.predictions, func(id string) bool { return r.leaked[id] }, eval.DefaultOptions())
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/eval"
 )
 
-// value is a metric of the run with its interval (NaN where there is none).
+// value is a metric of the run with its interval (NaN if there is none).
 func (r *Run) value(metric string) (value float64, ci eval.Interval, err error) {
 	none := eval.Interval{Low: math.NaN(), High: math.NaN()}
 	switch metric {

@@ -5,15 +5,15 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
 
-// Leak says how far the held-out parts see training lesions again.
+// Leak is the leak rate of a split, over all and by class.
 type Leak struct {
 	Overall eval.LeakRate
 	// ByClass is in the order of ham10000.Classes.
 	ByClass [ham10000.NumClasses]eval.LeakRate
 }
 
-// LeakRate counts the held-out images (val and test) and, of them, the images of
-// which another photo of the lesion is in train; [eval.SeenIn] is the definition.
+// LeakRate counts the held-out images (val and test), and the leaked ones: their
+// lesion has a photo in train, by the definition of [eval.SeenIn].
 func (s *Split) LeakRate() Leak {
 	images := s.Images()
 	seen := eval.SeenIn(images, string(Train))
