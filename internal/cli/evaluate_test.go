@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -10,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
@@ -176,6 +178,19 @@ func TestEvaluateUsesStoredMetrics(t *testing.T) {
 		code, stdout, stderr := call(t, append(args, c.more...)...)
 		if code != exitDone || strings.Contains(stdout, "0.123") != c.used {
 			t.Errorf("%v: used %v; %s", c.more, !c.used, stderr)
+		}
+	}
+}
+
+// Ctrl-C ends an evaluation of many resamples with the exit code for it.
+func TestEvaluateIsInterrupted(t *testing.T) {
+	dir := writeRun(t, 0.7)
+	for _, more := range [][]string{nil, {"--leak"}, {"--bca"}} {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		time.AfterFunc(50*time.Millisecond, cancel)
+		var stdout, stderr strings.Builder
+		if code := execute(ctx, append([]string{"evaluate", dir, "--resamples", "10000000"}, more...), &stdout, &stderr); code != 130 || stdout.Len() != 0 {
+			t.Errorf("%v: exit code %d, %s", more, code, stderr.String())
 		}
 	}
 }

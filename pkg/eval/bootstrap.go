@@ -123,7 +123,7 @@ type Replicates struct {
 	Estimate []float64
 	// Values[r][i] is statistic Paths[i] in resample r; NaN where undefined.
 	// Two tables of the same images and lesions in the same order, with the
-	// same Info, were resampled alike: their differences are paired.
+	// same Info, had the same resamples: their differences are paired.
 	Values [][]float64
 	// Jackknife[u][i] is statistic Paths[i] without unit u; nil unless the
 	// method is BCa.
@@ -151,8 +151,8 @@ func Bootstrap(ctx context.Context, t *Table, opts Options) (*Replicates, error)
 }
 
 // BootstrapFunc resamples any statistics of the images of t: names names them,
-// and statistic returns them for the table in which row i is there counts[i]
-// times. Rows of unknown truth count 0. The statistic may close over other
+// and statistic returns their values for the table in which row i has multiplicity
+// counts[i]. Rows of unknown truth count 0. The statistic may close over other
 // tables of the same images, which makes a comparison paired; it is called from
 // several goroutines at once, must leave counts alone, and returns a new slice
 // each time. If ctx is done before the resamples are, its error is returned.

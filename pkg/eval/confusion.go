@@ -3,8 +3,8 @@ package eval
 import "math"
 
 // Confusion is a square matrix of counts: Confusion[t][p] images of true class
-// t were predicted as class p. Its methods are the label metrics: those that
-// need the predicted class only. Each returns NaN where its formula is 0/0.
+// t were predicted as class p. Its methods are the metrics that need
+// the predicted class only. Each returns NaN where its formula is 0/0.
 //
 // Averages over classes ("macro") leave out the classes for which the
 // per-class value is undefined, as scikit-learn does with zero_division=nan.

@@ -51,9 +51,8 @@ func AveragePrecision(scores []float64, positive []bool, counts []uint32) (float
 // NewROC returns the ROC curve of scores.
 //
 // Image i has the score scores[i], in no particular order, and is a positive if
-// positive[i] is true. It is there counts[i] times: a count of 2 gives what
-// listing the image twice gives, a count of 0 what leaving it out gives. Nil
-// counts every image once. None of the slices is changed.
+// positive[i] is true. Its multiplicity is counts[i]: 2 is the
+// same as listing the image twice, 0 the same as leaving it out. Nil means all 1. None of the slices is changed.
 //
 // The curve has one point more than there are distinct scores of images that
 // count, in falling order of threshold. It is an error if the slices differ in
@@ -158,8 +157,8 @@ func (t *Table) MicroPR() *PR {
 	return prOf(ranking, scores, repeatOne(len(scores)))
 }
 
-// pairs ranks the (image, class) pairs, pair i*classes+k being that of image i
-// and class k.
+// pairs ranks the (image, class) pairs; image i and class k make pair
+// i*classes+k.
 func (t *Table) pairs() (ranking []entry, scores []float64) {
 	var positive []bool
 	for i, row := range t.known.Probs {

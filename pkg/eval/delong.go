@@ -25,7 +25,7 @@ type DeLong struct {
 // O(n log n), where the definition compares all pairs.
 //
 // With clusters, which names the lesion of each image (empty: one of its own),
-// the covariance is that of Obuchowski (1997), which sums the structural
+// the covariance is Obuchowski's (1997), which sums the structural
 // components of a cluster before it squares them: photos of one lesion are not
 // independent. If every image has a cluster of its own, both are the same.
 //

@@ -14,13 +14,30 @@
 //
 //	c, err := eval.Compare(ctx, a, b, eval.DefaultOptions())
 //
+// [Predictions] is plain data; a [Table] is predictions that were checked, once,
+// and never change. Only a table has metrics, curves and intervals.
+//
+// # Errors
+//
+// Nothing here panics on its arguments. A function with an error result reports
+// arguments that make no sense (slices of different lengths, a class that is not in
+// the table, a level outside (0, 1)) and data that are no table; a bad row of a file
+// is a [RowError]. A function without an error result, such as [Wilson], answers
+// NaN to arguments that make no sense.
+//
+// # Multiplicities
+//
+// Curves, areas and metrics take counts, the number of times that each image is
+// there ([NewROC], [Table.Score]); nil means once. A bootstrap resample is such a
+// slice of counts, so a statistic of one's own ([BootstrapFunc]) is cheap.
+//
 // # Definitions
 //
 // The predicted class is the largest probability, the first in class order on
 // a tie. Values agree with scikit-learn's functions of the same name, except
-// where those answer a default for 0/0: here, what is undefined is NaN (null in
-// JSON) with a reason. Averages over classes leave undefined classes out, as
-// scikit-learn does with zero_division=nan; the one default kept is that of
+// where scikit-learn answers a default for 0/0: here, an undefined value is NaN (null
+// in JSON) with a reason. Averages over classes leave undefined classes out, as
+// scikit-learn does with zero_division=nan; the one default kept is for
 // Matthews' correlation (see [Confusion.MCC]).
 //
 //   - AUROC is the Mann-Whitney statistic, ties counting one half; for classes,
@@ -37,7 +54,7 @@
 //     one-vs-rest classes (see [Confusion.PaperBalancedAccuracy]).
 //   - Brier is the sum of squares over classes, so it reaches from 0 to 2;
 //     [BrierDecomposition] says where it comes from.
-//   - ECE is that of the top class over equal-mass bins; equal-width bins and
+//   - ECE is computed for the top class over equal-mass bins; equal-width bins and
 //     the classwise error stand beside it (see [Table.ECE], [Table.ClasswiseECE]).
 //
 // # Intervals and tests

@@ -20,7 +20,7 @@ type Options struct {
 	// BCaCI.
 	Method CIMethod
 	// Stratified draws as many units of each class as the table has. The class
-	// of a unit is that of its first image. It keeps rare classes in every
+	// of a unit is the class of its first image. It keeps rare classes in every
 	// resample, and makes intervals conditional on the class counts.
 	Stratified bool
 	// Groups are judged like classes. Nil means [Malignant], if the table has

@@ -94,7 +94,7 @@ func Summarize(values []float64, level float64) (Summary, error) {
 
 // Holm returns the p-values adjusted for their number by Holm's (1979)
 // step-down procedure: in rising order p_1..p_m, the running maximum of
-// (m-i+1) p_i, at most 1. Rejecting those of at most alpha keeps the chance of
+// (m-i+1) p_i, at most 1. Rejecting the tests with an adjusted value of at most alpha keeps the chance of
 // any false rejection at alpha, whatever the dependence. A NaN stays NaN and
 // does not count as a test. A value outside [0, 1] is an error.
 func Holm(p []float64) ([]float64, error) {

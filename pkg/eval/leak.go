@@ -54,7 +54,7 @@ type LeakAudit struct {
 	Leaked []string `json:"leaked"`
 }
 
-// LeakRate counts held-out images and those of them that are leaked.
+// LeakRate counts held-out images, and the leaked ones among them.
 type LeakRate struct {
 	Name   string `json:"name,omitempty"` // of the part or class; empty for all
 	Leaked int    `json:"leaked"`

@@ -25,8 +25,8 @@ type LeakEffect struct {
 	Undefined map[string]string
 }
 
-// MeasureLeak judges the images of known truth that leaked and those that
-// did not (see [LeakAudit.IsLeaked]), each set by itself, and their difference.
+// MeasureLeak evaluates the leaked images of known truth and the clean ones (see
+// [LeakAudit.IsLeaked]), each set by itself, and their difference.
 // Each resample draws as many units of either set as there are and takes the
 // difference of the two within it. If ctx is done before the resamples are, its
 // error is returned.

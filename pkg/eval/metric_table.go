@@ -26,8 +26,8 @@ type metric[T, S any] struct {
 const oneClass = "truth and predictions are all of one class"
 
 // overallMetrics and classMetrics are the one list of metrics: values, resamples,
-// JSON keys, paths, labels, text tables and reasons follow from them. A value may
-// use those before it.
+// JSON keys, paths, labels, text tables and reasons follow from them. The formula of
+// a metric may use the metrics before it.
 var (
 	overallMetrics = []metric[Metrics, *scoring]{
 		{name: "accuracy", label: "Accuracy", text: "accuracy", headline: true, required: true,
@@ -124,7 +124,7 @@ var (
 	}
 )
 
-// scoring is one pass over a table in which image i is there counts[i] times.
+// scoring is one pass over a table in which image i has multiplicity counts[i].
 type scoring struct {
 	*ranked
 	counts    []uint32

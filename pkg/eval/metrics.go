@@ -10,11 +10,11 @@ import (
 //
 // A value that is undefined is NaN (null in JSON) and its reason stands in
 // Undefined. Averages over classes leave out the classes whose own value is
-// undefined; those are listed in Undefined too, so nothing is left out
+// undefined; these classes are listed in Undefined too, so nothing is left out
 // silently.
 type Metrics struct {
 	Classes []string // in class order: the rows of Confusion and PerClass
-	N       int      // images of known truth: those that count
+	N       int      // images of known truth, which the metrics are of
 	Unknown int      // images left out because their truth is not known
 
 	Accuracy              float64 // share of images predicted rightly

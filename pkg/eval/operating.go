@@ -31,10 +31,9 @@ func (c *ROC) point(i int) OperatingPoint {
 	return o
 }
 
-// AtSpecificity returns the point of greatest sensitivity among those of at
-// least the given specificity, without interpolation: of several, the one of
-// greatest specificity. Its threshold is +Inf if only calling nothing positive
-// is that specific. All is NaN for an undefined curve.
+// AtSpecificity returns the point of greatest sensitivity whose specificity is at
+// least the given one, without interpolation; of several, the point of greatest
+// specificity. Its threshold is +Inf if no score reaches the specificity. All is NaN for an undefined curve.
 func (c *ROC) AtSpecificity(specificity float64) OperatingPoint {
 	if math.IsNaN(c.AUC) || math.IsNaN(specificity) || specificity > 1 {
 		return undefinedPoint
@@ -57,7 +56,7 @@ func (c *ROC) Youden() OperatingPoint {
 	if math.IsNaN(c.AUC) {
 		return undefinedPoint
 	}
-	best := 1 // point 0, at +Inf, is no threshold; the last has J = 0 as it has
+	best := 1 // point 0 has threshold +Inf: nothing is called positive, and J = 0 as at the last point
 	for i := 2; i < len(c.FPR); i++ {
 		if c.point(i).J() > c.point(best).J()+rateSlack {
 			best = i
@@ -69,7 +68,7 @@ func (c *ROC) Youden() OperatingPoint {
 // PartialAUC returns the area under the curve for false positive rates up to
 // maxFPR, standardised after McClish (1989): with A the area, interpolated
 // linearly at maxFPR, it is (1 + (A-min)/(max-min))/2 where min = maxFPR^2/2 is
-// the area of chance and max = maxFPR that of perfection. So 0.5 is chance and 1
+// the area of chance and max = maxFPR the area of a perfect ranking. So 0.5 is chance and 1
 // is best whatever maxFPR is; scikit-learn's roc_auc_score(max_fpr=...) is the
 // same. NaN for an undefined curve or maxFPR outside (0, 1].
 func (c *ROC) PartialAUC(maxFPR float64) float64 {
@@ -93,10 +92,9 @@ func mcClish(area, maxFPR float64) float64 {
 	return (1 + (area-least)/(maxFPR-least)) / 2
 }
 
-// topMetrics returns what the high end of a ranking tells: the standardised
-// partial area up to a false positive rate of [PartialMaxFPR], and the
-// sensitivity at 90 and 95 % specificity, in which image i is there counts[i]
-// times. It is the arithmetic of [ROC.PartialAUC] and [ROC.AtSpecificity] in one
+// topMetrics returns the standardised partial area up to a false positive rate of
+// [PartialMaxFPR] and the sensitivity at 90 and 95 % specificity of a ranking in
+// which image i has multiplicity counts[i]. It is the arithmetic of [ROC.PartialAUC] and [ROC.AtSpecificity] in one
 // pass over counts, and stops where they are settled.
 func topMetrics(ranking []entry, counts []uint32, positives, negatives int) (partial, at90, at95 float64) {
 	if positives == 0 || negatives == 0 {

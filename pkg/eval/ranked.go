@@ -44,8 +44,8 @@ func newRanking(n int, image func(i int) int, score func(i int) float64, positiv
 	return ranking
 }
 
-// rankMetrics returns AUROC and average precision of a ranking in which image i
-// is there counts[i] times, in one pass.
+// rankMetrics returns AUROC and average precision of a ranking in which image i has
+// multiplicity counts[i], in one pass.
 //
 // AUROC is the Mann-Whitney statistic: the share of pairs of a positive and a
 // negative in which the positive has the higher score, a tie counting one
@@ -67,7 +67,7 @@ func rankMetrics(ranking []entry, counts []uint32) (auroc, averagePrecision floa
 			continue
 		}
 		if groupFP != 0 {
-			pairs += groupFP * (2*tp + groupTP) // positives above, and half of those beside
+			pairs += groupFP * (2*tp + groupTP) // positives above, and half of the tied ones
 		}
 		tp += groupTP
 		fp += groupFP
@@ -184,7 +184,7 @@ func column(p *Predictions, k int) (scores []float64, positive []bool) {
 // newMetrics returns empty metrics for the table.
 func (t *ranked) newMetrics() *Metrics { return newMetrics(t.p.Classes, t.groups) }
 
-// metrics scores the table in which image i is there counts[i] times, and adds
+// metrics scores the table in which image i has multiplicity counts[i], and adds
 // the values that have no interval.
 func (t *ranked) metrics(counts []uint32) *Metrics {
 	m := t.newMetrics()
@@ -203,7 +203,7 @@ func (t *ranked) metrics(counts []uint32) *Metrics {
 }
 
 // score fills every value of m that depends on the images, for the table in which
-// image i is there counts[i] times. m must come from newMetrics of the same table.
+// image i has multiplicity counts[i]. m must come from newMetrics of the same table.
 func (t *ranked) score(counts []uint32, m *Metrics) {
 	for _, row := range m.Confusion {
 		clear(row)

@@ -17,10 +17,10 @@ type design struct {
 	unit   Unit
 }
 
-// newDesign groups the rows of p whose truth is known. Without a single lesion
-// id it draws images. A unit's stratum is the class of its first image if
-// stratified is set, and its label if there is one; both are those of the first
-// image.
+// newDesign groups the rows of p whose truth is known into units. Without a single
+// lesion id the units are images. The stratum of a unit is the class of its first
+// image if stratified is set, together with the label of its first image if label
+// is not nil.
 func newDesign(p *Predictions, unit Unit, stratified bool, label func(row int) int) *design {
 	unit = resampledUnit(p, unit)
 	d := &design{images: p.Len(), unit: unit}
@@ -67,8 +67,8 @@ func resampledUnit(p *Predictions, unit Unit) Unit {
 	return unit
 }
 
-// draw draws as many units of each stratum as it has, with replacement, and
-// counts how often each row comes up. Each resample has a generator of its own,
+// draw draws, with replacement, as many units from each stratum as the stratum has,
+// and counts how often each row comes up. Each resample has a generator of its own,
 // so it does not matter which goroutine draws it.
 func (d *design) draw(counts []uint32, seed uint64, resample int) {
 	clear(counts)
@@ -82,7 +82,7 @@ func (d *design) draw(counts []uint32, seed uint64, resample int) {
 	}
 }
 
-// all counts every row of every unit once.
+// all sets the count of every row of every unit to 1.
 func (d *design) all(counts []uint32) {
 	clear(counts)
 	for _, rows := range d.units {

@@ -103,7 +103,7 @@ func NewROCBands(ctx context.Context, t *Table, fpr []float64, opts Options) (*R
 }
 
 // tprAt sets out to the true positive rates at the given rising false positive
-// rates of a ranking in which image i is there counts[i] times: on the straight
+// rates of a ranking in which image i has multiplicity counts[i]: on the straight
 // lines between the points of distinct scores, and the upper end of a vertical
 // step. All are NaN without positives or without negatives.
 func tprAt(ranking []entry, counts []uint32, fpr, out []float64) {

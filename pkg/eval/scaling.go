@@ -44,7 +44,7 @@ const vectorRidge = 1e-6
 
 // FitTemperature returns the temperature scaling (Guo et al. 2017) that
 // minimises the negative log-likelihood of val's images of known truth. Fit it
-// on validation images, never on those that are reported. It is an error if
+// on validation images, never on the images that are reported. It is an error if
 // there is no best temperature: without an image, if every image is predicted
 // rightly (a lower temperature is always better), or if the predictions are no
 // better than chance.
@@ -68,7 +68,7 @@ func FitTemperature(val *Table) (*Scaling, error) {
 // class, that minimises the negative log-likelihood of val's images of known
 // truth. A penalty of 1e-6/2 times the squared distance from no change keeps it
 // unique and finite where the images do not, as for a class that val lacks. Fit
-// it on validation images, never on those that are reported.
+// it on validation images, never on the images that are reported.
 func FitVector(val *Table) (*Scaling, error) {
 	loss, err := newScalingLoss(val)
 	if err != nil {

@@ -48,7 +48,7 @@ func newTable(rows *Predictions) (*Table, error) {
 	return t, nil
 }
 
-// Len returns the number of images, those of unknown truth included.
+// Len returns the number of images, unknown truth included.
 func (t *Table) Len() int { return t.rows.Len() }
 
 // Unknown returns the number of images whose true class is not known.
@@ -123,9 +123,9 @@ func (t *Table) TopK(k int) float64 {
 	return ratio(hits, t.known.Len())
 }
 
-// Score returns all metrics, without intervals, of the table in which row i is
-// there counts[i] times, as in a bootstrap resample; nil counts every row once.
-// Rows of unknown truth are left out whatever their count. It is an error if
+// Score returns all metrics, without intervals, of the table in which row i has
+// multiplicity counts[i], as in a bootstrap resample; nil means all 1. Rows of
+// unknown truth are left out whatever their count. Groups are as in [Options]. It is an error if
 // there are not as many counts as rows.
 func (t *Table) Score(counts []uint32, groups []Group) (*Metrics, error) {
 	resolved, err := resolveGroups(t.known.Classes, groups)

@@ -60,7 +60,7 @@ type Cell struct {
 // Discrepancy explains why a printed value is not what it seems.
 type Discrepancy struct {
 	ID string `json:"id"`
-	// Checks are those that the value fails: CheckLog, CheckRowMean.
+	// Checks lists the checks that the value fails: CheckLog, CheckRowMean.
 	Checks      []string `json:"checks"`
 	Title       string   `json:"title"`
 	Explanation string   `json:"explanation"`

@@ -31,8 +31,8 @@ type Run struct {
 	PerClass map[string][3]Number `json:"classes"`
 	// ClassAUROC are one-vs-rest areas by class.
 	ClassAUROC map[string]Number `json:"class_auroc"`
-	// OneVsRest are the printed counts by class; those of the classes in Derived
-	// were not printed and follow from the others.
+	// OneVsRest are the printed counts by class. The counts of the classes in
+	// Derived were not printed and follow from the others.
 	OneVsRest map[string]Counts `json:"one_vs_rest"`
 	Derived   []string          `json:"derived"`
 	// Confusion has rows of true classes.
@@ -46,7 +46,7 @@ type Run struct {
 	Note            string  `json:"note"`
 }
 
-// Counts are those of one class against the rest; in JSON [TP, FP, FN, TN].
+// Counts are the four cells of one class against the rest; in JSON [TP, FP, FN, TN].
 type Counts eval.Counts
 
 // UnmarshalJSON implements [json.Unmarshaler].

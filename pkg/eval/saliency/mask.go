@@ -103,7 +103,7 @@ func (m *Mask) Score(values []float32) (Scores, error) {
 	}
 	slices.SortFunc(order, func(a, b int) int { return compareDown(values[a], values[b]) })
 	outside := len(values) - m.count
-	taken, hits := 0, 0 // pixels brighter than the group, and those of them inside
+	taken, hits := 0, 0 // pixels brighter than the group, and how many of them are inside
 	var intersection, wins float64
 	for start := 0; start < len(order); {
 		end := start + 1

@@ -9,14 +9,14 @@ import (
 	"github.com/skinattn/skinattn/pkg/eval"
 )
 
-// Kind says what part a method has in a comparison.
+// Kind is the role of a method in a comparison.
 type Kind string
 
-// The kinds. Names of methods begin with their kind and a colon, but those of
+// The kinds. The name of a method begins with its kind and a colon, unless it is
 // [Measured].
 const (
-	Measured Kind = ""         // what is to be judged
-	Baseline Kind = "baseline" // knows nothing of the picture, or has learned nothing
+	Measured Kind = ""         // under test
+	Baseline Kind = "baseline" // independent of the picture, or of an untrained network
 	Ceiling  Kind = "ceiling"  // made from the mask itself
 )
 
@@ -30,9 +30,9 @@ func KindOf(method string) Kind {
 	return Measured
 }
 
-// owner is the measured method that a baseline was made for, such as that of a
-// network without training, by its name: "baseline:WHAT-METHOD". It is empty for
-// a baseline that is for all.
+// owner returns the measured method that a baseline was made for, such as the map of
+// an untrained network, by its name "baseline:WHAT-METHOD". It is empty for a
+// baseline of all methods.
 func (t *Table) owner(baseline string) string {
 	for _, method := range t.Methods {
 		if KindOf(method) == Measured && KindOf(baseline) == Baseline && strings.HasSuffix(baseline, "-"+method) {
@@ -52,28 +52,28 @@ type Summary struct {
 	owners []string // of Methods
 }
 
-// Group is the images of one class, those that were predicted right or wrong,
-// or all.
+// Group has the means of some images: all, the images of one class, or the rightly
+// or wrongly predicted ones.
 type Group struct {
 	Name   string // "all", "correct", "wrong" or a class
 	Images int
 	// Measured is the number of images for which each metric is defined.
 	Measured  [NumMetrics]int
 	MaskShare Estimate
-	// Even is the number of maps of each method that say nothing: all their scores
-	// are those of an even map. Images that the mask fills do not count.
+	// Even is the number of maps of each method whose scores are all equal to the
+	// scores of an even map. Images that the mask fills do not count.
 	Even []int
 	// Means has the mean of each metric for each method.
 	Means []Means
-	// Differences has each method of kind [Measured] less each baseline, but those
-	// that were made for another method: "baseline:WHAT-METHOD".
+	// Differences has each method of kind [Measured] less each baseline, except
+	// baselines made for another method ("baseline:WHAT-METHOD").
 	Differences []Difference
 }
 
 // Means are the means of one method's metrics.
 type Means [NumMetrics]Estimate
 
-// Difference is the mean of A less that of B, on the same images.
+// Difference is the mean of A less the mean of B, on the same images.
 type Difference struct {
 	A, B  string // methods
 	Means Means
