@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// Method is a way to make a map. Its value is the name on the command line.
+// Method is a way to make a map. Its value is the method's name in files and on the command
+// line.
 type Method string
 
 // The methods.
@@ -15,33 +16,33 @@ const (
 	// equation 1), at the resolution of the cut. It sums to the number of heads
 	// and is the same for all classes.
 	SoftAttention Method = "soft-attention"
-	// AttentionHeads are the Soft-Attention maps one by one, each summing to 1:
-	// one Map a head.
+	// AttentionHeads are the Soft-Attention maps of the single heads, one Map each, which
+	// sums to 1.
 	AttentionHeads Method = "attention-heads"
 	// GradCAM is the layer's channels weighted by the mean of their gradients,
 	// summed and cut off at 0 (Selvaraju et al. 2017, equations 1 and 2).
 	GradCAM Method = "grad-cam"
-	// GradCAMPlusPlus weights by the positive gradients, position by position
-	// (Chattopadhay et al. 2018, equations 10 and 19). The factor exp(logit) that
-	// all weights of an image have in common is left out. It is derived for
-	// activations that are not negative, which those behind a ReLU are.
+	// GradCAMPlusPlus weights the layer's channels by their positive gradients, position
+	// by position (Chattopadhay et al. 2018, equations 10 and 19), without the factor
+	// exp(logit), which is common to all weights of an image. The method is derived for
+	// activations >= 0, such as the output of a ReLU.
 	GradCAMPlusPlus Method = "grad-cam++"
-	// Saliency is the largest absolute gradient over the channels of a pixel, in
+	// Saliency is, for each pixel, the largest absolute gradient over its channels, in
 	// logits per grey level of the photo (Simonyan et al. 2014, section 3.1).
 	Saliency Method = "saliency"
 	// SmoothGrad is Saliency of the mean gradient over noisy copies of the photo
 	// (Smilkov et al. 2017).
 	SmoothGrad Method = "smoothgrad"
-	// Occlusion is how far the class's probability drops when a patch around the
-	// place is painted over; below 0 where it rises (Zeiler & Fergus 2014, section
+	// Occlusion is the drop of the class's probability when a square around the place is
+	// covered; it is negative where the probability rises (Zeiler & Fergus 2014, section
 	// 4.2).
 	Occlusion Method = "occlusion"
 )
 
-// Methods are all methods.
+// Methods lists all methods.
 var Methods = []Method{SoftAttention, AttentionHeads, GradCAM, GradCAMPlusPlus, Saliency, SmoothGrad, Occlusion}
 
-// ParseMethod reads a method's name.
+// ParseMethod returns the method of a name.
 func ParseMethod(name string) (Method, error) {
 	if m := Method(name); slices.Contains(Methods, m) {
 		return m, nil
@@ -49,7 +50,7 @@ func ParseMethod(name string) (Method, error) {
 	return "", fmt.Errorf("method %q is unknown; choose one of %s", name, strings.Join(MethodNames(), ", "))
 }
 
-// MethodNames are the names of all methods.
+// MethodNames returns the names of all methods.
 func MethodNames() []string {
 	names := make([]string, len(Methods))
 	for i, m := range Methods {
@@ -58,28 +59,27 @@ func MethodNames() []string {
 	return names
 }
 
-// ofAttention says whether the maps come out of the Soft-Attention.
+// ofAttention reports whether the maps are the weights of the Soft-Attention.
 func (m Method) ofAttention() bool { return m == SoftAttention || m == AttentionHeads }
 
-// ofLayer says whether the maps are made of a layer's output and its gradient.
+// ofLayer reports whether the maps are computed from a layer's output and its gradient.
 func (m Method) ofLayer() bool { return m == GradCAM || m == GradCAMPlusPlus }
 
-// ofPixels says whether the maps are made of gradients of the pixels.
+// ofPixels reports whether the maps are computed from gradients of the pixels.
 func (m Method) ofPixels() bool { return m == Saliency || m == SmoothGrad }
 
-// Map is where a method finds the evidence, on the square that the network sees.
+// Map shows where a method finds the evidence, on the square that the network sees.
 type Map struct {
 	Method Method
-	Class  string // explained; empty for the Soft-Attention maps, which know none
+	Class  string // explained; empty for Soft-Attention maps, which are the same for all classes
 	Head   int    // 1 to the number of heads for AttentionHeads, else 0
-	// Values are [Height Width] in row-major order. None is negative, but those
-	// of Occlusion.
+	// Values are [Height Width] in row-major order. All are >= 0, except Occlusion's.
 	Height, Width int
 	Values        []float32
 }
 
-// Name is the method's name, with the head where the map is of one:
-// "attention-head-03".
+// Name returns the method's name, or, for the map of one head, "attention-head-03" and so
+// on.
 func (m Map) Name() string {
 	if m.Head > 0 {
 		return fmt.Sprintf("attention-head-%02d", m.Head)

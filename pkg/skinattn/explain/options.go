@@ -10,12 +10,11 @@ import (
 
 // Options says which maps are made, and how. DefaultOptions has good values.
 type Options struct {
-	// Methods are those wanted; the maps of an Explanation follow their order.
+	// Methods are the wanted ones; the maps of an Explanation are in their order.
 	Methods []Method
-	// Layer is the one that Grad-CAM and Grad-CAM++ look at: any layer with feature
-	// maps, by its name in the Network's graph. Empty or LayerCut means the
-	// backbone's cut, before the Soft-Attention; LayerAttended what comes out of
-	// the Soft-Attention.
+	// Layer is the layer of Grad-CAM and Grad-CAM++: any layer with feature maps, by its
+	// name in the Network's graph. Empty or LayerCut means the backbone's cut, the input
+	// of the Soft-Attention; LayerAttended means the output of the Soft-Attention.
 	Layer string
 	// Samples is the number of SmoothGrad's noisy copies, and Noise the standard
 	// deviation of the noise as a share of the photo's range, its lightest value
@@ -24,32 +23,32 @@ type Options struct {
 	Samples int
 	Noise   float64
 	Seed    uint64
-	// Patch is the side of Occlusion's square, and Stride about how far two
-	// neighbouring ones are apart, in pixels of the network's input; 0 means an
-	// eighth of the input for Patch, and half of Patch for Stride.
+	// Patch is the side of Occlusion's squares, and Stride about the distance between
+	// neighbouring squares, in pixels of the network's input. 0 means an eighth of the
+	// input for Patch, and half of Patch for Stride.
 	Patch, Stride int
-	// Fill is the grey level, 0 to 255, that the square is painted with, or MeanColor.
+	// Fill is the grey level, 0 to 255, of Occlusion's squares, or MeanColor.
 	Fill float64
 }
 
 // Short names of layers for Options.Layer.
 const (
-	LayerCut      = "cut"      // what enters the Soft-Attention
-	LayerAttended = "attended" // what comes out of it
+	LayerCut      = "cut"      // the input of the Soft-Attention
+	LayerAttended = "attended" // the output of the Soft-Attention
 )
 
-// MeanColor as Options.Fill paints with the photo's own mean colour, which
-// looks less like something new than a grey does.
+// MeanColor as Options.Fill means the photo's own mean colour, which resembles a new
+// object less than a grey does.
 const MeanColor = -1
 
-// DefaultOptions are the Soft-Attention map and Grad-CAM at the cut, and the
-// values of the methods' papers where they name one.
+// DefaultOptions returns the options for the Soft-Attention map and Grad-CAM at the cut.
+// The methods' parameters have the values of their papers, where the papers name one.
 func DefaultOptions() Options {
 	return Options{Methods: []Method{SoftAttention, GradCAM}, Samples: 25, Noise: .15, Seed: 1, Fill: MeanColor}
 }
 
-// Complete replaces what is left open in the options by what it means for net,
-// and says what net can't do.
+// Complete fills in the options that are left open for net. It returns an error for options
+// that are out of range or that net does not support.
 func (o Options) Complete(net *skinattn.Network) (Options, error) {
 	if len(o.Methods) == 0 {
 		return o, fmt.Errorf("no method is chosen")
@@ -100,7 +99,7 @@ func (o Options) Complete(net *skinattn.Network) (Options, error) {
 	return o, nil
 }
 
-// checkLayer asks for a layer with feature maps.
+// checkLayer returns an error unless the named layer gives feature maps.
 func checkLayer(net *layers.Graph, name string) error {
 	layer := net.Layer(name)
 	if layer == nil {

@@ -11,10 +11,10 @@ import (
 
 // The moving average of the weights (EMA): after each update t, average =
 // d*average + (1-d)*weight with d = min(EMA, (1+t)/(10+t)), as in TensorFlow's
-// ExponentialMovingAverage, so that the first weights are soon forgotten. It
-// takes in the moving statistics of batch norms, too.
+// ExponentialMovingAverage, so that the first weights lose their influence soon. The moving
+// statistics of batch norms are averaged, too.
 
-// prepareAverage starts the averages at the weights as they are.
+// prepareAverage sets the averages to the present weights.
 func prepareAverage(store *model.Store, variables []layers.Variable) error {
 	for _, v := range variables {
 		if store.GetVariable(averaged+v.Path()) != nil {
@@ -45,8 +45,8 @@ func average(store *model.Store, g *graph.Graph, variables []layers.Variable, de
 	}
 }
 
-// decay of the average at a position; 1, which changes nothing, before the last
-// batch of an update.
+// decay returns the decay of the average at a position. Before the last batch of an update
+// it is 1, which leaves the average unchanged.
 func (s *Stepper) decay(at Position) float64 {
 	if s.reg.Accumulate > 1 && at.Images == 0 {
 		return 1
@@ -55,8 +55,8 @@ func (s *Stepper) decay(at Position) float64 {
 	return min(s.reg.EMA, (1+t)/(10+t))
 }
 
-// copyVariables sets variables in to from what from has under a prefix of their
-// paths.
+// copyVariables sets variables in store to to the values that store from has at their paths
+// under a prefix.
 func copyVariables(to, from *model.Store, prefix string, variables []layers.Variable) error {
 	for _, v := range variables {
 		value, err := from.GetVariable(prefix + v.Path()).Value()

@@ -13,19 +13,20 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
-// Box is a part of a photo: top, left, bottom and right in pixels, the latter
-// two excluded. The zero value is empty.
+// Box is a rectangle in a photo: top, left, bottom and right in pixels; bottom and right
+// are excluded. The zero value is empty.
 type Box [4]float32
 
-// Blend joins each photo of a batch with another one of it, by mixup or CutMix.
+// Blend mixes each photo of a batch with another photo of the batch, its partner, by mixup
+// or CutMix.
 type Blend struct {
 	Partner []int32   // the other photo's place in the batch
 	Share   []float32 // mixup: of the own photo; CutMix: 1
 	Boxes   []Box     // CutMix: where the other photo shows; mixup: empty
 }
 
-// drawBlend draws for the batch that begins with a given entry of an epoch. A
-// batch takes one of the two kinds, at even odds where both are wanted.
+// drawBlend draws the blend of the batch that begins with a given entry of an epoch. A
+// batch gets either mixup or CutMix, with equal probability if the regime has both.
 func drawBlend(mix spec.Mix, size, n int, seed uint64, epoch int, first entry) *Blend {
 	// The constant keeps this stream apart from the other uses of the seed.
 	source := rand.NewPCG(seed^0x424c454e44, uint64(epoch)<<32|uint64(first.id))
@@ -50,16 +51,16 @@ func drawBlend(mix spec.Mix, size, n int, seed uint64, epoch int, first entry) *
 	return b
 }
 
-// square is a box with sides of a share of the photo's, about a centre drawn
-// anywhere in it; what is beyond the edge is lost.
+// square draws a box around a point anywhere in the photo, with sides that are a share of
+// the photo's side, and clips it at the photo's edges.
 func square(rng *rand.Rand, size int, side float64) Box {
 	row, col, half := rng.IntN(size), rng.IntN(size), int(math.Round(side*float64(size)))
 	edge := func(centre, shift int) float32 { return float32(min(max(centre+shift, 0), size)) }
 	return Box{edge(row, -half/2), edge(col, -half/2), edge(row, half-half/2), edge(col, half-half/2)}
 }
 
-// tensor has for each photo the share of its own pixels outside the box, the
-// share of its own label, and the box: float32 [B 6].
+// tensor returns float32 [B 6]: for each photo the share of its own pixels outside the box,
+// the share of its own label, and the box.
 func (b *Blend) tensor(size int) *tensors.Tensor {
 	flat := make([]float32, 0, 6*len(b.Partner))
 	for i, box := range b.Boxes {
@@ -69,8 +70,8 @@ func (b *Blend) tensor(size int) *tensors.Tensor {
 	return tensors.FromFlatDataAndDimensions(flat, len(b.Partner), 6)
 }
 
-// blended joins photos [B S S 3] and encoded metadata [B M] with those of their
-// partners; the metadata by the label's share.
+// blended mixes photos [B S S 3] and encoded metadata [B M] with the partners' photos and
+// metadata. Metadata are mixed by the label's share.
 func blended(photos, metadata, partner, blend *graph.Node) (photosOut, metadataOut *graph.Node) {
 	batch, size := photos.Shape().Dimensions[0], photos.Shape().Dimensions[1]
 	photos = graph.ConvertDType(photos, dtypes.Float32)
@@ -80,22 +81,22 @@ func blended(photos, metadata, partner, blend *graph.Node) (photosOut, metadataO
 		mixed(metadata, partners(metadata, partner), graph.ExpandAxes(labelShare(blend), -1))
 }
 
-// labelShare is the share of the own label, [B].
+// labelShare returns the share of each photo's own label, [B].
 func labelShare(blend *graph.Node) *graph.Node {
 	return graph.Reshape(graph.Slice(blend, graph.AxisRange(), graph.AxisRange(1, 2)), blend.Shape().Dimensions[0])
 }
 
-// partners are the rows of x that belong to the partners.
+// partners returns the rows of x in the order of the partners.
 func partners(x, partner *graph.Node) *graph.Node {
 	return graph.Gather(x, graph.ExpandAxes(partner, -1))
 }
 
-// mixed is own*share + other*(1-share).
+// mixed returns own*share + other*(1-share).
 func mixed(own, other, share *graph.Node) *graph.Node {
 	return graph.Add(graph.Mul(own, share), graph.Mul(other, graph.OneMinus(share)))
 }
 
-// inBox is 1 inside of boxes [B 4] and 0 outside, float32 [B S S 1].
+// inBox returns a mask, float32 [B S S 1]: 1 inside of boxes [B 4], 0 outside.
 func inBox(boxes *graph.Node, size int) *graph.Node {
 	g, batch := boxes.Graph(), boxes.Shape().Dimensions[0]
 	edge := func(i int) *graph.Node {

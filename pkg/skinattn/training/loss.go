@@ -8,14 +8,14 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
-// lossOf is the weighted loss of each image, [B]. The loss of a batch is its
-// mean over the batch's size, not over its weights, as in Keras.
+// lossOf returns the weighted loss of each image, [B]. The loss of a batch is the sum
+// divided by the number of images, not by the sum of the weights, as in Keras.
 func (s *Stepper) lossOf(logits, labels, weights *graph.Node) *graph.Node {
 	return graph.Mul(imageLoss(s.reg.Loss, logits, labels, s.reg.LabelSmoothing), weights)
 }
 
-// imageLoss is the loss of each image, [B], for logits [B C] and labels [B].
-// smoothing moves that share of the true class's 1 evenly to all classes.
+// imageLoss returns the loss of each image, [B], for logits [B C] and labels [B]. smoothing
+// is the share of the true class's 1 that is distributed evenly over all classes.
 func imageLoss(kind spec.Loss, logits, labels *graph.Node, smoothing float64) *graph.Node {
 	classes := logits.Shape().Dimensions[1]
 	truth := graph.OneHot(labels, classes, logits.DType())
@@ -33,9 +33,9 @@ func imageLoss(kind spec.Loss, logits, labels *graph.Node, smoothing float64) *g
 	return graph.Neg(graph.ReduceSum(graph.Mul(truth, graph.LogSoftmax(logits, -1)), -1))
 }
 
-// multiWeighted is the sum over classes of t*(1-p)^g*l(p) + (1-t)*p^g*l(1-p),
-// p being the sigmoid of the logit and l(p) = -log(p), held at -log(Limit)
-// where p is below Limit ("fixed" in the authors' code).
+// multiWeighted returns the sum over classes of t*(1-p)^g*l(p) + (1-t)*p^g*l(1-p),
+// where p is the sigmoid of the logit and l(p) = -log(max(p, Limit)) ("fixed" in the
+// authors' code).
 func multiWeighted(kind spec.Loss, logits, truth *graph.Node) *graph.Node {
 	negLog := func(x *graph.Node) *graph.Node { // -log(sigmoid(x))
 		loss := graph.Softplus(graph.Neg(x))
@@ -50,7 +50,7 @@ func multiWeighted(kind spec.Loss, logits, truth *graph.Node) *graph.Node {
 	return graph.ReduceSum(graph.Add(graph.Mul(truth, mine), graph.Mul(graph.OneMinus(truth), others)), -1)
 }
 
-// power is x^exponent for x in 0..1, with a finite gradient at 0.
+// power returns x^exponent for x in 0..1, with a finite gradient at 0.
 func power(x *graph.Node, exponent float64) *graph.Node {
 	switch exponent {
 	case 0:

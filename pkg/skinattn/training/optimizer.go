@@ -13,12 +13,12 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 )
 
-// Adam is the optimizer in the form that Keras gives it, where epsilon is added
-// to the root of the uncorrected second moment:
+// Adam is the optimizer in Keras's form, which adds epsilon to the root of the uncorrected
+// second moment:
 //
 //	w -= LearningRate * sqrt(1-Beta2^t)/(1-Beta1^t) * m/(sqrt(v)+Epsilon)
 //
-// With the authors' Epsilon of 0.1 this is far from the form of Adam's paper.
+// With the authors' Epsilon of 0.1 this differs much from the form of Adam's paper.
 type Adam struct {
 	LearningRate float64 `json:"learning_rate"`
 	Beta1        float64 `json:"beta1"`
@@ -26,12 +26,12 @@ type Adam struct {
 	Epsilon      float64 `json:"epsilon"`
 }
 
-// rate is the step size of update t (from 1), bias corrections included.
+// rate returns the step size of update t, counted from 1, bias corrections included.
 func (a Adam) rate(learningRate float64, t int) float64 {
 	return learningRate * math.Sqrt(1-math.Pow(a.Beta2, float64(t))) / (1 - math.Pow(a.Beta1, float64(t)))
 }
 
-// Paths in the store of what belongs to a variable: its own below these.
+// Prefixes of the paths in the store under which a variable's optimizer state lies.
 const (
 	firstMoment  = "/adam/m"
 	secondMoment = "/adam/v"
@@ -52,8 +52,7 @@ func prepareSums(store *model.Store, variables []layers.Variable) error {
 	return zeros(store, gradientSum, variables)
 }
 
-// zeros makes a tensor of zeros for each trainable variable, where there is
-// none yet.
+// zeros creates a tensor of zeros for each trainable variable that has none yet.
 func zeros(store *model.Store, prefix string, variables []layers.Variable) error {
 	for _, v := range variables {
 		if !v.Trainable || store.GetVariable(prefix+v.Path()) != nil {
@@ -68,8 +67,8 @@ func zeros(store *model.Store, prefix string, variables []layers.Variable) error
 	return nil
 }
 
-// update sets the new value of target and of its moments in the graph. With
-// when, a truth value, they stay as they are where it is false.
+// update sets the new values of target and its moments in the graph. If when, a boolean
+// scalar, is not nil and false, they do not change.
 func (a Adam) update(store *model.Store, target *model.Variable, gradient, rate, when *graph.Node) {
 	g := gradient.Graph()
 	set := func(v *model.Variable, value *graph.Node) {
@@ -87,15 +86,15 @@ func (a Adam) update(store *model.Store, target *model.Variable, gradient, rate,
 	set(target, graph.Sub(target.NodeValue(g), graph.Mul(rate, change)))
 }
 
-// moved is the moving average old*decay + new*(1-decay).
+// moved returns the moving average old*decay + new*(1-decay).
 func moved(old, new *graph.Node, decay float64) *graph.Node {
 	return graph.Add(graph.MulScalar(old, decay), graph.MulScalar(new, 1-decay))
 }
 
-// accumulate adds a batch's gradients to the sums and returns the mean over all
-// images of the update, and whether it is to be made now: images has how many
-// the batch has, and how many the update, 0 if more batches follow. The sums
-// then begin anew.
+// accumulate adds a batch's gradients to the sums. It returns the mean gradients over all
+// images of the update and a boolean that is true if the batch completes the update; the
+// sums then start again at zero. images holds the number of images of the batch and of the
+// update, the latter 0 if more batches follow.
 func accumulate(store *model.Store, targets []*model.Variable, gradients []*graph.Node, images *graph.Node) (means []*graph.Node, when *graph.Node) {
 	g := images.Graph()
 	count := func(i int) *graph.Node { return graph.Reshape(graph.Slice(images, graph.AxisRange(i, i+1))) }

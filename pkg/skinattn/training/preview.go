@@ -12,10 +12,9 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
-// Preview changes a photo, RGB [size size 3], at random n times as a regime's
-// augmentation does in training, by the same graph: for people to look at. Result
-// i has the same shape, unrounded, and was made by the i-th transform. The draws
-// depend on seed and n alone; those of a training run are others.
+// Preview augments a photo, RGB [size size 3], n times as a regime does in training, by the
+// same graph, for people to look at. Result i has the same shape, is not rounded, and was
+// made by transform i. The draws depend on seed and i alone; a training run draws others.
 func Preview(backend compute.Backend, reg *spec.Regime, size int, photo []uint8, seed uint64, n int) ([][]float32, []Transform, error) {
 	if n < 1 || size < 1 || len(photo) != size*size*3 {
 		return nil, nil, fmt.Errorf("previewing the augmentation: %d values are no photo of %d x %d pixels, or %d copies are no number", len(photo), size, size, n)
@@ -28,7 +27,7 @@ func Preview(backend compute.Backend, reg *spec.Regime, size int, photo []uint8,
 		drawn[i], affine[i], boxes[i] = t, matrix[:], t.Cutout[:]
 		colours[i] = []float32{float32(t.Brightness), float32(t.Contrast), float32(t.Saturation)}
 	}
-	// The same inputs as a step's: what the regime does not do is not in the graph.
+	// The same inputs as a step's: the graph has no operation that the regime does not use.
 	values := map[input]any{inPixels: tensors.FromFlatDataAndDimensions(photo, 1, size, size, 3), inRows: make([]int32, n),
 		inAffine: affine, inColours: colours, inCutout: boxes}
 	var fed []input

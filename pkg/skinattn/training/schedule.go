@@ -6,8 +6,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
-// scheduled is the learning rate of an update (from 0) of a run of total
-// updates, perEpoch in each epoch, where the plateau rule gives rate.
+// scheduled returns the learning rate of an update, counted from 0. rate is the plateau
+// rule's, perEpoch the number of updates of an epoch.
 func scheduled(reg *spec.Regime, rate float64, update, perEpoch int) float64 {
 	total, warm := float64(perEpoch*reg.Epochs), float64(perEpoch)*reg.WarmUp
 	switch at := float64(update); {
@@ -58,8 +58,8 @@ type stopState struct {
 	Wait int     `json:"wait"`
 }
 
-// stop judges an epoch by its validation loss or accuracy and says whether it
-// was the last.
+// stop judges an epoch by its validation loss or accuracy and reports whether training ends
+// after it.
 func (s *stopState) stop(e spec.EarlyStop, loss, accuracy float64) bool {
 	if e.Patience == 0 {
 		return false

@@ -16,8 +16,8 @@ type selection struct {
 	layers []map[string]bool // of each freeze
 }
 
-// Check finds settings of a regime that do not fit a network, or features that
-// are computed once, before anything is written.
+// Check returns an error for settings of a regime that do not fit a network, or do not fit
+// features that are computed once. It needs no run folder.
 func Check(net *skinattn.Network, reg *spec.Regime, featureCache bool) (err error) {
 	if featureCache {
 		if err := allowsFeatures(reg); err != nil {
@@ -69,7 +69,7 @@ func layersOf(net *skinattn.Network, prefix string) (map[string]bool, error) {
 	return names, nil
 }
 
-// rate is the factor on the learning rate of a layer.
+// rate returns the factor by which a layer's learning rate is multiplied.
 func (s selection) rate(layer string) float64 {
 	if factor, ok := s.rates[layer]; ok {
 		return factor
@@ -77,8 +77,8 @@ func (s selection) rate(layer string) float64 {
 	return 1
 }
 
-// frozen lists the layers that are left as they are in an epoch, and a key that
-// is the same for the same list.
+// frozen returns the layers that are not trained in an epoch, and a key that identifies
+// this set.
 func (s selection) frozen(epoch int) (names map[string]bool, key string) {
 	names = map[string]bool{}
 	for i, f := range s.freeze {

@@ -8,7 +8,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/tensorboard"
 )
 
-// Watchers are several watchers as one.
+// Watchers passes every call on to each of several watchers.
 type Watchers []Watcher
 
 // Log implements Watcher.
@@ -45,8 +45,8 @@ type Board struct {
 	warn   func(line string)
 }
 
-// NewBoard watches a run for TensorBoard in dir. warn is told once if epochs
-// can't be written; the training goes on.
+// NewBoard writes TensorBoard's event files to dir. If an epoch can't be written, warn is
+// called once and the training goes on.
 func NewBoard(dir string, warn func(line string)) (*Board, error) {
 	writer, err := tensorboard.Create(dir, time.Now())
 	return &Board{writer, warn}, err
