@@ -50,6 +50,9 @@ func run(list bool, patterns []string) error {
 	if err != nil {
 		return err
 	}
+	if err := write(tests, results); err != nil { // with what is not run yet
+		return err
+	}
 	ran := 0
 	var failed []string
 	for i, test := range tests {
@@ -270,7 +273,7 @@ func write(tests []longTest, results []result) error {
 
 Tests that take minutes are not part of `+"`go test ./...`"+`. `+"`.ci/long`"+` runs them one by one and writes this page; `+"`.ci/long PATTERN...`"+` runs those whose package and name match
 (`+"`.ci/long 'Forward.*nasnet' Coverage`"+`, regular expressions) and leaves the other rows; `+"`.ci/long -list`"+` prints the names. All at once: `+"`SKINATTN_LONG=1 go test ./... -timeout 6h`"+`.
-"skip" means that a test found something missing that it needs. A plus behind a commit means uncommitted changes. Seconds are of one test alone, compilation by XLA included.
+"skip" means that a test found something missing that it needs. A plus behind a commit means uncommitted changes. Seconds are of one test at a time, compilation by XLA included, on a machine that may have done other work besides.
 
 Of %d tests %d passed when last run, %d failed, %d were skipped, %d were not run.
 

@@ -7,6 +7,7 @@ import collections
 import json
 import pathlib
 
+import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 from tensorflow.keras import applications as ka
@@ -198,6 +199,10 @@ def outputs(built, inputs, training=False):
 
 
 def preprocess(name, images):
-    """What the authors' metadata regime did to float32 images of 0..255."""
+    """What the authors' metadata regime did to images of 0..255, float32 arrays or tensors."""
     mode = NETWORKS[name].preprocess
-    return images.copy() if mode == "none" else ka.imagenet_utils.preprocess_input(images.copy(), mode=mode)
+    if mode == "none":
+        return images
+    if isinstance(images, np.ndarray):
+        images = images.copy()  # which Keras changes in place
+    return ka.imagenet_utils.preprocess_input(images, mode=mode)
