@@ -19,7 +19,8 @@
 //
 // # Errors
 //
-// Nothing here panics on its arguments. A function with an error result reports
+// Nothing here panics on its arguments, except on an index out of range, as Go does.
+// A function with an error result reports
 // arguments that make no sense (slices of different lengths, a class that is not in
 // the table, a level outside (0, 1)) and data that are no table; a bad row of a file
 // is a [RowError]. A function without an error result, such as [Wilson], answers

@@ -65,16 +65,16 @@ var (
 		{name: "kappa", label: "Cohen's kappa", text: "Cohen's kappa", reason: oneClass, headline: true, required: true,
 			of: func(m *Metrics) *float64 { return &m.Kappa }, value: func(s *scoring) float64 { return s.confusion.Kappa() }},
 		{name: "nll", label: "Log loss", text: "negative log-likelihood", headline: true, required: true,
-			of: func(m *Metrics) *float64 { return &m.NLL }, value: func(s *scoring) float64 { return s.mean(s.nll) }},
+			of: func(m *Metrics) *float64 { return &m.NLL }, value: func(s *scoring) float64 { return s.nllSum / float64(s.n) }},
 		{name: "brier", label: "Brier score", text: "Brier score", headline: true, required: true,
-			of: func(m *Metrics) *float64 { return &m.Brier }, value: func(s *scoring) float64 { return s.mean(s.brier) }},
+			of: func(m *Metrics) *float64 { return &m.Brier }, value: func(s *scoring) float64 { return s.brierSum / float64(s.n) }},
 		{name: "ece", label: "ECE", text: "calibration error (ECE)", headline: true, required: true,
 			of:    func(m *Metrics) *float64 { return &m.ECE },
 			value: func(s *scoring) float64 { return expectedCalibrationError(s.confidence.bins(s.counts, s.n, ECEBins)) }},
 		{name: "top2_accuracy", label: "Top-2 accuracy", text: "top-2 accuracy", headline: true,
-			of: func(m *Metrics) *float64 { return &m.Top2Accuracy }, value: func(s *scoring) float64 { return s.topK(2) }},
+			of: func(m *Metrics) *float64 { return &m.Top2Accuracy }, value: func(s *scoring) float64 { return ratio(s.top2, s.n) }},
 		{name: "top3_accuracy", label: "Top-3 accuracy", text: "top-3 accuracy",
-			of: func(m *Metrics) *float64 { return &m.Top3Accuracy }, value: func(s *scoring) float64 { return s.topK(3) }},
+			of: func(m *Metrics) *float64 { return &m.Top3Accuracy }, value: func(s *scoring) float64 { return ratio(s.top3, s.n) }},
 		{name: "ece_equal_width", label: "ECE, equal-width bins", text: "ECE, equal-width bins",
 			of: func(m *Metrics) *float64 { return &m.ECEEqualWidth }, value: func(s *scoring) float64 { return s.topGap.sum(s.counts) / float64(s.n) }},
 		{name: "ece_classwise", label: "ECE, classwise", text: "ECE, classwise",
@@ -131,27 +131,10 @@ type scoring struct {
 	n         int       // images
 	confusion Confusion // of m
 	m         *Metrics  // its classes and groups are filled
-}
 
-// mean is the mean of a value by image, NaN without images.
-func (s *scoring) mean(values []float64) float64 {
-	sum := 0.0
-	for i, n := range s.counts {
-		if n != 0 {
-			sum += float64(n) * values[i]
-		}
-	}
-	return sum / float64(s.n)
-}
-
-func (s *scoring) topK(k int) float64 {
-	hits := 0
-	for i, n := range s.counts {
-		if s.above[i] < k {
-			hits += int(n)
-		}
-	}
-	return ratio(hits, s.n)
+	// Sums over the images, from one pass over counts.
+	nllSum, brierSum float64
+	top2, top3       int // images whose true class is among the 2 or 3 most probable
 }
 
 func (s *scoring) classwiseECE() float64 {

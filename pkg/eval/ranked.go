@@ -208,21 +208,32 @@ func (t *ranked) score(counts []uint32, m *Metrics) {
 	for _, row := range m.Confusion {
 		clear(row)
 	}
-	m.N = 0
+	s := scoring{ranked: t, counts: counts, confusion: m.Confusion, m: m}
 	for i, n := range counts {
+		if n == 0 {
+			continue
+		}
 		m.Confusion[t.p.Truth[i]][t.predicted[i]] += int(n)
-		m.N += int(n)
+		s.n += int(n)
+		s.nllSum += float64(n) * t.nll[i]
+		s.brierSum += float64(n) * t.brier[i]
+		if t.above[i] < 3 {
+			s.top3 += int(n)
+			if t.above[i] < 2 {
+				s.top2 += int(n)
+			}
+		}
 	}
+	m.N = s.n
 	for k := range m.PerClass {
 		t.scoreOne(&m.PerClass[k], m.Confusion.OneVsRest(k), t.perClass[k], counts)
 	}
 	for g := range m.Groups {
 		t.scoreOne(&m.Groups[g].ClassMetrics, m.Confusion.groupVsRest(&t.groups[g]), t.perGroup[g], counts)
 	}
-	s := &scoring{ranked: t, counts: counts, n: m.N, confusion: m.Confusion, m: m}
 	for i := range overallMetrics {
 		row := &overallMetrics[i]
-		*row.of(m) = row.value(s)
+		*row.of(m) = row.value(&s)
 	}
 }
 
