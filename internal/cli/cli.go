@@ -23,8 +23,10 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
+	"github.com/skinattn/skinattn/pkg/skinattn/weights"
 )
 
 // Exit codes.
@@ -60,6 +62,7 @@ type commands struct {
 	Explain   explainCommand   `cmd:"" help:"Where the network looks: Soft-Attention, Grad-CAM and other maps of images, as pictures."`
 	Figures   figuresCommand   `cmd:"" help:"Every figure that runs allow."`
 	Weights   weightsCommand   `cmd:"" help:"ImageNet and Keras weights: fetch, import, export, check."`
+	Runs      runsCommand      `cmd:"" help:"Run folders of older versions: migrate."`
 	Bench     benchCommand     `cmd:"" help:"Images per second, compile time, peak memory."`
 }
 
@@ -101,7 +104,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) (code
 			panic(cause)
 		}
 	}()
-	var grammar commands
+	grammar := commands{Train: trainCommand{regimeFlags: newRegimeFlags()}}
 	parser, err := kong.New(&grammar,
 		kong.Name("skinattn"),
 		kong.Description(description),
@@ -124,6 +127,15 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) (code
 	}
 	s := &session{common: grammar.common, ctx: ctx, stdout: stdout, stderr: stderr}
 	return report(stderr, parsed.Run(s))
+}
+
+// word is the value of a flag that takes one of several words, empty if it was not
+// given. Such a flag is a pointer, so that kong does not list the empty word.
+func word(flag *string) string {
+	if flag == nil {
+		return ""
+	}
+	return *flag
 }
 
 // fillIn returns a hook that replaces ${name} in help texts and choices by values
@@ -199,6 +211,9 @@ func adviceOn(err error) string {
 		inUse     *run.InUseError
 		notEmpty  *run.NotEmptyError
 		mismatch  *run.ConfigMismatchError
+		first     *pipeline.WeightsError
+		diverged  *training.DivergedError
+		weighed   *weights.MismatchError
 	)
 	switch {
 	case errors.As(err, &notFolder):
@@ -209,6 +224,22 @@ func adviceOn(err error) string {
 		return "add --resume to go on with it or choose another --run"
 	case errors.As(err, &mismatch):
 		return "leave them out or start a new run"
+	case errors.As(err, &first) && first.SHA256 != "":
+		return "name that file with --weights"
+	case errors.As(err, &first):
+		return fmt.Sprintf("'skinattn weights fetch %s' gets them, --weights FILE names them, --weights random does without", first.Backbone)
+	case errors.As(err, &weighed) && weighed.More > 0:
+		return "'skinattn weights check' lists them"
+	case errors.Is(err, training.ErrFeaturesAugmented):
+		return "leave --feature-cache or the augmentation out"
+	case errors.Is(err, training.ErrFeaturesMixed):
+		return "leave --feature-cache or --cutmix out"
+	case errors.Is(err, training.ErrFeaturesTrained):
+		return "add --freeze backbone to --feature-cache"
+	case errors.Is(err, pipeline.ErrOtherDemo):
+		return "choose another --out"
+	case errors.As(err, &diverged):
+		return "start a new run with a lower --learning-rate"
 	case errors.Is(err, checkpoint.ErrNone):
 		return "a run has its first after an epoch, 'skinattn train --resume' goes on with it"
 	case errors.As(err, &unavailable) && unavailable.Engine == engine.CUDA &&

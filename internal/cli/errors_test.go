@@ -247,7 +247,7 @@ func TestMistakesWithARun(t *testing.T) {
 		{"resume with another seed", append(resume, "--seed", "7"), 1, "seed (the run has 1, now 7)"},
 		{"resume with another protocol", append(resume, "--protocol", "paper"), 1, `data.protocol (the run has "grouped", now "paper")`},
 		{"resume with another cut", append(resume, "--cut", "block_1_depthwise"), 1, `network.cut (the run has "Conv1_relu", now "block_1_depthwise")`},
-		{"resume without metadata", append(resume, "--no-metadata"), 1, "regime.metadata (the run has true, now false)"},
+		{"resume without metadata", append(resume, "--no-metadata"), 1, "network.metadata (the run has true, now false)"},
 		{"resume with other weights", append(resume, "--weights", bad), 1, `init (the run has "random", now "imagenet")`},
 		{"resume with a split", append(resume, "--split", other), 2, "--split can't be changed with --resume"},
 		{"again", train, 1, "is not empty (it has checkpoints); add --resume"},

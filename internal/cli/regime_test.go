@@ -2,11 +2,14 @@ package cli
 
 import (
 	"encoding/json"
+	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
@@ -38,24 +41,19 @@ func differing(path string, a, b reflect.Value) (fields []string) {
 	return fields
 }
 
-// leaves lists all fields.
-func leaves(path string, s reflect.Type) (fields []string) {
-	for i := range s.NumField() {
-		if f := s.Field(i); f.Type.Kind() == reflect.Struct {
-			fields = append(fields, leaves(path+f.Name+".", f.Type)...)
-		} else {
-			fields = append(fields, path+f.Name)
-		}
-	}
-	return fields
-}
-
-func TestEveryFieldOfARegimeHasAFlag(t *testing.T) {
+// The flags that scripts use, by their names: they change these fields of regime and
+// network. TestEveryOptionHasAFlag finds the flags of options that are newer.
+func TestFlagsByName(t *testing.T) {
 	base, err := spec.For("md/as-run", "mobilenet_v2")
 	if err != nil {
 		t.Fatal(err)
 	}
-	missing := leaves("", reflect.TypeFor[spec.Regime]())
+	network, err := skinattn.Resolve("mobilenet_v2", base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	base.Network = network
+	changed := map[string]bool{}
 	// Some flags exclude each other, so there are two calls.
 	for _, args := range [][]string{
 		strings.Fields(`--epochs 7 --batch 3 --accumulate 2 --steps-divisor 9 --sampling balanced --learning-rate .5 --epsilon .2 --beta1 .1 --beta2 .2
@@ -63,20 +61,90 @@ func TestEveryFieldOfARegimeHasAFlag(t *testing.T) {
 			--schedule cosine --warm-up 2 --stop-patience 3 --stop-min-delta .2 --stop-monitor val_accuracy --select last --ema .9 --class-weighting balanced
 			--loss focal --focal-gamma 2 --outlier-limit .1 --label-smoothing .1 --missing-age impute --metadata-dropout .2 --channel-order rgb
 			--preprocess caffe --resize stretch --notebook augmented --head gap --attention-window center --gamma --no-soft-attention --no-metadata --dropout .1 --batch-norm-momentum .8 --views 3
+			--metadata-batch-norm both --metadata-units 64,32 --metadata-branch-dropout .3 --extended-dense 20 --pools-before 1 --size 128 --cut block_5_add
 			--rotation 10 --shift .1 --zoom .2 --horizontal-flip --vertical-flip --crop .5 --brightness .1 --contrast .2 --saturation .3 --cutout .4
 			--mixup .5 --cutmix .6`),
 		strings.Fields("--copies-per-photo 1 --copies-per-class 20 --copies-batch 5 --class-weights 1,2,3,4,5,6,7"),
 	} {
 		got := shown(t, args...)
+		got.Regime.Network = got.Network
 		for _, field := range differing("", reflect.ValueOf(base), reflect.ValueOf(*got.Regime)) {
-			missing = slices.DeleteFunc(missing, func(m string) bool { return m == field })
+			changed[field] = true
 		}
 	}
-	if want := []string{"Name"}; !slices.Equal(missing, want) {
-		t.Errorf("no flag changes %v, want %v alone", missing, want)
+	if len(changed) != 64 {
+		t.Errorf("%d fields are changed: %v", len(changed), slices.Sorted(maps.Keys(changed)))
 	}
 	if got := shown(t, "--cut", "block_5_add"); got.Network.Cut != "block_5_add" {
 		t.Errorf("--cut gives %s", got.Network.Cut)
+	}
+}
+
+// otherValue is the arguments that give an option of *of another value.
+func otherValue(t *testing.T, o spec.Option, of any) []string {
+	t.Helper()
+	flag := "--" + o.Flag
+	value := o.In(of)
+	if words := strings.Split(o.Values(), ", "); value.Kind() == reflect.String && words[0] != "" {
+		if words[0] == value.String() {
+			return []string{flag, words[1]}
+		}
+		return []string{flag, words[0]}
+	}
+	switch value.Interface().(type) {
+	case bool:
+		if value.Bool() {
+			return []string{"--no-" + o.Flag}
+		}
+		return []string{flag}
+	case int:
+		return []string{flag, strconv.FormatInt(value.Int()+8, 10)}
+	case float64:
+		return []string{flag, strconv.FormatFloat(value.Float()/2+.125, 'g', -1, 64)}
+	case []float64:
+		return []string{flag, "1,2,3,4,5,6,7"}
+	case [3]int:
+		return []string{flag, "64,32"}
+	case []spec.LayerRate:
+		return []string{flag, "backbone=.5"}
+	case []spec.Freeze:
+		return []string{flag, "backbone:2"}
+	}
+	t.Fatalf("option %s has type %s, which this test does not know", o.Path, o.Type)
+	return nil
+}
+
+// Every option of regime and network has a flag that sets it, but for the names and
+// what has flags of its own in 'train'.
+func TestEveryOptionHasAFlag(t *testing.T) {
+	regime, err := spec.For("md/as-run", "mobilenet_v2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	network, err := skinattn.Resolve("mobilenet_v2", regime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var without []string
+	check := func(options []spec.Option, base any, got func(run.Config) any) {
+		for _, o := range options {
+			if o.Flag == "" {
+				without = append(without, o.Path)
+				continue
+			}
+			args := otherValue(t, o, base)
+			if o.Flag == "copies-per-class" {
+				args = append(args, "--copies-batch", "5")
+			}
+			if after := o.In(got(shown(t, args...))).Interface(); reflect.DeepEqual(after, o.In(base).Interface()) {
+				t.Errorf("%v leaves %s as it is: %v", args, o.Path, after)
+			}
+		}
+	}
+	check(spec.RegimeOptions(), &regime, func(cfg run.Config) any { return cfg.Regime })
+	check(spec.NetworkOptions(), &network, func(cfg run.Config) any { return &cfg.Network })
+	if want := []string{"name", "backbone", "cut", "size"}; !slices.Equal(without, want) {
+		t.Errorf("no flag sets %v, want %v", without, want)
 	}
 }
 

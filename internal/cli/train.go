@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/skinattn/skinattn/pkg/eval"
+	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/explain"
@@ -21,8 +22,8 @@ import (
 )
 
 type trainCommand struct {
-	Backbone string  `help:"Network: ${backbones}." enum:",${backbones}" default:"" placeholder:"NAME"`
-	Protocol string  `help:"How to split the data: ${protocols} (default: grouped)." enum:",${protocols}" default:"" placeholder:"NAME"`
+	Backbone *string `help:"Network: ${backbones}." enum:"${backbones}" placeholder:"NAME"`
+	Protocol *string `help:"How to split the data: ${protocols} (default: grouped)." enum:"${protocols}" placeholder:"NAME"`
 	Share    float64 `name:"test-share" help:"Protocol ${test_share}: share of the images to hold out (default: .1)." placeholder:"X"`
 	Split    string  `help:"Take this split instead of drawing one." placeholder:"FILE"`
 	Dir      string  `name:"run" help:"Run folder to make." placeholder:"DIR"`
@@ -110,58 +111,30 @@ func (c *trainCommand) findRate(s *session, eng *engine.Engine, opts pipeline.Tr
 	return err
 }
 
-// options are what the flags say; with --resume, what they leave out is the
-// run's own.
+// options are what the flags say; with --resume, the run decides what they leave
+// out.
 func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err error) {
 	opts = pipeline.TrainOptions{
-		Backbone: c.Backbone, Protocol: c.Protocol, TestShare: c.Share, Seed: s.seed(),
-		Cut: c.Cut, Weights: c.Weights, Dir: c.Dir, Resume: c.Resume, SaveEvery: c.SaveEvery,
+		Protocol: word(c.Protocol), TestShare: c.Share, Seed: s.seed(),
+		Weights: c.Weights, Dir: c.Dir, Resume: c.Resume, SaveEvery: c.SaveEvery,
 		FeatureCache: c.Features, FastDevRun: c.Fast, TensorBoard: c.Board,
 	}
-	if c.Size != nil {
-		if opts.Size = *c.Size; opts.Size < 1 || opts.Size > maxSize {
-			return opts, usagef("--size is %d; it must be in 1 to %d pixels", opts.Size, maxSize)
-		}
+	if c.Size != nil && (*c.Size < 1 || *c.Size > maxSize) {
+		return opts, usagef("--size is %d; it must be in 1 to %d pixels", *c.Size, maxSize)
 	}
 	if c.SaveEvery < 0 {
 		return opts, usagef("--save-every is %s; it must not be negative", c.SaveEvery)
 	}
-	var base spec.Regime
 	if c.Resume {
-		folder, err := run.Open(c.Dir)
-		if err != nil {
-			return opts, fmt.Errorf("nothing to resume: %w", err)
-		}
-		cfg, err := folder.Config()
-		if err != nil {
-			return opts, err
-		}
-		if cfg.Regime == nil {
-			return opts, fmt.Errorf("%s was imported, not trained: there is nothing to resume", c.Dir)
-		}
-		base = *cfg.Regime
-		opts.Backbone = cmp.Or(opts.Backbone, cfg.Network.Backbone)
-		opts.Size = cmp.Or(opts.Size, cfg.Network.Size)
-		opts.Cut = cmp.Or(opts.Cut, cfg.Network.Cut)
-		opts.FastDevRun, opts.FeatureCache = cfg.FastDevRun, cfg.FeatureCache
-		if s.Seed == nil {
-			opts.Seed = cfg.Seed
-		}
+		err = c.resumed(s, &opts)
 	} else {
-		if c.Backbone == "" {
-			return opts, usagef("--backbone is missing; choose one of %s", strings.Join(backbone.Names(), ", "))
-		}
-		opts.Protocol = cmp.Or(opts.Protocol, split.Grouped)
-		if err := (split.Options{TestShare: c.Share}).Check(opts.Protocol); err != nil {
-			return opts, splitUsage(err)
-		}
-		opts.Weights = cmp.Or(opts.Weights, imagenet)
-		if base, err = spec.For(spec.Default, c.Backbone); err != nil {
-			return opts, err
-		}
+		err = c.begun(&opts)
+	}
+	if err != nil {
+		return opts, err
 	}
 	if opts.Weights == imagenet {
-		if opts.Weights, err = weights.Path(opts.Backbone); err != nil {
+		if opts.Weights, err = weights.Path(opts.Network.Backbone); err != nil {
 			return opts, err
 		}
 	}
@@ -173,13 +146,82 @@ func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err erro
 			return opts, err
 		}
 	}
-	if opts.Regime, err = c.regime(base, opts.Backbone); err != nil {
+	if c.Size != nil {
+		opts.Network.Size = *c.Size
+	}
+	opts.Network.Cut = cmp.Or(c.Cut, opts.Network.Cut)
+	if err := c.change(&opts.Regime, &opts.Network); err != nil {
 		return opts, err
 	}
-	if err := opts.Regime.Check(ham10000.NumClasses); err != nil {
-		return opts, usageError{err}
+	for _, err := range []error{opts.Regime.Check(ham10000.NumClasses), opts.Network.Check()} {
+		if err != nil {
+			return opts, usageError{err}
+		}
 	}
 	return opts, nil
+}
+
+// begun fills in the regime of a new run and its network.
+func (c *trainCommand) begun(opts *pipeline.TrainOptions) error {
+	if c.Backbone == nil {
+		return usagef("--backbone is missing; choose one of %s", strings.Join(backbone.Names(), ", "))
+	}
+	opts.Protocol = cmp.Or(opts.Protocol, split.Grouped)
+	if err := (split.Options{TestShare: c.Share}).Check(opts.Protocol); err != nil {
+		return splitUsage(err)
+	}
+	opts.Weights = cmp.Or(opts.Weights, imagenet)
+	return c.named(opts, *c.Backbone, cmp.Or(word(c.Regime), spec.Default))
+}
+
+// named fills in the regime of that name and its network on a backbone. The flag of
+// the variant counts before those of the options, which it decides.
+func (c *trainCommand) named(opts *pipeline.TrainOptions, backbone, name string) (err error) {
+	if opts.Regime, err = spec.For(name, backbone); err != nil {
+		return err
+	}
+	resolved := opts.Regime
+	if err := c.change(&resolved, &spec.Network{}); err != nil {
+		return err
+	}
+	if err := resolved.Check(ham10000.NumClasses); err != nil {
+		return usageError{err}
+	}
+	opts.Network, err = skinattn.Resolve(backbone, resolved)
+	return err
+}
+
+// resumed fills in what the run to resume has. A backbone or a regime that is named
+// is compared with the run's.
+func (c *trainCommand) resumed(s *session, opts *pipeline.TrainOptions) error {
+	folder, err := run.Open(c.Dir)
+	if err != nil {
+		return fmt.Errorf("nothing to resume: %w", err)
+	}
+	cfg, err := folder.Config()
+	if err != nil {
+		return err
+	}
+	if cfg.Regime == nil {
+		return fmt.Errorf("%s was imported, not trained: there is nothing to resume", c.Dir)
+	}
+	opts.FastDevRun, opts.FeatureCache = cfg.FastDevRun, cfg.FeatureCache
+	if s.Seed == nil {
+		opts.Seed = cfg.Seed
+	}
+	opts.Network, opts.Regime = cfg.Network, *cfg.Regime
+	if c.Backbone == nil && c.Regime == nil {
+		return nil
+	}
+	regime := opts.Regime
+	if err := c.named(opts, cmp.Or(word(c.Backbone), cfg.Network.Backbone), cmp.Or(word(c.Regime), regime.Name)); err != nil {
+		return err
+	}
+	if c.Regime == nil {
+		opts.Regime = regime
+	}
+	opts.Network.Size, opts.Network.Cut = cfg.Network.Size, cfg.Network.Cut
+	return nil
 }
 
 // maxSize is above any dermatoscope's picture and below what a mistyped number

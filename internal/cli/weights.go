@@ -98,11 +98,11 @@ func (s *session) byteProgress(title string) (progress func(done, total int64), 
 
 // kerasFileFlags tell what a Keras file does not say of itself.
 type kerasFileFlags struct {
-	Backbone     string `help:"Network: ${enum}." required:"" enum:"${backbones}" placeholder:"NAME"`
-	Cut          string `help:"Keras layer after which the backbone ends (default: as the file has it)." placeholder:"LAYER"`
-	Size         int    `help:"Image width and height in pixels (default: as the file has it)." placeholder:"PX"`
-	ChannelOrder string `help:"What the network was fed: rgb or bgr (default: bgr with metadata, rgb without, as the authors did)." enum:",rgb,bgr" default:"" placeholder:"ORDER"`
-	Preprocess   string `help:"How its pixels were scaled: tf, caffe, torch or none (default: as the authors did)." enum:",tf,caffe,torch,none" default:"" placeholder:"MODE"`
+	Backbone     string  `help:"Network: ${enum}." required:"" enum:"${backbones}" placeholder:"NAME"`
+	Cut          string  `help:"Keras layer after which the backbone ends (default: as the file has it)." placeholder:"LAYER"`
+	Size         int     `help:"Image width and height in pixels (default: as the file has it)." placeholder:"PX"`
+	ChannelOrder *string `help:"What the network was fed: rgb or bgr (default: bgr with metadata, rgb without, as the authors did)." enum:"rgb,bgr" placeholder:"ORDER"`
+	Preprocess   *string `help:"How its pixels were scaled: tf, caffe, torch or none (default: as the authors did)." enum:"tf,caffe,torch,none" placeholder:"MODE"`
 
 	AttentionWindow string `help:"Channels that its Soft-Attention looks at: first (what TensorFlow documents) or center (what its CPU kernel reads)." enum:"first,center" default:"first" placeholder:"WINDOW"`
 }
@@ -110,7 +110,7 @@ type kerasFileFlags struct {
 func (f kerasFileFlags) options(s *session, file string) (weights.ImportOptions, error) {
 	opts := weights.ImportOptions{
 		Keras: file, Backbone: f.Backbone, Cut: f.Cut, Size: f.Size,
-		ChannelOrder: imaging.Order(f.ChannelOrder), Preprocess: imaging.Preprocess(f.Preprocess), Log: s.log,
+		ChannelOrder: imaging.Order(word(f.ChannelOrder)), Preprocess: imaging.Preprocess(word(f.Preprocess)), Log: s.log,
 	}
 	if f.AttentionWindow == spec.CenterWindow {
 		opts.AttentionWindow = f.AttentionWindow

@@ -20,7 +20,8 @@ func AuthorsNetwork(backboneName string, variant spec.Variant) (spec.Network, er
 	if b.AugmentedOnly {
 		variant = spec.Augmented
 	}
-	n := spec.Network{Backbone: b.Name, Cut: b.Cuts[0].Layer, Size: b.Input, SoftAttention: true, Metadata: true, Dropout: .5}
+	n := spec.AuthorsDefaults()
+	n.Backbone, n.Cut, n.Size = b.Name, b.Cuts[0].Layer, b.Input
 	pixels, pooling := b.Preprocessing.Metadata, b.Pooling.Metadata
 	if variant == spec.Augmented {
 		cut, err := b.Cut(b.AugmentedCut)
@@ -35,6 +36,13 @@ func AuthorsNetwork(backboneName string, variant spec.Variant) (spec.Network, er
 		n.Head = pooling
 	}
 	return n, nil
+}
+
+// Resolve is the network that a regime trains on a backbone: the authors' network of
+// the regime's variant, with the options that the regime sets.
+func Resolve(backboneName string, regime spec.Regime) (spec.Network, error) {
+	n, err := AuthorsNetwork(backboneName, regime.Variant)
+	return n.With(regime.Network), err
 }
 
 // attentionHeads is the m of the SoftAttention layer (paper section 2.4).

@@ -184,10 +184,32 @@ func (d *Dataset) OpenImages(ctx context.Context, size int, fit imaging.ResizeMo
 	if err := d.RequireImages(d.Records); err != nil {
 		return nil, err
 	}
+	return imaging.OpenCache(ctx, userdir.Cache(), d.items(), size, imaging.CacheOptions{Progress: progress, Resize: fit})
+}
+
+// SourceSize is the size of the photos as they lie on disk; see imaging.SourceSize.
+func (d *Dataset) SourceSize(ctx context.Context) (string, error) {
+	return imaging.SourceSize(ctx, d.items())
+}
+
+// ContentHash identifies the photos; see imaging.ContentHash.
+func (d *Dataset) ContentHash(ctx context.Context) (string, error) {
+	return imaging.ContentHash(ctx, d.items())
+}
+
+// Only is the data set with those of its records whose images are wanted.
+func (d *Dataset) Only(wanted map[string]bool) *Dataset {
+	some := *d
+	some.Records = slices.DeleteFunc(slices.Clone(d.Records), func(r Record) bool { return !wanted[r.ImageID] })
+	return &some
+}
+
+// items are the photos of the records, in order.
+func (d *Dataset) items() []imaging.Item {
 	items := make([]imaging.Item, len(d.Records))
 	for i, r := range d.Records {
 		path, _ := d.ImagePath(r.ImageID)
 		items[i] = imaging.Item{ID: r.ImageID, Path: path}
 	}
-	return imaging.OpenCache(ctx, userdir.Cache(), items, size, imaging.CacheOptions{Progress: progress, Resize: fit})
+	return items
 }

@@ -91,12 +91,7 @@ func writeImages(ctx context.Context, f *os.File, header cacheHeader, sources []
 	if err := bad.err(total); err != nil {
 		return content, err
 	}
-	h := sha256.New()
-	for i, s := range sources {
-		fmt.Fprintf(h, "%q %x\n", s.ID, hashes[i])
-	}
-	h.Sum(content[:0])
-	return content, nil
+	return contentHash(func(i int) string { return sources[i].ID }, hashes), nil
 }
 
 // resize brings img to size x size pixels.

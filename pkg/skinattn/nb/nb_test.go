@@ -175,7 +175,7 @@ func TestTrain(t *testing.T) {
 	}
 	n := bookAt(t, data, Demo)
 	opts := n.TrainOptions(t.Context(), "mobilenet_v2")
-	opts.Size, opts.Cut, opts.Regime.Epochs = 32, "Conv1_relu", 2 // the first layers alone
+	opts.Network.Size, opts.Network.Cut, opts.Regime.Epochs = 32, "Conv1_relu", 2 // the first layers alone
 	first := n.Train(t.Context(), "tiny", opts)
 	if got := Predictions(first, split.Test); got.Len() == 0 {
 		t.Error("no predictions of the test part")
@@ -185,7 +185,7 @@ func TestTrain(t *testing.T) {
 	}
 	network := Model(t.Context(), first)
 	defer network.Close()
-	if network.Cut != opts.Cut {
+	if network.Cut != opts.Network.Cut {
 		t.Errorf("the run's network is cut at %s", network.Cut)
 	}
 	metrics, err := os.Stat(first.Path(run.MetricsFile))

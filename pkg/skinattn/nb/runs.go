@@ -48,19 +48,23 @@ func (n *Notebook) TrainOptions(ctx context.Context, backbone string) pipeline.T
 }
 
 func (n *Notebook) trainOptions(ctx context.Context, backbone string) (pipeline.TrainOptions, error) {
-	opts := pipeline.TrainOptions{Data: n.Sample(ctx), Backbone: backbone, Protocol: split.Grouped, Seed: 1,
+	opts := pipeline.TrainOptions{Data: n.Sample(ctx), Protocol: split.Grouped, Seed: 1,
 		Watch: NewTraining(), Progress: Progress("reading photos")}
-	var err error
+	regime := spec.Default
 	if n.Scale == Demo {
-		opts.Size = demoSize
-		opts.Regime, err = spec.Find(spec.Demo)
-		opts.Regime.Epochs = demoEpochs
-	} else {
-		opts.Regime, err = spec.For(spec.Default, backbone)
+		regime = spec.Demo
 	}
-	if err == nil {
-		opts.Weights, err = n.weights(backbone)
+	var err error
+	if opts.Regime, err = spec.For(regime, backbone); err != nil {
+		return opts, err
 	}
+	if opts.Network, err = skinattn.Resolve(backbone, opts.Regime); err != nil {
+		return opts, err
+	}
+	if n.Scale == Demo {
+		opts.Network.Size, opts.Regime.Epochs = demoSize, demoEpochs
+	}
+	opts.Weights, err = n.weights(backbone)
 	return opts, err
 }
 
@@ -148,7 +152,7 @@ func ShowTraining(folder *run.Folder) {
 func (n *Notebook) DemoRun(ctx context.Context) *run.Folder {
 	opts := n.TrainOptions(ctx, "mobilenet_v2")
 	if n.Scale == Demo {
-		opts.Size, opts.Regime.Epochs = sharedSize, sharedEpochs
+		opts.Network.Size, opts.Regime.Epochs = sharedSize, sharedEpochs
 	}
 	return n.Train(ctx, "mobilenet_v2", opts)
 }

@@ -1,13 +1,16 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/plots"
+	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/figures"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
@@ -23,6 +26,9 @@ const (
 	DemoData = "data"
 	DemoRun  = "run"
 )
+
+// ErrOtherDemo says that a folder has a demo of other options.
+var ErrOtherDemo = errors.New("has a run on other images")
 
 // DemoOptions say where the demo goes and who watches.
 type DemoOptions struct {
@@ -44,7 +50,7 @@ func Demo(ctx context.Context, eng *engine.Engine, opts DemoOptions) error {
 	synth := synthetic.Options{Images: opts.Images, Seed: opts.Seed, Masks: true}
 	if !synthetic.Complete(dataDir, synth) {
 		if notBegun == nil {
-			return fmt.Errorf("%s has a run on other images; choose another --out", opts.Dir)
+			return fmt.Errorf("%s %w", opts.Dir, ErrOtherDemo)
 		}
 		if err := synthetic.Generate(ctx, dataDir, synth, opts.Generate); err != nil {
 			return fmt.Errorf("making the synthetic lesions: %w", err)
@@ -61,8 +67,13 @@ func Demo(ctx context.Context, eng *engine.Engine, opts DemoOptions) error {
 	if opts.Epochs > 0 {
 		reg.Epochs = opts.Epochs
 	}
+	network, err := skinattn.Resolve("mobilenet_v2", reg)
+	if err != nil {
+		return err
+	}
+	network.Size = cmp.Or(opts.Size, network.Size)
 	if err := Train(ctx, eng, TrainOptions{
-		Data: data, Backbone: "mobilenet_v2", Size: opts.Size, Regime: reg,
+		Data: data, Network: network, Regime: reg,
 		Protocol: split.Grouped, Seed: opts.Seed, Weights: RandomWeights,
 		Dir: runDir, Resume: notBegun == nil, Watch: opts.Watch,
 	}); err != nil {

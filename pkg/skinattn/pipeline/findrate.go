@@ -7,10 +7,13 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/gomlx/gomlx/ml/model"
 	"github.com/skinattn/skinattn/pkg/plots"
+	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
+	"github.com/skinattn/skinattn/pkg/skinattn/weights"
 )
 
 // FoundRate is what a learning rate range test says.
@@ -30,9 +33,15 @@ const rateRangeFigure = "learning-rate-range.svg"
 // that the options mean and leaves figure and table in opts.Dir, which must be
 // new or empty and does not become a run folder.
 func FindRate(ctx context.Context, eng *engine.Engine, opts TrainOptions, progress func(done, total int)) (found FoundRate, err error) {
-	cfg, err := opts.config()
+	cfg, net, err := opts.config()
 	if err != nil {
 		return found, err
+	}
+	var first *weights.Match
+	if cfg.Init != RandomWeights {
+		if first, _, err = opts.match(net); err != nil {
+			return found, err
+		}
 	}
 	folder, err := run.Create(opts.Dir, false)
 	if err != nil {
@@ -43,7 +52,7 @@ func FindRate(ctx context.Context, eng *engine.Engine, opts TrainOptions, progre
 	if err != nil {
 		return found, err
 	}
-	cache, err := opts.images(ctx, cfg, parts)
+	cache, err := opts.photos(parts).OpenImages(ctx, cfg.Network.Size, cfg.Network.Resize, opts.Progress)
 	if err != nil {
 		return found, err
 	}
@@ -51,6 +60,10 @@ func FindRate(ctx context.Context, eng *engine.Engine, opts TrainOptions, progre
 	trainer, err := opts.newRun(eng, folder, cfg, parts, cache)
 	if err != nil {
 		return found, err
+	}
+	trainer.Network = net
+	if first != nil {
+		trainer.Weights = func(_ *skinattn.Network, store *model.Store) error { return first.Load(store) }
 	}
 	if found.Points, err = training.FindRate(ctx, trainer, training.DefaultRange, progress); err != nil {
 		return found, err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/skinattn/skinattn/internal/testengine"
 
+	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
@@ -43,8 +44,13 @@ func smallOptions(t *testing.T, data *ham10000.Dataset, name string) TrainOption
 	if reg.Copies.PerClass > 0 {
 		reg.Copies.PerClass, reg.Copies.Batch = 12, 4
 	}
+	network, err := skinattn.Resolve("mobilenet_v2", reg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	network.Size, network.Cut = 32, "Conv1_relu"
 	return TrainOptions{
-		Data: data, Backbone: "mobilenet_v2", Size: 32, Cut: "Conv1_relu", Regime: reg,
+		Data: data, Network: network, Regime: reg,
 		Protocol: split.Grouped, Seed: 1, Weights: RandomWeights, Dir: filepath.Join(t.TempDir(), "run"),
 	}
 }
@@ -65,7 +71,10 @@ func TestEveryRegimeGoesTheWholeWay(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if cfg.Regime.Name != name || cfg.Network.Metadata != cfg.Regime.Metadata || cfg.Network.Resize != cfg.Regime.Resize {
+			if cfg.Data.SourceSize != "320x240" { // what synthetic.Generate makes
+				t.Errorf("photos of %q", cfg.Data.SourceSize)
+			}
+			if cfg.Regime.Name != name || cfg.Network.Metadata != opts.Regime.Network.Metadata || cfg.Network.Resize != opts.Regime.Network.Resize {
 				t.Errorf("config.json has regime %+v and network %+v", cfg.Regime, cfg.Network)
 			}
 			if _, err := folder.Metrics(); err != nil {
@@ -146,7 +155,7 @@ func TestRegimesAgreeWithTheBackbones(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			net, err := network(b.Name, &reg)
+			net, err := skinattn.Resolve(b.Name, reg)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -167,7 +176,7 @@ func TestRegimesAgreeWithTheBackbones(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if net, err := network(name, &reg); err != nil || net.Head != want {
+		if net, err := skinattn.Resolve(name, reg); err != nil || net.Head != want {
 			t.Errorf("ad/as-run on %s has head %q: %v", name, net.Head, err)
 		}
 	}

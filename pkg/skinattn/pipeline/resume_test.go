@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
 	"github.com/skinattn/skinattn/internal/testengine"
+	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
@@ -49,7 +51,12 @@ func TestResumeBeforeTheFirstCheckpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	reg.Epochs = 1
-	opts := TrainOptions{Data: data, Backbone: "mobilenet_v2", Size: 32, Cut: "Conv1_relu", Regime: reg, Protocol: split.Grouped, Seed: 1,
+	network, err := skinattn.Resolve("mobilenet_v2", reg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	network.Size, network.Cut = 32, "Conv1_relu"
+	opts := TrainOptions{Data: data, Network: network, Regime: reg, Protocol: split.Grouped, Seed: 1,
 		Weights: path, Dir: filepath.Join(t.TempDir(), "run")}
 	if err := Train(t.Context(), eng, opts); err != nil {
 		t.Fatal(err)
@@ -86,8 +93,8 @@ func TestResumeBeforeTheFirstCheckpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = Train(t.Context(), eng, opts)
-	if err == nil || !strings.HasPrefix(err.Error(), "the run has no checkpoint yet and started from a file with SHA-256 ") ||
-		!strings.HasSuffix(err.Error(), "; name that file with --weights") {
+	var first *WeightsError
+	if !errors.As(err, &first) || first.SHA256 == "" || !strings.HasPrefix(err.Error(), "the run has no checkpoint yet and started from a file with SHA-256 ") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -1,11 +1,9 @@
 package pipeline
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/gomlx/gomlx/ml/model"
@@ -16,6 +14,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
+	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
@@ -28,11 +27,12 @@ const RandomWeights = "random"
 
 // TrainOptions say what Train trains, on what, and where the run goes.
 type TrainOptions struct {
-	Data     *ham10000.Dataset
-	Backbone string
-	Size     int    // pixels; 0: the backbone's own
-	Cut      string // layer at which the backbone ends; empty: the authors' cut
-	Regime   spec.Regime
+	Data *ham10000.Dataset
+	// Network is the network, such as skinattn.Resolve gives for a backbone and
+	// Regime.
+	Network spec.Network
+	// Regime says how to train; its Network has been resolved and does not count.
+	Regime spec.Regime
 	// Split is the division of the data; nil draws Protocol with Seed and, where
 	// it is not 0, TestShare.
 	Split     *split.Split
@@ -59,12 +59,52 @@ type TrainOptions struct {
 	Progress func(done, total int)
 }
 
+// WeightsError says that the weights which a run starts from can't be read.
+type WeightsError struct {
+	Backbone string
+	// SHA256, of a run that is resumed before its first checkpoint, is the checksum
+	// of the file that it started from.
+	SHA256 string
+	Err    error
+}
+
+func (e *WeightsError) Error() string {
+	if e.SHA256 != "" {
+		return fmt.Sprintf("the run has no checkpoint yet and started from a file with SHA-256 %s: %v", e.SHA256, e.Err)
+	}
+	b, err := backbone.Find(e.Backbone)
+	if err != nil {
+		return e.Err.Error()
+	}
+	return fmt.Sprintf("reading the ImageNet weights of %s: %v", b.Title, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *WeightsError) Unwrap() error { return e.Err }
+
 // Train trains a network and leaves a complete run folder: configuration,
-// environment, split, history, checkpoints, predictions and metrics.
+// environment, split, history, checkpoints, predictions and metrics. It works in
+// this order, so that mistakes are found before time is spent and before anything
+// is written:
+//
+//  1. the settings are checked against each other, and the first weights of a new
+//     run against the network;
+//  2. the run folder is made, or opened to resume, and locked;
+//  3. the data are split, or the run's split is read; the configuration of a
+//     resumed run is compared (*run.ConfigMismatchError);
+//  4. the photos are decoded, and their checksum compared with the run's;
+//  5. a new run writes split, environment and, last, configuration;
+//  6. training, then predictions and metrics.
 func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err error) {
-	cfg, err := opts.config()
+	cfg, net, err := opts.config()
 	if err != nil {
 		return err
+	}
+	var first *weights.Match
+	if !opts.Resume && cfg.Init != RandomWeights {
+		if first, cfg.InitSHA256, err = opts.match(net); err != nil {
+			return err
+		}
 	}
 	folder, err := run.Create(opts.Dir, opts.Resume)
 	if err != nil {
@@ -77,25 +117,42 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 		return err
 	}
 	cfg.Data.Protocol, cfg.Data.TestShare = parts.Protocol, parts.TestShare
-	if opts.Resume && opts.Protocol != "" {
-		cfg.Data.Protocol = opts.Protocol
-	}
 	cfg.Data.SplitSHA256 = parts.Summary().SHA256
-	if opts.Resume { // before much is done
-		if err := sameConfig(folder, cfg, opts.Weights == ""); err != nil {
+	if opts.Resume {
+		if err := opts.comparable(folder, &cfg); err != nil {
+			return err
+		}
+		if err := folder.RequireConfig(cfg); err != nil {
 			return err
 		}
 	}
-	cache, err := opts.images(ctx, cfg, parts)
+	data := opts.photos(parts)
+	cache, err := data.OpenImages(ctx, cfg.Network.Size, cfg.Network.Resize, opts.Progress)
 	if err != nil {
 		return err
 	}
 	defer cache.Close()
 	cfg.Data.ImagesSHA256 = cache.ContentHash()
-
 	trainer, err := opts.newRun(eng, folder, cfg, parts, cache)
 	if err != nil {
 		return err
+	}
+
+	if opts.Resume {
+		opts.warnOfEngine(folder, eng)
+		err = folder.RequireConfig(cfg)
+	} else if cfg.Data.SourceSize, err = data.SourceSize(ctx); err == nil {
+		err = begin(folder, cfg, parts, eng)
+	}
+	if err != nil {
+		return err
+	}
+	trainer.Config, trainer.Network = cfg, net
+	trainer.Weights = func(net *skinattn.Network, store *model.Store) error {
+		if first != nil {
+			return first.Load(store)
+		}
+		return opts.weightsAgain(cfg, net, store)
 	}
 	if opts.TensorBoard {
 		board, err := training.NewBoard(folder.Path(run.TensorBoardDir), opts.log)
@@ -109,16 +166,6 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 		}
 		trainer.Watch = watchers
 	}
-	if opts.Resume {
-		opts.warnOfEngine(folder, eng)
-		err = sameConfig(folder, cfg, opts.Weights == "")
-	} else {
-		err = opts.begin(folder, cfg, parts, eng)
-	}
-	if err != nil {
-		return err
-	}
-	trainer.Weights = func(net *skinattn.Network, store *model.Store) error { return opts.firstWeights(folder, net, store) }
 	if err := training.Train(ctx, trainer); err != nil {
 		return err
 	}
@@ -129,29 +176,21 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 	return err
 }
 
-// begin writes what a run has before its first step.
-func (o TrainOptions) begin(folder *run.Folder, cfg run.Config, parts *split.Split, eng *engine.Engine) error {
-	if cfg.Init != RandomWeights { // no run is begun with weights that don't fit
-		net, err := skinattn.NewNetwork(cfg.Network)
-		if err != nil {
-			return err
-		}
-		if err := weights.LoadBackbone(o.Weights, net, model.NewStore()); err != nil {
-			return err
-		}
-	}
+// begin writes what a run has before its first step. The configuration comes last:
+// a folder that has it can be resumed.
+func begin(folder *run.Folder, cfg run.Config, parts *split.Split, eng *engine.Engine) error {
 	if err := folder.WriteSplit(parts); err != nil {
 		return err
 	}
 	if err := folder.WriteEnvironment(run.CurrentEnvironment(eng.Kind, eng.Wheel)); err != nil {
 		return err
 	}
-	// The last one: a folder that has it can be resumed.
 	return folder.WriteConfig(cfg)
 }
 
-// warnOfEngine says so if a run goes on with something else than it began with
-// that decides about the last digits.
+// warnOfEngine logs a warning if a run goes on with an engine, plug-in or
+// architecture other than those that it began with: they decide about the last
+// digits.
 func (o TrainOptions) warnOfEngine(folder *run.Folder, eng *engine.Engine) {
 	began, err := folder.Environment()
 	if err != nil {
@@ -163,27 +202,44 @@ func (o TrainOptions) warnOfEngine(folder *run.Folder, eng *engine.Engine) {
 	}
 }
 
-// firstWeights fills store with the weights that the run in folder starts from:
-// also one that is resumed, if it was killed before its first checkpoint.
-func (o TrainOptions) firstWeights(folder *run.Folder, net *skinattn.Network, store *model.Store) error {
-	cfg, err := folder.Config()
-	if err != nil || cfg.Init == RandomWeights {
-		return err
+// match reads the file of first weights, pairs it with the network, and gives its
+// SHA-256.
+func (o TrainOptions) match(net *skinattn.Network) (*weights.Match, string, error) {
+	sum, err := weights.SHA256(o.Weights)
+	if err != nil {
+		return nil, "", &WeightsError{Backbone: o.Network.Backbone, Err: err}
 	}
-	path := o.Weights
-	if path == "" {
-		if path, err = weights.Path(cfg.Network.Backbone); err != nil {
+	file, err := keras.ReadFile(o.Weights)
+	if err != nil {
+		return nil, "", err
+	}
+	match, err := weights.MatchBackbone(net, file)
+	if err == nil {
+		err = match.Err()
+	}
+	return match, sum, err
+}
+
+// weightsAgain fills store with the first weights of a run that is resumed before
+// its first checkpoint. They come from the file that the run started from.
+func (o TrainOptions) weightsAgain(cfg run.Config, net *skinattn.Network, store *model.Store) error {
+	if cfg.Init == RandomWeights {
+		return nil
+	}
+	if o.Weights == "" {
+		var err error
+		if o.Weights, err = weights.Path(cfg.Network.Backbone); err != nil {
 			return err
 		}
-		sum, err := weights.SHA256(path)
-		if err == nil && sum != cfg.InitSHA256 {
-			err = fmt.Errorf("%s has SHA-256 %s", path, sum)
-		}
-		if err != nil {
-			return fmt.Errorf("the run has no checkpoint yet and started from a file with SHA-256 %s: %w; name that file with --weights", cfg.InitSHA256, err)
-		}
 	}
-	return weights.LoadBackbone(path, net, store)
+	match, sum, err := o.match(net)
+	if err == nil && sum != cfg.InitSHA256 {
+		err = fmt.Errorf("%s has SHA-256 %s", o.Weights, sum)
+	}
+	if err != nil {
+		return &WeightsError{Backbone: cfg.Network.Backbone, SHA256: cfg.InitSHA256, Err: err}
+	}
+	return match.Load(store)
 }
 
 // parts is the division of the data: that of a run that is resumed, the one
@@ -202,21 +258,43 @@ func (o TrainOptions) parts(folder *run.Folder) (*split.Split, error) {
 	return parts, err
 }
 
-// images opens the photos as the network takes them; those of the split alone
-// for FastDevRun, which shall not wait for the others.
-func (o TrainOptions) images(ctx context.Context, cfg run.Config, parts *split.Split) (*imaging.Cache, error) {
-	data := *o.Data
-	if o.FastDevRun {
-		wanted := map[string]bool{}
-		for _, row := range parts.Rows {
-			wanted[row.ImageID] = true
-		}
-		data.Records = slices.DeleteFunc(slices.Clone(data.Records), func(r ham10000.Record) bool { return !wanted[r.ImageID] })
+// photos is the data set, for FastDevRun without the photos outside the split.
+func (o TrainOptions) photos(parts *split.Split) *ham10000.Dataset {
+	if !o.FastDevRun {
+		return o.Data
 	}
-	return data.OpenImages(ctx, cfg.Network.Size, cfg.Network.Resize, o.Progress)
+	wanted := map[string]bool{}
+	for _, row := range parts.Rows {
+		wanted[row.ImageID] = true
+	}
+	return o.Data.Only(wanted)
 }
 
-// newRun is the training that the options mean.
+// comparable takes over from the run's configuration what the options leave open,
+// or what is not known yet: the images until they have been opened. The size of
+// the photos follows from their checksum, and older runs do not have it.
+func (o TrainOptions) comparable(folder *run.Folder, cfg *run.Config) error {
+	have, err := folder.Config()
+	if err != nil {
+		return err
+	}
+	if o.Protocol != "" {
+		cfg.Data.Protocol = o.Protocol
+	}
+	switch o.Weights {
+	case "":
+		cfg.Init, cfg.InitSHA256 = have.Init, have.InitSHA256
+	case RandomWeights:
+	default:
+		if cfg.InitSHA256, err = weights.SHA256(o.Weights); err != nil {
+			return &WeightsError{Backbone: o.Network.Backbone, Err: err}
+		}
+	}
+	cfg.Data.ImagesSHA256, cfg.Data.SourceSize = have.Data.ImagesSHA256, have.Data.SourceSize
+	return nil
+}
+
+// newRun is the training that the options mean, without network and first weights.
 func (o TrainOptions) newRun(eng *engine.Engine, folder *run.Folder, cfg run.Config, parts *split.Split, cache *imaging.Cache) (trainer training.Run, err error) {
 	trainer = training.Run{Engine: eng, Folder: folder, Config: cfg, FeatureDir: userdir.Cache(),
 		SaveEvery: o.SaveEvery, Watch: o.Watch}
@@ -227,15 +305,8 @@ func (o TrainOptions) newRun(eng *engine.Engine, folder *run.Folder, cfg run.Con
 	if len(parts.Part(split.Val)) == 0 { // the test selects, as in [14]
 		selection = split.Test
 	}
-	if trainer.Val, err = examples(o.Data, parts, selection, cache, cfg.Regime); err != nil {
-		return trainer, err
-	}
-	if !o.Resume && o.Weights != RandomWeights {
-		trainer.Weights = func(net *skinattn.Network, store *model.Store) error {
-			return weights.LoadBackbone(o.Weights, net, store)
-		}
-	}
-	return trainer, nil
+	trainer.Val, err = examples(o.Data, parts, selection, cache, cfg.Regime)
+	return trainer, err
 }
 
 // log passes a line on to who watches.
@@ -248,12 +319,7 @@ func (o TrainOptions) log(line string) {
 // Config is the run's configuration as far as it is known without data and
 // weights: what 'train --show-config' prints.
 func (o TrainOptions) Config() (run.Config, error) {
-	pretrained := o.Weights != RandomWeights
-	o.Weights = RandomWeights // so that no file is read
-	cfg, err := o.config()
-	if pretrained {
-		cfg.Init = imagenetInit
-	}
+	cfg, _, err := o.config()
 	cfg.Data.Protocol, cfg.Data.TestShare = o.Protocol, o.TestShare
 	if o.Split != nil {
 		cfg.Data.Protocol, cfg.Data.TestShare = o.Split.Protocol, o.Split.TestShare
@@ -265,55 +331,25 @@ func (o TrainOptions) Config() (run.Config, error) {
 // imagenetInit is what a configuration calls a Keras applications file.
 const imagenetInit = "imagenet"
 
-// config is the run's configuration as the options have it; what the split and
-// the images add is filled in later.
-func (o TrainOptions) config() (run.Config, error) {
+// config is the run's configuration as far as the options have it, and the
+// network that it describes. Weights, split and images are filled in later.
+func (o TrainOptions) config() (run.Config, *skinattn.Network, error) {
 	if o.FastDevRun {
 		o.Regime = fastRegime(o.Regime)
 	}
-	cfg := run.Config{Seed: o.Seed, Regime: &o.Regime, Init: RandomWeights, FeatureCache: o.FeatureCache, FastDevRun: o.FastDevRun}
-	var err error
-	if cfg.Network, err = network(o.Backbone, &o.Regime); err != nil {
-		return cfg, err
+	cfg := run.Config{Network: o.Network, Seed: o.Seed, Regime: &o.Regime, Init: RandomWeights, FeatureCache: o.FeatureCache, FastDevRun: o.FastDevRun}
+	if o.Weights != RandomWeights {
+		cfg.Init = imagenetInit
 	}
-	if o.Size != 0 {
-		cfg.Network.Size = o.Size
-	}
-	cfg.Network.Cut = cmp.Or(o.Cut, cfg.Network.Cut)
 	if err := o.Regime.Check(ham10000.NumClasses); err != nil {
-		return cfg, err
+		return cfg, nil, err
 	}
 	net, err := skinattn.NewNetwork(cfg.Network)
 	if err != nil {
-		return cfg, err
+		return cfg, nil, err
 	}
-	if err := training.Check(net, &o.Regime, o.FeatureCache); err != nil {
-		return cfg, err
-	}
-	if o.Weights != RandomWeights && o.Weights != "" {
-		cfg.Init = imagenetInit
-		if cfg.InitSHA256, err = weights.SHA256(o.Weights); err != nil {
-			b, _ := backbone.Find(o.Backbone)
-			return cfg, fmt.Errorf("reading the ImageNet weights of %s: %w; 'skinattn weights fetch %s' gets them, --weights FILE names them, --weights random does without",
-				b.Title, err, b.Name)
-		}
-	}
-	return cfg, nil
-}
-
-// network is what a regime says about the network on a backbone.
-func network(backboneName string, reg *spec.Regime) (spec.Network, error) {
-	net, err := skinattn.AuthorsNetwork(backboneName, reg.Variant)
-	if err != nil {
-		return net, err
-	}
-	net.SoftAttention, net.Metadata, net.Dropout = reg.SoftAttention, reg.Metadata, reg.Dropout
-	net.BatchNormMomentum, net.Views = reg.BatchNormMomentum, reg.Views
-	net.ChannelOrder = cmp.Or(reg.ChannelOrder, net.ChannelOrder)
-	net.Preprocess = cmp.Or(reg.Preprocess, net.Preprocess)
-	net.Head = cmp.Or(reg.Head, net.Head)
-	net.Resize, net.AttentionWindow, net.Gamma = reg.Resize, reg.AttentionWindow, reg.Gamma
-	return net, nil
+	cfg.Network = net.Network // with cut and size
+	return cfg, net, training.Check(net, &o.Regime, o.FeatureCache)
 }
 
 // examples are the images of one part. Where the regime drops images without
@@ -342,19 +378,4 @@ func examples(data *ham10000.Dataset, parts *split.Split, part split.Part, cache
 		at[i] = index
 	}
 	return &training.Examples{Records: records, Images: skinattn.Bytes(len(at), func(i int) []uint8 { return cache.Image(at[i]) })}, nil
-}
-
-// sameConfig refuses to resume with settings other than the run's own. anyInit
-// leaves out where the first weights came from, and images that have not been
-// looked at yet can't differ. A *run.ConfigMismatchError names what differs.
-func sameConfig(folder *run.Folder, wanted run.Config, anyInit bool) error {
-	have, err := folder.Config()
-	if err != nil {
-		return err
-	}
-	if anyInit {
-		wanted.Init, wanted.InitSHA256 = have.Init, have.InitSHA256
-	}
-	wanted.Data.ImagesSHA256 = cmp.Or(wanted.Data.ImagesSHA256, have.Data.ImagesSHA256)
-	return folder.RequireConfig(wanted)
 }

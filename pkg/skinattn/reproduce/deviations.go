@@ -1,15 +1,15 @@
 package reproduce
 
 import (
-	"encoding/json"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strings"
 
 	"github.com/skinattn/skinattn/pkg/eval/paper"
+	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/reproduce/internal/render"
+	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
@@ -78,7 +78,7 @@ func regimeValue(r spec.Regime, statement string) string {
 	case "batch":
 		return fmt.Sprint(r.Batch)
 	case "dropout":
-		return fmt.Sprint(r.Dropout)
+		return fmt.Sprint(r.Network.Dropout)
 	}
 	return render.Dash
 }
@@ -101,7 +101,7 @@ func (r *Report) runDeviations(run *Run) []deviation {
 	if n := r.paperNetwork(net.Backbone); n.Input > 0 && n.Input != net.Size {
 		add("input size", fmt.Sprintf("%d px", n.Input), fmt.Sprintf("%d px", net.Size))
 	}
-	if window := run.option("network.attention_window"); window != "" {
+	if window := net.AttentionWindow; window != "" {
 		add("Soft-Attention's view", "channels 0, 1, 2 on a GPU, three in the middle on a CPU", window)
 	}
 	switch source := run.config.Data.SourceSize; source {
@@ -125,7 +125,11 @@ func (r *Report) runDeviations(run *Run) []deviation {
 		if err != nil {
 			add("regime", "md/as-run or ad/as-run", reg.Name+", which this version does not have")
 		} else {
-			for _, d := range fieldDifferences(named, *reg) {
+			found, err := fieldDifferences(named, run.config)
+			if err != nil {
+				add("network", "on a backbone of this version", net.Backbone)
+			}
+			for _, d := range found {
 				add("regime "+reg.Name+", "+d.what, d.authors, d.here)
 			}
 		}
@@ -152,26 +156,32 @@ func (r *Report) isFromScratch(backbone string) bool {
 	return n.Input > 0 && !n.ImageNet
 }
 
-// fieldDifferences lists the fields in which two regimes differ, by their JSON names.
-func fieldDifferences(named, used spec.Regime) []deviation {
-	a, b := fields(named), fields(used)
-	keys := slices.Sorted(maps.Keys(a))
-	for key := range b {
-		if _, ok := a[key]; !ok {
-			keys = append(keys, key)
-		}
+// toldElsewhere are options of the network that have rows of their own.
+var toldElsewhere = []string{"backbone", "size", "soft_attention", "metadata", "attention_window"}
+
+// fieldDifferences lists the options of a run's regime and network that are not as
+// in the regime of that name, by their paths in config.json.
+func fieldDifferences(named spec.Regime, used run.Config) ([]deviation, error) {
+	network, err := skinattn.Resolve(used.Network.Backbone, named)
+	if err != nil {
+		return nil, err
 	}
-	slices.Sort(keys)
 	var out []deviation
-	for _, key := range keys {
-		if key == "soft_attention" || key == "metadata" { // shown for the network
-			continue
-		}
-		if a[key] != b[key] {
-			out = append(out, deviation{what: key, authors: orNone(a[key]), here: orNone(b[key])})
+	compare := func(o spec.Option, named, used any) {
+		if a, b := o.Text(named), o.Text(used); a != b {
+			out = append(out, deviation{what: o.Path, authors: orNone(a), here: orNone(b)})
 		}
 	}
-	return out
+	for _, o := range spec.RegimeOptions() {
+		compare(o, &named, used.Regime)
+	}
+	for _, o := range spec.NetworkOptions() {
+		if !o.BeyondPaper() && !slices.Contains(toldElsewhere, o.Path) {
+			compare(o, &network, &used.Network)
+		}
+	}
+	slices.SortFunc(out, func(a, b deviation) int { return strings.Compare(a.what, b.what) })
+	return out, nil
 }
 
 func orNone(text string) string {
@@ -179,29 +189,4 @@ func orNone(text string) string {
 		return "none"
 	}
 	return text
-}
-
-// fields are the JSON values of a regime by name, nested ones by path.
-func fields(r spec.Regime) map[string]string {
-	text, err := json.Marshal(r)
-	if err != nil {
-		panic(err) // a plain struct always marshals
-	}
-	var tree map[string]any
-	if err := json.Unmarshal(text, &tree); err != nil {
-		panic(err)
-	}
-	out := map[string]string{}
-	var walk func(prefix string, tree map[string]any)
-	walk = func(prefix string, tree map[string]any) {
-		for name, value := range tree {
-			if nested, ok := value.(map[string]any); ok {
-				walk(prefix+name+".", nested)
-				continue
-			}
-			out[prefix+name] = fmt.Sprint(value)
-		}
-	}
-	walk("", tree)
-	return out
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/skinattn/skinattn/pkg/eval"
+	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
@@ -32,11 +33,11 @@ var fixtures = []fixture{
 	{name: "a-paper-2", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Paper, size: 128, seed: 2, skill: 1.1},
 	{name: "b-grouped", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Grouped, size: 224, seed: 1, skill: 1},
 	{name: "b-grouped-no-metadata", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Grouped, size: 224, seed: 1, skill: 0.7,
-		change: func(c *run.Config) { c.Network.Metadata, c.Regime.Metadata = false, false }},
+		change: func(c *run.Config) { c.Network.Metadata = false }},
 	{name: "c-densenet201", backbone: "densenet201", regime: "md/as-run", protocol: split.Grouped, size: 224, seed: 1, skill: 1.1},
 	{name: "d-irv2", backbone: "inception_resnet_v2", regime: "md/as-run", protocol: split.Grouped, size: 299, seed: 1, skill: 1.2},
 	{name: "e-datta-ad", backbone: "inception_resnet_v2", regime: "ad/as-run", protocol: split.Datta828, size: 299, seed: 1, skill: 1,
-		change: func(c *run.Config) { c.Network.Metadata, c.Regime.Metadata = false, false }, asRun: true},
+		change: func(c *run.Config) { c.Network.Metadata = false }, asRun: true},
 	{name: "f-demo", backbone: "mobilenet_v2", regime: "demo", protocol: split.Grouped, size: 64, seed: 1, skill: 1},
 	{name: "g-official", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.ISIC2018, size: 224, seed: 1, skill: 0.8},
 	{name: "g-other-setting", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Paper, size: 224, seed: 1, skill: 1,
@@ -227,8 +228,13 @@ func (f fixture) config(t *testing.T) run.Config {
 		t.Fatal(err)
 	}
 	way.Name = f.regime
+	network, err := skinattn.Resolve(f.backbone, way)
+	if err != nil {
+		t.Fatal(err)
+	}
+	network.Size = f.size
 	config := run.Config{
-		Network: spec.Network{Backbone: f.backbone, Size: f.size, SoftAttention: true, Metadata: true, Dropout: .5},
+		Network: network,
 		Regime:  &way,
 		Data:    run.Data{Protocol: f.protocol, SplitSHA256: f.name[:1], ImagesSHA256: "1", SourceSize: "600x450"},
 		Init:    "imagenet",

@@ -7,18 +7,8 @@ import (
 	"strings"
 
 	"github.com/skinattn/skinattn/pkg/eval/paper"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
-
-// option is a value of config.json by its path, empty if it is missing or switched
-// off.
-func (r *Run) option(path string) string {
-	switch text := fmt.Sprint(r.config.Values()[path]); text {
-	case "<nil>", "false", "0":
-		return ""
-	default:
-		return text
-	}
-}
 
 // regimeName is the regime's name, "imported" for an imported network.
 func (r *Run) regimeName() string {
@@ -30,14 +20,14 @@ func (r *Run) regimeName() string {
 
 // weighted reports whether the loss has unequal class weights.
 func (r *Run) weighted() bool {
-	if r.option("regime.class_weighting") != "" {
-		return true
-	}
-	if r.config.Regime == nil || len(r.config.Regime.ClassWeights) == 0 {
+	if r.config.Regime == nil {
 		return false
 	}
+	if r.config.Regime.ClassWeighting != "" {
+		return true
+	}
 	weights := r.config.Regime.ClassWeights
-	return slices.Min(weights) != slices.Max(weights)
+	return len(weights) > 0 && slices.Min(weights) != slices.Max(weights)
 }
 
 // family is paper.Metadata or paper.Augmented for the regimes of the paper, and empty
@@ -46,17 +36,13 @@ func (r *Run) family() string {
 	if r.config.FastDevRun {
 		return ""
 	}
-	switch name, _, _ := strings.Cut(r.regimeName(), "/"); name {
-	case "md":
-		return paper.Metadata
-	case "ad":
+	if variant, ok := spec.AuthorsVariant(r.regimeName()); !ok {
+		return ""
+	} else if variant == spec.Augmented {
 		return paper.Augmented
 	}
-	return ""
+	return paper.Metadata
 }
-
-// additions are the network options that no row of the paper uses.
-var additions = []string{"gamma", "metadata_batch_norm", "metadata_units", "metadata_dropout", "extended_dense"}
 
 // variant describes how network and loss depart from the rows of the paper; it is
 // empty if they do not.
@@ -71,11 +57,7 @@ func (r *Run) variant() string {
 	if r.family() == paper.Metadata && !r.weighted() {
 		off = append(off, "no class weights")
 	}
-	for _, name := range additions {
-		if value := r.option("network." + name); value != "" {
-			off = append(off, strings.ReplaceAll(name, "_", " ")+" "+value)
-		}
-	}
+	off = append(off, r.config.Network.Additions()...)
 	return strings.Join(off, ", ")
 }
 

@@ -12,8 +12,14 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
+// Format is the version of the run folder's layout that this package writes, in
+// config.json. docs/run-folder.md says what each version has.
+const Format = 1
+
 // Config is config.json: everything needed to train the run again.
 type Config struct {
+	// Format is set by WriteConfig and by Folder.Config.
+	Format  int          `json:"format"`
 	Network spec.Network `json:"network"`
 	// Regime is nil for a run made by importing a Keras file.
 	Regime *spec.Regime `json:"regime,omitempty"`
@@ -38,7 +44,8 @@ type Data struct {
 	SplitSHA256 string  `json:"split_sha256,omitempty"`
 	// ImagesSHA256 is over the content of all images used, in order.
 	ImagesSHA256 string `json:"images_sha256,omitempty"`
-	// SourceSize is the size of the photos as they lie on disk, as "448x336".
+	// SourceSize is the size of the photos as they lie on disk, such as "448x336";
+	// see imaging.SourceSize. It is empty for runs of before it was recorded.
 	SourceSize string `json:"source_size,omitempty"`
 }
 
@@ -106,6 +113,7 @@ func (f *Folder) RequireConfig(wanted Config) error {
 		encoded, _ := json.Marshal(value)
 		return string(encoded)
 	}
+	wanted.Format = have.Format
 	a, b := have.Values(), wanted.Values()
 	paths := slices.Collect(maps.Keys(a))
 	for path := range b {
@@ -126,16 +134,23 @@ func (f *Folder) RequireConfig(wanted Config) error {
 	return nil
 }
 
-// Config reads config.json.
+// Config reads config.json. Older formats are brought to the present one in memory;
+// a newer one is an error.
 func (f *Folder) Config() (Config, error) {
 	var cfg Config
 	text, err := f.readFile(ConfigFile)
-	if err == nil {
-		err = f.decode(ConfigFile, text, &cfg)
+	if err != nil {
+		return cfg, err
 	}
-	return cfg, err
+	if text, err = upgrade(text); err != nil {
+		return cfg, fmt.Errorf("reading %s: %w", f.Path(ConfigFile), err)
+	}
+	return cfg, f.decode(ConfigFile, text, &cfg)
 }
 
 // WriteConfig writes config.json, the last file before training: a folder that
 // has it can be resumed.
-func (f *Folder) WriteConfig(cfg Config) error { return f.writeJSON(ConfigFile, cfg) }
+func (f *Folder) WriteConfig(cfg Config) error {
+	cfg.Format = Format
+	return f.writeJSON(ConfigFile, cfg)
+}

@@ -165,7 +165,7 @@ func TestLock(t *testing.T) {
 
 func TestConfigRoundTrip(t *testing.T) {
 	f := &Folder{Dir: t.TempDir()}
-	want := Config{Network: spec.Network{Backbone: "mobilenet_v2", Size: 32, Dropout: .5}, Init: "imagenet", InitSHA256: "ab", Seed: 1<<64 - 1,
+	want := Config{Format: Format, Network: spec.Network{Backbone: "mobilenet_v2", Size: 32, Dropout: .5}, Init: "imagenet", InitSHA256: "ab", Seed: 1<<64 - 1,
 		Data: Data{Protocol: "grouped", SplitSHA256: "cd", ImagesSHA256: "ef"}}
 	if err := f.WriteConfig(want); err != nil {
 		t.Fatal(err)

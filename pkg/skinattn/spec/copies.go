@@ -5,12 +5,12 @@ package spec
 // unchanged. The zero value makes none.
 type Copies struct {
 	// PerPhoto changed copies of every photo.
-	PerPhoto int `json:"per_photo,omitempty"`
+	PerPhoto int `json:"per_photo,omitempty" range:"[0,]" help:"Augmented copies beside every photo; the photos themselves are then unchanged."`
 	// PerClass is what [14] filled every class up to, on disk, with batches of
 	// Batch photos from Keras's flow_from_directory: the totals come near it, not
 	// to it.
-	PerClass int `json:"per_class,omitempty"`
-	Batch    int `json:"batch,omitempty"`
+	PerClass int `json:"per_class,omitempty" range:"[0,]" help:"Copies that fill every class up to about so many, as [14] did on disk."`
+	Batch    int `json:"batch,omitempty" range:"[0,]" help:"Size of the batches in which those copies come."`
 }
 
 // Count is the number of copies of a class of n photos.

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"reflect"
-	"strconv"
+	"slices"
 	"strings"
 )
 
@@ -16,7 +16,7 @@ func Document() string {
 	for _, row := range rows {
 		cells := make([]string, len(table))
 		for i, r := range table {
-			cells[i] = row.cell(r)
+			cells[i] = row.cell(&r)
 		}
 		fmt.Fprintf(&b, "| %s | %s |\n", row.name, strings.Join(cells, " | "))
 	}
@@ -37,109 +37,69 @@ func (d deviation) differences() string {
 	d.change(&changed)
 	var cells []string
 	for _, row := range rows {
-		if after := row.cell(changed); after != row.cell(plain) {
+		if after := row.cell(&changed); after != row.cell(&plain) {
 			cells = append(cells, row.name+": "+after)
 		}
 	}
 	return strings.Join(cells, "; ")
 }
 
-// rows are the lines of the table, in order.
-var rows = []struct {
-	name string
-	cell func(Regime) string
-}{
-	{"batch", func(r Regime) string { return strconv.Itoa(r.Batch) }},
-	{"epochs, at most", func(r Regime) string { return strconv.Itoa(r.Epochs) }},
-	{"photos of an epoch", func(r Regime) string {
-		switch {
-		case r.Copies.PerClass > 0:
-			return fmt.Sprintf("each, and copies up to about %d a class in batches of %d", r.Copies.PerClass, r.Copies.Batch)
-		case r.Copies.PerPhoto > 0:
-			return fmt.Sprintf("each, and %d copy of each", r.Copies.PerPhoto)
-		}
-		return "each once"
-	}},
-	{"augmentation", func(r Regime) string { return settings(r.Augment) }},
-	{"Adam: rate, epsilon", func(r Regime) string { return fmt.Sprintf("%g, %g", r.LearningRate, r.Epsilon) }},
-	{"schedule", func(r Regime) string {
-		var parts []string
-		if r.WarmUp > 0 {
-			parts = append(parts, fmt.Sprintf("warm-up of %g epoch", r.WarmUp))
-		}
-		if r.Schedule != "" {
-			parts = append(parts, r.Schedule)
-		}
-		if p := r.Plateau; p.Factor > 0 {
-			parts = append(parts, fmt.Sprintf("x%g after %d epochs without %g, down to %g", p.Factor, p.Patience, p.MinDelta, p.LearningRate))
-		}
-		return cmp.Or(strings.Join(parts, ", "), "none")
-	}},
-	{"early stopping", func(r Regime) string {
-		if r.EarlyStop.Patience == 0 {
-			return "none"
-		}
-		return fmt.Sprintf("%d epochs without %g of %s", r.EarlyStop.Patience, r.EarlyStop.MinDelta, cmp.Or(r.EarlyStop.Monitor, "val_loss"))
-	}},
-	{"kept weights", func(r Regime) string {
-		if r.Select == SelectLast {
-			return "last epoch"
-		}
-		return "best val_accuracy"
-	}},
-	{"class weights", func(r Regime) string {
-		switch {
-		case r.ClassWeighting == BalancedWeights:
-			return "N/(C*N_i) of the training part"
-		case r.ClassWeights == nil:
-			return "1"
-		}
-		return strings.Trim(strings.ReplaceAll(fmt.Sprint(r.ClassWeights), " ", ", "), "[]")
-	}},
-	{"label smoothing", func(r Regime) string { return orNone(r.LabelSmoothing) }},
-	{"metadata", func(r Regime) string {
-		switch {
-		case !r.Metadata:
-			return "no"
-		case r.MetadataDropout > 0:
-			return fmt.Sprintf("yes, each hidden at %g", r.MetadataDropout)
-		}
-		return "yes"
-	}},
-	{"missing age", func(r Regime) string { return r.MissingAge }},
-	{"channel order", func(r Regime) string { return cmp.Or(string(r.ChannelOrder), "of the notebook: bgr") }},
-	{"pixel scaling", func(r Regime) string { return cmp.Or(string(r.Preprocess), "of the notebook") }},
-	{"resize", func(r Regime) string { return cmp.Or(string(r.Resize), "centre crop, bilinear") }},
-	{"cut and head", func(r Regime) string {
-		return "of the " + r.Variant.String() + " notebook"
-	}},
-	{"channels that Soft-Attention sees", func(r Regime) string { return cmp.Or(r.AttentionWindow, "first three") }},
-	{"learned scalar gamma", func(r Regime) string {
-		if r.Gamma {
-			return "yes"
-		}
-		return "no"
-	}},
-	{"dropout after Soft-Attention", func(r Regime) string { return orNone(r.Dropout) }},
-	{"batch-norm momentum", func(r Regime) string {
-		if r.BatchNormMomentum == 0 {
-			return "the network's"
-		}
-		return orNone(r.BatchNormMomentum)
-	}},
-	{"predictions", func(r Regime) string {
-		if r.Views == 0 {
-			return "of the photo"
-		}
-		return fmt.Sprintf("mean over %d turned views", r.Views)
-	}},
+// row is a line of the table: a field of Regime, or of the Network in it.
+type row struct {
+	name, zero string // zero is what the zero value means, in words
+	index      []int
 }
 
-func orNone(v float64) string {
-	if v == 0 {
-		return "none"
+// rows are the lines of the table: every field that a regime or a deviation sets,
+// in order.
+var rows = slices.DeleteFunc(slices.Concat(fieldRows(reflect.TypeFor[Regime](), nil), networkRows()), func(r row) bool {
+	for _, regime := range table {
+		if !r.in(&regime).IsZero() {
+			return false
+		}
+		for _, d := range deviations {
+			changed := regime
+			if d.change(&changed); !r.in(&changed).IsZero() {
+				return false
+			}
+		}
 	}
-	return strconv.FormatFloat(v, 'g', -1, 64)
+	return true
+})
+
+func networkRows() []row {
+	field, _ := reflect.TypeFor[Regime]().FieldByName("Network")
+	return fieldRows(field.Type, field.Index)
+}
+
+func fieldRows(t reflect.Type, index []int) (rows []row) {
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		if name == "-" || name == "name" {
+			continue
+		}
+		tag := t.Field(i).Tag
+		rows = append(rows, row{cmp.Or(tag.Get("label"), strings.ReplaceAll(name, "_", " ")), tag.Get("zero"), append(slices.Clone(index), i)})
+	}
+	return rows
+}
+
+func (r row) in(of *Regime) reflect.Value { return reflect.ValueOf(of).Elem().FieldByIndex(r.index) }
+
+// cell is the row's value in a regime, in words.
+func (r row) cell(of *Regime) string {
+	value := r.in(of)
+	switch {
+	case value.Kind() == reflect.Bool && value.Bool():
+		return "yes"
+	case value.Kind() == reflect.Bool:
+		return "no"
+	case value.IsZero():
+		return cmp.Or(r.zero, "none")
+	case value.Kind() == reflect.Struct:
+		return settings(value.Interface())
+	}
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(value.Interface()), " ", ", "), "[]")
 }
 
 // settings lists the fields of a struct that are set, under their JSON names.

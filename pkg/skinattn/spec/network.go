@@ -1,58 +1,63 @@
 package spec
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 )
 
 // Network says which network of the paper's family is meant. It is part of a
-// run folder's config.json.
+// run folder's config.json. The tags are those of Option.
 type Network struct {
-	Backbone      string             `json:"backbone"`
-	Cut           string             `json:"cut"`            // Keras layer name; empty: the authors' cut
-	Size          int                `json:"size"`           // input width and height in pixels
-	SoftAttention bool               `json:"soft_attention"` // false: the cut features go on directly
-	Metadata      bool               `json:"metadata"`       // the dense branch for age, sex, localization
-	Dropout       float64            `json:"dropout"`        // rate after the Soft-Attention block
-	ChannelOrder  imaging.Order      `json:"channel_order"`  // what the network is fed
-	Preprocess    imaging.Preprocess `json:"preprocess"`     // how pixels are scaled
+	Backbone string `json:"backbone" flag:"-" help:"Name in the table of networks."`
+	Cut      string `json:"cut" flag:"-" help:"Keras layer at which the backbone ends."` // empty: the authors' cut
+	Size     int    `json:"size" flag:"-" help:"Input width and height in pixels."`      // 0: the backbone's own
+
+	SoftAttention bool    `json:"soft_attention" default:"true" help:"Use the Soft-Attention block."` // false: the cut features go on directly
+	Metadata      bool    `json:"metadata" default:"true" help:"Use age, sex and localization."`      // the dense branch for them
+	Dropout       float64 `json:"dropout" default:"0.5" range:"[0,1)" help:"Rate after the Soft-Attention block." label:"dropout after Soft-Attention"`
+	// ChannelOrder and Preprocess say what the network is fed.
+	ChannelOrder imaging.Order      `json:"channel_order" enum:"rgb,bgr" help:"rgb or bgr; empty: as the authors fed the network." zero:"of the notebook: bgr"`
+	Preprocess   imaging.Preprocess `json:"preprocess" enum:"tf,caffe,torch,none" help:"tf, caffe, torch or none; empty: as the authors scaled the pixels." label:"pixel scaling" zero:"of the notebook"`
 	// Resize is how a photo becomes square.
-	Resize imaging.ResizeMode `json:"resize,omitempty"`
+	Resize imaging.ResizeMode `json:"resize,omitempty" enum:"stretch" help:"empty (centre crop, bilinear) or stretch (nearest pixel)." zero:"centre crop, bilinear"`
 	// BatchNormMomentum, where above 0, replaces the momentum of the Keras network's
 	// batch norms. Its moving averages need thousands of steps to settle, more than
 	// a short run has.
-	BatchNormMomentum float64 `json:"batch_norm_momentum,omitempty"`
+	BatchNormMomentum float64 `json:"batch_norm_momentum,omitempty" range:"[0,1)" help:"Decay of the moving averages, in place of the network's own." label:"batch-norm momentum" zero:"the network's"`
 	// Views, where above 0, is the number of turned views of an image whose mean is
-	// the prediction; see skinattn.Model.PredictViews.
-	Views int `json:"views,omitempty"`
+	// the prediction; see skinattn.Model.PredictViews. The limit is above what still
+	// changes a mean, and below what takes all day.
+	Views int `json:"views,omitempty" range:"[0,64]" help:"Turned views of a photo that the final predictions are the mean of; 0: the photo alone." label:"turned views of a prediction"`
 
 	// The options below are variants that the authors tried; their zero values give
 	// the networks of the paper's tables.
 
 	// Head says how the features become a vector; empty means flattened. A network
 	// with the attention in its middle ignores it.
-	Head Pooling `json:"head,omitempty"`
+	Head Pooling `json:"head,omitempty" enum:"flatten,gap" help:"How features become a vector: flatten or gap; empty: as in the notebook." zero:"of the notebook"`
 	// AttentionWindow says which channels the attention looks at: empty means the
 	// first three, CenterWindow the three in the middle; see layers.SoftAttention.
-	AttentionWindow string `json:"attention_window,omitempty"`
+	AttentionWindow string `json:"attention_window,omitempty" enum:"center" help:"Channels that Soft-Attention looks at: empty (the first three) or center." label:"channels that Soft-Attention sees" zero:"first three"`
 	// Gamma multiplies the attended features by a learned scalar, as in the paper's
 	// formula.
-	Gamma bool `json:"gamma,omitempty"`
+	Gamma bool `json:"gamma,omitempty" help:"Scale the attended features by a learned number." label:"learned scalar gamma" beyond:"paper"`
 	// MetadataBatchNorm puts a batch norm with ReLU around the metadata branch:
 	// BatchNormBefore or BatchNormBoth.
-	MetadataBatchNorm string `json:"metadata_batch_norm,omitempty"`
+	MetadataBatchNorm string `json:"metadata_batch_norm,omitempty" enum:"before,both" help:"Batch norm with ReLU before the dense layers of the metadata branch, or before and after: before or both." beyond:"paper"`
 	// MetadataUnits are the widths of the branch's dense layers, of which there are
 	// at most three; unused places are 0. All 0 means one layer of
 	// DefaultMetadataUnits.
-	MetadataUnits [3]int `json:"metadata_units,omitzero"`
-	// MetadataDropout is the rate of a dropout at the end of the branch.
-	MetadataDropout float64 `json:"metadata_dropout,omitempty"`
+	MetadataUnits [3]int `json:"metadata_units,omitzero" range:"[0,]" help:"Widths of the dense layers of the metadata branch, up to three (default: 4096)." placeholder:"N" beyond:"paper"`
+	// MetadataDropout is the rate of a dropout at the end of the branch. The regime's
+	// option of that name hides inputs instead.
+	MetadataDropout float64 `json:"metadata_dropout,omitempty" range:"[0,1)" flag:"metadata-branch-dropout" help:"Dropout rate at the end of the metadata branch." label:"dropout of the metadata branch" beyond:"paper"`
 	// ExtendedDense is the width of one more dense layer with ReLU before the last
 	// one; 0 means none.
-	ExtendedDense int `json:"extended_dense,omitempty"`
+	ExtendedDense int `json:"extended_dense,omitempty" range:"[0,]" help:"Width of one more dense layer before the last; 0: none." beyond:"paper"`
 	// PoolsBefore is the number of 2x2 max poolings before the attention.
-	PoolsBefore int `json:"pools_before,omitempty"`
+	PoolsBefore int `json:"pools_before,omitempty" range:"[0,]" help:"Number of 2x2 max poolings before Soft-Attention." beyond:"paper"`
 }
 
 // Pooling says how a feature map becomes a vector.
@@ -74,40 +79,51 @@ const (
 // section 2.2.2).
 const DefaultMetadataUnits = 4096
 
-// maxViews is above what still changes a mean, and below what takes all day.
-const maxViews = 64
+// AuthorsDefaults is the network with the options that the authors chose for every
+// backbone.
+func AuthorsDefaults() (n Network) {
+	for _, o := range NetworkOptions() {
+		text := o.tag.Get("default")
+		if text == "" {
+			continue
+		}
+		if err := json.Unmarshal([]byte(text), o.In(&n).Addr().Interface()); err != nil {
+			panic(fmt.Sprintf("option %s: %v", o.Path, err))
+		}
+	}
+	return n
+}
+
+// With is n with those options of over that are not zero.
+func (n Network) With(over Network) Network {
+	for _, o := range NetworkOptions() {
+		if value := o.In(&over); !value.IsZero() {
+			o.In(&n).Set(value)
+		}
+	}
+	return n
+}
 
 // Check finds options that make no sense.
 func (n Network) Check() error {
-	switch {
-	case n.Dropout < 0 || n.Dropout >= 1:
-		return fmt.Errorf("dropout is %g; it must be in [0, 1)", n.Dropout)
-	case n.Views < 0 || n.Views > maxViews:
-		return fmt.Errorf("views is %d; it must be in 0 to %d", n.Views, maxViews)
-	case n.BatchNormMomentum < 0 || n.BatchNormMomentum >= 1:
-		return fmt.Errorf("batch-norm momentum is %g; it must be in [0, 1)", n.BatchNormMomentum)
-	case n.Head != "" && n.Head != Flatten && n.Head != GAP:
-		return fmt.Errorf("head is %q; it must be %s or %s", n.Head, Flatten, GAP)
-	case n.AttentionWindow != "" && n.AttentionWindow != CenterWindow:
-		return fmt.Errorf("attention window is %q; it must be %s or empty", n.AttentionWindow, CenterWindow)
-	case n.MetadataBatchNorm != "" && n.MetadataBatchNorm != BatchNormBefore && n.MetadataBatchNorm != BatchNormBoth:
-		return fmt.Errorf("metadata batch norm is %q; it must be %s, %s or empty", n.MetadataBatchNorm, BatchNormBefore, BatchNormBoth)
-	case n.MetadataDropout < 0 || n.MetadataDropout >= 1:
-		return fmt.Errorf("metadata dropout is %g; it must be in [0, 1)", n.MetadataDropout)
-	case n.ExtendedDense < 0:
-		return fmt.Errorf("the extended dense layer has %d units; there must be at least 1, or 0 for none", n.ExtendedDense)
-	case n.PoolsBefore < 0:
-		return fmt.Errorf("%d poolings stand before the attention; there must be at least 0", n.PoolsBefore)
+	if err := checkOptions(NetworkOptions(), &n, false); err != nil {
+		return err
 	}
 	for i, units := range n.MetadataUnits {
-		if units < 0 || i > 0 && units > 0 && n.MetadataUnits[i-1] == 0 {
+		if i > 0 && units > 0 && n.MetadataUnits[i-1] == 0 {
 			return fmt.Errorf("the dense layers of the metadata branch have %v units; each must have at least 1, and 0 stand at the end only", n.MetadataUnits)
 		}
 	}
-	for _, err := range []error{n.Preprocess.Validate(), n.ChannelOrder.Validate(), n.Resize.Validate()} {
-		if err != nil {
-			return err
+	return nil
+}
+
+// Additions are the options that the networks of the paper's tables do not have,
+// such as "gamma true".
+func (n Network) Additions() (texts []string) {
+	for _, o := range NetworkOptions() {
+		if value := o.In(&n); o.BeyondPaper() && !value.IsZero() {
+			texts = append(texts, fmt.Sprint(o.words(), " ", value.Interface()))
 		}
 	}
-	return nil
+	return texts
 }

@@ -1,104 +1,91 @@
-// Package regime has the ways to train as data: what the authors' code did,
-// what the paper prints, and what is better, each under a name.
+// Package spec has the options of the network (Network) and of its training
+// (Regime) as plain data, with their checks and texts, and the table of regimes:
+// what the authors' code did, what the paper prints, and what is better, each
+// under a name.
 package spec
 
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
-
-	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 )
 
-// Regime is everything that decides how a network is trained, apart from the
-// network, the data and the seed. It is part of a run folder's config.json;
-// every field can be set by a flag of 'skinattn train'.
+// Regime is everything that decides how a network is trained, apart from the data
+// and the seed. It is part of a run folder's config.json, without the Network;
+// the tags are those of Option.
 //
 // The zero value of every field that JSON may leave out means that the thing is
 // not done.
 type Regime struct {
-	Name string `json:"name"`
+	Name string `json:"name" flag:"-" help:"Regime that it began as; single options may differ."`
 
-	Batch  int `json:"batch"`
-	Epochs int `json:"epochs"` // at most
-	// Accumulate, where above 1, adds up the gradients of that many batches for
-	// one update: the gradient of a batch so many times as large.
-	Accumulate int `json:"accumulate,omitempty"`
+	Epochs int `json:"epochs" range:"[1,]" help:"At most this many epochs." label:"epochs, at most"`
+	Batch  int `json:"batch" range:"[1,]" help:"Images a step."`
+	// Accumulate, where above 1, adds up the gradients of that many batches for one
+	// update: the gradient of a batch that is larger by this factor.
+	Accumulate int `json:"accumulate,omitempty" range:"[0,]" help:"Batches whose gradients make one update."`
 	// StepsDivisor, where above 0, ends an epoch after n/StepsDivisor steps,
 	// rounded up, n being the photos of the training part without their Copies:
 	// steps_per_epoch of the authors of [14]. 0: when all have been seen.
-	StepsDivisor int `json:"steps_divisor,omitempty"`
+	StepsDivisor int `json:"steps_divisor,omitempty" range:"[0,]" help:"End an epoch after a step for so many photos of the training part; 0: when all are seen."`
 	// Sampling is empty, which shows every photo once an epoch, or Balanced.
-	Sampling string `json:"sampling,omitempty"`
-	// Copies are augmented photos beside the photos themselves.
-	Copies Copies `json:"copies,omitzero"`
+	Sampling string `json:"sampling,omitempty" enum:"balanced" help:"Which photos make an epoch: empty (each once) or balanced (as many of every class)." zero:"each once"`
 
 	// Adam in Keras's form; see training.Adam.
-	LearningRate float64 `json:"learning_rate"`
-	Beta1        float64 `json:"beta1"`
-	Beta2        float64 `json:"beta2"`
-	Epsilon      float64 `json:"epsilon"`
+	LearningRate float64 `json:"learning_rate" range:"(0,]" help:"Adam's first learning rate." label:"Adam: learning rate"`
+	Epsilon      float64 `json:"epsilon" range:"(0,]" help:"Adam's epsilon, in Keras's form." label:"Adam: epsilon"`
+	Beta1        float64 `json:"beta1" range:"[0,1)" help:"Adam's decay of the first moment." label:"Adam: beta1"`
+	Beta2        float64 `json:"beta2" range:"[0,1)" help:"Adam's decay of the second moment." label:"Adam: beta2"`
 	// LayerRates multiply the learning rate of some layers.
-	LayerRates []LayerRate `json:"layer_rates,omitempty"`
+	LayerRates []LayerRate `json:"layer_rates,omitempty" help:"Factors on the learning rate of layers whose names begin so; 'backbone' is all up to the cut." placeholder:"LAYERS=X,..."`
 	// Freeze keeps some layers as they are.
-	Freeze []Freeze `json:"freeze,omitempty"`
+	Freeze []Freeze `json:"freeze,omitempty" help:"Leave layers as they are, :N for the first N epochs only." placeholder:"LAYERS[:N],..."`
 
-	// Schedule is how the learning rate goes on: empty for the plateau rule
-	// alone, or Cosine. WarmUp is the number of epochs, which need not be whole,
-	// in which it first rises from 0.
-	Schedule  string    `json:"schedule,omitempty"`
-	WarmUp    float64   `json:"warm_up,omitempty"`
-	Plateau   Plateau   `json:"plateau"`
-	EarlyStop EarlyStop `json:"early_stop"`
+	Plateau Plateau `json:"plateau" label:"learning rate on a plateau"`
+	// Schedule is how the learning rate goes on: empty for the plateau rule alone,
+	// or Cosine.
+	Schedule string `json:"schedule,omitempty" enum:"cosine" help:"How the learning rate goes on: empty (the plateau rule alone) or cosine."`
+	// WarmUp is the number of epochs, which need not be whole, in which the learning
+	// rate first rises from 0.
+	WarmUp    float64   `json:"warm_up,omitempty" range:"[0,]" help:"Epochs in which the learning rate first rises from 0." label:"warm-up, epochs"`
+	EarlyStop EarlyStop `json:"early_stop" label:"early stopping"`
 	// Select says which epoch's weights a run keeps as its best: empty for the
-	// one of the highest validation accuracy, or SelectLast.
-	Select string `json:"select,omitempty"`
-	// EMA, where above 0, is the decay of a moving average of the weights, which
-	// is then what is validated and kept as best; (1+t)/(10+t) after t updates
-	// where that is less.
-	EMA float64 `json:"ema,omitempty"`
+	// epoch of the highest validation accuracy, or SelectLast.
+	Select string `json:"select,omitempty" enum:"last" help:"Which weights are kept as best: empty (highest validation accuracy) or last." label:"kept weights" zero:"best val_accuracy"`
+	// EMA, where above 0, is the decay of a moving average of the weights, which is
+	// then validated and kept as best; (1+t)/(10+t) after t updates where that is
+	// less.
+	EMA float64 `json:"ema,omitempty" range:"[0,1)" help:"Decay of a moving average of the weights, which is then validated and kept."`
 
 	// ClassWeights multiply the loss, in class order; empty means all 1.
-	ClassWeights []float64 `json:"class_weights,omitempty"`
+	ClassWeights []float64 `json:"class_weights,omitempty" range:"[0,]" help:"Seven weights of the loss, in class order." zero:"1"`
 	// ClassWeighting, where it is BalancedWeights, takes N/(C*N_i) of the training
 	// part in place of ClassWeights.
-	ClassWeighting string `json:"class_weighting,omitempty"`
-	Loss           Loss   `json:"loss,omitzero"`
-	// MissingAge says what becomes of images whose patient's age is missing:
-	// "drop" (as the authors did) or "impute" (the mean of the training part).
-	MissingAge string `json:"missing_age"`
+	ClassWeighting string `json:"class_weighting,omitempty" enum:"balanced" help:"empty (the weights given) or balanced: N/(C*N_i) of the training part." zero:"as given"`
+	Loss           Loss   `json:"loss,omitzero" zero:"cross-entropy"`
 	// LabelSmoothing e trains towards 1-e+e/C for the true class and e/C for the
 	// others.
-	LabelSmoothing float64 `json:"label_smoothing,omitempty"`
+	LabelSmoothing float64 `json:"label_smoothing,omitempty" range:"[0,1)" help:"Share of the true class's 1 that is spread over all classes."`
+	// MissingAge says what becomes of images whose patient's age is missing: DropAge
+	// (as the authors did) or ImputeAge (the mean of the training part).
+	MissingAge string `json:"missing_age" enum:"drop,impute" help:"Images without an age: drop (in training and validation) or impute."`
 	// MetadataDropout is the probability with which each of age, sex and
 	// localization is made unknown, anew in every epoch.
-	MetadataDropout float64 `json:"metadata_dropout,omitempty"`
-	Augment         Augment `json:"augment,omitzero"`
-	Mix             Mix     `json:"mix,omitzero"`
+	MetadataDropout float64 `json:"metadata_dropout,omitempty" range:"[0,1)" help:"Probability of hiding each of age, sex and localization in training." label:"hidden metadata"`
 
 	// Variant says which of the authors' two notebooks on a backbone gives the
 	// network. They differ in cut, head and pixels; see package backbone.
-	Variant Variant `json:"notebook,omitempty"`
-	// ChannelOrder (rgb or bgr), Preprocess (tf, caffe, torch or none) and Head
-	// (flatten or gap), where not empty, stand in place of what the notebook has.
-	ChannelOrder imaging.Order      `json:"channel_order,omitempty"`
-	Preprocess   imaging.Preprocess `json:"preprocess,omitempty"`
-	Head         Pooling            `json:"head,omitempty"`
-	// Resize is empty for Keras's smart_resize (centre crop, bilinear) or
-	// imaging.Stretch.
-	Resize imaging.ResizeMode `json:"resize,omitempty"`
-	// Network options that belong to the regime.
-	SoftAttention bool `json:"soft_attention"`
-	// AttentionWindow and Gamma are fields of Network.
-	AttentionWindow string  `json:"attention_window,omitempty"`
-	Gamma           bool    `json:"gamma,omitempty"`
-	Metadata        bool    `json:"metadata"`
-	Dropout         float64 `json:"dropout"`
-	// BatchNormMomentum, where above 0, replaces the network's own.
-	BatchNormMomentum float64 `json:"batch_norm_momentum,omitempty"`
-	// Views, where above 0, is the number of turned views of each photo that the
-	// final predictions are the mean of. Validation sees photos as they are.
-	Views int `json:"views,omitempty"`
+	Variant Variant `json:"notebook,omitempty" enum:"augmented" help:"Whose cut, head and pixels: empty (the authors' metadata notebook) or augmented." label:"cut, head and pixels of the authors' notebook" zero:"metadata"`
+	// Network has the options of the network that the regime decides: those that are
+	// not zero stand in place of the authors' network; see skinattn.Resolve. A run
+	// records the network that results and not this.
+	Network Network `json:"-"`
+
+	// Copies are augmented photos beside the photos themselves.
+	Copies  Copies  `json:"copies,omitzero" label:"augmented copies" group:"augmentation"`
+	Augment Augment `json:"augment,omitzero" label:"augmentation" group:"augmentation"`
+	Mix     Mix     `json:"mix,omitzero" label:"mixed photos" group:"augmentation"`
 }
 
 // Variant is one of the authors' two ways with a backbone, each a notebook and a
@@ -120,20 +107,32 @@ func (v Variant) String() string {
 	return string(v)
 }
 
+// AuthorsVariant is the variant of the authors that a regime follows, by its name:
+// md/... or ad/.... ok is false for other regimes.
+func AuthorsVariant(regime string) (v Variant, ok bool) {
+	switch family, _, _ := strings.Cut(regime, "/"); family {
+	case "md":
+		return Metadata, true
+	case "ad":
+		return Augmented, true
+	}
+	return Metadata, false
+}
+
 // Plateau is Keras's ReduceLROnPlateau on the validation loss. Factor 0 means none.
 type Plateau struct {
-	Factor       float64 `json:"factor"`
-	Patience     int     `json:"patience"`
-	MinDelta     float64 `json:"min_delta"`
-	LearningRate float64 `json:"min_learning_rate"`
+	Factor       float64 `json:"factor" range:"[0,1)" help:"Multiply the rate by this on a plateau of the validation loss; 0: never."`
+	Patience     int     `json:"patience" range:"[0,]" help:"Epochs without progress that make a plateau."`
+	MinDelta     float64 `json:"min_delta" range:"[0,]" help:"Progress that counts."`
+	LearningRate float64 `json:"min_learning_rate" range:"[0,]" flag:"min-learning-rate" help:"Where the plateau rule ends."`
 }
 
 // EarlyStop is Keras's EarlyStopping. Patience 0 means none.
 type EarlyStop struct {
-	Patience int     `json:"patience"`
-	MinDelta float64 `json:"min_delta"`
+	Patience int     `json:"patience" range:"[0,]" flag:"stop-patience" help:"Stop after this many epochs without progress; 0: never."`
+	MinDelta float64 `json:"min_delta" range:"[0,]" flag:"stop-min-delta" help:"Progress that counts for stopping."`
 	// Monitor is empty for the validation loss, or MonitorAccuracy.
-	Monitor string `json:"monitor,omitempty"`
+	Monitor string `json:"monitor,omitempty" enum:"val_accuracy" flag:"stop-monitor" help:"What must make progress: empty (the validation loss) or val_accuracy."`
 }
 
 // Words of the fields above.
@@ -144,8 +143,8 @@ const (
 	SelectLast = "last"
 	// MonitorAccuracy watches the validation accuracy.
 	MonitorAccuracy = "val_accuracy"
-	// Balanced draws as many photos of every class in an epoch: a photo of a rare
-	// class several times, one of a common class not in every epoch.
+	// Balanced draws equally many photos of every class in an epoch: photos of a rare
+	// class several times, photos of a common class not in every epoch.
 	Balanced = "balanced"
 	// BalancedWeights are the paper's class weights, which scikit-learn calls
 	// balanced.
@@ -166,12 +165,35 @@ type LayerRate struct {
 	Factor float64 `json:"factor"`
 }
 
+// Parse reads LAYERS=FACTOR.
+func (r *LayerRate) Parse(text string) (err error) {
+	layers, factor, _ := strings.Cut(text, "=")
+	r.Layers = layers
+	if r.Factor, err = strconv.ParseFloat(factor, 64); err != nil {
+		return fmt.Errorf("layer rate %q: want LAYERS=X", text)
+	}
+	return nil
+}
+
 // Freeze keeps layers as they are in the first Epochs epochs, 0 meaning all:
 // their variables are not trained, and their batch norms work as in inference,
 // as Keras has it for layers that are not trainable.
 type Freeze struct {
 	Layers string `json:"layers"` // how their names begin, or Backbone
 	Epochs int    `json:"epochs,omitempty"`
+}
+
+// Parse reads LAYERS or LAYERS:EPOCHS.
+func (f *Freeze) Parse(text string) (err error) {
+	layers, epochs, limited := strings.Cut(text, ":")
+	f.Layers = layers
+	if !limited {
+		return nil
+	}
+	if f.Epochs, err = strconv.Atoi(epochs); err != nil || f.Epochs < 1 {
+		return fmt.Errorf("freeze %q: want LAYERS or LAYERS:N", text)
+	}
+	return nil
 }
 
 // Frozen says whether f holds in an epoch, from 1.
@@ -181,21 +203,21 @@ func (f Freeze) Frozen(epoch int) bool { return f.Epochs == 0 || epoch <= f.Epoc
 // value changes nothing. The geometry is that of Keras's ImageDataGenerator with
 // fill mode nearest; see training.Affine.
 type Augment struct {
-	Rotation       float64 `json:"rotation,omitempty"` // degrees, either way
-	Shift          float64 `json:"shift,omitempty"`    // share of height and of width, either way
-	Zoom           float64 `json:"zoom,omitempty"`     // each axis by 1-Zoom..1+Zoom
-	HorizontalFlip bool    `json:"horizontal_flip,omitempty"`
-	VerticalFlip   bool    `json:"vertical_flip,omitempty"`
+	Rotation       float64 `json:"rotation,omitempty" range:"[0,]" flag:"rotation" help:"Turn photos by up to this many degrees."`    // either way
+	Shift          float64 `json:"shift,omitempty" range:"[0,1)" flag:"shift" help:"Shift photos by up to this share of their size."` // of height and of width, either way
+	Zoom           float64 `json:"zoom,omitempty" range:"[0,1)" flag:"zoom" help:"Zoom each axis by 1-X..1+X."`
+	HorizontalFlip bool    `json:"horizontal_flip,omitempty" flag:"horizontal-flip" help:"Mirror half of the photos."`
+	VerticalFlip   bool    `json:"vertical_flip,omitempty" flag:"vertical-flip" help:"Turn half of the photos upside down."`
 	// Crop takes a part of Crop..1 of the area, with an aspect ratio of 3:4 to
 	// 4:3, and enlarges it (Szegedy et al. 2015, arXiv 1409.4842, section 6).
-	Crop float64 `json:"crop,omitempty"`
+	Crop float64 `json:"crop,omitempty" range:"[0,1)" flag:"crop" help:"Enlarge a part of X..1 of the area."`
 	// Factors 1-x..1+x; see training.colourJitter.
-	Brightness float64 `json:"brightness,omitempty"`
-	Contrast   float64 `json:"contrast,omitempty"`
-	Saturation float64 `json:"saturation,omitempty"`
+	Brightness float64 `json:"brightness,omitempty" range:"[0,1)" flag:"brightness" help:"Brightness by 1-X..1+X."`
+	Contrast   float64 `json:"contrast,omitempty" range:"[0,1)" flag:"contrast" help:"Contrast by 1-X..1+X."`
+	Saturation float64 `json:"saturation,omitempty" range:"[0,1)" flag:"saturation" help:"Saturation by 1-X..1+X."`
 	// Cutout is the side, as a share of the photo's, of a square that is painted
 	// with the photo's mean colour (DeVries and Taylor 2017, arXiv 1708.04552).
-	Cutout float64 `json:"cutout,omitempty"`
+	Cutout float64 `json:"cutout,omitempty" range:"[0,1)" flag:"cutout" help:"Paint over a square with sides of this share."`
 }
 
 // Mix joins each photo of a batch with another one. Where both are set, each
@@ -204,21 +226,21 @@ type Mix struct {
 	// Mixup is alpha of Zhang et al. 2017 (arXiv 1710.09412): photo, metadata and
 	// label are lambda times the own and 1-lambda times the other's, lambda drawn
 	// from Beta(alpha, alpha).
-	Mixup float64 `json:"mixup,omitempty"`
+	Mixup float64 `json:"mixup,omitempty" range:"[0,]" flag:"mixup" help:"Blend pairs of photos, by Beta(X, X)."`
 	// CutMix is alpha of Yun et al. 2019 (arXiv 1905.04899): a box with 1-lambda
 	// of the area shows the other photo; metadata and label are mixed by area.
-	CutMix float64 `json:"cutmix,omitempty"`
+	CutMix float64 `json:"cutmix,omitempty" range:"[0,]" flag:"cutmix" help:"Put a box of one photo into another, its area by Beta(X, X)."`
 }
 
 // Loss is what is minimised; the zero value is categorical cross-entropy.
 type Loss struct {
 	// Kind is empty, Focal or MultiWeighted.
-	Kind string `json:"kind,omitempty"`
+	Kind string `json:"kind,omitempty" enum:"focal,multi-weighted" flag:"loss" help:"empty (cross-entropy), focal or multi-weighted."`
 	// Gamma is the focal exponent of either.
-	Gamma float64 `json:"gamma,omitempty"`
+	Gamma float64 `json:"gamma,omitempty" range:"[0,]" flag:"focal-gamma" help:"Exponent of the losses focal and multi-weighted."`
 	// Limit of MultiWeighted is the probability below which a photo counts as an
 	// outlier: its logarithm goes no further down.
-	Limit float64 `json:"limit,omitempty"`
+	Limit float64 `json:"limit,omitempty" range:"[0,1)" flag:"outlier-limit" help:"Loss multi-weighted: probability below which a photo is an outlier."`
 }
 
 // Kinds of losses.

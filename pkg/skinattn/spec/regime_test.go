@@ -12,12 +12,12 @@ const classes = 7
 
 // The long run of regime modern is committed: what the word means may not move.
 func TestModernStaysAsItIs(t *testing.T) {
-	const want = `{"name":"modern","batch":32,"epochs":30,"learning_rate":0.0005,"beta1":0.9,"beta2":0.999,"epsilon":1e-7,` +
-		`"schedule":"cosine","warm_up":1,"plateau":{"factor":0,"patience":0,"min_delta":0,"min_learning_rate":0},` +
+	const want = `{"name":"modern","epochs":30,"batch":32,"learning_rate":0.0005,"epsilon":1e-7,"beta1":0.9,"beta2":0.999,` +
+		`"plateau":{"factor":0,"patience":0,"min_delta":0,"min_learning_rate":0},"schedule":"cosine","warm_up":1,` +
 		`"early_stop":{"patience":0,"min_delta":0},"select":"last","class_weights":[2.61,2.09,1.43,4.41,1.42,0.58,3.97],` +
-		`"missing_age":"impute","label_smoothing":0.05,"metadata_dropout":0.1,"augment":{"rotation":180,"shift":0.1,"zoom":0.15,` +
-		`"horizontal_flip":true,"vertical_flip":true,"brightness":0.15,"contrast":0.15,"saturation":0.15},"channel_order":"rgb",` +
-		`"soft_attention":true,"metadata":true,"dropout":0.5,"batch_norm_momentum":0.99,"views":8}`
+		`"label_smoothing":0.05,"missing_age":"impute","metadata_dropout":0.1,"augment":{"rotation":180,"shift":0.1,"zoom":0.15,` +
+		`"horizontal_flip":true,"vertical_flip":true,"brightness":0.15,"contrast":0.15,"saturation":0.15}}`
+	network := Network{ChannelOrder: "rgb", SoftAttention: true, Metadata: true, Dropout: .5, BatchNormMomentum: .99, Views: 8}
 	r, err := For("modern", "mobilenet_v2")
 	if err != nil {
 		t.Fatal(err)
@@ -28,6 +28,9 @@ func TestModernStaysAsItIs(t *testing.T) {
 	}
 	if string(got) != want {
 		t.Errorf("modern is\n%s, was\n%s", got, want)
+	}
+	if r.Network != network {
+		t.Errorf("modern has the network %+v, had %+v", r.Network, network)
 	}
 }
 
@@ -118,7 +121,7 @@ func TestDeviations(t *testing.T) {
 			t.Errorf("%s: %d epochs, patience %d, batch %d, %d steps; the notebook has %d, %d, %d, %d",
 				c.backbone, r.Epochs, r.EarlyStop.Patience, r.Batch, steps, c.epochs, c.patience, c.batch, c.steps)
 		}
-		if r.ClassWeights[4] != 5 || r.LearningRate != .01 || r.Epsilon != .1 || r.Plateau.Factor != 0 || r.Metadata || r.ChannelOrder != "rgb" || r.Resize != imaging.Stretch {
+		if r.ClassWeights[4] != 5 || r.LearningRate != .01 || r.Epsilon != .1 || r.Plateau.Factor != 0 || r.Network.Metadata || r.Network.ChannelOrder != "rgb" || r.Network.Resize != imaging.Stretch {
 			t.Errorf("%s: %+v", c.backbone, r)
 		}
 	}
@@ -132,8 +135,8 @@ func TestDeviations(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if window := r.AttentionWindow == CenterWindow; window != (backbone == "inception_resnet_v2") { // it was trained on a CPU
-			t.Errorf("%s: attention window %q", backbone, r.AttentionWindow)
+		if window := r.Network.AttentionWindow == CenterWindow; window != (backbone == "inception_resnet_v2") { // it was trained on a CPU
+			t.Errorf("%s: attention window %q", backbone, r.Network.AttentionWindow)
 		}
 		if r.Epochs != want.Epochs || r.EarlyStop != want.EarlyStop || r.Plateau != want.Plateau || r.Batch != 10 {
 			t.Errorf("%s: %+v", backbone, r)
@@ -162,14 +165,14 @@ func TestCheckFindsNonsense(t *testing.T) {
 		"monitor":                  func(r *Regime) { r.EarlyStop.Monitor = "loss" },
 		"cutout of the whole":      func(r *Regime) { r.Augment.Cutout = 1 },
 		"negative steps divisor":   func(r *Regime) { r.StepsDivisor = -1 },
-		"resize":                   func(r *Regime) { r.Resize = "pad" },
+		"resize":                   func(r *Regime) { r.Network.Resize = "pad" },
 		"negative plateau":         func(r *Regime) { r.Plateau.Patience = -1 },
 		"epsilon 0":                func(r *Regime) { r.Epsilon = 0 },
 		"missing age":              func(r *Regime) { r.MissingAge = "" },
 		"negative class weight":    func(r *Regime) { r.ClassWeights[0] = -1 },
 		"rotation the other way":   func(r *Regime) { r.Augment.Rotation = -1 },
 		"gamma":                    func(r *Regime) { r.Loss.Gamma = -1 },
-		"batch norm momentum of 1": func(r *Regime) { r.BatchNormMomentum = 1 },
+		"batch norm momentum of 1": func(r *Regime) { r.Network.BatchNormMomentum = 1 },
 	} {
 		r, err := Find(Default)
 		if err != nil {

@@ -12,11 +12,11 @@ var table = []Regime{
 		Name:  "md/as-run",
 		Batch: 10, Epochs: 500,
 		LearningRate: 1e-3, Beta1: .9, Beta2: .999, Epsilon: .1,
-		Plateau:       Plateau{Factor: .2, Patience: 5, MinDelta: 1e-4, LearningRate: 1e-7},
-		EarlyStop:     EarlyStop{Patience: 35, MinDelta: 1e-3},
-		ClassWeights:  []float64{4.37, 2.78, 1.3, 12.44, 1.28, .21, 10},
-		MissingAge:    DropAge,
-		SoftAttention: true, Metadata: true, Dropout: .5,
+		Plateau:      Plateau{Factor: .2, Patience: 5, MinDelta: 1e-4, LearningRate: 1e-7},
+		EarlyStop:    EarlyStop{Patience: 35, MinDelta: 1e-3},
+		ClassWeights: []float64{4.37, 2.78, 1.3, 12.44, 1.28, .21, 10},
+		MissingAge:   DropAge,
+		Network:      Network{SoftAttention: true, Metadata: true, Dropout: .5},
 	},
 	{
 		// Sections 2.2.2, 2.4 and 3.1.1 of the paper. It prints the least learning
@@ -29,8 +29,7 @@ var table = []Regime{
 		EarlyStop:      EarlyStop{Patience: 25, Monitor: MonitorAccuracy},
 		ClassWeighting: BalancedWeights,
 		MissingAge:     ImputeAge,
-		ChannelOrder:   "rgb", Preprocess: "tf",
-		SoftAttention: true, Gamma: true, Metadata: true, Dropout: .5,
+		Network:        Network{ChannelOrder: "rgb", Preprocess: "tf", SoftAttention: true, Gamma: true, Metadata: true, Dropout: .5},
 	},
 	{
 		// The authors' notebooks with augmentation. Those of the paper's rows put
@@ -43,8 +42,7 @@ var table = []Regime{
 		ClassWeights: []float64{1, 1, 1, 1, 5, 1, 1},
 		MissingAge:   DropAge,
 		Variant:      Augmented,
-		ChannelOrder: "rgb", Preprocess: "tf", Resize: imaging.Stretch,
-		SoftAttention: true, Dropout: .5,
+		Network:      Network{ChannelOrder: "rgb", Preprocess: "tf", Resize: imaging.Stretch, SoftAttention: true, Dropout: .5},
 	},
 	{
 		// Sections 2.2.2 and 3.1.1: 18,015 images after augmentation, about twice
@@ -54,13 +52,12 @@ var table = []Regime{
 		Batch: 32, Epochs: 250,
 		Copies:       Copies{PerPhoto: 1},
 		LearningRate: 1e-3, Beta1: .9, Beta2: .999, Epsilon: .1,
-		Plateau:      Plateau{Factor: .2, Patience: 5, MinDelta: 1e-4, LearningRate: 1e-7},
-		EarlyStop:    EarlyStop{Patience: 25, Monitor: MonitorAccuracy},
-		MissingAge:   ImputeAge,
-		Augment:      keras,
-		Variant:      Augmented,
-		ChannelOrder: "rgb", Preprocess: "tf", Resize: imaging.Stretch,
-		SoftAttention: true, Gamma: true, Dropout: .5,
+		Plateau:    Plateau{Factor: .2, Patience: 5, MinDelta: 1e-4, LearningRate: 1e-7},
+		EarlyStop:  EarlyStop{Patience: 25, Monitor: MonitorAccuracy},
+		MissingAge: ImputeAge,
+		Augment:    keras,
+		Variant:    Augmented,
+		Network:    Network{ChannelOrder: "rgb", Preprocess: "tf", Resize: imaging.Stretch, SoftAttention: true, Gamma: true, Dropout: .5},
 	},
 	{
 		// This project's own: what is usual today for fine-tuning on few and
@@ -76,9 +73,7 @@ var table = []Regime{
 		LabelSmoothing: .05, MetadataDropout: .1,
 		Augment: Augment{Rotation: 180, Shift: .1, Zoom: .15, HorizontalFlip: true, VerticalFlip: true,
 			Brightness: .15, Contrast: .15, Saturation: .15},
-		ChannelOrder:  "rgb",
-		SoftAttention: true, Metadata: true, Dropout: .5,
-		BatchNormMomentum: .99, Views: 8,
+		Network: Network{ChannelOrder: "rgb", SoftAttention: true, Metadata: true, Dropout: .5, BatchNormMomentum: .99, Views: 8},
 	},
 	{
 		// For a few hundred synthetic images and a few minutes: from random
@@ -86,10 +81,9 @@ var table = []Regime{
 		Name:  Demo,
 		Batch: 16, Epochs: 20,
 		LearningRate: 1e-3, Beta1: .9, Beta2: .999, Epsilon: 1e-7,
-		Plateau:       Plateau{Factor: .2, Patience: 5, MinDelta: 1e-4, LearningRate: 1e-6},
-		MissingAge:    ImputeAge,
-		SoftAttention: true, Metadata: true, Dropout: .5,
-		BatchNormMomentum: .9,
+		Plateau:    Plateau{Factor: .2, Patience: 5, MinDelta: 1e-4, LearningRate: 1e-6},
+		MissingAge: ImputeAge,
+		Network:    Network{SoftAttention: true, Metadata: true, Dropout: .5, BatchNormMomentum: .9},
 	},
 }
 
@@ -116,7 +110,7 @@ var deviations = []deviation{
 		r.Epochs, r.Plateau = 150, Plateau{}
 	}},
 	{"md/as-run", []string{"inception_resnet_v2", "nasnet_large"}, "trained on a CPU, whose kernel reads other channels", func(r *Regime) {
-		r.AttentionWindow = CenterWindow
+		r.Network.AttentionWindow = CenterWindow
 	}},
 	{"md/as-printed", []string{"densenet201"}, "ImageNet's mean and deviation (section 2.2.2)", torchInput},
 	{"md/as-printed", []string{"resnet50", "resnet152"}, "BGR, ImageNet's mean (section 2.2.2)", caffeInput},
@@ -132,9 +126,9 @@ var deviations = []deviation{
 	{"ad/as-printed", []string{"mobilenet_v3_small", "mobilenet_v3_large"}, "the network scales to -1..1 itself", noInput},
 }
 
-func torchInput(r *Regime) { r.Preprocess = "torch" }
+func torchInput(r *Regime) { r.Network.Preprocess = imaging.PreprocessTorch }
 
 // caffeInput turns RGB round to BGR by itself.
-func caffeInput(r *Regime) { r.Preprocess = "caffe" }
+func caffeInput(r *Regime) { r.Network.Preprocess = imaging.PreprocessCaffe }
 
-func noInput(r *Regime) { r.Preprocess = "none" }
+func noInput(r *Regime) { r.Network.Preprocess = imaging.PreprocessNone }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"strings"
 
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
@@ -92,11 +91,11 @@ func order(n int, seed uint64, epoch int) []int {
 // finite reports whether x is neither NaN nor infinite.
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
-// imageIDs returns the names of examples, separated by spaces.
-func imageIDs(indices []int, records []ham10000.Record) string {
+// imageIDs returns the names of examples.
+func imageIDs(indices []int, records []ham10000.Record) []string {
 	ids := make([]string, len(indices))
 	for i, index := range indices {
 		ids[i] = records[index].ImageID
 	}
-	return strings.Join(ids, " ")
+	return ids
 }

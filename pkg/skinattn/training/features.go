@@ -35,21 +35,28 @@ const featureMagic = "skinattn features 1\n"
 
 const featureHeader = len(featureMagic) + sha256.Size
 
+// Reasons why features can't be computed once, before the training.
+var (
+	ErrFeaturesAugmented = errors.New("features can't be computed once: the regime augments photos")
+	ErrFeaturesMixed     = errors.New("features can't be computed once: the regime cuts photos into others")
+	ErrFeaturesTrained   = errors.New("features can't be computed once: the backbone is trained")
+)
+
 // allowsFeatures returns the reason why a regime cannot be trained on features computed
 // once, and nil if it can.
 func allowsFeatures(reg *spec.Regime) error {
 	switch {
 	case reg.Augment != spec.Augment{}:
-		return errors.New("the regime augments photos; leave --feature-cache or the augmentation out")
+		return ErrFeaturesAugmented
 	case reg.Mix.CutMix != 0:
-		return errors.New("the regime cuts photos into others; leave --feature-cache or --cutmix out")
+		return ErrFeaturesMixed
 	}
 	for _, f := range reg.Freeze {
 		if f.Layers == spec.Backbone && f.Epochs == 0 {
 			return nil
 		}
 	}
-	return errors.New("the backbone is trained; add --freeze backbone to --feature-cache")
+	return ErrFeaturesTrained
 }
 
 // useFeatures takes the features of all examples from files and trains the network after

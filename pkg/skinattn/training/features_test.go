@@ -96,10 +96,10 @@ func TestFeatureCacheWantsAFrozenBackbone(t *testing.T) {
 		reg  spec.Regime
 		want string
 	}{
-		"trained":       {spec.Regime{}, "--freeze backbone"},
-		"frozen awhile": {spec.Regime{Freeze: []spec.Freeze{{Layers: spec.Backbone, Epochs: 3}}}, "--freeze backbone"},
+		"trained":       {spec.Regime{}, "the backbone is trained"},
+		"frozen awhile": {spec.Regime{Freeze: []spec.Freeze{{Layers: spec.Backbone, Epochs: 3}}}, "the backbone is trained"},
 		"augmented":     {spec.Regime{Freeze: frozen, Augment: spec.Augment{Zoom: .1}}, "augments"},
-		"cutmix":        {spec.Regime{Freeze: frozen, Mix: spec.Mix{CutMix: 1}}, "--cutmix"},
+		"cutmix":        {spec.Regime{Freeze: frozen, Mix: spec.Mix{CutMix: 1}}, "cuts photos"},
 	} {
 		if err := allowsFeatures(&c.reg); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)

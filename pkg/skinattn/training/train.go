@@ -1,9 +1,11 @@
 package training
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gomlx/gomlx/ml/model"
@@ -22,10 +24,12 @@ type Run struct {
 	Engine *engine.Engine
 	Folder *run.Folder // locked; its config.json is Config
 	Config run.Config  // Config.Regime is set
-	Train  *Examples
-	Val    *Examples
-	// Weights fills the first weights of a new run: the backbone's, say. What
-	// it leaves unset is drawn from the seed. nil: all is drawn.
+	// Network is the network that Config describes; nil: Train builds it.
+	Network *skinattn.Network
+	Train   *Examples
+	Val     *Examples
+	// Weights fills the first weights of a new run, such as the backbone's. It may
+	// leave variables unset: they are drawn from the seed. nil: all are drawn.
 	Weights func(net *skinattn.Network, store *model.Store) error
 	// FeatureDir is where features of the frozen backbone are kept if
 	// Config.FeatureCache is set.
@@ -149,8 +153,10 @@ func (t *trainer) prepare(ctx context.Context) (err error) {
 	if len(t.Train.Records) == 0 || len(t.Val.Records) == 0 {
 		return fmt.Errorf("the split leaves %d images to train on and %d to validate on; both must be above 0", len(t.Train.Records), len(t.Val.Records))
 	}
-	if t.net, err = skinattn.NewNetwork(t.Config.Network); err != nil {
-		return err
+	if t.net = t.Network; t.net == nil {
+		if t.net, err = skinattn.NewNetwork(t.Config.Network); err != nil {
+			return err
+		}
 	}
 	t.state.LearningRate = reg.LearningRate
 	switch err := checkpoint.Load(t.Folder, checkpoint.Last, t.store, &t.state, t.warn); {
@@ -268,7 +274,7 @@ func (t *trainer) epoch(ctx context.Context) error {
 		return err
 	}
 	if !finite(row.ValLoss) {
-		return t.diverged("the validation loss is %g after epoch %d, step %d", row.ValLoss, number, t.state.Step)
+		return t.diverged(number, t.state.Step, row.ValLoss, nil)
 	}
 	trained := t.state.Running
 	row.Epoch, row.LearningRate = number, t.learningRate(t.state.Step-1)
@@ -294,7 +300,7 @@ func (t *trainer) updates(ctx context.Context, epoch int) error {
 			return err
 		}
 		if !finite(loss) {
-			return t.diverged("the loss is %g in step %d on images %s", loss, t.state.Step+1, imageIDs(batch.indices, t.Train.Records))
+			return t.diverged(epoch, t.state.Step+1, loss, imageIDs(batch.indices, t.Train.Records))
 		}
 		n := len(batch.indices)
 		t.state.Step++
@@ -380,11 +386,23 @@ func (t *trainer) interrupt() error {
 	return ErrInterrupted
 }
 
-// diverged is the error of a run that can't go on because of what happened.
-func (t *trainer) diverged(what string, args ...any) error {
-	good := checkpoint.Newest(t.Folder, checkpoint.Last)
-	if good == "" {
-		good = "none"
+// DivergedError says that the loss of a run is no longer a number.
+type DivergedError struct {
+	Epoch, Step int      // from 1
+	Loss        float64  // of the step, or of the validation after it
+	Images      []string // of the step's batch; empty for the validation loss
+	Checkpoint  string   // path of the last good one; empty if there is none
+}
+
+func (e *DivergedError) Error() string {
+	what := fmt.Sprintf("the loss is %g in step %d on images %s", e.Loss, e.Step, strings.Join(e.Images, " "))
+	if len(e.Images) == 0 {
+		what = fmt.Sprintf("the validation loss is %g after epoch %d, step %d", e.Loss, e.Epoch, e.Step)
 	}
-	return fmt.Errorf("training stopped: %s: the weights have diverged (last good checkpoint: %s); start a new run with a lower --learning-rate", fmt.Sprintf(what, args...), good)
+	return fmt.Sprintf("training stopped: %s: the weights have diverged (last good checkpoint: %s)", what, cmp.Or(e.Checkpoint, "none"))
+}
+
+// diverged is the error of the given step.
+func (t *trainer) diverged(epoch, step int, loss float64, images []string) error {
+	return &DivergedError{Epoch: epoch, Step: step, Loss: loss, Images: images, Checkpoint: checkpoint.Newest(t.Folder, checkpoint.Last)}
 }

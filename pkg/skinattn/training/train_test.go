@@ -65,7 +65,7 @@ func smallRun(t *testing.T, dir string, resume bool) Run {
 	}
 	reg.Batch, reg.Epochs = 8, 2
 	cfg.Cut = "block_1_depthwise" // an early cut compiles in seconds
-	cfg.Size, cfg.BatchNormMomentum = testSize, reg.BatchNormMomentum
+	cfg.Size, cfg.BatchNormMomentum = testSize, reg.Network.BatchNormMomentum
 	folder, err := run.Create(dir, resume)
 	if err != nil {
 		t.Fatal(err)
@@ -391,11 +391,15 @@ func TestLossThatIsNoNumberStopsTheRun(t *testing.T) {
 		t.Fatal("the run goes on")
 	}
 	first := order(30, r.Config.Seed, 1)
-	for _, part := range []string{"the loss is NaN in step 2 on images", imageIDs(first[8:16], r.Train.Records),
-		filepath.Join(run.CheckpointDir, "last-epoch00000-step00000001"), "; start a new run with a lower --learning-rate"} {
+	for _, part := range []string{"the loss is NaN in step 2 on images", strings.Join(imageIDs(first[8:16], r.Train.Records), " "),
+		filepath.Join(run.CheckpointDir, "last-epoch00000-step00000001")} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("the error has no %q: %v", part, err)
 		}
+	}
+	var diverged *DivergedError
+	if !errors.As(err, &diverged) || diverged.Epoch != 1 || diverged.Step != 2 || len(diverged.Images) != 8 {
+		t.Errorf("%+v", diverged)
 	}
 	if !strings.HasSuffix(checkpoint.Newest(r.Folder, checkpoint.Last), "step00000001") {
 		t.Errorf("the newest checkpoint is %s", checkpoint.Newest(r.Folder, checkpoint.Last))
@@ -407,7 +411,7 @@ func TestValidationLossThatIsNoNumberStopsTheRun(t *testing.T) {
 	r := quickRun(t, filepath.Join(t.TempDir(), "run"), false)
 	r.Config.Regime.LearningRate, r.Config.Regime.Batch = 1e30, 30
 	err := Train(context.Background(), r)
-	if err == nil || !strings.Contains(err.Error(), "the validation loss is NaN after epoch 1, step 1: the weights have diverged (last good checkpoint: none); start a new run") {
+	if err == nil || !strings.Contains(err.Error(), "the validation loss is NaN after epoch 1, step 1: the weights have diverged (last good checkpoint: none)") {
 		t.Errorf("error %v", err)
 	}
 }

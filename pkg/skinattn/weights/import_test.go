@@ -115,7 +115,7 @@ func TestImportedRunFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := run.Config{Network: authors(t, 64), Init: "keras weights.h5", InitSHA256: sum}
+	want := run.Config{Format: run.Format, Network: authors(t, 64), Init: "keras weights.h5", InitSHA256: sum}
 	if cfg != want || imported.SHA256 != sum {
 		t.Errorf("config %+v, want %+v", cfg, want)
 	}

@@ -1,6 +1,7 @@
 package weights
 
 import (
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -98,8 +99,8 @@ func TestWrongFiles(t *testing.T) {
 		"cut that does not fit": {content: whole, opts: ImportOptions{Cut: "block_13_expand_relu"}, text: "has 34816 rows"},
 		"unknown cut":           {content: whole, opts: ImportOptions{Cut: "block_99"}, text: `MobileNetV2 has no layer "block_99" to cut at`},
 		"cut at the top":        {content: whole, opts: ImportOptions{Cut: "predictions"}, text: "the backbone in the file ends at block_14_depthwise, not at predictions"},
-		"unknown channel order": {content: whole, opts: ImportOptions{ChannelOrder: "rbg"}, text: `channel order "rbg"`},
-		"unknown scaling":       {content: whole, opts: ImportOptions{Preprocess: "tff"}, text: `preprocessing mode "tff"`},
+		"unknown channel order": {content: whole, opts: ImportOptions{ChannelOrder: "rbg"}, text: `channel order is "rbg"; it must be rgb or bgr`},
+		"unknown scaling":       {content: whole, opts: ImportOptions{Preprocess: "tff"}, text: `preprocess is "tff"; it must be tf, caffe, torch or none`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			parent := t.TempDir()
@@ -193,7 +194,11 @@ func TestApplicationsFile(t *testing.T) {
 	}
 	bare.tensor("Conv1/kernel:0").Name = "Conv1/nucleus:0"
 	report, err = Check(ImportOptions{Keras: bare.save(t, "b.h5"), Backbone: "mobilenet_v2"})
-	expectLine(t, err, `layer "Conv1": no weight "kernel" among Conv1/nucleus:0 (and 1 more; 'skinattn weights check' lists them)`)
+	expectLine(t, err, `layer "Conv1": no weight "kernel" among Conv1/nucleus:0 (and 1 more)`)
+	var mismatch *MismatchError
+	if !errors.As(err, &mismatch) || !slices.Equal(mismatch.Missing, []string{"/Conv1/kernel"}) || len(mismatch.Unused) != 1 {
+		t.Errorf("%+v", mismatch)
+	}
 	if len(report.Problems) != 2 || !slices.Equal(report.Unused, []string{"Conv1: Conv1/nucleus:0"}) || report.Used != 215 {
 		t.Errorf("report %+v", report)
 	}

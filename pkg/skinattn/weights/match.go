@@ -37,6 +37,8 @@ type Match struct {
 	Used      int // tensors that have found their variable
 	// Unused are the tensors without a variable, as "layer: name".
 	Unused []string
+	// Missing are the paths of the variables without a tensor, in network order.
+	Missing []string
 	// Problems are the variables without their tensor, in network order, and one
 	// about Unused.
 	Problems []error
@@ -213,6 +215,7 @@ func match(loader *keras.Loader, wanted []layers.Variable, name func(layer strin
 		layer := name(v.Layer)
 		data, err := loader.Take(layer, v.Name, v.Shape...)
 		if err != nil {
+			m.Missing = append(m.Missing, v.Path())
 			m.Problems = append(m.Problems, err)
 			for _, t := range loader.File().LayerTensors(layer) {
 				if t.Weight() == v.Name {
@@ -235,17 +238,30 @@ func match(loader *keras.Loader, wanted []layers.Variable, name func(layer strin
 	return m
 }
 
-// Err is nil if everything fits, and else the first problem with the number of
-// the others.
-func (m *Match) Err() error {
-	switch n := len(m.Problems); n {
-	case 0:
-		return nil
-	case 1:
-		return m.Problems[0]
-	default:
-		return fmt.Errorf("%w (and %d more; 'skinattn weights check' lists them)", m.Problems[0], n-1)
+// MismatchError says that a file does not fit a network.
+type MismatchError struct {
+	Unused  []string // tensors without a variable, as "layer: name"
+	Missing []string // paths of the variables without a tensor
+	More    int      // problems beside Err
+	Err     error    // the first problem
+}
+
+func (e *MismatchError) Error() string {
+	if e.More == 0 {
+		return e.Err.Error()
 	}
+	return fmt.Sprintf("%v (and %d more)", e.Err, e.More)
+}
+
+// Unwrap returns the first problem.
+func (e *MismatchError) Unwrap() error { return e.Err }
+
+// Err is nil if everything fits, and else a *MismatchError.
+func (m *Match) Err() error {
+	if len(m.Problems) == 0 {
+		return nil
+	}
+	return &MismatchError{Unused: m.Unused, Missing: m.Missing, More: len(m.Problems) - 1, Err: m.Problems[0]}
 }
 
 // Load sets all variables in store, or none if something does not fit.

@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/run"
+)
+
+type runsCommand struct {
+	Migrate runsMigrateCommand `cmd:"" help:"Bring run folders of older versions to the present format."`
+}
+
+type runsMigrateCommand struct {
+	Runs []string `arg:"" name:"run" help:"Run folders."`
+}
+
+// Help is the command's long help.
+func (runsMigrateCommand) Help() string {
+	return `config.json is written anew in the present format. With --data, the size of the photos, which older runs did
+not record, is filled in; the folder must hold the photos that the run was trained on, by their SHA-256.
+docs/run-folder.md specifies the formats. Older formats can be read without this, too.
+
+Example:
+  skinattn runs migrate results/* --data HAM10000`
+}
+
+// Run migrates each folder.
+func (c *runsMigrateCommand) Run(s *session) error {
+	var data *ham10000.Dataset
+	if s.Data != "" {
+		var err error
+		if data, err = s.openData(); err != nil {
+			return err
+		}
+	}
+	migrated := []run.Migrated{}
+	for _, dir := range c.Runs {
+		m, err := run.Migrate(s.ctx, dir, data)
+		if err != nil {
+			return err
+		}
+		migrated = append(migrated, m)
+		if !s.JSON {
+			what := "is as it should be"
+			if m.Changed {
+				what = "migrated"
+			}
+			if m.SourceSize != "" {
+				what += ", photos of " + m.SourceSize
+			}
+			fmt.Fprintf(s.stdout, "%s: %s\n", dir, what)
+		}
+	}
+	if s.JSON {
+		return s.answer(migrated)
+	}
+	return nil
+}
