@@ -174,8 +174,8 @@ func (c *trainCommand) begun(opts *pipeline.TrainOptions) error {
 	return c.named(opts, *c.Backbone, cmp.Or(word(c.Regime), spec.Default))
 }
 
-// named fills in the regime of that name and its network on a backbone. The flag of
-// the variant counts before those of the options, which it decides.
+// named fills in the regime of that name and its network on a backbone. Flags of
+// the regime count first, as the variant decides about the network.
 func (c *trainCommand) named(opts *pipeline.TrainOptions, backbone, name string) (err error) {
 	if opts.Regime, err = spec.For(name, backbone); err != nil {
 		return err

@@ -208,7 +208,7 @@ func Load(f *run.Folder, kind string, store *model.Store, state any, log func(li
 }
 
 // setAside renames a damaged checkpoint and says so. A process without the
-// lock leaves the folder to the one that may be writing there.
+// lock leaves the folder to the process that may be writing there.
 func setAside(f *run.Folder, name string) string {
 	if !f.Locked() {
 		return ""

@@ -318,3 +318,13 @@ func write(t *testing.T, path, content string) {
 		t.Fatal(err)
 	}
 }
+
+// Nobody has to listen: a damaged checkpoint is passed over without a log, too.
+func TestLoadWithoutALog(t *testing.T) {
+	f := saved(t, Last, 1, 2)
+	write(t, filepath.Join(Newest(f, Last), weightsFile), "x")
+	var state testState
+	if err := Load(f, Last, model.NewStore(), &state, nil); err != nil || state.Epoch != 1 {
+		t.Errorf("epoch %d, %v", state.Epoch, err)
+	}
+}

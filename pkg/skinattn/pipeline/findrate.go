@@ -16,7 +16,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/weights"
 )
 
-// FoundRate is what a learning rate range test says.
+// FoundRate is the result of a learning rate range test.
 type FoundRate struct {
 	// Suggestion is the lower of Steepest and a tenth of Lowest.
 	Suggestion float64              `json:"suggestion"`

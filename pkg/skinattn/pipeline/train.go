@@ -242,8 +242,8 @@ func (o TrainOptions) weightsAgain(cfg run.Config, net *skinattn.Network, store 
 	return match.Load(store)
 }
 
-// parts is the division of the data: that of a run that is resumed, the one
-// given, or a new one.
+// parts is the division of the data: the run's own if it is resumed, the given
+// split, or a new one.
 func (o TrainOptions) parts(folder *run.Folder) (*split.Split, error) {
 	parts, err := o.Split, error(nil)
 	switch {
@@ -328,7 +328,7 @@ func (o TrainOptions) Config() (run.Config, error) {
 	return cfg, err
 }
 
-// imagenetInit is what a configuration calls a Keras applications file.
+// imagenetInit stands for a Keras applications file in Config.Init.
 const imagenetInit = "imagenet"
 
 // config is the run's configuration as far as the options have it, and the

@@ -36,7 +36,7 @@ type Config struct {
 	FastDevRun bool `json:"fast_dev_run,omitempty"`
 }
 
-// Data says what a run was trained on.
+// Data identifies the data that a run was trained on.
 type Data struct {
 	Protocol string `json:"protocol,omitempty"`
 	// TestShare is there where it is not the protocol's own.

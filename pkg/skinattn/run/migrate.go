@@ -7,7 +7,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
 
-// Migrated says what Migrate did.
+// Migrated is the outcome of Migrate.
 type Migrated struct {
 	Run        string `json:"run"`
 	Changed    bool   `json:"changed"`     // config.json was written anew

@@ -6,7 +6,7 @@ package spec
 type Copies struct {
 	// PerPhoto changed copies of every photo.
 	PerPhoto int `json:"per_photo,omitempty" range:"[0,]" help:"Augmented copies beside every photo; the photos themselves are then unchanged."`
-	// PerClass is what [14] filled every class up to, on disk, with batches of
+	// PerClass is the number of images that [14] filled every class up to, on disk, with batches of
 	// Batch photos from Keras's flow_from_directory: the totals come near it, not
 	// to it.
 	PerClass int `json:"per_class,omitempty" range:"[0,]" help:"Copies that fill every class up to about so many, as [14] did on disk."`
@@ -15,7 +15,7 @@ type Copies struct {
 
 // Count is the number of copies of a class of n photos.
 //
-// With PerClass they are those of ceil((PerClass-n)/Batch) batches that pass
+// With PerClass, copies come in ceil((PerClass-n)/Batch) batches that pass
 // through the n photos again and again; the last batch of each pass has only
 // what is left of it.
 func (c Copies) Count(n int) int {

@@ -46,7 +46,7 @@ func (d deviation) differences() string {
 
 // row is a line of the table: a field of Regime, or of the Network in it.
 type row struct {
-	name, zero string // zero is what the zero value means, in words
+	name, zero string // zero names the zero value in words
 	index      []int
 }
 

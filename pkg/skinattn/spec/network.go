@@ -7,8 +7,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 )
 
-// Network says which network of the paper's family is meant. It is part of a
-// run folder's config.json. The tags are those of Option.
+// Network names one network of the paper's family by its options. It is part of a
+// run folder's config.json. Option explains the struct tags.
 type Network struct {
 	Backbone string `json:"backbone" flag:"-" help:"Name in the table of networks."`
 	Cut      string `json:"cut" flag:"-" help:"Keras layer at which the backbone ends."` // empty: the authors' cut

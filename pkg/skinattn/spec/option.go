@@ -16,7 +16,7 @@ import (
 //	default      value in the authors' networks, where the backbone does not decide
 //	enum         words allowed, separated by commas
 //	range        numbers allowed, such as [0,1) or (0,]
-//	flag         name of the flag, if not that of the path; "-": no flag
+//	flag         name of the flag, if not the path with hyphens; "-": no flag
 //	help         help text of the flag
 //	placeholder  of the flag's value, if not by type
 //	group        of the flag in --help
@@ -37,8 +37,8 @@ type Option struct {
 // NetworkOptions are the fields of Network, in order.
 func NetworkOptions() []Option { return optionsOf(reflect.TypeFor[Network](), "", "", nil) }
 
-// RegimeOptions are the fields of Regime but for its Network, in order; those of
-// nested structs each by itself.
+// RegimeOptions are the fields of Regime but for its Network, in order; each field of
+// a nested struct is an option by itself.
 func RegimeOptions() []Option { return optionsOf(reflect.TypeFor[Regime](), "", "", nil) }
 
 func optionsOf(t reflect.Type, path, group string, index []int) (options []Option) {

@@ -12,8 +12,8 @@ import (
 )
 
 // Regime is everything that decides how a network is trained, apart from the data
-// and the seed. It is part of a run folder's config.json, without the Network;
-// the tags are those of Option.
+// and the seed. It is part of a run folder's config.json, without the Network.
+// Option explains the struct tags.
 //
 // The zero value of every field that JSON may leave out means that the thing is
 // not done.
@@ -67,7 +67,7 @@ type Regime struct {
 	// LabelSmoothing e trains towards 1-e+e/C for the true class and e/C for the
 	// others.
 	LabelSmoothing float64 `json:"label_smoothing,omitempty" range:"[0,1)" help:"Share of the true class's 1 that is spread over all classes."`
-	// MissingAge says what becomes of images whose patient's age is missing: DropAge
+	// MissingAge decides about images whose patient's age is missing: DropAge
 	// (as the authors did) or ImputeAge (the mean of the training part).
 	MissingAge string `json:"missing_age" enum:"drop,impute" help:"Images without an age: drop (in training and validation) or impute."`
 	// MetadataDropout is the probability with which each of age, sex and
@@ -200,7 +200,7 @@ func (f *Freeze) Parse(text string) (err error) {
 func (f Freeze) Frozen(epoch int) bool { return f.Epochs == 0 || epoch <= f.Epochs }
 
 // Augment is how a photo is changed at random each time it is seen. The zero
-// value changes nothing. The geometry is that of Keras's ImageDataGenerator with
+// value changes nothing. The geometry is the one of Keras's ImageDataGenerator with
 // fill mode nearest; see training.Affine.
 type Augment struct {
 	Rotation       float64 `json:"rotation,omitempty" range:"[0,]" flag:"rotation" help:"Turn photos by up to this many degrees."`    // either way
@@ -232,7 +232,8 @@ type Mix struct {
 	CutMix float64 `json:"cutmix,omitempty" range:"[0,]" flag:"cutmix" help:"Put a box of one photo into another, its area by Beta(X, X)."`
 }
 
-// Loss is what is minimised; the zero value is categorical cross-entropy.
+// Loss is the loss function of the training; the zero value is categorical
+// cross-entropy.
 type Loss struct {
 	// Kind is empty, Focal or MultiWeighted.
 	Kind string `json:"kind,omitempty" enum:"focal,multi-weighted" flag:"loss" help:"empty (cross-entropy), focal or multi-weighted."`

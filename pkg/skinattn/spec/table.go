@@ -94,7 +94,7 @@ var keras = Augment{Rotation: 180, Shift: .1, Zoom: .1, HorizontalFlip: true, Ve
 // too: 53,573 images from the 8,464 photos of their 15 % split.
 var onDisk = Copies{PerClass: 8000, Batch: 50}
 
-// deviation is what is particular to some backbones in a regime.
+// deviation changes a regime for some backbones, as the authors' notebooks differ.
 type deviation struct {
 	regime    string
 	backbones []string
