@@ -151,7 +151,7 @@ func (c *weightsImportCommand) Run(s *session) error {
 	opts.Dir = c.Dir
 	made, err := weights.Import(opts)
 	if errors.Is(err, weights.ErrNoRunFolder) {
-		return usageError{err}
+		return usagef("%s holds a trained network: --run DIR must say which run folder to make of it", c.Keras)
 	}
 	if err != nil {
 		return err

@@ -77,7 +77,7 @@ func Export(opts ExportOptions) (Exported, error) {
 
 func writeH5(file *keras.File, path string) error {
 	if _, err := os.Lstat(path); err == nil {
-		return fmt.Errorf("%s exists; remove it or choose another --out", path)
+		return &OccupiedError{What: "file", Path: path}
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
@@ -89,7 +89,7 @@ func writeH5(file *keras.File, path string) error {
 
 // writeNPY builds the folder beside its place and moves it there whole.
 func writeNPY(file *keras.File, dir string) error {
-	dir, err := emptyPlace("folder", dir, "--out")
+	dir, err := emptyPlace("folder", dir)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -27,6 +28,9 @@ func Dir() string {
 	return filepath.Join(userdir.Cache(), "weights")
 }
 
+// ErrNoImageNet says that a backbone has no ImageNet weights.
+var ErrNoImageNet = errors.New("has no ImageNet weights")
+
 // Path is where the ImageNet weights of a backbone lie, whether or not
 // the file is there.
 func Path(name string) (string, error) {
@@ -35,7 +39,7 @@ func Path(name string) (string, error) {
 		return "", err
 	}
 	if b.Weights.URL == "" {
-		return "", fmt.Errorf("%s has no ImageNet weights; use --weights random", b.Title)
+		return "", fmt.Errorf("%s %w", b.Title, ErrNoImageNet)
 	}
 	return filepath.Join(Dir(), path.Base(b.Weights.URL)), nil
 }

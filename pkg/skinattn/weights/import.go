@@ -98,7 +98,7 @@ type Imported struct {
 }
 
 // ErrNoRunFolder says that ImportOptions.Dir is empty and should not be.
-var ErrNoRunFolder = errors.New("--run DIR must say which run folder to make of it")
+var ErrNoRunFolder = errors.New("the run folder to make of it is not named")
 
 // Import takes a Keras file in. One of the authors' network becomes the run
 // folder opts.Dir, with the weights as its best checkpoint; ImageNet weights
@@ -171,7 +171,7 @@ func install(opts ImportOptions, found *examined) (string, error) {
 
 // makeRun builds the run folder beside its place and moves it there whole.
 func makeRun(opts ImportOptions, found *examined) error {
-	dir, err := emptyPlace("run folder", opts.Dir, "--run")
+	dir, err := emptyPlace(RunFolder, opts.Dir)
 	if err != nil {
 		return err
 	}
@@ -215,9 +215,26 @@ func placeFolder(dir, mark string, fill func(temporary string) error) error {
 	return atomicfile.SyncDir(parent)
 }
 
-// emptyPlace is the absolute path of a folder that is empty or not there; what
-// and flag say in errors what it is and how it was named.
-func emptyPlace(what, dir, flag string) (string, error) {
+// RunFolder is OccupiedError.What for the folder of an imported run.
+const RunFolder = "run folder"
+
+// OccupiedError says that the place for a result holds something already.
+type OccupiedError struct {
+	What string // RunFolder, "folder" or "file"
+	Path string
+	File string // an entry of the folder
+}
+
+func (e *OccupiedError) Error() string {
+	if e.File == "" {
+		return e.Path + " exists"
+	}
+	return fmt.Sprintf("%s %s is not empty (it has %s)", e.What, e.Path, e.File)
+}
+
+// emptyPlace is the absolute path of a folder that is empty or not there. One that
+// holds something is an *OccupiedError.
+func emptyPlace(what, dir string) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return "", err
@@ -232,7 +249,7 @@ func emptyPlace(what, dir, flag string) (string, error) {
 	case err != nil:
 		return "", fmt.Errorf("the %s %s: %w", what, dir, err)
 	case len(entries) > 0:
-		return "", fmt.Errorf("%s %s is not empty (it has %s); choose another %s", what, dir, entries[0].Name(), flag)
+		return "", &OccupiedError{what, dir, entries[0].Name()}
 	}
 	return dir, nil
 }

@@ -125,14 +125,14 @@ func TestImportedRunFolder(t *testing.T) {
 
 	// A second import does not touch it.
 	_, err = Import(ImportOptions{Keras: path, Backbone: "mobilenet_v2", Dir: dir})
-	expectLine(t, err, "run folder "+dir+" is not empty (it has checkpoints); choose another --run")
+	expectLine(t, err, "run folder "+dir+" is not empty (it has checkpoints)")
 	expectEntries(t, parent, "theirs")
 
 	// Nor does a place that is no folder.
 	_, err = Import(ImportOptions{Keras: path, Backbone: "mobilenet_v2", Dir: filepath.Join(dir, "config.json", "run")})
 	expectLine(t, err, "not a directory")
 	_, err = Import(ImportOptions{Keras: path, Backbone: "mobilenet_v2"})
-	expectLine(t, err, path+" holds a trained network: --run DIR must say")
+	expectLine(t, err, path+" holds a trained network: the run folder to make of it is not named")
 }
 
 // All networks that a Config can mean are recognised from the file alone.
