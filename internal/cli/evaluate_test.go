@@ -16,6 +16,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
 // writeRun makes a folder with the predictions of a model of some skill, for
@@ -25,7 +26,7 @@ func writeRun(t *testing.T, skill float64) string {
 	t.Helper()
 	dir := t.TempDir()
 	rng := rand.New(rand.NewPCG(uint64(100*skill), 1))
-	parts := "image_id,lesion_id,dx,part\n"
+	parts := &split.Split{}
 	for part, name := range map[string]string{"test": "predictions-test.csv", "val": "predictions-val.csv"} {
 		p := &eval.Predictions{Classes: ham10000.Classes}
 		for i := range 120 {
@@ -46,9 +47,11 @@ func writeRun(t *testing.T, skill float64) string {
 			p.LesionIDs = append(p.LesionIDs, fmt.Sprintf("%s_L%d", part, lesion))
 			p.Truth = append(p.Truth, truth)
 			p.Probs = append(p.Probs, row)
-			parts += fmt.Sprintf("%s,%s_L%d,%s,%s\n", id, part, lesion, ham10000.Classes[truth], part)
+			photo := split.Row{ImageID: id, LesionID: fmt.Sprintf("%s_L%d", part, lesion), Dx: ham10000.Classes[truth], Part: split.Part(part)}
+			parts.Rows = append(parts.Rows, photo)
 			if part == "test" && i%6 == 0 {
-				parts += fmt.Sprintf("train_%d,%s_L%d,%s,train\n", i, part, lesion, ham10000.Classes[truth])
+				photo.ImageID, photo.Part = fmt.Sprintf("train_%d", i), split.Train
+				parts.Rows = append(parts.Rows, photo)
 			}
 		}
 		table, err := eval.NewTable(p)
@@ -59,7 +62,7 @@ func writeRun(t *testing.T, skill float64) string {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, run.SplitFile), []byte(parts), 0o644); err != nil {
+	if err := (&run.Folder{Dir: dir}).WriteSplit(parts); err != nil {
 		t.Fatal(err)
 	}
 	return dir

@@ -10,6 +10,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/plots"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
 // twoClasses is a predictions table of four images, all right but the last.
@@ -64,35 +66,37 @@ func TestFiguresAndTheirNumbers(t *testing.T) {
 	}
 }
 
-// leakySplit trains on a photo of the lesion of image d, and of one of the four
-// images alone.
-const leakySplit = `image_id,lesion_id,dx,part
-a,1,mel,val
-b,2,nv,val
-c,3,nv,val
-d,4,mel,val
-e,4,mel,train
-f,5,nv,train
-`
-
-const history = `epoch,seconds,learning_rate,train_loss,train_accuracy,val_loss,val_accuracy
-1,10,0.001,1.5,0.5,1.6,0.4
-2,20,0.001,1.2,0.6,1.4,0.5
-`
+// writeRun writes a run folder whose split trains on a photo of the lesion of image
+// d, if it is leaky, and on one of the four images alone.
+func writeRun(t *testing.T, dir string, leaky bool) {
+	t.Helper()
+	parts := &split.Split{Rows: []split.Row{
+		{ImageID: "a", LesionID: "1", Dx: "mel", Part: split.Val},
+		{ImageID: "b", LesionID: "2", Dx: "nv", Part: split.Val},
+		{ImageID: "c", LesionID: "3", Dx: "nv", Part: split.Val},
+		{ImageID: "d", LesionID: "4", Dx: "mel", Part: split.Val},
+		{ImageID: "f", LesionID: "5", Dx: "nv", Part: split.Train},
+	}}
+	folder := &run.Folder{Dir: dir}
+	writeTable(t, dir, twoClasses)
+	if leaky {
+		parts.Rows = append(parts.Rows, split.Row{ImageID: "e", LesionID: "4", Dx: "mel", Part: split.Train})
+		if err := folder.WriteHistory([]run.Epoch{
+			{Epoch: 1, Seconds: 10, LearningRate: .001, TrainLoss: 1.5, TrainAccuracy: .5, ValLoss: 1.6, ValAccuracy: .4},
+			{Epoch: 2, Seconds: 20, LearningRate: .001, TrainLoss: 1.2, TrainAccuracy: .6, ValLoss: 1.4, ValAccuracy: .5},
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := folder.WriteSplit(parts); err != nil {
+		t.Fatal(err)
+	}
+}
 
 func TestFiguresOfRuns(t *testing.T) {
 	dir := t.TempDir()
-	for name, files := range map[string]map[string]string{
-		"net-leaky-seed1": {"split.csv": leakySplit, "history.csv": history},
-		"net-clean-seed1": {"split.csv": strings.Replace(leakySplit, "e,4,mel,train\n", "", 1)},
-	} {
-		writeTable(t, filepath.Join(dir, name), twoClasses)
-		for file, content := range files {
-			if err := os.WriteFile(filepath.Join(dir, name, file), []byte(content), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	writeRun(t, filepath.Join(dir, "net-leaky-seed1"), true)
+	writeRun(t, filepath.Join(dir, "net-clean-seed1"), false)
 	out := filepath.Join(dir, "out")
 	_, err := Draw(t.Context(), []string{filepath.Join(dir, "net-leaky-seed1"), filepath.Join(dir, "net-clean-seed1")}, out,
 		Options{Style: plots.Paper(), Formats: []string{"svg"}, Intervals: eval.Options{Resamples: 20, Seed: 1}})
