@@ -7,7 +7,6 @@ import (
 	"image"
 	"math"
 	"slices"
-	"strconv"
 
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
@@ -191,7 +190,7 @@ func (f *AttentionOverlay) drawRow(c draw.Canvas, s Style, l overlayLayout, i in
 		y -= l.above
 	}
 	if r.Name != "" {
-		name := centred(s.text(smallText))
+		name := s.textAt(smallText, draw.XCenter, draw.YCenter)
 		name.Rotation = math.Pi / 2
 		c.FillText(name, vg.Point{X: c.Min.X + l.name/2, Y: y - l.heights[i]/2}, fitText(name, r.Name, l.heights[i]))
 	}
@@ -214,12 +213,10 @@ func (f *AttentionOverlay) drawRow(c draw.Canvas, s Style, l overlayLayout, i in
 		}
 		c.DrawImage(box, picture)
 		if l.titled[i] {
-			above := s.text(l.titleShare)
-			above.XAlign, above.YAlign = draw.XCenter, draw.YBottom
+			above := s.textAt(l.titleShare, draw.XCenter, draw.YBottom)
 			c.FillText(above, vg.Point{X: x + l.panel/2, Y: y + 0.25*s.FontSize}, fitText(above, title, l.panel))
 		}
-		beneath := s.text(smallText)
-		beneath.XAlign, beneath.YAlign = draw.XCenter, draw.YTop
+		beneath := s.textAt(smallText, draw.XCenter, draw.YTop)
 		beneath.Color = muted
 		c.FillText(beneath, vg.Point{X: x + l.panel/2, Y: y - l.heights[i] - 0.1*s.FontSize}, fitText(beneath, caption, l.panel+l.gap))
 	}
@@ -249,13 +246,10 @@ func (f *AttentionOverlay) drawBar(c draw.Canvas, s Style, l overlayLayout, bott
 		}
 	}
 	c.DrawImage(box, strip)
-	c.StrokeLines(s.thin(axisInk), append(rectangle(box), box.Min))
+	strokeBox(c, s.thin(axisInk), box)
 	ends := f.ends()
-	label := s.text(smallText)
-	label.XAlign, label.YAlign = draw.XCenter, draw.YTop
-	c.FillText(label, vg.Point{X: right - l.barWide/2, Y: box.Min.Y - 0.2*s.FontSize}, ends[0])
-	label.YAlign = draw.YBottom
-	c.FillText(label, vg.Point{X: right - l.barWide/2, Y: box.Max.Y + 0.2*s.FontSize}, ends[1])
+	c.FillText(s.textAt(smallText, draw.XCenter, draw.YTop), vg.Point{X: right - l.barWide/2, Y: box.Min.Y - 0.2*s.FontSize}, ends[0])
+	c.FillText(s.textAt(smallText, draw.XCenter, draw.YBottom), vg.Point{X: right - l.barWide/2, Y: box.Max.Y + 0.2*s.FontSize}, ends[1])
 }
 
 // fitText cuts a text that is wider than the room, with an ellipsis.
@@ -270,11 +264,11 @@ func fitText(style text.Style, label string, room vg.Length) string {
 // Data implements [Figure]: the maps' values before they are interpolated, row
 // and column counted from 0 at the upper left.
 func (f *AttentionOverlay) Data() [][]string {
-	out := [][]string{{"image", "map", "row", "column", "value"}}
+	out := table{{"image", "map", "row", "column", "value"}}
 	for _, r := range f.Rows {
 		for _, m := range r.Maps {
 			for i, v := range m.Values {
-				out = append(out, []string{r.Name, m.Title, strconv.Itoa(i / max(1, m.Cols)), strconv.Itoa(i % max(1, m.Cols)), cell(v)})
+				out.add(r.Name, m.Title, i/max(1, m.Cols), i%max(1, m.Cols), v)
 			}
 		}
 	}

@@ -25,28 +25,21 @@ func BandGrid() []float64 {
 	return grid
 }
 
-func newBand(fpr []float64, b eval.ROCBand) *Band { return &Band{X: fpr, Low: b.Low, High: b.High} }
-
 // AddBands adds the bands to the curves for which shown returns true. Nil shows
 // the band of the macro average alone, as seven bands hide each other.
 func (f *ROC) AddBands(classes []string, bands *eval.ROCBands, shown func(curve string) bool) {
 	if shown == nil {
-		shown = func(curve string) bool { return curve == macroName }
+		shown = func(curve string) bool { return curve == averages[MacroAverage].name }
 	}
+	byAverage := map[Average]eval.ROCBand{MacroAverage: bands.Macro, WeightedAverage: bands.Weighted, MicroAverage: bands.Micro}
 	for i := range f.Curves {
 		c := &f.Curves[i]
-		if !shown(c.Name) {
-			continue
+		band, ok := byAverage[c.Line.Average]
+		if k := slices.Index(classes, c.Name); !ok && k >= 0 {
+			band, ok = bands.Classes[k], true
 		}
-		switch k := slices.Index(classes, c.Name); {
-		case c.Line.Average == MacroAverage:
-			c.Band = newBand(bands.FPR, bands.Macro)
-		case c.Line.Average == WeightedAverage:
-			c.Band = newBand(bands.FPR, bands.Weighted)
-		case c.Line.Average == MicroAverage:
-			c.Band = newBand(bands.FPR, bands.Micro)
-		case k >= 0:
-			c.Band = newBand(bands.FPR, bands.Classes[k])
+		if ok && shown(c.Name) {
+			c.Band = &Band{X: bands.FPR, Low: band.Low, High: band.High}
 		}
 	}
 }
@@ -82,11 +75,7 @@ func NewROCPanels(t *eval.Table, m *eval.Metrics, bands *eval.ROCBands) (*ROCPan
 		case MicroAverage:
 			path = "auroc_micro"
 		}
-		ci, ok := m.CI[path]
-		if !ok {
-			ci = noInterval
-		}
-		f.Curves, f.Areas = append(f.Curves, c), append(f.Areas, ci)
+		f.Curves, f.Areas = append(f.Curves, c), append(f.Areas, intervalOf(m, path))
 	}
 	return f, nil
 }
@@ -113,25 +102,19 @@ func (f *ROCPanels) Draw(c draw.Canvas, s Style) error {
 		if err := curve.addTo(p, s, i); err != nil {
 			return fmt.Errorf("ROC panels: %w", err)
 		}
-		unitAxes(p, s, halves)
+		unitAxes(p, s, 0.5)
 		panels = append(panels, p)
 	}
-	inner := s.addTitle(s.margin(c), f.Title)
-	inner = s.sharedLabels(inner, "False positive rate", "True positive rate")
+	inner := s.sharedLabels(s.addTitle(s.margin(c), f.Title), rocKind.xLabel, rocKind.yLabel)
 	for i, area := range drawPanels(inner, s, panels, f.Columns) {
-		label := s.text(smallText)
-		label.XAlign = draw.XRight
+		label := s.textAt(smallText, draw.XRight, draw.YBottom)
 		at := vg.Point{X: area.Max.X - s.FontSize*0.3, Y: area.Min.Y + s.FontSize*1.3}
 		area.FillText(label, at, fmt.Sprintf("%.3f", f.Curves[i].Area))
-		if f.Areas != nil && defined(f.Areas[i]) {
-			at.Y -= s.FontSize
-			area.FillText(label, at, fmt.Sprintf("[%.3f, %.3f]", f.Areas[i].Low, f.Areas[i].High))
-		}
+		at.Y -= s.FontSize
+		area.FillText(label, at, eval.FormatCI(intervalAt(f.Areas, i), "%.3f"))
 	}
 	return nil
 }
 
 // Data implements [Figure].
-func (f *ROCPanels) Data() [][]string { return curveData(f.Curves, "fpr", "tpr", "auroc") }
-
-func halves(float64, float64) []plot.Tick { return ticksAt(0, 1, 0.5) }
+func (f *ROCPanels) Data() [][]string { return rocKind.data(f.Curves) }

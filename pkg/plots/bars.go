@@ -26,10 +26,7 @@ func (r Run) value(path string) (float64, eval.Interval, error) {
 	if !ok {
 		return v, noInterval, fmt.Errorf("run %s has no metric %s; metrics.json has the names", r.Name, path)
 	}
-	if ci, ok := r.Metrics.CI[path]; ok {
-		return v, ci, nil
-	}
-	return v, noInterval, nil
+	return v, intervalOf(r.Metrics, path), nil
 }
 
 // Bars draws one value per group and series side by side: a metric by class for
@@ -120,7 +117,7 @@ func (f *Bars) addTo(p *plot.Plot, s Style) (legend, error) {
 	s.addGrid(p, false, true)
 	p.Add(GroupedBars{f.Series, s})
 	if f.Rule {
-		p.Add(VerticalRule{float64(len(f.Groups)) - 1.5, s.dashedThin(muted)})
+		p.Add(VerticalRule{float64(len(f.Groups)) - 1.5, s.rule(muted)})
 	}
 	p.Y.Min, p.Y.Max = f.YMin, f.yMax()
 	p.Y.Tick.Marker = plot.TickerFunc(barTicks)
@@ -141,10 +138,10 @@ func (f *Bars) yMax() float64 {
 
 // Data implements [Figure].
 func (f *Bars) Data() [][]string {
-	out := [][]string{{"series", "group", "value", "low", "high"}}
+	out := table{{"series", "group", "value", "low", "high"}}
 	for _, series := range f.Series {
 		for i, group := range f.Groups {
-			out = append(out, append([]string{series.Name, group, cell(series.Values[i])}, intervalCells(series.Intervals, i)...))
+			out.add(series.Name, group, series.Values[i], intervalAt(series.Intervals, i))
 		}
 	}
 	return out
@@ -178,13 +175,12 @@ func (b GroupedBars) Plot(c draw.Canvas, p *plot.Plot) {
 				c.FillPolygon(seriesColor(series.Color, i), rectangle(box))
 				strokeBox(c, b.Style.thin(color.White), box)
 			}
-			if series.Intervals == nil || !defined(series.Intervals[g]) || series.Intervals[g].High < p.Y.Min {
-				continue
+			middle := (box.Min.X + box.Max.X) / 2
+			if ci := intervalAt(series.Intervals, g); ci.Defined() && ci.High >= p.Y.Min {
+				strokeInterval(c, b.Style.thin(ink), // cut off at the ends of the axis
+					vg.Point{X: middle, Y: y(max(ci.Low, p.Y.Min))}, vg.Point{X: middle, Y: y(min(ci.High, p.Y.Max))},
+					vg.Point{X: min((box.Max.X-box.Min.X)/5, b.Style.FontSize/4)})
 			}
-			ci, middle := series.Intervals[g], (box.Min.X+box.Max.X)/2
-			strokeInterval(c, b.Style.thin(ink), // cut off at the ends of the axis
-				vg.Point{X: middle, Y: y(max(ci.Low, p.Y.Min))}, vg.Point{X: middle, Y: y(min(ci.High, p.Y.Max))},
-				vg.Point{X: min((box.Max.X-box.Min.X)/5, b.Style.FontSize/4)})
 		}
 	}
 }

@@ -95,11 +95,11 @@ func cellTextShare(s Style, classes int) float64 {
 
 // Data implements [Figure].
 func (f *ConfusionMatrix) Data() [][]string {
-	out := [][]string{{"true", "predicted", "count", "share_of_true", "share_of_predicted"}}
+	out := table{{"true", "predicted", "count", "share_of_true", "share_of_predicted"}}
 	rows, columns := f.Confusion.NormalizeRows(), f.Confusion.NormalizeColumns()
 	for t, name := range f.Classes {
 		for q, other := range f.Classes {
-			out = append(out, []string{name, other, strconv.Itoa(f.Confusion[t][q]), cell(rows[t][q]), cell(columns[t][q])})
+			out.add(name, other, f.Confusion[t][q], rows[t][q], columns[t][q])
 		}
 	}
 	return out

@@ -40,11 +40,7 @@ func (f *Crosstab) shares() (shares [][]float64, sums []int) {
 	for _, row := range f.Counts {
 		var line []float64
 		for k, n := range row {
-			v := math.NaN()
-			if sums[k] > 0 {
-				v = float64(n) / float64(sums[k])
-			}
-			line = append(line, v)
+			line = append(line, float64(n)/float64(sums[k])) // 0/0 is NaN
 		}
 		shares = append(shares, line)
 	}
@@ -106,11 +102,11 @@ func percent(v float64, n int) string {
 
 // Data implements [Figure].
 func (f *Crosstab) Data() [][]string {
-	out := [][]string{{"column", "row", "count", "share_of_column"}}
+	out := table{{"column", "row", "count", "share_of_column"}}
 	shares, _ := f.shares()
 	for k, column := range f.Columns {
 		for i, row := range f.Rows {
-			out = append(out, []string{column, row, strconv.Itoa(f.Counts[i][k]), cell(shares[i][k])})
+			out.add(column, row, f.Counts[i][k], shares[i][k])
 		}
 	}
 	return out

@@ -1,7 +1,6 @@
 package plots
 
 import (
-	"errors"
 	"fmt"
 	"image/color"
 	"math"
@@ -43,16 +42,15 @@ type Average int
 const (
 	NoAverage       Average = iota // one class
 	MacroAverage                   // mean of the classes
-	WeightedAverage                // the same, by support
+	WeightedAverage                // mean of the classes, weighted by support
 	MicroAverage                   // all (image, class) pairs together
 )
 
-// Names of the averages in legends and data.
-const (
-	macroName    = "macro"
-	weightedName = "weighted"
-	microName    = "micro"
-)
+// averages has the name of each average in legends and data, and the dashes of its line.
+var averages = [...]struct {
+	name   string
+	dashes []vg.Length
+}{MacroAverage: {"macro", []vg.Length{4, 2}}, WeightedAverage: {"weighted", []vg.Length{4, 1.5, 1, 1.5}}, MicroAverage: {"micro", []vg.Length{1, 1.5}}}
 
 // ROC draws one-vs-rest ROC curves with their areas in the legend.
 type ROC struct {
@@ -84,25 +82,23 @@ func NewROC(t *eval.Table) (*ROC, error) {
 		curves = append(curves, c)
 		f.add(class, c, CurveLine{Color: ClassColor(k)})
 	}
-	macro, err := eval.MeanROC(curves, nil)
-	if err != nil {
-		return nil, fmt.Errorf("ROC: %w", err)
+	for i, weights := range [][]float64{nil, support} {
+		c, err := eval.MeanROC(curves, weights)
+		if err != nil {
+			return nil, fmt.Errorf("ROC: %w", err)
+		}
+		f.add("", c, CurveLine{Average: MacroAverage + Average(i)})
 	}
-	weighted, err := eval.MeanROC(curves, support)
-	if err != nil {
-		return nil, fmt.Errorf("ROC: %w", err)
-	}
-	f.add(macroName, macro, CurveLine{Average: MacroAverage})
-	f.add(weightedName, weighted, CurveLine{Average: WeightedAverage})
-	f.add(microName, t.MicroROC(), CurveLine{Average: MicroAverage})
+	f.add("", t.MicroROC(), CurveLine{Average: MicroAverage})
 	return f, nil
 }
 
-// add appends c, without points on straight lines, unless its area is undefined.
+// add appends c, without points on straight lines, unless its area is undefined. An
+// average has the name in averages.
 func (f *ROC) add(name string, c *eval.ROC, line CurveLine) {
 	if !math.IsNaN(c.AUC) {
 		c = c.Simplify()
-		f.Curves = append(f.Curves, Curve{Name: name, X: c.FPR, Y: c.TPR, Thresholds: c.Thresholds, Area: c.AUC, Line: line})
+		f.Curves = append(f.Curves, Curve{Name: name + averages[line.Average].name, X: c.FPR, Y: c.TPR, Thresholds: c.Thresholds, Area: c.AUC, Line: line})
 	}
 }
 
@@ -122,7 +118,7 @@ func NewPR(t *eval.Table) (*PR, error) {
 		}
 		add(class, c, CurveLine{Color: ClassColor(k)})
 	}
-	add(microName, t.MicroPR(), CurveLine{Average: MicroAverage})
+	add(averages[MicroAverage].name, t.MicroPR(), CurveLine{Average: MicroAverage})
 	return f, nil
 }
 
@@ -144,42 +140,42 @@ func (f *ROC) Draw(c draw.Canvas, s Style) error { return drawSingle(c, s, f.Tit
 // Draw implements [Figure].
 func (f *PR) Draw(c draw.Canvas, s Style) error { return drawSingle(c, s, f.Title, f) }
 
-func (f *ROC) addTo(p *plot.Plot, s Style) (legend, error) {
-	p.X.Label.Text, p.Y.Label.Text = "False positive rate", "True positive rate"
-	s.addGrid(p, true, true)
-	s.addDiagonal(p)
-	key, err := addCurves(p, s, f.Curves, "AUROC", corner{right: true})
-	if err != nil {
-		return key, fmt.Errorf("ROC: %w", err)
-	}
-	return key, nil
+func (f *ROC) addTo(p *plot.Plot, s Style) (legend, error) { return rocKind.addTo(p, s, f.Curves) }
+
+func (f *PR) addTo(p *plot.Plot, s Style) (legend, error) { return prKind.addTo(p, s, f.Curves) }
+
+// curveKind is what distinguishes the figures of curves.
+type curveKind struct {
+	name, xLabel, yLabel, areaLabel string
+	x, y, area                      string // columns of the data
+	legend                          corner
+	diagonal                        bool
 }
 
-func (f *PR) addTo(p *plot.Plot, s Style) (legend, error) {
-	p.X.Label.Text, p.Y.Label.Text = "Recall", "Precision"
-	s.addGrid(p, true, true)
-	key, err := addCurves(p, s, f.Curves, "AP", corner{})
-	if err != nil {
-		return key, fmt.Errorf("precision-recall: %w", err)
-	}
-	return key, nil
-}
+var (
+	rocKind = curveKind{"ROC", "False positive rate", "True positive rate", "AUROC", "fpr", "tpr", "auroc", corner{right: true}, true}
+	prKind  = curveKind{"precision-recall", "Recall", "Precision", "AP", "recall", "precision", "ap", corner{}, false}
+)
 
-// addCurves adds curves and axes from 0 to 1, and returns the legend with the
-// areas.
-func addCurves(p *plot.Plot, s Style, curves []Curve, area string, at corner) (legend, error) {
-	key := legend{style: s, corner: &at}
+// addTo adds curves and axes from 0 to 1, and returns the legend with the areas.
+func (k curveKind) addTo(p *plot.Plot, s Style, curves []Curve) (legend, error) {
+	p.X.Label.Text, p.Y.Label.Text = k.xLabel, k.yLabel
+	s.addGrid(p, true, true)
+	if k.diagonal {
+		s.addDiagonal(p)
+	}
+	key := legend{style: s, corner: &k.legend}
 	if len(curves) == 0 {
-		return key, errors.New("no class has both positives and negatives: there is nothing to draw")
+		return key, fmt.Errorf("%s: no class has both positives and negatives: there is nothing to draw", k.name)
 	}
-	key.heading(area)
+	key.heading(k.areaLabel)
 	for i, curve := range curves {
 		if err := curve.addTo(p, s, i); err != nil {
-			return key, err
+			return key, fmt.Errorf("%s: %w", k.name, err)
 		}
 		key.add(fmt.Sprintf("%s %.3f", curve.Name, curve.Area), lineSample(curve.Line.style(s, i)))
 	}
-	unitAxes(p, s, fifths)
+	unitAxes(p, s, 0.2)
 	return key, nil
 }
 
@@ -221,11 +217,11 @@ func newLine(x, y []float64, style draw.LineStyle) (*plotter.Line, error) {
 	return line, nil
 }
 
-// unitAxes makes both axes reach from 0 to 1. Good curves run along the edges of
+// unitAxes makes both axes reach from 0 to 1, with ticks at multiples of step. Good curves run along the edges of
 // the data area: a little padding keeps them off the axes.
-func unitAxes(p *plot.Plot, s Style, ticks func(low, high float64) []plot.Tick) {
+func unitAxes(p *plot.Plot, s Style, step float64) {
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1, 0, 1
-	p.X.Tick.Marker, p.Y.Tick.Marker = plot.TickerFunc(ticks), plot.TickerFunc(ticks)
+	p.X.Tick.Marker, p.Y.Tick.Marker = unitTicks(step), unitTicks(step)
 	p.X.Padding, p.Y.Padding = 2*s.LineWidth, 2*s.LineWidth
 }
 
@@ -238,12 +234,8 @@ func (s Style) addDiagonal(p *plot.Plot) {
 // style returns the line of the i-th curve.
 func (l CurveLine) style(s Style, i int) draw.LineStyle {
 	switch {
-	case l.Average == MacroAverage:
-		return s.dashed(muted)
-	case l.Average == WeightedAverage:
-		return s.dashDotted(muted)
-	case l.Average == MicroAverage:
-		return s.dotted(muted)
+	case l.Average != NoAverage:
+		return s.dashed(s.line(muted), averages[l.Average].dashes...)
 	case l.Color != nil:
 		return s.line(l.Color)
 	}
@@ -251,18 +243,19 @@ func (l CurveLine) style(s Style, i int) draw.LineStyle {
 }
 
 // Data implements [Figure].
-func (f *ROC) Data() [][]string { return curveData(f.Curves, "fpr", "tpr", "auroc") }
+func (f *ROC) Data() [][]string { return rocKind.data(f.Curves) }
 
 // Data implements [Figure].
-func (f *PR) Data() [][]string { return curveData(f.Curves, "recall", "precision", "ap") }
+func (f *PR) Data() [][]string { return prKind.data(f.Curves) }
 
-// curveData returns, curve by curve, a row for each point and then a row for each
-// x of the band, which has low and high but no y.
-func curveData(curves []Curve, x, y, area string) [][]string {
+// data returns, curve by curve, a row for each point and then a row for each x of the
+// band, which has low and high but no y.
+func (k curveKind) data(curves []Curve) [][]string {
 	banded := slices.ContainsFunc(curves, func(c Curve) bool { return c.Band != nil })
-	out := [][]string{{"curve", x, y, "threshold", area}}
+	out := table{{"curve", k.x, k.y, "threshold", k.area}}
+	var noBand []any
 	if banded {
-		out[0] = append(out[0], "low", "high")
+		out[0], noBand = append(out[0], "low", "high"), []any{noInterval}
 	}
 	for _, c := range curves {
 		for i := range c.X {
@@ -270,17 +263,13 @@ func curveData(curves []Curve, x, y, area string) [][]string {
 			if c.Thresholds != nil {
 				threshold = c.Thresholds[i]
 			}
-			row := []string{c.Name, cell(c.X[i]), cell(c.Y[i]), cell(threshold), cell(c.Area)}
-			if banded {
-				row = append(row, "", "")
-			}
-			out = append(out, row)
+			out.add(append([]any{c.Name, c.X[i], c.Y[i], threshold, c.Area}, noBand...)...)
 		}
 		if c.Band == nil {
 			continue
 		}
 		for i, v := range c.Band.X {
-			out = append(out, []string{c.Name, cell(v), "", "", cell(c.Area), cell(c.Band.Low[i]), cell(c.Band.High[i])})
+			out.add(c.Name, v, "", "", c.Area, c.Band.Low[i], c.Band.High[i])
 		}
 	}
 	return out

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"image/color"
 	"slices"
-	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/text"
@@ -150,7 +149,7 @@ func inPercent(ticks []plot.Tick) []plot.Tick {
 
 // countTicks returns whole numbers with commas between thousands.
 func countTicks(low, high float64) []plot.Tick {
-	ticks := ticksAt(low, high, max(1, niceStep(high-low, 5)))
+	ticks := wholeTicks(5)(low, high)
 	for i := range ticks {
 		ticks[i].Label = eval.FormatThousands(int(ticks[i].Value))
 	}
@@ -163,10 +162,10 @@ func barLabel(n, total int) string {
 
 // Data implements [Figure].
 func (f *Distribution) Data() [][]string {
-	out := [][]string{{"series", "category", "count"}}
+	out := table{{"series", "category", "count"}}
 	for _, series := range f.Series {
 		for i, n := range series.Counts {
-			out = append(out, []string{series.Name, f.Categories[i], strconv.Itoa(n)})
+			out.add(series.Name, f.Categories[i], n)
 		}
 	}
 	return out
@@ -244,11 +243,7 @@ func (b CountBars) Plot(c draw.Canvas, p *plot.Plot) {
 	})
 }
 
-func (b CountBars) label() text.Style {
-	label := b.Style.text(smallText)
-	label.YAlign = draw.YCenter
-	return label
-}
+func (b CountBars) label() text.Style { return b.Style.textAt(smallText, draw.XLeft, draw.YCenter) }
 
 // offset is the gap between a bar and its label.
 func (b CountBars) offset() vg.Length { return b.Style.FontSize * 0.4 }

@@ -11,6 +11,7 @@ import (
 	"io"
 	"math"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -186,13 +187,9 @@ func addResolution(png []byte, dpi int) []byte {
 	body = binary.BigEndian.AppendUint32(body, perMetre)
 	body = binary.BigEndian.AppendUint32(body, perMetre)
 	body = append(body, 1) // unit: metre
-	chunk := binary.BigEndian.AppendUint32(nil, uint32(len(body)-4))
-	chunk = append(chunk, body...)
+	chunk := append(binary.BigEndian.AppendUint32(nil, uint32(len(body)-4)), body...)
 	chunk = binary.BigEndian.AppendUint32(chunk, crc32.ChecksumIEEE(body))
-	out := make([]byte, 0, len(png)+len(chunk))
-	out = append(out, png[:afterHeader]...)
-	out = append(out, chunk...)
-	return append(out, png[afterHeader:]...)
+	return slices.Concat(png[:afterHeader], chunk, png[afterHeader:])
 }
 
 // cell formats a number for a data file: the shortest text that reads back, and
@@ -204,11 +201,21 @@ func cell(v float64) string {
 	return strconv.FormatFloat(v, 'g', -1, 64)
 }
 
-// intervalCells returns the ends of an interval for a data file, empty without
-// intervals.
-func intervalCells(intervals []eval.Interval, i int) []string {
-	if intervals == nil {
-		return []string{"", ""}
+// table is the data of a figure: a header and rows.
+type table [][]string
+
+// add appends a row. Numbers become text as in cell, an interval two cells.
+func (t *table) add(values ...any) {
+	var row []string
+	for _, value := range values {
+		switch v := value.(type) {
+		case float64:
+			row = append(row, cell(v))
+		case eval.Interval:
+			row = append(row, cell(v.Low), cell(v.High))
+		default:
+			row = append(row, fmt.Sprint(v))
+		}
 	}
-	return []string{cell(intervals[i].Low), cell(intervals[i].High)}
+	*t = append(*t, row)
 }

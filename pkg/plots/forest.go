@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -91,16 +93,13 @@ func (f *Forest) Draw(c draw.Canvas, s Style) error {
 	if len(f.Rows) == 0 || len(f.Panels) == 0 {
 		return errors.New("forest: there is nothing to draw")
 	}
-	some := false
 	for _, p := range f.Panels {
 		if len(p.Values) != len(f.Rows) || p.Intervals != nil && len(p.Intervals) != len(f.Rows) {
 			return fmt.Errorf("forest: panel %s has %d values and %d intervals for %d rows", p.Label, len(p.Values), len(p.Intervals), len(f.Rows))
 		}
-		for _, v := range p.Values {
-			some = some || !math.IsNaN(v)
-		}
 	}
-	if !some {
+	defined := func(v float64) bool { return !math.IsNaN(v) }
+	if !slices.ContainsFunc(f.Panels, func(p ForestPanel) bool { return slices.ContainsFunc(p.Values, defined) }) {
 		return errors.New("forest: no value is defined")
 	}
 	c = s.addTitle(s.margin(c), f.Title)
@@ -137,10 +136,8 @@ func (f *Forest) Draw(c draw.Canvas, s Style) error {
 		for i, data := range stack(area, s.FontSize*0.8, plots, shares) {
 			row := (data.Max.Y - data.Min.Y) / vg.Length(len(f.Rows))
 			for r := range f.Rows {
-				label := s.text(smallText)
-				label.YAlign = draw.YCenter
 				at := vg.Point{X: data.Max.X + s.FontSize*0.8, Y: data.Max.Y - row*(vg.Length(r)+0.5)}
-				c.FillText(label, at, panels[i].text(r))
+				c.FillText(s.textAt(smallText, draw.XLeft, draw.YCenter), at, panels[i].text(r))
 			}
 		}
 	}
@@ -167,23 +164,19 @@ func (p ForestPanel) span() (low, high float64) {
 
 // text returns the number in row r with its interval.
 func (p ForestPanel) text(r int) string {
-	decimals := cmp.Or(p.Decimals, 3)
 	if math.IsNaN(p.Values[r]) {
 		return "–"
 	}
-	text := fmt.Sprintf("%.*f", decimals, p.Values[r])
-	if p.Intervals != nil && defined(p.Intervals[r]) {
-		text += fmt.Sprintf(" [%.*f, %.*f]", decimals, p.Intervals[r].Low, decimals, p.Intervals[r].High)
-	}
-	return text
+	verb := fmt.Sprintf("%%.%df", cmp.Or(p.Decimals, 3))
+	return strings.TrimSpace(fmt.Sprintf(verb, p.Values[r]) + " " + eval.FormatCI(intervalAt(p.Intervals, r), verb))
 }
 
 // Data implements [Figure].
 func (f *Forest) Data() [][]string {
-	out := [][]string{{"metric", "row", "value", "low", "high"}}
+	out := table{{"metric", "row", "value", "low", "high"}}
 	for _, p := range f.Panels {
 		for r, name := range f.Rows {
-			out = append(out, append([]string{p.Label, name, cell(p.Values[r])}, intervalCells(p.Intervals, r)...))
+			out.add(p.Label, name, p.Values[r], intervalAt(p.Intervals, r))
 		}
 	}
 	return out

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"image"
 	"slices"
-	"strconv"
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -152,9 +151,7 @@ func (f *Gallery) Draw(c draw.Canvas, s Style) error {
 	c = s.addTitle(s.margin(c), f.Title)
 	y := c.Max.Y
 	for _, r := range f.Rows {
-		title := s.text(1)
-		title.YAlign = draw.YTop
-		c.FillText(title, vg.Point{X: c.Min.X, Y: y}, r.title())
+		c.FillText(s.textAt(1, draw.XLeft, draw.YTop), vg.Point{X: c.Min.X, Y: y}, r.title())
 		y -= above
 		for i, picture := range r.Pictures {
 			if picture.Image == nil || picture.Image.Bounds().Empty() {
@@ -163,8 +160,7 @@ func (f *Gallery) Draw(c draw.Canvas, s Style) error {
 			x := c.Min.X + vg.Length(i)*(w+gap)
 			box := vg.Rectangle{Min: vg.Point{X: x, Y: y - h}, Max: vg.Point{X: x + w, Y: y}}
 			c.DrawImage(box, fit(picture.Image, float64(w/h), pixels(w, s.DPI), pixels(h, s.DPI)))
-			caption := s.text(galleryText)
-			caption.YAlign = draw.YTop
+			caption := s.textAt(galleryText, draw.XLeft, draw.YTop)
 			at := vg.Point{X: x, Y: y - h - 0.15*s.FontSize}
 			c.FillText(caption, at, fitText(caption, picture.ImageID, w+gap/2))
 			at.Y -= 1.2 * s.FontSize * galleryText
@@ -178,10 +174,10 @@ func (f *Gallery) Draw(c draw.Canvas, s Style) error {
 
 // Data implements [Figure].
 func (f *Gallery) Data() [][]string {
-	out := [][]string{{"truth", "predicted", "rank", "image_id", f.Classes[0], f.Classes[1]}}
+	out := table{{"truth", "predicted", "rank", "image_id", f.Classes[0], f.Classes[1]}}
 	for _, r := range f.Rows {
 		for i, picture := range r.Pictures {
-			out = append(out, []string{r.Truth, r.Predicted, strconv.Itoa(i + 1), picture.ImageID, cell(picture.Probs[0]), cell(picture.Probs[1])})
+			out.add(r.Truth, r.Predicted, i+1, picture.ImageID, picture.Probs[0], picture.Probs[1])
 		}
 	}
 	return out

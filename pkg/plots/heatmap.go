@@ -7,6 +7,7 @@ import (
 	"image"
 	"image/color"
 	"math"
+	"slices"
 	"strconv"
 
 	xdraw "golang.org/x/image/draw"
@@ -40,10 +41,7 @@ func (m HeatMap) validate() error {
 
 // limits returns the values that get the first and the last colour.
 func (m HeatMap) limits(fromZero bool) (low, high float64) {
-	low, high = m.Values[0], m.Values[0]
-	for _, v := range m.Values {
-		low, high = min(low, v), max(high, v)
-	}
+	low, high = slices.Min(m.Values), slices.Max(m.Values)
 	if fromZero {
 		low, high = min(low, 0), max(high, 0)
 	}
@@ -217,10 +215,7 @@ func drawOutline(img *image.RGBA, mask *image.Gray, width float64) {
 // half.
 func borderDistance(mask *image.Gray, reach int) []float32 {
 	w, h := mask.Bounds().Dx(), mask.Bounds().Dy()
-	distance := make([]float32, w*h)
-	for i := range distance {
-		distance[i] = float32(math.Inf(1))
-	}
+	distance := slices.Repeat([]float32{float32(math.Inf(1))}, w*h)
 	level := func(x, y int) float64 { return float64(mask.Pix[y*mask.Stride+x]) - 127.5 }
 	near := func(bx, by float64) {
 		for y := max(0, int(by)-reach); y <= min(h-1, int(by)+reach+1); y++ {
@@ -232,14 +227,13 @@ func borderDistance(mask *image.Gray, reach int) []float32 {
 	for y := range h {
 		for x := range w {
 			here := level(x, y)
-			if x+1 < w {
-				if next := level(x+1, y); (here > 0) != (next > 0) {
-					near(float64(x)+here/(here-next), float64(y))
+			for _, to := range []image.Point{{X: 1}, {Y: 1}} {
+				if x+to.X == w || y+to.Y == h {
+					continue
 				}
-			}
-			if y+1 < h {
-				if next := level(x, y+1); (here > 0) != (next > 0) {
-					near(float64(x), float64(y)+here/(here-next))
+				if next := level(x+to.X, y+to.Y); (here > 0) != (next > 0) {
+					share := here / (here - next)
+					near(float64(x)+share*float64(to.X), float64(y)+share*float64(to.Y))
 				}
 			}
 		}

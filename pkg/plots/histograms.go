@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"image/color"
 	"slices"
-	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -98,20 +97,18 @@ func (f *Histograms) Draw(c draw.Canvas, s Style) error {
 	}
 	inner := s.sharedLabels(s.addTitle(s.margin(c), f.Title), f.XLabel, cmp.Or(f.YLabel, "Share of known"))
 	for i, area := range drawPanels(inner, s, panels, f.Columns) {
-		label := s.text(smallText)
-		label.YAlign = draw.YTop
 		text := "n = " + eval.FormatThousands(f.Groups[i].known())
 		if missing := f.Groups[i].Missing; missing > 0 {
 			text += fmt.Sprintf(", %s missing", eval.FormatThousands(missing))
 		}
-		area.FillText(label, vg.Point{X: area.Min.X + s.FontSize*0.3, Y: area.Max.Y - s.FontSize*0.1}, text)
+		area.FillText(s.textAt(smallText, draw.XLeft, draw.YTop), vg.Point{X: area.Min.X + s.FontSize*0.3, Y: area.Max.Y - s.FontSize*0.1}, text)
 	}
 	return nil
 }
 
 // Data implements [Figure]. Values that are missing have no bin.
 func (f *Histograms) Data() [][]string {
-	out := [][]string{{"group", "from", "to", "count", "share"}}
+	out := table{{"group", "from", "to", "count", "share"}}
 	for _, g := range f.Groups {
 		known := float64(g.known())
 		for i := range f.bins() {
@@ -120,9 +117,9 @@ func (f *Histograms) Data() [][]string {
 				count = g.Counts[i]
 			}
 			from := f.From + float64(i)*f.Width
-			out = append(out, []string{g.Name, cell(from), cell(from + f.Width), strconv.Itoa(count), cell(float64(count) / known)})
+			out.add(g.Name, from, from+f.Width, count, float64(count)/known)
 		}
-		out = append(out, []string{g.Name, "", "", strconv.Itoa(g.Missing), ""})
+		out.add(g.Name, "", "", g.Missing, "")
 	}
 	return out
 }

@@ -111,9 +111,7 @@ func (s Style) addTitle(c draw.Canvas, title string) draw.Canvas {
 	if title == "" {
 		return c
 	}
-	t := s.text(1)
-	t.XAlign, t.YAlign = draw.XCenter, draw.YTop
-	c.FillText(t, vg.Point{X: c.Center().X, Y: c.Max.Y}, title)
+	c.FillText(s.textAt(1, draw.XCenter, draw.YTop), vg.Point{X: c.Center().X, Y: c.Max.Y}, title)
 	return draw.Crop(c, 0, 0, 0, -titleHeight(s, title))
 }
 
@@ -128,8 +126,7 @@ func titleHeight(s Style, title string) vg.Length {
 // sharedLabels writes one label for the horizontal axes of all panels and one
 // for the vertical axes, and returns what is left of c.
 func (s Style) sharedLabels(c draw.Canvas, x, y string) draw.Canvas {
-	label := s.text(1)
-	label.XAlign, label.YAlign = draw.XCenter, draw.YBottom
+	label := s.textAt(1, draw.XCenter, draw.YBottom)
 	room := 1.6 * s.FontSize
 	if x != "" {
 		c.FillText(label, vg.Point{X: c.Center().X, Y: c.Min.Y}, x)

@@ -135,7 +135,7 @@ func (f *LearningCurves) Draw(c draw.Canvas, s Style) error {
 			p.Y.Tick.Marker = plot.TickerFunc(fewTicks)
 		}
 		if f.Best > 0 {
-			p.Add(VerticalRule{f.Best, s.dashedThin(ink)})
+			p.Add(VerticalRule{f.Best, s.rule(ink)})
 		}
 		plots = append(plots, p)
 	}
@@ -145,9 +145,9 @@ func (f *LearningCurves) Draw(c draw.Canvas, s Style) error {
 			p.X.Min, p.X.Max = first-1, last+1
 		}
 		p.X.Padding = 2 * s.LineWidth
-		p.X.Tick.Marker = plot.TickerFunc(epochTicks)
+		p.X.Tick.Marker = wholeTicks(8)
 		if i < len(plots)-1 {
-			p.X.Tick.Marker = unlabelled{plot.TickerFunc(epochTicks)}
+			p.X.Tick.Marker = unlabelled{p.X.Tick.Marker}
 		}
 	}
 	c = s.addTitle(s.margin(c), f.Title)
@@ -162,7 +162,7 @@ func (f *LearningCurves) Draw(c draw.Canvas, s Style) error {
 	key.add("training", lineSample(s.line(SeriesColor(0))))
 	key.add("validation", lineSample(s.line(SeriesColor(1))))
 	if f.Best > 0 {
-		key.add("best epoch ("+strconv.FormatFloat(f.Best, 'g', -1, 64)+")", lineSample(s.dashedThin(ink)))
+		key.add("best epoch ("+strconv.FormatFloat(f.Best, 'g', -1, 64)+")", lineSample(s.rule(ink)))
 	}
 	stack(key.above(c, left), s.FontSize*0.6, plots, shares)
 	return nil

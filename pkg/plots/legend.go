@@ -131,9 +131,7 @@ func (l *legend) draw(c draw.Canvas, e legendEntry, x, y vg.Length) {
 		e.sample.Thumbnail(&icon)
 		textX += sample + gap
 	}
-	label := l.style.text(smallText)
-	label.YAlign = draw.YCenter
-	c.FillText(label, vg.Point{X: textX, Y: y - height/2}, e.label)
+	c.FillText(l.style.textAt(smallText, draw.XLeft, draw.YCenter), vg.Point{X: textX, Y: y - height/2}, e.label)
 }
 
 // lineSample and fillSample draw the sample of an entry.

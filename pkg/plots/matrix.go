@@ -49,8 +49,8 @@ func NewMatrix(values [][]float64, texts [][]string, top float64, style text.Sty
 		return nil, fmt.Errorf("matrix: %w", err)
 	}
 	for i := range m.Texts.TextStyle {
-		m.Texts.TextStyle[i] = centred(style)
-		m.Texts.TextStyle[i].Color = inks[i]
+		style.XAlign, style.YAlign, style.Color = draw.XCenter, draw.YCenter, inks[i]
+		m.Texts.TextStyle[i] = style
 	}
 	return m, nil
 }

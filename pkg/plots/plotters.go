@@ -114,8 +114,8 @@ func (r IntervalRows) Plot(c draw.Canvas, p *plot.Plot) {
 			continue
 		}
 		at, mark := y(r.y(i)), r.mark(i)
-		if r.Intervals != nil && defined(r.Intervals[i]) {
-			strokeInterval(c, mark.Line, vg.Point{X: x(r.Intervals[i].Low), Y: at}, vg.Point{X: x(r.Intervals[i].High), Y: at}, vg.Point{Y: mark.Cap})
+		if ci := intervalAt(r.Intervals, i); ci.Defined() {
+			strokeInterval(c, mark.Line, vg.Point{X: x(ci.Low), Y: at}, vg.Point{X: x(ci.High), Y: at}, vg.Point{Y: mark.Cap})
 		}
 		c.DrawGlyph(mark.Glyph, vg.Point{X: x(v), Y: at})
 	}
@@ -221,4 +221,18 @@ func ends(intervals []eval.Interval) []float64 {
 // noInterval stands for an interval that is not known.
 var noInterval = eval.Interval{Low: math.NaN(), High: math.NaN()}
 
-func defined(ci eval.Interval) bool { return !math.IsNaN(ci.Low) && !math.IsNaN(ci.High) }
+// intervalAt returns an interval of a list, which may be nil.
+func intervalAt(intervals []eval.Interval, i int) eval.Interval {
+	if intervals == nil {
+		return noInterval
+	}
+	return intervals[i]
+}
+
+// intervalOf returns the interval of a metric, undefined if m has none.
+func intervalOf(m *eval.Metrics, path string) eval.Interval {
+	if ci, ok := m.CI[path]; ok {
+		return ci
+	}
+	return noInterval
+}

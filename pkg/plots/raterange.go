@@ -60,7 +60,7 @@ func (f *RateRange) addTo(p *plot.Plot, s Style) (legend, error) {
 	p.X.Min, p.X.Max = math.Log10(low), math.Log10(high)
 	p.Y.Tick.Marker = plot.TickerFunc(fewTicks)
 	if f.Marked > 0 {
-		p.Add(VerticalRule{math.Log10(f.Marked), s.dashedThin(ink)})
+		p.Add(VerticalRule{math.Log10(f.Marked), s.rule(ink)})
 	}
 	return legend{}, nil
 }
@@ -78,9 +78,9 @@ func evenDecades(low, high float64) []plot.Tick {
 
 // Data implements [Figure].
 func (f *RateRange) Data() [][]string {
-	out := [][]string{{"learning_rate", "loss", "smooth"}}
+	out := table{{"learning_rate", "loss", "smooth"}}
 	for i, rate := range f.Rates {
-		out = append(out, []string{cell(rate), cell(f.Losses[i]), cell(f.Smooth[i])})
+		out.add(rate, f.Losses[i], f.Smooth[i])
 	}
 	return out
 }

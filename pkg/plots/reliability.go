@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"image/color"
 	"slices"
-	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -69,7 +68,7 @@ func (f *Reliability) addTo(p *plot.Plot, s Style) (legend, error) {
 	line.LineStyle = s.line(Blue)
 	dots.GlyphStyle = draw.GlyphStyle{Color: Blue, Radius: 1.8 * s.LineWidth, Shape: draw.CircleGlyph{}}
 	p.Add(line, dots)
-	unitAxes(p, s, fifths)
+	unitAxes(p, s, 0.2)
 	return key, nil
 }
 
@@ -88,9 +87,7 @@ func (f *Reliability) Draw(c draw.Canvas, s Style) error {
 	}
 	bottom.Add(bars)
 	bottom.Y.Min, bottom.Y.Max = 0, float64(slices.Max(append([]int{1}, f.Histogram...)))
-	bottom.Y.Tick.Marker = plot.TickerFunc(func(low, high float64) []plot.Tick {
-		return ticksAt(low, high, max(1, niceStep(high-low, 3)))
-	})
+	bottom.Y.Tick.Marker = wholeTicks(3)
 	bottom.X.Min, bottom.X.Max, bottom.X.Padding = 0, 1, top.X.Padding
 	bottom.X.Tick.Marker = top.X.Tick.Marker
 	top.X.Tick.Marker, top.X.Label.Text = unlabelled{top.X.Tick.Marker}, ""
@@ -100,13 +97,11 @@ func (f *Reliability) Draw(c draw.Canvas, s Style) error {
 	return nil
 }
 
-func fifths(float64, float64) []plot.Tick { return ticksAt(0, 1, 0.2) }
-
 // Data implements [Figure].
 func (f *Reliability) Data() [][]string {
-	out := [][]string{{"bin", "images", "confidence", "accuracy", "low", "high"}}
+	out := table{{"bin", "images", "confidence", "accuracy", "low", "high"}}
 	for i, b := range f.Bins {
-		out = append(out, []string{strconv.Itoa(i), strconv.Itoa(b.Count), cell(b.Confidence), cell(b.Accuracy), cell(b.Low), cell(b.High)})
+		out.add(i, b.Count, b.Confidence, b.Accuracy, b.Low, b.High)
 	}
 	return out
 }

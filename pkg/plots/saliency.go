@@ -92,10 +92,8 @@ func (f *SaliencyForest) Draw(c draw.Canvas, s Style) error {
 		if i%columns == 0 {
 			area := p.DataCanvas(panel)
 			_, y := p.Transforms(&area)
-			style := s.text(smallText)
-			style.XAlign, style.YAlign = draw.XRight, draw.YCenter
 			for k, method := range f.Methods {
-				c.FillText(style, vg.Point{X: panel.Min.X - s.FontSize/2, Y: y(rows.y(k))}, methodLabel(method))
+				c.FillText(s.textAt(smallText, draw.XRight, draw.YCenter), vg.Point{X: panel.Min.X - s.FontSize/2, Y: y(rows.y(k))}, methodLabel(method))
 			}
 		}
 	}
@@ -104,19 +102,16 @@ func (f *SaliencyForest) Draw(c draw.Canvas, s Style) error {
 
 // methodLabel returns a method's name without its kind.
 func methodLabel(method string) string {
-	if _, name, ok := strings.Cut(method, ":"); ok {
-		return name
-	}
-	return method
+	return method[strings.Index(method, ":")+1:]
 }
 
 // Data implements [Figure].
 func (f *SaliencyForest) Data() [][]string {
-	out := [][]string{{"method", "metric", "value", "low", "high"}}
+	out := table{{"method", "metric", "value", "low", "high"}}
 	for k, method := range f.Methods {
 		for _, metric := range f.Metrics {
 			e := f.Means[k][metric]
-			out = append(out, []string{method, metric.String(), cell(e.Value), cell(e.CI.Low), cell(e.CI.High)})
+			out.add(method, metric, e.Value, e.CI)
 		}
 	}
 	return out
@@ -185,7 +180,7 @@ func (f *SaliencyCurves) Draw(c draw.Canvas, s Style) error {
 	for k, method := range f.Methods {
 		lines[k] = s.line(SeriesColor(k))
 		if saliency.KindOf(method) != saliency.Measured {
-			lines[k] = s.dashed(SeriesColor(k))
+			lines[k] = s.dashed(lines[k], 4, 2)
 		}
 		key.add(methodLabel(method), lineSample(lines[k]))
 	}
@@ -216,7 +211,7 @@ func (f *SaliencyCurves) Draw(c draw.Canvas, s Style) error {
 			p.Add(line)
 		}
 		p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1, 0, 1
-		p.X.Tick.Marker, p.Y.Tick.Marker = plot.TickerFunc(fifths), plot.TickerFunc(fifths)
+		p.X.Tick.Marker, p.Y.Tick.Marker = unitTicks(0.2), unitTicks(0.2)
 		p.Draw(panel.canvas)
 	}
 	return nil
@@ -224,7 +219,7 @@ func (f *SaliencyCurves) Draw(c draw.Canvas, s Style) error {
 
 // Data implements [Figure].
 func (f *SaliencyCurves) Data() [][]string {
-	out := [][]string{{"curve", "method", "share", "probability"}}
+	out := table{{"curve", "method", "share", "probability"}}
 	for _, metric := range []saliency.Metric{saliency.Deletion, saliency.Insertion} {
 		for _, method := range f.Methods {
 			at := slices.Index(f.Curves.Methods, method)
@@ -232,7 +227,7 @@ func (f *SaliencyCurves) Data() [][]string {
 				continue
 			}
 			for i := range f.Curves.Steps + 1 {
-				out = append(out, []string{metric.String(), method, strconv.FormatFloat(f.Curves.Share(i), 'g', 6, 64), cell(f.Curves.Mean(metric, at, i))})
+				out.add(metric, method, strconv.FormatFloat(f.Curves.Share(i), 'g', 6, 64), f.Curves.Mean(metric, at, i))
 			}
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"image"
 	"math"
 	"slices"
-	"strconv"
 
 	xdraw "golang.org/x/image/draw"
 	"gonum.org/v1/plot/vg"
@@ -114,9 +113,7 @@ func (f *ClassSamples) Draw(c draw.Canvas, s Style) error {
 		}
 		top := c.Max.Y - vg.Length(line)*(h+beneath+gap)
 		if !single {
-			name := s.text(1)
-			name.YAlign = draw.YCenter
-			c.FillText(name, vg.Point{X: c.Min.X, Y: top - h/2}, f.Classes[k])
+			c.FillText(s.textAt(1, draw.XLeft, draw.YCenter), vg.Point{X: c.Min.X, Y: top - h/2}, f.Classes[k])
 		}
 		for i, img := range row {
 			if img == nil || img.Bounds().Empty() {
@@ -127,9 +124,7 @@ func (f *ClassSamples) Draw(c draw.Canvas, s Style) error {
 			c.DrawImage(box, fit(img, f.aspect(), pixels(w, s.DPI), pixels(h, s.DPI)))
 			drawn++
 			if single {
-				name := s.text(1)
-				name.XAlign, name.YAlign = draw.XCenter, draw.YTop
-				c.FillText(name, vg.Point{X: x + w/2, Y: top - h - s.FontSize*0.15}, f.Classes[k])
+				c.FillText(s.textAt(1, draw.XCenter, draw.YTop), vg.Point{X: x + w/2, Y: top - h - s.FontSize*0.15}, f.Classes[k])
 			}
 		}
 	}
@@ -163,11 +158,11 @@ func fit(img image.Image, aspect float64, w, h int) image.Image {
 
 // Data implements [Figure]: pictures have no numbers but their count and size.
 func (f *ClassSamples) Data() [][]string {
-	out := [][]string{{"class", "image", "width", "height"}}
+	out := table{{"class", "image", "width", "height"}}
 	for k, row := range f.Images {
 		for i, img := range row {
 			if img != nil {
-				out = append(out, []string{f.Classes[k], strconv.Itoa(i), strconv.Itoa(img.Bounds().Dx()), strconv.Itoa(img.Bounds().Dy())})
+				out.add(f.Classes[k], i, img.Bounds().Dx(), img.Bounds().Dy())
 			}
 		}
 	}

@@ -91,8 +91,8 @@ func (f *ContactSheet) Draw(c draw.Canvas, s Style) error {
 	places, _ := f.layout(s)
 	for i, item := range f.Figures {
 		corner := vg.Point{X: c.Min.X + places[i].X, Y: c.Max.Y - places[i].Y}
-		name := s.text(1)
-		name.YAlign, name.Color = draw.YTop, muted
+		name := s.textAt(1, draw.XLeft, draw.YTop)
+		name.Color = muted
 		c.FillText(name, corner, item.Name)
 		area := c
 		area.Min.X, area.Max.X = corner.X, corner.X+cell.Width
@@ -108,9 +108,9 @@ func (f *ContactSheet) Draw(c draw.Canvas, s Style) error {
 
 // Data implements [Figure]: the names of the figures.
 func (f *ContactSheet) Data() [][]string {
-	out := [][]string{{"figure"}}
+	out := table{{"figure"}}
 	for _, item := range f.Figures {
-		out = append(out, []string{item.Name})
+		out.add(item.Name)
 	}
 	return out
 }

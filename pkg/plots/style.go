@@ -54,24 +54,17 @@ func Talk() Style {
 
 // ParseStyle returns the style named "paper", "paper-wide" or "talk".
 func ParseStyle(name string) (Style, error) {
-	switch strings.ToLower(name) {
-	case "paper":
-		return Paper(), nil
-	case "paper-wide":
-		return PaperWide(), nil
-	case "talk":
-		return Talk(), nil
+	styles := map[string]func() Style{"paper": Paper, "paper-wide": PaperWide, "talk": Talk}
+	if style, ok := styles[strings.ToLower(name)]; ok {
+		return style(), nil
 	}
 	return Style{}, fmt.Errorf("unknown figure style %q: use paper, paper-wide or talk", name)
 }
 
 // ParseFont returns the typeface named "sans" or "serif".
 func ParseFont(name string) (font.Font, error) {
-	switch strings.ToLower(name) {
-	case "sans":
-		return Sans, nil
-	case "serif":
-		return Serif, nil
+	if f, ok := map[string]font.Font{"sans": Sans, "serif": Serif}[strings.ToLower(name)]; ok {
+		return f, nil
 	}
 	return font.Font{}, fmt.Errorf("unknown typeface %q: use sans or serif", name)
 }
@@ -96,13 +89,14 @@ var (
 	muted    = color.Gray{0x70}
 )
 
-// text returns a style of the given share of the font size.
-func (s Style) text(share float64) text.Style {
-	return text.Style{
-		Color:   ink,
-		Font:    font.From(s.Font, s.FontSize*vg.Length(share)),
-		Handler: plot.DefaultTextHandler,
-	}
+// text returns a text style of the given share of the font size. A text lies to the
+// right of its point and above it; see textAt.
+func (s Style) text(share float64) text.Style { return s.textAt(share, draw.XLeft, draw.YBottom) }
+
+// textAt is text with the side of the text that lies at its point.
+func (s Style) textAt(share float64, x text.XAlignment, y text.YAlignment) text.Style {
+	f := font.From(s.Font, s.FontSize*vg.Length(share))
+	return text.Style{Color: ink, Font: f, XAlign: x, YAlign: y, Handler: plot.DefaultTextHandler}
 }
 
 func (s Style) line(c color.Color) draw.LineStyle {
@@ -114,59 +108,36 @@ func (s Style) thin(c color.Color) draw.LineStyle {
 	return draw.LineStyle{Color: c, Width: s.LineWidth / 2}
 }
 
-func (s Style) dashed(c color.Color) draw.LineStyle {
-	line := s.line(c)
-	line.Dashes = []vg.Length{4 * s.LineWidth, 2 * s.LineWidth}
+// dashed returns the line with dashes and gaps in turn, in units of LineWidth.
+func (s Style) dashed(line draw.LineStyle, lengths ...vg.Length) draw.LineStyle {
+	for _, length := range lengths {
+		line.Dashes = append(line.Dashes, length*s.LineWidth)
+	}
 	return line
 }
 
-func (s Style) dashedThin(c color.Color) draw.LineStyle {
-	line := s.thin(c)
-	line.Dashes = []vg.Length{2 * s.LineWidth, 2 * s.LineWidth}
-	return line
-}
-
-func (s Style) dotted(c color.Color) draw.LineStyle {
-	line := s.line(c)
-	line.Dashes = []vg.Length{s.LineWidth, 1.5 * s.LineWidth}
-	return line
-}
-
-func (s Style) dashDotted(c color.Color) draw.LineStyle {
-	line := s.line(c)
-	line.Dashes = []vg.Length{4 * s.LineWidth, 1.5 * s.LineWidth, s.LineWidth, 1.5 * s.LineWidth}
-	return line
-}
+// rule is the line of a [VerticalRule].
+func (s Style) rule(c color.Color) draw.LineStyle { return s.dashed(s.thin(c), 2, 2) }
 
 // NewPlot returns an empty plot in this style, with a title, if there is one, and
 // the labels of its axes.
 func (s Style) NewPlot(title, x, y string) *plot.Plot {
 	p := plot.New()
 	p.Title.Text = title
-	p.Title.TextStyle = centred(s.text(1))
-	p.Title.TextStyle.YAlign = draw.YTop
+	p.Title.TextStyle = s.textAt(1, draw.XCenter, draw.YTop)
 	p.Title.Padding = s.FontSize / 2
 	p.Legend.TextStyle.Font, p.Legend.TextStyle.Color = s.text(smallText).Font, ink
 	p.X.Label.Text, p.Y.Label.Text = x, y
 	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
-		label := axis.Label.TextStyle
-		label.Font, label.Color = s.text(1).Font, ink
-		axis.Label.TextStyle = label
+		axis.Label.TextStyle.Font, axis.Label.TextStyle.Color = s.text(1).Font, ink
 		axis.Label.Padding = s.FontSize / 4
 		axis.LineStyle = s.thin(axisInk)
-		tick := axis.Tick.Label
-		tick.Font, tick.Color = s.text(smallText).Font, ink
-		axis.Tick.Label = tick
+		axis.Tick.Label.Font, axis.Tick.Label.Color = s.text(smallText).Font, ink
 		axis.Tick.LineStyle = s.thin(axisInk)
 		axis.Tick.Length = s.FontSize * 0.35
 		axis.Padding = 0
 	}
 	return p
-}
-
-func centred(t text.Style) text.Style {
-	t.XAlign, t.YAlign = draw.XCenter, draw.YCenter
-	return t
 }
 
 // addGrid puts faint lines at the major ticks, behind what is added later.

@@ -2,6 +2,7 @@ package plots
 
 import (
 	"math"
+	"slices"
 	"strconv"
 
 	"gonum.org/v1/plot"
@@ -31,6 +32,11 @@ func ticksAt(low, high, step float64) []plot.Tick {
 		ticks = append(ticks, plot.Tick{Value: v, Label: strconv.FormatFloat(v, 'f', decimals, 64)})
 	}
 	return ticks
+}
+
+// unitTicks returns a ticker of multiples of step from 0 to 1.
+func unitTicks(step float64) plot.TickerFunc {
+	return func(float64, float64) []plot.Tick { return ticksAt(0, 1, step) }
 }
 
 // fewTicks returns ticks for short axes: at least two round numbers, and rarely
@@ -67,36 +73,38 @@ func power(v float64) string {
 	return strconv.FormatFloat(v, 'g', 1, 64)
 }
 
-// epochTicks returns whole numbers.
-func epochTicks(low, high float64) []plot.Tick {
-	return ticksAt(low, high, max(1, niceStep(high-low, 8)))
+// wholeTicks returns a ticker of whole numbers with at most n steps between them.
+func wholeTicks(n int) plot.TickerFunc {
+	return func(low, high float64) []plot.Tick { return ticksAt(low, high, max(1, niceStep(high-low, n))) }
+}
+
+// decadeTicks returns ticks at 1, 2, ... 9 times each power of ten, with a label for
+// the factor and the value, empty for none.
+func decadeTicks(low, high float64, label func(m, v float64) string) []plot.Tick {
+	var ticks []plot.Tick
+	for e := math.Floor(math.Log10(low)); e <= math.Ceil(math.Log10(high)); e++ {
+		for m := 1.0; m < 10; m++ {
+			if v := m * math.Pow(10, e); v >= low && v <= high {
+				ticks = append(ticks, plot.Tick{Value: v, Label: label(m, v)})
+			}
+		}
+	}
+	return ticks
 }
 
 // decades returns powers of ten with unlabelled ticks between them. If an axis has
 // no power of ten, all ticks are labelled.
 func decades(low, high float64) []plot.Tick {
-	var ticks []plot.Tick
-	labelled := false
-	for e := math.Floor(math.Log10(low)); e <= math.Ceil(math.Log10(high)); e++ {
-		for m := 1.0; m < 10; m++ {
-			v := m * math.Pow(10, e)
-			if v < low || v > high {
-				continue
-			}
-			tick := plot.Tick{Value: v}
-			if m == 1 {
-				tick.Label = power(v)
-				labelled = true
-			}
-			ticks = append(ticks, tick)
+	ticks := decadeTicks(low, high, func(m, v float64) string {
+		if m == 1 {
+			return power(v)
 		}
+		return ""
+	})
+	if slices.ContainsFunc(ticks, func(t plot.Tick) bool { return t.Label != "" }) {
+		return ticks
 	}
-	if !labelled {
-		for i := range ticks {
-			ticks[i].Label = strconv.FormatFloat(ticks[i].Value, 'g', 1, 64)
-		}
-	}
-	return ticks
+	return decadeTicks(low, high, func(_, v float64) string { return strconv.FormatFloat(v, 'g', 1, 64) })
 }
 
 // unlabelled is a ticker with the labels removed.

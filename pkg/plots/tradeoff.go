@@ -67,13 +67,12 @@ func (f *Tradeoff) Draw(c draw.Canvas, s Style) error { return drawSingle(c, s, 
 func (f *Tradeoff) addTo(p *plot.Plot, s Style) (legend, error) {
 	key := legend{style: s}
 	for i, series := range f.Series {
-		drawn := slices.DeleteFunc(slices.Clone(series.Points), func(p TradeoffPoint) bool { return !p.drawn() })
-		for _, p := range drawn {
-			if !(p.Cost > 0) {
+		for _, p := range series.Points {
+			if p.drawn() && !(p.Cost > 0) {
 				return key, fmt.Errorf("trade-off: the cost of %s is %v, not above 0", p.Name, p.Cost)
 			}
 		}
-		if len(drawn) > 0 {
+		if slices.ContainsFunc(series.Points, TradeoffPoint.drawn) {
 			key.add(series.Name, glyphSample(series.glyph(i, s)))
 		}
 	}
@@ -96,26 +95,13 @@ func (f *Tradeoff) addTo(p *plot.Plot, s Style) (legend, error) {
 // logTicks labels 1, 2 and 5 times powers of ten, with k and M for thousands and
 // millions; on a long axis only the powers.
 func logTicks(low, high float64) []plot.Tick {
-	steps := []float64{1, 2, 5}
-	if math.Log10(high/low) > 2.5 {
-		steps = []float64{1}
-	}
-	var ticks []plot.Tick
-	for e := math.Floor(math.Log10(low)); e <= math.Ceil(math.Log10(high)); e++ {
-		for m := 1.0; m < 10; m++ {
-			tick := plot.Tick{Value: m * math.Pow(10, e)}
-			if tick.Value < low || tick.Value > high {
-				continue
-			}
-			for _, labelled := range steps {
-				if m == labelled {
-					tick.Label = short(tick.Value)
-				}
-			}
-			ticks = append(ticks, tick)
+	long := math.Log10(high/low) > 2.5
+	return decadeTicks(low, high, func(m, v float64) string {
+		if m == 1 || !long && (m == 2 || m == 5) {
+			return short(v)
 		}
-	}
-	return ticks
+		return ""
+	})
 }
 
 // short writes a number in few characters: 20k, 5M.
@@ -131,14 +117,13 @@ func short(v float64) string {
 
 // Data implements [Figure].
 func (f *Tradeoff) Data() [][]string {
-	out := [][]string{{"series", "name", cmp.Or(f.CostName, "cost"), "value", "low", "high"}}
+	out := table{{"series", "name", cmp.Or(f.CostName, "cost"), "value", "low", "high"}}
 	for _, series := range f.Series {
 		for _, p := range series.Points {
-			row := []string{series.Name, p.Name, cell(p.Cost), cell(p.Value)}
 			if !p.hasCI() {
 				p.CI = noInterval
 			}
-			out = append(out, append(row, cell(p.CI.Low), cell(p.CI.High)))
+			out.add(series.Name, p.Name, p.Cost, p.Value, p.CI)
 		}
 	}
 	return out
@@ -197,8 +182,7 @@ func (b TradeoffPoints) Plot(c draw.Canvas, p *plot.Plot) {
 			taken = append(taken, around(at, 2*radius, 2*radius))
 		}
 	}
-	label := b.Style.text(smallText)
-	label.XAlign, label.YAlign = draw.XCenter, draw.YCenter
+	label := b.Style.textAt(smallText, draw.XCenter, draw.YCenter)
 	// The last series, a user's own, has the first choice of places.
 	for _, series := range slices.Backward(b.Series) {
 		for _, pt := range series.Points {

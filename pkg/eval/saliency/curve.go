@@ -1,6 +1,7 @@
 package saliency
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -10,7 +11,7 @@ import (
 // come in an order drawn from rng.
 func Order(values []float32, rng *rand.Rand) []int {
 	order := rng.Perm(len(values))
-	slices.SortStableFunc(order, func(a, b int) int { return compareDown(values[a], values[b]) })
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(values[b], values[a]) })
 	return order
 }
 

@@ -1,6 +1,7 @@
 package saliency
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -101,7 +102,7 @@ func (m *Mask) Score(values []float32) (Scores, error) {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortFunc(order, func(a, b int) int { return compareDown(values[a], values[b]) })
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(values[b], values[a]) })
 	outside := len(values) - m.count
 	taken, hits := 0, 0 // pixels brighter than the group, and how many of them are inside
 	var intersection, wins float64
@@ -137,17 +138,6 @@ func (m *Mask) Score(values []float32) (Scores, error) {
 		scores[AUC] = wins / (float64(m.count) * float64(outside))
 	}
 	return scores, nil
-}
-
-// compareDown orders from bright to dark.
-func compareDown(a, b float32) int {
-	switch {
-	case a > b:
-		return -1
-	case a < b:
-		return 1
-	}
-	return 0
 }
 
 // Coarse is the share of the mask in each cell of a rows x cols grid, in

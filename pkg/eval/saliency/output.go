@@ -95,88 +95,83 @@ func (s *Summary) Table() string {
 		parts = append(parts, []Metric{Deletion, Insertion})
 	}
 	for _, metrics := range parts {
-		rows := make([]textRow, 0, len(s.Methods))
+		rows := [][]string{append(heads("all images", metrics), "even maps")}
 		for k, method := range s.Methods {
-			rows = append(rows, textRow{method, all.Means[k], fmt.Sprint(all.Even[k])})
+			rows = append(rows, append(all.Means[k].row(method, metrics), fmt.Sprint(all.Even[k])))
 		}
-		writeRows(&out, "all images", metrics, rows)
+		writeTable(&out, rows)
 	}
 	for _, metrics := range parts {
-		var rows []textRow
+		rows := [][]string{heads("differences, paired", metrics)}
 		for _, d := range all.Differences {
-			rows = append(rows, textRow{d.A + " - " + d.B, d.Means, ""})
+			rows = append(rows, d.Means.row(d.A+" - "+d.B, metrics))
 		}
-		writeRows(&out, "differences, paired", metrics, rows)
+		writeTable(&out, rows)
 	}
 	for _, metric := range []Metric{MassInside, Pointing, IoU, AUC} {
-		s.writeGroups(&out, metric)
+		writeTable(&out, s.groupRows(metric))
 	}
 	return out.String()
 }
 
-type textRow struct {
-	name  string
-	means Means
-	even  string // number of even maps; empty where it makes no sense
+// heads returns the head of a text table: what the first column has, and metrics.
+func heads(title string, metrics []Metric) []string {
+	row := []string{title}
+	for _, m := range metrics {
+		row = append(row, titles[m])
+	}
+	return row
 }
 
-func writeRows(out *strings.Builder, title string, metrics []Metric, rows []textRow) {
-	if len(rows) == 0 {
+// row returns a row of a text table.
+func (m Means) row(name string, metrics []Metric) []string {
+	row := []string{name}
+	for _, metric := range metrics {
+		row = append(row, m[metric].text())
+	}
+	return row
+}
+
+// writeTable writes an empty line and a table, nothing if it has only a head.
+func writeTable(out *strings.Builder, rows [][]string) {
+	if len(rows) < 2 {
 		return
 	}
 	out.WriteByte('\n')
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprint(w, title)
-	for _, m := range metrics {
-		fmt.Fprintf(w, "\t%s", titles[m])
-	}
-	if rows[0].even != "" {
-		fmt.Fprint(w, "\teven maps")
-	}
-	fmt.Fprintln(w)
 	for _, row := range rows {
-		fmt.Fprint(w, row.name)
-		for _, m := range metrics {
-			fmt.Fprintf(w, "\t%s", row.means[m].text())
-		}
-		if row.even != "" {
-			fmt.Fprintf(w, "\t%s", row.even)
-		}
-		fmt.Fprintln(w)
+		fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
 	w.Flush()
 }
 
-// writeGroups writes one metric for every group and every method but the
+// groupRows returns the table of one metric by group for every method, except the
 // baselines that were made for one method.
-func (s *Summary) writeGroups(out *strings.Builder, metric Metric) {
-	out.WriteByte('\n')
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "%s\timages\tmask", titles[metric])
-	shown := func(k int) bool { return s.owners[k] == "" }
+func (s *Summary) groupRows(metric Metric) [][]string {
+	head := []string{titles[metric], "images", "mask"}
 	for k, method := range s.Methods {
-		if shown(k) {
-			fmt.Fprintf(w, "\t%s", method)
+		if s.owners[k] == "" {
+			head = append(head, method)
 		}
 	}
-	fmt.Fprintln(w)
+	rows := [][]string{head}
 	for _, g := range s.Groups {
 		if g.Images == 0 {
 			continue
 		}
-		fmt.Fprintf(w, "%s\t%d\t%s", g.Name, g.Images, decimal(g.MaskShare.Value))
+		row := []string{g.Name, fmt.Sprint(g.Images), decimal(g.MaskShare.Value)}
 		for k, method := range s.Methods {
-			switch {
-			case !shown(k):
+			switch e := g.Means[k][metric]; {
+			case s.owners[k] != "":
 			case KindOf(method) == Measured:
-				fmt.Fprintf(w, "\t%s", g.Means[k][metric].text())
+				row = append(row, e.text())
 			default:
-				fmt.Fprintf(w, "\t%s", decimal(g.Means[k][metric].Value))
+				row = append(row, decimal(e.Value))
 			}
 		}
-		fmt.Fprintln(w)
+		rows = append(rows, row)
 	}
-	w.Flush()
+	return rows
 }
 
 func (e Estimate) text() string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/skinattn/skinattn/pkg/eval"
@@ -156,11 +157,7 @@ func (t *Table) Summarize(ctx context.Context, opts eval.Options) (*Summary, err
 		}
 		s.Bootstrap = &r.Info
 	} else {
-		once := make([]uint32, len(t.Images))
-		for i := range once {
-			once[i] = 1
-		}
-		r.Estimate = statistic(once)
+		r.Estimate = statistic(slices.Repeat([]uint32{1}, len(t.Images)))
 	}
 	for g, name := range groups {
 		group := Group{Name: name, MaskShare: estimate(r, g*columns, -1), Even: make([]int, len(t.Methods))}

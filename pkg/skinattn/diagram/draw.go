@@ -11,6 +11,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/plots"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 )
@@ -122,7 +123,7 @@ func count(n int) string {
 	case 1:
 		return "1 parameter"
 	}
-	return grouped(n) + " parameters"
+	return eval.FormatThousands(n) + " parameters"
 }
 
 func backboneWords(s Stage) []string {
@@ -173,7 +174,7 @@ func (d *Network) cutWords() []string {
 // lay lays the drawing out in three columns: the backbone, the layers after the
 // cut, the metadata branch.
 func (d *Network) lay(style plots.Style) *sheet {
-	s := &sheet{style: style, title: fmt.Sprintf("%s with Soft-Attention: %s, %s of them trainable", d.Title, count(d.Total), grouped(d.Trainable))}
+	s := &sheet{style: style, title: fmt.Sprintf("%s with Soft-Attention: %s, %s of them trainable", d.Title, count(d.Total), eval.FormatThousands(d.Trainable))}
 	if d.Maps == nil {
 		s.title = strings.Replace(s.title, " with Soft-Attention", "", 1)
 	}

@@ -160,15 +160,6 @@ func shapeText(s layers.Shape) string {
 	return strings.Join(text, "x")
 }
 
-// grouped writes a number with commas between thousands.
-func grouped(n int) string {
-	text := fmt.Sprint(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
-}
-
 func sum(stages []Stage) (layerCount, parameterCount int) {
 	for _, s := range stages {
 		layerCount += s.Layers

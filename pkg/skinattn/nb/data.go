@@ -39,9 +39,7 @@ func (n *Notebook) data(ctx context.Context, opts synthetic.Options) (*ham10000.
 // Sample is the part of Data that the notebooks train on. At full scale it is all
 // of Data; at demo scale it has about SyntheticImages photos, drawn by lesion and
 // stratified by diagnosis.
-func (n *Notebook) Sample(ctx context.Context) *ham10000.Dataset {
-	return Must(n.sample(n.Data(ctx)))
-}
+func (n *Notebook) Sample(ctx context.Context) *ham10000.Dataset { return Must(n.sample(n.Data(ctx))) }
 
 func (n *Notebook) sample(data *ham10000.Dataset) (*ham10000.Dataset, error) {
 	folds := (len(data.Records) + SyntheticImages/2) / SyntheticImages

@@ -16,10 +16,11 @@ func (n *Notebook) Save(name string, value any) { Check(n.save(name, value)) }
 
 func (n *Notebook) save(name string, value any) error {
 	path := n.Path(name + ".gob")
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fmt.Errorf("keeping %s for later cells: %w", name, err)
+	err := os.MkdirAll(filepath.Dir(path), 0o755)
+	if err == nil {
+		err = atomicfile.WriteFile(path, func(w io.Writer) error { return gob.NewEncoder(w).Encode(value) })
 	}
-	if err := atomicfile.WriteFile(path, func(w io.Writer) error { return gob.NewEncoder(w).Encode(value) }); err != nil {
+	if err != nil {
 		return fmt.Errorf("keeping %s for later cells: %w", name, err)
 	}
 	return nil

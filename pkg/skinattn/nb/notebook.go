@@ -1,6 +1,7 @@
 package nb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,14 +32,11 @@ const (
 
 // scale reads $SKINATTN_SCALE.
 func scale() (Scale, error) {
-	switch s := Scale(os.Getenv(EnvScale)); s {
-	case "":
-		return Demo, nil
-	case Demo, Full:
-		return s, nil
-	default:
+	s := Scale(cmp.Or(os.Getenv(EnvScale), string(Demo)))
+	if s != Demo && s != Full {
 		return "", fmt.Errorf("$%s is %q; it must be %s or %s", EnvScale, s, Demo, Full)
 	}
+	return s, nil
 }
 
 // ByScale returns demo or full, whichever scale $SKINATTN_SCALE names.
@@ -67,9 +65,7 @@ type Notebook struct {
 // Open returns the notebook of that name. In a notebook, declare it in the first
 // cell as a package variable, var book = nb.Open("00_start"): every later cell
 // then has it.
-func Open(name string) *Notebook {
-	return Must(open(name))
-}
+func Open(name string) *Notebook { return Must(open(name)) }
 
 func open(name string) (*Notebook, error) {
 	n := &Notebook{Name: name, DataDir: os.Getenv(EnvData)}
@@ -81,11 +77,7 @@ func open(name string) (*Notebook, error) {
 	if n.DataDir == "" {
 		n.Synthetic, kind = true, "synthetic"
 	}
-	base := os.Getenv(EnvWork)
-	if base == "" {
-		base = filepath.Join(userdir.Cache(), "notebooks")
-	}
-	base = filepath.Join(base, kind+"-"+string(n.Scale))
+	base := filepath.Join(cmp.Or(os.Getenv(EnvWork), filepath.Join(userdir.Cache(), "notebooks")), kind+"-"+string(n.Scale))
 	n.Dir, n.RunDir = filepath.Join(base, name), filepath.Join(base, "runs")
 	if n.Synthetic {
 		n.DataDir = filepath.Join(base, "data")

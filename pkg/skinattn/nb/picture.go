@@ -106,24 +106,20 @@ func Square(path string, size int) (image.Image, error) {
 }
 
 // Gallery shows pictures with their captions, columns of them in a row.
-func Gallery(columns int, pictures ...Picture) { Check(gallery(columns, pictures)) }
-
-func gallery(columns int, pictures []Picture) error {
+func Gallery(columns int, pictures ...Picture) {
 	var b, plain strings.Builder
 	fmt.Fprintf(&b, `<div style="display: grid; grid-template-columns: repeat(%d, max-content); gap: 8px">`, columns)
 	for _, p := range pictures {
 		mime, content, err := encode(p.Image)
 		if err != nil {
-			return fmt.Errorf("showing the picture %q: %w", p.Caption, err)
+			Check(fmt.Errorf("showing the picture %q: %w", p.Caption, err))
 		}
-		caption := html.EscapeString(p.Caption)
 		fmt.Fprintf(&b, `<figure style="margin: 0">%s<figcaption style="font-size: small">%s</figcaption></figure>`,
-			imgTag(mime, content, p.Caption), caption)
+			imgTag(mime, content, p.Caption), html.EscapeString(p.Caption))
 		fmt.Fprintf(&plain, "picture: %s\n", p.Caption)
 	}
 	b.WriteString("</div>")
 	out.html(b.String(), plain.String())
-	return nil
 }
 
 // encode encodes small pictures, whose single pixels may matter, as PNG and larger
@@ -136,4 +132,40 @@ func encode(img image.Image) (mime string, content []byte, err error) {
 	}
 	err = jpeg.Encode(&b, img, &jpeg.Options{Quality: 88})
 	return imageTypes[".jpg"], b.Bytes(), err
+}
+
+// Pixels makes a picture of numbers as networks get them before scaling: RGB
+// 0..255 [size size 3] in row-major order. Values are rounded and clipped to 0..255.
+func Pixels(values []float32, size int) image.Image { return Must(pixels(values, size)) }
+
+func pixels(values []float32, size int) (image.Image, error) {
+	if size < 1 || len(values) != 3*size*size {
+		return nil, fmt.Errorf("making a picture: %d values are no %d x %d pixels of three channels", len(values), size, size)
+	}
+	rgb := imaging.RGB{Width: size, Height: size, Pix: make([]uint8, len(values))}
+	for i, v := range values {
+		rgb.Pix[i] = uint8(min(max(v, 0), 255) + .5)
+	}
+	return rgb.Image(), nil
+}
+
+// MeanMap averages the attention maps of an image over their heads. maps is
+// [heads rows cols] in row-major order (skinattn.Prediction), shape holds the three
+// sizes (skinattn.Model.AttentionShape). The paper's figures show this mean, whereas
+// the Soft-Attention block adds the heads up (equation 1 of the paper).
+func MeanMap(maps []float32, shape []int) ([]float64, error) {
+	if len(shape) != 3 || len(maps) == 0 || len(maps) != shape[0]*shape[1]*shape[2] {
+		return nil, fmt.Errorf("averaging attention maps: %d values are no maps of shape %v", len(maps), shape)
+	}
+	mean := make([]float64, shape[1]*shape[2])
+	for i, v := range maps {
+		mean[i%len(mean)] += float64(v) / float64(shape[0])
+	}
+	return mean, nil
+}
+
+// Overlay lays a map [rows cols] over a picture, as [plots.Overlay] does with its
+// usual colours: dark violet is the smallest value, yellow the largest.
+func Overlay(base image.Image, heat []float64, rows, cols int) (image.Image, error) {
+	return plots.Overlay(base, plots.HeatMap{Rows: rows, Cols: cols, Values: heat}, nil, plots.HeatStyle{})
 }

@@ -32,11 +32,9 @@ const (
 // Engine starts the engine that $SKINATTN_ENGINE names, or the best there is. The
 // cell's program then keeps large blocks of memory for XLA (internal/allocator), as
 // the command does.
-func Engine(ctx context.Context) *engine.Engine { return Must(openEngine(ctx)) }
-
-func openEngine(ctx context.Context) (*engine.Engine, error) {
+func Engine(ctx context.Context) *engine.Engine {
 	allocator.Use()
-	return engine.Open(ctx, "", engine.Options{Log: Log})
+	return Must(engine.Open(ctx, "", engine.Options{Log: Log}))
 }
 
 // TrainOptions are the options for training a network in a notebook: the Sample,
@@ -44,28 +42,18 @@ func openEngine(ctx context.Context) (*engine.Engine, error) {
 // and small photos; at full scale it is spec.Default at the network's own size.
 // A cell changes the options that its text is about and calls [Notebook.Train].
 func (n *Notebook) TrainOptions(ctx context.Context, backbone string) pipeline.TrainOptions {
-	return Must(n.trainOptions(ctx, backbone))
-}
-
-func (n *Notebook) trainOptions(ctx context.Context, backbone string) (pipeline.TrainOptions, error) {
-	opts := pipeline.TrainOptions{Data: n.Sample(ctx), Protocol: split.Grouped, Seed: 1,
-		Watch: NewTraining(), Progress: Progress("reading photos")}
 	regime := spec.Default
 	if n.Scale == Demo {
 		regime = spec.Demo
 	}
-	var err error
-	if opts.Regime, err = spec.For(regime, backbone); err != nil {
-		return opts, err
-	}
-	if opts.Network, err = skinattn.Resolve(backbone, opts.Regime); err != nil {
-		return opts, err
-	}
+	opts := pipeline.TrainOptions{Data: n.Sample(ctx), Protocol: split.Grouped, Seed: 1, Regime: Must(spec.For(regime, backbone)),
+		Watch: NewTraining(), Progress: Progress("reading photos")}
+	opts.Network = Must(skinattn.Resolve(backbone, opts.Regime))
 	if n.Scale == Demo {
 		opts.Network.Size, opts.Regime.Epochs = demoSize, demoEpochs
 	}
-	opts.Weights, err = n.weights(backbone)
-	return opts, err
+	opts.Weights = Must(n.weights(backbone))
+	return opts
 }
 
 // weights is the path of the backbone's ImageNet weights, which training starts
@@ -88,36 +76,21 @@ func (n *Notebook) weights(backbone string) (string, error) {
 // name and a hash of the options. A finished run with the same options, from any
 // notebook, is returned as it is, and an interrupted one is resumed.
 func (n *Notebook) Train(ctx context.Context, name string, opts pipeline.TrainOptions) *run.Folder {
-	return Must(n.train(ctx, name, opts))
-}
-
-func (n *Notebook) train(ctx context.Context, name string, opts pipeline.TrainOptions) (*run.Folder, error) {
-	key, err := runKey(opts)
-	if err != nil {
-		return nil, err
-	}
-	opts.Dir = filepath.Join(n.RunDir, name+"-"+key)
-	err = exclusive(ctx, opts.Dir, func() error {
+	opts.Dir = filepath.Join(n.RunDir, name+"-"+Must(runKey(opts)))
+	Check(exclusive(ctx, opts.Dir, func() error {
 		folder, err := run.Open(opts.Dir)
 		if err == nil && folder.Has(run.MetricsFile) { // finished
 			return nil
 		}
 		opts.Resume = err == nil
-		eng, err := openEngine(ctx)
-		if err != nil {
-			return err
-		}
-		err = pipeline.Train(ctx, eng, opts)
+		err = pipeline.Train(ctx, Engine(ctx), opts)
 		shown[opts.Dir] = true // by opts.Watch
 		if errors.Is(err, training.ErrInterrupted) {
 			return fmt.Errorf("%w; run the cell again to go on", err)
 		}
 		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return run.Open(opts.Dir)
+	}))
+	return Must(run.Open(opts.Dir))
 }
 
 // runKey is a hash of everything that determines the result of a run.
@@ -159,32 +132,20 @@ func (n *Notebook) DemoRun(ctx context.Context) *run.Folder {
 
 // Runs lists the finished runs of the notebooks whose names match pattern, as in
 // filepath.Match: "*" for all.
-func (n *Notebook) Runs(pattern string) []*run.Folder {
-	return Must(findRuns(n.RunDir, pattern))
-}
+func (n *Notebook) Runs(pattern string) []*run.Folder { return findRuns(n.RunDir, pattern) }
 
 // Results lists the committed runs on HAM10000 whose names match pattern: folders
 // with predictions and history, without checkpoints.
 func Results(pattern string) []*run.Folder {
-	root, err := Repository()
-	Check(err)
-	return Must(findRuns(filepath.Join(root, "results"), pattern))
+	return findRuns(filepath.Join(Must(Repository()), "results"), pattern)
 }
 
-func findRuns(dir, pattern string) ([]*run.Folder, error) {
-	paths, err := filepath.Glob(filepath.Join(dir, pattern, run.MetricsFile))
-	if err != nil {
-		return nil, fmt.Errorf("listing the runs %q: %w", pattern, err)
-	}
+func findRuns(dir, pattern string) []*run.Folder {
 	var folders []*run.Folder
-	for _, path := range paths {
-		folder, err := run.Open(filepath.Dir(path))
-		if err != nil {
-			return nil, err
-		}
-		folders = append(folders, folder)
+	for _, path := range Must(filepath.Glob(filepath.Join(dir, pattern, run.MetricsFile))) {
+		folders = append(folders, Must(run.Open(filepath.Dir(path))))
 	}
-	return folders, nil
+	return folders
 }
 
 // Repository is the folder of this module, found from the current one.
@@ -211,11 +172,18 @@ func Model(ctx context.Context, folder *run.Folder) *skinattn.Model {
 // Records are the metadata of the photos in a part of a run's split, from the
 // Sample.
 func (n *Notebook) Records(ctx context.Context, folder *run.Folder, part split.Part) []ham10000.Record {
-	parts := Must(folder.Split())
-	return Must(parts.Select(n.Sample(ctx).Records, part))
+	return Must(Split(folder).Select(n.Sample(ctx).Records, part))
 }
 
 // Predictions reads the predictions of a run for a part.
 func Predictions(folder *run.Folder, part split.Part) *eval.Table {
 	return Must(folder.Predictions(part))
+}
+
+// Split reads the split of a run.
+func Split(folder *run.Folder) *split.Split { return Must(folder.Split()) }
+
+// Audit counts the images outside the training part whose lesion is in training, too.
+func Audit(parts *split.Split) *eval.LeakAudit {
+	return Must(eval.AuditLeakage(parts.Images(), string(split.Train)))
 }
