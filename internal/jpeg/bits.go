@@ -1,17 +1,16 @@
 package jpeg
 
-// bitReader reads the bits of an entropy-coded segment (T.81 B.1.1.5, F.2.2.5).
-// Behind its end it reads zeros and n becomes negative.
+// bitReader reads the bits of an entropy-coded segment (T.81 B.1.1.5, F.2.2.5). Behind
+// the end of the segment it reads zeros, and n becomes negative.
 type bitReader struct {
 	data  []byte
 	pos   int    // of the next byte to go into bits
-	bits  uint64 // the next bits, from the left; zeros follow
-	n     int    // how many bits those are
-	ended bool   // pos is at a marker or at the end of data
+	bits  uint64 // the next n bits, from the left, then zeros
+	n     int
+	ended bool // pos is at a marker or at the end of data
 }
 
-// enough is the number of bits that the longest code, 16 bits, and the number
-// behind it, 15 bits, take.
+// enough bits hold the longest code, 16 bits, and the number behind it, 15 bits.
 const enough = 32
 
 // fill reads bits until there are enough or the segment ends.
@@ -27,7 +26,7 @@ func (r *bitReader) fill() {
 				r.ended = true
 				return
 			}
-			r.pos++ // over the zero that tells it from a marker
+			r.pos++ // over the zero that tells the byte from a marker
 		}
 		r.pos++
 		r.bits |= uint64(b) << (56 - uint(r.n))
@@ -35,7 +34,7 @@ func (r *bitReader) fill() {
 	}
 }
 
-// skip goes over bits.
+// skip goes over n bits.
 func (r *bitReader) skip(n int) {
 	r.bits <<= uint(n) & 63
 	r.n -= n
@@ -53,7 +52,7 @@ func (r *bitReader) bit() bool {
 
 var errBadCode = invalid("damaged data: no such Huffman code")
 
-// symbol reads a Huffman code. The bits of the longest number can follow at once.
+// symbol reads a Huffman code and leaves enough bits for the longest number behind it.
 func (r *bitReader) symbol(t *huffmanTable) (uint8, error) {
 	if r.n < enough {
 		r.fill()

@@ -1,5 +1,39 @@
 package jpeg
 
+// colorModel says what the components of a frame hold.
+type colorModel uint8
+
+const (
+	gray  colorModel = iota // one component
+	yCbCr                   // three components, JFIF's YCbCr
+	rgb                     // three components
+	cmyk                    // four components, each 255 minus the amount of ink
+	ycck                    // four components: YCbCr of the inks C, M and Y; K as in cmyk
+)
+
+// colorModel decides as libjpeg does: by JFIF's marker, then by Adobe's, then by the
+// component identifiers (T.81 leaves the colour space to the application).
+func (d *decoder) colorModel() (colorModel, error) {
+	switch c := d.frame.components; len(c) {
+	case 1:
+		return gray, nil
+	case 3:
+		ids := [3]uint8{c[0].id, c[1].id, c[2].id}
+		if !d.jfif && (d.adobe && d.adobeTransform == 0 || !d.adobe && ids == [3]uint8{'R', 'G', 'B'}) {
+			return rgb, nil
+		}
+		return yCbCr, nil
+	default:
+		switch {
+		case !d.adobe:
+			return 0, unsupported("four components of unknown colour model, without Adobe's marker")
+		case d.adobeTransform == 0:
+			return cmyk, nil
+		}
+		return ycck, nil
+	}
+}
+
 // The products of the JFIF conversion from YCbCr to RGB as libjpeg's jdcolor.c
 // tabulates them, in fixed point with 16 fractional bits.
 var crToR, cbToB, crToG, cbToG = func() (cr2r, cb2b, cr2g, cb2g [256]int32) {
@@ -14,34 +48,33 @@ var crToR, cbToB, crToG, cbToG = func() (cr2r, cb2b, cr2g, cb2g [256]int32) {
 	return
 }()
 
-// rgb upsamples and converts the planes.
-func (src *planarImage) rgb() *Image {
-	dst := &Image{Width: src.width, Height: src.height, Pix: make([]uint8, 3*src.width*src.height)}
-	planes := make([]*upsampler, len(src.planes))
-	for i := range planes {
-		planes[i] = newUpsampler(&src.planes[i], src.width)
+// rgb upsamples and converts the samples of all components.
+func (f *frame) rgb() *Image {
+	dst := &Image{Width: f.width, Height: f.height, Pix: make([]uint8, 3*f.width*f.height)}
+	upsamplers := make([]*upsampler, len(f.components))
+	for i := range upsamplers {
+		upsamplers[i] = newUpsampler(&f.components[i], f.width)
 	}
 	var rows [4][]uint8
-	for y := range src.height {
-		for i, p := range planes {
-			rows[i] = p.row(y)
+	for y := range f.height {
+		for i, u := range upsamplers {
+			rows[i] = u.row(y)
 		}
-		out := dst.Pix[3*src.width*y:][:3*src.width]
-		switch src.model {
-		case gray:
-			interleave(out, rows[0], rows[0], rows[0])
-		case rgb:
-			interleave(out, rows[0], rows[1], rows[2])
-		case yCbCr:
+		if f.model == gray {
+			rows[1], rows[2] = rows[0], rows[0]
+		}
+		out := dst.Pix[3*f.width*y:][:3*f.width]
+		if f.model == yCbCr || f.model == ycck {
 			convertYCbCr(out, rows[0], rows[1], rows[2])
-		case cmyk:
+		} else {
 			interleave(out, rows[0], rows[1], rows[2])
+		}
+		if f.model == cmyk {
 			for i, v := range out {
 				out[i] = 255 - v
 			}
-			applyBlack(out, rows[3])
-		case ycck:
-			convertYCbCr(out, rows[0], rows[1], rows[2])
+		}
+		if rows[3] != nil {
 			applyBlack(out, rows[3])
 		}
 	}

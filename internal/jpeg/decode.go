@@ -1,11 +1,10 @@
 // Package jpeg decodes JPEG images (ITU-T T.81 | ISO/IEC 10918-1) to the RGB pixels
 // that libjpeg gives for them by default, to the last bit.
 //
-// T.81 leaves the rounding of the inverse discrete cosine transform open, and the
-// upsampling of chroma to the application, so decoders differ. The decoders of
-// Pillow, OpenCV and TensorFlow are libjpeg; the standard library's image/jpeg
-// transforms and upsamples in another way: its pixels are a few grey levels apart,
-// at coloured edges tens. This package has libjpeg's "islow" transform, its "fancy"
+// T.81 leaves the rounding of the inverse discrete cosine transform and the upsampling
+// of chroma open, so decoders differ. Pillow, OpenCV and TensorFlow decode with libjpeg.
+// The pixels of the standard library's image/jpeg differ by a few grey levels, at
+// coloured edges by tens. This package has libjpeg's "islow" transform, its "fancy"
 // upsampling and its colour conversion.
 //
 // The package decodes the processes that photos use: Huffman coding in baseline,
@@ -94,15 +93,15 @@ func Size(data []byte) (width, height int, err error) {
 // Beside the 3 bytes a pixel of the result, decoding takes up to 12 bytes a pixel (a
 // progressive picture of four components without subsampling).
 func Decode(data []byte, accept func(width, height int) error) (*Image, error) {
-	planar, err := decodePlanes(data, accept)
+	f, err := decodeFrame(data, accept)
 	if err != nil {
 		return nil, err
 	}
-	return planar.rgb(), nil
+	return f.rgb(), nil
 }
 
-// decodePlanes is [Decode] without upsampling and colour conversion.
-func decodePlanes(data []byte, accept func(width, height int) error) (*planarImage, error) {
+// decodeFrame is [Decode] without upsampling and colour conversion.
+func decodeFrame(data []byte, accept func(width, height int) error) (*frame, error) {
 	d := &decoder{data: data, accept: accept}
 	if err := d.begin(); err != nil {
 		return nil, err
@@ -136,17 +135,14 @@ func decodePlanes(data []byte, accept func(width, height int) error) (*planarIma
 	}
 }
 
-// finish makes the image after the last scan.
-func (d *decoder) finish() (*planarImage, error) {
-	f := d.frame
-	if f == nil {
+// finish completes the frame after the last scan.
+func (d *decoder) finish() (f *frame, err error) {
+	if f = d.frame; f == nil {
 		return nil, errNoFrame
 	}
-	model, err := d.colorModel()
-	if err != nil {
+	if f.model, err = d.colorModel(); err != nil {
 		return nil, err
 	}
-	img := &planarImage{width: f.width, height: f.height, model: model}
 	for i := range f.components {
 		c := &f.components[i]
 		if !c.complete() {
@@ -155,10 +151,6 @@ func (d *decoder) finish() (*planarImage, error) {
 		if f.progressive {
 			c.reconstruct()
 		}
-		img.planes = append(img.planes, plane{
-			width: c.width, height: c.height, scaleX: f.hMax / c.h, scaleY: f.vMax / c.v,
-			stride: c.stride(), pix: c.pix,
-		})
 	}
-	return img, nil
+	return f, nil
 }

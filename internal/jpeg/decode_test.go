@@ -29,16 +29,16 @@ func read(t testing.TB, name string) []byte {
 
 // TestGrayMatchesPillow: a grey picture goes through no upsampling or conversion.
 func TestGrayMatchesPillow(t *testing.T) {
-	img, err := decodePlanes(read(t, "jpeg-grey.jpg"), nil)
+	img, err := decodeFrame(read(t, "jpeg-grey.jpg"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if img.width != 33 || img.height != 21 || img.model != gray || len(img.planes) != 1 {
-		t.Fatalf("%d x %d pixels, %v, %d planes", img.width, img.height, img.model, len(img.planes))
+	if img.width != 33 || img.height != 21 || img.model != gray || len(img.components) != 1 {
+		t.Fatalf("%d x %d pixels, %v, %d components", img.width, img.height, img.model, len(img.components))
 	}
 	want := read(t, "jpeg-grey.rgb")
 	for y := range img.height {
-		for x, v := range img.planes[0].row(y) {
+		for x, v := range img.components[0].row(y) {
 			if w := want[3*(y*img.width+x)]; v != w {
 				t.Fatalf("x %d y %d: %d, Pillow %d", x, y, v, w)
 			}
@@ -46,9 +46,9 @@ func TestGrayMatchesPillow(t *testing.T) {
 	}
 }
 
-// TestPlanesNearStandardLibrary: image/jpeg has another inverse DCT, but the
-// same planes.
-func TestPlanesNearStandardLibrary(t *testing.T) {
+// TestSamplesNearStandardLibrary: image/jpeg has another inverse DCT, but the
+// same samples.
+func TestSamplesNearStandardLibrary(t *testing.T) {
 	files, err := filepath.Glob(goldens + "*.jpg")
 	if err != nil {
 		t.Fatal(err)
@@ -68,24 +68,24 @@ func TestPlanesNearStandardLibrary(t *testing.T) {
 			continue
 		}
 		compared++
-		got, err := decodePlanes(data, nil)
+		got, err := decodeFrame(data, nil)
 		if err != nil {
 			t.Errorf("%s: %v", file, err)
 			continue
 		}
-		if got.width != want.Rect.Dx() || got.height != want.Rect.Dy() || got.model != yCbCr || len(got.planes) != 3 {
-			t.Errorf("%s: %d x %d pixels, %v, %d planes", file, got.width, got.height, got.model, len(got.planes))
+		if got.width != want.Rect.Dx() || got.height != want.Rect.Dy() || got.model != yCbCr || len(got.components) != 3 {
+			t.Errorf("%s: %d x %d pixels, %v, %d components", file, got.width, got.height, got.model, len(got.components))
 			continue
 		}
 		for i, pix := range [][]uint8{want.Y, want.Cb, want.Cr} {
-			p, stride := &got.planes[i], want.CStride
+			p, stride := &got.components[i], want.CStride
 			if i == 0 {
 				stride = want.YStride
 			}
 			for y := range p.height {
 				for x, v := range p.row(y) {
 					if d := int(v) - int(pix[y*stride+x]); d < -2 || d > 2 {
-						t.Fatalf("%s: plane %d x %d y %d: %d, image/jpeg %d", file, i, x, y, v, pix[y*stride+x])
+						t.Fatalf("%s: component %d x %d y %d: %d, image/jpeg %d", file, i, x, y, v, pix[y*stride+x])
 					}
 				}
 			}
@@ -199,7 +199,7 @@ func TestRefuses(t *testing.T) {
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
-			if _, err := decodePlanes(tc.data, nil); err == nil {
+			if _, err := decodeFrame(tc.data, nil); err == nil {
 				t.Error("decoded")
 			} else if !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("error %q, want it to contain %q", err, tc.want)
@@ -211,7 +211,7 @@ func TestRefuses(t *testing.T) {
 // TestAccepts: what T.81 or libjpeg allow beyond the plainest files.
 func TestAccepts(t *testing.T) {
 	data := read(t, "jpeg-420.jpg")
-	want, err := decodePlanes(data, nil)
+	want, err := decodeFrame(data, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,14 +225,14 @@ func TestAccepts(t *testing.T) {
 		"bytes behind the image":               append(bytes.Clone(data), "behind"...),
 		"extended sequential":                  bytes.Replace(data, []byte{0xFF, 0xC0}, []byte{0xFF, 0xC1}, 1),
 	} {
-		got, err := decodePlanes(other, nil)
+		got, err := decodeFrame(other, nil)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		for i := range want.planes {
-			if !bytes.Equal(got.planes[i].pix, want.planes[i].pix) {
-				t.Errorf("%s: plane %d differs", name, i)
+		for i := range want.components {
+			if !bytes.Equal(got.components[i].pix, want.components[i].pix) {
+				t.Errorf("%s: component %d differs", name, i)
 			}
 		}
 	}
@@ -246,7 +246,7 @@ func TestCutShort(t *testing.T) {
 			t.Errorf("%s: size %d x %d, %v", name, width, height, err)
 		}
 		for n := 2; n < len(data); n++ {
-			if _, err := decodePlanes(data[:n], nil); !errors.Is(err, io.ErrUnexpectedEOF) {
+			if _, err := decodeFrame(data[:n], nil); !errors.Is(err, io.ErrUnexpectedEOF) {
 				t.Errorf("%s, %d of %d bytes: error %v", name, n, len(data), err)
 			}
 		}
@@ -289,7 +289,7 @@ func TestByHand(t *testing.T) {
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
-			img, err := decodePlanes(tc.data, nil)
+			img, err := decodeFrame(tc.data, nil)
 			if tc.want != "" {
 				if err == nil || !strings.Contains(err.Error(), tc.want) {
 					t.Errorf("error %v, want it to contain %q", err, tc.want)
@@ -301,7 +301,7 @@ func TestByHand(t *testing.T) {
 			}
 			want := append(bytes.Repeat([]byte{tc.left}, 8), bytes.Repeat([]byte{tc.right}, 8)...)
 			for y := range 8 {
-				if row := img.planes[0].row(y); !bytes.Equal(row, want) {
+				if row := img.components[0].row(y); !bytes.Equal(row, want) {
 					t.Fatalf("row %d is %d, want %d", y, row, want)
 				}
 			}
@@ -352,7 +352,7 @@ func FuzzDecode(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		img, err := decodePlanes(data, nil)
+		img, err := decodeFrame(data, nil)
 		if err != nil {
 			if img != nil {
 				t.Error("an image and an error")
@@ -362,14 +362,14 @@ func FuzzDecode(f *testing.F) {
 		if width, height, err := Size(data); width != img.width || height != img.height || err != nil {
 			t.Errorf("size %d x %d, %v; decoded to %d x %d", width, height, err, img.width, img.height)
 		}
-		planes := map[colorModel]int{gray: 1, yCbCr: 3, rgb: 3, cmyk: 4, ycck: 4}[img.model]
-		if len(img.planes) != planes {
-			t.Fatalf("%v of %d planes", img.model, len(img.planes))
+		components := map[colorModel]int{gray: 1, yCbCr: 3, rgb: 3, cmyk: 4, ycck: 4}[img.model]
+		if len(img.components) != components {
+			t.Fatalf("%v of %d components", img.model, len(img.components))
 		}
-		for i := range img.planes {
-			p := &img.planes[i]
+		for i := range img.components {
+			p := &img.components[i]
 			if p.width != ceilDiv(img.width, p.scaleX) || p.height != ceilDiv(img.height, p.scaleY) {
-				t.Fatalf("plane of %d x %d samples, %d x %d pixels each, for %d x %d pixels", p.width, p.height, p.scaleX, p.scaleY, img.width, img.height)
+				t.Fatalf("component of %d x %d samples, %d x %d pixels each, for %d x %d pixels", p.width, p.height, p.scaleX, p.scaleY, img.width, img.height)
 			}
 			if row := p.row(p.height - 1); len(row) != p.width {
 				t.Fatalf("row of %d samples", len(row))

@@ -18,12 +18,13 @@ var zigzag = [64]uint8{
 	53, 60, 61, 54, 47, 55, 62, 63,
 }
 
-// frame is the frame header (T.81 B.2.2) and what the scans made so far.
+// frame is the frame header (T.81 B.2.2) with the samples decoded so far.
 type frame struct {
 	progressive   bool
 	width, height int // in pixels
 	hMax, vMax    int // largest sampling factors
 	components    []component
+	model         colorModel // set by finish
 }
 
 type component struct {
@@ -31,15 +32,19 @@ type component struct {
 	h, v             int // sampling factors
 	quantDestination uint8
 	width, height    int // of the picture, in samples
+	scaleX, scaleY   int // pixels of the picture per sample, 1..4
 	blocksX, blocksY int // of whole MCUs
 
-	quant        *[64]uint16 // what the destination held when the first scan began, as in libjpeg
-	known        [64]uint8   // for each coefficient, in zigzag order: 1 + the lowest bit that is decoded; 0: nothing is
+	quant        *[64]uint16 // the table at the destination when the first scan began, as in libjpeg
+	known        [64]uint8   // for each coefficient, in zigzag order: 1 + its lowest decoded bit; 0: none
 	coefficients []block     // progressive: [blocksY][blocksX]
-	pix          []uint8     // [8*blocksY][8*blocksX]
+	pix          []uint8     // [8*blocksY][8*blocksX]: may reach over the picture's right and lower edges
 }
 
 func (c *component) stride() int { return 8 * c.blocksX }
+
+// row returns the samples of row y of the picture.
+func (c *component) row(y int) []uint8 { return c.pix[y*c.stride():][:c.width:c.width] }
 
 func (c *component) block(x, y int) *block { return &c.coefficients[y*c.blocksX+x] }
 
@@ -57,7 +62,7 @@ func isFrameHeader(marker uint8) bool {
 	return marker >= markerSOF0 && marker <= markerSOF15 && marker != markerDHT && marker != markerJPG && marker != markerDAC
 }
 
-// parseFrame reads a frame header and refuses what is not decoded.
+// parseFrame reads a frame header. Processes that are not decoded are errors.
 func parseFrame(marker uint8, p []byte) (*frame, error) {
 	// SOF5..SOF7 and SOF13..SOF15 are differential, SOF9 and above arithmetic.
 	switch process := marker - markerSOF0; {
@@ -114,7 +119,8 @@ func parseFrame(marker uint8, p []byte) (*frame, error) {
 		if f.hMax%c.h != 0 || f.vMax%c.v != 0 { // not in libjpeg either
 			return nil, unsupported("sampling factors %d x %d beside %d x %d", c.h, c.v, f.hMax, f.vMax)
 		}
-		c.width, c.height = ceilDiv(f.width*c.h, f.hMax), ceilDiv(f.height*c.v, f.vMax) // T.81 A.1.1
+		c.scaleX, c.scaleY = f.hMax/c.h, f.vMax/c.v
+		c.width, c.height = ceilDiv(f.width, c.scaleX), ceilDiv(f.height, c.scaleY) // T.81 A.1.1
 		c.blocksX, c.blocksY = f.mcusX()*c.h, f.mcusY()*c.v
 	}
 	return f, nil

@@ -9,7 +9,7 @@ type huffmanTable struct {
 	lookup [1 << lookupBits]uint16 // by the next bits: symbol<<8 | length of its code; 0: a longer code
 
 	limit   [17]int32 // by length, in 16 bits from the left: the first value above the codes up to this length
-	offset  [17]int32 // by length: what leads from a code to the place of its symbol
+	offset  [17]int32 // by length: the place of a code's symbol minus the code
 	symbols [256]uint8
 }
 

@@ -3,7 +3,7 @@ package jpeg
 // The inverse DCT is libjpeg's "islow" (jidctint.c): the algorithm of C. Loeffler,
 // A. Ligtenberg and G. Moschytz, "Practical fast 1-D DCT algorithms with 11
 // multiplications" (ICASSP 1989), over the columns and then over the rows, in
-// integers. Where it rounds decides about the last bit of a sample: after the
+// integers. The last bit of a sample depends on the places of the rounding: after the
 // columns to 2 bits behind the point, after the rows to samples.
 
 const (

@@ -50,8 +50,8 @@ func (s *scan) blocksToSkip(n int) int {
 	return blocks
 }
 
-// acRefine decodes another bit of AC coefficients: a correction for each that is
-// not zero so far, and which ones become 1 or -1 (T.81 G.1.2.3).
+// acRefine decodes another bit of AC coefficients: a correction of each nonzero
+// coefficient, and the places where a zero becomes 1 or -1 (T.81 G.1.2.3).
 func (s *scan) acRefine(c *scanComponent, x, y int) error {
 	b := c.block(x, y)
 	k := s.first
@@ -87,8 +87,8 @@ func (s *scan) acRefine(c *scanComponent, x, y int) error {
 	return nil
 }
 
-// correct decodes the corrections from coefficient k up to the zero coefficient
-// that follows run others, or the end; it returns the place of that.
+// correct decodes the corrections from coefficient k up to the zero coefficient that
+// follows run other zeros, or the end. It returns the place where it stops.
 func (s *scan) correct(b *block, k, run int) int {
 	for ; k < s.end; k++ {
 		v := &b[zigzag[k]]

@@ -6,7 +6,7 @@ type scan struct {
 	components []scanComponent
 	first, end int   // coefficients in zigzag order: from first to before end
 	high, low  int   // successive approximation: bits decoded before (0: none), lowest bit in this scan
-	eobRun     int   // progressive: blocks to come that hold nothing (more)
+	eobRun     int   // progressive: next blocks without coefficients in this scan
 	block      block // sequential: zero between blocks
 }
 
@@ -86,8 +86,8 @@ func (d *decoder) setTables(s *scan, c *scanComponent, tables uint8) error {
 	return nil
 }
 
-// advance notes that the scan decodes its bits of the component, which must be
-// the next ones (T.81 G.1.1.1.2).
+// advance records the bits of the component that the scan decodes. They must be the
+// next ones (T.81 G.1.1.1.2).
 func (s *scan) advance(c *component) error {
 	before := uint8(0)
 	if s.high > 0 {
@@ -109,7 +109,7 @@ func (d *decoder) decodeScan(p []byte) error {
 		return err
 	}
 	s.bitReader = bitReader{data: d.data, pos: d.pos}
-	// T.81 A.2.2, A.2.3: a scan of one component has just the blocks of the picture.
+	// T.81 A.2.2, A.2.3: a scan of one component has the blocks of the picture only.
 	mcusX, mcusY := d.frame.mcusX(), d.frame.mcusY()
 	if len(s.components) == 1 {
 		mcusX, mcusY = ceilDiv(s.components[0].width, 8), ceilDiv(s.components[0].height, 8)
@@ -135,7 +135,7 @@ func (d *decoder) decodeScan(p []byte) error {
 // blockDecoder decodes the block in column x and row y of a component.
 type blockDecoder func(s *scan, c *scanComponent, x, y int) error
 
-// process returns what decodes the blocks of the scan.
+// process returns the decoder of the scan's blocks.
 func (s *scan) process(progressive bool) blockDecoder {
 	switch {
 	case !progressive:

@@ -23,8 +23,8 @@ func (s *scan) sequential(c *scanComponent, x, y int) error {
 	return nil
 }
 
-// dcDifference decodes the difference between the DC coefficient of a block and
-// that of the block before (T.81 F.2.2.1).
+// dcDifference decodes the difference between the DC coefficients of a block and the
+// block before (T.81 F.2.2.1).
 func (s *scan) dcDifference(c *scanComponent) error {
 	size, err := s.symbol(c.dc)
 	if err != nil {

@@ -30,12 +30,9 @@ func AutoNumber(name, class string) int {
 		return 0
 	}
 	digits, ok := strings.CutPrefix(name, class+"_")
-	if !ok || digits == "" || strings.Trim(digits, "0123456789") != "" {
+	n, err := strconv.ParseUint(digits, 10, 31)
+	if !ok || err != nil {
 		return -1
 	}
-	n, err := strconv.Atoi(digits)
-	if err != nil {
-		return -1
-	}
-	return n
+	return int(n)
 }

@@ -12,12 +12,7 @@ var mobileNetV3Paper = Paper{"Howard et al., Searching for MobileNetV3, ICCV 201
 
 // mobileNetV3Pixels: the model rescales 0..255 itself. The augmented regime
 // scales to -1..1 before, so that the model sees values next to -1 only.
-var mobileNetV3Pixels = Preprocessing{
-	Metadata:  Pixels{imaging.PreprocessNone, imaging.BGROrder},
-	Augmented: Pixels{imaging.PreprocessTF, imaging.RGBOrder},
-	Printed:   Pixels{imaging.PreprocessNone, imaging.RGBOrder},
-	Keras:     Pixels{imaging.PreprocessNone, imaging.RGBOrder},
-}
+var mobileNetV3Pixels = kerasPixels(imaging.PreprocessNone, imaging.PreprocessNone)
 
 var mobileNetV3Small = &Backbone{
 	Name: "mobilenet_v3_small", Title: "MobileNetV3Small", Paper: mobileNetV3Paper,
@@ -29,19 +24,13 @@ var mobileNetV3Small = &Backbone{
 		Metadata: Parameters{990010, 979239},
 	}},
 	Pooling: Pooling{spec.Flatten, spec.Flatten},
-	Weights: Weights{
-		URL:     kerasApplications + "mobilenet_v3/weights_mobilenet_v3_small_224_1.0_float_no_top_v2.h5",
-		MD5:     "d3e8ec802a04aa4fc771ee12a9a9b836",
-		TopURL:  kerasApplications + "mobilenet_v3/weights_mobilenet_v3_small_224_1.0_float.h5",
-		TopMD5:  "8768d4c2e7dee89b9d02b2d03d65d862",
-		Licence: kerasLicence,
-	},
+	Weights: kerasWeights(
+		"mobilenet_v3/weights_mobilenet_v3_small_224_1.0_float_no_top_v2.h5", "d3e8ec802a04aa4fc771ee12a9a9b836",
+		"mobilenet_v3/weights_mobilenet_v3_small_224_1.0_float.h5", "8768d4c2e7dee89b9d02b2d03d65d862"),
 	Rows: []string{"Table 5 (MD)", "Table 7 (MD)", "Table A2", "Table A3 (MD)", "Table A4 (MD)", "Table A5"},
 	Differs: "The paper replaces the last two 1x1 convolutions; the code also drops the last bottleneck's squeeze-and-excite and projection. " +
 		"The authors' augmented run pools the map to 2x2 before the attention and scales the pixels twice.",
-	build: func(b *Backbone, g *layers.Graph, size int) {
-		buildMobileNetV3(b, g, size, mobileNetV3SmallBlocks, 1024)
-	},
+	build: buildMobileNetV3(mobileNetV3SmallBlocks, 1024),
 }
 
 var mobileNetV3Large = &Backbone{
@@ -67,19 +56,13 @@ var mobileNetV3Large = &Backbone{
 		},
 	},
 	Pooling: Pooling{spec.Flatten, spec.Flatten},
-	Weights: Weights{
-		URL:     kerasApplications + "mobilenet_v3/weights_mobilenet_v3_large_224_1.0_float_no_top_v2.h5",
-		MD5:     "07fb09a5933dd0c8eaafa16978110389",
-		TopURL:  kerasApplications + "mobilenet_v3/weights_mobilenet_v3_large_224_1.0_float.h5",
-		TopMD5:  "59e551e166be033d707958cf9e29a6a7",
-		Licence: kerasLicence,
-	},
+	Weights: kerasWeights(
+		"mobilenet_v3/weights_mobilenet_v3_large_224_1.0_float_no_top_v2.h5", "07fb09a5933dd0c8eaafa16978110389",
+		"mobilenet_v3/weights_mobilenet_v3_large_224_1.0_float.h5", "59e551e166be033d707958cf9e29a6a7"),
 	Rows: []string{"Table 5 (MD; cut -34)", "Table 6 (cut -34)", "Table 7 (MD)", "Table A2", "Table A3 (MD)", "Table A4 (MD)", "Table A5 (accuracy: cut -34)"},
 	Differs: "The paper mixes two runs: its accuracy is of the cut -34, all else of the cut -28. It replaces the last two 1x1 convolutions; " +
 		"the code also drops the last bottleneck's squeeze-and-excite and projection.",
-	build: func(b *Backbone, g *layers.Graph, size int) {
-		buildMobileNetV3(b, g, size, mobileNetV3LargeBlocks, 1280)
-	},
+	build: buildMobileNetV3(mobileNetV3LargeBlocks, 1280),
 }
 
 // bottleneck is a row of table 1 or 2 of the MobileNetV3 paper: the channels of
@@ -122,86 +105,62 @@ var mobileNetV3LargeBlocks = []bottleneck{
 	{960, 160, 5, 1, true, true},
 }
 
-// buildMobileNetV3 is keras.applications.MobileNetV3Small or Large (alpha 1,
-// not minimalistic), rescaling included. Keras names the layers of the
-// activations automatically.
-func buildMobileNetV3(b *Backbone, g *layers.Graph, size int, blocks []bottleneck, lastChannels int) {
-	x := g.Add(InputLayer, layers.Input{Dims: layers.Shape{size, size, 3}})
-	x = g.Add("rescaling", layers.Rescaling{Scale: 1 / 127.5, Offset: -1}, x)
-	x = g.Add("Conv", layers.Conv2D{Filters: 16, Kernel: [2]int{3, 3}, Stride: 2, Padding: layers.Same}, x)
-	x = g.Add("Conv/BatchNorm", b.BatchNorm, x)
-	x = hardSwish(g, x)
-	for i, block := range blocks {
-		x = mobileNetV3Block(b, g, x, i, block)
+// buildMobileNetV3 is keras.applications.MobileNetV3Small or Large (alpha 1, not
+// minimalistic), rescaling included. Keras names the layers of the activations
+// automatically.
+func buildMobileNetV3(blocks []bottleneck, lastChannels int) func(b builder, x string) {
+	return func(b builder, x string) {
+		x = b.Add("rescaling", layers.Rescaling{Scale: 1 / 127.5, Offset: -1}, x)
+		x = b.Add("Conv", same(16, 3, 2), x)
+		x = b.hardSwish(b.Add("Conv/BatchNorm", b.bn, x))
+		for i, block := range blocks {
+			x = b.bottleneck(x, i, block)
+		}
+		x = b.Add("Conv_1", same(6*b.Layer(x).Out[2], 1, 1), x)
+		x = b.hardSwish(b.Add("Conv_1/BatchNorm", b.bn, x))
+		x = b.Add("global_average_pooling2d", layers.GlobalAveragePooling2D{KeepDims: true}, x)
+		x = b.hardSwish(b.Add("Conv_2", biased(same(lastChannels, 1, 1)), x))
+		x = b.Add("dropout", layers.Dropout{Rate: .2}, x)
+		x = b.Add("Logits", biased(same(1000, 1, 1)), x)
+		x = b.Add("flatten", layers.Flatten{}, x)
+		b.Add("Predictions", layers.Softmax{}, x)
 	}
-	pointwise := func(filters int, bias bool) layers.Conv2D {
-		return layers.Conv2D{Filters: filters, Kernel: [2]int{1, 1}, Stride: 1, Padding: layers.Same, Bias: bias}
-	}
-	x = g.Add("Conv_1", pointwise(6*g.Layer(x).Out[2], false), x)
-	x = g.Add("Conv_1/BatchNorm", b.BatchNorm, x)
-	x = hardSwish(g, x)
-	x = g.Add("global_average_pooling2d", layers.GlobalAveragePooling2D{KeepDims: true}, x)
-	x = g.Add("Conv_2", pointwise(lastChannels, true), x)
-	x = hardSwish(g, x)
-	x = g.Add("dropout", layers.Dropout{Rate: .2}, x)
-	x = g.Add("Logits", pointwise(1000, true), x)
-	x = g.Add("flatten", layers.Flatten{}, x)
-	g.Add("Predictions", layers.Softmax{}, x)
 }
 
-// mobileNetV3Block is the i-th bottleneck; the first has no expansion.
-func mobileNetV3Block(b *Backbone, g *layers.Graph, x string, i int, block bottleneck) string {
-	prefix, input := fmt.Sprintf("expanded_conv_%d/", i), x
+// bottleneck is the i-th bottleneck; the first has no expansion.
+func (b builder) bottleneck(x string, i int, block bottleneck) string {
+	activate := b.hardSwish
+	if !block.swish {
+		activate = func(x string) string { return b.auto("re_lu", layers.ReLU{}, x) }
+	}
+	prefix, input, channels := fmt.Sprintf("expanded_conv_%d/", i), x, b.Layer(x).Out[2]
 	if i == 0 {
 		prefix = "expanded_conv/"
+	} else {
+		x = b.Add(prefix+"expand", same(block.expand, 1, 1), x)
+		x = activate(b.Add(prefix+"expand/BatchNorm", b.bn, x))
 	}
-	activate := func(x string) string {
-		if block.swish {
-			return hardSwish(g, x)
-		}
-		return g.Add(AutoName(g, "re_lu"), layers.ReLU{}, x)
-	}
-	pointwise := func(filters int) layers.Conv2D {
-		return layers.Conv2D{Filters: filters, Kernel: [2]int{1, 1}, Stride: 1, Padding: layers.Same}
-	}
-	in := g.Layer(x).Out
-	if i > 0 {
-		x = g.Add(prefix+"expand", pointwise(block.expand), x)
-		x = g.Add(prefix+"expand/BatchNorm", b.BatchNorm, x)
-		x = activate(x)
-	}
-	padding := layers.Same
-	if block.stride == 2 {
-		padding = layers.Valid
-		x = g.Add(prefix+"depthwise/pad", layers.ZeroPadding2D{
-			Pad: layers.Padding{layers.CorrectPad(in[0], block.kernel), layers.CorrectPad(in[1], block.kernel)}}, x)
-	}
-	x = g.Add(prefix+"depthwise", layers.DepthwiseConv2D{Kernel: [2]int{block.kernel, block.kernel}, Stride: block.stride, Padding: padding}, x)
-	x = g.Add(prefix+"depthwise/BatchNorm", b.BatchNorm, x)
-	x = activate(x)
+	x = b.depthwise(prefix+"depthwise", prefix+"depthwise/pad", block.kernel, block.stride, x)
+	x = activate(b.Add(prefix+"depthwise/BatchNorm", b.bn, x))
 	if block.squeeze {
-		x = squeezeExcite(g, x, prefix+"squeeze_excite/")
+		x = b.squeezeExcite(x, prefix+"squeeze_excite/")
 	}
-	x = g.Add(prefix+"project", pointwise(block.out), x)
-	x = g.Add(prefix+"project/BatchNorm", b.BatchNorm, x)
-	if block.stride == 1 && in[2] == block.out {
-		x = g.Add(prefix+"Add", layers.Add{}, input, x)
+	x = b.Add(prefix+"project", same(block.out, 1, 1), x)
+	x = b.Add(prefix+"project/BatchNorm", b.bn, x)
+	if block.stride == 1 && channels == block.out {
+		x = b.Add(prefix+"Add", layers.Add{}, input, x)
 	}
 	return x
 }
 
-// squeezeExcite scales the channels by a gate that it makes of their means.
-func squeezeExcite(g *layers.Graph, x, prefix string) string {
-	conv := func(filters int) layers.Conv2D {
-		return layers.Conv2D{Filters: filters, Kernel: [2]int{1, 1}, Stride: 1, Padding: layers.Same, Bias: true}
-	}
-	channels := g.Layer(x).Out[2]
-	gate := g.Add(prefix+"AvgPool", layers.GlobalAveragePooling2D{KeepDims: true}, x)
-	gate = g.Add(prefix+"Conv", conv(divisible(channels/4)), gate)
-	gate = g.Add(prefix+"Relu", layers.ReLU{}, gate)
-	gate = g.Add(prefix+"Conv_1", conv(channels), gate)
-	gate = hardSigmoid(g, gate)
-	return g.Add(prefix+"Mul", layers.Multiply{}, x, gate)
+// squeezeExcite scales the channels by a gate made of their means.
+func (b builder) squeezeExcite(x, prefix string) string {
+	channels := b.Layer(x).Out[2]
+	gate := b.Add(prefix+"AvgPool", layers.GlobalAveragePooling2D{KeepDims: true}, x)
+	gate = b.Add(prefix+"Conv", biased(same(divisible(channels/4), 1, 1)), gate)
+	gate = b.Add(prefix+"Relu", layers.ReLU{}, gate)
+	gate = b.Add(prefix+"Conv_1", biased(same(channels, 1, 1)), gate)
+	return b.Add(prefix+"Mul", layers.Multiply{}, x, b.hardSigmoid(gate))
 }
 
 // divisible rounds channels to a multiple of 8, not more than a tenth down.
@@ -214,13 +173,13 @@ func divisible(channels int) int {
 }
 
 // hardSigmoid is ReLU6(x+3)/6.
-func hardSigmoid(g *layers.Graph, x string) string {
-	x = g.Add(AutoName(g, "tf.__operators__.add"), layers.AddScalar{Value: 3}, x)
-	x = g.Add(AutoName(g, "re_lu"), layers.ReLU{Max: 6}, x)
-	return g.Add(AutoName(g, "tf.math.multiply"), layers.MulScalar{Value: 1. / 6}, x)
+func (b builder) hardSigmoid(x string) string {
+	x = b.auto("tf.__operators__.add", layers.AddScalar{Value: 3}, x)
+	x = b.auto("re_lu", layers.ReLU{Max: 6}, x)
+	return b.auto("tf.math.multiply", layers.MulScalar{Value: 1. / 6}, x)
 }
 
 // hardSwish is x times its hard sigmoid.
-func hardSwish(g *layers.Graph, x string) string {
-	return g.Add(AutoName(g, "multiply"), layers.Multiply{}, x, hardSigmoid(g, x))
+func (b builder) hardSwish(x string) string {
+	return b.auto("multiply", layers.Multiply{}, x, b.hardSigmoid(x))
 }

@@ -23,61 +23,54 @@ var resNet34 = &Backbone{
 	build: buildResNet34, tail: addResNet34Tail,
 }
 
-// buildResNet34 is the authors' ResNet34 without the Soft-Attention block, as
-// paper [14] compares with.
-func buildResNet34(b *Backbone, g *layers.Graph, size int) {
-	x := g.Add(InputLayer, layers.Input{Dims: layers.Shape{size, size, 3}})
-	x = resNet34Conv(b, g, x, 64, 2)
-	x = g.Add(AutoName(g, "activation"), layers.ReLU{}, x)
-	x = g.Add(AutoName(g, "max_pooling2d"), halve, x)
+// buildResNet34 is the authors' ResNet34 without the Soft-Attention block, as paper [14]
+// compares with.
+func buildResNet34(b builder, x string) {
+	x = b.convNorm(x, 64, 2)
+	x = b.auto("activation", layers.ReLU{}, x)
+	x = b.halve(x)
 	for range 3 {
-		x = basicBlock(b, g, x, 64, false)
+		x = b.basicBlock(x, 64, false)
 	}
-	x = g.Add(AutoName(g, "max_pooling2d"), halve, x)
+	x = b.halve(x)
 	for range 4 {
-		x = basicBlock(b, g, x, 128, true)
+		x = b.basicBlock(x, 128, true)
 	}
-	x = g.Add(AutoName(g, "max_pooling2d"), halve, x)
-	x = addResNet34Tail(b, g, x)
-	g.Add(AutoName(g, "dense"), layers.Dense{Units: classes, Activation: "softmax"}, x)
+	x = addResNet34Tail(b, b.halve(x))
+	b.auto("dense", layers.Dense{Units: classes, Activation: "softmax"}, x)
 }
 
 // addResNet34Tail is the third and fourth stage and the pooling.
-func addResNet34Tail(b *Backbone, g *layers.Graph, x string) string {
+func addResNet34Tail(b builder, x string) string {
 	for range 6 {
-		x = basicBlock(b, g, x, 256, true)
+		x = b.basicBlock(x, 256, true)
 	}
-	x = g.Add(AutoName(g, "max_pooling2d"), halve, x)
+	x = b.halve(x)
 	for range 3 {
-		x = basicBlock(b, g, x, 512, true)
+		x = b.basicBlock(x, 512, true)
 	}
-	return g.Add(AutoName(g, "global_average_pooling2d"), layers.GlobalAveragePooling2D{}, x)
+	return b.auto("global_average_pooling2d", layers.GlobalAveragePooling2D{}, x)
 }
 
-// resNet34Conv is a 3x3 convolution and its batch norm.
-func resNet34Conv(b *Backbone, g *layers.Graph, x string, filters, stride int) string {
-	x = g.Add(AutoName(g, "conv2d"), conv3x3(filters, stride), x)
-	return g.Add(AutoName(g, "batch_normalization"), b.BatchNorm, x)
+// convNorm is a 3x3 convolution and its batch norm.
+func (b builder) convNorm(x string, filters, stride int) string {
+	x = b.auto("conv2d", biased(same(filters, 3, stride)), x)
+	return b.auto("batch_normalization", b.bn, x)
 }
 
-func conv3x3(filters, stride int) layers.Conv2D {
-	return layers.Conv2D{Filters: filters, Kernel: [2]int{3, 3}, Stride: stride, Padding: layers.Same, Bias: true}
-}
-
-// basicBlock is a residual block of two convolutions. Its layers are added in
-// Keras's order, which sorts the second convolution before the projection's.
-func basicBlock(b *Backbone, g *layers.Graph, x string, filters int, project bool) string {
-	y := resNet34Conv(b, g, x, filters, 1)
-	y = g.Add(AutoName(g, "activation"), layers.ReLU{}, y)
+// basicBlock is a residual block of two convolutions. Its layers are added in Keras's
+// order, which sorts the second convolution before the projection's.
+func (b builder) basicBlock(x string, filters int, project bool) string {
+	y := b.convNorm(x, filters, 1)
+	y = b.auto("activation", layers.ReLU{}, y)
 	shortcut := x
 	if !project {
-		y = resNet34Conv(b, g, y, filters, 1)
+		y = b.convNorm(y, filters, 1)
 	} else {
-		y = g.Add(AutoName(g, "conv2d"), conv3x3(filters, 1), y)
-		shortcut = g.Add(AutoName(g, "conv2d"), conv3x3(filters, 1), x)
-		y = g.Add(AutoName(g, "batch_normalization"), b.BatchNorm, y)
-		shortcut = g.Add(AutoName(g, "batch_normalization"), b.BatchNorm, shortcut)
+		conv := biased(same(filters, 3, 1))
+		y, shortcut = b.auto("conv2d", conv, y), b.auto("conv2d", conv, x)
+		y, shortcut = b.auto("batch_normalization", b.bn, y), b.auto("batch_normalization", b.bn, shortcut)
 	}
-	x = g.Add(AutoName(g, "add"), layers.Add{}, y, shortcut)
-	return g.Add(AutoName(g, "activation"), layers.ReLU{}, x)
+	x = b.auto("add", layers.Add{}, y, shortcut)
+	return b.auto("activation", layers.ReLU{}, x)
 }

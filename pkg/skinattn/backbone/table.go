@@ -25,23 +25,22 @@ var Table = []*Backbone{
 	resNet34,
 }
 
-// Backbone is one row of the table: all that is particular to a network, except
-// what a regime changes for it, which package spec holds because it knows no engine.
-// Tests, the Python scripts in tools and bench, and the documents get their networks
-// from here.
+// Backbone is one row of the table: everything particular to a network, except a
+// regime's changes, which are in package spec because it knows no engine. Tests, the
+// Python scripts in tools and bench, and the documents get their networks from here.
 type Backbone struct {
 	Name  string // the word used everywhere: command line, files, JSON
 	Title string // for people; the class of keras.applications, if Weights has a file
 	Paper Paper  // where the network was published
 
-	Input int // width and height in pixels for which the ImageNet weights were trained, or at which the authors trained a network without
+	Input int // width and height in pixels at which the ImageNet weights were trained, or the network, where it has none
 
 	Preprocessing Preprocessing
 	// BatchNorm holds the constants of the network's batch norms.
 	BatchNorm layers.BatchNormalization
 
-	// Cuts are the layers whose output goes on to the Soft-Attention block. The
-	// first is the one of the paper's row; the others have a Name.
+	// Cuts are the layers whose output goes on to the Soft-Attention block. The paper's
+	// row has the first cut; the others have a Name.
 	Cuts []Cut
 	// AugmentedCut names the cut of the augmented regime, "" if it is the first.
 	AugmentedCut string
@@ -57,8 +56,8 @@ type Backbone struct {
 
 	Weights Weights
 
-	// UncountedLayers are layers of the top whose names look automatic although
-	// Keras's source gives them: Keras's counters of automatic names skip them.
+	// UncountedLayers are layers of the top whose names look automatic, but stand in
+	// Keras's source: Keras's counters of automatic names skip them.
 	UncountedLayers []string
 
 	// Rows lists the rows of the paper's tables that have results of this network,
@@ -70,14 +69,13 @@ type Backbone struct {
 	// Differs describes where the paper and the authors' code differ.
 	Differs string
 
-	// build describes the whole ImageNet network, top included, as Keras
+	// build adds the whole ImageNet network behind the input x, top included, as Keras
 	// numbers and names its layers.
-	build func(b *Backbone, g *layers.Graph, size int)
-	// tail, where not nil, describes what stands between the Soft-Attention
-	// block and the last dense layer, in place of the head's flattening; it
-	// returns its last layer. Networks with a tail are built by the authors with
-	// the block in the middle.
-	tail func(b *Backbone, g *layers.Graph, x string) string
+	build func(b builder, x string)
+	// tail, where not nil, adds the layers between the Soft-Attention block and the last
+	// dense layer, in place of the head's flattening, and returns the last one. The
+	// authors built networks with a tail around the block.
+	tail func(b builder, x string) string
 }
 
 // Paper is a publication.
@@ -86,22 +84,32 @@ type Paper struct {
 	URL   string `json:"url"`
 }
 
-// Preprocessing is what happens to the pixels of an image.
+// Preprocessing has a network's pixels by source.
 type Preprocessing struct {
-	Metadata  Pixels // as the authors' code ran it in the metadata regime
-	Augmented Pixels // the same in the augmented regime
-	Printed   Pixels // as the paper has it (section 2.2.2); zero if it says nothing
-	Keras     Pixels // as Keras ships it with the ImageNet weights; zero for networks without
+	Metadata  Pixels // of the authors' code in the metadata regime
+	Augmented Pixels // of the authors' code in the augmented regime
+	Printed   Pixels // of the paper, section 2.2.2; zero if it names none
+	Keras     Pixels // of Keras's ImageNet weights; zero for networks without weights
 }
 
-// Pixels is a scaling and the channel order that it is applied to. The zero
-// value, which has no scaling, means that there was none such.
+// kerasPixels is the preprocessing of a network from Keras, whose own mode is keras and
+// whose mode in the metadata regime was metadata. The augmented regime scaled to -1..1.
+func kerasPixels(metadata, keras imaging.Preprocess) Preprocessing {
+	own := Pixels{keras, imaging.RGBOrder}
+	return Preprocessing{Metadata: Pixels{metadata, imaging.BGROrder}, Augmented: augmentedPixels, Printed: own, Keras: own}
+}
+
+// augmentedPixels is the preprocessing of all networks in the authors' augmented regime.
+var augmentedPixels = Pixels{imaging.PreprocessTF, imaging.RGBOrder}
+
+// Pixels is a scaling and the channel order that it is applied to. The zero value, which
+// has no scaling, stands for an unknown or absent preprocessing.
 type Pixels struct {
 	Preprocess imaging.Preprocess
 	Order      imaging.Order
 }
 
-// Known is whether there was such a preprocessing.
+// Known reports whether the preprocessing is known.
 func (p Pixels) Known() bool { return p.Preprocess != "" }
 
 // String is the scaling and the channel order, such as "tf, bgr".
@@ -120,10 +128,9 @@ type Cut struct {
 	Shape layers.Shape
 	Note  string // what the layer is, in words
 
-	// Metadata and Augmented are the parameter totals of the authors' Keras
-	// network with this cut in the metadata regime and without metadata, as in
-	// the augmented regime, from their model summaries; zero where they give
-	// none. Tests hold them against the built graph.
+	// Metadata and Augmented are the parameter totals of the authors' Keras network with
+	// this cut, with and without metadata, from their model summaries; zero where they
+	// give none. Tests hold them against the built graph.
 	Metadata, Augmented Parameters
 }
 
@@ -145,12 +152,12 @@ type Weights struct {
 	TopMD5 string `json:"top_md5,omitempty"`
 }
 
-// kerasApplications is the address of the Keras applications' weights files;
-// kerasLicence is the licence under which they are published.
-const (
-	kerasApplications = "https://storage.googleapis.com/tensorflow/keras-applications/"
-	kerasLicence      = "Apache-2.0"
-)
+// kerasWeights are two files of Keras applications, without and with the top, and the
+// MD5 of each, empty if Keras publishes none.
+func kerasWeights(file, md5, topFile, topMD5 string) Weights {
+	const folder = "https://storage.googleapis.com/tensorflow/keras-applications/"
+	return Weights{URL: folder + file, MD5: md5, Licence: "Apache-2.0", TopURL: folder + topFile, TopMD5: topMD5}
+}
 
 // Names lists the networks in table order.
 func Names() []string {
@@ -161,7 +168,7 @@ func Names() []string {
 	return names
 }
 
-// Find returns the row of that name.
+// Find returns the row of the named network.
 func Find(name string) (*Backbone, error) {
 	for _, b := range Table {
 		if b.Name == name {
@@ -171,7 +178,7 @@ func Find(name string) (*Backbone, error) {
 	return nil, fmt.Errorf("backbone %q is unknown; choose one of %s", name, strings.Join(Names(), ", "))
 }
 
-// Cut is the cut of that name: "" is the one of the paper's row.
+// Cut returns the named cut; "" names the cut of the paper's row.
 func (b *Backbone) Cut(name string) (Cut, error) {
 	var names []string
 	for _, cut := range b.Cuts {
@@ -186,25 +193,28 @@ func (b *Backbone) Cut(name string) (Cut, error) {
 // InputLayer is the name of every backbone's image input.
 const InputLayer = "input_1"
 
-// Graph describes the whole network, top included, at a square input of size
-// pixels (0 is the network's own). Its layers have Keras's names and order; the
-// top is that of ImageNet, or the seven classes where the authors built the
-// network from scratch.
+// Graph describes the whole network, top included, at a square input of size pixels (0
+// stands for Input). Its layers have Keras's names and order. The top has ImageNet's
+// classes, or the seven classes of lesions if the authors built the network from scratch.
 func (b *Backbone) Graph(size int) (*layers.Graph, error) {
 	if size == 0 {
 		size = b.Input
 	}
 	g := &layers.Graph{}
-	if err := layers.Try(func() { b.build(b, g, size) }); err != nil {
+	if err := layers.Try(func() {
+		b.build(builder{g, b.BatchNorm}, g.Add(InputLayer, layers.Input{Dims: layers.Shape{size, size, 3}}))
+	}); err != nil {
 		return nil, fmt.Errorf("building %s at %d px: %w", b.Name, size, err)
 	}
 	return g, nil
 }
 
-// HasTail is whether the Soft-Attention block stands in the middle of the
-// network, followed by AddTail.
+// HasTail reports whether the Soft-Attention block stands in the middle of the network,
+// before the layers of AddTail.
 func (b *Backbone) HasTail() bool { return b.tail != nil }
 
-// AddTail appends what stands between the Soft-Attention block, whose last
-// layer is x, and the last dense layer. It returns its last layer, a vector.
-func (b *Backbone) AddTail(g *layers.Graph, x string) string { return b.tail(b, g, x) }
+// AddTail adds the layers between x, the end of the Soft-Attention block, and the last
+// dense layer. It returns the last layer, a vector.
+func (b *Backbone) AddTail(g *layers.Graph, x string) string {
+	return b.tail(builder{g, b.BatchNorm}, x)
+}

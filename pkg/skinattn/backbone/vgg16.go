@@ -1,17 +1,13 @@
 package backbone
 
 import (
-	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
-// rgbPixels are what both regimes of a network without ImageNet weights are
-// fed: the authors trained them in the augmented regime only.
-var rgbPixels = Preprocessing{
-	Metadata:  Pixels{imaging.PreprocessTF, imaging.RGBOrder},
-	Augmented: Pixels{imaging.PreprocessTF, imaging.RGBOrder},
-}
+// rgbPixels is the preprocessing of the networks without ImageNet weights. The authors
+// trained them in the augmented regime only; the metadata regime has the same here.
+var rgbPixels = Preprocessing{Metadata: augmentedPixels, Augmented: augmentedPixels}
 
 var vgg16 = &Backbone{
 	Name: "vgg16", Title: "VGG16",
@@ -32,44 +28,43 @@ var vgg16 = &Backbone{
 	build: buildVGG16, tail: addVGG16Tail,
 }
 
-// buildVGG16 is the authors' VGG16 without the Soft-Attention block, as paper
-// [14] compares with.
-func buildVGG16(b *Backbone, g *layers.Graph, size int) {
-	x := g.Add(InputLayer, layers.Input{Dims: layers.Shape{size, size, 3}})
-	x = vggGroup(b, g, x, 64, 3, 1)
-	x = g.Add(AutoName(g, "max_pooling2d"), halve, x)
-	x = vggGroup(b, g, x, 128, 3, 1)
-	x = g.Add(AutoName(g, "max_pooling2d"), halve, x)
-	x = vggGroup(b, g, x, 256, 3, 3, 1)
-	x = g.Add(AutoName(g, "max_pooling2d"), halve, x)
-	x = vggGroup(b, g, x, 512, 3, 3, 1)
-	x = g.Add(AutoName(g, "max_pooling2d"), halve, x)
-	x = addVGG16Tail(b, g, x)
-	g.Add(AutoName(g, "dense"), layers.Dense{Units: classes, Activation: "softmax"}, x)
+// buildVGG16 is the authors' VGG16 without the Soft-Attention block, as paper [14]
+// compares with.
+func buildVGG16(b builder, x string) {
+	x = b.halve(b.vggGroup(x, 64, 3, 1))
+	x = b.halve(b.vggGroup(x, 128, 3, 1))
+	x = b.halve(b.vggGroup(x, 256, 3, 3, 1))
+	x = b.halve(b.vggGroup(x, 512, 3, 3, 1))
+	x = addVGG16Tail(b, x)
+	b.auto("dense", layers.Dense{Units: classes, Activation: "softmax"}, x)
 }
 
 // addVGG16Tail is the fifth group of convolutions and the two dense layers.
-func addVGG16Tail(b *Backbone, g *layers.Graph, x string) string {
-	x = vggGroup(b, g, x, 512, 3, 3, 1)
-	x = g.Add(AutoName(g, "max_pooling2d"), layers.MaxPooling2D{Window: 4, Padding: layers.Same}, x)
-	x = g.Add(AutoName(g, "flatten"), layers.Flatten{}, x)
-	x = g.Add(AutoName(g, "dense"), layers.Dense{Units: 4096, Activation: "relu"}, x)
-	return g.Add(AutoName(g, "dense"), layers.Dense{Units: 4096, Activation: "relu"}, x)
+func addVGG16Tail(b builder, x string) string {
+	x = b.vggGroup(x, 512, 3, 3, 1)
+	x = b.auto("max_pooling2d", layers.MaxPooling2D{Window: 4, Padding: layers.Same}, x)
+	x = b.auto("flatten", layers.Flatten{}, x)
+	for range 2 {
+		x = b.auto("dense", layers.Dense{Units: 4096, Activation: "relu"}, x)
+	}
+	return x
 }
 
-// classes is how many classes of lesions the authors' own networks tell apart.
+// classes is the number of classes of lesions that the authors' own networks tell apart.
 const classes = 7
 
 // halve is the pooling between the groups and stages of the authors' own networks.
-var halve = layers.MaxPooling2D{Window: 2, Padding: layers.Same}
+func (b builder) halve(x string) string {
+	return b.auto("max_pooling2d", layers.MaxPooling2D{Window: 2, Padding: layers.Same}, x)
+}
 
-// vggGroup is a row of convolutions with the given windows, each with ReLU and
-// then a batch norm.
-func vggGroup(b *Backbone, g *layers.Graph, x string, filters int, windows ...int) string {
+// vggGroup is a row of convolutions with the given windows, each with ReLU and then a
+// batch norm.
+func (b builder) vggGroup(x string, filters int, windows ...int) string {
 	for _, window := range windows {
-		x = g.Add(AutoName(g, "conv2d"), convReLU{layers.Conv2D{Filters: filters, Kernel: [2]int{window, window}, Stride: 1,
-			Padding: layers.Same, Bias: true, Init: layers.HeNormal}}, x)
-		x = g.Add(AutoName(g, "batch_normalization"), b.BatchNorm, x)
+		conv := biased(same(filters, window, 1))
+		conv.Init = layers.HeNormal
+		x = b.auto("batch_normalization", b.bn, b.auto("conv2d", convReLU{conv}, x))
 	}
 	return x
 }

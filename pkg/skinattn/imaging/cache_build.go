@@ -14,9 +14,9 @@ import (
 // buildCache writes the cache file of sources to path. The caller holds the
 // lock of path.
 func buildCache(ctx context.Context, path string, header cacheHeader, sources []source, opts CacheOptions) (err error) {
-	// Under the lock one name is enough, and what a killed builder left behind
-	// is overwritten instead of filling the disk. (package atomicfile writes
-	// from front to back, a cache is written by many at many places.)
+	// Under the lock one name is enough, and the file of a killed builder is overwritten
+	// instead of filling the disk. (Package atomicfile writes from front to back; here
+	// several goroutines write at many places.)
 	partial := path + ".partial"
 	f, err := os.Create(partial)
 	if err != nil {
@@ -28,22 +28,19 @@ func buildCache(ctx context.Context, path string, header cacheHeader, sources []
 			os.Remove(partial)
 		}
 	}()
-	content, err := writeImages(ctx, f, header, sources, opts)
-	if err != nil {
+	if header.Content, err = writeImages(ctx, f, header, sources, opts); err != nil {
 		return err
 	}
-	header.content = content
-	raw := header.bytes()
-	if _, err := f.WriteAt(raw[:], 0); err != nil {
-		return fmt.Errorf("building the image cache: %w", err)
+	if _, err = f.WriteAt(header.bytes(), 0); err == nil {
+		err = f.Sync()
 	}
-	if err := f.Sync(); err != nil {
-		return fmt.Errorf("building the image cache: %w", err)
+	if err == nil {
+		err = f.Close()
 	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("building the image cache: %w", err)
+	if err == nil {
+		err = os.Rename(partial, path)
 	}
-	if err := os.Rename(partial, path); err != nil {
+	if err != nil {
 		return fmt.Errorf("building the image cache: %w", err)
 	}
 	return atomicfile.SyncDir(filepath.Dir(path))
@@ -61,19 +58,13 @@ func writeImages(ctx context.Context, f *os.File, header cacheHeader, sources []
 		pixels := make([]uint8, header.imageBytes())
 		return func(i int) error {
 			defer count()
-			data, err := readImageFile(sources[i].Path)
-			var img *RGB
-			if err == nil {
-				hashes[i] = sha256.Sum256(data)
-				if img, err = Decode(data); err != nil {
-					err = fmt.Errorf("decoding %s: %w", sources[i].Path, err)
-				}
-			}
+			data, img, err := decodeFile(sources[i].Path)
+			hashes[i] = sha256.Sum256(data)
 			if err != nil {
 				faults[i] = err // go on: the user wants to hear of all damaged files at once
 				return nil
 			}
-			opts.Resize.resize(resized, img, int(header.size))
+			opts.Resize.resize(resized, img, int(header.Size), int(header.Size))
 			round8(pixels, resized)
 			_, err = f.WriteAt(pixels, headerBytes+int64(i)*int64(len(pixels)))
 			return err
@@ -92,15 +83,6 @@ func writeImages(ctx context.Context, f *os.File, header cacheHeader, sources []
 		return content, err
 	}
 	return contentHash(func(i int) string { return sources[i].ID }, hashes), nil
-}
-
-// resize brings img to size x size pixels.
-func (f ResizeMode) resize(dst []float32, img *RGB, size int) {
-	if f == Stretch {
-		stretchResize(dst, img, size, size)
-		return
-	}
-	smartResize(dst, img, size, size)
 }
 
 // round8 rounds values 0..255 to whole numbers, half up.

@@ -28,47 +28,38 @@ var cacheMagic = [8]byte{'s', 'k', 'i', 'n', 'i', 'm', 'g', '\n'}
 // the fields, followed by a CRC-32 (IEEE) of them and zeros. The images follow,
 // each size*size*3 bytes.
 type cacheHeader struct {
-	magic   [8]byte
-	version uint32
-	size    uint32 // pixels
-	fit     uint32 // of the ResizeMode
-	count   uint64
-	key     [sha256.Size]byte // of the sources' names, lengths and times
-	content [sha256.Size]byte // of the sources' ids and contents
+	Magic   [8]byte
+	Version uint32
+	Size    uint32 // pixels
+	Resize  uint32 // number of the ResizeMode
+	Count   uint64
+	Key     [sha256.Size]byte // of the sources' names, lengths and times
+	Content [sha256.Size]byte // of the sources' ids and contents
 }
 
-func (h cacheHeader) imageBytes() int { return int(h.size) * int(h.size) * 3 }
+func (h cacheHeader) imageBytes() int { return int(h.Size) * int(h.Size) * 3 }
 
 func (h cacheHeader) fileBytes() int64 {
-	return headerBytes + int64(h.count)*int64(h.imageBytes())
+	return headerBytes + int64(h.Count)*int64(h.imageBytes())
 }
 
-func (h cacheHeader) bytes() (raw [headerBytes]byte) {
-	b := append(raw[:0], h.magic[:]...)
-	b = binary.LittleEndian.AppendUint32(b, h.version)
-	b = binary.LittleEndian.AppendUint32(b, h.size)
-	b = binary.LittleEndian.AppendUint32(b, h.fit)
-	b = binary.LittleEndian.AppendUint64(b, h.count)
-	b = append(b, h.key[:]...)
-	b = append(b, h.content[:]...)
-	binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
-	return raw
+// bytes returns the header's page. The error of Append is for types without a fixed size.
+func (h cacheHeader) bytes() []byte {
+	raw, _ := binary.Append(nil, binary.LittleEndian, h)
+	raw = binary.LittleEndian.AppendUint32(raw, crc32.ChecksumIEEE(raw))
+	return append(raw, make([]byte, headerBytes-len(raw))...)
 }
 
-// parseHeader reads what bytes has written and reports whether it is intact.
-func parseHeader(raw [headerBytes]byte) (h cacheHeader, ok bool) {
-	copy(h.magic[:], raw[0:])
-	h.version = binary.LittleEndian.Uint32(raw[8:])
-	h.size = binary.LittleEndian.Uint32(raw[12:])
-	h.fit = binary.LittleEndian.Uint32(raw[16:])
-	h.count = binary.LittleEndian.Uint64(raw[20:])
-	copy(h.key[:], raw[28:])
-	copy(h.content[:], raw[60:])
-	again := h.bytes()
-	return h, h.magic == cacheMagic && bytes.Equal(raw[:], again[:])
+// parseHeader reads the header of a file and reports whether it is intact.
+func parseHeader(file []byte) (h cacheHeader, ok bool) {
+	if len(file) < headerBytes {
+		return h, false
+	}
+	_, err := binary.Decode(file, binary.LittleEndian, &h)
+	return h, err == nil && h.Magic == cacheMagic && bytes.Equal(file[:headerBytes], h.bytes())
 }
 
-// source is an item with what tells cheaply whether its file has changed.
+// source is an item with the properties of its file that change with its content.
 type source struct {
 	Item
 	absPath  string
@@ -99,32 +90,25 @@ func statSources(items []Item) ([]source, error) {
 	return sources, bad.err(len(items))
 }
 
-// newHeader returns the header of the cache of sources but for its content hash.
-func newHeader(sources []source, size int, fit ResizeMode) cacheHeader {
+// newHeader returns the header of the cache of sources without its content hash.
+func newHeader(sources []source, size int, resize ResizeMode) cacheHeader {
 	h := sha256.New()
 	for _, s := range sources {
 		fmt.Fprintf(h, "%q %q %d %d\n", s.ID, s.absPath, s.bytes, s.modified)
 	}
-	header := cacheHeader{
-		magic:   cacheMagic,
-		version: pipelineVersion,
-		size:    uint32(size),
-		fit:     fit.number(),
-		count:   uint64(len(sources)),
-	}
-	h.Sum(header.key[:0])
+	header := cacheHeader{Magic: cacheMagic, Version: pipelineVersion, Size: uint32(size), Resize: resize.number(), Count: uint64(len(sources))}
+	h.Sum(header.Key[:0])
 	return header
 }
 
-// cacheName returns the file name of the cache of sources. It leaves out what
-// changes when a photo is edited, so that a stale cache is overwritten and not
-// left lying beside its successor.
-func cacheName(sources []source, size int, fit ResizeMode) string {
+// cacheName returns the file name of the cache of sources. It does not depend on lengths
+// and times, so that the cache of edited photos overwrites its predecessor.
+func cacheName(sources []source, size int, resize ResizeMode) string {
 	h := sha256.New()
 	for _, s := range sources {
 		fmt.Fprintf(h, "%q %q\n", s.ID, s.absPath)
 	}
-	return fmt.Sprintf("images-%dpx-%s-%s.cache", size, fit, hex.EncodeToString(h.Sum(nil)[:8]))
+	return fmt.Sprintf("images-%dpx-%s-%s.cache", size, resize, hex.EncodeToString(h.Sum(nil)[:8]))
 }
 
 // problems collects errors about single images and keeps the first ten.

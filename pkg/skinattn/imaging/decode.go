@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/draw"
 	"image/png"
 	"io"
 	"os"
@@ -15,9 +16,9 @@ import (
 )
 
 const (
-	// MaxPixels is the largest image that is decoded: 100 million pixels, 300 MB
-	// as RGB and at most 1.2 GB (progressive CMYK JPEG) on the way there. A larger
-	// one is refused from its header, before any memory is set aside for it.
+	// MaxPixels is the size of the largest image that is decoded: 100 million pixels,
+	// 300 MB as RGB and at most 1.2 GB more while decoding (a progressive CMYK JPEG, a
+	// 16-bit PNG). The size is checked in the header, before memory is allocated.
 	MaxPixels = 100_000_000
 
 	// MaxFileBytes is the largest image file that is read: 512 MiB.
@@ -38,19 +39,11 @@ func newRGB(width, height int) *RGB {
 // DecodeFile reads the JPEG or PNG file at path as [Decode] does. Every error
 // names the file.
 func DecodeFile(path string) (*RGB, error) {
-	data, err := readImageFile(path)
-	if err != nil {
-		return nil, err
-	}
-	img, err := Decode(data)
-	if err != nil {
-		return nil, fmt.Errorf("decoding %s: %w", path, err)
-	}
-	return img, nil
+	_, img, err := decodeFile(path)
+	return img, err
 }
 
-// readImageFile returns the content of path, refusing what cannot be an image
-// that [Decode] takes.
+// readImageFile returns the content of the file at path; see [openImageFile].
 func readImageFile(path string) ([]byte, error) {
 	f, length, err := openImageFile(path)
 	if err != nil {
@@ -62,6 +55,19 @@ func readImageFile(path string) ([]byte, error) {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
 	return data, nil
+}
+
+// decodeFile returns the content of the file at path and the photo in it.
+func decodeFile(path string) ([]byte, *RGB, error) {
+	data, err := readImageFile(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	img, err := Decode(data)
+	if err != nil {
+		return nil, nil, fmt.Errorf("decoding %s: %w", path, err)
+	}
+	return data, img, nil
 }
 
 // openImageFile opens path for reading and returns its length in bytes. A file that
@@ -226,45 +232,12 @@ func describe(err error) error {
 
 // toRGB converts a PNG image, over white where it is transparent.
 func toRGB(src image.Image) *RGB {
-	bounds := src.Bounds()
-	dst := newRGB(bounds.Dx(), bounds.Dy())
-	switch src := src.(type) {
-	case *image.Gray:
-		for y := range dst.Height {
-			row := src.Pix[y*src.Stride:][:dst.Width]
-			out := dst.Pix[3*dst.Width*y:]
-			for x, v := range row {
-				out[3*x], out[3*x+1], out[3*x+2] = v, v, v
-			}
-		}
-		return dst
-	case *image.RGBA:
-		if src.Opaque() {
-			copyOpaque(dst, src.Pix, src.Stride)
-			return dst
-		}
-	}
-	i := 0
-	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
-		for x := bounds.Min.X; x < bounds.Max.X; x++ {
-			r, g, b, a := src.At(x, y).RGBA() // 16 bits, multiplied by alpha
-			white := 0xffff - a
-			dst.Pix[i] = uint8((r + white) >> 8)
-			dst.Pix[i+1] = uint8((g + white) >> 8)
-			dst.Pix[i+2] = uint8((b + white) >> 8)
-			i += 3
-		}
+	page := image.NewRGBA(src.Bounds())
+	draw.Draw(page, page.Rect, image.White, image.Point{}, draw.Src)
+	draw.Draw(page, page.Rect, src, page.Rect.Min, draw.Over)
+	dst := newRGB(page.Rect.Dx(), page.Rect.Dy())
+	for i := range dst.Width * dst.Height {
+		copy(dst.Pix[3*i:3*i+3], page.Pix[4*i:])
 	}
 	return dst
-}
-
-// copyOpaque drops the fourth channel of 4-byte pixels.
-func copyOpaque(dst *RGB, pix []uint8, stride int) {
-	for y := range dst.Height {
-		row := pix[y*stride:]
-		out := dst.Pix[3*dst.Width*y:]
-		for x := range dst.Width {
-			copy(out[3*x:3*x+3], row[4*x:4*x+3])
-		}
-	}
 }

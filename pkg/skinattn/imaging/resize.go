@@ -34,13 +34,26 @@ func (f ResizeMode) number() uint32 {
 	return 0
 }
 
-// Resize brings img to size x size pixels; see [SmartResize] and
-// [StretchResize].
-func (f ResizeMode) Resize(img *RGB, size int) []float32 {
-	if f == Stretch {
-		return StretchResize(img, size, size)
+// Resize brings img to size x size pixels; see [SmartResize] and [StretchResize].
+func (f ResizeMode) Resize(img *RGB, size int) []float32 { return f.resized(img, size, size) }
+
+// resized returns a picture [height][width][3], or nil if it would be empty.
+func (f ResizeMode) resized(img *RGB, height, width int) []float32 {
+	if height <= 0 || width <= 0 {
+		return nil
 	}
-	return SmartResize(img, size, size)
+	dst := make([]float32, 3*height*width)
+	f.resize(dst, img, height, width)
+	return dst
+}
+
+// resize writes the picture [height][width][3] to dst.
+func (f ResizeMode) resize(dst []float32, img *RGB, height, width int) {
+	if f == Stretch {
+		stretchResize(dst, img, height, width)
+	} else {
+		smartResize(dst, img, height, width)
+	}
 }
 
 // Validate returns an error if f is not one of the named values.
@@ -61,15 +74,9 @@ func (f ResizeMode) Validate() error {
 // fail), one is kept. Height and width must be positive; otherwise the result
 // is nil.
 func SmartResize(img *RGB, height, width int) []float32 {
-	if height <= 0 || width <= 0 {
-		return nil
-	}
-	dst := make([]float32, 3*height*width)
-	smartResize(dst, img, height, width)
-	return dst
+	return CenterCrop.resized(img, height, width)
 }
 
-// smartResize is SmartResize into memory that the caller keeps.
 func smartResize(dst []float32, img *RGB, height, width int) {
 	left, top, cropWidth, cropHeight := smartCrop(img.Width, img.Height, height, width)
 	columns := taps(cropWidth, width)
@@ -86,10 +93,9 @@ func smartResize(dst []float32, img *RGB, height, width int) {
 			l, r := column.lower, column.upper
 			a, b := upper[l:l+3:l+3], upper[r:r+3:r+3]
 			c, d := lower[l:l+3:l+3], lower[r:r+3:r+3]
-			pixel := out[3*x : 3*x+3 : 3*x+3]
-			pixel[0] = bilinear(a[0], b[0], c[0], d[0], column.weight, row.weight)
-			pixel[1] = bilinear(a[1], b[1], c[1], d[1], column.weight, row.weight)
-			pixel[2] = bilinear(a[2], b[2], c[2], d[2], column.weight, row.weight)
+			for k := range 3 {
+				out[3*x+k] = bilinear(a[k], b[k], c[k], d[k], column.weight, row.weight)
+			}
 		}
 	}
 }
@@ -146,16 +152,8 @@ func bilinear(a, b, c, d uint8, wx, wy float32) float32 {
 // StretchResize resizes img to height x width by nearest neighbour without
 // keeping the aspect ratio, as Keras's load_img does by default (Pillow's
 // NEAREST). The result is as of [SmartResize], with whole values.
-func StretchResize(img *RGB, height, width int) []float32 {
-	if height <= 0 || width <= 0 {
-		return nil
-	}
-	dst := make([]float32, 3*height*width)
-	stretchResize(dst, img, height, width)
-	return dst
-}
+func StretchResize(img *RGB, height, width int) []float32 { return Stretch.resized(img, height, width) }
 
-// stretchResize is StretchResize into memory that the caller keeps.
 func stretchResize(dst []float32, img *RGB, height, width int) {
 	columns := nearest(img.Width, width)
 	i := 0
