@@ -8,68 +8,102 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
 	"github.com/skinattn/skinattn/pkg/skinattn/weights"
 )
 
-// adviceOn turns the types and causes of errors into advice in terms of commands and
-// flags, which the packages that report them know nothing about.
+// adviceTable says what to do about causes of errors: the packages that meet them know
+// neither commands nor flags. The first function with an answer counts.
+var adviceTable = []func(error) string{
+	is("set --data or $SKINATTN_DATA; scripts/download.sh fetches HAM10000, `skinattn demo` works without it", ham10000.ErrNoFolder),
+	as[*ham10000.NotFolderError]("set --data or $SKINATTN_DATA to the folder that holds HAM10000_metadata.csv, or fetch it with scripts/download.sh"),
+	as[*ham10000.MissingImagesError]("put ISIC_*.jpg in any of its subfolders or run scripts/download.sh, `skinattn data check` lists them all"),
+	as[*run.NotFolderError]("'skinattn train' or 'skinattn weights import' makes one"),
+	as[*run.InUseError]("wait for it or choose another --run"),
+	as[*run.NotEmptyError]("add --resume to go on with it or choose another --run"),
+	as[*run.ConfigMismatchError]("leave them out or start a new run"),
+	when(func(e *pipeline.WeightsError) string {
+		if e.SHA256 != "" {
+			return "name that file with --weights"
+		}
+		return fmt.Sprintf("'skinattn weights fetch %s' gets them, --weights FILE names them, --weights random does without", e.Backbone)
+	}),
+	when(func(e *weights.OccupiedError) string {
+		switch {
+		case e.What == weights.RunFolder:
+			return "choose another --run"
+		case e.File == "":
+			return "remove it or choose another --out"
+		}
+		return "choose another --out"
+	}),
+	is("use --weights random", weights.ErrNoImageNet),
+	when(func(e *weights.MismatchError) string {
+		if e.More > 0 {
+			return "'skinattn weights check' lists them"
+		}
+		return ""
+	}),
+	is("leave --feature-cache or the augmentation out", training.ErrFeaturesAugmented),
+	is("leave --feature-cache or --cutmix out", training.ErrFeaturesMixed),
+	is("add --freeze backbone to --feature-cache", training.ErrFeaturesTrained),
+	is("choose another --out", pipeline.ErrOtherDemo),
+	as[*training.DivergedError]("start a new run with a lower --learning-rate"),
+	is("a run has its first after an epoch, 'skinattn train --resume' goes on with it", checkpoint.ErrNone),
+	when(func(e *engine.UnavailableError) string {
+		if e.Engine != engine.CUDA {
+			return ""
+		}
+		return is("use --engine cpu", engine.ErrNoGPU, engine.ErrPlatform)(e)
+	}),
+	is("make room on that disk, or choose another; a run goes on with --resume", syscall.ENOSPC, syscall.EDQUOT),
+	is("choose a folder that can be written, or change its permissions", syscall.EROFS, fs.ErrPermission),
+}
+
+// adviceOn returns the advice on an error, empty if there is none.
 func adviceOn(err error) string {
-	var (
-		unavailable *engine.UnavailableError
-		notFolder   *run.NotFolderError
-		inUse       *run.InUseError
-		notEmpty    *run.NotEmptyError
-		mismatch    *run.ConfigMismatchError
-		first       *pipeline.WeightsError
-		diverged    *training.DivergedError
-		weighed     *weights.MismatchError
-		occupied    *weights.OccupiedError
-	)
-	switch {
-	case errors.As(err, &notFolder):
-		return "'skinattn train' or 'skinattn weights import' makes one"
-	case errors.As(err, &inUse):
-		return "wait for it or choose another --run"
-	case errors.As(err, &notEmpty):
-		return "add --resume to go on with it or choose another --run"
-	case errors.As(err, &mismatch):
-		return "leave them out or start a new run"
-	case errors.As(err, &first) && first.SHA256 != "":
-		return "name that file with --weights"
-	case errors.As(err, &first):
-		return fmt.Sprintf("'skinattn weights fetch %s' gets them, --weights FILE names them, --weights random does without", first.Backbone)
-	case errors.As(err, &occupied) && occupied.What == weights.RunFolder:
-		return "choose another --run"
-	case errors.As(err, &occupied) && occupied.File == "":
-		return "remove it or choose another --out"
-	case errors.As(err, &occupied):
-		return "choose another --out"
-	case errors.Is(err, weights.ErrNoImageNet):
-		return "use --weights random"
-	case errors.As(err, &weighed) && weighed.More > 0:
-		return "'skinattn weights check' lists them"
-	case errors.Is(err, training.ErrFeaturesAugmented):
-		return "leave --feature-cache or the augmentation out"
-	case errors.Is(err, training.ErrFeaturesMixed):
-		return "leave --feature-cache or --cutmix out"
-	case errors.Is(err, training.ErrFeaturesTrained):
-		return "add --freeze backbone to --feature-cache"
-	case errors.Is(err, pipeline.ErrOtherDemo):
-		return "choose another --out"
-	case errors.As(err, &diverged):
-		return "start a new run with a lower --learning-rate"
-	case errors.Is(err, checkpoint.ErrNone):
-		return "a run has its first after an epoch, 'skinattn train --resume' goes on with it"
-	case errors.As(err, &unavailable) && unavailable.Engine == engine.CUDA &&
-		(errors.Is(err, engine.ErrNoGPU) || errors.Is(err, engine.ErrPlatform)):
-		return "use --engine cpu"
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return "make room on that disk, or choose another; a run goes on with --resume"
-	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
-		return "choose a folder that can be written, or change its permissions"
+	for _, row := range adviceTable {
+		if text := row(err); text != "" {
+			return text
+		}
 	}
 	return ""
+}
+
+// withAdvice returns the text of an error with the advice on it.
+func withAdvice(err error) string {
+	if advice := adviceOn(err); advice != "" {
+		return err.Error() + "; " + advice
+	}
+	return err.Error()
+}
+
+// is returns the row of the table that answers text to each of the causes.
+func is(text string, causes ...error) func(error) string {
+	return func(err error) string {
+		for _, cause := range causes {
+			if errors.Is(err, cause) {
+				return text
+			}
+		}
+		return ""
+	}
+}
+
+// as returns the row that answers text to an error of type E.
+func as[E error](text string) func(error) string {
+	return when(func(E) string { return text })
+}
+
+// when returns the row that answers to an error of type E with advise's text.
+func when[E error](advise func(E) string) func(error) string {
+	return func(err error) string {
+		if e, ok := errors.AsType[E](err); ok {
+			return advise(e)
+		}
+		return ""
+	}
 }

@@ -1,12 +1,17 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"text/tabwriter"
 
+	"github.com/skinattn/skinattn/pkg/plots"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
+	"github.com/skinattn/skinattn/pkg/skinattn/diagram"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
@@ -45,7 +50,7 @@ type backboneRow struct {
 	Weights      backbone.Weights `json:"weights"`
 
 	Cuts          []cutRow          `json:"cuts"`
-	Preprocessing map[string]string `json:"preprocessing"` // by who has it so: scaling and channel order
+	Preprocessing map[string]string `json:"preprocessing"` // scaling and channel order, by source
 	Heads         map[string]string `json:"heads"`         // by regime
 	BatchNorm     batchNormRow      `json:"batch_norm"`
 	PaperRows     []string          `json:"paper_rows"` // rows of the paper's tables that the network stands in
@@ -55,10 +60,9 @@ type backboneRow struct {
 	Differs       string            `json:"differs,omitempty"`
 }
 
-// cutRow is a place where the authors cut a network, with the parameters of
-// the networks that end there.
+// cutRow is a place where the authors cut a network, with parameter counts.
 type cutRow struct {
-	Name      string    `json:"name"` // empty for that of the paper's row
+	Name      string    `json:"name"` // empty for the cut of the paper's row
 	Layer     string    `json:"layer"`
 	Index     int       `json:"index"`
 	Shape     []int     `json:"shape"`
@@ -68,7 +72,7 @@ type cutRow struct {
 	Augmented *countRow `json:"without_metadata"`
 }
 
-// countRow are the parameters of a whole network.
+// countRow counts the parameters of a whole network.
 type countRow struct {
 	Total     int `json:"params_total"`
 	Trainable int `json:"params_trainable"`
@@ -152,15 +156,11 @@ func describeBackbone(b *backbone.Backbone) (backboneRow, error) {
 		}
 		c := cutRow{Name: cut.Name, Layer: cut.Layer, Index: cut.Index, Shape: part.Last().Out, Note: cut.Note}
 		c.ToCut, _ = part.Parameters()
-		if cut.Metadata.Total != 0 {
-			if c.Metadata, err = countAt(b.Name, spec.Metadata, cut.Layer); err != nil {
-				return row, err
-			}
+		if c.Metadata, err = countAt(b.Name, spec.Metadata, cut.Layer, cut.Metadata.Total != 0); err != nil {
+			return row, err
 		}
-		if cut.Augmented.Total != 0 {
-			if c.Augmented, err = countAt(b.Name, spec.Augmented, cut.Layer); err != nil {
-				return row, err
-			}
+		if c.Augmented, err = countAt(b.Name, spec.Augmented, cut.Layer, cut.Augmented.Total != 0); err != nil {
+			return row, err
 		}
 		row.Cuts = append(row.Cuts, c)
 	}
@@ -168,8 +168,12 @@ func describeBackbone(b *backbone.Backbone) (backboneRow, error) {
 	return row, nil
 }
 
-// countAt counts the parameters of the authors' network with another cut.
-func countAt(name string, variant spec.Variant, cut string) (*countRow, error) {
+// countAt counts the parameters of the authors' network with another cut; it returns nil
+// if they had none.
+func countAt(name string, variant spec.Variant, cut string, had bool) (*countRow, error) {
+	if !had {
+		return nil, nil
+	}
 	cfg, err := skinattn.AuthorsNetwork(name, variant)
 	if err != nil {
 		return nil, err
@@ -178,7 +182,7 @@ func countAt(name string, variant spec.Variant, cut string) (*countRow, error) {
 	return count(cfg)
 }
 
-// count counts the parameters of the network that cfg means.
+// count counts the parameters of a network.
 func count(cfg spec.Network) (*countRow, error) {
 	net, err := skinattn.NewNetwork(cfg)
 	if err != nil {
@@ -187,4 +191,35 @@ func count(cfg spec.Network) (*countRow, error) {
 	c := &countRow{}
 	c.Total, c.Trainable = net.Graph.Parameters()
 	return c, nil
+}
+
+// draw draws one network or all, and answers with the files' paths.
+func (c backbonesCommand) draw(s *session) error {
+	names := []string{c.Draw}
+	path := func(name string) string { return cmp.Or(c.Out, name+".svg") }
+	if c.Draw == "all" {
+		names = backbone.Names()
+		path = func(name string) string { return filepath.Join(c.Out, name+".svg") }
+		if err := os.MkdirAll(cmp.Or(c.Out, "."), 0o755); err != nil {
+			return fmt.Errorf("making the folder for the drawings: %w", err)
+		}
+	} else if _, err := backbone.Find(c.Draw); err != nil {
+		return usageError{err}
+	}
+	var paths []string
+	for _, name := range names {
+		cfg, err := skinattn.AuthorsNetwork(name, spec.Metadata)
+		if err != nil {
+			return err
+		}
+		network, err := diagram.New(cfg)
+		if err != nil {
+			return err
+		}
+		if err := plots.Save(path(name), network, plots.PaperWide()); err != nil {
+			return err
+		}
+		paths = append(paths, path(name))
+	}
+	return s.answerPaths(paths)
 }

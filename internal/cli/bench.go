@@ -69,14 +69,10 @@ func (c *benchCommand) Run(s *session) error {
 			results = append(results, result)
 		}
 	}
-	switch {
-	case !s.JSON:
-		return writeBenchTable(s.stdout, results)
-	case len(results) == 1:
-		return s.answer(results[0])
-	default:
-		return s.answer(results)
+	if s.JSON {
+		return answerEach(s, results)
 	}
+	return writeBenchTable(s.stdout, results)
 }
 
 // configs are the measurements that the flags ask for.
@@ -113,8 +109,7 @@ func (c *benchCommand) configs(seed uint64) ([]bench.Config, error) {
 	return configs, nil
 }
 
-// measureApart makes a measurement in a process of its own: program, which
-// understands this command line.
+// measureApart makes a measurement in a process of its own, which runs program.
 func measureApart(ctx context.Context, program, engine string, cfg bench.Config) (result bench.Result, err error) {
 	child := exec.CommandContext(ctx, program, "bench", "--json", "--quiet", "--engine", engine,
 		"--backbone", cfg.Backbone, "--mode", cfg.Mode, "--size", fmt.Sprint(cfg.Size),

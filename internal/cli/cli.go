@@ -178,25 +178,18 @@ func report(stderr io.Writer, err error) int {
 	if err == nil {
 		return exitDone
 	}
-	text := strings.Join(strings.Fields(strings.ReplaceAll(err.Error(), "\n", "; ")), " ")
-	if advice := adviceOn(err); advice != "" {
-		text += "; " + advice
-	}
-	var usage usageError
-	switch {
+	text := strings.Join(strings.Fields(strings.ReplaceAll(withAdvice(err), "\n", "; ")), " ")
+	code := exitFailed
+	switch _, usage := errors.AsType[usageError](err); {
 	case errors.Is(err, training.ErrInterrupted):
-		fmt.Fprintf(stderr, "skinattn: %s\n", text)
-		return exitInterrupted
+		code = exitInterrupted
 	case errors.Is(err, context.Canceled):
-		fmt.Fprintln(stderr, "skinattn: interrupted; the same command begins again")
-		return exitInterrupted
-	case errors.As(err, &usage):
-		fmt.Fprintf(stderr, "skinattn: wrong usage: %s; see 'skinattn --help'\n", text)
-		return exitUsage
-	default:
-		fmt.Fprintf(stderr, "skinattn: %s\n", text)
-		return exitFailed
+		code, text = exitInterrupted, "interrupted; the same command begins again"
+	case usage:
+		code, text = exitUsage, fmt.Sprintf("wrong usage: %s; see 'skinattn --help'", text)
 	}
+	fmt.Fprintf(stderr, "skinattn: %s\n", text)
+	return code
 }
 
 // log writes a line for people, unless --quiet.
@@ -207,10 +200,54 @@ func (s *session) log(line string) {
 }
 
 // answer writes value as JSON.
-func (s *session) answer(value any) error {
-	encoder := json.NewEncoder(s.stdout)
+func (s *session) answer(value any) error { return writeJSON(s.stdout, value) }
+
+func writeJSON(w io.Writer, value any) error {
+	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(value)
+}
+
+// answerEach answers with the only value there is or with the list of all.
+func answerEach[T any](s *session, values []T) error {
+	if len(values) == 1 {
+		return s.answer(values[0])
+	}
+	return s.answer(values)
+}
+
+// answerWith answers with an object and one key more.
+func (s *session) answerWith(object json.Marshaler, key string, value any) error {
+	text, err := withKey(object, key, value)
+	if err != nil {
+		return err
+	}
+	return s.answer(text)
+}
+
+// withKey is the JSON of an object with one key more.
+func withKey(object json.Marshaler, key string, value any) (json.RawMessage, error) {
+	text, err := object.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	extra, err := json.Marshal(map[string]any{key: value})
+	if err != nil {
+		return nil, err
+	}
+	text[len(text)-1] = ','
+	return append(text, extra[1:]...), nil
+}
+
+// answerPaths answers with the files that were written.
+func (s *session) answerPaths(paths []string) error {
+	if s.JSON {
+		return s.answer(paths)
+	}
+	for _, path := range paths {
+		fmt.Fprintln(s.stdout, path)
+	}
+	return nil
 }
 
 // seed is the seed that the flags ask for.

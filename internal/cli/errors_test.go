@@ -79,9 +79,9 @@ func mistakes(t *testing.T, dir string) []mistake {
 
 	train := []string{"train", "--backbone", "mobilenet_v2", "--weights", "random", "--size", "32"}
 	return []mistake{
-		{"no data folder", append(train, "--run", dir+"/run"), 1, []string{"--data", "SKINATTN_DATA"}},
-		{"data folder is not there", []string{"data", "check", "--data", dir + "/nowhere"}, 1, []string{"nowhere"}},
-		{"metadata row without an image", append(train, "--data", dir+"/nophoto", "--split", writeSplitFile(t, dir), "--run", dir+"/run"), 1, []string{"ISIC_1", "missing"}},
+		{"no data folder", append(train, "--run", dir+"/run"), 1, []string{"--data", "SKINATTN_DATA", "demo"}},
+		{"data folder is not there", []string{"data", "check", "--data", dir + "/nowhere"}, 1, []string{"nowhere", "--data"}},
+		{"metadata row without an image", append(train, "--data", dir+"/nophoto", "--split", writeSplitFile(t, dir), "--run", dir+"/run"), 1, []string{"ISIC_1", "missing", "data check"}},
 		{"unknown class", []string{"data", "stats", "--data", dir + "/badclass"}, 1, []string{"wart", "HAM10000_metadata.csv:2"}},
 		{"unknown backbone", []string{"train", "--backbone", "alexnet", "--run", dir + "/run"}, 2, []string{"alexnet"}},
 		{"no backbone", []string{"train", "--run", dir + "/run"}, 2, []string{"--backbone"}},

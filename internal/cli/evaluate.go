@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 
@@ -88,20 +87,18 @@ func (c *evaluateCommand) Run(s *session) error {
 			fmt.Fprintf(s.stdout, "%s%s\n%s", in.path, in.note, metrics.Table())
 			continue
 		}
-		answer, err := withKey(metrics, "calibration", in.calibration, in.calibration != nil)
-		if err != nil {
-			return err
+		var answer any = metrics
+		if in.calibration != nil {
+			if answer, err = withKey(metrics, "calibration", in.calibration); err != nil {
+				return err
+			}
 		}
 		answers = append(answers, answer)
 	}
-	switch {
-	case !s.JSON:
+	if !s.JSON {
 		return nil
-	case len(answers) == 1:
-		return s.answer(answers[0])
-	default:
-		return s.answer(answers)
 	}
+	return answerEach(s, answers)
 }
 
 // read reads the inputs, and recalibrates them if that is asked for.
@@ -190,11 +187,7 @@ func (c *evaluateCommand) compare(s *session, inputs []evaluated, opts eval.Opti
 		return err
 	}
 	if s.JSON {
-		answer, err := withKey(comparison, "inputs", []string{inputs[0].path, inputs[1].path}, true)
-		if err != nil {
-			return err
-		}
-		return s.answer(answer)
+		return s.answerWith(comparison, "inputs", []string{inputs[0].path, inputs[1].path})
 	}
 	for i, in := range inputs {
 		fmt.Fprintf(s.stdout, "%c: %s%s\n", 'A'+i, in.path, in.note)
@@ -219,11 +212,7 @@ func (c *evaluateCommand) seeds(s *session, inputs []evaluated) error {
 		return err
 	}
 	if s.JSON {
-		answer, err := withKey(summary, "inputs", paths, true)
-		if err != nil {
-			return err
-		}
-		return s.answer(answer)
+		return s.answerWith(summary, "inputs", paths)
 	}
 	for _, in := range inputs {
 		fmt.Fprintf(s.stdout, "%s%s\n", in.path, in.note)
@@ -250,11 +239,7 @@ func (c *evaluateCommand) leak(s *session, inputs []evaluated, opts eval.Options
 		return err
 	}
 	if s.JSON {
-		answer, err := withKey(effect, "audit", audit, true)
-		if err != nil {
-			return err
-		}
-		return s.answer(answer)
+		return s.answerWith(effect, "audit", audit)
 	}
 	fmt.Fprintf(s.stdout, "%s\nof the split's held-out images %s are of a lesion that was trained on:", inputs[0].path, percent(audit.HeldOut.Share()))
 	for _, r := range audit.ByClass {
@@ -264,22 +249,8 @@ func (c *evaluateCommand) leak(s *session, inputs []evaluated, opts eval.Options
 	return nil
 }
 
-// withKey is the JSON object of answer with one key more, if add is set.
-func withKey(answer json.Marshaler, key string, value any, add bool) (json.RawMessage, error) {
-	text, err := answer.MarshalJSON()
-	if err != nil || !add {
-		return text, err
-	}
-	extra, err := json.Marshal(map[string]any{key: value})
-	if err != nil {
-		return nil, err
-	}
-	text[len(text)-1] = ','
-	return append(text, extra[1:]...), nil
-}
-
-// readInput reads the predictions of a run folder or of a CSV file, and gives the
-// file's path and a note for beside its numbers.
+// readInput reads the predictions of a run folder or of a CSV file. The note says
+// beside the numbers that a run's split leaks.
 func readInput(input string, part split.Part) (in evaluated, err error) {
 	info, err := os.Stat(input)
 	if err != nil {

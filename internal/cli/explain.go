@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"image"
@@ -38,9 +37,7 @@ type explainCommand struct {
 	Mask         string   `help:"The lesion's mask, whose outline is drawn (default: the one in --data, by the photo's name)." placeholder:"FILE"`
 	Format       string   `help:"Format of the pictures: ${enum}." enum:"png,svg,pdf" default:"png" placeholder:"NAME"`
 	Values       string   `help:"Format of the maps: ${enum}." enum:"csv,npy" default:"csv" placeholder:"NAME"`
-	Age          *float64 `help:"The patient's age in years (default: unknown)." placeholder:"A"`
-	Sex          string   `help:"The patient's sex: female, male or unknown." placeholder:"S"`
-	Localization string   `help:"Where the lesion is, such as back or face." placeholder:"L"`
+	patientFlags `embed:""`
 	explainScore `embed:""`
 }
 
@@ -67,7 +64,7 @@ type explanationRow struct {
 	Error         string              `json:"error,omitempty"`
 }
 
-// mapRow is a map of an explanationRow, with what it was made with.
+// mapRow is a map of an explanationRow, with the options of its method.
 type mapRow struct {
 	Method  string   `json:"method"`
 	Head    int      `json:"head,omitempty"`
@@ -91,7 +88,7 @@ func (c *explainCommand) Run(s *session) error {
 	if c.Dir == "" || c.Out == "" || len(c.Images) == 0 {
 		return usagef("explain takes --run DIR, --out DIR and photos, or --score")
 	}
-	given, err := givenMetadata(c.Age, c.Sex, c.Localization)
+	given, err := c.given()
 	if err != nil {
 		return err
 	}
@@ -101,34 +98,15 @@ func (c *explainCommand) Run(s *session) error {
 			return usagef("--class: %w", err)
 		}
 	}
-	options, err := c.options(s)
-	if err != nil {
-		return err
-	}
 	if c.Mask != "" && len(c.Images) > 1 {
 		return usagef("--mask is of one photo, %d are given; --data DIR takes each photo's mask from a folder", len(c.Images))
 	}
 	if err := differentNames(c.Images); err != nil {
 		return err
 	}
-	folder, err := run.Open(c.Dir)
+	folder, _, options, err := c.prepare(s)
 	if err != nil {
 		return err
-	}
-	// Before the engine starts, so that a wrong flag is told at once.
-	cfg, err := folder.Config()
-	if err != nil {
-		return err
-	}
-	net, err := skinattn.NewNetwork(cfg.Network)
-	if err != nil {
-		return err
-	}
-	if c.Method == nil && !net.SoftAttention {
-		options.Methods = []explain.Method{explain.GradCAM}
-	}
-	if options, err = options.Complete(net); err != nil {
-		return usageError{err}
 	}
 	network, err := s.openModel(folder)
 	if err != nil {
@@ -153,7 +131,7 @@ func (c *explainCommand) Run(s *session) error {
 			failed++
 		} else {
 			if network.Metadata {
-				row.Metadata = &predictionMetadata{metadata.Age, metadata.Sex, metadata.Localization}
+				row.Metadata = (*predictionMetadata)(&metadata)
 			}
 			if err := c.save(&row, x, network.Resize, masks(x.Path), options); err != nil {
 				return err
@@ -177,7 +155,35 @@ func (c *explainCommand) Run(s *session) error {
 	return err
 }
 
-// options are those that the flags ask for.
+// prepare opens the run and completes the options for its network, before the engine
+// starts, so that a wrong flag is told at once.
+func (c *explainCommand) prepare(s *session) (*run.Folder, *skinattn.Network, explain.Options, error) {
+	options, err := c.options(s)
+	if err != nil {
+		return nil, nil, options, err
+	}
+	folder, err := run.Open(c.Dir)
+	if err != nil {
+		return nil, nil, options, err
+	}
+	cfg, err := folder.Config()
+	if err != nil {
+		return nil, nil, options, err
+	}
+	net, err := skinattn.NewNetwork(cfg.Network)
+	if err != nil {
+		return nil, nil, options, err
+	}
+	if c.Method == nil && !net.SoftAttention {
+		options.Methods = []explain.Method{explain.GradCAM}
+	}
+	if options, err = options.Complete(net); err != nil {
+		err = usageError{err}
+	}
+	return folder, net, options, err
+}
+
+// options returns the options that the flags ask for.
 func (c *explainCommand) options(s *session) (explain.Options, error) {
 	options := explain.DefaultOptions()
 	options.Layer, options.Samples, options.Noise, options.Seed = c.Layer, c.Samples, c.Noise, s.seed()
@@ -202,7 +208,7 @@ func (c *explainCommand) options(s *session) (explain.Options, error) {
 	return options, nil
 }
 
-// differentNames asks for photos whose files would not take each other's place.
+// differentNames returns an error if the maps of two photos would have the same names.
 func differentNames(paths []string) error {
 	seen := map[string]string{}
 	for _, path := range paths {
@@ -221,7 +227,7 @@ func stem(path string) string {
 	return strings.TrimSuffix(name, filepath.Ext(name))
 }
 
-// masks returns what finds the mask of a photo; empty where there is none.
+// masks returns a function that finds the mask of a photo; an empty path means none.
 func (c *explainCommand) masks(s *session) func(path string) string {
 	if c.Mask != "" {
 		return func(string) string { return c.Mask }
@@ -231,7 +237,7 @@ func (c *explainCommand) masks(s *session) func(path string) string {
 	}
 	data, err := s.openData()
 	if err != nil {
-		s.log(fmt.Sprintf("warning: no outlines of lesions: %v", err))
+		s.log("warning: no outlines of lesions: " + withAdvice(err))
 		return func(string) string { return "" }
 	}
 	return func(path string) string {
@@ -240,7 +246,7 @@ func (c *explainCommand) masks(s *session) func(path string) string {
 	}
 }
 
-// readMask reads a photo's mask; nil if there is none.
+// readMask reads a photo's mask; an empty path gives nil.
 func readMask(path string, photo *imaging.RGB) (image.Image, error) {
 	if path == "" {
 		return nil, nil
@@ -255,22 +261,15 @@ func readMask(path string, photo *imaging.RGB) (image.Image, error) {
 	return mask.Image(), nil
 }
 
-// save writes the files of a photo and says in row which.
+// save writes the files of a photo and fills in its row.
 func (c *explainCommand) save(row *explanationRow, x attention.FileExplanation, fit imaging.ResizeMode, maskPath string, options explain.Options) error {
 	mask, err := readMask(maskPath, x.Photo)
 	if err != nil {
 		return err
 	}
 	row.Mask = maskPath
-	row.Probabilities = map[string]float32{}
-	best := 0
-	for k, p := range x.Prediction.Probabilities {
-		row.Probabilities[ham10000.Classes[k]] = p
-		if p > x.Prediction.Probabilities[best] {
-			best = k
-		}
-	}
-	row.Prediction, row.Class = ham10000.Classes[best], ham10000.Classes[x.Class]
+	row.Prediction, row.Probabilities = byClass(x.Prediction.Probabilities)
+	row.Class = ham10000.Classes[x.Class]
 	row.Probability = &x.Prediction.Probabilities[x.Class]
 	name := filepath.Join(c.Out, stem(x.Path))
 	for _, m := range x.Maps {
@@ -288,14 +287,10 @@ func (c *explainCommand) save(row *explanationRow, x attention.FileExplanation, 
 	if err := drawOverlay(row, x, fit, mask); err != nil {
 		return err
 	}
-	return atomicfile.WriteFile(name+"-"+row.Class+".json", func(w io.Writer) error {
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(row)
-	})
+	return atomicfile.WriteFile(name+"-"+row.Class+".json", func(w io.Writer) error { return writeJSON(w, row) })
 }
 
-// describe says what a map was made with.
+// describe returns the row of a map.
 func describe(m explain.Map, file string, options explain.Options) mapRow {
 	row := mapRow{Method: string(m.Method), Head: m.Head, File: file, Height: m.Height, Width: m.Width}
 	switch m.Method {

@@ -8,11 +8,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/eval/saliency"
 	"github.com/skinattn/skinattn/pkg/plots"
-	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/attention"
-	"github.com/skinattn/skinattn/pkg/skinattn/explain"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
-	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 	"github.com/skinattn/skinattn/pkg/skinattn/weights"
 )
@@ -38,7 +35,7 @@ const (
 	curvesFigure = "attention-curves"
 )
 
-// score measures the maps of a run, or reads the one file of scores.
+// score measures the maps of a run, or reads a file of scores.
 func (c *explainCommand) score(s *session) error {
 	f := c.explainScore
 	if f.Curves < 0 || f.CurveSteps < 1 || f.Resamples < 0 {
@@ -78,41 +75,18 @@ func (c *explainCommand) score(s *session) error {
 		_, err := fmt.Fprint(s.stdout, summary.Table())
 		return err
 	}
-	left := map[string][]string{}
-	if scored != nil {
-		left["no_mask"], left["empty_mask"] = append([]string{}, scored.NoMask...), append([]string{}, scored.EmptyMask...)
+	if scored == nil {
+		return s.answer(summary)
 	}
-	answer, err := withKey(summary, "left_out", left, scored != nil)
-	if err != nil {
-		return err
-	}
-	return s.answer(answer)
+	return s.answerWith(summary, "left_out", map[string][]string{
+		"no_mask": append([]string{}, scored.NoMask...), "empty_mask": append([]string{}, scored.EmptyMask...)})
 }
 
 // measure runs the network.
 func (c *explainCommand) measure(s *session) (*attention.Scored, error) {
-	opts, err := c.options(s)
+	folder, net, opts, err := c.prepare(s)
 	if err != nil {
 		return nil, err
-	}
-	folder, err := run.Open(c.Dir)
-	if err != nil {
-		return nil, err
-	}
-	cfg, err := folder.Config()
-	if err != nil {
-		return nil, err
-	}
-	// Before the engine starts, so that a wrong flag is told at once.
-	net, err := skinattn.NewNetwork(cfg.Network)
-	if err != nil {
-		return nil, err
-	}
-	if c.Method == nil && !net.SoftAttention {
-		opts.Methods = []explain.Method{explain.GradCAM}
-	}
-	if opts, err = opts.Complete(net); err != nil {
-		return nil, usageError{err}
 	}
 	data, err := s.openData()
 	if err != nil {
@@ -122,8 +96,8 @@ func (c *explainCommand) measure(s *session) (*attention.Scored, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The baseline with ImageNet weights is there where they are.
-	weights, err := weights.Path(cfg.Network.Backbone)
+	// The baseline with ImageNet weights needs their file.
+	weights, err := weights.Path(net.Backbone)
 	if err == nil {
 		_, err = os.Stat(weights)
 	}

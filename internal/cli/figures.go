@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -102,15 +101,4 @@ func (c *figuresCommand) Run(s *session) error {
 		return err
 	}
 	return s.answerPaths(paths)
-}
-
-// answerPaths answers with the files that were written.
-func (s *session) answerPaths(paths []string) error {
-	if s.JSON {
-		return s.answer(paths)
-	}
-	for _, path := range paths {
-		fmt.Fprintln(s.stdout, path)
-	}
-	return nil
 }

@@ -13,8 +13,13 @@ import (
 )
 
 type predictCommand struct {
-	Dir          string   `name:"run" help:"Run folder with the trained network." required:"" placeholder:"DIR"`
-	Images       []string `arg:"" name:"image" help:"Photos, JPEG or PNG of any size."`
+	Dir    string   `name:"run" help:"Run folder with the trained network." required:"" placeholder:"DIR"`
+	Images []string `arg:"" name:"image" help:"Photos, JPEG or PNG of any size."`
+	patientFlags
+}
+
+// patientFlags describe a patient.
+type patientFlags struct {
 	Age          *float64 `help:"The patient's age in years (default: unknown)." placeholder:"A"`
 	Sex          string   `help:"The patient's sex: female, male or unknown." placeholder:"S"`
 	Localization string   `help:"Where the lesion is, such as back or face." placeholder:"L"`
@@ -45,7 +50,7 @@ type predictionMetadata struct {
 
 // Run predicts.
 func (c *predictCommand) Run(s *session) error {
-	given, err := givenMetadata(c.Age, c.Sex, c.Localization)
+	given, err := c.given()
 	if err != nil {
 		return err
 	}
@@ -75,17 +80,9 @@ func (c *predictCommand) Run(s *session) error {
 			failed++
 			continue
 		}
-		rows[i].Probabilities = map[string]float32{}
-		best := 0
-		for k, p := range r.Probabilities {
-			rows[i].Probabilities[ham10000.Classes[k]] = p
-			if p > r.Probabilities[best] {
-				best = k
-			}
-		}
-		rows[i].Prediction = ham10000.Classes[best]
+		rows[i].Prediction, rows[i].Probabilities = byClass(r.Probabilities)
 		if network.Metadata {
-			rows[i].Metadata = &predictionMetadata{metadata.Age, metadata.Sex, metadata.Localization}
+			rows[i].Metadata = (*predictionMetadata)(&metadata)
 		}
 	}
 	if s.JSON {
@@ -99,11 +96,24 @@ func (c *predictCommand) Run(s *session) error {
 	return err
 }
 
-// givenMetadata is what the flags say of a patient.
-func givenMetadata(age *float64, sex, localization string) (skinattn.Metadata, error) {
-	given := skinattn.Metadata{Age: math.NaN(), Sex: sex, Localization: localization}
-	if age != nil {
-		if given.Age = *age; !(given.Age >= 0 && given.Age <= 130) {
+// byClass returns the most probable class, and the probabilities by class.
+func byClass(probabilities []float32) (best string, all map[string]float32) {
+	all = make(map[string]float32, len(probabilities))
+	first := 0
+	for k, p := range probabilities {
+		all[ham10000.Classes[k]] = p
+		if p > probabilities[first] {
+			first = k
+		}
+	}
+	return ham10000.Classes[first], all
+}
+
+// given returns the metadata that the flags give; an age that they leave out is NaN.
+func (f patientFlags) given() (skinattn.Metadata, error) {
+	given := skinattn.Metadata{Age: math.NaN(), Sex: f.Sex, Localization: f.Localization}
+	if f.Age != nil {
+		if given.Age = *f.Age; !(given.Age >= 0 && given.Age <= 130) {
 			return given, usagef("--age is %g; it must be in 0 to 130 years", given.Age)
 		}
 	}

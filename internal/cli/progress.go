@@ -12,22 +12,46 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 )
 
-// terminal says whether progress bars have somewhere to move.
+// terminal reports whether w is a terminal, which progress bars need.
 func terminal(w io.Writer) bool {
 	file, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
 // bar makes a progress bar, nil where there is no terminal to draw it on.
-func (s *session) bar(total int, title string) *progressbar.ProgressBar {
+func (s *session) bar(total int64, title string, units ...progressbar.Option) *progressbar.ProgressBar {
 	if s.Quiet || !terminal(s.stderr) {
 		return nil
 	}
-	return progressbar.NewOptions(total,
-		progressbar.OptionSetWriter(s.stderr), progressbar.OptionSetDescription(title),
-		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("images"),
-		progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish(),
-		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetWidth(24))
+	return progressbar.NewOptions64(total, append(units,
+		progressbar.OptionSetWriter(s.stderr), progressbar.OptionSetDescription(title), progressbar.OptionClearOnFinish(),
+		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetWidth(24))...)
+}
+
+// imageBar is a bar that counts images.
+func (s *session) imageBar(total int, title string) *progressbar.ProgressBar {
+	return s.bar(int64(total), title, progressbar.OptionShowCount(), progressbar.OptionShowIts(),
+		progressbar.OptionSetItsString("images"), progressbar.OptionSetPredictTime(true))
+}
+
+// byteProgress follows a download with a bar. Its results are nil where there is no
+// terminal, and a function that removes the bar.
+func (s *session) byteProgress(title string) (progress func(done, total int64), end func()) {
+	if s.Quiet || !terminal(s.stderr) {
+		return nil, func() {}
+	}
+	var bar *progressbar.ProgressBar
+	progress = func(done, total int64) {
+		if bar == nil {
+			bar = s.bar(total, title, progressbar.OptionShowBytes(true))
+		}
+		bar.Set64(done)
+	}
+	return progress, func() {
+		if bar != nil {
+			bar.Clear()
+		}
+	}
 }
 
 // progress follows a piece of work with a bar, or, without a terminal, with
@@ -38,7 +62,7 @@ func (s *session) progress(title string) func(done, total int) {
 	return func(done, total int) {
 		if !started {
 			started = true
-			if bar = s.bar(total, title); bar == nil {
+			if bar = s.imageBar(total, title); bar == nil {
 				s.log(fmt.Sprintf("%s (%d)", title, total))
 			}
 		}
@@ -48,8 +72,8 @@ func (s *session) progress(title string) func(done, total int) {
 	}
 }
 
-// trainingBar shows a run: a bar for the running epoch, which also tells how long
-// the whole run can take yet, and a line for each finished one.
+// trainingBar shows a run: a bar for the running epoch, which also says how long the
+// run can still take, and a line for each finished epoch.
 type trainingBar struct {
 	s      *session
 	bar    *progressbar.ProgressBar
@@ -59,14 +83,15 @@ type trainingBar struct {
 	start  time.Time // of the epoch
 }
 
-// restOfRun is what is known about the time that a run still needs.
+// restOfRun has the facts for an estimate of the time that a run still needs.
 type restOfRun struct {
 	epochs int           // at most, after the running one
 	total  int           // images of an epoch
 	last   time.Duration // of the epoch before, with validation; 0 if none has ended
 }
 
-// after is that time, if done images of the running epoch took elapsed.
+// after estimates the time that the run still needs when done images of the running
+// epoch have taken elapsed.
 func (r restOfRun) after(done int, elapsed time.Duration) time.Duration {
 	if done <= 0 {
 		return 0
@@ -87,7 +112,7 @@ func (b *trainingBar) Log(line string) { b.s.log(line) }
 // StartEpoch implements training.Watcher.
 func (b *trainingBar) StartEpoch(epoch, epochs, total int) {
 	b.epoch = fmt.Sprintf("epoch %d of at most %d", epoch, epochs)
-	b.bar = b.s.bar(total, b.epoch)
+	b.bar = b.s.imageBar(total, b.epoch)
 	b.start, b.rest.epochs, b.rest.total = time.Now(), epochs-epoch, total
 }
 

@@ -4,9 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
-
-	"github.com/schollz/progressbar/v3"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
@@ -72,28 +69,6 @@ func (c *weightsFetchCommand) Run(s *session) error {
 		failures = append(failures, s.answer(rows))
 	}
 	return errors.Join(failures...)
-}
-
-// byteProgress is a bar for a download, nil where there is no terminal, and
-// what removes it.
-func (s *session) byteProgress(title string) (progress func(done, total int64), end func()) {
-	if s.Quiet || !terminal(s.stderr) {
-		return nil, func() {}
-	}
-	var bar *progressbar.ProgressBar
-	progress = func(done, total int64) {
-		if bar == nil {
-			bar = progressbar.NewOptions64(total,
-				progressbar.OptionSetWriter(s.stderr), progressbar.OptionSetDescription(title), progressbar.OptionShowBytes(true),
-				progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetWidth(24))
-		}
-		bar.Set64(done)
-	}
-	return progress, func() {
-		if bar != nil {
-			bar.Clear()
-		}
-	}
 }
 
 // kerasFileFlags tell what a Keras file does not say of itself.

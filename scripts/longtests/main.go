@@ -1,13 +1,14 @@
 // Command longtests runs the tests that take minutes, one by one, and records
-// the results in docs/long-tests.md. Its arguments are patterns: without any, all
-// long tests run, else those of which one matches the name. -list prints names.
+// the results in docs/long-tests.md. Its arguments are patterns: a test whose package
+// and name match one of them runs, and without patterns every test. -list prints names.
 //
-// A test is long if it asks package testlong: those are found in the sources, and
-// their subtests by SKINATTN_LONG=names. Results of other tests stay as they are.
+// A test is long if it calls package testlong: the sources tell such functions, and
+// SKINATTN_LONG=names their long subtests. Other tests keep their results.
 package main
 
 import (
 	"bytes"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -19,12 +20,21 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"text/template"
 	"time"
 
 	"github.com/skinattn/skinattn/internal/testlong"
 )
 
-const document = "docs/long-tests.md"
+const (
+	document = "docs/long-tests.md"
+	module   = "github.com/skinattn/skinattn/"
+)
+
+// test is a long test or subtest with its last result: a row of the document.
+type test struct{ Package, Name, Result, Seconds, Date, Commit, With string }
+
+func (t test) String() string { return t.Package + " " + t.Name }
 
 func main() {
 	list := flag.Bool("list", false, "print the names of the long tests and run none")
@@ -36,43 +46,44 @@ func main() {
 }
 
 func run(list bool, patterns []string) error {
+	var any []string
+	for _, pattern := range patterns {
+		any = append(any, "(?:"+pattern+")")
+	}
+	chosen, err := regexp.Compile(strings.Join(any, "|")) // without patterns everything matches
+	if err != nil {
+		return err
+	}
 	tests, err := find()
 	if err != nil {
 		return err
 	}
 	if list {
-		for _, test := range tests {
-			fmt.Println(test)
+		for _, t := range tests {
+			fmt.Println(t)
 		}
 		return nil
 	}
-	results, err := read(tests)
-	if err != nil {
-		return err
-	}
-	if err := write(tests, results); err != nil { // with what is not run yet
+	if err := errors.Join(read(tests), write(tests)); err != nil {
 		return err
 	}
 	ran := 0
 	var failed []string
-	for i, test := range tests {
-		chosen, err := matches(test.String(), patterns)
-		if err != nil {
-			return err
-		}
-		if !chosen {
+	for i := range tests {
+		t := &tests[i]
+		if !chosen.MatchString(t.String()) {
 			continue
 		}
 		ran++
-		fmt.Fprintf(os.Stderr, "%s ... ", test)
-		if results[i], err = test.run(); err != nil {
+		fmt.Fprintf(os.Stderr, "%s ... ", t)
+		if err := t.run(); err != nil {
 			return err
 		}
-		fmt.Fprintf(os.Stderr, "%s, %s s\n", results[i].outcome, results[i].seconds)
-		if results[i].outcome != "pass" {
-			failed = append(failed, test.String())
+		fmt.Fprintf(os.Stderr, "%s, %s s\n", t.Result, t.Seconds)
+		if t.Result != "pass" {
+			failed = append(failed, t.String())
 		}
-		if err := write(tests, results); err != nil { // after each: an interruption loses one
+		if err := write(tests); err != nil { // after each test: an interruption loses one result
 			return err
 		}
 	}
@@ -85,146 +96,105 @@ func run(list bool, patterns []string) error {
 	return nil
 }
 
-func matches(name string, patterns []string) (bool, error) {
-	for _, pattern := range patterns {
-		if found, err := regexp.MatchString(pattern, name); err != nil || found {
-			return found, err
-		}
-	}
-	return len(patterns) == 0, nil
-}
+// A body ends at the first brace that begins a line.
+var function = regexp.MustCompile(`(?ms)^func (Test\w+)\(.*?^}`)
 
-// longTest is a test or subtest; pkg is its folder.
-type longTest struct{ pkg, name string }
-
-func (l longTest) String() string { return l.pkg + " " + l.name }
-
-var testFunction = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
-
-// find lists the long tests of the module by folder and name.
-func find() ([]longTest, error) {
-	files, err := exec.Command("git", "ls-files", "--cached", "--others", "--exclude-standard", "*_test.go").Output()
+// find lists the long tests of the module by package and name.
+func find() ([]test, error) {
+	const call = "testlong.Skip("
+	files, err := output("git", "grep", "--untracked", "-lF", call, "--", "*_test.go")
 	if err != nil {
-		return nil, fmt.Errorf("listing test files: %w", err)
+		return nil, err
 	}
-	functions := map[string][]string{} // by folder
-	for _, file := range strings.Fields(string(files)) {
+	var packages, names []string
+	for _, file := range strings.Fields(files) {
 		source, err := os.ReadFile(file)
-		if errors.Is(err, os.ErrNotExist) {
-			continue // removed and not yet committed
-		}
 		if err != nil {
 			return nil, err
 		}
-		starts := testFunction.FindAllSubmatchIndex(source, -1)
-		for i, at := range starts {
-			end := len(source)
-			if i+1 < len(starts) {
-				end = starts[i+1][0]
-			}
-			if bytes.Contains(source[at[0]:end], []byte("testlong.Skip(")) {
-				folder := filepath.Dir(file)
-				functions[folder] = append(functions[folder], string(source[at[2]:at[3]]))
+		packages = append(packages, "./"+filepath.Dir(file))
+		for _, found := range function.FindAllSubmatch(source, -1) {
+			if bytes.Contains(found[0], []byte(call)) {
+				names = append(names, string(found[1]))
 			}
 		}
 	}
-	var tests []longTest
-	for folder, names := range functions {
-		command := exec.Command("go", "test", "-json", "-count=1", "-run", "^("+strings.Join(names, "|")+")$", "./"+folder)
-		command.Env = append(os.Environ(), testlong.Env+"="+testlong.Names)
-		out, err := command.Output()
-		if err != nil {
-			return nil, fmt.Errorf("listing the long tests of %s: %w\n%s", folder, err, out)
+	var tests []test
+	long := map[string]bool{} // whether the test has said so
+	err = goTest(testlong.Names, "^("+strings.Join(names, "|")+")$", slices.Compact(packages), func(e event) {
+		t := test{Package: strings.TrimPrefix(e.Package, module), Name: e.Test, Result: "not run"}
+		switch {
+		case e.Action == "output" && strings.HasSuffix(e.Output, ": long\n"):
+			long[t.String()] = true
+		case e.Action == "skip" && long[t.String()]:
+			tests = append(tests, t)
 		}
-		long := map[string]bool{} // whether the last line of the test said so
-		err = events(out, func(e event) {
-			switch {
-			case e.Action == "output" && strings.HasSuffix(e.Output, ": long\n"):
-				long[e.Test] = true
-			case e.Action == "skip" && long[e.Test]:
-				tests = append(tests, longTest{folder, e.Test})
-			}
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	slices.SortFunc(tests, func(a, b longTest) int { return strings.Compare(a.String(), b.String()) })
-	return tests, nil
+	})
+	slices.SortFunc(tests, func(a, b test) int { return strings.Compare(a.String(), b.String()) })
+	return tests, err
 }
 
 // event is a line of go test -json.
 type event struct {
-	Action, Test, Output string
-	Elapsed              float64
+	Action, Package, Test, Output string
+	Elapsed                       float64
 }
 
-func events(out []byte, each func(event)) error {
+// goTest runs tests with a value of testlong's variable, and calls each for every event. A
+// test that fails makes the error an *exec.ExitError.
+func goTest(long, pattern string, packages []string, each func(event)) error {
+	command := exec.Command("go", append([]string{"test", "-json", "-count=1", "-timeout", "6h", "-run", pattern}, packages...)...)
+	command.Env = append(os.Environ(), testlong.Env+"="+long)
+	out, failure := command.Output()
 	for line := range bytes.Lines(out) {
 		var e event
 		if err := json.Unmarshal(line, &e); err != nil {
 			return fmt.Errorf("reading the output of go test: %w: %s", err, line)
 		}
 		each(e)
-	}
-	return nil
-}
-
-// result is a row of the document, as text.
-type result struct{ outcome, seconds, date, commit, with string }
-
-var notRun = result{outcome: "not run"}
-
-// run runs one test alone.
-func (l longTest) run() (result, error) {
-	var levels []string
-	for level := range strings.SplitSeq(l.name, "/") {
-		levels = append(levels, "^"+regexp.QuoteMeta(level)+"$")
-	}
-	commit, err := commit()
-	if err != nil {
-		return result{}, err
-	}
-	r := result{outcome: "fail", date: time.Now().UTC().Format(time.DateOnly), commit: commit, with: with()}
-	command := exec.Command("go", "test", "-json", "-count=1", "-timeout", "6h", "-run", strings.Join(levels, "/"), "./"+l.pkg)
-	command.Env = append(os.Environ(), testlong.Env+"=1")
-	out, failure := command.Output()
-	if exit := (*exec.ExitError)(nil); failure != nil && !errors.As(failure, &exit) {
-		return result{}, failure
-	}
-	err = events(out, func(e event) {
-		if e.Test == l.name && (e.Action == "pass" || e.Action == "skip" || e.Action == "fail") {
-			r.outcome, r.seconds = e.Action, fmt.Sprintf("%.0f", e.Elapsed)
-		}
-		if e.Action == "output" && failure != nil {
+		if failure != nil && strings.HasSuffix(e.Action, "output") { // also of the build
 			fmt.Fprint(os.Stderr, e.Output)
 		}
+	}
+	return failure
+}
+
+// run runs one test alone.
+func (t *test) run() error {
+	commit, err := output("git", "rev-parse", "--short=8", "HEAD")
+	if err != nil {
+		return err
+	}
+	changes, err := output("git", "status", "--porcelain", "--", ".", ":!"+document)
+	if err != nil {
+		return err
+	}
+	if changes != "" {
+		commit += "+"
+	}
+	t.Result, t.Seconds, t.Date, t.Commit, t.With = "fail", "", time.Now().UTC().Format(time.DateOnly), commit, with()
+	pattern := "^" + strings.ReplaceAll(regexp.QuoteMeta(t.Name), "/", "$/^") + "$"
+	err = goTest("1", pattern, []string{"./" + t.Package}, func(e event) {
+		if e.Test == t.Name && (e.Action == "pass" || e.Action == "skip" || e.Action == "fail") {
+			t.Result, t.Seconds = e.Action, fmt.Sprintf("%.0f", e.Elapsed)
+		}
 	})
-	if failure != nil {
-		r.outcome = "fail"
+	if _, failed := errors.AsType[*exec.ExitError](err); failed {
+		t.Result, err = "fail", nil
 	}
-	return r, err
+	return err
 }
 
-// commit is the short name of HEAD, with a plus if files have changed since,
-// other than the document.
-func commit() (string, error) {
-	head, err := exec.Command("git", "rev-parse", "--short=8", "HEAD").Output()
+// output runs a command and returns what it prints.
+func output(name string, args ...string) (string, error) {
+	out, err := exec.Command(name, args...).Output()
 	if err != nil {
-		return "", fmt.Errorf("asking git for the commit: %w", err)
+		return "", fmt.Errorf("%s %s: %w", name, args[0], err)
 	}
-	name := strings.TrimSpace(string(head))
-	changes, err := exec.Command("git", "status", "--porcelain", "--", ".", ":!"+document).Output()
-	if err != nil {
-		return "", fmt.Errorf("asking git for changes: %w", err)
-	}
-	if len(changes) > 0 {
-		name += "+"
-	}
-	return name, nil
+	return strings.TrimSpace(string(out)), nil
 }
 
-// with is the toolchain and the class of the machine.
+// with returns the toolchain and the class of the machine.
 func with() string {
 	model := runtime.GOARCH
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
@@ -235,53 +205,49 @@ func with() string {
 	return fmt.Sprintf("%s, %s, %d cores", runtime.Version(), model, runtime.NumCPU())
 }
 
-// read takes the tests' results from the document; a test without is not run.
-func read(tests []longTest) ([]result, error) {
+// read takes the results of the tests from the document.
+func read(tests []test) error {
 	text, err := os.ReadFile(document)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
+		return err
 	}
-	known := map[string]result{}
+	known := map[string]test{}
 	for line := range strings.Lines(string(text)) {
-		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		cells := strings.Split(strings.TrimSpace(line), "|")
 		for i := range cells {
 			cells[i] = strings.TrimSpace(cells[i])
 		}
-		if len(cells) == 7 {
-			known[cells[0]+" "+cells[1]] = result{cells[2], cells[3], cells[4], cells[5], cells[6]}
+		if len(cells) == 9 { // the first and the last are outside the bars
+			t := test{cells[1], cells[2], cells[3], cells[4], cells[5], cells[6], cells[7]}
+			known[t.String()] = t
 		}
 	}
-	results := make([]result, len(tests))
-	for i, test := range tests {
-		results[i] = notRun
-		if r, ok := known[test.String()]; ok {
-			results[i] = r
+	for i, t := range tests {
+		if before, ok := known[t.String()]; ok {
+			tests[i] = before
 		}
 	}
-	return results, nil
+	return nil
 }
 
-func write(tests []longTest, results []result) error {
-	count := map[string]int{}
-	for _, r := range results {
-		count[r.outcome]++
+//go:embed page.md
+var page string
+
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
+	"count": func(tests []test, result string) (n int) {
+		for _, t := range tests {
+			if t.Result == result {
+				n++
+			}
+		}
+		return n
+	},
+}).Parse(page))
+
+func write(tests []test) error {
+	var b bytes.Buffer
+	if err := pageTemplate.Execute(&b, tests); err != nil {
+		return err
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, `<!-- Made by .ci/long. -->
-
-# Long tests
-
-Tests that take minutes are not part of `+"`go test ./...`"+`. `+"`.ci/long`"+` runs them one by one and writes this page; `+"`.ci/long PATTERN...`"+` runs those whose package and name match
-(`+"`.ci/long 'Forward.*nasnet' Coverage`"+`, regular expressions) and leaves the other rows; `+"`.ci/long -list`"+` prints the names. All at once: `+"`SKINATTN_LONG=1 go test ./... -timeout 6h`"+`.
-"skip" means that a test found something missing that it needs. A plus behind a commit means uncommitted changes. Seconds are of one test at a time, compilation by XLA included, on a machine that may have done other work besides.
-
-Of %d tests %d passed when last run, %d failed, %d were skipped, %d were not run.
-
-| package | test | result | seconds | date | commit | with |
-| --- | --- | --- | --- | --- | --- | --- |
-`, len(tests), count["pass"], count["fail"], count["skip"], count["not run"])
-	for i, r := range results {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", tests[i].pkg, tests[i].name, r.outcome, r.seconds, r.date, r.commit, r.with)
-	}
-	return os.WriteFile(document, []byte(b.String()), 0o644)
+	return os.WriteFile(document, b.Bytes(), 0o644)
 }

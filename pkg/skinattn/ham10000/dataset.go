@@ -23,7 +23,35 @@ var metadataNames = []string{
 }
 
 // ErrNoFolder is the error of [Open] for an empty folder name.
-var ErrNoFolder = errors.New("no data folder: set --data or $SKINATTN_DATA; scripts/download.sh fetches HAM10000, `skinattn demo` works without it")
+var ErrNoFolder = errors.New("no data folder")
+
+// NotFolderError says that [Open] got something else than a HAM10000 folder.
+type NotFolderError struct {
+	Dir string
+	Err error // names Dir
+}
+
+func (e *NotFolderError) Error() string { return "opening the data folder: " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *NotFolderError) Unwrap() error { return e.Err }
+
+// MissingImagesError says that records have no image file.
+type MissingImagesError struct {
+	Dir     string
+	Missing []string // image ids
+	Records int
+}
+
+// Error names the first few images.
+func (e *MissingImagesError) Error() string {
+	const named = 5
+	list := strings.Join(e.Missing[:min(named, len(e.Missing))], ", ")
+	if len(e.Missing) > named {
+		list += ", ..."
+	}
+	return fmt.Sprintf("%s: %d of %d images are missing (%s)", e.Dir, len(e.Missing), e.Records, list)
+}
 
 const (
 	idPrefix   = "ISIC_"
@@ -48,22 +76,19 @@ type Dataset struct {
 // Image files may be missing or damaged: see [Dataset.RequireImages] and
 // [Dataset.Check].
 // If a name lies in several subfolders, the first path in lexical order counts.
+//
+// The error is ErrNoFolder, a *NotFolderError, one of [ReadMetadata] or one of the
+// file system.
 func Open(dir string) (*Dataset, error) {
 	if dir == "" {
 		return nil, ErrNoFolder
 	}
-	info, err := os.Stat(dir)
+	table, err := findMetadata(dir)
 	if err != nil {
-		return nil, fmt.Errorf("opening the data folder: %w; set --data or $SKINATTN_DATA to a HAM10000 folder", err)
+		return nil, &NotFolderError{dir, err}
 	}
-	if !info.IsDir() {
-		return nil, fmt.Errorf("opening the data folder: %s is a file; set --data or $SKINATTN_DATA to the folder that holds %s", dir, metadataNames[0])
-	}
-	d := &Dataset{Dir: dir, images: make(map[string][]string), masks: make(map[string][]string)}
-	if d.MetadataFile, err = findMetadata(dir); err != nil {
-		return nil, err
-	}
-	if d.Records, err = ReadMetadata(d.MetadataFile); err != nil {
+	d := &Dataset{Dir: dir, MetadataFile: table, images: make(map[string][]string), masks: make(map[string][]string)}
+	if d.Records, err = ReadMetadata(table); err != nil {
 		return nil, err
 	}
 	if err := d.index(dir, make(map[string]bool)); err != nil {
@@ -78,13 +103,20 @@ func Open(dir string) (*Dataset, error) {
 }
 
 func findMetadata(dir string) (string, error) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return "", err
+	}
+	if !info.IsDir() {
+		return "", fmt.Errorf("%s is a file", dir)
+	}
 	for _, name := range metadataNames {
 		path := filepath.Join(dir, name)
 		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("%s holds no %s; set --data or $SKINATTN_DATA to the folder that does, or fetch it with scripts/download.sh", dir, metadataNames[0])
+	return "", fmt.Errorf("%s holds no %s", dir, metadataNames[0])
 }
 
 // index records the image and mask files below dir. Folders behind links are
@@ -136,8 +168,7 @@ func (d *Dataset) add(path string) {
 		d.masks[id] = append(d.masks[id], path)
 		return
 	}
-	ext := filepath.Ext(name)
-	switch strings.ToLower(ext) {
+	switch ext := filepath.Ext(name); strings.ToLower(ext) {
 	case ".jpg", ".jpeg":
 		id := strings.TrimSuffix(name, ext)
 		d.images[id] = append(d.images[id], path)
@@ -157,25 +188,18 @@ func first(paths []string) (string, bool) {
 	return paths[0], true
 }
 
-// RequireImages returns an error unless every record has an image file. The error
-// gives the number of missing images and names the first few.
+// RequireImages returns a [*MissingImagesError] unless every record has an image file.
 func (d *Dataset) RequireImages(records []Record) error {
-	const named = 5
 	var missing []string
 	for _, r := range records {
-		if _, ok := d.ImagePath(r.ImageID); !ok {
+		if len(d.images[r.ImageID]) == 0 {
 			missing = append(missing, r.ImageID)
 		}
 	}
-	if len(missing) == 0 {
-		return nil
+	if len(missing) > 0 {
+		return &MissingImagesError{d.Dir, missing, len(records)}
 	}
-	list := strings.Join(missing[:min(named, len(missing))], ", ")
-	if len(missing) > named {
-		list += ", ..."
-	}
-	return fmt.Errorf("%s: %d of %d images are missing (%s); put %s*.jpg in any of its subfolders or run scripts/download.sh, `skinattn data check` lists them all",
-		d.Dir, len(missing), len(records), list, idPrefix)
+	return nil
 }
 
 // OpenImages decodes all photos of the data set and makes them squares of size

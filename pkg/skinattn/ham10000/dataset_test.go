@@ -8,6 +8,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -114,7 +115,8 @@ func TestOpenFindsFilesInSubfolders(t *testing.T) {
 			t.Errorf("RequireImages of what is there: %v", err)
 		}
 		err = d.RequireImages(d.Records)
-		if err == nil || !strings.Contains(err.Error(), "1 of 4 images are missing (ISIC_0000004)") {
+		if missing, ok := errors.AsType[*MissingImagesError](err); !ok || !slices.Equal(missing.Missing, []string{"ISIC_0000004"}) ||
+			!strings.Contains(err.Error(), "1 of 4 images are missing (ISIC_0000004)") {
 			t.Errorf("RequireImages: %v", err)
 		}
 	}
@@ -140,7 +142,7 @@ func TestOpenMetadataNames(t *testing.T) {
 }
 
 func TestOpenErrors(t *testing.T) {
-	if _, err := Open(""); !errors.Is(err, ErrNoFolder) || !strings.Contains(err.Error(), "SKINATTN_DATA") || !strings.Contains(err.Error(), "demo") {
+	if _, err := Open(""); !errors.Is(err, ErrNoFolder) {
 		t.Errorf("no folder: %v", err)
 	}
 	file := filepath.Join(t.TempDir(), "file")
@@ -148,13 +150,15 @@ func TestOpenErrors(t *testing.T) {
 	bad := t.TempDir()
 	write(t, filepath.Join(bad, "HAM10000_metadata.csv"), []byte(header8+"x\n"))
 	for dir, want := range map[string]string{
-		filepath.Join(t.TempDir(), "absent"): "--data",
+		filepath.Join(t.TempDir(), "absent"): "no such file",
 		file:                                 "is a file",
 		t.TempDir():                          "HAM10000_metadata.csv",
 		bad:                                  "HAM10000_metadata.csv:2",
 	} {
 		if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), dir) {
 			t.Errorf("Open(%s): %v; want %q", dir, err, want)
+		} else if not, ok := errors.AsType[*NotFolderError](err); ok != (dir != bad) || ok && not.Dir != dir {
+			t.Errorf("Open(%s): %#v", dir, err)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package synthetic
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -45,15 +46,7 @@ type Options struct {
 
 // withDefaults replaces zero fields by their defaults and checks the others.
 func (o Options) withDefaults() (Options, error) {
-	if o.Images == 0 {
-		o.Images = 600
-	}
-	if o.Width == 0 {
-		o.Width = 320
-	}
-	if o.Height == 0 {
-		o.Height = 240
-	}
+	o.Images, o.Width, o.Height = cmp.Or(o.Images, 600), cmp.Or(o.Width, 320), cmp.Or(o.Height, 240)
 	if o.Images < ham10000.NumClasses {
 		return o, fmt.Errorf("%d synthetic images: at least %d are needed, one for each class", o.Images, ham10000.NumClasses)
 	}
@@ -84,11 +77,19 @@ func Generate(ctx context.Context, dir string, opts Options, progress func(done,
 		return err
 	}
 	if err := prepare(dir, opts); err != nil {
-		return err
+		return fmt.Errorf("making synthetic data: %w", err)
 	}
 	plans := plan(opts)
-	if err := writePhotos(ctx, dir, opts, plans, progress); err != nil {
-		return err
+	count := parallel.Counter(len(plans), progress)
+	err = parallel.For(ctx, len(plans), func(i int) error {
+		if err := writePhoto(dir, opts, plans[i]); err != nil {
+			return err
+		}
+		count()
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("making synthetic data: %w", err)
 	}
 	records := make([]ham10000.Record, len(plans))
 	for i, p := range plans {
@@ -116,32 +117,29 @@ func Complete(dir string, opts Options) bool {
 // files.
 func prepare(dir string, opts Options) error {
 	if dir == "" {
-		return errors.New("making synthetic data: no folder named")
+		return errors.New("no folder named")
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("making synthetic data: %w", err)
+		return err
 	}
 	if len(entries) > 0 {
 		if _, err := os.Stat(filepath.Join(dir, MarkerFile)); err != nil {
-			return fmt.Errorf("making synthetic data: folder %s has other files in it; choose a new or empty one", dir)
+			return fmt.Errorf("folder %s has other files in it; choose a new or empty one", dir)
 		}
 	}
 	// The metadata first: from here on the old set is no longer complete.
 	if err := os.Remove(filepath.Join(dir, MetadataFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("making synthetic data: %w", err)
+		return err
 	}
-	for _, pattern := range []string{
-		filepath.Join(ImageDir, idPrefix+"*.jpg"),
-		filepath.Join(MaskDir, idPrefix+"*_segmentation.png"),
-	} {
-		old, err := fs.Glob(os.DirFS(dir), filepath.ToSlash(pattern)) // unlike filepath.Glob, takes no pattern from dir's own name
+	for _, pattern := range []string{ImageDir + "/" + idPrefix + "*.jpg", MaskDir + "/" + idPrefix + "*_segmentation.png"} {
+		old, err := fs.Glob(os.DirFS(dir), pattern) // unlike filepath.Glob, takes no pattern from dir's own name
 		if err != nil {
-			return fmt.Errorf("making synthetic data: %w", err)
+			return err
 		}
 		for _, name := range old {
 			if err := os.Remove(filepath.Join(dir, filepath.FromSlash(name))); err != nil {
-				return fmt.Errorf("making synthetic data: %w", err)
+				return err
 			}
 		}
 	}
@@ -151,34 +149,18 @@ func prepare(dir string, opts Options) error {
 	}
 	for _, folder := range folders {
 		if err := os.MkdirAll(filepath.Join(dir, folder), 0o755); err != nil {
-			return fmt.Errorf("making synthetic data: %w", err)
+			return err
 		}
 	}
 	marker, err := json.MarshalIndent(opts, "", "  ")
 	if err != nil {
-		return fmt.Errorf("making synthetic data: %w", err)
+		return err
 	}
 	return atomicfile.WriteBytes(filepath.Join(dir, MarkerFile), append(marker, '\n'))
 }
 
-// writePhotos renders all photos on all cores. Each has random streams of its
-// own, so that the order of the work does not matter.
-func writePhotos(ctx context.Context, dir string, opts Options, plans []planned, progress func(done, total int)) error {
-	count := parallel.Counter(len(plans), progress)
-	err := parallel.For(ctx, len(plans), func(i int) error {
-		if err := writePhoto(dir, opts, plans[i]); err != nil {
-			return err
-		}
-		count()
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("making synthetic data: %w", err)
-	}
-	return nil
-}
-
-// writePhoto renders one photo and writes it and, if wanted, its mask.
+// writePhoto renders one photo and writes it and, if wanted, its mask. A photo has random
+// streams of its own, so the order in which photos are written does not matter.
 func writePhoto(dir string, opts Options, p planned) error {
 	l := newLesion(stream(opts.Seed, lesionStream, p.lesion), p.record.Dx)
 	view := newPhoto(stream(opts.Seed, photoStream, p.photo), &l, opts.Width, opts.Height)

@@ -85,9 +85,9 @@ type stroke struct {
 // marks are weak and it looks half like a nevus, as in the clinic, so that no
 // classifier can be right about all of them.
 func newLesion(rng *rand.Rand, dx string) lesion {
-	l := drawClass[dx](rng)
+	l := looks[dx].draw(rng)
 	if dx != "nv" && chance(rng, 0.3) {
-		l.towardsNevus(drawNevus(rng), uniform(rng, 0.3, 0.75))
+		l.towardsNevus(looks["nv"].draw(rng), uniform(rng, 0.3, 0.75))
 	}
 	l.brown = greyMelanin.mix(redMelanin, l.redness)
 	for _, lobe := range l.lobes {
@@ -101,38 +101,25 @@ func newLesion(rng *rand.Rand, dx string) lesion {
 	return l
 }
 
+// common returns the properties that every lesion has.
+func (l *lesion) common() []*float64 {
+	return []*float64{
+		&l.elongation, &l.warp, &l.ragged, &l.edge, &l.area, &l.melanin, &l.redness, &l.grit, &l.zones,
+		&l.centerDark, &l.blood, &l.network, &l.networkChaos, &l.networkRim, &l.globules,
+	}
+}
+
 // towardsNevus takes part of every property from a nevus.
 func (l *lesion) towardsNevus(n lesion, part float64) {
-	mix := func(a *float64, b float64) { *a += part * (b - *a) }
-	mix(&l.elongation, n.elongation)
-	mix(&l.warp, n.warp)
-	mix(&l.ragged, n.ragged)
-	mix(&l.edge, n.edge)
-	mix(&l.area, n.area)
-	mix(&l.melanin, n.melanin)
-	mix(&l.redness, n.redness)
-	mix(&l.grit, n.grit)
-	mix(&l.zones, n.zones)
-	mix(&l.centerDark, n.centerDark)
-	mix(&l.blood, n.blood)
-	mix(&l.network, n.network)
-	mix(&l.networkChaos, n.networkChaos)
-	mix(&l.networkRim, n.networkRim)
-	mix(&l.globules, n.globules)
-	for _, mark := range []*float64{
-		&l.streaks, &l.veilBlue, &l.scarWhite, &l.cysts, &l.comedos, &l.wax, &l.gyri,
-		&l.flakes, &l.follicles, &l.lacunae,
-	} {
+	nevus := n.common()
+	for i, property := range l.common() {
+		*property += part * (*nevus[i] - *property)
+	}
+	for _, mark := range []*float64{&l.streaks, &l.veilBlue, &l.scarWhite, &l.cysts, &l.comedos, &l.wax, &l.gyri, &l.flakes, &l.follicles, &l.lacunae} {
 		*mark *= 1 - part
 	}
 	l.nests = l.nests[:int(float64(len(l.nests))*(1-part))]
 	l.vessels = l.vessels[:int(float64(len(l.vessels))*(1-part))]
-}
-
-// area draws the share of the photo that a lesion covers, log-normal about median.
-// The medians follow the real segmentation masks.
-func area(rng *rand.Rand, median float64) float64 {
-	return min(max(median*math.Exp(0.45*rng.NormFloat64()), 0.06), 0.5)
 }
 
 // lobed draws n discs whose union has about the area of a disc of radius 1.

@@ -96,7 +96,7 @@ func TestMixesCoverEveryClass(t *testing.T) {
 	share := 0.0
 	for _, dx := range ham10000.Classes {
 		share += classMix[dx].share
-		if drawClass[dx] == nil || classPatients[dx].sites == nil || classPatients[dx].dxTypes == nil {
+		if looks[dx].paint == nil || classPatients[dx].sites == nil || classPatients[dx].dxTypes == nil {
 			t.Errorf("class %s is not described", dx)
 		}
 	}

@@ -5,13 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/gofrs/flock"
 
@@ -110,34 +107,30 @@ func (s source) run(ctx context.Context, dir string, opts Options) error {
 	defer lock.Unlock()
 	defer os.RemoveAll(j.unpackDir())
 
-	if err := j.table(ctx, s.metadata, dir); err != nil || opts.OnlyMetadata {
+	if err := j.set(ctx, dir, s.metadata, s.part1, s.part2, s.masks); err != nil || opts.OnlyMetadata || !opts.WithTest {
 		return err
 	}
-	for _, archive := range []file{s.part1, s.part2} {
-		if err := j.pictures(ctx, archive, filepath.Join(dir, "images"), ".jpg"); err != nil {
+	return j.set(ctx, TestDir(dir), s.testTable, s.testImages)
+}
+
+// set fetches a table and the archives of its pictures into the folder dir.
+func (j *job) set(ctx context.Context, dir string, table file, archives ...file) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("cannot make the folder %s: %w", dir, err)
+	}
+	if err := j.table(ctx, table, dir); err != nil || j.OnlyMetadata {
+		return err
+	}
+	for _, archive := range archives {
+		folder, suffix := "images", ".jpg"
+		if archive == j.masks {
+			folder, suffix = "masks", "_segmentation.png"
+		}
+		if err := j.pictures(ctx, archive, filepath.Join(dir, folder), suffix); err != nil {
 			return err
 		}
 	}
-	if err := j.pictures(ctx, s.masks, filepath.Join(dir, "masks"), "_segmentation.png"); err != nil {
-		return err
-	}
-	if err := j.complete(filepath.Join(dir, s.metadata.name), filepath.Join(dir, "images")); err != nil {
-		return err
-	}
-	if !opts.WithTest {
-		return nil
-	}
-	test := TestDir(dir)
-	if err := os.MkdirAll(test, 0o755); err != nil {
-		return fmt.Errorf("cannot make the folder %s: %w", test, err)
-	}
-	if err := j.table(ctx, s.testTable, test); err != nil {
-		return err
-	}
-	if err := j.pictures(ctx, s.testImages, filepath.Join(test, "images"), ".jpg"); err != nil {
-		return err
-	}
-	return j.complete(filepath.Join(test, s.testTable.name), filepath.Join(test, "images"))
+	return j.complete(filepath.Join(dir, table.name), filepath.Join(dir, "images"))
 }
 
 // get leaves the verified file in the work folder and returns its MD5.
@@ -194,24 +187,18 @@ func (j *job) url(f file) string {
 
 // published asks Dataverse for the MD5 of a file.
 func (j *job) published(ctx context.Context, f file) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
-	defer cancel()
 	address := j.address + "/api/datasets/:persistentId/?persistentId=" + url.QueryEscape(doi)
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
+	list := filepath.Join(j.work, "files.json")
+	os.Remove(list) // of a killed process
+	defer os.Remove(list)
+	transfer := j.transfer
+	transfer.Direct, transfer.Attempts = true, 2
+	if _, err := fetch.File(ctx, address, list, transfer); err != nil {
 		return "", err
 	}
-	client := j.transfer.Client
-	if client == nil {
-		client = http.DefaultClient
-	}
-	response, err := client.Do(request)
+	text, err := os.ReadFile(list)
 	if err != nil {
 		return "", err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("%s answers %s", address, response.Status)
 	}
 	var answer struct {
 		Data struct {
@@ -225,7 +212,7 @@ func (j *job) published(ctx context.Context, f file) (string, error) {
 			} `json:"latestVersion"`
 		} `json:"data"`
 	}
-	if err := json.NewDecoder(io.LimitReader(response.Body, 64<<20)).Decode(&answer); err != nil {
+	if err := json.Unmarshal(text, &answer); err != nil {
 		return "", fmt.Errorf("reading %s: %w", address, err)
 	}
 	for _, entry := range answer.Data.LatestVersion.Files {

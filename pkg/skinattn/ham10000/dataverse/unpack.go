@@ -5,11 +5,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/md5"
-	"encoding/csv"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
 
 func (j *job) unpackDir() string { return filepath.Join(j.work, "unpack") }
@@ -154,16 +155,14 @@ func (j *job) unpack(ctx context.Context, archive, suffix string) ([]string, err
 	if err := errors.Join(os.RemoveAll(j.unpackDir()), os.MkdirAll(j.unpackDir(), 0o755)); err != nil {
 		return nil, err
 	}
-	for _, entry := range reader.File {
-		if strings.Contains(entry.Name, `\`) || path.IsAbs(entry.Name) || slices.Contains(strings.Split(entry.Name, "/"), "..") {
-			return nil, errors.New("it has an entry that would leave the folder; refused")
-		}
-	}
 	picture := regexp.MustCompile(`^ISIC_[0-9]{7}` + regexp.QuoteMeta(suffix) + `$`)
 	names := map[string]bool{}
 	for _, entry := range reader.File {
 		if err := ctx.Err(); err != nil {
 			return nil, err
+		}
+		if strings.Contains(entry.Name, `\`) || path.IsAbs(entry.Name) || slices.Contains(strings.Split(entry.Name, "/"), "..") {
+			return nil, errors.New("it has an entry that would leave the folder; refused")
 		}
 		name := path.Base(entry.Name)
 		if strings.HasPrefix(entry.Name, "__MACOSX/") || strings.HasPrefix(name, "._") || !strings.Contains(name, "ISIC_") || !strings.HasSuffix(name, suffix) {
@@ -179,12 +178,7 @@ func (j *job) unpack(ctx context.Context, archive, suffix string) ([]string, err
 			names[name] = true
 		}
 	}
-	sorted := make([]string, 0, len(names))
-	for name := range names {
-		sorted = append(sorted, name)
-	}
-	slices.Sort(sorted)
-	return sorted, nil
+	return slices.Sorted(maps.Keys(names)), nil
 }
 
 func extract(entry *zip.File, target string) error {
@@ -204,31 +198,16 @@ func extract(entry *zip.File, target string) error {
 // neverReleased is in the table of the official test, without a photo.
 const neverReleased = "ISIC_0035068"
 
-// complete returns an error unless every image of the table is in folder.
+// complete returns an error unless folder has every image of the table.
 func (j *job) complete(table, folder string) error {
-	file, err := os.Open(table)
+	records, err := ham10000.ReadMetadata(table)
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	rows, err := csv.NewReader(file).ReadAll()
-	if err != nil {
-		return fmt.Errorf("reading %s: %w", table, err)
-	}
 	var missing []string
-	column := 1
-	for i, row := range rows {
-		if i == 0 {
-			if named := slices.Index(row, "image_id"); named >= 0 {
-				column = named
-			}
-			continue
-		}
-		if len(row) <= column {
-			return fmt.Errorf("reading %s: a row of %d columns", table, len(row))
-		}
-		if id := row[column]; id != neverReleased && !filled(filepath.Join(folder, id+".jpg")) {
-			missing = append(missing, id)
+	for _, r := range records {
+		if r.ImageID != neverReleased && !filled(filepath.Join(folder, r.ImageID+".jpg")) {
+			missing = append(missing, r.ImageID)
 		}
 	}
 	if len(missing) > 0 {
