@@ -2,6 +2,7 @@ package eval
 
 import (
 	"math"
+	"slices"
 	"sort"
 )
 
@@ -140,26 +141,13 @@ func cut(values []float64, outcome []bool, counts []uint32, binning Binning, bin
 		if n == 0 {
 			continue
 		}
-		b := &all[widthBin(v, bins)]
-		if b.Count == 0 {
-			b.Low, b.High = v, v
-		}
-		b.Low, b.High = min(b.Low, v), max(b.High, v)
-		b.Count += n
-		b.Confidence += float64(n) * v
-		if outcome[i] {
-			b.Accuracy += float64(n)
-		}
+		all[widthBin(v, bins)].add(n, v, float64(indicator(outcome[i])))
 	}
-	var filled []Bin
-	for _, b := range all {
-		if b.Count > 0 {
-			b.Confidence /= float64(b.Count)
-			b.Accuracy /= float64(b.Count)
-			filled = append(filled, b)
-		}
+	all = slices.DeleteFunc(all, func(b Bin) bool { return b.Count == 0 })
+	for i := range all {
+		all[i].divide()
 	}
-	return filled
+	return all
 }
 
 // total is the sum of counts.

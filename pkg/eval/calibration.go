@@ -1,10 +1,6 @@
 package eval
 
-import (
-	"cmp"
-	"math"
-	"slices"
-)
+import "math"
 
 // ECEBins is the number of equal-mass bins of the expected calibration error in
 // [Metrics].
@@ -55,28 +51,15 @@ func expectedCalibrationError(bins []Bin) float64 {
 // its entries are the images predicted rightly.
 type confidenceRanking struct {
 	order []entry
-	value []float64 // confidence by rank
+	value []float64 // confidence by image
 }
 
 func newConfidenceRanking(confidence []float64, right []bool) confidenceRanking {
-	n := len(confidence)
-	images := make([]int, n)
-	for i := range images {
-		images[i] = i
+	doubt := make([]float64, len(confidence))
+	for i, v := range confidence {
+		doubt[i] = -v
 	}
-	slices.SortStableFunc(images, func(a, b int) int { return cmp.Compare(confidence[a], confidence[b]) })
-	r := confidenceRanking{order: make([]entry, n), value: make([]float64, n)}
-	for rank, i := range images {
-		e := entry(i) << entryShift
-		if right[i] {
-			e |= positiveBit
-		}
-		if rank == n-1 || confidence[images[rank+1]] != confidence[i] {
-			e |= tieEndBit
-		}
-		r.order[rank], r.value[rank] = e, confidence[i]
-	}
-	return r
+	return confidenceRanking{rank(doubt, right), confidence}
 }
 
 // bins cuts total = sum(counts) images into at most k bins.
@@ -87,41 +70,41 @@ func (r confidenceRanking) bins(counts []uint32, total, k int) []Bin {
 	}
 	out := make([]Bin, k)
 	b, room := 0, binSize(total, k, 0)
-	group, correct := 0, 0
-	for rank, e := range r.order {
-		n := int(counts[e>>entryShift])
-		group += n
-		if e&positiveBit != 0 {
-			correct += n
-		}
-		if e&tieEndBit == 0 {
-			continue
-		}
-		right := float64(correct) / float64(group)
-		for group > 0 {
+	for i, t := range down(r.order, counts) {
+		left := t.positives + t.negatives
+		right := float64(t.positives) / float64(left)
+		for left > 0 {
 			if room == 0 {
 				b++
 				room = binSize(total, k, b)
 			}
-			take := min(group, room)
-			bin, v := &out[b], r.value[rank]
-			if bin.Count == 0 {
-				bin.Low = v
-			}
-			bin.High = v
-			bin.Count += take
-			bin.Confidence += float64(take) * v
-			bin.Accuracy += float64(take) * right
-			group -= take
+			take := min(left, room)
+			out[b].add(take, r.value[i], right)
+			left -= take
 			room -= take
 		}
-		correct = 0
 	}
 	for i := range out {
-		out[i].Confidence /= float64(out[i].Count)
-		out[i].Accuracy /= float64(out[i].Count)
+		out[i].divide()
 	}
 	return out
+}
+
+// add adds n images of one confidence to a bin whose means are still sums.
+func (b *Bin) add(n int, confidence, accuracy float64) {
+	if b.Count == 0 {
+		b.Low, b.High = confidence, confidence
+	}
+	b.Low, b.High = min(b.Low, confidence), max(b.High, confidence)
+	b.Count += n
+	b.Confidence += float64(n) * confidence
+	b.Accuracy += float64(n) * accuracy
+}
+
+// divide turns the sums of a bin into means.
+func (b *Bin) divide() {
+	b.Confidence /= float64(b.Count)
+	b.Accuracy /= float64(b.Count)
 }
 
 // binSize is the size of bin b when total things are cut into k bins, the

@@ -1,7 +1,6 @@
 package eval
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -105,20 +104,13 @@ func (p *Predictions) terms(how Combination, k int) []float64 {
 
 // rankShares replaces values by their midranks, divided by their number.
 func rankShares(values []float64) []float64 {
-	order := make([]int, len(values))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(values[a], values[b]) })
 	shares := make([]float64, len(values))
-	for first := 0; first < len(order); {
-		last := first
-		for ; last < len(order) && values[order[last]] == values[order[first]]; last++ {
+	below := 0
+	for tied := range ties(values) {
+		for _, i := range tied {
+			shares[i] = float64(2*below+len(tied)+1) / 2 / float64(len(values)) // ranks count from 1
 		}
-		for _, i := range order[first:last] {
-			shares[i] = float64(first+last+1) / 2 / float64(len(values)) // ranks count from 1
-		}
-		first = last
+		below += len(tied)
 	}
 	return shares
 }

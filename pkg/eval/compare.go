@@ -56,24 +56,24 @@ func Compare(ctx context.Context, a, b *Table, opts Options) (*Comparison, error
 	if err != nil {
 		return nil, fmt.Errorf("comparing: %w", err)
 	}
-	knownA, knownB := aligned[0].known, aligned[1].known
-	groups, err := resolveGroups(knownA.Classes, opts.Groups)
+	known := aligned[0].known
+	groups, err := resolveGroups(known.Classes, opts.Groups)
 	if err != nil {
 		return nil, err
 	}
 	tableA, tableB := aligned[0].ranked(groups), aligned[1].ranked(groups)
-	once := repeatOne(knownA.Len())
+	once := repeatOne(known.Len())
 	c := &Comparison{
-		Classes: a.Classes(), N: knownA.Len(), Unknown: a.Unknown(),
+		Classes: a.Classes(), N: known.Len(), Unknown: a.Unknown(),
 		A: tableA.metrics(once), B: tableB.metrics(once), Undefined: make(map[string]string),
 	}
 	if err := c.addDifferences(ctx, tableA, tableB, opts); err != nil {
 		return nil, err
 	}
-	if err := c.addDeLong(knownA, knownB, groups, opts); err != nil {
+	if err := c.addDeLong(tableA, tableB, opts); err != nil {
 		return nil, err
 	}
-	for i, truth := range knownA.Truth {
+	for i, truth := range known.Truth {
 		switch rightA, rightB := tableA.predicted[i] == truth, tableB.predicted[i] == truth; {
 		case rightA && !rightB:
 			c.McNemar.OnlyA++
@@ -108,18 +108,23 @@ func (c *Comparison) addDifferences(ctx context.Context, a, b *ranked, opts Opti
 	return nil
 }
 
-func (c *Comparison) addDeLong(a, b *Predictions, groups []columnGroup, opts Options) error {
+// addDeLong tests the areas of all classes and groups.
+func (c *Comparison) addDeLong(a, b *ranked, opts Options) error {
 	var clusters []string
 	if opts.Unit == ByLesion {
-		clusters = a.LesionIDs
+		clusters = a.p.LesionIDs
 	}
-	add := func(path string, scoresA, scoresB []float64, positive []bool) error {
+	var p []float64
+	for i, row := range c.A.rows() {
+		scoresA, positive := a.targets[i].column(a.p)
+		scoresB, _ := b.targets[i].column(b.p)
 		d, err := NewDeLong(positive, clusters, scoresA, scoresB)
 		if err != nil {
 			return err
 		}
-		test := d.Test(0, 1)
+		test, path := d.Test(0, 1), row.path("auroc")
 		c.AUROC = append(c.AUROC, AUROCDifference{Metric: path, A: d.AUC[0], B: d.AUC[1], DeLongTest: test, CI: test.Interval(opts.level())})
+		p = append(p, test.P)
 		switch {
 		case c.Undefined[path] != "":
 			c.Undefined["delong."+path] = c.Undefined[path]
@@ -128,32 +133,10 @@ func (c *Comparison) addDeLong(a, b *Predictions, groups []columnGroup, opts Opt
 		case math.IsNaN(test.P):
 			c.Undefined["delong."+path] = "areas without variance"
 		}
-		return nil
-	}
-	for k, class := range a.Classes {
-		scoresA, positive := column(a, k)
-		scoresB, _ := column(b, k)
-		if err := add(ClassPath(class, "auroc"), scoresA, scoresB, positive); err != nil {
-			return err
-		}
-	}
-	for g := range groups {
-		scoresA, positive := groups[g].column(a)
-		scoresB, _ := groups[g].column(b)
-		if err := add(GroupPath(groups[g].name, "auroc"), scoresA, scoresB, positive); err != nil {
-			return err
-		}
-	}
-	p := make([]float64, len(c.AUROC))
-	for i := range c.AUROC {
-		p[i] = c.AUROC[i].P
 	}
 	adjusted, err := Holm(p)
-	if err != nil {
-		return err
+	for i, v := range adjusted {
+		c.AUROC[i].PHolm = v
 	}
-	for i := range c.AUROC {
-		c.AUROC[i].PHolm = adjusted[i]
-	}
-	return nil
+	return err
 }

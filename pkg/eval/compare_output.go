@@ -9,33 +9,17 @@ import (
 // MarshalJSON writes c with differences and DeLong tests as objects by metric
 // path, and what is undefined as null.
 func (c *Comparison) MarshalJSON() ([]byte, error) {
-	var o object
-	o.add("n", c.N)
-	o.add("n_unknown", c.Unknown)
-	o.add("classes", c.Classes)
-	var byPath object
-	for _, d := range c.Differences {
-		byPath.add(d.Metric, d)
-	}
-	o.addObject("differences", &byPath)
 	var tests object
 	for _, d := range c.AUROC {
-		tests.add(d.Metric, struct {
-			A          number   `json:"a"`
-			B          number   `json:"b"`
-			Difference number   `json:"difference"`
-			SE         number   `json:"se"`
-			CI         Interval `json:"ci"`
-			Z          number   `json:"z"`
-			P          number   `json:"p"`
-			PHolm      number   `json:"p_holm"`
-		}{number(d.A), number(d.B), number(d.Difference), number(d.SE), d.CI, number(d.Z), number(d.P), number(d.PHolm)})
+		tests = append(tests, member{d.Metric, object{
+			{"a", number(d.A)}, {"b", number(d.B)}, {"difference", number(d.Difference)}, {"se", number(d.SE)}, {"ci", d.CI},
+			{"z", number(d.Z)}, {"p", number(d.P)}, {"p_holm", number(d.PHolm)},
+		}})
 	}
-	o.addObject("delong", &tests)
-	o.add("mcnemar", c.McNemar)
-	o.add("bootstrap", c.Bootstrap)
-	o.add("undefined", c.Undefined)
-	return o.close()
+	return object{
+		{"n", c.N}, {"n_unknown", c.Unknown}, {"classes", c.Classes}, {"differences", byPath(c.Differences)},
+		{"delong", tests}, {"mcnemar", c.McNemar}, {"bootstrap", c.Bootstrap}, {"undefined", c.Undefined},
+	}.MarshalJSON()
 }
 
 // Table returns the comparison as text for a terminal: the headline metrics of

@@ -29,30 +29,32 @@ type PR struct {
 // is the probability that a positive scores higher than a negative, ties counting
 // one half (Mann-Whitney); NaN unless there are both.
 func AUROC(scores []float64, positive []bool, counts []uint32) (float64, error) {
-	ranking, counts, err := rankScores(scores, positive, counts)
-	if err != nil {
-		return math.NaN(), err
-	}
-	area, _ := rankMetrics(ranking, counts)
-	return area, nil
+	area, _, err := areas(scores, positive, counts)
+	return area, err
 }
 
 // AveragePrecision returns the sum over distinct scores of precision times rise
 // in recall; see [NewROC] for the arguments. NaN without positives.
 func AveragePrecision(scores []float64, positive []bool, counts []uint32) (float64, error) {
+	_, ap, err := areas(scores, positive, counts)
+	return ap, err
+}
+
+func areas(scores []float64, positive []bool, counts []uint32) (auroc, averagePrecision float64, err error) {
 	ranking, counts, err := rankScores(scores, positive, counts)
 	if err != nil {
-		return math.NaN(), err
+		return math.NaN(), math.NaN(), err
 	}
-	_, ap := rankMetrics(ranking, counts)
-	return ap, nil
+	auroc, averagePrecision = rankMetrics(ranking, counts)
+	return auroc, averagePrecision, nil
 }
 
 // NewROC returns the ROC curve of scores.
 //
 // Image i has the score scores[i], in no particular order, and is a positive if
-// positive[i] is true. Its multiplicity is counts[i]: 2 is the
-// same as listing the image twice, 0 the same as leaving it out. Nil means all 1. None of the slices is changed.
+// positive[i] is true. Its multiplicity is counts[i]: 2 is the same as listing the
+// image twice, 0 the same as leaving it out. Nil means all 1. None of the slices
+// is changed.
 //
 // The curve has one point more than there are distinct scores of images that
 // count, in falling order of threshold. It is an error if the slices differ in
@@ -65,20 +67,6 @@ func NewROC(scores []float64, positive []bool, counts []uint32) (*ROC, error) {
 	return rocOf(ranking, scores, counts), nil
 }
 
-// rocOf is the curve of a ranking; scores and counts are by image.
-func rocOf(ranking []entry, scores []float64, counts []uint32) *ROC {
-	steps := walk(ranking, scores, counts)
-	last := steps[len(steps)-1]
-	roc := &ROC{}
-	for _, s := range steps {
-		roc.FPR = append(roc.FPR, ratio(s.fp, last.fp))
-		roc.TPR = append(roc.TPR, ratio(s.tp, last.tp))
-		roc.Thresholds = append(roc.Thresholds, s.threshold)
-	}
-	roc.AUC, _ = rankMetrics(ranking, counts)
-	return roc
-}
-
 // NewPR returns the precision-recall curve of scores; see [NewROC] for the
 // arguments, the length of the curve and the errors.
 func NewPR(scores []float64, positive []bool, counts []uint32) (*PR, error) {
@@ -89,19 +77,20 @@ func NewPR(scores []float64, positive []bool, counts []uint32) (*PR, error) {
 	return prOf(ranking, scores, counts), nil
 }
 
+// rocOf is the curve of a ranking; scores and counts are by image.
+func rocOf(ranking []entry, scores []float64, counts []uint32) *ROC {
+	tp, fp, thresholds := walk(ranking, scores, counts)
+	roc := &ROC{FPR: shares(fp), TPR: shares(tp), Thresholds: thresholds}
+	roc.AUC, _ = rankMetrics(ranking, counts)
+	return roc
+}
+
 // prOf is the curve of a ranking; scores and counts are by image.
 func prOf(ranking []entry, scores []float64, counts []uint32) *PR {
-	steps := walk(ranking, scores, counts)
-	last := steps[len(steps)-1]
-	pr := &PR{}
-	for i, s := range steps {
-		precision := 1.0
-		if i > 0 {
-			precision = ratio(s.tp, s.tp+s.fp)
-		}
-		pr.Precision = append(pr.Precision, precision)
-		pr.Recall = append(pr.Recall, ratio(s.tp, last.tp))
-		pr.Thresholds = append(pr.Thresholds, s.threshold)
+	tp, fp, thresholds := walk(ranking, scores, counts)
+	pr := &PR{Precision: []float64{1}, Recall: shares(tp), Thresholds: thresholds}
+	for i := 1; i < len(tp); i++ {
+		pr.Precision = append(pr.Precision, ratio(tp[i], tp[i]+fp[i]))
 	}
 	_, pr.AP = rankMetrics(ranking, counts)
 	return pr
@@ -109,86 +98,59 @@ func prOf(ranking []entry, scores []float64, counts []uint32) *PR {
 
 // ROC returns the ROC curve of class k against the rest, over the images of
 // known truth. A class that is not in the table is an error.
-func (t *Table) ROC(k int) (*ROC, error) {
-	scores, _, err := t.Scores(k)
-	if err != nil {
-		return nil, err
-	}
-	return rocOf(t.orders().perClass[k], scores, repeatOne(len(scores))), nil
-}
+func (t *Table) ROC(k int) (*ROC, error) { return curveOfClass(t, k, rocOf) }
 
 // PR is [Table.ROC] for the precision-recall curve.
-func (t *Table) PR(k int) (*PR, error) {
+func (t *Table) PR(k int) (*PR, error) { return curveOfClass(t, k, prOf) }
+
+func curveOfClass[C any](t *Table, k int, of func([]entry, []float64, []uint32) C) (curve C, err error) {
 	scores, _, err := t.Scores(k)
 	if err != nil {
-		return nil, err
+		return curve, err
 	}
-	return prOf(t.orders().perClass[k], scores, repeatOne(len(scores))), nil
+	return of(t.orders().perClass[k], scores, repeatOne(len(scores))), nil
 }
 
 // GroupROC returns the ROC curve of a group of classes against the rest, over
 // the images of known truth.
-func (t *Table) GroupROC(g Group) (*ROC, error) {
-	scores, positive, err := t.GroupScores(g)
-	if err != nil {
-		return nil, err
-	}
-	return NewROC(scores, positive, nil)
-}
+func (t *Table) GroupROC(g Group) (*ROC, error) { return curveOfGroup(t, g, NewROC) }
 
 // GroupPR is [Table.GroupROC] for the precision-recall curve.
-func (t *Table) GroupPR(g Group) (*PR, error) {
+func (t *Table) GroupPR(g Group) (*PR, error) { return curveOfGroup(t, g, NewPR) }
+
+func curveOfGroup[C any](t *Table, g Group, of func([]float64, []bool, []uint32) (C, error)) (curve C, err error) {
 	scores, positive, err := t.GroupScores(g)
 	if err != nil {
-		return nil, err
+		return curve, err
 	}
-	return NewPR(scores, positive, nil)
+	return of(scores, positive, nil)
 }
 
 // MicroROC returns the ROC curve of all (image, class) pairs ranked together.
-func (t *Table) MicroROC() *ROC {
-	ranking, scores := t.pairs()
-	return rocOf(ranking, scores, repeatOne(len(scores)))
-}
+func (t *Table) MicroROC() *ROC { return curveOfPairs(t, rocOf) }
 
 // MicroPR is [Table.MicroROC] for the precision-recall curve.
-func (t *Table) MicroPR() *PR {
-	ranking, scores := t.pairs()
-	return prOf(ranking, scores, repeatOne(len(scores)))
-}
+func (t *Table) MicroPR() *PR { return curveOfPairs(t, prOf) }
 
-// pairs ranks the (image, class) pairs; image i and class k make pair
-// i*classes+k.
-func (t *Table) pairs() (ranking []entry, scores []float64) {
-	var positive []bool
-	for i, row := range t.known.Probs {
-		for k, v := range row {
-			scores = append(scores, float64(v))
-			positive = append(positive, t.known.Truth[i] == k)
-		}
-	}
-	return rankImages(scores, positive), scores
+func curveOfPairs[C any](t *Table, of func([]entry, []float64, []uint32) C) C {
+	scores, positive := pairs(t.known)
+	return of(rank(scores, positive), scores, repeatOne(len(scores)))
 }
 
 // MeanROC averages curves vertically: at each false positive rate the mean of
 // their true positive rates, interpolated linearly, with a weight for each curve,
 // such as the number of images of its class; nil weighs all alike. Its AUC is the
-// mean of theirs. Undefined curves (a class that is absent) and curves of weight 0
-// or less are left out; with none left, the result has no points and a NaN area.
-// Thresholds is nil, as the curves have no common one. It is an error if there
-// are not as many weights as curves.
-func MeanROC(curves []*ROC, weights []float64) (*ROC, error) {
-	if weights == nil {
-		weights = slices.Repeat([]float64{1}, len(curves))
+// mean of the curves' AUCs. Undefined curves (of an absent class) and curves of
+// weight 0 or less are left out; with none left, the result has no points and a NaN
+// area. Thresholds is nil, as the curves have no common thresholds. It is an error
+// if the numbers of weights and curves differ.
+func MeanROC(all []*ROC, allWeights []float64) (*ROC, error) {
+	if allWeights == nil {
+		allWeights = slices.Repeat([]float64{1}, len(all))
 	}
-	if len(curves) != len(weights) {
-		return nil, fmt.Errorf("mean ROC: %d weights for %d curves", len(weights), len(curves))
+	if len(all) != len(allWeights) {
+		return nil, fmt.Errorf("mean ROC: %d weights for %d curves", len(allWeights), len(all))
 	}
-	return averageROC(curves, weights), nil
-}
-
-// averageROC is [MeanROC] of as many weights as curves.
-func averageROC(all []*ROC, allWeights []float64) *ROC {
 	average := &ROC{AUC: math.NaN()}
 	var curves []*ROC
 	var weights, grid []float64
@@ -202,7 +164,7 @@ func averageROC(all []*ROC, allWeights []float64) *ROC {
 		}
 	}
 	if len(curves) == 0 {
-		return average
+		return average, nil
 	}
 	average.AUC = sum / total
 	slices.Sort(grid)
@@ -213,7 +175,7 @@ func averageROC(all []*ROC, allWeights []float64) *ROC {
 			low += weights[i] * l
 			high += weights[i] * h
 		}
-		// A curve that steps up here has two values, and so has the mean.
+		// Where a curve steps up, it has two values, and so has the mean.
 		average.FPR = append(average.FPR, fpr)
 		average.TPR = append(average.TPR, low/total)
 		if high > low {
@@ -221,7 +183,7 @@ func averageROC(all []*ROC, allWeights []float64) *ROC {
 			average.TPR = append(average.TPR, high/total)
 		}
 	}
-	return average
+	return average, nil
 }
 
 // at returns the lowest and the highest true positive rate of the curve at a
@@ -267,31 +229,29 @@ func (c *ROC) Simplify() *ROC {
 	return out
 }
 
-// step is a place in a ranking between two distinct scores.
-type step struct {
-	threshold float64
-	tp, fp    int
+// walk returns the points of a curve: at +Inf, and at each distinct score of images
+// that count, highest first, the numbers of positives and negatives that score at
+// least as high.
+func walk(ranking []entry, scores []float64, counts []uint32) (tp, fp []int, thresholds []float64) {
+	tp, fp, thresholds = []int{0}, []int{0}, []float64{math.Inf(1)}
+	for i, t := range down(ranking, counts) {
+		if t == (tie{}) {
+			continue
+		}
+		tp = append(tp, tp[len(tp)-1]+t.positives)
+		fp = append(fp, fp[len(fp)-1]+t.negatives)
+		thresholds = append(thresholds, scores[i])
+	}
+	return tp, fp, thresholds
 }
 
-// walk returns the counts at each distinct score, highest first, after the
-// empty step at +Inf.
-func walk(ranking []entry, scores []float64, counts []uint32) []step {
-	steps := []step{{threshold: math.Inf(1)}}
-	now := step{}
-	for _, e := range ranking {
-		n := int(counts[e>>entryShift])
-		if e&positiveBit != 0 {
-			now.tp += n
-		} else {
-			now.fp += n
-		}
-		last := steps[len(steps)-1]
-		if e&tieEndBit != 0 && (now.tp > last.tp || now.fp > last.fp) {
-			now.threshold = scores[e>>entryShift]
-			steps = append(steps, now)
-		}
+// shares divides running counts by the last.
+func shares(counts []int) []float64 {
+	out := make([]float64, len(counts))
+	for i, n := range counts {
+		out[i] = ratio(n, counts[len(counts)-1])
 	}
-	return steps
+	return out
 }
 
 // rankScores checks the arguments of [NewROC], and returns counts of one for
@@ -309,7 +269,7 @@ func rankScores(scores []float64, positive []bool, counts []uint32) ([]entry, []
 	if i := slices.IndexFunc(scores, math.IsNaN); i >= 0 {
 		return nil, nil, fmt.Errorf("ranking: score %d is NaN", i)
 	}
-	return rankImages(scores, positive), counts, nil
+	return rank(scores, positive), counts, nil
 }
 
 func repeatOne(n int) []uint32 {

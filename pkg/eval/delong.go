@@ -1,7 +1,6 @@
 package eval
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -75,33 +74,26 @@ func NewDeLong(positive []bool, clusters []string, scores ...[]float64) (*DeLong
 // (V10 and V01 of DeLong et al.). A positive of midrank t among all images and
 // x among the positives is above t - x negatives.
 func structuralComponents(scores []float64, positive []bool, positives, negatives int) (auc float64, component []float64) {
-	n := len(scores)
-	order := make([]int, n)
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(scores[a], scores[b]) })
-	component = make([]float64, n)
-	below := [2]int{} // negatives, positives with a lower score
+	component = make([]float64, len(scores))
+	var below [2]int // negatives, positives with a lower score
 	sum := 0.0
-	for first := 0; first < n; {
-		last := first
-		tied := [2]int{}
-		for ; last < n && scores[order[last]] == scores[order[first]]; last++ {
-			tied[indicator(positive[order[last]])]++
+	for tied := range ties(scores) {
+		var now [2]int
+		for _, i := range tied {
+			now[indicator(positive[i])]++
 		}
-		for _, i := range order[first:last] {
+		won := float64(below[0]) + float64(now[0])/2
+		lost := float64(positives-below[1]-now[1]) + float64(now[1])/2
+		for _, i := range tied {
 			if positive[i] {
-				won := float64(below[0]) + float64(tied[0])/2
 				component[i] = won / float64(negatives)
 				sum += won
 			} else {
-				component[i] = (float64(positives-below[1]-tied[1]) + float64(tied[1])/2) / float64(positives)
+				component[i] = lost / float64(positives)
 			}
 		}
-		below[0] += tied[0]
-		below[1] += tied[1]
-		first = last
+		below[0] += now[0]
+		below[1] += now[1]
 	}
 	if positives == 0 || negatives == 0 {
 		return math.NaN(), component

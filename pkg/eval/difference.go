@@ -1,7 +1,6 @@
 package eval
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -21,15 +20,20 @@ type Difference struct {
 	P  float64
 }
 
-// MarshalJSON writes a difference without its metric's name, which is its key.
+// MarshalJSON writes a difference without the name of its metric, which is the key
+// of the difference.
 func (d Difference) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		A          number   `json:"a"`
-		B          number   `json:"b"`
-		Difference number   `json:"difference"`
-		CI         Interval `json:"ci"`
-		P          number   `json:"p"`
-	}{number(d.A), number(d.B), number(d.Difference), d.CI, number(d.P)})
+	return object{
+		{"a", number(d.A)}, {"b", number(d.B)}, {"difference", number(d.Difference)}, {"ci", d.CI}, {"p", number(d.P)},
+	}.MarshalJSON()
+}
+
+func byPath(differences []Difference) object {
+	var o object
+	for _, d := range differences {
+		o = append(o, member{d.Metric, d})
+	}
+	return o
 }
 
 // differences lists B less A for every scalar metric, with intervals from

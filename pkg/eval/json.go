@@ -3,11 +3,13 @@ package eval
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"os"
 	"regexp"
+	"slices"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
 )
@@ -34,7 +36,7 @@ func (v *number) UnmarshalJSON(text []byte) error {
 
 // MarshalJSON writes an interval as [low, high], and an undefined one as null.
 func (ci Interval) MarshalJSON() ([]byte, error) {
-	if math.IsNaN(ci.Low) || math.IsNaN(ci.High) {
+	if !ci.Defined() {
 		return []byte("null"), nil
 	}
 	return json.Marshal([2]float64{ci.Low, ci.High})
@@ -43,7 +45,7 @@ func (ci Interval) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads what [Interval.MarshalJSON] writes.
 func (ci *Interval) UnmarshalJSON(text []byte) error {
 	if string(text) == "null" {
-		*ci = Interval{math.NaN(), math.NaN()}
+		*ci = undefinedInterval
 		return nil
 	}
 	var ends []float64
@@ -57,115 +59,82 @@ func (ci *Interval) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// object writes a JSON object whose keys keep the order they are added in,
-// which a Go map would not.
-type object struct {
-	bytes.Buffer
-	err error
+// object is a JSON object whose members keep their order, which a Go map would not.
+type object []member
+
+type member struct {
+	key   string
+	value any
 }
 
-func (o *object) add(key string, value any) {
-	name, err := json.Marshal(key)
-	if err == nil {
-		var text []byte
-		if text, err = json.Marshal(value); err == nil {
-			o.WriteByte("{,"[min(o.Len(), 1)])
-			o.Write(name)
-			o.WriteByte(':')
-			o.Write(text)
+// MarshalJSON implements [json.Marshaler].
+func (o object) MarshalJSON() ([]byte, error) {
+	text := []byte{'{'}
+	for i, m := range o {
+		value, err := json.Marshal(m.value)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", m.key, err)
 		}
+		key, err := json.Marshal(m.key)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = append(append(append(text, key...), ':'), value...)
 	}
-	if o.err == nil {
-		o.err = err
-	}
+	return append(text, '}'), nil
 }
 
-// addObject adds a finished object.
-func (o *object) addObject(key string, value *object) {
-	text, err := value.close()
-	if o.err == nil {
-		o.err = err
+// numbers returns the metrics of a T as members.
+func numbers[T, S any](metrics []metric[T, S], of *T) object {
+	var o object
+	for _, s := range metrics {
+		o = append(o, member{s.name, number(*s.of(of))})
 	}
-	o.add(key, text)
-}
-
-func (o *object) close() (json.RawMessage, error) {
-	if o.Len() == 0 {
-		o.WriteByte('{')
-	}
-	o.WriteByte('}')
-	return o.Bytes(), o.err
+	return o
 }
 
 // MarshalJSON writes m in the form of metrics.json: keys in a fixed order,
 // undefined values as null, per_class and ci as objects in class order.
 func (m *Metrics) MarshalJSON() ([]byte, error) {
-	var o object
-	o.add("n", m.N)
-	o.add("n_unknown", m.Unknown)
-	o.add("classes", m.Classes)
-	for _, s := range overallMetrics {
-		o.add(s.name, number(*s.of(m)))
-	}
-	o.add("confusion", m.Confusion)
-	var classes object
-	for k := range m.PerClass {
-		c := &m.PerClass[k]
-		var values object
-		c.addTo(&values)
-		classes.addObject(c.Class, &values)
-	}
-	o.addObject("per_class", &classes)
-	var groups object
-	for g := range m.Groups {
-		c := &m.Groups[g]
-		var values object
-		values.add("classes", c.Members)
-		c.addTo(&values)
-		groups.addObject(c.Class, &values)
-	}
-	o.addObject("groups", &groups)
-	var brier object
-	for _, s := range brierParts {
-		brier.add(s.name, number(*s.of(&m.BrierParts)))
-	}
-	o.addObject("brier_decomposition", &brier)
-	var intervals object
-	for _, path := range m.Paths() {
-		if ci, ok := m.CI[path]; ok {
-			intervals.add(path, ci)
+	var classes, groups, intervals object
+	for _, r := range m.rows() {
+		values := numbers(classMetrics, r.ClassMetrics)
+		var youden any
+		if !math.IsNaN(r.Youden.Threshold) {
+			youden = numbers(youdenParts, &r.Youden)
+		}
+		values = append(values, member{"youden", youden}, member{"support", r.Support})
+		if r.group {
+			members := m.Groups[len(groups)].Members
+			groups = append(groups, member{r.Class, append(object{{"classes", members}}, values...)})
+		} else {
+			classes = append(classes, member{r.Class, values})
 		}
 	}
-	o.addObject("ci", &intervals)
-	o.add("bootstrap", m.Bootstrap)
+	for _, path := range m.Paths() {
+		if ci, ok := m.CI[path]; ok {
+			intervals = append(intervals, member{path, ci})
+		}
+	}
 	undefined := m.Undefined
 	if undefined == nil {
 		undefined = map[string]string{} // {} rather than null: nothing is undefined
 	}
-	o.add("undefined", undefined) // package json sorts the keys
-	return o.close()
+	return slices.Concat(
+		object{{"n", m.N}, {"n_unknown", m.Unknown}, {"classes", m.Classes}},
+		numbers(overallMetrics, m),
+		object{
+			{"confusion", m.Confusion}, {"per_class", classes}, {"groups", groups},
+			{"brier_decomposition", numbers(brierParts, &m.BrierParts)},
+			{"ci", intervals}, {"bootstrap", m.Bootstrap}, {"undefined", undefined},
+		}).MarshalJSON()
 }
 
-// addTo adds the metrics of a class or group.
-func (c *ClassMetrics) addTo(values *object) {
-	for _, s := range classMetrics {
-		values.add(s.name, number(*s.of(c)))
-	}
-	if math.IsNaN(c.Youden.Threshold) {
-		values.add("youden", nil)
-	} else {
-		var youden object
-		for _, s := range youdenParts {
-			youden.add(s.name, number(*s.of(&c.Youden)))
-		}
-		values.addObject("youden", &youden)
-	}
-	values.add("support", c.Support)
-}
-
-// UnmarshalJSON reads what [Metrics.MarshalJSON] writes. The metrics of a
-// metrics.json are required; what this package adds to them is NaN where the
-// file lacks it.
+// UnmarshalJSON reads what [Metrics.MarshalJSON] writes. Metrics that every
+// metrics.json has are required; what older files lack is NaN.
 func (m *Metrics) UnmarshalJSON(text []byte) error {
 	var head struct {
 		N         int                        `json:"n"`
@@ -179,7 +148,8 @@ func (m *Metrics) UnmarshalJSON(text []byte) error {
 		Bootstrap *BootstrapInfo             `json:"bootstrap"`
 		Undefined map[string]string          `json:"undefined"`
 	}
-	if err := json.Unmarshal(text, &head); err != nil {
+	var values map[string]json.RawMessage
+	if err := errors.Join(json.Unmarshal(text, &head), json.Unmarshal(text, &values)); err != nil {
 		return err
 	}
 	if len(head.Confusion) != len(head.Classes) || len(head.PerClass) != len(head.Classes) {
@@ -190,33 +160,28 @@ func (m *Metrics) UnmarshalJSON(text []byte) error {
 			return fmt.Errorf("metrics: confusion is not square")
 		}
 	}
-	var values map[string]json.RawMessage
-	if err := json.Unmarshal(text, &values); err != nil {
-		return err
-	}
 	read := newMetrics(head.Classes, nil)
 	read.N, read.Unknown = head.N, head.Unknown
 	read.Confusion, read.Bootstrap, read.Undefined = head.Confusion, head.Bootstrap, head.Undefined
 	if len(head.CI) > 0 {
 		read.CI = head.CI
 	}
-	if err := readMetrics(overallMetrics, read, values, ""); err != nil {
+	if err := readNumbers(overallMetrics, read, values, ""); err != nil {
 		return err
 	}
-	for k := range read.PerClass {
-		c := &read.PerClass[k]
-		raw, ok := head.PerClass[c.Class]
+	for _, r := range read.rows() {
+		raw, ok := head.PerClass[r.Class]
 		if !ok {
-			return fmt.Errorf("metrics: per_class.%s is missing", c.Class)
+			return fmt.Errorf("metrics: per_class.%s is missing", r.Class)
 		}
-		if err := c.read(raw, ClassPath(c.Class, "")); err != nil {
+		if err := r.read(raw); err != nil {
 			return err
 		}
 	}
 	if err := read.readGroups(head.Groups); err != nil {
 		return err
 	}
-	if err := readParts(brierParts, &read.BrierParts, head.Brier, "brier_decomposition."); err != nil {
+	if err := readNumbers(brierParts, &read.BrierParts, head.Brier, "brier_decomposition."); err != nil {
 		return err
 	}
 	read.explainMissing()
@@ -237,59 +202,40 @@ func (m *Metrics) explainMissing() {
 	}
 }
 
-// readMetrics fills the metrics of a T from the keys of a JSON object.
-func readMetrics[T, S any](metrics []metric[T, S], of *T, values map[string]json.RawMessage, path string) error {
+// readNumbers fills the metrics of a T from the members of a JSON object; null, or a
+// member that is missing and not required, is NaN.
+func readNumbers[T, S any](metrics []metric[T, S], of *T, values map[string]json.RawMessage, path string) error {
 	for _, row := range metrics {
-		if _, ok := values[row.name]; !ok && row.required {
+		text, ok := values[row.name]
+		switch {
+		case !ok && row.required:
 			return fmt.Errorf("metrics: %s%s is missing", path, row.name)
+		case !ok:
+			*row.of(of) = math.NaN()
+		default:
+			if err := (*number)(row.of(of)).UnmarshalJSON(text); err != nil {
+				return fmt.Errorf("metrics: %s%s: %w", path, row.name, err)
+			}
 		}
-		if err := readNumber(row.of(of), values[row.name], path+row.name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// readParts fills the parts of a T from the keys of a JSON object; what is not
-// there is NaN.
-func readParts[T any](parts []part[T], of *T, values map[string]json.RawMessage, path string) error {
-	for _, row := range parts {
-		if err := readNumber(row.of(of), values[row.name], path+row.name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// readNumber reads a number, NaN for null or nothing.
-func readNumber(to *float64, text json.RawMessage, path string) error {
-	if text == nil {
-		text = json.RawMessage("null")
-	}
-	if err := (*number)(to).UnmarshalJSON(text); err != nil {
-		return fmt.Errorf("metrics: %s: %w", path, err)
 	}
 	return nil
 }
 
 // read fills the metrics of a class or group.
-func (c *ClassMetrics) read(text json.RawMessage, path string) error {
-	var values map[string]json.RawMessage
-	if err := json.Unmarshal(text, &values); err != nil {
-		return fmt.Errorf("metrics: %s: %w", path, err)
-	}
+func (r row) read(text json.RawMessage) error {
 	var head struct {
 		Youden  map[string]json.RawMessage `json:"youden"`
 		Support int                        `json:"support"`
 	}
-	if err := json.Unmarshal(text, &head); err != nil {
-		return fmt.Errorf("metrics: %s: %w", path, err)
+	var values map[string]json.RawMessage
+	if err := errors.Join(json.Unmarshal(text, &head), json.Unmarshal(text, &values)); err != nil {
+		return fmt.Errorf("metrics: %s: %w", r.path(""), err)
 	}
-	c.Support = head.Support
-	if err := readMetrics(classMetrics, c, values, path); err != nil {
+	r.Support = head.Support
+	if err := readNumbers(classMetrics, r.ClassMetrics, values, r.path("")); err != nil {
 		return err
 	}
-	return readParts(youdenParts, &c.Youden, head.Youden, path+"youden.")
+	return readNumbers(youdenParts, &r.Youden, head.Youden, r.path("youden."))
 }
 
 // readGroups fills Groups, in the order of the file.
@@ -307,17 +253,17 @@ func (m *Metrics) readGroups(text json.RawMessage) error {
 			return fmt.Errorf("metrics: groups: %w", err)
 		}
 		var raw json.RawMessage
-		if err := in.Decode(&raw); err != nil {
-			return fmt.Errorf("metrics: groups: %w", err)
-		}
 		var members struct {
 			Classes []string `json:"classes"`
+		}
+		if err := in.Decode(&raw); err != nil {
+			return fmt.Errorf("metrics: groups: %w", err)
 		}
 		if err := json.Unmarshal(raw, &members); err != nil {
 			return fmt.Errorf("metrics: groups: %w", err)
 		}
 		g := GroupMetrics{Members: members.Classes, ClassMetrics: ClassMetrics{Class: fmt.Sprint(name)}}
-		if err := g.read(raw, GroupPath(g.Class, "")); err != nil {
+		if err := (row{&g.ClassMetrics, true}).read(raw); err != nil {
 			return err
 		}
 		m.Groups = append(m.Groups, g)

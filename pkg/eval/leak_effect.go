@@ -89,17 +89,10 @@ func MeasureLeak(ctx context.Context, t *Table, leaked func(imageID string) bool
 // MarshalJSON writes e with differences as an object by metric path, and what is
 // undefined as null.
 func (e *LeakEffect) MarshalJSON() ([]byte, error) {
-	var o object
-	o.add("clean", e.Clean)
-	o.add("leaked", e.Leaked)
-	var byPath object
-	for _, d := range e.Differences {
-		byPath.add(d.Metric, d)
-	}
-	o.addObject("differences", &byPath)
-	o.add("bootstrap", e.Bootstrap)
-	o.add("undefined", e.Undefined)
-	return o.close()
+	return object{
+		{"clean", e.Clean}, {"leaked", e.Leaked}, {"differences", byPath(e.Differences)},
+		{"bootstrap", e.Bootstrap}, {"undefined", e.Undefined},
+	}.MarshalJSON()
 }
 
 // Table returns the headline metrics of both sets as text for a terminal.

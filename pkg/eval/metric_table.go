@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"cmp"
 	"math"
 	"strings"
 )
@@ -104,25 +105,23 @@ var (
 	}
 )
 
-// part is a number of a T that has no interval of its own.
-type part[T any] struct {
-	name string
-	of   func(*T) *float64
-}
-
+// The parts of a decomposition and of an operating point, which have no interval.
 var (
-	brierParts = []part[BrierDecomposition]{
-		{"reliability", func(d *BrierDecomposition) *float64 { return &d.Reliability }},
-		{"resolution", func(d *BrierDecomposition) *float64 { return &d.Resolution }},
-		{"uncertainty", func(d *BrierDecomposition) *float64 { return &d.Uncertainty }},
-		{"within_bin", func(d *BrierDecomposition) *float64 { return &d.WithinBin }},
+	brierParts = []metric[BrierDecomposition, none]{
+		{name: "reliability", of: func(d *BrierDecomposition) *float64 { return &d.Reliability }},
+		{name: "resolution", of: func(d *BrierDecomposition) *float64 { return &d.Resolution }},
+		{name: "uncertainty", of: func(d *BrierDecomposition) *float64 { return &d.Uncertainty }},
+		{name: "within_bin", of: func(d *BrierDecomposition) *float64 { return &d.WithinBin }},
 	}
-	youdenParts = []part[OperatingPoint]{
-		{"threshold", func(o *OperatingPoint) *float64 { return &o.Threshold }},
-		{"sensitivity", func(o *OperatingPoint) *float64 { return &o.Sensitivity }},
-		{"specificity", func(o *OperatingPoint) *float64 { return &o.Specificity }},
+	youdenParts = []metric[OperatingPoint, none]{
+		{name: "threshold", of: func(o *OperatingPoint) *float64 { return &o.Threshold }},
+		{name: "sensitivity", of: func(o *OperatingPoint) *float64 { return &o.Sensitivity }},
+		{name: "specificity", of: func(o *OperatingPoint) *float64 { return &o.Specificity }},
 	}
 )
+
+// none stands for a metric without a formula in this table.
+type none struct{}
 
 // scoring is one pass over a table in which image i has multiplicity counts[i].
 type scoring struct {
@@ -205,55 +204,45 @@ func headlines(visit func(path, text string)) {
 	}
 }
 
+const noImages = "no image of known class"
+
 // explainUndefined fills Undefined with a reason for each NaN.
 func (m *Metrics) explainUndefined() {
 	m.Undefined = make(map[string]string)
-	for _, row := range overallMetrics {
-		if !math.IsNaN(*row.of(m)) {
-			continue
+	explain := func(path string, reasons ...string) {
+		if m.N == 0 {
+			reasons = []string{noImages}
 		}
-		switch {
-		case m.N == 0:
-			m.Undefined[row.name] = noImages
-		case row.reason != "":
-			m.Undefined[row.name] = row.reason
-		default: // the areas, and what needs specificity
-			m.Undefined[row.name] = "the truth holds a single class"
+		m.Undefined[path] = cmp.Or(reasons...)
+	}
+	for _, s := range overallMetrics {
+		if math.IsNaN(*s.of(m)) {
+			explain(s.name, s.reason, "the truth holds a single class") // no area, and no specificity
 		}
 	}
-	for k := range m.PerClass {
-		m.explainClass(&m.PerClass[k], "class", ClassPath)
-	}
-	for g := range m.Groups {
-		m.explainClass(&m.Groups[g].ClassMetrics, "group", GroupPath)
+	for _, r := range m.rows() {
+		name := "class " + r.Class
+		if r.group {
+			name = "group " + r.Class
+		}
+		general := "every image is of " + name // specificity and ROC curves need a negative
+		if r.Support == 0 {
+			general = "no image of " + name
+		}
+		for _, s := range classMetrics {
+			if math.IsNaN(*s.of(r.ClassMetrics)) {
+				reason := general
+				if s.reason != "" {
+					reason = name + " " + s.reason
+				}
+				explain(r.path(s.name), reason)
+			}
+		}
+		if math.IsNaN(r.Youden.Threshold) {
+			explain(r.path("youden"), general)
+		}
 	}
 	if m.N == 0 {
 		m.Undefined["brier_decomposition"] = noImages
-	}
-}
-
-const noImages = "no image of known class"
-
-func (m *Metrics) explainClass(c *ClassMetrics, noun string, path func(name, metric string) string) {
-	explain := func(name, reason string) {
-		switch {
-		case m.N == 0:
-			reason = noImages
-		case reason != "":
-			reason = noun + " " + c.Class + " " + reason
-		case c.Support == 0:
-			reason = "no image of " + noun + " " + c.Class
-		default: // specificity and what a ROC curve gives need a negative
-			reason = "every image is of " + noun + " " + c.Class
-		}
-		m.Undefined[path(c.Class, name)] = reason
-	}
-	for _, row := range classMetrics {
-		if math.IsNaN(*row.of(c)) {
-			explain(row.name, row.reason)
-		}
-	}
-	if math.IsNaN(c.Youden.Threshold) {
-		explain("youden", "")
 	}
 }

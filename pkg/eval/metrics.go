@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"iter"
 	"math"
 	"slices"
 )
@@ -88,18 +89,13 @@ func GroupPath(group, metric string) string { return "groups." + group + "." + m
 // ones by name, then [ClassPath] of each class and metric, then [GroupPath].
 // Each can have an interval.
 func (m *Metrics) Paths() []string {
-	paths := make([]string, 0, m.numScalars())
+	var paths []string
 	for _, s := range overallMetrics {
 		paths = append(paths, s.name)
 	}
-	for k := range m.PerClass {
+	for _, row := range m.rows() {
 		for _, s := range classMetrics {
-			paths = append(paths, ClassPath(m.PerClass[k].Class, s.name))
-		}
-	}
-	for g := range m.Groups {
-		for _, s := range classMetrics {
-			paths = append(paths, GroupPath(m.Groups[g].Class, s.name))
+			paths = append(paths, row.path(s.name))
 		}
 	}
 	return paths
@@ -107,25 +103,46 @@ func (m *Metrics) Paths() []string {
 
 // Values returns the scalar metrics in the order of [Metrics.Paths].
 func (m *Metrics) Values() []float64 {
-	values := make([]float64, 0, m.numScalars())
+	values := make([]float64, 0, len(overallMetrics)+(len(m.PerClass)+len(m.Groups))*len(classMetrics))
 	for _, s := range overallMetrics {
 		values = append(values, *s.of(m))
 	}
-	for k := range m.PerClass {
+	for _, row := range m.rows() {
 		for _, s := range classMetrics {
-			values = append(values, *s.of(&m.PerClass[k]))
-		}
-	}
-	for g := range m.Groups {
-		for _, s := range classMetrics {
-			values = append(values, *s.of(&m.Groups[g].ClassMetrics))
+			values = append(values, *s.of(row.ClassMetrics))
 		}
 	}
 	return values
 }
 
-func (m *Metrics) numScalars() int {
-	return len(overallMetrics) + (len(m.PerClass)+len(m.Groups))*len(classMetrics)
+// row is the metrics of a class or of a group.
+type row struct {
+	*ClassMetrics
+	group bool
+}
+
+// rows yields the row of each class, then of each group, numbered from 0.
+func (m *Metrics) rows() iter.Seq2[int, row] {
+	return func(yield func(int, row) bool) {
+		for k := range m.PerClass {
+			if !yield(k, row{&m.PerClass[k], false}) {
+				return
+			}
+		}
+		for g := range m.Groups {
+			if !yield(len(m.PerClass)+g, row{&m.Groups[g].ClassMetrics, true}) {
+				return
+			}
+		}
+	}
+}
+
+// path returns the path of a metric of the row.
+func (r row) path(metric string) string {
+	if r.group {
+		return GroupPath(r.Class, metric)
+	}
+	return ClassPath(r.Class, metric)
 }
 
 // Value returns the metric with the given path, and whether there is one.

@@ -94,34 +94,26 @@ func mcClish(area, maxFPR float64) float64 {
 
 // topMetrics returns the standardised partial area up to a false positive rate of
 // [PartialMaxFPR] and the sensitivity at 90 and 95 % specificity of a ranking in
-// which image i has multiplicity counts[i]. It is the arithmetic of [ROC.PartialAUC] and [ROC.AtSpecificity] in one
-// pass over counts, and stops where they are settled.
+// which image i has multiplicity counts[i]. The arithmetic is as in
+// [ROC.PartialAUC] and [ROC.AtSpecificity]; the pass over counts stops where the
+// values are settled.
 func topMetrics(ranking []entry, counts []uint32, positives, negatives int) (partial, at90, at95 float64) {
 	if positives == 0 || negatives == 0 {
 		return math.NaN(), math.NaN(), math.NaN()
 	}
-	// Integers, but for rounding: as many false positives as are allowed.
+	// The numbers of false positives that are allowed: integers, but for rounding.
 	allowed90 := int(0.10*float64(negatives) + 1e-6)
 	allowed95 := int(0.05*float64(negatives) + 1e-6)
 	limit := PartialMaxFPR * float64(negatives)
-	var tp, fp, groupTP, groupFP, tp90, tp95 int
+	var tp, fp, tp90, tp95 int
 	area := 0.0
-	for _, e := range ranking {
-		n := int(counts[e>>entryShift])
-		if e&positiveBit != 0 {
-			groupTP += n
-		} else {
-			groupFP += n
+	for _, t := range down(ranking, counts) {
+		if t.negatives > 0 {
+			share := min(1, (limit-float64(fp))/float64(t.negatives))
+			area += share * float64(t.negatives) * (float64(tp) + share*float64(t.positives)/2)
 		}
-		if e&tieEndBit == 0 {
-			continue
-		}
-		if groupFP > 0 {
-			share := min(1, (limit-float64(fp))/float64(groupFP))
-			area += share * float64(groupFP) * (float64(tp) + share*float64(groupTP)/2)
-		}
-		tp += groupTP
-		fp += groupFP
+		tp += t.positives
+		fp += t.negatives
 		if fp <= allowed90 {
 			tp90 = tp
 		}
@@ -131,7 +123,6 @@ func topMetrics(ranking []entry, counts []uint32, positives, negatives int) (par
 		if float64(fp) > limit {
 			break
 		}
-		groupTP, groupFP = 0, 0
 	}
 	p := float64(positives)
 	return mcClish(area/(p*float64(negatives)), PartialMaxFPR), float64(tp90) / p, float64(tp95) / p

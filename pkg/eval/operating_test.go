@@ -22,7 +22,7 @@ func TestTopMetricsAreTheCurves(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ranking := rankImages(scores, positive)
+		ranking := rank(scores, positive)
 		positives := 0
 		for i, is := range positive {
 			positives += indicator(is) * int(counts[i])

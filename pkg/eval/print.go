@@ -2,7 +2,6 @@ package eval
 
 import (
 	"fmt"
-	"io"
 	"strings"
 	"text/tabwriter"
 )
@@ -24,7 +23,11 @@ func (m *Metrics) Table() string {
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	headlines(func(path, text string) {
 		v, _ := m.Value(path)
-		fmt.Fprintf(w, "%s\t%s\t%s\n", text, decimal(v), m.interval(path))
+		interval := ""
+		if ci, ok := m.CI[path]; ok {
+			interval = ci.text()
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", text, decimal(v), interval)
 	})
 	w.Flush()
 
@@ -35,11 +38,12 @@ func (m *Metrics) Table() string {
 		fmt.Fprintf(w, "%s\t", row.text)
 	}
 	fmt.Fprintln(w)
-	for i := range m.PerClass {
-		m.PerClass[i].writeRow(w)
-	}
-	for i := range m.Groups {
-		m.Groups[i].writeRow(w)
+	for _, r := range m.rows() {
+		fmt.Fprintf(w, "%s\t%d\t", r.Class, r.Support)
+		for _, s := range classMetrics {
+			fmt.Fprintf(w, "%s\t", decimal(*s.of(r.ClassMetrics)))
+		}
+		fmt.Fprintln(w)
 	}
 	w.Flush()
 	for _, g := range m.Groups {
@@ -62,14 +66,6 @@ func (m *Metrics) Table() string {
 	return out.String()
 }
 
-func (c *ClassMetrics) writeRow(w io.Writer) {
-	fmt.Fprintf(w, "%s\t%d\t", c.Class, c.Support)
-	for _, s := range classMetrics {
-		fmt.Fprintf(w, "%s\t", decimal(*s.of(c)))
-	}
-	fmt.Fprintln(w)
-}
-
 // writeReasons adds the reasons of dashes, each once.
 func (m *Metrics) writeReasons(out *strings.Builder) {
 	seen := make(map[string]bool)
@@ -86,12 +82,4 @@ func (m *Metrics) writeReasons(out *strings.Builder) {
 			fmt.Fprintf(out, "   %s: %s\n", key, reason)
 		}
 	}
-}
-
-func (m *Metrics) interval(path string) string {
-	ci, ok := m.CI[path]
-	if !ok {
-		return ""
-	}
-	return ci.text()
 }

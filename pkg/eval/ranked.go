@@ -2,6 +2,7 @@ package eval
 
 import (
 	"cmp"
+	"iter"
 	"math"
 	"slices"
 )
@@ -17,31 +18,81 @@ const (
 	entryShift = iota
 )
 
-// maxImages is what the index bits of an entry can hold.
+// maxImages is the number of indices that an entry can hold.
 const maxImages = 1 << (32 - entryShift)
 
-// newRanking sorts images by falling score; image(i), score(i) and positive(i)
-// describe the i-th of n candidates.
-func newRanking(n int, image func(i int) int, score func(i int) float64, positive func(i int) bool) []entry {
-	order := make([]int, n)
+// byRising returns the indices of values by rising value.
+func byRising(values []float64) []int {
+	order := make([]int, len(values))
 	for i := range order {
 		order[i] = i
 	}
-	// Stable, so that one table has one ranking; no metric depends on the
-	// order within a tie.
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(score(b), score(a)) })
-	ranking := make([]entry, n)
-	for r, i := range order {
-		e := entry(image(i)) << entryShift
-		if positive(i) {
-			e |= positiveBit
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(values[a], values[b]) })
+	return order
+}
+
+// ties yields the indices of values by rising value, all indices of one value
+// together.
+func ties(values []float64) iter.Seq[[]int] {
+	return func(yield func([]int) bool) {
+		order := byRising(values)
+		for first := 0; first < len(order); {
+			last := first + 1
+			for last < len(order) && values[order[last]] == values[order[first]] {
+				last++
+			}
+			if !yield(order[first:last]) {
+				return
+			}
+			first = last
 		}
-		if r == n-1 || score(order[r+1]) != score(i) {
-			e |= tieEndBit
+	}
+}
+
+// rank sorts images by falling score. No metric depends on the order within a tie.
+func rank(scores []float64, positive []bool) []entry {
+	ranking := make([]entry, len(scores))
+	next := len(ranking)
+	for tied := range ties(scores) {
+		for j, i := range tied {
+			e := entry(i) << entryShift
+			if positive[i] {
+				e |= positiveBit
+			}
+			if j == 0 { // the tie's first from below is its last from above
+				e |= tieEndBit
+			}
+			next--
+			ranking[next] = e
 		}
-		ranking[r] = e
 	}
 	return ranking
+}
+
+// tie counts the images of one score.
+type tie struct{ positives, negatives int }
+
+// down yields, for each score of a ranking from the highest, the tied images,
+// image i having multiplicity counts[i], and the index of one of them.
+func down(ranking []entry, counts []uint32) iter.Seq2[int, tie] {
+	return func(yield func(int, tie) bool) {
+		var t tie
+		for _, e := range ranking {
+			n := int(counts[e>>entryShift])
+			if e&positiveBit != 0 {
+				t.positives += n
+			} else {
+				t.negatives += n
+			}
+			if e&tieEndBit == 0 {
+				continue
+			}
+			if !yield(int(e>>entryShift), t) {
+				return
+			}
+			t = tie{}
+		}
+	}
 }
 
 // rankMetrics returns AUROC and average precision of a ranking in which image i has
@@ -50,31 +101,20 @@ func newRanking(n int, image func(i int) int, score func(i int) float64, positiv
 // AUROC is the Mann-Whitney statistic: the share of pairs of a positive and a
 // negative in which the positive has the higher score, a tie counting one
 // half. It is exact up to the final division. Average precision is the sum
-// over tie groups of precision times the rise in recall (scikit-learn's
+// over ties of precision times the rise in recall (scikit-learn's
 // average_precision_score, without interpolation).
 func rankMetrics(ranking []entry, counts []uint32) (auroc, averagePrecision float64) {
-	var tp, fp, groupTP, groupFP uint64
-	var pairs uint64 // twice the number of pairs won
+	var tp, fp, pairs int // pairs: twice the number of pairs won
 	ap := 0.0
-	for _, e := range ranking {
-		n := uint64(counts[e>>entryShift])
-		if e&positiveBit != 0 {
-			groupTP += n
-		} else {
-			groupFP += n
+	for _, t := range down(ranking, counts) {
+		if t.negatives != 0 {
+			pairs += t.negatives * (2*tp + t.positives) // positives above, and half of the tied ones
 		}
-		if e&tieEndBit == 0 {
-			continue
+		tp += t.positives
+		fp += t.negatives
+		if t.positives != 0 {
+			ap += float64(t.positives) * (float64(tp) / float64(tp+fp))
 		}
-		if groupFP != 0 {
-			pairs += groupFP * (2*tp + groupTP) // positives above, and half of the tied ones
-		}
-		tp += groupTP
-		fp += groupFP
-		if groupTP != 0 {
-			ap += float64(groupTP) * (float64(tp) / float64(tp+fp))
-		}
-		groupTP, groupFP = 0, 0
 	}
 	auroc, averagePrecision = math.NaN(), math.NaN()
 	if tp > 0 {
@@ -87,12 +127,12 @@ func rankMetrics(ranking []entry, counts []uint32) (auroc, averagePrecision floa
 }
 
 // sorted holds the images of known truth of a table in every order that a metric
-// needs, and what each image adds to sums. Scoring a resample of the images is
+// needs, and the terms of each image in sums. Scoring a resample of the images is
 // then a few linear passes with a count for each image.
 type sorted struct {
 	predicted  []int
 	perClass   [][]entry
-	micro      []entry
+	micro      []entry // names an image once for each class
 	confidence confidenceRanking
 	nll, brier []float64 // per image
 	above      []int     // per image, the classes ranked above the true one
@@ -107,14 +147,13 @@ func (t *Table) orders() *sorted {
 }
 
 func newSorted(p *Predictions) sorted {
-	n, k := p.Len(), len(p.Classes)
+	n, classes := p.Len(), len(p.Classes)
 	s := sorted{
 		predicted: make([]int, n),
-		perClass:  make([][]entry, k),
 		nll:       make([]float64, n),
 		brier:     make([]float64, n),
 		above:     make([]int, n),
-		classGaps: make([]gaps, k),
+		micro:     rank(pairs(p)),
 	}
 	confidence, right := topClass(p)
 	for i, row := range p.Probs {
@@ -125,24 +164,28 @@ func newSorted(p *Predictions) sorted {
 	}
 	s.confidence = newConfidenceRanking(confidence, right)
 	s.topGap = newGaps(confidence, right)
-	for c := range s.perClass {
-		scores, positive := column(p, c)
-		s.perClass[c] = rankImages(scores, positive)
-		s.classGaps[c] = newGaps(scores, positive)
+	for k := range classes {
+		scores, positive := column(p, k)
+		s.perClass = append(s.perClass, rank(scores, positive))
+		s.classGaps = append(s.classGaps, newGaps(scores, positive))
 	}
-	s.micro = newRanking(n*k,
-		func(i int) int { return i / k },
-		func(i int) float64 { return float64(p.Probs[i/k][i%k]) },
-		func(i int) bool { return p.Truth[i/k] == i%k })
+	const flags = 1<<entryShift - 1
+	for r, e := range s.micro {
+		s.micro[r] = e>>entryShift/entry(classes)<<entryShift | e&flags
+	}
 	return s
 }
 
-// rankImages ranks images by score.
-func rankImages(scores []float64, positive []bool) []entry {
-	return newRanking(len(scores),
-		func(i int) int { return i },
-		func(i int) float64 { return scores[i] },
-		func(i int) bool { return positive[i] })
+// pairs returns the probability of each (image, class) pair and whether the class
+// is the true one; image i and class k make pair i*classes+k.
+func pairs(p *Predictions) (scores []float64, positive []bool) {
+	for i, row := range p.Probs {
+		for k, v := range row {
+			scores = append(scores, float64(v))
+			positive = append(positive, p.Truth[i] == k)
+		}
+	}
+	return scores, positive
 }
 
 // topClass returns the largest probability of each image and whether its class
@@ -156,46 +199,46 @@ func topClass(p *Predictions) (confidence []float64, right []bool) {
 	return confidence, right
 }
 
-// ranked is a sorted table with groups of classes.
+// column returns the probabilities of class k and whether it is the true one.
+func column(p *Predictions, k int) (scores []float64, positive []bool) {
+	return (&columnGroup{columns: []int{k}}).column(p)
+}
+
+// ranked is a sorted table with its targets: each class, then each group of
+// classes, against the rest.
 type ranked struct {
 	*sorted
 	p        *Predictions // the rows of known truth
-	groups   []columnGroup
-	perGroup [][]entry
+	targets  []columnGroup
+	rankings [][]entry // one for each target
 }
 
 func (t *Table) ranked(groups []columnGroup) *ranked {
-	r := &ranked{sorted: t.orders(), p: t.known, groups: groups}
-	for g := range groups {
-		r.perGroup = append(r.perGroup, rankImages(groups[g].column(t.known)))
+	r := &ranked{sorted: t.orders(), p: t.known}
+	for k, class := range t.known.Classes {
+		r.targets = append(r.targets, columnGroup{name: class, columns: []int{k}})
+	}
+	r.targets = append(r.targets, groups...)
+	r.rankings = slices.Clone(r.perClass)
+	for _, g := range groups {
+		r.rankings = append(r.rankings, rank(g.column(t.known)))
 	}
 	return r
 }
 
-// column returns the probabilities of class k and whether it is the true one.
-func column(p *Predictions, k int) (scores []float64, positive []bool) {
-	scores, positive = make([]float64, p.Len()), make([]bool, p.Len())
-	for i, row := range p.Probs {
-		scores[i], positive[i] = float64(row[k]), p.Truth[i] == k
-	}
-	return scores, positive
-}
-
 // newMetrics returns empty metrics for the table.
-func (t *ranked) newMetrics() *Metrics { return newMetrics(t.p.Classes, t.groups) }
+func (t *ranked) newMetrics() *Metrics {
+	return newMetrics(t.p.Classes, t.targets[len(t.p.Classes):])
+}
 
 // metrics scores the table in which image i has multiplicity counts[i], and adds
 // the values that have no interval.
 func (t *ranked) metrics(counts []uint32) *Metrics {
 	m := t.newMetrics()
 	t.score(counts, m)
-	for k := range m.PerClass {
-		scores, _ := column(t.p, k)
-		m.PerClass[k].Youden = rocOf(t.perClass[k], scores, counts).Youden()
-	}
-	for g := range m.Groups {
-		scores, _ := t.groups[g].column(t.p)
-		m.Groups[g].Youden = rocOf(t.perGroup[g], scores, counts).Youden()
+	for i, row := range m.rows() {
+		scores, _ := t.targets[i].column(t.p)
+		row.Youden = rocOf(t.rankings[i], scores, counts).Youden()
 	}
 	m.BrierParts = decomposeBrier(t.p, counts, EqualMass, ECEBins)
 	m.explainUndefined()
@@ -225,26 +268,20 @@ func (t *ranked) score(counts []uint32, m *Metrics) {
 		}
 	}
 	m.N = s.n
-	for k := range m.PerClass {
-		t.scoreOne(&m.PerClass[k], m.Confusion.OneVsRest(k), t.perClass[k], counts)
+	for i, row := range m.rows() {
+		v := m.Confusion.groupVsRest(&t.targets[i])
+		c := &classScoring{Counts: v}
+		c.auroc, c.ap = rankMetrics(t.rankings[i], counts)
+		c.partial, c.at90, c.at95 = topMetrics(t.rankings[i], counts, v.TP+v.FN, v.FP+v.TN)
+		row.Support = v.TP + v.FN
+		fill(classMetrics, row.ClassMetrics, c)
 	}
-	for g := range m.Groups {
-		t.scoreOne(&m.Groups[g].ClassMetrics, m.Confusion.groupVsRest(&t.groups[g]), t.perGroup[g], counts)
-	}
-	for i := range overallMetrics {
-		row := &overallMetrics[i]
-		*row.of(m) = row.value(&s)
-	}
+	fill(overallMetrics, m, &s)
 }
 
-// scoreOne fills the metrics of a class or group against the rest.
-func (t *ranked) scoreOne(c *ClassMetrics, v Counts, ranking []entry, counts []uint32) {
-	s := &classScoring{Counts: v}
-	s.auroc, s.ap = rankMetrics(ranking, counts)
-	s.partial, s.at90, s.at95 = topMetrics(ranking, counts, v.TP+v.FN, v.FP+v.TN)
-	c.Support = v.TP + v.FN
-	for i := range classMetrics {
-		row := &classMetrics[i]
-		*row.of(c) = row.value(s)
+// fill computes the metrics of a T.
+func fill[T, S any](metrics []metric[T, S], of *T, s S) {
+	for i := range metrics {
+		*metrics[i].of(of) = metrics[i].value(s)
 	}
 }

@@ -107,42 +107,30 @@ func NewROCBands(ctx context.Context, t *Table, fpr []float64, opts Options) (*R
 // lines between the points of distinct scores, and the upper end of a vertical
 // step. All are NaN without positives or without negatives.
 func tprAt(ranking []entry, counts []uint32, fpr, out []float64) {
-	var positives, negatives uint64
-	for _, e := range ranking {
-		n := uint64(counts[e>>entryShift])
-		if e&positiveBit != 0 {
-			positives += n
-		} else {
-			negatives += n
-		}
+	var all tie
+	for _, t := range down(ranking, counts) {
+		all.positives += t.positives
+		all.negatives += t.negatives
 	}
+	positives, negatives := float64(all.positives), float64(all.negatives)
 	if positives == 0 || negatives == 0 {
 		for g := range out {
 			out[g] = math.NaN()
 		}
 		return
 	}
-	var tp, fp, lastTP, lastFP uint64 // now, and at the last distinct score
-	g := 0
-	for _, e := range ranking {
-		n := uint64(counts[e>>entryShift])
-		if e&positiveBit != 0 {
-			tp += n
-		} else {
-			fp += n
-		}
-		if e&tieEndBit == 0 {
-			continue
-		}
+	tp, fp, g := 0, 0, 0
+	for _, t := range down(ranking, counts) {
 		for ; g < len(fpr); g++ {
-			x := fpr[g] * float64(negatives)
-			if x > float64(fp)-rateSlack*float64(negatives) {
+			x := fpr[g] * negatives
+			if x > float64(fp+t.negatives)-rateSlack*negatives {
 				break
 			}
-			share := max(0, (x-float64(lastFP))/float64(fp-lastFP))
-			out[g] = (float64(lastTP) + share*float64(tp-lastTP)) / float64(positives)
+			share := max(0, (x-float64(fp))/float64(t.negatives))
+			out[g] = (float64(tp) + share*float64(t.positives)) / positives
 		}
-		lastTP, lastFP = tp, fp
+		tp += t.positives
+		fp += t.negatives
 	}
 	for ; g < len(fpr); g++ {
 		out[g] = 1

@@ -59,18 +59,11 @@ func SummarizeRuns(runs []*Metrics, level float64) (*RunSummary, error) {
 // MarshalJSON writes the summaries as an object by metric path, undefined values
 // as null.
 func (s *RunSummary) MarshalJSON() ([]byte, error) {
-	var o, metrics object
+	var metrics object
 	for _, m := range s.Metrics {
-		metrics.add(m.Metric, struct {
-			Mean number   `json:"mean"`
-			SD   number   `json:"sd"`
-			CI   Interval `json:"ci"`
-		}{number(m.Mean), number(m.SD), m.CI})
+		metrics = append(metrics, member{m.Metric, object{{"mean", number(m.Mean)}, {"sd", number(m.SD)}, {"ci", m.CI}}})
 	}
-	o.add("runs", s.Runs)
-	o.addObject("metrics", &metrics)
-	o.add("undefined", s.Undefined)
-	return o.close()
+	return object{{"runs", s.Runs}, {"metrics", metrics}, {"undefined", s.Undefined}}.MarshalJSON()
 }
 
 // Table returns the headline metrics as text for a terminal.
