@@ -79,23 +79,23 @@ func (f *AttentionOverlay) validate() error {
 
 // overlayLayout has the sizes of an overlay's parts.
 type overlayLayout struct {
-	panel            vg.Length   // width of a panel
-	heights          []vg.Length // of the panels of each row
-	name, bar        vg.Length   // room for names at the left, for the colour bar at the right
-	above, beneath   vg.Length   // room for titles and ranges
-	gap              vg.Length
-	titled           []bool // rows whose titles differ from the row's above
-	columns          int
-	barWide, barText vg.Length
-	titleShare       float64
+	columns        int
+	panel          vg.Length   // width of a panel
+	heights        []vg.Length // of the panels of each row
+	name, bar      vg.Length   // room for names at the left, for the colour bar with its texts at the right
+	barWide        vg.Length   // width of the colour bar alone
+	above, beneath vg.Length   // room for titles and ranges
+	gap            vg.Length
+	titled         []bool // rows whose titles differ from the row's above
+	titleShare     float64
 }
 
 func (f *AttentionOverlay) layout(s Style) overlayLayout {
 	l := overlayLayout{gap: s.FontSize * 0.5, above: 1.3 * s.FontSize, beneath: 1.3 * s.FontSize, barWide: s.FontSize}
 	for _, end := range f.ends() {
-		l.barText = max(l.barText, s.text(smallText).Width(end))
+		l.bar = max(l.bar, l.barWide, s.text(smallText).Width(end))
 	}
-	l.bar = 1.5*l.gap + max(l.barWide, l.barText)
+	l.bar += 1.5 * l.gap
 	for i, r := range f.Rows {
 		l.columns = max(l.columns, 1+len(r.Maps))
 		l.titled = append(l.titled, i == 0 || !sameTitles(r.Maps, f.Rows[i-1].Maps))
@@ -103,7 +103,7 @@ func (f *AttentionOverlay) layout(s Style) overlayLayout {
 			l.name = 1.4 * s.FontSize
 		}
 	}
-	l.panel = (s.Width - 2*s.FontSize*0.4 - l.name - l.bar - l.gap*vg.Length(l.columns-1)) / vg.Length(max(1, l.columns))
+	l.panel = (s.Width - 2*s.edge() - l.name - l.bar - l.gap*vg.Length(l.columns-1)) / vg.Length(max(1, l.columns))
 	for _, r := range f.Rows {
 		view := r.view()
 		l.heights = append(l.heights, l.panel*vg.Length(view.Dy())/vg.Length(max(1, view.Dx())))
@@ -143,7 +143,7 @@ func (f *AttentionOverlay) ends() [2]string {
 // Height implements [Figure].
 func (f *AttentionOverlay) Height(s Style) vg.Length {
 	l := f.layout(s)
-	height := 2*s.FontSize*0.4 + titleHeight(s, f.Title) + l.gap*vg.Length(max(0, len(f.Rows)-1))
+	height := 2*s.edge() + titleHeight(s, f.Title) + l.gap*vg.Length(max(0, len(f.Rows)-1))
 	for i, h := range l.heights {
 		height += h + l.beneath
 		if l.titled[i] {

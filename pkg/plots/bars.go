@@ -149,7 +149,7 @@ func (f *Bars) Data() [][]string {
 
 // GroupedBars is a plotter of bars side by side, with their intervals as error
 // bars; group g stands around x = g. Unlike gonum's BarChart, the width of a bar
-// is a share of the axis, whatever the size of the canvas, and bars begin at the
+// is a share of the axis for every size of the canvas, and bars begin at the
 // lower end of the value axis.
 type GroupedBars struct {
 	Series []BarSeries

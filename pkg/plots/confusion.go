@@ -13,7 +13,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/eval"
 )
 
-// Normalization is what the numbers in a confusion matrix are.
+// Normalization is the meaning of the numbers in a confusion matrix.
 type Normalization int
 
 const (

@@ -144,7 +144,7 @@ func (f *ROC) addTo(p *plot.Plot, s Style) (legend, error) { return rocKind.addT
 
 func (f *PR) addTo(p *plot.Plot, s Style) (legend, error) { return prKind.addTo(p, s, f.Curves) }
 
-// curveKind is what distinguishes the figures of curves.
+// curveKind holds the words and settings by which the figures of curves differ.
 type curveKind struct {
 	name, xLabel, yLabel, areaLabel string
 	x, y, area                      string // columns of the data

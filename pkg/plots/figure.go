@@ -41,7 +41,7 @@ type Figure interface {
 }
 
 // Save draws f in the format of path's extension (.svg, .pdf or .png) and
-// writes it in one step: a failure leaves what was there before.
+// writes it in one step: a failure leaves the old file.
 func Save(path string, f Figure, s Style) error {
 	format := strings.TrimPrefix(strings.ToLower(filepath.Ext(path)), ".")
 	var image bytes.Buffer
@@ -52,7 +52,7 @@ func Save(path string, f Figure, s Style) error {
 }
 
 // SaveWithData is [Save] and writes the figure's numbers as CSV beside it,
-// under the same name but for the extension.
+// under the same name with the extension .csv.
 func SaveWithData(path string, f Figure, s Style) error {
 	if err := Save(path, f, s); err != nil {
 		return err
@@ -93,9 +93,8 @@ func Encode(w io.Writer, format string, f Figure, s Style) error {
 }
 
 // newPDF returns a canvas whose document has a fixed date and a sorted catalogue.
-// gonum hides the document, but fpdf copies its process-wide defaults into each
-// new one: they are set while this one is made, and afterwards as fpdf has them
-// at first.
+// gonum hides the document, but fpdf copies its process-wide defaults into each new
+// document: newPDF sets the defaults, makes the document and resets them.
 func newPDF(width, height vg.Length) *vgpdf.Canvas {
 	fpdfDefaults.Lock()
 	defer fpdfDefaults.Unlock()

@@ -107,10 +107,7 @@ func (r GalleryRow) title() string {
 }
 
 func (f *Gallery) columns() int {
-	columns := f.Columns
-	if columns <= 0 {
-		columns = galleryColumns
-	}
+	columns := cmp.Or(max(f.Columns, 0), galleryColumns)
 	for _, r := range f.Rows {
 		columns = max(columns, len(r.Pictures))
 	}
@@ -125,7 +122,7 @@ func (f *Gallery) layout(s Style) (w, h, above, beneath, gap vg.Length) {
 		aspect = 4. / 3
 	}
 	gap = 0.6 * s.FontSize
-	w = (s.Width - 2*s.FontSize*0.4 - gap*vg.Length(f.columns()-1)) / vg.Length(f.columns())
+	w = (s.Width - 2*s.edge() - gap*vg.Length(f.columns()-1)) / vg.Length(f.columns())
 	return w, w / vg.Length(aspect), 1.4 * s.FontSize, 2.7 * s.FontSize * galleryText, gap
 }
 
@@ -136,7 +133,7 @@ const galleryText = 0.8
 func (f *Gallery) Height(s Style) vg.Length {
 	_, h, above, beneath, gap := f.layout(s)
 	rows := vg.Length(len(f.Rows))
-	return 2*s.FontSize*0.4 + titleHeight(s, f.Title) + rows*(above+h+beneath) + max(0, rows-1)*gap
+	return 2*s.edge() + titleHeight(s, f.Title) + rows*(above+h+beneath) + max(0, rows-1)*gap
 }
 
 // Draw implements [Figure].

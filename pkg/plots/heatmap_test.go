@@ -83,8 +83,8 @@ func TestOverlayBlendsAndScales(t *testing.T) {
 	}
 }
 
-// The default colours grow lighter step by step: that is what makes them
-// readable in grey and by the colour-blind.
+// The default colours grow lighter step by step: so they can be read in grey and by
+// the colour-blind.
 func TestHeatColorsGrowLighter(t *testing.T) {
 	last := -1.0
 	for i, c := range (HeatStyle{}).colors() {

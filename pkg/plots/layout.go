@@ -106,7 +106,7 @@ func outer(i, n, columns int) (left, bottom bool) {
 	return i%columns == 0, i+columns >= n
 }
 
-// addTitle writes a title along the top of c and returns what is left.
+// addTitle writes a title along the top of c and returns the rest of c.
 func (s Style) addTitle(c draw.Canvas, title string) draw.Canvas {
 	if title == "" {
 		return c
@@ -115,7 +115,7 @@ func (s Style) addTitle(c draw.Canvas, title string) draw.Canvas {
 	return draw.Crop(c, 0, 0, 0, -titleHeight(s, title))
 }
 
-// titleHeight is the room that a title takes.
+// titleHeight is the height of a title with its gap, 0 without a title.
 func titleHeight(s Style, title string) vg.Length {
 	if title == "" {
 		return 0
@@ -124,7 +124,7 @@ func titleHeight(s Style, title string) vg.Length {
 }
 
 // sharedLabels writes one label for the horizontal axes of all panels and one
-// for the vertical axes, and returns what is left of c.
+// for the vertical axes, and returns the rest of c.
 func (s Style) sharedLabels(c draw.Canvas, x, y string) draw.Canvas {
 	label := s.textAt(1, draw.XCenter, draw.YBottom)
 	room := 1.6 * s.FontSize

@@ -95,19 +95,15 @@ func (f *LearningCurves) Draw(c draw.Canvas, s Style) error {
 	}
 	first, last := math.Inf(1), math.Inf(-1)
 	var plots []*plot.Plot
-	for i, panel := range panels {
-		x := ""
-		if i == len(panels)-1 {
-			x = "Epoch"
-		}
-		p := s.NewPlot("", x, panel.label)
+	for _, panel := range panels {
+		p := s.NewPlot("", "", panel.label)
 		s.addGrid(p, false, true)
 		for j, column := range panel.columns() {
 			points := f.points(column, panel.log)
 			if len(points) == 0 {
 				continue
 			}
-			line, err := plotter.NewLine(points)
+			line, dot, err := plotter.NewLinePoints(points)
 			if err != nil {
 				return fmt.Errorf("learning curves: %s: %w", column, err)
 			}
@@ -117,10 +113,6 @@ func (f *LearningCurves) Draw(c draw.Canvas, s Style) error {
 			}
 			p.Add(line)
 			if len(points) == 1 {
-				dot, err := plotter.NewScatter(points)
-				if err != nil {
-					return fmt.Errorf("learning curves: %s: %w", column, err)
-				}
 				dot.GlyphStyle = draw.GlyphStyle{Color: line.Color, Radius: 1.5 * s.LineWidth, Shape: draw.CircleGlyph{}}
 				p.Add(dot)
 			}
@@ -146,7 +138,9 @@ func (f *LearningCurves) Draw(c draw.Canvas, s Style) error {
 		}
 		p.X.Padding = 2 * s.LineWidth
 		p.X.Tick.Marker = wholeTicks(8)
-		if i < len(plots)-1 {
+		if i == len(plots)-1 {
+			p.X.Label.Text = "Epoch"
+		} else {
 			p.X.Tick.Marker = unlabelled{p.X.Tick.Marker}
 		}
 	}

@@ -62,7 +62,7 @@ func (l *legend) rows(width vg.Length) [][]legendEntry {
 }
 
 // outside draws a legend that stands above its plot, if it has more than one
-// entry, and returns the canvas that is left for the plot.
+// entry, and returns the rest of c, for the plot.
 func (l *legend) outside(c draw.Canvas, p *plot.Plot) draw.Canvas {
 	if l.corner != nil || len(l.entries) < 2 {
 		return c

@@ -48,8 +48,8 @@ func (f *SaliencyForest) panelHeight(s Style) vg.Length {
 	return vg.Length(len(f.Methods))*1.5*s.FontSize + 4*s.FontSize
 }
 
-// layout returns the room that the methods' names need, and how many panels go
-// side by side in the given width: all, or as many as stay wide enough.
+// layout returns the room for the methods' names, and the number of panels side by
+// side in the given width: all, or the largest number that keeps them wide enough.
 func (f *SaliencyForest) layout(s Style, width vg.Length) (room vg.Length, columns int) {
 	const narrowest = 9 // font sizes
 	for _, method := range f.Methods {
@@ -164,6 +164,16 @@ func NewSaliencyCurves(c *saliency.Curves, baselines ...string) *SaliencyCurves 
 	return f
 }
 
+// curve returns the shares and mean probabilities of a method, nil if it has none.
+func (f *SaliencyCurves) curve(metric saliency.Metric, method string) (x, y []float64) {
+	if at := slices.Index(f.Curves.Methods, method); at >= 0 {
+		for i := range f.Curves.Steps + 1 {
+			x, y = append(x, f.Curves.Share(i)), append(y, f.Curves.Mean(metric, at, i))
+		}
+	}
+	return x, y
+}
+
 // Height implements [Figure].
 func (f *SaliencyCurves) Height(s Style) vg.Length {
 	return min(s.Width*0.55, 26*s.FontSize) + titleHeight(s, f.Title)
@@ -196,13 +206,9 @@ func (f *SaliencyCurves) Draw(c draw.Canvas, s Style) error {
 		p := s.NewPlot("", panel.x, "Probability")
 		s.addGrid(p, true, true)
 		for k, method := range f.Methods {
-			at := slices.Index(f.Curves.Methods, method)
-			if at < 0 {
+			x, y := f.curve(panel.metric, method)
+			if x == nil {
 				return fmt.Errorf("deletion and insertion curves: method %q has none", method)
-			}
-			var x, y []float64
-			for i := range f.Curves.Steps + 1 {
-				x, y = append(x, f.Curves.Share(i)), append(y, f.Curves.Mean(panel.metric, at, i))
 			}
 			line, err := newLine(x, y, lines[k])
 			if err != nil {
@@ -222,12 +228,9 @@ func (f *SaliencyCurves) Data() [][]string {
 	out := table{{"curve", "method", "share", "probability"}}
 	for _, metric := range []saliency.Metric{saliency.Deletion, saliency.Insertion} {
 		for _, method := range f.Methods {
-			at := slices.Index(f.Curves.Methods, method)
-			if at < 0 {
-				continue
-			}
-			for i := range f.Curves.Steps + 1 {
-				out.add(metric, method, strconv.FormatFloat(f.Curves.Share(i), 'g', 6, 64), f.Curves.Mean(metric, at, i))
+			x, y := f.curve(metric, method)
+			for i, share := range x {
+				out.add(metric, method, strconv.FormatFloat(share, 'g', 6, 64), y[i])
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"image"
@@ -41,12 +42,7 @@ func (f *ClassSamples) single() bool {
 // grid returns the number of lines and columns of cells.
 func (f *ClassSamples) grid() (lines, columns int) {
 	if f.single() {
-		columns = f.Columns
-		if columns <= 0 {
-			columns = 4
-		}
-		columns = min(columns, max(1, len(f.Images)))
-		return (len(f.Images) + columns - 1) / columns, columns
+		return panelGrid(len(f.Images), cmp.Or(max(f.Columns, 0), 4))
 	}
 	for _, row := range f.Images {
 		columns = max(columns, len(row))
@@ -81,8 +77,7 @@ func (f *ClassSamples) layout(s Style) (w, h, left, beneath, gap vg.Length) {
 		}
 		left += s.FontSize * 0.6
 	}
-	inner := s.Width - 2*s.FontSize*0.4
-	w = (inner - left - gap*vg.Length(columns-1)) / vg.Length(max(1, columns))
+	w = (s.Width - 2*s.edge() - left - gap*vg.Length(columns-1)) / vg.Length(max(1, columns))
 	return w, w / vg.Length(f.aspect()), left, beneath, gap
 }
 
@@ -90,7 +85,7 @@ func (f *ClassSamples) layout(s Style) (w, h, left, beneath, gap vg.Length) {
 func (f *ClassSamples) Height(s Style) vg.Length {
 	lines, _ := f.grid()
 	_, h, _, beneath, gap := f.layout(s)
-	return 2*s.FontSize*0.4 + vg.Length(lines)*(h+beneath) + vg.Length(max(0, lines-1))*gap + titleHeight(s, f.Title)
+	return 2*s.edge() + vg.Length(lines)*(h+beneath) + vg.Length(max(0, lines-1))*gap + titleHeight(s, f.Title)
 }
 
 // Draw implements [Figure].
@@ -156,7 +151,7 @@ func fit(img image.Image, aspect float64, w, h int) image.Image {
 	return out
 }
 
-// Data implements [Figure]: pictures have no numbers but their count and size.
+// Data implements [Figure]: the sizes of the images in pixels.
 func (f *ClassSamples) Data() [][]string {
 	out := table{{"class", "image", "width", "height"}}
 	for k, row := range f.Images {

@@ -10,7 +10,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/eval"
 )
 
-// studyBands are few resamples: the figures only show that there are some.
+// studyBands are bands of few resamples, enough to be seen in the figures.
 func studyBands(t testing.TB, p *eval.Table) *eval.ROCBands {
 	t.Helper()
 	bands, err := eval.NewROCBands(t.Context(), p, BandGrid(), eval.Options{Resamples: 100, Seed: 1})
@@ -91,7 +91,7 @@ func studySites() *Crosstab {
 	return f
 }
 
-// moreFigures are those that compare runs, describe data or stand on resamples.
+// moreFigures are the figures that compare runs, describe data or need resamples.
 func moreFigures(t testing.TB, p, q *eval.Table, m, n *eval.Metrics) map[string]Figure {
 	bands := studyBands(t, p)
 	roc := must(NewROC(p))

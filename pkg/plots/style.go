@@ -119,8 +119,8 @@ func (s Style) dashed(line draw.LineStyle, lengths ...vg.Length) draw.LineStyle 
 // rule is the line of a [VerticalRule].
 func (s Style) rule(c color.Color) draw.LineStyle { return s.dashed(s.thin(c), 2, 2) }
 
-// NewPlot returns an empty plot in this style, with a title, if there is one, and
-// the labels of its axes.
+// NewPlot returns an empty plot in this style, with a title and the labels of its axes,
+// each of which may be empty.
 func (s Style) NewPlot(title, x, y string) *plot.Plot {
 	p := plot.New()
 	p.Title.Text = title
@@ -140,7 +140,7 @@ func (s Style) NewPlot(title, x, y string) *plot.Plot {
 	return p
 }
 
-// addGrid puts faint lines at the major ticks, behind what is added later.
+// addGrid puts faint lines at the major ticks, behind later plotters.
 func (s Style) addGrid(p *plot.Plot, vertical, horizontal bool) {
 	grid := plotter.NewGrid()
 	grid.Vertical, grid.Horizontal = s.thin(faintInk), s.thin(faintInk)
@@ -167,8 +167,9 @@ func (g fullGrid) Plot(c draw.Canvas, p *plot.Plot) {
 	g.Grid.Plot(c, &labelled)
 }
 
-// margin keeps labels off the edge of the figure.
+// edge is the width of the empty edge of a figure, and margin returns c without it.
+func (s Style) edge() vg.Length { return s.FontSize * 0.4 }
+
 func (s Style) margin(c draw.Canvas) draw.Canvas {
-	m := s.FontSize * 0.4
-	return draw.Crop(c, m, -m, m, -m)
+	return draw.Crop(c, s.edge(), -s.edge(), s.edge(), -s.edge())
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/skinattn/skinattn/internal/csvtable"
 )
 
-// unit is the last digit that is written. Scores are read as means of many, whose
-// intervals are a hundred times as wide.
+// unit is the last written digit. Readers compare means of many scores, whose
+// intervals are about a hundred times as wide.
 const unit = 1e-4
 
 // round is the number that v becomes when it is written and read.
@@ -23,13 +23,9 @@ func round(v float64) float64 { return math.Round(v/unit) / (1 / unit) }
 // idColumns are the CSV columns before the scores.
 var idColumns = []string{"image_id", "lesion_id", "dx", "predicted", "mask_share"}
 
-// WriteFile validates t and writes it to path in one step, as [Table.WriteCSV].
-func (t *Table) WriteFile(path string) error {
-	if err := t.Validate(); err != nil {
-		return fmt.Errorf("writing scores: %s: %w", path, err)
-	}
-	return atomicfile.WriteFile(path, t.writeCSV)
-}
+// WriteFile writes t to path in one step, as [Table.WriteCSV] does: a failure leaves
+// the old file.
+func (t *Table) WriteFile(path string) error { return atomicfile.WriteFile(path, t.WriteCSV) }
 
 // WriteCSV validates t and writes it, a row an image, with the header
 //
@@ -41,10 +37,6 @@ func (t *Table) WriteCSV(w io.Writer) error {
 	if err := t.Validate(); err != nil {
 		return fmt.Errorf("writing scores: %w", err)
 	}
-	return t.writeCSV(w)
-}
-
-func (t *Table) writeCSV(w io.Writer) error {
 	out := csv.NewWriter(w)
 	record := slices.Clone(idColumns)
 	for _, method := range t.Methods {
@@ -66,7 +58,7 @@ func (t *Table) writeCSV(w io.Writer) error {
 	return out.Error()
 }
 
-// digits is v with up to four decimals, empty for NaN.
+// digits writes v with up to four decimals, NaN as an empty field.
 func digits(v float64) string {
 	if math.IsNaN(v) {
 		return ""
@@ -79,13 +71,8 @@ func digits(v float64) string {
 func ReadTable(path string, classes []string) (*Table, error) {
 	var scores *Table
 	err := csvtable.ReadFile(path, func(t *csvtable.Reader) (err error) {
-		if scores, err = readScores(t, classes); err != nil {
-			return err
-		}
-		if err := scores.Validate(); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-		return nil
+		scores, err = readScores(t, classes, path)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading scores: %w", err)
@@ -93,35 +80,33 @@ func ReadTable(path string, classes []string) (*Table, error) {
 	return scores, nil
 }
 
-// ParseTable reads what [Table.WriteCSV] writes; classes names the classes in their
+// ParseTable reads the output of [Table.WriteCSV]; classes names the classes in their
 // order. A mistake in a row is an [eval.RowError].
 func ParseTable(r io.Reader, classes []string) (*Table, error) {
 	t, err := csvtable.NewReader(r, "")
 	if err != nil {
 		return nil, err
 	}
-	scores, err := readScores(t, classes)
-	if err != nil {
-		return nil, err
-	}
-	if err := scores.Validate(); err != nil {
-		return nil, err
-	}
-	return scores, nil
+	return readScores(t, classes, "")
 }
 
-func readScores(t *csvtable.Reader, classes []string) (*Table, error) {
+func readScores(t *csvtable.Reader, classes []string, path string) (*Table, error) {
 	methods, err := methodsOf(t.Header())
 	if err != nil {
 		return nil, t.Errorf("%w", err)
 	}
 	scores := &Table{Classes: classes, Methods: methods}
-	err = t.Each(func(fields []string) error {
+	if err := t.Each(func(fields []string) error {
 		image, err := scores.parse(fields, t.Header())
 		scores.Images = append(scores.Images, image)
 		return err
-	})
-	return scores, err
+	}); err != nil {
+		return nil, err
+	}
+	if err := scores.Validate(); err != nil {
+		return nil, &csvtable.Error{File: path, Err: err}
+	}
+	return scores, nil
 }
 
 // methodsOf finds the methods in a header.

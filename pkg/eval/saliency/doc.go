@@ -1,5 +1,5 @@
 // Package saliency measures maps of where a network looks, such as attention
-// maps and Grad-CAM, against masks of what is to be seen. It knows nothing of
+// maps and Grad-CAM, against masks of the object to be seen. It knows nothing of
 // networks or of any data set.
 //
 // A map is a grid of numbers of at least 0, often a coarse one, such as 4 x 4
@@ -22,8 +22,7 @@
 //     whether it lies inside or near enough. If several pixels share the maximum,
 //     it is the share of them that hit: the mean over all ways to choose one.
 //   - [IoU], intersection over union of the mask and the brightest pixels of the
-//     map, of which as many are taken as the mask has, so that no threshold is to
-//     be chosen. Where pixels of equal value compete for the last places, the
+//     map, equal in number to the mask's pixels, which needs no threshold. Where pixels of equal value compete for the last places, the
 //     intersection is its mean over all ways to choose.
 //   - [AUC], the area under the ROC curve of the map's values as a score for
 //     "inside", over pixels: the chance that a pixel inside is brighter than one
@@ -35,7 +34,7 @@
 // [Deletion] and [Insertion] are areas under curves of the probability of a
 // class, while pixels are taken out of the picture or put into a blurred one,
 // brightest of the map first (Petsiuk et al. 2018, RISE, section 4.2). They ask
-// the network, not the mask: a map can follow what the network uses, beside the
-// lesion. A low deletion and a high insertion are good. Pixels of equal value
+// the network, not the mask: a map can follow the pixels that the network uses, even
+// beside the lesion. A low deletion and a high insertion are good. Pixels of equal value
 // come in random order.
 package saliency

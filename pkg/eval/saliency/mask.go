@@ -15,16 +15,16 @@ const NearShare = 0.03
 // ErrEmptyMask is the error of [NewMask] for a mask without a pixel.
 var ErrEmptyMask = errors.New("the mask is empty")
 
-// Mask is what a map should point at.
+// Mask is the region that a map should point at.
 type Mask struct {
 	Width, Height int
 	inside, near  []bool
 	count         int // pixels inside
 }
 
-// NewMask prepares a mask of the given width, in row-major order. tolerance is
-// the distance in pixels, between the centres of pixels, up to which one is
-// near. A mask without a pixel is [ErrEmptyMask].
+// NewMask prepares a mask of the given width, in row-major order. A pixel is near if
+// its centre is at most tolerance pixels from the centre of a pixel inside. A mask
+// without a pixel is [ErrEmptyMask].
 func NewMask(inside []bool, width int, tolerance float64) (*Mask, error) {
 	if width <= 0 || len(inside)%width != 0 {
 		return nil, fmt.Errorf("mask of %d pixels: the width can't be %d", len(inside), width)
@@ -48,7 +48,7 @@ func NewMask(inside []bool, width int, tolerance float64) (*Mask, error) {
 // Share is the mask's share of the picture.
 func (m *Mask) Share() float64 { return float64(m.count) / float64(len(m.inside)) }
 
-// dilate returns the pixels within a distance of one inside.
+// dilate returns the pixels within a distance of a pixel inside.
 func (m *Mask) dilate(distance float64) []bool {
 	near := slices.Clone(m.inside)
 	reach := int(min(distance, float64(m.Width+m.Height)))
@@ -68,8 +68,8 @@ func (m *Mask) dilate(distance float64) []bool {
 	return near
 }
 
-// interior says whether all four neighbours of a pixel are inside: whatever is
-// near it is inside, or near another.
+// interior says whether all four neighbours of a pixel are inside: every pixel near
+// it is then inside or near another pixel inside.
 func (m *Mask) interior(x, y int) bool {
 	at := y*m.Width + x
 	return x > 0 && x < m.Width-1 && y > 0 && y < m.Height-1 &&
@@ -140,10 +140,9 @@ func (m *Mask) Score(values []float32) (Scores, error) {
 	return scores, nil
 }
 
-// Coarse is the share of the mask in each cell of a rows x cols grid, in
-// row-major order: what a map of that grid would have to be to show the mask as
-// well as it can. Pixels that lie on a cell's edge count to the cell of their
-// centre.
+// Coarse is the share of the mask in each cell of a rows x cols grid, in row-major
+// order: the best map that such a grid allows. A pixel on a cell's edge counts to the
+// cell of its centre.
 func (m *Mask) Coarse(rows, cols int) []float32 {
 	inside, all := make([]float32, rows*cols), make([]float32, rows*cols)
 	for i, in := range m.inside {

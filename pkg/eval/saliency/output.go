@@ -114,7 +114,7 @@ func (s *Summary) Table() string {
 	return out.String()
 }
 
-// heads returns the head of a text table: what the first column has, and metrics.
+// heads returns the head of a text table: the head of the first column, and metrics.
 func heads(title string, metrics []Metric) []string {
 	row := []string{title}
 	for _, m := range metrics {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// By hand: the centres of two cells lie at 1/4 and 3/4 of the line, those of
+// By hand: the centres of two cells lie at 1/4 and 3/4 of the line, the centres of
 // four pixels at 1/8, 3/8, 5/8 and 7/8; so the outer pixels have the cells'
 // values, and the inner ones lie a quarter of the way between.
 func TestUpsampleByHand(t *testing.T) {
@@ -113,7 +113,7 @@ func TestMaskErrors(t *testing.T) {
 	}
 }
 
-// What holds for every map and mask: monotone transforms change nothing but the
+// Properties of every map and mask: monotone transforms change nothing but the
 // mass, turning map and mask together changes nothing, an even map scores the
 // mask's share, and a map and its negative share the AUC.
 func TestScoreProperties(t *testing.T) {
@@ -258,7 +258,7 @@ func TestCSVRoundTrip(t *testing.T) {
 	}
 }
 
-// A rounded table and the one that is read from its file are the same numbers.
+// A rounded table and the table read from its file have the same numbers.
 func TestRoundIsWhatIsWritten(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	table := testTable()
@@ -324,7 +324,7 @@ func TestParseTableErrors(t *testing.T) {
 	}
 }
 
-// Whatever is read can be written, and then reads the same.
+// Every table that can be read can be written, and reads the same again.
 func FuzzParseTable(f *testing.F) {
 	var text strings.Builder
 	if err := testTable().WriteCSV(&text); err != nil {

@@ -71,8 +71,8 @@ func TestSummarizeByHand(t *testing.T) {
 	}
 }
 
-// noisyTable has a method that is always 0.1 above a baseline, however much both
-// vary from lesion to lesion, and one that varies by itself.
+// noisyTable has a method that is always 0.1 above a baseline, while both vary from
+// lesion to lesion, and another method that varies by itself.
 func noisyTable() *Table {
 	rng := rand.New(rand.NewPCG(11, 12))
 	table := &Table{Classes: []string{"mel", "nv"}, Methods: []string{"above", "alone", "baseline:b"}}
@@ -87,8 +87,8 @@ func noisyTable() *Table {
 	return table
 }
 
-// Differences are paired, resamples draw lesions, and both intervals are those of
-// the bootstrap that package eval makes of the same statistic.
+// Differences are paired, resamples draw lesions, and both intervals equal the
+// intervals of package eval's bootstrap of the same statistic.
 func TestSummarizeIntervals(t *testing.T) {
 	table := noisyTable()
 	opts := eval.Options{Resamples: 400, Seed: 5}

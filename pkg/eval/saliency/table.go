@@ -12,7 +12,7 @@ import (
 // Table holds the scores of several maps of each of a set of images.
 type Table struct {
 	Classes []string // names of the classes, in their order
-	Methods []string // what made the maps, in the order of Image.Scores
+	Methods []string // names of the makers of maps, in the order of Image.Scores
 	Images  []Image
 }
 
@@ -21,8 +21,8 @@ type Image struct {
 	ImageID, LesionID string
 	Truth, Predicted  int     // classes
 	MaskShare         float64 // of the picture
-	// Scores has one entry for each method. The same metrics are NaN for all
-	// methods, so that differences are of the same images.
+	// Scores has one entry for each method. A metric is NaN for all methods or for
+	// none, so that paired differences cover all images with the metric.
 	Scores []Scores
 }
 
@@ -78,8 +78,8 @@ func (t *Table) validateImage(image *Image) error {
 	return nil
 }
 
-// Round rounds all numbers to the digits that [Table.WriteFile] writes, so that
-// what is computed from t is what can be computed from the file.
+// Round rounds all numbers to the digits that [Table.WriteFile] writes, so that t and
+// the file give equal results.
 func (t *Table) Round() {
 	for i := range t.Images {
 		image := &t.Images[i]

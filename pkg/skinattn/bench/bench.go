@@ -19,13 +19,13 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
 )
 
-// What can be measured.
+// The modes of a measurement.
 const (
 	Train = "train" // optimizer steps of the default regime
 	Infer = "infer" // predictions
 )
 
-// Modes lists them.
+// Modes lists all modes.
 var Modes = []string{Train, Infer}
 
 // Config is one measurement.
@@ -35,11 +35,11 @@ type Config struct {
 	Size     int    // width and height of the images in pixels; 0: the backbone's own
 	Batch    int    // images a step
 	WarmUp   int    // steps after the first that are not timed
-	Steps    int    // timed steps, after those
+	Steps    int    // timed steps, after the warm-up
 	Seed     uint64 // of the images and of dropout
 }
 
-// check finds values that no measurement can be made with.
+// check returns an error for a value that makes a measurement impossible.
 func (c Config) check() error {
 	switch {
 	case !slices.Contains(Modes, c.Mode):
@@ -87,8 +87,8 @@ func Measure(ctx context.Context, eng *engine.Engine, cfg Config) (Result, error
 	return r, nil
 }
 
-// prepare builds the network with weights filled by name and returns its step number i
-// (from 0) and what frees it.
+// prepare builds the network with weights filled by name and returns a function that
+// takes step i, from 0, and a function that frees the network.
 func prepare(ctx context.Context, eng *engine.Engine, cfg Config) (step func(i int) error, net *skinattn.Network, stop func(), err error) {
 	netCfg, err := skinattn.AuthorsNetwork(cfg.Backbone, spec.Metadata)
 	if err != nil {
@@ -101,8 +101,8 @@ func prepare(ctx context.Context, eng *engine.Engine, cfg Config) (step func(i i
 		return nil, nil, nil, err
 	}
 	store := model.NewStore()
-	// Not the random weights of a new run: without trained batch-norm statistics
-	// these would let activations fade layer by layer, in inference.
+	// Random weights without trained batch-norm statistics would let activations fade
+	// layer by layer, in inference.
 	for _, v := range net.Graph.Variables() {
 		if err := layers.SetVariable(store, v, keras.FillByName(v.Layer+"/"+v.Name, v.Shape)); err != nil {
 			return nil, nil, nil, err
@@ -161,8 +161,8 @@ type examples struct {
 	labels   []int32
 }
 
-// generate draws n examples. The images are noise: what a pixel holds does not
-// change the time it takes.
+// generate draws n examples. The images are noise: the values of pixels do not change
+// the time of a step.
 func generate(size, n int, seed uint64) examples {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	var e examples

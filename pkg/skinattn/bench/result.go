@@ -2,12 +2,12 @@ package bench
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"slices"
-	"strconv"
 )
 
-// Result is what a measurement found; its JSON is that of 'skinattn bench --json'.
+// Result has the numbers of a measurement, in the JSON form of 'skinattn bench --json'.
 type Result struct {
 	Backbone string `json:"backbone"`
 	Mode     string `json:"mode"`
@@ -29,7 +29,7 @@ type Result struct {
 	PeakRSSBytes int64 `json:"peak_rss_bytes"`
 }
 
-// time fills in the times from those of the first step and the timed ones.
+// time fills in the times, from the seconds of the first step and of the timed steps.
 func (r *Result) time(first float64, steps []float64) {
 	r.StepSeconds = steps
 	r.ImagesPerSecond = float64(r.Batch) / r.MedianStep()
@@ -44,7 +44,7 @@ func (r *Result) MedianStep() float64 {
 }
 
 // peakRSS is the process's largest resident memory in bytes. Linux has it in
-// /proc; getrusage's figure would include what the process was before exec.
+// /proc; getrusage would include the process before exec.
 func peakRSS() int64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
@@ -56,15 +56,8 @@ func peakRSS() int64 {
 // parsePeakRSS finds the line "VmHWM:  12345 kB".
 func parsePeakRSS(status []byte) int64 {
 	for line := range bytes.Lines(status) {
-		if value, found := bytes.CutPrefix(line, []byte("VmHWM:")); found {
-			fields := bytes.Fields(value)
-			if len(fields) == 0 {
-				return 0
-			}
-			kib, err := strconv.ParseInt(string(fields[0]), 10, 64)
-			if err != nil {
-				return 0
-			}
+		var kib int64
+		if n, _ := fmt.Sscanf(string(line), "VmHWM: %d kB", &kib); n == 1 {
 			return kib << 10
 		}
 	}

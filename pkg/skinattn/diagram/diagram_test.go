@@ -109,7 +109,7 @@ func outside(b *box, p vg.Point) vg.Length {
 	return max(max(across, -across)-b.width/2, max(along, -along)-b.height/2)
 }
 
-// The stages of ResNet152 are those of its paper (He et al., Table 1): 3, 8, 36
+// The stages of ResNet152 follow its paper (He et al., Table 1): 3, 8, 36
 // and 3 blocks, of which the authors' cut keeps one of the last three.
 func TestStagesOfResNet152(t *testing.T) {
 	var titles []string

@@ -2,6 +2,7 @@ package diagram
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/skinattn/skinattn/pkg/skinattn"
@@ -64,11 +65,7 @@ func New(cfg spec.Network) (*Network, error) {
 	keys := blockKeys(whole)
 	kept := func(l *layers.Layer) bool { return part.Layer(l.Name) != nil }
 	d := &Network{Title: row.Title, Input: part.At(0).Out, Cut: net.Cut, CutShape: part.Last().Out, Of: len(whole.Layers()), Resumes: row.HasTail()}
-	for i, l := range whole.Layers() {
-		if l.Name == net.Cut {
-			d.Index = i
-		}
-	}
+	d.Index = slices.IndexFunc(whole.Layers(), func(l *layers.Layer) bool { return l.Name == net.Cut })
 	d.Backbone = group(part, keys, kept)
 	d.Dropped = group(whole, keys, func(l *layers.Layer) bool { return !kept(l) })
 	d.addHead(net, kept)
@@ -116,7 +113,7 @@ func (d *Network) addHead(net *skinattn.Network, kept func(*layers.Layer) bool) 
 func (d *Network) addTail(s Stage) {
 	if n := len(d.Tail); n > 0 && sameResolution(d.Tail[n-1].Shape, s.Shape) {
 		last := &d.Tail[n-1]
-		last.Shape, last.Layers, last.Parameters = s.Shape, last.Layers+s.Layers, last.Parameters+s.Parameters
+		last.join(s)
 		if last.Parameters > 0 {
 			last.Title = "convolutions"
 		}

@@ -3,6 +3,7 @@ package diagram
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,6 +19,11 @@ type Stage struct {
 	Parameters int // of all its layers
 
 	key blockKey
+}
+
+// join adds the layers of the stage that follows s.
+func (s *Stage) join(next Stage) {
+	s.Shape, s.Layers, s.Parameters = next.Shape, s.Layers+next.Layers, s.Parameters+next.Parameters
 }
 
 // blockKey identifies a block of layers: a family of Keras's names, numbered where the
@@ -97,23 +103,20 @@ func blockKeys(g *layers.Graph) map[string]blockKey {
 	}
 	if named == 0 {
 		for _, l := range g.Layers() {
-			switch {
-			case len(l.Out) == 1:
-				keys[l.Name] = blockKey{family: "top"}
-			default:
+			keys[l.Name] = blockKey{family: "top"}
+			if len(l.Out) > 1 {
 				keys[l.Name] = blockKey{family: fmt.Sprintf("convolutions@%dx%d", l.Out[0], l.Out[1])}
 			}
 		}
 		return keys
 	}
-	all := g.Layers()
-	for i := len(all) - 1; i >= 0; i-- {
-		key, ok := keys[all[i].Name]
+	for _, l := range slices.Backward(g.Layers()) {
+		key, ok := keys[l.Name]
 		if !ok {
 			key = blockKey{family: "top"} // feeds nothing that has a block
-			keys[all[i].Name] = key
+			keys[l.Name] = key
 		}
-		for _, input := range all[i].Inputs {
+		for _, input := range l.Inputs {
 			if _, has := keys[input]; !has {
 				keys[input] = key
 			}
@@ -164,8 +167,8 @@ func group(g *layers.Graph, keys map[string]blockKey, pick func(*layers.Layer) b
 		inPart := b.key.family != "top" && b.Layers < whole[b.key]
 		if n := len(stages); n > 0 && open && !inPart && b.key.numbered && stages[n-1].key.family == b.key.family && sameResolution(stages[n-1].Shape, b.Shape) {
 			last := &stages[n-1]
-			last.Title = fmt.Sprintf("%s %d-%d", b.key.family, first, b.key.number)
-			last.Shape, last.Layers, last.Parameters, last.key = b.Shape, last.Layers+b.Layers, last.Parameters+b.Parameters, b.key
+			last.join(*b)
+			last.Title, last.key = fmt.Sprintf("%s %d-%d", b.key.family, first, b.key.number), b.key
 			continue
 		}
 		if inPart && b.key.numbered {

@@ -19,7 +19,7 @@ type CostPoint struct {
 // parameters, and against the training time of an epoch. The printed points are
 // the table's (with the parameters of the uncut ImageNet networks); the logged
 // points are the authors' metadata runs of Table 5 with the parameters of the
-// network as trained. The authors trained some networks on a CPU: those times
+// network as trained. The authors trained some networks on a CPU, whose times
 // have a colour of their own. Times of different machines and image sizes can't
 // be compared.
 func CostFigures(ours []CostPoint) (parameters, seconds *plots.Tradeoff) {
@@ -43,6 +43,15 @@ func CostFigures(ours []CostPoint) (parameters, seconds *plots.Tradeoff) {
 		bySeconds.Points = append(bySeconds.Points, point)
 	}
 
+	// add appends a point to the series in which it has a cost.
+	add := func(byParameters, bySeconds *plots.TradeoffSeries, p plots.TradeoffPoint, parameters int, seconds float64) {
+		if p.Cost = float64(parameters); parameters > 0 {
+			byParameters.Points = append(byParameters.Points, p)
+		}
+		if p.Cost = seconds; seconds > 0 {
+			bySeconds.Points = append(bySeconds.Points, p)
+		}
+	}
 	logged := plots.TradeoffSeries{Name: "as logged", Color: plots.Blue}
 	gpu := plots.TradeoffSeries{Name: "as logged, GPU", Color: plots.Blue}
 	cpu := plots.TradeoffSeries{Name: "as logged, CPU", Color: plots.Purple}
@@ -51,31 +60,19 @@ func CostFigures(ours []CostPoint) (parameters, seconds *plots.Tradeoff) {
 		if !ok || c.Regime != paper.Metadata {
 			continue
 		}
-		title := titles[c.Backbone]
-		point := plots.TradeoffPoint{Name: title, Label: title, Value: c.Logged.Value(), Cost: float64(run.Parameters)}
-		if run.Parameters > 0 {
-			logged.Points = append(logged.Points, point)
-		}
-		if point.Cost = run.SecondsPerEpoch; !(point.Cost > 0) {
-			continue
-		}
+		device := &gpu
 		if run.Device == "CPU" {
-			cpu.Points = append(cpu.Points, point)
-		} else {
-			gpu.Points = append(gpu.Points, point)
+			device = &cpu
 		}
+		title := titles[c.Backbone]
+		add(&logged, device, plots.TradeoffPoint{Name: title, Label: title, Value: c.Logged.Value()}, run.Parameters, run.SecondsPerEpoch)
 	}
 
 	here := plots.TradeoffSeries{Name: "ours", Color: plots.Green}
 	hereSeconds := here
 	for _, run := range ours {
-		point := plots.TradeoffPoint{Name: run.Name, Label: run.Name, Value: run.Accuracy, CI: run.CI, Cost: float64(run.Parameters)}
-		if run.Parameters > 0 {
-			here.Points = append(here.Points, point)
-		}
-		if point.Cost = run.Seconds; run.Seconds > 0 {
-			hereSeconds.Points = append(hereSeconds.Points, point)
-		}
+		point := plots.TradeoffPoint{Name: run.Name, Label: run.Name, Value: run.Accuracy, CI: run.CI}
+		add(&here, &hereSeconds, point, run.Parameters, run.Seconds)
 	}
 	parameters.Series = []plots.TradeoffSeries{logged, byParameters, here}
 	seconds.Series = []plots.TradeoffSeries{gpu, cpu, bySeconds, hereSeconds}

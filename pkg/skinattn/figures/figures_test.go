@@ -147,7 +147,7 @@ func TestShortNames(t *testing.T) {
 	}
 }
 
-// What is missing is drawn as such.
+// Missing values are drawn as missing.
 func TestDataFigures(t *testing.T) {
 	data := &ham10000.Dataset{Records: []ham10000.Record{
 		{ImageID: "1", LesionID: "A", Dx: "nv", Age: 40, Sex: "male", Localization: "back"},

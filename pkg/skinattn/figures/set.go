@@ -15,23 +15,23 @@ type Entry struct {
 	// Name is the file without extension.
 	Name string
 	Of   Scope
-	// Needs is what must be there for the figure to be drawn, and Shows what it
-	// shows, both in Markdown.
+	// Needs names the inputs that the figure needs, and Shows its content, both in
+	// Markdown.
 	Needs, Shows string
 	// draw returns nil if the study lacks what the figure needs.
 	draw func(*study) (plots.Figure, error)
 }
 
-// Scope is what a figure is drawn of.
+// Scope says which inputs a figure covers.
 type Scope int
 
 const (
 	OneInput  Scope = iota // a run folder or predictions file
-	AllInputs              // all of them
+	AllInputs              // all runs and predictions files together
 	DataSet                // the data set
 )
 
-// study is what figures are drawn of.
+// study has the data of the figures.
 type study struct {
 	Options
 	*source                 // of one input
@@ -111,20 +111,12 @@ var Set = []Entry{
 		return plots.NewLeakBars(s.inputs[0].table.Classes(), audits...)
 	}},
 	{"accuracy-parameters", AllInputs, "`config.json`", "Table 6 as a picture, with the inputs in it", func(s *study) (plots.Figure, error) {
-		points, err := s.costs()
-		if err != nil || len(points) == 0 {
-			return nil, err
-		}
-		parameters, _ := CostFigures(points)
-		return parameters, nil
+		parameters, _, err := s.costs()
+		return parameters, err
 	}},
 	{"accuracy-seconds", AllInputs, "`config.json`", "the same with the time of an epoch. Times of different machines and image sizes can't be compared", func(s *study) (plots.Figure, error) {
-		points, err := s.costs()
-		if err != nil || len(points) == 0 {
-			return nil, err
-		}
-		_, seconds := CostFigures(points)
-		return seconds, nil
+		_, seconds, err := s.costs()
+		return seconds, err
 	}},
 
 	{"data-classes", DataSet, "data", "images and lesions by class", func(s *study) (plots.Figure, error) { return dataClasses(s.stats), nil }},
@@ -152,7 +144,7 @@ func draw(of Scope, s *study) ([]plots.NamedFigure, error) {
 	return figures, nil
 }
 
-// Summary lists the figures as lines of plain text: name and what is shown.
+// Summary lists the figures as lines of plain text: name and content.
 func Summary() string {
 	width := 0
 	for _, e := range Set {
@@ -182,8 +174,8 @@ func metricBars(perClass, average, label string) func(*study) (plots.Figure, err
 	}
 }
 
-// costs returns the runs whose network is known.
-func (s *study) costs() ([]CostPoint, error) {
+// costs returns the figures of the runs whose network is known, nil without such a run.
+func (s *study) costs() (parameters, seconds plots.Figure, err error) {
 	var points []CostPoint
 	for _, in := range s.inputs {
 		if in.config == nil {
@@ -191,11 +183,14 @@ func (s *study) costs() ([]CostPoint, error) {
 		}
 		network, err := skinattn.NewNetwork(in.config.Network)
 		if err != nil {
-			return nil, fmt.Errorf("counting the parameters of %s: %w", in.dir, err)
+			return nil, nil, fmt.Errorf("counting the parameters of %s: %w", in.dir, err)
 		}
 		p := CostPoint{Name: in.label, Accuracy: in.metrics.Accuracy, CI: in.metrics.CI["accuracy"], Seconds: run.Median(in.epochs, func(e run.Epoch) float64 { return e.Seconds })}
 		p.Parameters, _ = network.Graph.Parameters()
 		points = append(points, p)
 	}
-	return points, nil
+	if len(points) > 0 {
+		parameters, seconds = CostFigures(points)
+	}
+	return parameters, seconds, nil
 }

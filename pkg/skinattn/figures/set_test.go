@@ -41,7 +41,7 @@ func shortRun(t *testing.T, images int) string {
 }
 
 // TestSet draws every figure of the table from a run with all files and a data
-// set with photos of the images that were predicted.
+// set with photos of the predicted images.
 func TestSet(t *testing.T) {
 	inputs, err := readInputs([]string{shortRun(t, 200)})
 	if err != nil {

@@ -32,7 +32,7 @@ type source struct {
 	epochs     []run.Epoch      // nil if there is no history
 }
 
-// evaluate fills what is computed from the predictions.
+// evaluate fills the fields that follow from the predictions and the split.
 func (in *source) evaluate(ctx context.Context, opts eval.Options) (err error) {
 	if in.metrics = in.stored(opts); in.metrics == nil {
 		if in.metrics, err = eval.Evaluate(ctx, in.table, opts); err != nil {
@@ -56,8 +56,8 @@ func (in *source) evaluate(ctx context.Context, opts eval.Options) (err error) {
 	return err
 }
 
-// stored returns the metrics of the run's metrics.json if they are what
-// [eval.Evaluate] would return, nil otherwise.
+// stored returns the metrics of the run's metrics.json if [eval.Evaluate] would return
+// the same, nil otherwise.
 func (in *source) stored(opts eval.Options) *eval.Metrics {
 	if in.dir == "" {
 		return nil
@@ -187,12 +187,11 @@ func (in *source) auditSplit() (*eval.LeakAudit, error) {
 	return eval.AuditLeakage(images, string(split.Train))
 }
 
-// leaks reports whether the split is known and shares lesions between training
-// and what was predicted.
+// leaks reports whether the split is known and the predicted images share lesions with
+// the training part.
 func (in *source) leaks() bool { return in.audit != nil && in.audit.HeldOut.Leaked > 0 }
 
-// keepsLast reports whether a run kept its last weights, whatever their
-// validation accuracy.
+// keepsLast reports whether a run kept its last weights and not the best.
 func (in *source) keepsLast() bool {
 	return in.config != nil && in.config.Regime != nil && in.config.Regime.Select == spec.SelectLast
 }

@@ -18,7 +18,7 @@ func fail(line string) {
 	exit(1)
 }
 
-// Check ends the cell with a line that says what went wrong, if err is not nil.
+// Check ends the cell with the text of err in one line, if err is not nil.
 func Check(err error) {
 	if err != nil {
 		fail("error: " + strings.ReplaceAll(err.Error(), "\n", "; "))
@@ -31,7 +31,7 @@ func Must[T any](value T, err error) T {
 	return value
 }
 
-// Assert ends the cell unless what it claims holds. The claim is a statement
+// Assert prints a claim, and ends the cell unless it holds. The claim is a statement
 // with fmt verbs, such as "no lesion is in %d parts".
 func Assert(holds bool, claim string, args ...any) {
 	claim = fmt.Sprintf(claim, args...)
@@ -49,5 +49,5 @@ func Context() context.Context {
 	return ctx
 }
 
-// Log prints a line; it is for the options that want a function for messages.
+// Log prints a line, for options that take a function for messages.
 func Log(line string) { fmt.Println(line) }

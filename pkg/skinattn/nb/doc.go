@@ -4,7 +4,7 @@
 //
 // A cell of a Go notebook is a program of its own: no variable lives from one
 // cell to the next, so the stages hand over through run folders and files in the
-// [Notebook]'s work folder. Heavy logic belongs into the other packages; this one
+// [Notebook]'s work folder. Heavy logic belongs into the other packages; package nb
 // shows results and knows where files lie.
 //
 // Outside a notebook, under "go run" or "go test", the output for the page

@@ -23,7 +23,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/weights"
 )
 
-// recorder is a screen that keeps what it is shown.
+// recorder is a screen that keeps all output.
 type recorder struct {
 	pages   []string // of html
 	plain   string
@@ -164,7 +164,7 @@ func TestWeights(t *testing.T) {
 	check(bookAt(t, "/data", Demo), path)
 }
 
-// A run is trained once for its options, in whatever notebook.
+// A run is trained once for its options, by the first notebook that needs it.
 func TestTrain(t *testing.T) {
 	r := record(t)
 	t.Setenv(engine.EnvEngine, engine.Go)
@@ -348,7 +348,7 @@ func TestFigureAndGallery(t *testing.T) {
 	}
 }
 
-// Training moves in place: one block of the page, whatever happens.
+// Training is shown in place: all updates go to one block of the page.
 func TestTraining(t *testing.T) {
 	r := record(t)
 	clock := time.Unix(0, 0)

@@ -8,7 +8,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/reproduce"
 )
 
-// Table 5: what is printed and logged (by hand, from the paper and the authors'
+// Table 5: printed and logged values (by hand, from the paper and the authors'
 // notebooks), and a committed run of ours.
 func TestPaperTable(t *testing.T) {
 	r := record(t)
