@@ -55,6 +55,13 @@ func TestMetricsJSONKeys(t *testing.T) {
 	if diff := cmp.Diff(want, keys); diff != "" {
 		t.Errorf("keys (-want +got)\n%s", diff)
 	}
+	var names []string
+	for _, metric := range classMetrics {
+		names = append(names, metric.name)
+	}
+	if diff := cmp.Diff(strings.Fields("precision recall specificity f1 auroc ap partial_auroc sensitivity_at_90_specificity sensitivity_at_95_specificity"), names); diff != "" {
+		t.Errorf("keys of a class (-want +got)\n%s", diff)
+	}
 	for _, part := range []string{
 		`"bootstrap": {` + "\n" + `    "resamples": 20,` + "\n" + `    "seed": 9,` + "\n" + `    "unit": "lesion",`,
 		`"per_class.bcc.recall": "no image of class bcc"`,

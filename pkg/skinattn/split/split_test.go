@@ -48,7 +48,7 @@ func TestNewErrors(t *testing.T) {
 		opts           Options
 		want           string
 	}{
-		{"unknown protocol", "random", records, Options{}, `unknown protocol "random"; known are paper, datta828, grouped, isic2018`},
+		{"unknown protocol", "random", records, Options{}, `unknown protocol "random"; known are ` + strings.Join(Names(), ", ")},
 		{"no protocol", "", records, Options{}, "unknown protocol"},
 		{"folds of another protocol", Paper, records, Options{Folds: 5}, "protocol paper has no folds"},
 		{"fold without folds", Grouped, records, Options{Fold: 1}, "fold 1 needs folds"},
