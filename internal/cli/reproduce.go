@@ -45,7 +45,7 @@ func (c *reproduceCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	report, err := reproduce.New(runs, reproduce.Options{Networks: networks})
+	report, err := reproduce.New(s.ctx, runs, reproduce.Options{Networks: networks})
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package reproduce
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -84,7 +83,7 @@ func (r *Report) comparisons(pairs [][2]*Run) (render.Grid, error) {
 	var order []string
 	for _, pair := range pairs {
 		a, b := pair[0], pair[1]
-		c, err := eval.Compare(context.Background(), a.predictions, b.predictions, eval.DefaultOptions())
+		c, err := eval.Compare(r.ctx, a.predictions, b.predictions, eval.DefaultOptions())
 		if err != nil {
 			return g, fmt.Errorf("comparing %s and %s: %w", a.Name, b.Name, err)
 		}
@@ -228,7 +227,7 @@ func (r *Report) leakEvidence() (evidence, error) {
 		if run.config.Data.Protocol != split.Paper || run.family() == "" || run.leak.Leaked == 0 {
 			continue
 		}
-		effect, err := run.leakEffect()
+		effect, err := eval.MeasureLeak(r.ctx, run.predictions, func(id string) bool { return run.leaked[id] }, eval.DefaultOptions())
 		if err != nil {
 			return out, fmt.Errorf("measuring the leak of %s: %w", run.Name, err)
 		}
@@ -243,9 +242,4 @@ func (r *Report) leakEvidence() (evidence, error) {
 		out.Commands = []string{r.trainCommand("mobilenet_v2", paper.Metadata, split.Paper)}
 	}
 	return out, nil
-}
-
-// leakEffect compares the metrics of the leaked reported images and of the others.
-func (r *Run) leakEffect() (*eval.LeakEffect, error) {
-	return eval.MeasureLeak(context.Background(), r.predictions, func(id string) bool { return r.leaked[id] }, eval.DefaultOptions())
 }

@@ -1,6 +1,7 @@
 package reproduce
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -83,7 +84,7 @@ var pages = sync.OnceValue(func() map[string]string {
 	if err != nil {
 		panic(err)
 	}
-	r, err := New(runs, Options{Networks: built})
+	r, err := New(context.Background(), runs, Options{Networks: built})
 	if err != nil {
 		panic(err)
 	}

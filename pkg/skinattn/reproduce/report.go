@@ -1,6 +1,7 @@
 package reproduce
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -32,6 +33,7 @@ type Report struct {
 	Runs   []*Run
 	Tables []*Table
 
+	ctx      context.Context // of New
 	networks []BuiltNetwork
 	known    bool // networks is complete
 	paper    []paper.Network
@@ -75,9 +77,15 @@ type Repetitions struct {
 	Mean, SD float64
 }
 
-// New compares the runs with the paper.
-func New(runs []*Run, opts Options) (*Report, error) {
-	r := &Report{Runs: runs, networks: opts.Networks, known: opts.Networks != nil, paper: paper.Networks()}
+// New compares the runs with the paper. If ctx is done before the comparison is, its
+// error is returned; [Report.Write] heeds ctx too.
+func New(ctx context.Context, runs []*Run, opts Options) (*Report, error) {
+	for _, run := range runs {
+		if err := run.addMacroSpecificity(ctx); err != nil {
+			return nil, err
+		}
+	}
+	r := &Report{ctx: ctx, Runs: runs, networks: opts.Networks, known: opts.Networks != nil, paper: paper.Networks()}
 	for _, t := range paper.Tables() {
 		table := &Table{Table: t}
 		for _, c := range t.Cells {

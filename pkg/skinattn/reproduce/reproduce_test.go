@@ -2,8 +2,10 @@ package reproduce
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"flag"
 	"math"
 	"os"
@@ -35,7 +37,7 @@ func report(t *testing.T, results string, opts Options) *Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := New(runs, opts)
+	r, err := New(t.Context(), runs, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -335,5 +337,26 @@ func TestNumbersAsText(t *testing.T) {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+// A report stops when its context is done, and then writes nothing.
+func TestContextDone(t *testing.T) {
+	runs, err := Load(results(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	r, err := New(ctx, runs, Options{Networks: built})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	out := t.TempDir()
+	if _, err := r.Write(out); !errors.Is(err, context.Canceled) {
+		t.Errorf("Write with a done context: %v", err)
+	}
+	if entries, _ := os.ReadDir(out); len(entries) != 0 {
+		t.Errorf("it wrote %v", entries)
 	}
 }
