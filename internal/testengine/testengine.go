@@ -35,6 +35,16 @@ func Named(t testing.TB, name string) *engine.Engine {
 	return engines[name]
 }
 
+// Both returns Open's engine and the pure Go one, or one engine where they are the same.
+func Both(t testing.TB) []*engine.Engine {
+	t.Helper()
+	best, pure := Open(t), Named(t, engine.Go)
+	if best.Kind == pure.Kind {
+		return []*engine.Engine{best}
+	}
+	return []*engine.Engine{best, pure}
+}
+
 var (
 	mutex   sync.Mutex
 	engines = map[string]*engine.Engine{}

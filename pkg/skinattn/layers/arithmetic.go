@@ -2,6 +2,7 @@ package layers
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/gomlx/core/graph"
 )
@@ -11,11 +12,9 @@ type Add struct{ noVariables }
 
 func (Add) Shape(inputs ...Shape) (Shape, error) { return sameShape(inputs) }
 
-func (Add) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
-	return fold(graph.Add, inputs)
-}
+func (Add) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node { return fold(graph.Add, inputs) }
 
-// fold joins all inputs, from the first on.
+// fold joins the inputs from left to right.
 func fold(join func(a, b *Node) *Node, inputs []*Node) *Node {
 	result := inputs[0]
 	for _, x := range inputs[1:] {
@@ -42,16 +41,15 @@ func (s ScaledAdd) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
 	return graph.Add(inputs[0], graph.MulScalar(inputs[1], s.Scale))
 }
 
-// Multiply is keras.layers.Multiply: the product of inputs of equal rank, where an axis of size 1 meets any size ([1 1 C]
-// scales the channels of [H W C]).
+// Multiply is keras.layers.Multiply: the product of inputs of equal rank. An axis of size 1 is repeated as needed: [1 1 C]
+// scales the channels of [H W C].
 type Multiply struct{ noVariables }
 
-// Shape has the larger size of each axis.
 func (Multiply) Shape(inputs ...Shape) (Shape, error) {
 	if len(inputs) < 2 {
 		return nil, fmt.Errorf("needs two inputs or more, got %v", inputs)
 	}
-	out := append(Shape{}, inputs[0]...)
+	out := slices.Clone(inputs[0])
 	for _, in := range inputs[1:] {
 		if len(in) != len(out) {
 			return nil, fmt.Errorf("inputs of different ranks: %v", inputs)
@@ -68,11 +66,9 @@ func (Multiply) Shape(inputs ...Shape) (Shape, error) {
 	return out, nil
 }
 
-func (Multiply) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
-	return fold(graph.Mul, inputs)
-}
+func (Multiply) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node { return fold(graph.Mul, inputs) }
 
-// AddScalar adds Value to everything: the layer that Keras makes of x + Value.
+// AddScalar adds Value: Keras's layer for x + Value.
 type AddScalar struct {
 	unary
 	Value float64
@@ -82,7 +78,7 @@ func (a AddScalar) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
 	return graph.AddScalar(inputs[0], a.Value)
 }
 
-// MulScalar multiplies everything by Value: the layer that Keras makes of x * Value.
+// MulScalar multiplies by Value: Keras's layer for x * Value.
 type MulScalar struct {
 	unary
 	Value float64

@@ -15,44 +15,40 @@ type Node = graph.Node
 // Builder turns a Graph into GoMLX nodes, with the variables of a store.
 type Builder struct {
 	Store *model.Store
-	// Training selects batch statistics and dropout, and updates the moving statistics; without it the layers work as in
+	// Training selects batch statistics and dropout, and updates the moving averages; without it the layers work as in
 	// Keras's predict.
 	Training bool
-	// RNG is the random state that dropout draws from and moves on; needed only in training. See
-	// graph.RNGStateFromSeedForGraph.
+	// RNG is the random state for dropout in training; Build advances it. See graph.RNGStateFromSeedForGraph.
 	RNG *Node
-	// Frozen layers work as without Training: batch norms with their moving statistics, as in Keras for layers that are
-	// not trainable.
+	// Frozen names batch norms that use their moving averages also in training, as Keras's layers with trainable=False.
 	Frozen map[string]bool
-	// Grouped computes the feature maps of a large batch a few images at a time, while they are in the processor's cache:
-	// for predictions, where no gradient is taken and only the outputs of layers that end a stage, or from which vectors
-	// are made, are looked at.
+	// Grouped computes the feature maps of a large batch in micro-batches, which stay in the processor's cache. It is for
+	// predictions: without gradients, and without the outputs of layers inside of a stage.
 	Grouped bool
 
-	limits kernels.Limits // of tests; the zero value stands for the defaults
+	limits kernels.Limits // only tests set them
 
 	// The state of one Build.
-	net     *Graph                     // what is built
-	graph   *graph.Graph               // where
-	outputs map[string]*Node           // by layer; written by Build, build, emit and buildStage
-	given   map[string]*Node           // values of variables inside of a loop, by layer/variable; by buildStage
-	vectors map[string]vectors         // of batch norms, by layer; by BatchNormalization and buildStage
-	moments map[string]kernels.Moments // of layers' outputs in this batch; by BatchNormalization and momentsOf
-	kernels *kernels.State             // by package kernels
+	net     *Graph                     // the network that is built
+	graph   *graph.Graph               // the GoMLX graph that it is built in
+	outputs map[string]*Node           // layers' outputs, by layer
+	known   map[string]*Node           // by layer/name: batch norms' vectors and, in a micro-batch, variables' values
+	moments map[string]kernels.Moments // moments of layers' outputs in this batch, by layer
+	kernels *kernels.State             // what the kernels of the graph know of each other
 }
 
-// Build computes every layer of g and returns the outputs by layer name. A layer with a second output (SoftAttention's
-// maps) has it under "name:1". The inputs are the values of g's Input layers, by name. It panics as all GoMLX graph
-// building does; Try or a model.Exec recovers.
+// Build computes every layer of g and returns the outputs by layer name, SoftAttention's maps under MapsOf the layer.
+// inputs has the values of g's Input layers, by name. Errors are panics, as in all GoMLX graph building; Try or a
+// model.Exec recovers.
 func (b *Builder) Build(g *Graph, inputs map[string]*Node) map[string]*Node {
 	b.begin(g)
 	for _, layer := range g.Layers() {
 		if _, isInput := layer.Op.(Input); isInput {
-			if inputs[layer.Name] == nil {
+			x := inputs[layer.Name]
+			if x == nil {
 				panic(fmt.Errorf("no value is given for the input layer %q", layer.Name))
 			}
-			b.outputs[layer.Name] = inputs[layer.Name]
-			b.graph = inputs[layer.Name].Graph()
+			b.outputs[layer.Name], b.graph = x, x.Graph()
 		}
 	}
 	if err := kernels.CheckVersion(b.graph); err != nil {
@@ -72,15 +68,15 @@ func (b *Builder) Build(g *Graph, inputs map[string]*Node) map[string]*Node {
 
 // begin empties the state for another Build.
 func (b *Builder) begin(g *Graph) {
-	b.net, b.outputs, b.given = g, map[string]*Node{}, map[string]*Node{}
-	b.vectors, b.moments = map[string]vectors{}, map[string]kernels.Moments{}
+	b.net, b.outputs, b.known = g, map[string]*Node{}, map[string]*Node{}
+	b.moments = map[string]kernels.Moments{}
 	b.kernels = kernels.NewState(b.Training, b.limits)
 }
 
-// build computes layers whose inputs are there.
+// build computes layers; their inputs must have been computed.
 func (b *Builder) build(layers []*Layer) {
 	for _, layer := range layers {
-		if b.outputs[layer.Name] != nil { // an input, or made together with an earlier layer
+		if b.outputs[layer.Name] != nil { // an input
 			continue
 		}
 		b.outputs[layer.Name] = layer.Op.Build(b, layer, b.values(layer.Inputs)...)
@@ -99,12 +95,12 @@ func (b *Builder) values(names []string) []*Node {
 // emit records an extra output of a layer.
 func (b *Builder) emit(name string, value *Node) { b.outputs[name] = value }
 
-// variable is the value of one of layer's variables in the graph being built.
-func (b *Builder) variable(layer *Layer, name string, g *graph.Graph) *Node {
-	if v := b.given[layer.Name+"/"+name]; v != nil {
+// variable is the value of one of layer's variables in the graph that is built.
+func (b *Builder) variable(layer *Layer, name string) *Node {
+	if v := b.known[layer.Name+"/"+name]; v != nil {
 		return v
 	}
-	return b.find(layer, name).NodeValue(g)
+	return b.find(layer, name).NodeValue(b.graph)
 }
 
 // find is one of layer's variables in the store.

@@ -10,33 +10,30 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
-	"github.com/skinattn/skinattn/pkg/skinattn/layers/internal/arrays"
+	"github.com/skinattn/skinattn/internal/testengine"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers/internal/kernels"
 )
 
 // benchBatch is the batch of the benchmarks.
 const benchBatch = 32
 
-// contest is one layer in this package's form and in GoMLX's own, on the same
-// input and weights. The two must agree, so that a fast wrong one can't win.
+// contest compares the speed of a layer in this package with GoMLX's own operation, on the same input and weights. Both
+// must compute the same values.
 type contest struct {
 	name string
 	op   Op
 	in   Shape
-	// layers, in place of op, adds several, the first of which looks at "x".
+	// layers, in place of op, adds several layers behind "x".
 	layers func(net *Graph)
-	// native computes the layer with GoMLX's own operation; variables are those
-	// of op that are trained, in its order. Without it the other form is the
-	// layers built one by one, each for the whole batch.
+	// native computes the layer with GoMLX's own operation from the trained variables of op, in their order. If it is nil,
+	// the other form is the layers one by one, each for the whole batch.
 	native func(x *Node, variables []*Node) *Node
-	// forwardOnly leaves out the gradient of the native form, for one that is
-	// too slow to wait for.
+	// forwardOnly leaves out the gradient of the native form, which is too slow.
 	forwardOnly bool
 }
 
-// run times the contest: of the forward pass, and of the gradients of
-// input and variables (with what they need of the forward pass), on the engine
-// that $SKINATTN_ENGINE names.
+// run times the forward pass, and the gradients of input and variables with the parts of the forward pass that they need,
+// on testengine.Open's engine.
 func (c contest) run(b *testing.B) {
 	b.Helper()
 	net := &Graph{}
@@ -80,8 +77,10 @@ func (c contest) run(b *testing.B) {
 			if first == nil {
 				first = results
 			}
-			if err := arrays.Agree(results, first); err != nil {
-				b.Fatalf("%s, %s: %v", c.name, what, err)
+			for i, r := range results {
+				if err := near(arrayOf(r), arrayOf(first[i]), 2e-4); err != nil {
+					b.Fatalf("%s, %s: output %d: %v", c.name, what, i, err)
+				}
 			}
 			b.Run(fmt.Sprintf("%s/%s/%s", c.name, what, form.name), func(b *testing.B) {
 				for b.Loop() {
@@ -98,7 +97,7 @@ func (c contest) run(b *testing.B) {
 // compile prepares the layer's value, or its gradients under a cotangent.
 func (c contest) compile(b *testing.B, store *model.Store, net *Graph, build func(*Node, []*Node) *Node, gradient bool) *model.Exec {
 	b.Helper()
-	exec, err := model.NewExec(testEngines[0].Backend, store, func(_ *model.Scope, in []*Node) []*Node {
+	exec, err := model.NewExec(testengine.Open(b).Backend, store, func(_ *model.Scope, in []*Node) []*Node {
 		x, cotangent := in[0], in[1]
 		var variables []*Node
 		for _, v := range net.Variables() {

@@ -17,24 +17,18 @@ func (c Conv2D) window() window { return window{c.Kernel, c.Stride, c.Padding} }
 func (c Conv2D) Shape(inputs ...Shape) (Shape, error) { return c.window().shape(inputs, c.Filters) }
 
 func (c Conv2D) Variables(inputs ...Shape) []Variable {
-	init := c.Init
-	if init == nil {
-		init = GlorotUniform
-	}
-	vars := []Variable{{Name: "kernel", Shape: Shape{c.Kernel[0], c.Kernel[1], inputs[0][2], c.Filters},
-		Trainable: true, Init: init}}
+	vars := []Variable{trained("kernel", c.Init, c.Kernel[0], c.Kernel[1], inputs[0][2], c.Filters)}
 	if c.Bias {
-		vars = append(vars, Variable{Name: "bias", Shape: Shape{c.Filters}, Trainable: true, Init: Zeros})
+		vars = append(vars, trained("bias", Zeros, c.Filters))
 	}
 	return vars
 }
 
 func (c Conv2D) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
-	x := inputs[0]
-	w := c.window().over(x)
-	y := kernels.Conv2D(x, b.variable(layer, "kernel", x.Graph()), w.Stride, w.Pad)
+	w := c.window().over(inputs[0])
+	y := kernels.Conv2D(inputs[0], b.variable(layer, "kernel"), w.Stride, w.Pad)
 	if c.Bias {
-		y = kernels.AddChannels(y, b.variable(layer, "bias", x.Graph()))
+		y = kernels.AddChannels(y, b.variable(layer, "bias"))
 	}
 	return y
 }
@@ -52,16 +46,14 @@ func (d DepthwiseConv2D) window() window { return window{d.Kernel, d.Stride, d.P
 func (d DepthwiseConv2D) Shape(inputs ...Shape) (Shape, error) { return d.window().shape(inputs, 0) }
 
 func (d DepthwiseConv2D) Variables(inputs ...Shape) []Variable {
-	return []Variable{{Name: "depthwise_kernel", Shape: Shape{d.Kernel[0], d.Kernel[1], inputs[0][2], 1},
-		Trainable: true, Init: GlorotUniform}}
+	return []Variable{trained("depthwise_kernel", nil, d.Kernel[0], d.Kernel[1], inputs[0][2], 1)}
 }
 
-// Build implements Op. In training it may compute the layers before it again, some images at a time: see
-// Builder.bottleneckBefore.
+// Build implements Op. In training the kernel of Builder.bottleneckBefore may compute the layers before again.
 func (d DepthwiseConv2D) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
 	x := inputs[0]
 	w := d.window().over(x)
-	kernel := b.variable(layer, "depthwise_kernel", x.Graph())
+	kernel := b.variable(layer, "depthwise_kernel")
 	if bottleneck, ok := b.bottleneckBefore(layer, w.Pad); ok {
 		return b.kernels.BottleneckDepthwise(bottleneck, kernel, d.Stride)
 	}
@@ -86,11 +78,10 @@ func (s SeparableConv2D) Shape(inputs ...Shape) (Shape, error) {
 }
 
 func (s SeparableConv2D) Variables(inputs ...Shape) []Variable {
-	return append(s.depthwise().Variables(inputs...), Variable{
-		Name: "pointwise_kernel", Shape: Shape{1, 1, inputs[0][2], s.Filters}, Trainable: true, Init: GlorotUniform})
+	return append(s.depthwise().Variables(inputs...), trained("pointwise_kernel", nil, 1, 1, inputs[0][2], s.Filters))
 }
 
 func (s SeparableConv2D) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
 	x := s.depthwise().Build(b, layer, inputs...)
-	return kernels.Conv2D(x, b.variable(layer, "pointwise_kernel", x.Graph()), 1, Padding{})
+	return kernels.Conv2D(x, b.variable(layer, "pointwise_kernel"), 1, Padding{})
 }

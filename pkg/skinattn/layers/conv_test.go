@@ -68,8 +68,7 @@ func depthwiseReference(window [2]int, stride int, padding string) func([]array,
 	}
 }
 
-// windows are the windows, strides and map sizes of the tests: odd and even
-// maps, windows that leave rows over, and the long ones of Inception networks.
+// windows has odd and even maps, windows that do not reach the last rows, and the 1x7 windows of Inception networks.
 var windows = []struct {
 	rows, cols int
 	window     [2]int
@@ -84,7 +83,7 @@ var windows = []struct {
 func TestConv2D(t *testing.T) {
 	var trials []trial
 	for i, w := range windows {
-		// One padding a window: TestFormsAgree compares all forms with loops.
+		// One padding for each window is enough: TestAlgorithmsAgree compares all algorithms with loops.
 		for _, padding := range []string{Same, Valid}[i%2 : i%2+1] {
 			if padding == Valid && (w.rows < w.window[0] || w.cols < w.window[1]) {
 				continue

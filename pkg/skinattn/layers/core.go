@@ -8,7 +8,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/layers/internal/kernels"
 )
 
-// Input is a place where values enter the network.
+// Input is an input of the network.
 type Input struct {
 	noVariables
 	Dims Shape // without the batch axis
@@ -21,7 +21,7 @@ func (in Input) Shape(inputs ...Shape) (Shape, error) {
 	return in.Dims, nil
 }
 
-// Build panics: the values of inputs come from Builder.Build's caller.
+// Build panics: Builder.Build gets the values of inputs from its caller.
 func (Input) Build(_ *Builder, layer *Layer, _ ...*Node) *Node {
 	panic(fmt.Errorf("input layer %q is not built", layer.Name))
 }
@@ -61,24 +61,19 @@ func (d Dense) Shape(inputs ...Shape) (Shape, error) {
 }
 
 func (d Dense) Variables(inputs ...Shape) []Variable {
-	return []Variable{
-		{Name: "kernel", Shape: Shape{inputs[0][0], d.Units}, Trainable: true, Init: GlorotUniform},
-		{Name: "bias", Shape: Shape{d.Units}, Trainable: true, Init: Zeros},
-	}
+	return []Variable{trained("kernel", nil, inputs[0][0], d.Units), trained("bias", Zeros, d.Units)}
 }
 
 // Build implements Op. The values before a softmax are kept as LogitsOf the layer.
 func (d Dense) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
-	x := inputs[0]
-	y := kernels.AddChannels(graph.Dot(x, b.variable(layer, "kernel", x.Graph())).MatMul(), b.variable(layer, "bias", x.Graph()))
+	y := kernels.AddChannels(graph.Dot(inputs[0], b.variable(layer, "kernel")).MatMul(), b.variable(layer, "bias"))
 	switch d.Activation {
 	case "":
 		return y
 	case "relu":
 		return kernels.ReLU(y, 0)
 	case "softmax":
-		b.emit(LogitsOf(layer.Name), y)
-		return graph.Softmax(y, -1)
+		return Softmax{}.Build(b, layer, y)
 	}
 	panic(fmt.Errorf("activation %q is unknown", d.Activation))
 }

@@ -8,18 +8,19 @@
 //
 // Feature maps are NHWC float32, [batch rows columns channels]; shapes leave the batch out.
 //
-// # Two floors
+// # Layers and kernels
 //
-// This package says what each operation is. How it is computed fast, and its gradient where GoMLX has none that is
-// usable, is package internal/kernels' part, which knows nodes and windows but no layers. Where several layers together
-// have a kernel of their own, fusion.go recognizes the layers and calls the kernel; microbatch.go splits a network into
-// the parts that predictions compute some images at a time.
+// This package defines each operation. Package internal/kernels computes it fast, and has its gradient where GoMLX's is
+// missing, wrong or slow; that package knows nodes and windows but no layers. fusion.go recognizes groups of layers that
+// one kernel computes together; microbatch.go splits a network into stages, which predictions compute in micro-batches.
 //
 // # Adding an operation
 //
-// Write a struct with Keras's hyperparameters and the three methods of Op; embed noVariables if it learns nothing. Build
-// gets the values of its inputs, reads its variables with Builder.variable, and returns a value made of GoMLX's
-// operations or of kernels' functions. It needs nothing else of the Builder, and must not write its fields: two
-// operations do, BatchNormalization (vectors, moments) and Dropout (RNG). An operation that draws random numbers or looks
-// at the whole batch is to be listed in Builder.stages.
+// Write a struct with Keras's hyperparameters and the three methods of Op; arithmetic.go has short examples, conv.go
+// examples with variables. Embed noVariables if the operation learns nothing, or unary if it also keeps the shape of its
+// only input. List variables with trained. Build reads them with Builder.variable and computes the output with GoMLX's
+// operations or functions of package kernels; Builder.emit adds a second output. Build must not write the fields of the
+// Builder; only BatchNormalization (known, moments) and Dropout (RNG) do. Builder.stages has to exclude an operation that
+// draws random numbers or mixes the images of a batch. A test compares the operation with loops over float64: see trial
+// in helpers_test.go.
 package layers

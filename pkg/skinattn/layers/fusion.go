@@ -6,7 +6,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/layers/internal/kernels"
 )
 
-// Patterns of several layers that training computes together. Only this file looks back from a layer to the operations
+// This file finds groups of layers that training computes together. No other file looks from a layer to the operations
 // before it.
 
 // parts names the layers that a concatenation joins, itself or through other concatenations; nil for every other
@@ -26,9 +26,8 @@ func (b *Builder) parts(layer *Layer) []string {
 	return names
 }
 
-// momentsOf are the moments of a layer's output, computed once for all batch norms that use it. A concatenation has the
-// moments of its parts, if any of them is known: so the batch norms of a DenseNet block need not each go over all
-// channels of the block.
+// momentsOf are the moments of a layer's output, computed once for all batch norms that use it. A concatenation takes the
+// moments of its parts if any is known, so that the batch norms of a DenseNet block do not each pass over all channels.
 func (b *Builder) momentsOf(name string) kernels.Moments {
 	known := func(name string) bool { _, ok := b.moments[name]; return ok }
 	if !known(name) {
@@ -49,21 +48,18 @@ func (b *Builder) momentsOf(name string) kernels.Moments {
 	return b.moments[name]
 }
 
-// widening is a layer as a 1x1 convolution without its output; ok is false if the layer is not a 1x1 convolution that
-// makes enough channels for that to save time.
+// widening is a layer as a kernels.Pointwise; ok is false if the layer is not a 1x1 convolution or adds too few channels.
 func (b *Builder) widening(name string) (wide kernels.Pointwise, ok bool) {
 	layer := b.net.Layer(name)
 	conv, ok := layer.Op.(Conv2D)
 	if !ok || conv.Kernel != [2]int{1, 1} || conv.Bias {
 		return wide, false
 	}
-	x := b.outputs[layer.Inputs[0]]
-	return kernels.NewPointwise(x, conv.Filters, conv.Stride, func() *Node { return b.variable(layer, "kernel", x.Graph()) })
+	return kernels.NewPointwise(b.outputs[layer.Inputs[0]], b.variable(layer, "kernel"), conv.Stride)
 }
 
-// bottleneckBefore finds the 1x1 convolution, batch norm, ReLU and perhaps zero padding that feed this depthwise
-// convolution and nothing else; pad is the depthwise convolution's own padding. ok is false if there are no such layers
-// or if recomputing their map would not save time.
+// bottleneckBefore finds the 1x1 convolution, batch norm, ReLU and perhaps zero padding whose only user is this depthwise
+// convolution with the padding pad. ok is false if other layers come before it or recomputing their map saves no time.
 func (b *Builder) bottleneckBefore(layer *Layer, pad Padding) (e kernels.Bottleneck, ok bool) {
 	consumers := b.net.Consumers()
 	// back goes to the layer before and gives its operation, nil if the layer has other users.
@@ -87,12 +83,10 @@ func (b *Builder) bottleneckBefore(layer *Layer, pad Padding) (e kernels.Bottlen
 	if !isNorm || back() == nil {
 		return e, false
 	}
-	if wide, is := b.widening(layer.Name); is {
-		e, ok = b.kernels.Bottleneck(wide, pad)
-	}
+	wide, ok := b.widening(layer.Name)
 	if !ok {
 		return e, false
 	}
-	v := norm.vectors(b, normLayer)
-	return e.Normalized(v.scale, v.shift, activation.Max), true
+	scale, shift := norm.vectors(b, normLayer)
+	return b.kernels.Bottleneck(wide, scale, shift, activation.Max, pad)
 }

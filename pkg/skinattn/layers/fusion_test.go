@@ -7,13 +7,13 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/skinattn/skinattn/internal/testengine"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers/internal/kernels"
 )
 
-// TestBottleneck compares training's gradients of a depthwise convolution with what is
-// before and behind it on each engine, layer by layer and image by image, with the
-// first engine's way, and so in the end with the pure Go engine's: layer by layer,
-// and with batch norms that are differentiated automatically.
+// TestBottleneck compares outputs and gradients of the layers around a depthwise convolution in training: computed layer
+// by layer and image by image, on each engine. The results of the pure Go engine are computed layer by layer, with the
+// automatic gradient of batch norms.
 func TestBottleneck(t *testing.T) {
 	for _, c := range []struct {
 		name      string
@@ -71,7 +71,7 @@ func TestBottleneck(t *testing.T) {
 				}
 			}
 			var first []array
-			for _, eng := range testEngines {
+			for _, eng := range testengine.Both(t) {
 				store := model.NewStore()
 				if err := Initialize(store, net.Variables(), 3); err != nil {
 					t.Fatal(err)
@@ -112,8 +112,8 @@ func TestBottleneck(t *testing.T) {
 	}
 }
 
-// checkGroups panics unless a network's depthwise convolution is an expansion of
-// one image at a time if it should be one, or is itself gone through so.
+// checkGroups panics unless the depthwise convolution is computed in micro-batches of one image if inGroups, and together
+// with the layers before it if expansion, too.
 func checkGroups(b *Builder, expansion, inGroups bool) {
 	layer := b.net.Layer("depthwise")
 	d := layer.Op.(DepthwiseConv2D)

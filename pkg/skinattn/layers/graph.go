@@ -22,12 +22,9 @@ type Graph struct {
 	byName map[string]*Layer
 }
 
-// Add appends a layer and returns its name, so that calls can be chained. It panics on an unknown input, a name used
-// twice, or shapes that do not fit: all are errors in a builder's code, and Try turns them into errors.
+// Add appends a layer and returns its name. It panics with an error on an unknown input, a name used twice, or shapes that
+// do not fit; Try returns the error.
 func (g *Graph) Add(name string, op Op, inputs ...string) string {
-	if g.byName == nil {
-		g.byName = map[string]*Layer{}
-	}
 	if g.byName[name] != nil {
 		panic(fmt.Errorf("layer %q is already in the graph", name))
 	}
@@ -41,12 +38,19 @@ func (g *Graph) Add(name string, op Op, inputs ...string) string {
 	if layer.Out, err = op.Shape(g.InputShapes(layer)...); err != nil {
 		panic(fmt.Errorf("layer %q: %w", name, err))
 	}
-	g.layers = append(g.layers, layer)
-	g.byName[name] = layer
+	g.put(layer)
 	return name
 }
 
-// Try runs build and turns its panics, which carry errors, into an error.
+func (g *Graph) put(layer *Layer) {
+	if g.byName == nil {
+		g.byName = map[string]*Layer{}
+	}
+	g.layers = append(g.layers, layer)
+	g.byName[layer.Name] = layer
+}
+
+// Try runs build and returns the error that it panicked with. Another value than an error panics on.
 func Try(build func()) error { return exceptions.TryCatch[error](build) }
 
 // Layers returns the layers in order.
@@ -75,8 +79,7 @@ func (g *Graph) InputShapes(l *Layer) []Shape {
 	return shapes
 }
 
-// Cut returns the part of the graph that the named layer depends on, itself included: what is left of a Keras model when
-// one takes that layer's output. Layers of a parallel branch that does not feed it are dropped.
+// Cut returns the named layer and all layers that it depends on: the layers of a Keras model with that layer's output.
 func (g *Graph) Cut(name string) (*Graph, error) {
 	if g.byName[name] == nil {
 		return nil, fmt.Errorf("no layer is called %q", name)
@@ -89,11 +92,10 @@ func (g *Graph) Cut(name string) (*Graph, error) {
 			}
 		}
 	}
-	part := &Graph{byName: map[string]*Layer{}}
+	part := &Graph{}
 	for _, layer := range g.layers {
 		if needed[layer.Name] {
-			part.layers = append(part.layers, layer)
-			part.byName[layer.Name] = layer
+			part.put(layer)
 		}
 	}
 	return part, nil

@@ -2,23 +2,50 @@ package layers
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/skinattn/skinattn/internal/testengine"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
-	"github.com/skinattn/skinattn/pkg/skinattn/layers/internal/arrays"
+	"github.com/skinattn/skinattn/pkg/skinattn/layers/internal/arraytest"
 )
 
-var testEngines = arrays.Engines()
+type array = arraytest.Array
 
-type array = arrays.Array
+var zeros, filled, arrayOf, near = arraytest.Zeros, arraytest.Filled, arraytest.Of, arraytest.Near
 
-var zeros, filled, distinct, ramp, arrayOf, near, dot = arrays.Zeros, arrays.Filled, arrays.Distinct, arrays.Ramp, arrays.Of, arrays.Near, arrays.Dot
+// distinct has the values of a shuffled, even grid in -1..1: no two are close.
+func distinct(seed uint64, dims ...int) array {
+	a := zeros(dims...)
+	for i, j := range rand.New(rand.NewPCG(seed, 8)).Perm(len(a.V)) {
+		a.V[i] = float64(float32(2*(float64(j)+.5)/float64(len(a.V)) - 1))
+	}
+	return a
+}
 
-// trial is one layer on given inputs (with batch axis), and what it must
-// compute, as loops over float64. Variables that it doesn't name are random.
+// ramp is 1, 2, 3, ...
+func ramp(dims ...int) array {
+	a := zeros(dims...)
+	for i := range a.V {
+		a.V[i] = float64(i + 1)
+	}
+	return a
+}
+
+// dot is the sum of the products of a's and b's values.
+func dot(a, b array) float64 {
+	sum := 0.
+	for i := range a.V {
+		sum += a.V[i] * b.V[i]
+	}
+	return sum
+}
+
+// trial is a layer on given inputs (with batch axis), and a reference for its output: loops over float64. Variables
+// without a given value are random.
 type trial struct {
 	name      string
 	op        Op
@@ -26,23 +53,24 @@ type trial struct {
 	variables map[string]array
 	training  bool
 	reference func(in []array, variables map[string]array) array
-	tolerance float64 // of the largest value; 0 means 1e-5
+	tolerance float64 // relative to the largest value; 0 means 1e-5
 
-	cotangent array    // that the gradients are taken under
-	want      []array  // the value, then the gradients
-	names     []string // what want is
+	// The rest is worked out by expect.
+	cotangent array    // of the output
+	want      []array  // output, gradients of the inputs and of the trained variables
+	names     []string // names for want
 }
 
-// checkAll compares each layer's value, and its gradients for all inputs and
-// trained variables, with the reference and its central differences, on every
-// engine. All are in one graph, since compiling is what takes the time.
+// checkAll compares each layer's output with the reference, and the gradients of all inputs and trained variables with
+// central differences of the reference, on every engine. All layers are in one graph, since most of the time goes into
+// compiling.
 func checkAll(t *testing.T, trials ...trial) {
 	t.Helper()
 	whole := &trialGraph{variables: map[string]array{}}
 	for i := range trials {
 		whole.add(&trials[i], i)
 	}
-	for _, eng := range testEngines {
+	for _, eng := range testengine.Both(t) {
 		got := whole.run(t, eng, trials)
 		for i, c := range trials {
 			for j, w := range c.want {
@@ -58,7 +86,7 @@ func checkAll(t *testing.T, trials ...trial) {
 	}
 }
 
-// expect works out the layer's value and gradients from the reference.
+// expect works out the layer's output and gradients from the reference.
 func (c *trial) expect(net *Graph, variables map[string]array) {
 	value := c.reference(c.in, variables)
 	c.cotangent = filled(99, -1, 1, value.Dims...)
@@ -86,13 +114,13 @@ func (c *trial) expect(net *Graph, variables map[string]array) {
 	}
 }
 
-// trialGraph is several trials side by side in one network.
+// trialGraph has several trials side by side in one network.
 type trialGraph struct {
 	net       Graph
 	variables map[string]array // by path
 }
 
-// add the trial's layer as number i.
+// add adds the trial's layer as number i.
 func (g *trialGraph) add(c *trial, i int) {
 	alone, variables := Graph{}, map[string]array{}
 	var inputs []string
@@ -112,7 +140,7 @@ func (g *trialGraph) add(c *trial, i int) {
 	c.expect(&alone, variables)
 }
 
-// store holds the values of the variables.
+// store returns a store with the values of the variables.
 func (g *trialGraph) store(t *testing.T) *model.Store {
 	t.Helper()
 	store := model.NewStore()
@@ -124,8 +152,7 @@ func (g *trialGraph) store(t *testing.T) *model.Store {
 	return store
 }
 
-// run gives, trial by trial, the value and the gradients of inputs and
-// variables.
+// run returns, trial by trial, the output and the gradients of inputs and trained variables.
 func (g *trialGraph) run(t *testing.T, eng *engine.Engine, trials []trial) []array {
 	t.Helper()
 	store := g.store(t)

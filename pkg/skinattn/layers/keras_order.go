@@ -3,10 +3,9 @@ package layers
 import "slices"
 
 // KerasOrder lists the layers that output depends on in the order of Keras's Model.layers, in which Keras counts and
-// saves them: by decreasing length of the longest path to the output; layers of equal length in the order in which a walk
-// from the output, depth first along the inputs, meets them (keras/src/engine/functional.py, _map_graph_network).
-//
-// The order depends on the output: a network that ends at an earlier layer can have its layers in another order.
+// saves them: by decreasing length of the longest path to the output, then in the order of a depth-first walk from the
+// output along the inputs (keras/src/engine/functional.py, _map_graph_network). For another output the same layers can
+// have another order.
 func KerasOrder(output string, inputs func(layer string) []string) []string {
 	met := map[string]int{}
 	var order []string // until it is sorted: every layer after its inputs

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// The order of model.layers in Keras 2.15 for these connections; package
-// backbone holds the whole networks against Keras.
+// TestKerasOrder has the order of model.layers in Keras 2.15 for its connections; tests of package backbone compare whole
+// networks with Keras.
 func TestKerasOrder(t *testing.T) {
 	inputs := map[string][]string{
 		"short": {"in"}, "long1": {"in"}, "long2": {"long1"}, "join": {"short", "long2"},

@@ -9,8 +9,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/layers/internal/kernels"
 )
 
-// Maps of the networks at 224 pixels (MobileNetV2 where nothing else is said):
-// [rows and columns, channels].
+// The sizes are of maps of MobileNetV2 at 224 pixels, or of the network that a comment names.
 
 func BenchmarkDepthwise(b *testing.B) {
 	for _, c := range []struct{ window, side, channels, stride int }{
@@ -31,8 +30,8 @@ func BenchmarkDepthwise(b *testing.B) {
 	}
 }
 
-// BenchmarkExpansion: a 1x1 convolution that widens, batch norm, ReLU6 and the
-// depthwise convolution behind them, some images at a time and layer by layer.
+// BenchmarkExpansion compares a 1x1 convolution that widens, batch norm, ReLU6 and depthwise convolution in micro-batches
+// and layer by layer.
 func BenchmarkExpansion(b *testing.B) {
 	for _, c := range []struct{ side, channels, stride int }{{112, 16, 2}, {56, 24, 1}, {56, 24, 2}} {
 		contest{

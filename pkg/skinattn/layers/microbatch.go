@@ -6,28 +6,27 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/layers/internal/kernels"
 )
 
-// stage is a run of layers whose maps are about equally large, up to where the maps shrink. Predictions compute it in
-// micro-batches.
+// stage is a group of connected layers up to where the maps shrink. Predictions compute a stage in micro-batches.
 type stage struct {
 	layers []*Layer
 	inputs []string // layers of earlier stages whose maps this stage uses
-	wanted []string // layers of this stage whose maps later layers use
-	bytes  int      // of the largest layer's inputs and output, for one image
+	wanted []string // layers of this stage whose maps other layers use, or the network's last layer
+	bytes  int      // size of the largest layer's inputs and output for one image
 }
 
-// stages splits the network. rest has the layers whose outputs or inputs are not maps, and the layers that draw random
-// numbers (Dropout) or whose kernels are large rather than their maps (SoftAttention).
+// stages splits the network. rest has the layers with outputs or inputs that are not maps, Dropout, which draws random
+// numbers, and SoftAttention, since its kernel is large and its maps are small.
 func (b *Builder) stages() (stages []*stage, rest []*Layer) {
-	of := map[string]int{}
+	of := map[string]int{} // the stage of each layer; -1 for inputs
 	for _, layer := range b.net.Layers() {
-		number, ok := 0, len(layer.Out) == 3
+		number, bytes, ok := 0, 4*layer.Out.Size(), len(layer.Out) == 3
 		for _, name := range layer.Inputs {
+			in := b.net.Layer(name)
 			n, known := of[name]
-			ok = ok && known
-			if in := b.net.Layer(name); ok && shrinks(b.net, in) {
+			if known && shrinks(b.net, in) {
 				n++
 			}
-			number = max(number, n)
+			number, bytes, ok = max(number, n), bytes+4*in.Out.Size(), ok && known
 		}
 		switch layer.Op.(type) {
 		case Input:
@@ -48,10 +47,6 @@ func (b *Builder) stages() (stages []*stage, rest []*Layer) {
 		}
 		s := stages[number]
 		s.layers = append(s.layers, layer)
-		bytes := 4 * layer.Out.Size()
-		for _, name := range layer.Inputs {
-			bytes += 4 * b.net.Layer(name).Out.Size()
-		}
 		s.bytes = max(s.bytes, bytes)
 	}
 	stages = b.merge(stages, of)
@@ -77,8 +72,8 @@ func (b *Builder) stages() (stages []*stage, rest []*Layer) {
 	return stages, rest
 }
 
-// merge joins neighbouring stages whose micro-batches differ by less than a factor of two: the maps between them then
-// stay in the cache, too. of has the stage of each layer and is brought up to date.
+// merge joins neighbouring stages whose micro-batches differ by less than a factor of two, so that the maps between them
+// stay in the cache. It updates of, the stage of each layer.
 func (b *Builder) merge(stages []*stage, of map[string]int) []*stage {
 	var merged []*stage
 	images := func(s *stage) int { return b.limits.StageImages(s.bytes) }
@@ -97,7 +92,7 @@ func (b *Builder) merge(stages []*stage, of map[string]int) []*stage {
 	return merged
 }
 
-// shrinks reports whether a layer makes smaller maps than it sees.
+// shrinks reports whether a layer's map has less than half the positions of an input.
 func shrinks(net *Graph, layer *Layer) bool {
 	for _, name := range layer.Inputs {
 		if in := net.Layer(name).Out; in[0]*in[1] > 2*layer.Out[0]*layer.Out[1] {
@@ -115,20 +110,19 @@ func (b *Builder) buildStage(s *stage) {
 		b.build(s.layers)
 		return
 	}
-	// The loop sees no nodes but its inputs: the values of all variables go into it as constants.
+	// In the loop, only its inputs are available: so the values of all variables become constants of the loop.
 	var in Builder
 	in.begin(b.net)
 	var constants []*Node
 	for _, layer := range s.layers {
-		if n, ok := layer.Op.(BatchNormalization); ok {
-			v := n.vectors(b, layer)
-			in.vectors[layer.Name] = v
-			constants = append(constants, v.scale, v.shift)
-			continue
+		variables := layer.Op.Variables(b.net.InputShapes(layer)...)
+		if n, ok := layer.Op.(BatchNormalization); ok { // needs only its vectors
+			n.vectors(b, layer)
+			variables = []Variable{{Name: "scale"}, {Name: "shift"}}
 		}
-		for _, v := range layer.Op.Variables(b.net.InputShapes(layer)...) {
-			value := b.variable(layer, v.Name, b.graph)
-			in.given[layer.Name+"/"+v.Name] = value
+		for _, v := range variables {
+			value := b.variable(layer, v.Name)
+			in.known[layer.Name+"/"+v.Name] = value
 			constants = append(constants, value)
 		}
 	}
@@ -140,11 +134,8 @@ func (b *Builder) buildStage(s *stage) {
 		for i, name := range s.inputs {
 			in.outputs[name] = at(maps[i])
 		}
-		for name, value := range in.given {
-			in.given[name] = at(value)
-		}
-		for name, v := range in.vectors {
-			in.vectors[name] = vectors{at(v.scale), at(v.shift)}
+		for name, value := range in.known {
+			in.known[name] = at(value)
 		}
 		in.build(s.layers)
 		return in.values(s.wanted)

@@ -6,12 +6,12 @@ import (
 
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/skinattn/skinattn/internal/testengine"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers/internal/kernels"
 )
 
-// TestGrouped compares a network that is computed one image, or two, at a time
-// with the same in one go. It has a reduction, padding and scalars in a loop,
-// maps that a later stage uses, and a vector at its end.
+// TestGrouped compares a network in micro-batches of one image and of two with the whole batch at once. The network has a
+// reduction, padding and scalars in a loop, maps that a later stage uses, and a vector at its end.
 func TestGrouped(t *testing.T) {
 	net := &Graph{}
 	net.Add("image", Input{Dims: Shape{16, 12, 3}})
@@ -27,14 +27,17 @@ func TestGrouped(t *testing.T) {
 	net.Add("flat", Flatten{}, "sum")
 	net.Add("scores", Dense{Units: 5, Activation: "softmax"}, "flat")
 	images := filled(1, -1, 1, 6, 16, 12, 3)
-	for _, eng := range testEngines {
+	for _, eng := range testengine.Both(t) {
 		store := model.NewStore()
 		if err := Initialize(store, net.Variables(), 3); err != nil {
 			t.Fatal(err)
 		}
 		exec := model.MustNewExec(eng.Backend, store, func(_ *model.Scope, x *Node) []*Node {
 			var results []*Node
-			for _, b := range []*Builder{{}, {Grouped: true, limits: kernels.Limits{Stage: 1}}, {Grouped: true, limits: kernels.Limits{Stage: 2 * 4 * (16*12*3 + 8*6*4)}}, {Grouped: true}} {
+			twoImages := 2 * 4 * (16*12*3 + 8*6*4)
+			for _, b := range []*Builder{
+				{}, {Grouped: true, limits: kernels.Limits{Stage: 1}}, {Grouped: true, limits: kernels.Limits{Stage: twoImages}}, {Grouped: true},
+			} {
 				b.Store = store
 				outputs := b.Build(net, map[string]*Node{"image": x})
 				results = append(results, outputs["sum"], outputs["scores"])
@@ -51,8 +54,8 @@ func TestGrouped(t *testing.T) {
 	}
 }
 
-// TestStages: a stage ends where maps shrink, and hands on what later layers use.
-// Stages whose groups are about equally large are one.
+// TestStages: a stage ends where maps shrink, and returns the maps that later layers use. Stages with micro-batches of
+// about equal size are merged.
 func TestStages(t *testing.T) {
 	net := &Graph{}
 	net.Add("image", Input{Dims: Shape{16, 16, 3}})

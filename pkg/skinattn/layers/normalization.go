@@ -20,60 +20,50 @@ type BatchNormalization struct {
 	NoScale  bool    // no gamma (InceptionResNetV2)
 }
 
-func (BatchNormalization) Shape(inputs ...Shape) (Shape, error) { return sameShape(inputs) }
+func (BatchNormalization) Shape(inputs ...Shape) (Shape, error) { return unary{}.Shape(inputs...) }
 
-// Variables are gamma, beta and the two moving averages, [C] each. The averages are kept, not trained.
+// Variables are gamma, beta and the two moving averages, [C] each.
 func (n BatchNormalization) Variables(inputs ...Shape) []Variable {
 	channels := Shape{inputs[0][len(inputs[0])-1]}
 	var vars []Variable
 	if !n.NoScale {
-		vars = append(vars, Variable{Name: "gamma", Shape: channels, Trainable: true, Init: Ones})
+		vars = append(vars, trained("gamma", Ones, channels...))
 	}
-	return append(vars,
-		Variable{Name: "beta", Shape: channels, Trainable: true, Init: Zeros},
+	return append(vars, trained("beta", Zeros, channels...),
 		Variable{Name: "moving_mean", Shape: channels, Init: Zeros},
 		Variable{Name: "moving_variance", Shape: channels, Init: Ones})
 }
 
-// Build implements Op: y = x*scale + shift. In training, a batch norm that is the only user of its input has two other
-// forms. Behind a 1x1 convolution that widens, the scale goes into the convolution's kernel. Behind another layer than a
-// concatenation, whose parts share their statistics, the gradient is a hand-written one.
+// Build implements Op: y = x*scale + shift. A batch norm in training that is the only user of its input has other forms:
+// behind a 1x1 convolution that widens, the scale goes into the convolution's kernel; behind other layers the gradient is
+// hand-written, except behind a concatenation, whose parts share their moments with other batch norms.
 func (n BatchNormalization) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
 	x, input := inputs[0], layer.Inputs[0]
 	if b.Training && !b.Frozen[layer.Name] && b.net.Consumers()[input] == 1 {
 		if wide, ok := b.widening(input); ok {
-			v := n.vectors(b, layer)
-			return wide.Scaled(v.scale, v.shift)
+			return wide.Scaled(n.vectors(b, layer))
 		}
 		if kernels.HasCache(b.graph) && x.Rank() == 4 && b.parts(b.net.Layer(input)) == nil {
-			norm := b.kernels.BatchNorm(x, b.variable(layer, "beta", x.Graph()))
+			norm := b.kernels.BatchNorm(x, b.variable(layer, "beta"))
 			b.moments[input] = norm.Moments
-			v := n.vectors(b, layer)
-			return norm.Normalize(v.scale, v.shift, n.Epsilon)
+			scale, shift := n.vectors(b, layer)
+			return norm.Normalize(scale, shift, n.Epsilon)
 		}
 	}
-	v := n.vectors(b, layer)
-	return kernels.AddChannels(kernels.ScaleChannels(x, v.scale), v.shift)
+	scale, shift := n.vectors(b, layer)
+	return kernels.AddChannels(kernels.ScaleChannels(x, scale), shift)
 }
 
-// vectors are what a batch norm multiplies its input by, and what it adds, [C] each.
-type vectors struct{ scale, shift *Node }
-
-// vectors computes the batch norm's vectors once.
-func (n BatchNormalization) vectors(b *Builder, layer *Layer) vectors {
-	if _, ok := b.vectors[layer.Name]; !ok {
-		b.vectors[layer.Name] = n.newVectors(b, layer)
+// vectors are what the batch norm multiplies its input by and what it adds, [C] each, from the batch's statistics or from
+// the moving averages. They are computed once, and training then moves the averages. The variance is the mean of squares
+// minus the square of the mean: less work and memory, and better gradients, than XLA's batch-norm operation has on the CPU.
+func (n BatchNormalization) vectors(b *Builder, layer *Layer) (scale, shift *Node) {
+	scaleName, shiftName := layer.Name+"/scale", layer.Name+"/shift"
+	if scale := b.known[scaleName]; scale != nil {
+		return scale, b.known[shiftName]
 	}
-	return b.vectors[layer.Name]
-}
-
-// newVectors computes the vectors from the batch's statistics or the moving averages. In training it moves the averages.
-// The variance is the mean of squares minus the square of the mean: less work and memory, and better gradients, than
-// XLA's batch-norm operation has on the CPU.
-func (n BatchNormalization) newVectors(b *Builder, layer *Layer) vectors {
-	g := b.graph
 	movingMean, movingVariance := b.find(layer, "moving_mean"), b.find(layer, "moving_variance")
-	mean, variance := movingMean.NodeValue(g), movingVariance.NodeValue(g)
+	mean, variance := movingMean.NodeValue(b.graph), movingVariance.NodeValue(b.graph)
 	if b.Training && !b.Frozen[layer.Name] {
 		batch := b.momentsOf(layer.Inputs[0])
 		unbias, x := 1.0, b.outputs[layer.Inputs[0]]
@@ -87,21 +77,22 @@ func (n BatchNormalization) newVectors(b *Builder, layer *Layer) vectors {
 		movingVariance.SetNodeValue(move(variance, graph.MulScalar(batch.Variance, unbias)))
 		mean, variance = batch.Mean, batch.Variance
 	}
-	scale := graph.Reciprocal(graph.Sqrt(graph.AddScalar(variance, n.Epsilon))) // Rsqrt has no gradient in GoMLX
+	scale = graph.Reciprocal(graph.Sqrt(graph.AddScalar(variance, n.Epsilon))) // Rsqrt has no gradient in GoMLX
 	if !n.NoScale {
-		scale = graph.Mul(scale, b.variable(layer, "gamma", g))
+		scale = graph.Mul(scale, b.variable(layer, "gamma"))
 	}
-	return vectors{scale, graph.Sub(b.variable(layer, "beta", g), graph.Mul(mean, scale))}
+	shift = graph.Sub(b.variable(layer, "beta"), graph.Mul(mean, scale))
+	b.known[scaleName], b.known[shiftName] = scale, shift
+	return scale, shift
 }
 
-// Normalization is keras.layers.Normalization(axis=None) after adapt: (x-mean)/sqrt(variance), one scalar of each for all
-// values.
+// Normalization is keras.layers.Normalization(axis=None) after adapt: (x-mean)/sqrt(variance) with scalars.
 type Normalization struct{}
 
-func (Normalization) Shape(inputs ...Shape) (Shape, error) { return sameShape(inputs) }
+func (Normalization) Shape(inputs ...Shape) (Shape, error) { return unary{}.Shape(inputs...) }
 
-// Variables are three scalars, which are set from the training data, not trained; Keras counts them as parameters. Keras
-// keeps count as an int64; it is never used.
+// Variables are three scalars, set from the training data; Keras counts them as parameters. Keras keeps count, which
+// nothing uses, as an int64.
 func (Normalization) Variables(...Shape) []Variable {
 	return []Variable{
 		{Name: "mean", Shape: Shape{}, Init: Zeros},
@@ -112,7 +103,6 @@ func (Normalization) Variables(...Shape) []Variable {
 
 // Build implements Op. Keras guards the root with its epsilon, 1e-7.
 func (Normalization) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
-	x := inputs[0]
-	mean, variance := b.variable(layer, "mean", x.Graph()), b.variable(layer, "variance", x.Graph())
-	return graph.Div(graph.Sub(x, mean), graph.MaxScalar(graph.Sqrt(variance), 1e-7))
+	mean, variance := b.variable(layer, "mean"), b.variable(layer, "variance")
+	return graph.Div(graph.Sub(inputs[0], mean), graph.MaxScalar(graph.Sqrt(variance), 1e-7))
 }

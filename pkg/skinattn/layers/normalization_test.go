@@ -8,6 +8,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/skinattn/skinattn/internal/testengine"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 )
 
@@ -56,7 +57,8 @@ func TestBatchNormalization(t *testing.T) {
 			{"without gamma", BatchNormalization{Epsilon: 1e-3, Momentum: .99, NoScale: true}, maps},
 			{"on vectors", BatchNormalization{Epsilon: 1e-3, Momentum: .99}, vectors},
 		} {
-			trials = append(trials, trial{name: c.name, op: c.op, in: []array{{Dims: c.x.Dims, V: append([]float64{}, c.x.V...)}}, variables: moving, training: training,
+			in := []array{{Dims: c.x.Dims, V: append([]float64{}, c.x.V...)}}
+			trials = append(trials, trial{name: c.name, op: c.op, in: in, variables: moving, training: training,
 				reference: func(in []array, variables map[string]array) array {
 					mean, variance := variables["moving_mean"], variables["moving_variance"]
 					if training {
@@ -69,9 +71,8 @@ func TestBatchNormalization(t *testing.T) {
 	}
 }
 
-// TestMovingAverages: Keras moves them by new = old*momentum + batch*(1-momentum),
-// with the unbiased variance for maps (TensorFlow's fused kernel) and the
-// biased one for vectors; not in inference.
+// TestMovingAverages: in training Keras computes new = old*momentum + batch*(1-momentum), with the unbiased variance for
+// maps (TensorFlow's fused kernel) and the biased variance for vectors.
 func TestMovingAverages(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -96,7 +97,7 @@ func TestMovingAverages(t *testing.T) {
 		net := &Graph{}
 		net.Add("x", Input{Dims: c.x.Dims[1:]})
 		net.Add("bn", BatchNormalization{Epsilon: 1e-3, Momentum: momentum}, "x")
-		for _, eng := range testEngines {
+		for _, eng := range testengine.Both(t) {
 			store := model.NewStore()
 			if err := Initialize(store, net.Variables(), 1); err != nil {
 				t.Fatal(err)
@@ -124,10 +125,9 @@ func TestMovingAverages(t *testing.T) {
 	}
 }
 
-// TestWidening: a batch norm after a 1x1 convolution that widens, which takes its
-// statistics from the convolution's input on XLA, computes the same as loops do
-// from its output, as do its gradients for the input, the kernel and gamma and
-// the moving averages.
+// TestWidening: a batch norm after a 1x1 convolution that widens takes its moments from the convolution's input on XLA's
+// CPU client. The output, the gradients of input, kernel, gamma and beta, and the moving averages are as in loops that
+// compute the moments from the convolution's output.
 func TestWidening(t *testing.T) {
 	x, kernel := filled(1, -1, 2, 3, 4, 5, 2), filled(2, -1, 1, 1, 1, 2, 6)
 	gamma, beta := filled(3, .5, 2, 6), filled(4, -1, 1, 6)
@@ -163,7 +163,7 @@ func TestWidening(t *testing.T) {
 		mean.V[i] *= .1
 		variance.V[i] = .9 + .1*variance.V[i]*count/(count-1)
 	}
-	for _, eng := range testEngines {
+	for _, eng := range testengine.Both(t) {
 		store := model.NewStore()
 		if err := Initialize(store, net.Variables(), 1); err != nil {
 			t.Fatal(err)

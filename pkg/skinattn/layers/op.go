@@ -1,20 +1,22 @@
 package layers
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
-// Op is what a layer computes. Implementations are plain structs that hold the layer's hyperparameters under Keras's
-// names.
+// Op is a layer's operation. Its implementations are structs that hold hyperparameters under Keras's names.
 type Op interface {
-	// Shape is the output's shape for inputs of the given shapes, or an error that says why they do not fit.
+	// Shape is the output's shape, or an error that says why the inputs' shapes do not fit.
 	Shape(inputs ...Shape) (Shape, error)
-	// Variables lists what the layer learns or keeps, in Keras's order.
+	// Variables lists the layer's variables, trained or not, in Keras's order.
 	Variables(inputs ...Shape) []Variable
-	// Build adds the computation to the graph of its inputs, which have a batch axis before their shapes. It panics on
-	// errors, as GoMLX's graph building does.
+	// Build adds the computation to the graph of its inputs, which have a batch axis first. Errors are panics that carry
+	// an error, as in GoMLX's graph building.
 	Build(b *Builder, layer *Layer, inputs ...*Node) *Node
 }
 
-// noVariables is embedded in operations that learn and keep nothing.
+// noVariables is embedded in operations without variables.
 type noVariables struct{}
 
 func (noVariables) Variables(...Shape) []Variable { return nil }
@@ -42,7 +44,7 @@ func oneMap(inputs []Shape) (Shape, error) {
 	return inputs[0], nil
 }
 
-// unary is embedded in operations with one input that keep its shape and learn nothing.
+// unary is embedded in operations without variables that keep the shape of their only input.
 type unary struct{ noVariables }
 
 func (unary) Shape(inputs ...Shape) (Shape, error) {
@@ -52,13 +54,13 @@ func (unary) Shape(inputs ...Shape) (Shape, error) {
 	return inputs[0], nil
 }
 
-// sameShape is the shape that all inputs have in common.
+// sameShape is the common shape of all inputs.
 func sameShape(inputs []Shape) (Shape, error) {
 	if len(inputs) == 0 {
 		return nil, fmt.Errorf("needs an input")
 	}
 	for _, in := range inputs[1:] {
-		if in.String() != inputs[0].String() {
+		if !slices.Equal(in, inputs[0]) {
 			return nil, fmt.Errorf("inputs of different shapes: %v", inputs)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// each makes a reference of a function of single values.
+// each is the reference that applies f to every value.
 func each(f func(float64) float64) func([]array, map[string]array) array {
 	return func(in []array, _ map[string]array) array {
 		y := zeros(in[0].Dims...)
@@ -66,7 +66,7 @@ func multiplyReference(in []array, _ map[string]array) array {
 	return y
 }
 
-// softmaxReference of the rows of [B C].
+// softmaxReference is the softmax of each row of [B C].
 func softmaxReference(in []array, _ map[string]array) array {
 	y := zeros(in[0].Dims...)
 	for n := range y.Dims[0] {
@@ -83,7 +83,7 @@ func softmaxReference(in []array, _ map[string]array) array {
 
 func TestShapeChanges(t *testing.T) {
 	x := distinct(1, 2, 5, 4, 3)
-	// window is in moved by (top, left) in a map of rows x cols, 0 outside.
+	// window is the rows x cols part of the input from (top, left) on, with zeros outside of the input.
 	window := func(top, left, rows, cols int) func([]array, map[string]array) array {
 		return func(in []array, _ map[string]array) array {
 			x := in[0]
@@ -134,7 +134,7 @@ func TestShapeChanges(t *testing.T) {
 	)
 }
 
-// TestShapeErrors: inputs that don't fit are refused when the graph is made.
+// TestShapeErrors: inputs that do not fit are errors of Shape.
 func TestShapeErrors(t *testing.T) {
 	square := [2]int{3, 3}
 	for _, c := range []struct {
@@ -175,9 +175,8 @@ func TestShapeErrors(t *testing.T) {
 	}
 }
 
-// TestHeNormal compares moments with those of Keras's distribution: standard
-// deviation sqrt(2/fanIn), and nothing beyond 2 of the wider normal's, which
-// is 2/.8796 of that.
+// TestHeNormal compares values with Keras's distribution: the standard deviation is sqrt(2/fanIn), and no value is
+// further from 0 than two deviations of the normal distribution before its cut, 2/.8796 times the deviation after it.
 func TestHeNormal(t *testing.T) {
 	values := HeNormal(Shape{3, 3, 16, 512}, rand.New(rand.NewPCG(1, 2)))
 	want := math.Sqrt(2. / (3 * 3 * 16))

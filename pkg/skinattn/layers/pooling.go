@@ -8,8 +8,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/layers/internal/kernels"
 )
 
-// MaxPooling2D is keras.layers.MaxPooling2D with a square window. Input [H W C], output [H' W' C]. SAME padding never
-// wins; of equal values the first takes the gradient.
+// MaxPooling2D is keras.layers.MaxPooling2D with a square window. Input [H W C], output [H' W' C]. Padding never wins; the
+// first of equal values takes the gradient.
 type MaxPooling2D struct {
 	noVariables
 	Window  int
@@ -27,8 +27,8 @@ func (m MaxPooling2D) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
 	return kernels.MaxPool(inputs[0], m.window().over(inputs[0]))
 }
 
-// AveragePooling2D is keras.layers.AveragePooling2D with a square window. Input [H W C], output [H' W' C]. SAME padding
-// is left out of the count: the mean of 1..6 under a window of 3 is 1.5, 2, 3, 4, 5, 5.5.
+// AveragePooling2D is keras.layers.AveragePooling2D with a square window. Input [H W C], output [H' W' C]. Padding does not
+// count: the means of 1..6 under a window of 3 are 1.5, 2, 3, 4, 5, 5.5.
 type AveragePooling2D struct {
 	noVariables
 	Window  int

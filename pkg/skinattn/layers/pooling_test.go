@@ -4,10 +4,11 @@ import (
 	"fmt"
 	"math"
 	"testing"
+
+	"github.com/skinattn/skinattn/internal/testengine"
 )
 
-// poolReference is pooling as loops. TensorFlow's padding is worked out here
-// from its documentation, not with the package's own functions.
+// poolReference is pooling as loops, with TensorFlow's padding after its documentation (documentedWindow).
 func poolReference(window, stride int, padding string, mean bool) func([]array, map[string]array) array {
 	return func(in []array, _ map[string]array) array {
 		x := in[0]
@@ -62,15 +63,16 @@ func TestPooling(t *testing.T) {
 		for _, padding := range []string{Same, Valid} {
 			in := []array{distinct(1, 2, c.rows, c.cols, 3)}
 			name := fmt.Sprintf("pooling %d/%d %s on %dx%d", c.window, c.stride, padding, c.rows, c.cols)
-			trials = append(trials, trial{name: "max " + name, op: MaxPooling2D{Window: c.window, Stride: c.stride, Padding: padding}, in: in,
-				reference: poolReference(c.window, c.stride, padding, false)}, trial{name: "average " + name, op: AveragePooling2D{Window: c.window, Stride: c.stride, Padding: padding}, in: in,
-				reference: poolReference(c.window, c.stride, padding, true)})
+			largest := MaxPooling2D{Window: c.window, Stride: c.stride, Padding: padding}
+			trials = append(trials,
+				trial{name: "max " + name, op: largest, in: in, reference: poolReference(c.window, c.stride, padding, false)},
+				trial{name: "average " + name, op: AveragePooling2D(largest), in: in, reference: poolReference(c.window, c.stride, padding, true)})
 		}
 	}
 	checkAll(t, trials...)
 }
 
-// TestMaxPoolingTies: among equal values the first takes the whole gradient.
+// TestMaxPoolingTies: the first of equal values takes the whole gradient.
 // By hand: the windows of 3 with stride 2 on 5 rows start at 0 and 2.
 func TestMaxPoolingTies(t *testing.T) {
 	op := MaxPooling2D{Window: 3, Stride: 2, Padding: Valid}
@@ -86,7 +88,7 @@ func TestMaxPoolingTies(t *testing.T) {
 	want.Set(2, 0, 0, 2, 0)
 	want.Set(3, 0, 2, 0, 0)
 	want.Set(4, 0, 2, 2, 0)
-	for _, eng := range testEngines {
+	for _, eng := range testengine.Both(t) {
 		got := whole.run(t, eng, []trial{c})
 		if err := near(got[1], want, 0); err != nil {
 			t.Errorf("engine %s: %v", eng.Kind, err)

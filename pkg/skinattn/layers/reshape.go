@@ -2,13 +2,14 @@ package layers
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/layers/internal/kernels"
 )
 
-// ZeroPadding2D is keras.layers.ZeroPadding2D: it puts Pad rows and columns of zeros around the map.
+// ZeroPadding2D is keras.layers.ZeroPadding2D: it adds rows and columns of zeros.
 type ZeroPadding2D struct {
 	noVariables
 	Pad Padding
@@ -26,13 +27,12 @@ func (z ZeroPadding2D) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
 	return kernels.Pad(inputs[0], z.Pad)
 }
 
-// Cropping2D is keras.layers.Cropping2D: it drops Crop rows and columns.
+// Cropping2D is keras.layers.Cropping2D: it removes rows and columns.
 type Cropping2D struct {
 	noVariables
 	Crop Padding
 }
 
-// Shape is what is left of the map, which must be at least one position.
 func (c Cropping2D) Shape(inputs ...Shape) (Shape, error) {
 	in, err := oneMap(inputs)
 	if err != nil {
@@ -50,22 +50,20 @@ func (c Cropping2D) Shape(inputs ...Shape) (Shape, error) {
 func (c Cropping2D) Build(_ *Builder, _ *Layer, inputs ...*Node) *Node {
 	dims := inputs[0].Shape().Dimensions
 	return graph.Slice(inputs[0], graph.AxisRange(),
-		graph.AxisRange(c.Crop[0][0], dims[1]-c.Crop[0][1]),
-		graph.AxisRange(c.Crop[1][0], dims[2]-c.Crop[1][1]), graph.AxisRange())
+		graph.AxisRange(c.Crop[0][0], dims[1]-c.Crop[0][1]), graph.AxisRange(c.Crop[1][0], dims[2]-c.Crop[1][1]))
 }
 
 // Concatenate is keras.layers.Concatenate on the last axis.
 type Concatenate struct{ noVariables }
 
-// Shape is the inputs' with the sum of their last axes.
 func (Concatenate) Shape(inputs ...Shape) (Shape, error) {
 	if len(inputs) == 0 {
 		return nil, fmt.Errorf("nothing to concatenate")
 	}
 	last := len(inputs[0]) - 1
-	out := append(Shape{}, inputs[0]...)
+	out := slices.Clone(inputs[0])
 	for _, in := range inputs[1:] {
-		if len(in) != len(out) || Shape(in[:last]).String() != Shape(out[:last]).String() {
+		if len(in) != len(out) || !slices.Equal(in[:last], out[:last]) {
 			return nil, fmt.Errorf("shapes %v can't be concatenated", inputs)
 		}
 		out[last] += in[last]
@@ -73,9 +71,9 @@ func (Concatenate) Shape(inputs ...Shape) (Shape, error) {
 	return out, nil
 }
 
-// Build implements Op. In training, a concatenation of concatenations is made from their parts: each part takes the sum
-// of its gradients at once, where a chain of concatenations adds them up in maps as large as all parts together.
-// Otherwise the chain stays, so that the gradient for a layer in it is whole.
+// Build implements Op. In training, a concatenation of concatenations joins their parts directly: the gradients of a part
+// are then summed by themselves, not in maps as large as all parts together. Otherwise the chain stays, so that
+// explanations find the whole gradient at a layer of the chain.
 func (Concatenate) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
 	if b.Training {
 		inputs = b.values(b.parts(layer))
@@ -98,7 +96,6 @@ type Reshape struct {
 	Dims Shape
 }
 
-// Shape is Dims, which must have the input's size.
 func (r Reshape) Shape(inputs ...Shape) (Shape, error) {
 	in, err := unary{}.Shape(inputs...)
 	if err != nil {

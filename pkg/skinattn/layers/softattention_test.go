@@ -7,10 +7,11 @@ import (
 
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/skinattn/skinattn/internal/testengine"
 )
 
-// attentionReference is the formula of SoftAttention's comment as loops. It
-// gives the maps [B Heads H W] and the output.
+// attentionReference is the formula in SoftAttention's comment as loops: the maps [B Heads H W] and the output.
 func attentionReference(x array, variables map[string]array, heads, first int) (maps, y array) {
 	kernel, bias := variables["kernel_conv3d"], variables["bias_conv3d"]
 	batch, rows, cols, channels := x.Dims[0], x.Dims[1], x.Dims[2], x.Dims[3]
@@ -88,7 +89,7 @@ func TestSoftAttentionMaps(t *testing.T) {
 	variables := map[string]array{
 		"kernel_conv3d": whole.variables["/layer0/kernel_conv3d"], "bias_conv3d": whole.variables["/layer0/bias_conv3d"]}
 	want, _ := attentionReference(c.in[0], variables, 3, 0)
-	for _, eng := range testEngines {
+	for _, eng := range testengine.Both(t) {
 		store := whole.store(t)
 		exec := model.MustNewExec(eng.Backend, store, func(_ *model.Scope, x *graph.Node) *graph.Node {
 			return (&Builder{Store: store}).Build(&whole.net, map[string]*Node{"x0_0": x})[MapsOf("layer0")]
@@ -100,7 +101,7 @@ func TestSoftAttentionMaps(t *testing.T) {
 	}
 }
 
-// TestGammaStart: the scalar starts at .01, as in Datta et al.
+// TestGammaStart: gamma starts at .01, as in Datta et al.
 func TestGammaStart(t *testing.T) {
 	variables := SoftAttention{Heads: 2, Gamma: true}.Variables(Shape{3, 3, 5})
 	last := variables[len(variables)-1]

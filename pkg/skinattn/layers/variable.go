@@ -9,13 +9,21 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 )
 
-// Variable describes one tensor that a layer learns or keeps.
+// Variable describes a tensor of a layer, trained or not.
 type Variable struct {
 	Layer     string // the layer's name, filled in by Graph.Variables
 	Name      string // Keras's name without ":0": "kernel", "moving_mean", ...
 	Shape     Shape  // in Keras's layout
 	Trainable bool
 	Init      Initializer
+}
+
+// trained is a trainable variable. A nil init means GlorotUniform, Keras's default.
+func trained(name string, init Initializer, dims ...int) Variable {
+	if init == nil {
+		init = GlorotUniform
+	}
+	return Variable{Name: name, Shape: dims, Trainable: true, Init: init}
 }
 
 // Path is the variable's path in a GoMLX store and, without the leading slash, its name in Keras.
@@ -42,8 +50,8 @@ func HeUniform(shape Shape, rng *rand.Rand) []float32 {
 	return uniform(shape, math.Sqrt(6/fanIn), rng)
 }
 
-// HeNormal is normal with the standard deviation sqrt(2/fanIn), as Keras draws it: from a normal distribution cut off at
-// two standard deviations, widened so that what is left has the wanted deviation.
+// HeNormal is normal with the standard deviation sqrt(2/fanIn). As in Keras, the distribution is cut off at two standard
+// deviations and scaled so that its deviation after the cut is right.
 func HeNormal(shape Shape, rng *rand.Rand) []float32 {
 	const left = .87962566103423978 // standard deviation of a standard normal cut off at 2
 	fanIn, _ := fans(shape)
@@ -57,7 +65,7 @@ func HeNormal(shape Shape, rng *rand.Rand) []float32 {
 	})
 }
 
-// fans are Keras's: the last two axes are input and output channels, what is before them is the receptive field.
+// fans follow Keras: the last two axes are input and output channels, the axes before them the receptive field.
 func fans(shape Shape) (in, out float64) {
 	switch n := len(shape); n {
 	case 0:
@@ -83,8 +91,8 @@ func fill(shape Shape, next func() float64) []float32 {
 	return values
 }
 
-// Initialize gives every variable that store lacks its initial value. Each is drawn from a stream of its own, made of the
-// seed and the variable's path, so it depends neither on the engine nor on the other variables.
+// Initialize gives every variable that store lacks its initial value, from a random stream of the seed and the variable's
+// path: the value depends neither on the engine nor on other variables.
 func Initialize(store *model.Store, variables []Variable, seed uint64) error {
 	for _, v := range variables {
 		if store.GetVariable(v.Path()) != nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/layers/internal/kernels"
 )
 
-// Padding is a number of rows and of columns at the borders of a feature map, each as [before, after].
+// Padding is the number of rows and of columns at the borders of a feature map, each as [before, after].
 type Padding = kernels.Padding
 
 // Keras's two padding rules.
@@ -29,14 +29,14 @@ func CorrectPad(size, kernel int) [2]int {
 	return [2]int{half - (1 - size%2), half}
 }
 
-// window is a sliding window with Keras's hyperparameters.
+// window is a sliding window as Keras specifies it.
 type window struct {
 	size    [2]int
 	stride  int
 	padding string // Same or Valid
 }
 
-// on is the window with the pads that TensorFlow takes for a map of rows and cols.
+// on is the window with TensorFlow's pads for a map of rows and cols.
 func (w window) on(rows, cols int) (kernels.Window, error) {
 	placed := kernels.Window{Size: w.size, Stride: w.stride}
 	if w.padding == Same {
@@ -53,8 +53,7 @@ func (w window) over(x *Node) kernels.Window {
 	return placed
 }
 
-// shape is the output's shape for one feature map, with the given channels or, if they are 0, the map's. It is an error
-// if the window does not fit into the map.
+// shape is the output's shape for one feature map, with the given channels, or with the map's if channels is 0.
 func (w window) shape(inputs []Shape, channels int) (Shape, error) {
 	in, err := oneMap(inputs)
 	if err != nil {

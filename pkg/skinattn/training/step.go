@@ -265,7 +265,7 @@ func (s *Stepper) feed(name input, b Batch, at Position) *tensors.Tensor {
 	case inDecay:
 		return tensors.FromScalar(float32(s.decay(at)))
 	}
-	panic(fmt.Sprintf("input %d of the training step is unknown", name))
+	panic(fmt.Errorf("input %d of the training step is unknown", name))
 }
 
 // exec returns the compiled graph for the layers that are frozen in an epoch.

@@ -2,17 +2,16 @@ package kernels
 
 import "github.com/gomlx/gomlx/core/graph"
 
-// BatchNorm is a batch norm in training of a map that nothing else uses, with a hand-written gradient. Automatic
-// differentiation gives an expression that XLA passes over the maps more often for, with the channel vectors in it
-// computed anew at every position.
+// BatchNorm is the batch norm, in training, of a map without other users, with a hand-written gradient: for the gradient
+// of automatic differentiation XLA passes over the maps more often and computes the channel vectors at every position.
 type BatchNorm struct {
 	Moments // of the batch
 
 	state *State
-	x, z  *Node // the map, and the stored map that automatic differentiation does not see
+	x, z  *Node // the map, and the map as it is stored, without a gradient
 }
 
-// BatchNorm stores x [B H W C] and computes its moments. anchor is any other node.
+// BatchNorm stores x [B H W C] and computes its moments; materialize explains anchor.
 func (s *State) BatchNorm(x, anchor *Node) BatchNorm {
 	z := materialize(graph.StopGradient(x), anchor)
 	return BatchNorm{Moments: MomentsOf(z), state: s, x: x, z: z}
@@ -34,7 +33,7 @@ func (n BatchNorm) Normalize(scale, shift *Node, epsilon float64) *Node {
 			}
 			// The cotangents of shift and scale.
 			sum, products := channelSums(cotangent, z)
-			// Gradient with respect to z: the direct term plus the terms through the batch's variance and mean.
+			// The gradient of z is the direct term plus the terms through the batch's variance and mean.
 			scale := vectors[0]
 			byVariance := graph.Mul(scale, graph.Sub(products, graph.Mul(n.Mean, sum)))
 			byVariance = graph.Div(byVariance, graph.AddScalar(n.Variance, epsilon))

@@ -7,25 +7,25 @@ import (
 )
 
 // Bottleneck is the wide part of an inverted bottleneck (MobileNetV2): a 1x1 convolution that widens, its batch norm and
-// its ReLU, whose output only a depthwise convolution uses.
-//
-// The wide map can be much larger than the processor's cache, and the gradient looks at the map and at its cotangent,
-// which is as large, over and over. So the gradient rematerializes both in micro-batches, which stay in the cache.
+// its ReLU, whose output only a depthwise convolution uses. The wide map can be much larger than the processor's cache,
+// and the gradient reads the map and its cotangent again and again. So the gradient rematerializes both in micro-batches,
+// which stay in the cache.
 type Bottleneck struct {
 	Images int     // of a micro-batch
-	in     *Node   // [B H W Cin]
-	kernel *Node   // [Cin C], after Normalized with the batch norm's scale
-	shift  *Node   // the batch norm's, [C]
+	in     *Node   // of the 1x1 convolution, [B H W Cin]
+	kernel *Node   // of the 1x1 convolution, times the batch norm's scale, [Cin C]
+	shift  *Node   // of the batch norm, [C]
 	limit  float64 // of the ReLU
 	pad    Padding // of the depthwise convolution
 }
 
-// maxBorder is the largest ratio of a wide map's positions with its border to its positions without it.
+// maxBorder limits the positions of a wide map with its border, relative to the positions without it.
 const maxBorder = 1.16
 
-// Bottleneck begins with the 1x1 convolution of an inverted bottleneck whose depthwise convolution pads the wide map; ok
-// is false where rematerializing the map would not save time.
-func (s *State) Bottleneck(wide Pointwise, pad Padding) (e Bottleneck, ok bool) {
+// Bottleneck is the wide part of an inverted bottleneck: a 1x1 convolution, a batch norm, which multiplies the channels by
+// scale and adds shift, [C] each, and a ReLU, which clips to limit; pad is the padding of the depthwise convolution
+// behind them. ok is false where rematerializing the wide map would not save time.
+func (s *State) Bottleneck(wide Pointwise, scale, shift *Node, limit float64, pad Padding) (e Bottleneck, ok bool) {
 	dims := slices.Clone(wide.In.Shape().Dimensions)
 	dims[3] = wide.Kernel.Shape().Dimensions[3]
 	rows, cols := dims[1]+pad[0][0]+pad[0][1], dims[2]+pad[1][0]+pad[1][1]
@@ -33,20 +33,13 @@ func (s *State) Bottleneck(wide Pointwise, pad Padding) (e Bottleneck, ok bool) 
 	if !ok || float64(rows*cols) > maxBorder*float64(dims[1]*dims[2]) {
 		return e, false
 	}
-	return Bottleneck{in: wide.In, kernel: wide.Kernel, pad: pad, Images: images}, true
+	kernel := graph.Mul(graph.Reshape(wide.Kernel, -1, dims[3]), graph.ExpandAxes(scale, 0))
+	return Bottleneck{images, wide.In, kernel, shift, limit, pad}, true
 }
 
-// Normalized adds the batch norm, which multiplies the channels by scale and adds shift, [C] each, and the ReLU, which
-// clips to limit.
-func (e Bottleneck) Normalized(scale, shift *Node, limit float64) Bottleneck {
-	e.kernel = graph.Mul(graph.Reshape(e.kernel, e.in.Shape().Dimensions[3], -1), graph.ExpandAxes(scale, 0))
-	e.shift, e.limit = shift, limit
-	return e
-}
-
-// BottleneckDepthwise correlates each channel of e's wide map with its own window of kernel [kh kw C 1].
+// BottleneckDepthwise is DepthwiseConv2D of e's wide map.
 func (s *State) BottleneckDepthwise(e Bottleneck, kernel *Node, stride int) *Node {
-	var inputs []*Node // as automatic differentiation does not see them
+	var inputs []*Node // without gradients
 	return withGradient(
 		func(in ...*Node) *Node {
 			inputs = in
@@ -60,7 +53,7 @@ func (s *State) BottleneckDepthwise(e Bottleneck, kernel *Node, stride int) *Nod
 // the depthwise kernel.
 func (e Bottleneck) forward(inputs []*Node, stride int) *Node {
 	wide := pointwise(e.withOnes(inputs[0]), e.withShift(inputs[1], inputs[2]), false)
-	w := Window{Size: [2]int(inputs[3].Shape().Dimensions[:2]), Stride: stride} // the border is there already
+	w := Window{Size: [2]int(inputs[3].Shape().Dimensions[:2]), Stride: stride} // withOnes has added the border
 	return w.correlate(clip(wide, e.limit), inputs[3], w.Out([2]int(wide.Shape().Dimensions[1:3])), false)
 }
 
@@ -78,7 +71,7 @@ func (e Bottleneck) gradient(inputs []*Node, cotangent expression, stride int) [
 	state = microBatches(e.Images, union(cotangent.maps, []*Node{narrow}), union(cotangent.vectors, []*Node{shifted, matrix, kernel}), state,
 		func(at func(*Node) *Node, state []*Node, put func(all, part *Node) *Node) []*Node {
 			narrow := e.withOnes(at(narrow))
-			// The barriers are around values that have several users.
+			// The barriers keep XLA from computing a value again for each of its users.
 			both := graph.OptimizationBarriers(clip(pointwise(narrow, at(shifted), false), e.limit), padMap(cotangent.eval(at), d.cotangentPadding(), 1))
 			wide, cotangent := both[0], both[1]
 			both = graph.OptimizationBarriers(reluGradient(wide, d.toInput(cotangent, at(kernel)), e.limit), narrow)
@@ -92,24 +85,22 @@ func (e Bottleneck) gradient(inputs []*Node, cotangent expression, stride int) [
 	return []*Node{
 		state[0],
 		graph.Slice(state[1], graph.AxisRange(0, in[3])),
-		graph.Reshape(graph.Slice(state[1], graph.AxisRange(in[3], in[3]+1)), -1),
+		graph.Reshape(graph.Slice(state[1], graph.AxisElem(in[3])), -1),
 		d.total(state[2]),
 	}
 }
 
-// withOnes gives a map [b H W Cin] the border of the wide map, of zeros, and a channel of ones, which adds the shift
-// within the GEMM with withShift's matrix and gathers the shift's gradient with the kernel's. At the border the channel
-// is zero, so that the wide map is zero there. Channels of zeros make their number a multiple of four, which XLA's GEMM
-// takes at a time.
+// withOnes appends a channel of ones to a map [b H W Cin], then channels of zeros up to a multiple of four, the block size
+// of XLA's GEMM, and puts the border of the wide map around it. In the GEMM with the matrix of withShift, the channel of
+// ones adds the shift, except at the border, where the channel and so the wide map are zero. The gradient of the shift
+// comes out of the same GEMM as the gradient of the kernel.
 func (e Bottleneck) withOnes(x *Node) *Node {
-	dims := slices.Clone(x.Shape().Dimensions)
-	dims[3] = 1
-	x = graph.Concatenate([]*Node{x, graph.Ones(x.Graph(), like(x, dims...))}, -1)
+	dims := x.Shape().Dimensions
+	x = graph.Concatenate([]*Node{x, graph.Ones(x.Graph(), like(x, dims[0], dims[1], dims[2], 1))}, -1)
 	return padMap(padEnd(x, 3, e.missing()), e.pad, 1)
 }
 
-// withShift is the matrix [Cin C] with the shift [C] as another row, and with rows of zeros for withOnes' channels of
-// zeros.
+// withShift is the matrix [Cin C] with the shift [C] as another row, and with rows of zeros as withOnes has channels.
 func (e Bottleneck) withShift(matrix, shift *Node) *Node {
 	return padEnd(graph.Concatenate([]*Node{matrix, graph.ExpandAxes(shift, 0)}, 0), 0, e.missing())
 }

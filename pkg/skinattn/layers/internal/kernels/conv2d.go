@@ -2,23 +2,23 @@ package kernels
 
 import "github.com/gomlx/gomlx/core/graph"
 
-// algorithm is a way to compute a convolution or one of its gradients. M stands for all output positions of the batch.
+// algorithm is a way to compute a convolution or one of its gradients. M is the number of output positions in the batch.
 type algorithm string
 
 const (
 	// native is the engine's convolution.
 	native algorithm = "native"
-	// im2col is one GEMM. Forward: the patches [M offsets*Cin] with the kernel. For the kernel's gradient: the patches
-	// with the cotangent [M Cout]. For the input's gradient: the cotangent with the transposed kernel, whose [M
-	// offsets*Cin] is then added up where the kernel offsets had looked (col2im).
+	// im2col is one GEMM: of the patches [M offsets*Cin] with the kernel (forward) or with the cotangent [M Cout] (the
+	// kernel's gradient), or of the cotangent with the transposed kernel (the input's gradient), whose result [M
+	// offsets*Cin] is then added up at the places of the kernel offsets (col2im).
 	im2col algorithm = "im2col"
-	// perOffsetGEMM, of the kernel's gradient, is a GEMM for each kernel offset, [Cin M] with [M Cout].
+	// perOffsetGEMM is, for the kernel's gradient, a GEMM for each kernel offset, [Cin M] with [M Cout].
 	perOffsetGEMM algorithm = "per offset"
-	// perRowGEMM, of the kernel's gradient, is a GEMM for each row of the window, [kw*Cin M] with [M Cout].
+	// perRowGEMM is, for the kernel's gradient, a GEMM for each row of the window, [kw*Cin M] with [M Cout].
 	perRowGEMM algorithm = "per row"
 )
 
-// convolution is the geometry of a convolution: all that the choice of its algorithms depends on.
+// convolution is the geometry of a convolution, by which its algorithms are chosen.
 type convolution struct {
 	batch    int
 	in, out  [2]int // rows and columns
@@ -26,29 +26,26 @@ type convolution struct {
 	Window
 }
 
-// algorithms are the choices for one convolution.
 type algorithms struct{ forward, input, kernel algorithm }
 
 // manyPositions is the number of output positions from which im2col is quicker for the first convolution of a network.
 const manyPositions = 16384
 
-// choose gives the algorithms for a convolution on a kind of engine.
-//
-// On a GPU they are native. For XLA on the CPU the rule comes from measuring the algorithms on the shapes of ResNet50,
-// DenseNet, Inception networks and MobileNets, alone and within whole training steps (docs/performance.md). The pure Go
-// engine's convolution is several times slower than its GEMM.
+// choose gives the algorithms for a kind of engine. On a GPU all are native. The rule for XLA on the CPU was measured on
+// the shapes of ResNet50, DenseNet, Inception networks and MobileNets, alone and within whole training steps
+// (docs/performance.md). The pure Go engine's convolution is several times slower than its GEMM.
 func (c convolution) choose(p platform) algorithms {
 	positions := c.batch * c.out[0] * c.out[1]
 	if p == xlaCUDA {
 		return algorithms{native, native, native}
 	}
 	if c.offsets() == 1 || p == pureGo {
-		// Both gradients of a 1x1 convolution then take the cotangent as one matrix, which XLA makes once. A GEMM for
-		// each image is quicker for some kernels alone, but makes XLA compute the cotangent twice.
+		// Both gradients of a 1x1 convolution take the cotangent as one matrix, which XLA computes once. A GEMM for each
+		// image alone is quicker for some kernels, but with it XLA computes the cotangent twice.
 		return algorithms{im2col, im2col, perOffsetGEMM}
 	}
 	a := algorithms{native, native, perOffsetGEMM}
-	patch := c.offsets() * c.channels[0] // values that a position sees
+	patch := c.offsets() * c.channels[0] // values in a window
 	if positions <= 1024 && patch >= 2048 {
 		a.forward = im2col
 	}
@@ -56,7 +53,7 @@ func (c convolution) choose(p platform) algorithms {
 		a.input = im2col
 	}
 	switch {
-	case patch <= 32 && positions >= manyPositions: // the patches are gathered once for both
+	case patch <= 32 && positions >= manyPositions: // forward pass and kernel's gradient share the patches
 		a.forward, a.kernel = im2col, im2col
 	case c.channels[0] < 16 && c.offsets() > 9:
 		a.kernel = perRowGEMM
@@ -75,8 +72,8 @@ func Conv2D(x, kernel *Node, stride int, pad Padding) *Node {
 	return c.build(x, kernel, c.choose(platformOf(x.Graph().Backend())))
 }
 
-// build makes the convolution by the given algorithms. GoMLX's own gradient of a convolution is not used: it is slow, and
-// its input gradient is wrong where a window with an even side has a stride above 1.
+// build computes the convolution by the given algorithms. GoMLX's gradients are not used: they are slow, and the input's
+// is wrong for a window with an even side and a stride above 1.
 func (c convolution) build(x, kernel *Node, a algorithms) *Node {
 	return withGradient(
 		func(in ...*Node) *Node { return c.forward(in[0], in[1], a.forward) },
@@ -99,7 +96,7 @@ func (c convolution) forward(x, kernel *Node, a algorithm) *Node {
 	return graph.Reshape(y, c.batch, c.out[0], c.out[1], c.channels[1])
 }
 
-// patches is what each output position sees of x, [M offsets*Cin]. A row of a window is contiguous in memory, but the
+// patches has the window of each output position on x, [M offsets*Cin]. A row of a window is contiguous in memory, but
 // windows overlap: each row is taken in chunks as long as the stride.
 func (c convolution) patches(x *Node) *Node {
 	chunks := (c.Size[1] + c.Stride - 1) / c.Stride
@@ -109,12 +106,11 @@ func (c convolution) patches(x *Node) *Node {
 	var pieces []*Node
 	for r := range c.Size[0] {
 		for chunk := range chunks {
-			columns := graph.Slice(padded, graph.AxisRange(),
-				graph.AxisRange(r, r+extent(c.out[0], c.Stride)).Stride(c.Stride),
-				graph.AxisRange(chunk*c.Stride, (chunk+c.out[1])*c.Stride), graph.AxisRange())
+			columns := graph.Slice(padded, graph.AxisRange(), steps(r, c.out[0], c.Stride),
+				graph.AxisRange(chunk*c.Stride, (chunk+c.out[1])*c.Stride))
 			piece := graph.Reshape(columns, c.batch, c.out[0], c.out[1], c.Stride*c.channels[0])
 			if width := c.Size[1] - chunk*c.Stride; width < c.Stride {
-				piece = graph.Slice(piece, graph.AxisRange(), graph.AxisRange(), graph.AxisRange(), graph.AxisRange(0, width*c.channels[0]))
+				piece = graph.SliceAxis(piece, -1, graph.AxisRange(0, width*c.channels[0]))
 			}
 			pieces = append(pieces, piece)
 		}
@@ -134,15 +130,14 @@ func (c convolution) inputGradient(cotangent, kernel *Node, a algorithm) *Node {
 	all := pointwise(cotangent, flat, true)
 	var sum *Node
 	for offset := range c.offsets() {
-		share := graph.Slice(all, graph.AxisRange(), graph.AxisRange(), graph.AxisRange(),
-			graph.AxisRange(offset*c.channels[0], (offset+1)*c.channels[0]))
+		share := graph.SliceAxis(all, -1, graph.AxisRange(offset*c.channels[0], (offset+1)*c.channels[0]))
 		sum = plus(sum, padMap(share, c.scatterPadding(offset), c.Stride))
 	}
 	return sum
 }
 
-// scatterPadding pads what one kernel offset gives for the output positions, after it has been dilated by the stride, to
-// the input positions that the offset had looked at.
+// scatterPadding puts a kernel offset's values at the output positions, dilated by the stride, at the input positions that
+// the offset sees.
 func (c convolution) scatterPadding(offset int) Padding {
 	var pad Padding
 	for axis, at := range c.at(offset) {
@@ -158,7 +153,7 @@ func (c convolution) kernelGradient(x, cotangent *Node, a algorithm) *Node {
 		return c.nativeKernelGradient(x, cotangent)
 	}
 	padded := padMap(x, c.Pad, 1)
-	// product is the sum over positions of seen [B H' W' K] times the cotangent: [K Cout].
+	// product sums seen [B H' W' K] times the cotangent over positions: [K Cout].
 	product := func(seen, cotangent *Node) *Node {
 		dims := seen.Shape().Dimensions
 		seen = graph.Reshape(seen, -1, dims[len(dims)-1])
@@ -169,17 +164,15 @@ func (c convolution) kernelGradient(x, cotangent *Node, a algorithm) *Node {
 	case im2col:
 		sum = product(c.patches(x), cotangent)
 	case perRowGEMM:
-		// The shifts along a row are made once for all rows of the window.
+		// All rows of the window share the shifts along a row.
 		var shifted []*Node
 		for col := range c.Size[1] {
-			shifted = append(shifted, graph.Slice(padded, graph.AxisRange(), graph.AxisRange(),
-				graph.AxisRange(col, col+extent(c.out[1], c.Stride)).Stride(c.Stride), graph.AxisRange()))
+			shifted = append(shifted, graph.SliceAxis(padded, 2, steps(col, c.out[1], c.Stride)))
 		}
 		row := graph.Concatenate(shifted, -1)
 		var parts []*Node
 		for r := range c.Size[0] {
-			parts = append(parts, product(graph.Slice(row, graph.AxisRange(),
-				graph.AxisRange(r, r+extent(c.out[0], c.Stride)).Stride(c.Stride), graph.AxisRange(), graph.AxisRange()), cotangent))
+			parts = append(parts, product(graph.SliceAxis(row, 1, steps(r, c.out[0], c.Stride)), cotangent))
 		}
 		sum = graph.Concatenate(parts, 0)
 	default:
@@ -195,12 +188,11 @@ func (c convolution) kernelGradient(x, cotangent *Node, a algorithm) *Node {
 	return graph.Reshape(sum, c.Size[0], c.Size[1], c.channels[0], c.channels[1])
 }
 
-// nativeKernelGradient is the kernel's gradient as a convolution of the map with the cotangent, in which batch and
-// channels have changed places.
+// nativeKernelGradient is kernelGradient as a convolution of the map with the cotangent; batch and channels swap places.
 func (c convolution) nativeKernelGradient(x, cotangent *Node) *Node {
 	pad := c.Pad
 	for axis := range pad {
-		// As many positions as the window has; a stride can leave some of the map unseen.
+		// The result has the window's size; with a stride, the windows may not reach the end of the map.
 		pad[axis][1] = c.Size[axis] + (c.out[axis]-1)*c.Stride - c.in[axis] - c.Pad[axis][0]
 		if over := -pad[axis][1]; over > 0 {
 			pad[axis][1] = 0

@@ -5,10 +5,12 @@ import (
 	"testing"
 
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/skinattn/skinattn/internal/testengine"
 )
 
-// BenchmarkConvolution compares the algorithms of ordinary convolutions, from the
-// networks that the rule in choose is for. A star marks the rule's choice.
+// BenchmarkConvolution compares the algorithms on convolutions of the networks that the rule in choose is made for. A star
+// marks the rule's choice.
 func BenchmarkConvolution(b *testing.B) {
 	const batch = 8
 	for _, s := range []struct {
@@ -31,7 +33,7 @@ func BenchmarkConvolution(b *testing.B) {
 	} {
 		c := convolution{batch: batch, in: [2]int{s.side, s.side}, channels: s.channels, Window: sameWindow(s.side, s.window, s.stride)}
 		c.out = c.Out(c.in)
-		chosen := c.choose(platformOf(testEngines[0].Backend))
+		chosen := c.choose(platformOf(testengine.Open(b).Backend))
 		x := filled(1, -1, 1, batch, c.in[0], c.in[1], s.channels[0]).Tensor()
 		kernel := filled(2, -1, 1, s.window[0], s.window[1], s.channels[0], s.channels[1]).Tensor()
 		cotangent := filled(3, -1, 1, batch, c.out[0], c.out[1], s.channels[1]).Tensor()
@@ -67,7 +69,7 @@ func BenchmarkConvolution(b *testing.B) {
 	}
 }
 
-// sameWindow is a window whose pads add up to TensorFlow's for SAME.
+// sameWindow is a window with TensorFlow's SAME padding.
 func sameWindow(side int, size [2]int, stride int) Window {
 	w := Window{Size: size, Stride: stride}
 	for axis, k := range size {

@@ -4,9 +4,11 @@ import (
 	"testing"
 
 	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/skinattn/skinattn/internal/testengine"
 )
 
-// TestChoose: the rule, on layers of the networks it is for.
+// TestChoose applies the rule to layers of the networks that it is made for.
 func TestChoose(t *testing.T) {
 	onCPU := func(f, i, k algorithm) map[platform]algorithms { return map[platform]algorithms{xlaCPU: {f, i, k}} }
 	for _, c := range []struct {
@@ -47,8 +49,7 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// TestAlgorithmsAgree compares every algorithm of the forward pass and of both gradients
-// with loops over float64, on shapes around those that the rule is made for. The pads
+// TestAlgorithmsAgree compares every algorithm of the forward pass and of both gradients with loops over float64. The pads
 // are TensorFlow's, worked out by hand.
 func TestAlgorithmsAgree(t *testing.T) {
 	type variant struct {
@@ -88,7 +89,7 @@ func TestAlgorithmsAgree(t *testing.T) {
 			variants = append(variants, variant{c, algorithms{either, either, kernel}, x, k, ct, [3]array{y, dx, dk}})
 		}
 	}
-	for _, eng := range testEngines {
+	for _, eng := range testengine.Both(t) {
 		var args []any
 		for _, v := range variants {
 			args = append(args, v.x.Tensor(), v.k.Tensor(), v.ct.Tensor())

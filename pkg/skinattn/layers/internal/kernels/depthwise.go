@@ -5,8 +5,8 @@ import "github.com/gomlx/gomlx/core/graph"
 // DepthwiseConv2D correlates each channel of x [B H W C] with its own window of kernel [kh kw C 1]: [B H' W' C].
 //
 // XLA's grouped convolution is 10 to 50 times slower on a CPU, and GoMLX's gradient for it splits the graph by channel.
-// The forward pass here is a sum over kernel offsets of a strided slice times the offset's channel vector, which XLA
-// fuses into one loop; the input's gradient has the same form.
+// Here the forward pass and the gradient of x are sums over kernel offsets of a strided slice times the offset's channel
+// vector, which XLA fuses into one loop.
 func (s *State) DepthwiseConv2D(x, kernel *Node, stride int, pad Padding) *Node {
 	dims := x.Shape().Dimensions
 	w := Window{Size: [2]int(kernel.Shape().Dimensions[:2]), Stride: stride, Pad: pad}
@@ -19,15 +19,14 @@ func (s *State) DepthwiseConv2D(x, kernel *Node, stride int, pad Padding) *Node 
 			if images, ok := s.TooWide(x.Graph(), dims); ok {
 				return d.inMicroBatches(images, s.expressionOf(x), s.expressionOf(cotangent), kernel)
 			}
-			// Both gradients look at one padded cotangent: for the kernel's alone XLA would compute it, and write it to
-			// memory, a second time.
+			// Both gradients use the same padded cotangent, so that XLA computes it, and writes it to memory, only once.
 			seen, padded := padMap(graph.StopGradient(x), pad, 1), padMap(cotangent, d.cotangentPadding(), 1)
 			return []*Node{d.toInput(padded, kernel), d.toKernel(seen, padded)}
 		}, x, kernel)
 }
 
-// correlate sums, over kernel offsets, what the offset sees of the padded map times the offset's channel vector. With
-// flip, the kernel is turned by 180 degrees.
+// correlate sums, over kernel offsets, the offset's window view of the padded map times the offset's channel vector. With
+// flip, the kernel is rotated by 180 degrees.
 func (w Window) correlate(padded, kernel *Node, out [2]int, flip bool) *Node {
 	vectors := channelVectors(kernel)
 	var sum *Node
@@ -36,7 +35,7 @@ func (w Window) correlate(padded, kernel *Node, out [2]int, flip bool) *Node {
 		if flip {
 			of = w.offsets() - 1 - offset
 		}
-		vector := graph.Slice(vectors, graph.AxisRange(of, of+1))
+		vector := graph.Slice(vectors, graph.AxisElem(of))
 		sum = plus(sum, graph.Mul(w.seen(padded, offset, out), vector))
 	}
 	return sum
@@ -54,8 +53,8 @@ type depthwiseGradient struct {
 	Window
 }
 
-// inMicroBatches gives the cotangents of the map and of the kernel, images at a time. The padded map and the padded
-// cotangent are never written to memory.
+// inMicroBatches gives the cotangents of the map and of the kernel. The padded map and the padded cotangent of a
+// micro-batch stay in the cache.
 func (d depthwiseGradient) inMicroBatches(images int, seen, cotangent expression, kernel *Node) []*Node {
 	anyMap := seen.maps[0]
 	back := graph.Zeros(anyMap.Graph(), like(anyMap, d.in...))
@@ -70,8 +69,7 @@ func (d depthwiseGradient) inMicroBatches(images int, seen, cotangent expression
 	return []*Node{state[0], d.total(state[1])}
 }
 
-// cotangentPadding is the padding of the output's cotangent that both gradients look at: for stride 1 what leads back to
-// the input, else none.
+// cotangentPadding is the padding of the output's cotangent in both gradients: with stride 1, dilationPadding; else none.
 func (d depthwiseGradient) cotangentPadding() Padding {
 	if d.Stride > 1 {
 		return Padding{}
@@ -87,12 +85,12 @@ func (d depthwiseGradient) toInput(padded, kernel *Node) *Node {
 	}
 	vectors := channelVectors(kernel)
 	return d.byPhases(padded, in, func(offset int, at *Node) *Node {
-		return graph.Mul(at, graph.Slice(vectors, graph.AxisRange(offset, offset+1)))
+		return graph.Mul(at, graph.Slice(vectors, graph.AxisElem(offset)))
 	})
 }
 
 // toKernel is the cotangent of the kernel [kh kw C 1], given the padded map and the output's padded cotangent: for each
-// kernel offset the product of what it sees with the cotangent, summed over positions.
+// kernel offset, its window view times the cotangent, summed over positions.
 func (d depthwiseGradient) toKernel(seen, padded *Node) *Node {
 	if !HasCache(padded.Graph()) {
 		return d.offsetByOffset(seen, padded)
@@ -101,15 +99,15 @@ func (d depthwiseGradient) toKernel(seen, padded *Node) *Node {
 	return d.total(materialize(d.addOffsets(nil, both[0], both[1]), seen))
 }
 
-// zeroSums is the initial accumulator of addOffsets, with the type of of.
+// zeroSums is the first accumulator for addOffsets, of of's type.
 func (d depthwiseGradient) zeroSums(of *Node) *Node {
 	return graph.Zeros(of.Graph(), like(of, d.out[0], d.out[1], foldedWidth(d.out[2]), d.offsets(), d.out[3]))
 }
 
-// addOffsets adds to sums [B H' W" offsets C] the products of what each kernel offset sees with the cotangent, with the
-// columns of a row folded. XLA does not fuse a product into a reduction: it would write out each product, as large as the
-// map. It does fuse a product into additions, so most of the sum is additions. The views of all offsets are gathered into
-// one array: a position is then one piece of code for all offsets, and the maps are gone through once.
+// addOffsets adds to sums [B H' W" offsets C] the products of each kernel offset's window view with the cotangent, with
+// the columns of a row folded. XLA does not fuse a product into a reduction: it would write out each product, as large as
+// the map. XLA does fuse a product into additions, so additions make most of the sum. The window views of all offsets are
+// gathered into one array, so that XLA reads the maps once.
 func (d depthwiseGradient) addOffsets(sums, seen, padded *Node) *Node {
 	g := seen.Graph()
 	starts := make([][]int32, d.offsets())
@@ -121,7 +119,7 @@ func (d depthwiseGradient) addOffsets(sums, seen, padded *Node) *Node {
 	views := graph.GatherSlices(seen, []int{1, 2}, graph.Const(g, starts), span, false) // [offsets B H W C]
 	if d.Stride > 1 {
 		every := graph.AxisRange().Stride(d.Stride)
-		views = graph.Slice(views, graph.AxisRange(), graph.AxisRange(), every, every, graph.AxisRange())
+		views = graph.Slice(views, graph.AxisRange(), graph.AxisRange(), every, every)
 	}
 	pad := d.cotangentPadding()
 	cotangent := slice(padded, [4]int{0, pad[0][0], pad[1][0], 0}, [4]int(d.out))
@@ -129,18 +127,17 @@ func (d depthwiseGradient) addOffsets(sums, seen, padded *Node) *Node {
 	return foldColumns(sums, graph.TransposeAllAxes(products, 1, 2, 3, 0, 4))
 }
 
-// total adds addOffsets' sums up to the kernel's cotangent [kh kw C 1].
+// total reduces the sums of addOffsets to the kernel's cotangent [kh kw C 1].
 func (d depthwiseGradient) total(sums *Node) *Node {
 	return graph.Reshape(graph.ReduceSum(sums, 0, 1, 2), d.Size[0], d.Size[1], d.out[3], 1)
 }
 
-// offsetByOffset is toKernel for engines other than XLA on the CPU: it goes over the maps once for each kernel offset. Up
-// to eight blocks of a map are summed as additions; the rest is a product with a row of ones, twice as fast as a
-// reduction.
+// offsetByOffset is toKernel for engines other than XLA on the CPU: it reads the maps once for each kernel offset. Up to
+// eight blocks of a map are summed by additions; a product with a row of ones, twice as fast as a reduction, sums the rest.
 func (d depthwiseGradient) offsetByOffset(seen, padded *Node) *Node {
 	size := [4]int(d.out)
 	axis, blocks := 0, largestDivisor(size[0], 8)
-	if byRow := largestDivisor(size[1], 8); byRow > blocks { // an odd batch
+	if byRow := largestDivisor(size[1], 8); byRow > blocks { // for example an odd batch
 		axis, blocks = 1, byRow
 	}
 	size[axis] /= blocks
@@ -162,20 +159,19 @@ func (d depthwiseGradient) offsetByOffset(seen, padded *Node) *Node {
 	return graph.Reshape(results, d.Size[0], d.Size[1], channels, 1)
 }
 
-// maxFold is how many columns of a row foldColumns adds up: XLA writes out a value that more than 15 places of a
-// computation look at.
+// maxFold is the largest number of columns that foldColumns adds up: XLA writes out a value with more than 15 users.
 const maxFold = 14
 
 // foldedWidth is the number of columns that foldColumns leaves of n.
 func foldedWidth(n int) int { return n / largestDivisor(n, maxFold) }
 
-// foldColumns adds x [B H W k C] to sums [B H W' k C], up to maxFold columns of a row onto each other; nil is a sum of
-// nothing.
+// foldColumns adds x [B H W k C] to sums [B H W' k C], or to nothing if sums is nil: up to maxFold columns of a row are
+// added to each other.
 func foldColumns(sums, x *Node) *Node {
 	width := x.Shape().Dimensions[2]
 	folded := foldedWidth(width)
 	for column := 0; column < width; column += folded {
-		sums = plus(sums, graph.Slice(x, graph.AxisRange(), graph.AxisRange(), graph.AxisRange(column, column+folded)))
+		sums = plus(sums, graph.SliceAxis(x, 2, graph.AxisRange(column, column+folded)))
 	}
 	return sums
 }

@@ -4,12 +4,14 @@ import (
 	"testing"
 
 	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/skinattn/skinattn/internal/testengine"
 )
 
-// TestDepthwiseKernelGradient compares all kernel offsets at once with one offset after
-// the other, which TestDepthwiseConv2D holds against loops on the pure Go engine.
+// TestDepthwiseKernelGradient compares the kernel's gradient of all offsets at once with offsetByOffset, which
+// TestDepthwiseConv2D in package layers compares with loops on the pure Go engine.
 func TestDepthwiseKernelGradient(t *testing.T) {
-	for _, eng := range testEngines {
+	for _, eng := range testengine.Both(t) {
 		for _, c := range []struct {
 			window [2]int
 			stride int
@@ -34,7 +36,7 @@ func TestDepthwiseKernelGradient(t *testing.T) {
 	}
 }
 
-// TestPairedSums: both sums are those of a loop.
+// TestPairedSums compares both sums with a loop.
 func TestPairedSums(t *testing.T) {
 	for _, width := range []int{28, 13, 17} { // added in 2, 1 and 17 parts
 		x, y := filled(1, -1, 2, 3, 4, width, 5), filled(2, -1, 1, 3, 4, width, 5)
@@ -43,7 +45,7 @@ func TestPairedSums(t *testing.T) {
 			want.V[i%5] += x.V[i]
 			want.V[5+i%5] += x.V[i] * y.V[i]
 		}
-		for _, eng := range testEngines {
+		for _, eng := range testengine.Both(t) {
 			exec := graph.MustNewExec(eng.Backend, func(x, y *Node) *Node {
 				sum, products := pairedSums(x, y)
 				return graph.Stack([]*Node{sum, products}, 0)

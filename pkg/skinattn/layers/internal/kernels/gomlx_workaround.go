@@ -11,12 +11,11 @@ import (
 // writtenFor are the versions whose unexported fields this file uses.
 const writtenFor = "GoMLX v0.28.3 with go-xla v0.4.3"
 
-// newClosure is graph.NewClosure with the caches of scalars and reductions emptied while define builds the closure's
-// body, and put back after it.
+// newClosure is graph.NewClosure with empty caches of scalars and reductions while define builds the closure's body.
 //
-// GoMLX keeps the scalar constants of a graph, and go-xla the functions that its reductions call, for use anywhere in the
-// graph. But a value that was made inside of one closure can't be used in another function, so the next use of the same
-// scalar or reduction fails. The smallest programs that show it are in gomlx_workaround_test.go.
+// GoMLX caches the scalar constants of a graph, and go-xla the functions that reductions call. But a value from inside of
+// one closure can't be used in another function, so the next use of the same scalar or reduction fails. The smallest
+// programs that show it are in gomlx_workaround_test.go.
 func newClosure(g *graph.Graph, define func(g *graph.Graph) []*Node) *graph.Function {
 	caches, err := sharedCaches(reflect.ValueOf(g).Elem())
 	if err != nil {
@@ -49,19 +48,16 @@ func sharedCaches(inGraph reflect.Value) ([]reflect.Value, error) {
 				at = at.Elem()
 			}
 			if at.Kind() != reflect.Struct {
-				return nil, wrongVersion(name)
+				at = reflect.Value{}
+				break
 			}
 			at = at.FieldByName(name)
 		}
 		if at.Kind() != reflect.Map {
-			return nil, wrongVersion(path[len(path)-1])
+			return nil, fmt.Errorf("loops of the engine need the unexported field %q, as it is in %s; the version that is linked "+
+				"has none: adapt pkg/skinattn/layers/internal/kernels/gomlx_workaround.go", path[len(path)-1], writtenFor)
 		}
 		caches = append(caches, reflect.NewAt(at.Type(), unsafe.Pointer(at.UnsafeAddr())).Elem())
 	}
 	return caches, nil
-}
-
-func wrongVersion(field string) error {
-	return fmt.Errorf("loops of the engine need the unexported field %q, as it is in %s; the version that is linked has none: "+
-		"adapt pkg/skinattn/layers/internal/kernels/gomlx_workaround.go", field, writtenFor)
 }

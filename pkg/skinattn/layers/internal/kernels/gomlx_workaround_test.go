@@ -8,15 +8,15 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 
+	"github.com/skinattn/skinattn/internal/testengine"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
-	"github.com/skinattn/skinattn/pkg/skinattn/layers/internal/arrays"
 )
 
-// The smallest programs that newClosure is needed for: a loop that adds something to
-// its counter until the counter is 4, and the same something once more outside of the
-// loop. With graph.NewClosure of GoMLX v0.28.3 and go-xla v0.4.3 neither can be built:
+// loopPrograms has the smallest programs that need newClosure: a loop adds 1 to its counter until the counter is 4, then
+// the same addition follows outside of the loop. graph.NewClosure of GoMLX v0.28.3 and go-xla v0.4.3 can build neither:
 //
 //	a scalar: cannot add operation Add after returning, in function "closure1"
 //	a reduction: cannot add operation Reduce because reductionFn is not a StableHLO closure of main
@@ -30,11 +30,10 @@ var loopPrograms = []struct {
 	}},
 }
 
-// TestNewClosure runs the programs with newClosure, and shows that graph.NewClosure
-// still can't run them: if it can, newClosure is to be removed.
+// TestNewClosure runs the programs with newClosure, and fails if graph.NewClosure can run them: then remove newClosure.
 func TestNewClosure(t *testing.T) {
 	type closure func(*graph.Graph, func(*graph.Graph) []*Node) *graph.Function
-	for _, eng := range testEngines {
+	for _, eng := range testengine.Both(t) {
 		if !hasLoops(begun(eng)) {
 			continue
 		}
@@ -70,18 +69,17 @@ func TestNewClosure(t *testing.T) {
 	}
 }
 
-// begun is a graph that has a node.
+// begun is a graph with a node.
 func begun(eng *engine.Engine) *graph.Graph {
-	return graph.Parameter(graph.NewGraph(eng.Backend, "begun"), "x", arrays.Shape(1)).Graph()
+	return graph.Parameter(graph.NewGraph(eng.Backend, "begun"), "x", shapes.Make(dtypes.Float32, 1)).Graph()
 }
 
-// TestWrongVersion: a GoMLX or go-xla without the fields is an error that names the
-// field and the versions, not a panic of reflect.
+// TestWrongVersion: a GoMLX or go-xla without the fields is an error with the field and the versions, not a panic.
 func TestWrongVersion(t *testing.T) {
 	type kept = map[string]int
 	type builder struct{ cacheReductions kept }
 	for _, c := range []struct {
-		field string // that is missing
+		field string // the missing field
 		graph any
 	}{
 		{"", &struct {
@@ -118,15 +116,15 @@ func TestWrongVersion(t *testing.T) {
 			t.Errorf("%T: %v; want one that names %s and %s", c.graph, err, c.field, writtenFor)
 		}
 	}
-	for _, eng := range testEngines {
+	for _, eng := range testengine.Both(t) {
 		if err := CheckVersion(begun(eng)); err != nil {
 			t.Error(err)
 		}
 	}
 }
 
-// TestWrittenFor: go.mod has the versions that the workaround names. After an upgrade,
-// see by TestNewClosure whether it is still needed and right, and change writtenFor.
+// TestWrittenFor: go.mod has the versions in writtenFor. After an upgrade, TestNewClosure shows whether the workaround is
+// still needed and right; then change writtenFor.
 func TestWrittenFor(t *testing.T) {
 	mod, err := os.ReadFile("../../../../../go.mod")
 	if err != nil {

@@ -4,15 +4,15 @@ import (
 	"testing"
 
 	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/skinattn/skinattn/internal/testengine"
 )
 
-// TestWithGradient: the value is that of the computation, the gradients are
-// those given (wrong ones here, so that no other can pass), each goes to its
-// input, also when an input is used elsewhere, and the chain rule goes on
-// before and after.
+// TestWithGradient: the output is the computation's, each input takes its given gradient (wrong here on purpose, so that
+// no other gradient can pass), also if it is used elsewhere, and the chain rule applies before and after.
 func TestWithGradient(t *testing.T) {
 	a, b := array{Dims: []int{3}, V: []float64{1, 2, 3}}, array{Dims: []int{2, 1}, V: []float64{5, 7}}
-	for _, eng := range testEngines {
+	for _, eng := range testengine.Both(t) {
 		exec := graph.MustNewExec(eng.Backend, func(in []*Node) []*Node {
 			a, b := in[0], in[1]
 			y := withGradient(

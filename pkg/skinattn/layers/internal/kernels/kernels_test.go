@@ -4,31 +4,32 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/skinattn/skinattn/internal/testengine"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
-	"github.com/skinattn/skinattn/pkg/skinattn/layers/internal/arrays"
+	"github.com/skinattn/skinattn/pkg/skinattn/layers/internal/arraytest"
 )
 
-var testEngines = arrays.Engines()
+type array = arraytest.Array
 
-type array = arrays.Array
+var zeros, filled, arrayOf, near = arraytest.Zeros, arraytest.Filled, arraytest.Of, arraytest.Near
 
-var zeros, filled, arrayOf, near = arrays.Zeros, arrays.Filled, arrays.Of, arrays.Near
-
-// TestPlatform: the engines are told apart.
+// TestPlatform: platformOf recognizes each engine.
 func TestPlatform(t *testing.T) {
 	want := map[string]platform{engine.CPU: xlaCPU, engine.CUDA: xlaCUDA, engine.Go: pureGo}
-	for _, eng := range testEngines {
+	for _, eng := range testengine.Both(t) {
 		if got := platformOf(eng.Backend); got != want[eng.Kind] {
 			t.Errorf("engine %s is platform %d, want %d", eng.Kind, got, want[eng.Kind])
 		}
 	}
 }
 
-// TestGraphSize: no layer's forward pass and gradients take more than some hundred
-// nodes, whatever its channels: hundreds of layers must compile.
+// TestGraphSize limits the nodes of forward pass and gradients, whatever the number of channels: networks with hundreds of
+// layers must compile.
 func TestGraphSize(t *testing.T) {
 	state := NewState(false, Limits{})
 	same := func(before, after int) Padding { return Padding{{before, after}, {before, after}} }
@@ -46,14 +47,14 @@ func TestGraphSize(t *testing.T) {
 		{"max pooling", nil, func(x, _ *Node) *Node { return MaxPool(x, Window{[2]int{3, 3}, 2, same(0, 1)}) }, 150},
 		{"average pooling", nil, func(x, _ *Node) *Node { return AveragePool(x, Window{[2]int{3, 3}, 1, same(1, 1)}) }, 100},
 	} {
-		g := graph.NewGraph(testEngines[0].Backend, "size")
-		x := graph.Parameter(g, "x", arrays.Shape(8, 28, 28, 300))
+		g := graph.NewGraph(testengine.Open(t).Backend, "size")
+		x := graph.Parameter(g, "x", shapes.Make(dtypes.Float32, 8, 28, 28, 300))
 		if !hasLoops(g) {
 			t.Skip("the pure Go engine has no loops")
 		}
 		of, k := []*Node{x}, (*Node)(nil)
 		if c.kernel != nil {
-			k = graph.Parameter(g, "k", arrays.Shape(c.kernel...))
+			k = graph.Parameter(g, "k", shapes.Make(dtypes.Float32, c.kernel...))
 			of = append(of, k)
 		}
 		graph.Gradient(graph.ReduceAllSum(c.build(x, k)), of...)
@@ -65,14 +66,13 @@ func TestGraphSize(t *testing.T) {
 	}
 }
 
-// way is one of several ways to compute a value.
+// way is a way to compute a value.
 type way struct {
 	name  string
 	build func(in []*Node) *Node
 }
 
-// compareWays times ways to compute a value on the engine that $SKINATTN_ENGINE names.
-// They must agree.
+// compareWays times ways to compute a value on testengine.Open's engine. All must give the same value.
 func compareWays(b *testing.B, what string, in []*tensors.Tensor, ways ...way) {
 	b.Helper()
 	args := make([]any, len(in))
@@ -81,13 +81,15 @@ func compareWays(b *testing.B, what string, in []*tensors.Tensor, ways ...way) {
 	}
 	var first []*tensors.Tensor
 	for _, w := range ways {
-		exec := graph.MustNewExec(testEngines[0].Backend, w.build)
+		exec := graph.MustNewExec(testengine.Open(b).Backend, w.build)
 		results := exec.MustCall(args...)
 		if first == nil {
 			first = results
 		}
-		if err := arrays.Agree(results, first); err != nil {
-			b.Fatalf("%s, %s: %v", what, w.name, err)
+		for i, r := range results {
+			if err := near(arrayOf(r), arrayOf(first[i]), 2e-4); err != nil {
+				b.Fatalf("%s, %s: output %d: %v", what, w.name, i, err)
+			}
 		}
 		b.Run(fmt.Sprintf("%s/%s", what, w.name), func(b *testing.B) {
 			for b.Loop() {

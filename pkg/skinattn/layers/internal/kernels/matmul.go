@@ -6,8 +6,8 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 )
 
-// pointwise multiplies the channels of x [... K] by a matrix [K C], or by its transpose: [... C]. It is a 1x1 convolution
-// as a GEMM.
+// pointwise is a 1x1 convolution as a GEMM: it multiplies the channels of x [... K] by a matrix [K C], or by the transpose
+// of a matrix [C K], to [... C].
 func pointwise(x, matrix *Node, transposed bool) *Node {
 	from, to := 0, 1
 	if transposed {
@@ -25,11 +25,11 @@ func pointwise(x, matrix *Node, transposed bool) *Node {
 	return graph.Reshape(y, dims...)
 }
 
-// halvedPositions is the number of positions from which GEMMs are made in two halves; see contractPositions.
+// halvedPositions is the number of positions from which a GEMM is computed in two halves; see contractPositions.
 const halvedPositions = 4096
 
 // asMatrix is x [... C] as a matrix of positions and channels, or as a batch of two such matrices where there are many
-// positions. Every GEMM takes a map in this form: XLA would compute the map anew for each other form.
+// positions. Every GEMM takes a map in this form, since XLA would compute the map again for every other form.
 func asMatrix(x *Node) *Node {
 	channels := x.Shape().Dimensions[x.Rank()-1]
 	if positions := x.Shape().Size() / channels; positions%2 != 0 || positions < halvedPositions {
@@ -38,9 +38,9 @@ func asMatrix(x *Node) *Node {
 	return graph.Reshape(x, 2, -1, channels)
 }
 
-// contractPositions sums, over all positions, the products of what they see [... K] with their cotangents [... C]: [K C].
-// XLA's GEMM gathers the values of its first side one by one, so the side with fewer channels comes first. XLA chooses
-// the order of a single GEMM's sides by itself, but not of a batch of two: hence the halves.
+// contractPositions sums, over all positions, the products of seen [... K] with cotangent [... C]: [K C]. XLA's GEMM
+// gathers the values of its first operand one by one, so the operand with fewer channels comes first. XLA may swap the
+// operands of a single GEMM, but not the operands of a batch of two: hence the halves.
 func contractPositions(seen, cotangent *Node) *Node {
 	a, b := asMatrix(seen), asMatrix(cotangent)
 	if a.Rank() == 2 {

@@ -7,10 +7,10 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 )
 
-// MicroBatches computes arrays of a batch size images at a time, in a loop of the engine, so that the maps in between
-// stay in the processor's cache. build gets at, which gives the micro-batch of each of maps [B ...] and the constants
-// themselves, and returns its part [size ...] of every result; it can use no other nodes. results are the dimensions of
-// one image in each result.
+// MicroBatches computes a batch in micro-batches of size images, in a loop of the engine, so that the maps in between stay
+// in the processor's cache. build returns the micro-batch [size ...] of every result; at gives it the micro-batch of each
+// of maps [B ...] and the value of each constant, and build can use no other nodes. results are the dimensions of the
+// results without the batch axis.
 func MicroBatches(size int, maps, constants []*Node, results [][]int, build func(at func(*Node) *Node) []*Node) []*Node {
 	state := make([]*Node, len(results))
 	for i, image := range results {
@@ -25,17 +25,21 @@ func MicroBatches(size int, maps, constants []*Node, results [][]int, build func
 	})
 }
 
-// MicroBatch is how many images of x [B ...] a micro-batch has, at most limit; ok is false if that is the whole batch or
-// the engine gains nothing from micro-batches.
+// MicroBatch is the number of images, at most limit, in a micro-batch of x [B ...]; ok is false if a micro-batch is the
+// whole batch or the engine gains nothing from micro-batches.
 func MicroBatch(x *Node, limit int) (images int, ok bool) {
 	batch := x.Shape().Dimensions[0]
 	images = largestDivisor(batch, limit)
 	return images, images != batch && HasCache(x.Graph())
 }
 
-// microBatches is MicroBatches for results that are not only put together: step also gets what it returned for the
-// micro-batch before (state for the first), and put, which writes a part [size ...] to its place in an array [B ...].
-func microBatches(size int, maps, constants, state []*Node, step func(at func(*Node) *Node, state []*Node, put func(all, part *Node) *Node) []*Node) []*Node {
+// microBatchStep computes the state after a micro-batch. at is as in MicroBatches; put writes the micro-batch's part
+// [size ...] of an array [B ...] to its place there.
+type microBatchStep func(at func(*Node) *Node, state []*Node, put func(all, part *Node) *Node) []*Node
+
+// microBatches is MicroBatches for results that are not only put together: every micro-batch changes a state, which at
+// the end is the result.
+func microBatches(size int, maps, constants, state []*Node, step microBatchStep) []*Node {
 	images := maps[0].Shape().Dimensions[0]
 	outside := slices.Concat(maps, constants)
 	return loop(images, size, outside, state, func(first *Node, fixed, state []*Node) []*Node {
@@ -51,8 +55,8 @@ func microBatches(size int, maps, constants, state []*Node, step func(at func(*N
 	})
 }
 
-// loop calls body for at = 0, step, 2*step, ... below limit, in a loop of the engine, with the values of fixed and of
-// state; body returns the next state. The last state is the result. body can use no other nodes.
+// loop calls body for at = 0, step, 2*step, ... below limit, in a loop of the engine, with the values of fixed and state;
+// body returns the next state and can use no other nodes. The result is the last state.
 func loop(limit, step int, fixed, state []*Node, body func(at *Node, fixed, state []*Node) []*Node) []*Node {
 	g := fixed[0].Graph()
 	initial := slices.Concat([]*Node{number(g, 0)}, fixed, state)
@@ -74,10 +78,9 @@ func loop(limit, step int, fixed, state []*Node, body func(at *Node, fixed, stat
 	return graph.While(more, once, initial...)[1+len(fixed):]
 }
 
-// number is an int32 in the function that is being built.
 func number(g *graph.Graph, n int) *Node { return graph.Const(g, int32(n)) }
 
-// atFirst is the place in an array that has first on the first axis and 0 on the others.
+// atFirst is the place [first 0 0 ...] in an array.
 func atFirst(first *Node, rank int) []*Node {
 	at := []*Node{first}
 	for range rank - 1 {

@@ -6,7 +6,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 )
 
-// Moments are the means of a map's or vector's channels and their biased variances, over all other axes, [C] each.
+// Moments are the means and the biased variances of channels, [C] each.
 type Moments struct{ Mean, Variance *Node }
 
 // MomentsOf computes the moments of x [... C].
@@ -27,31 +27,28 @@ func ConcatMoments(parts []Moments) Moments {
 	return Moments{graph.Concatenate(means, 0), graph.Concatenate(variances, 0)}
 }
 
-// Pointwise is a 1x1 convolution, without its stride, that makes at least twice as many channels as it sees. It does not
-// exist as a node: what follows it is computed from its input, which is smaller.
+// Pointwise is a 1x1 convolution with stride 1 that at least doubles the channels. It has no output node: its moments and
+// the batch norm behind it are computed from its input, which is smaller.
 type Pointwise struct{ In, Kernel *Node } // [B H W Cin], [1 1 Cin Cout]
 
-// NewPointwise is the 1x1 convolution of x [B H W Cin] to the given channels with a stride; kernel gives the kernel. ok
-// is false where computing its output first is quicker on x's engine.
-func NewPointwise(x *Node, channels, stride int, kernel func() *Node) (p Pointwise, ok bool) {
-	dims := x.Shape().Dimensions
-	if channels < 2*dims[3] || platformOf(x.Graph().Backend()) != xlaCPU {
+// NewPointwise is the convolution of x [B H W Cin] with a kernel [1 1 Cin Cout] and a stride. ok is false where it is
+// quicker to compute the output first.
+func NewPointwise(x, kernel *Node, stride int) (p Pointwise, ok bool) {
+	if size := kernel.Shape().Dimensions; size[3] < 2*size[2] || platformOf(x.Graph().Backend()) != xlaCPU {
 		return p, false
 	}
 	w := Window{Size: [2]int{1, 1}, Stride: stride}
-	in := w.seen(x, 0, w.Out([2]int(dims[1:3])))
-	return Pointwise{in, kernel()}, true
+	return Pointwise{w.seen(x, 0, w.Out([2]int(x.Shape().Dimensions[1:3]))), kernel}, true
 }
 
-// Scaled is the output [B H W Cout] with its channels multiplied by scale and moved by shift, [Cout] each. The scale goes
-// into the kernel.
+// Scaled is the output times scale plus shift, [Cout] each: [B H W Cout]. The scale goes into the kernel.
 func (p Pointwise) Scaled(scale, shift *Node) *Node {
 	kernel := graph.Mul(p.Kernel, graph.ExpandLeftToRank(scale, 4))
 	return AddChannels(Conv2D(p.In, kernel, 1, Padding{}), shift)
 }
 
-// Moments of the output follow from the moments of the input: the mean is the kernel's of the input's mean, the variance
-// of a channel w'Cw, with the channel's weights w and the covariance C of the input.
+// Moments of an output channel with the weights w follow from the mean m and the covariance C of the input: the mean is
+// w'm, the variance w'Cw.
 func (p Pointwise) Moments() Moments {
 	channels := p.In.Shape().Dimensions[3]
 	x := graph.Reshape(p.In, -1, channels)
@@ -67,8 +64,7 @@ func (p Pointwise) Moments() Moments {
 	}
 }
 
-// pairBytes is the size of a map from which its two sums are made in one pass: a smaller map is still in the cache for
-// the second.
+// pairBytes is the size from which a map's two sums are computed in one pass. A smaller map stays in the cache between two.
 const pairBytes = 4 << 20
 
 // channelSums are the sums over positions of x [... C] and of its products with y.
@@ -80,10 +76,10 @@ func channelSums(x, y *Node) (sum, products *Node) {
 	return graph.ReduceSum(x, axes...), graph.ReduceSum(graph.Mul(x, y), axes...)
 }
 
-// pairedSums is channelSums for maps [B H W C], in one pass: XLA goes over them once for each of two reductions, and
-// writes out a product before it reduces it. So x and its product with y stand side by side, the columns of a row are
-// folded by additions, and the rest is a reduction. Without the barrier the reduction would absorb the additions and have
-// every term written out. x need not be in memory.
+// pairedSums is channelSums for maps [B H W C], in one pass; x need not be in memory. XLA would pass over the maps once
+// for each of two reductions, and write out a product before reducing it. So x and the product stand side by side,
+// additions fold the columns of a row, and a reduction sums the rest. Without the barrier in materialize the reduction
+// would absorb the additions and XLA would write out every term.
 func pairedSums(x, y *Node) (sum, products *Node) {
 	pair := like(x, slices.Insert(slices.Clone(x.Shape().Dimensions), 3, 2)...) // [B H W 2 C]
 	twice := func(x *Node) *Node { return graph.BroadcastToDims(graph.ExpandAxes(x, 3), pair.Dimensions...) }

@@ -16,7 +16,7 @@ func (p Padding) negated() Padding {
 	return p
 }
 
-// Pad is pad around x [B H W C]. GoMLX's Pad has no gradient; the gradient is the crop.
+// Pad puts pad around x [B H W C]. GoMLX's Pad has no gradient; here the gradient is the crop.
 func Pad(x *Node, pad Padding) *Node {
 	return withGradient(
 		func(in ...*Node) *Node { return padMap(in[0], pad, 1) },
@@ -24,13 +24,13 @@ func Pad(x *Node, pad Padding) *Node {
 		x)
 }
 
-// padMap pads the two spatial axes of x [B H W C] with zeros, and puts dilation-1 zeros between neighbours. Negative pads
-// crop, by a slice, since the pure Go backend's Pad does not take them.
+// padMap pads rows and columns of x [B H W C] with zeros, and puts dilation-1 zeros between neighbours. Negative pads crop,
+// by a slice, since the Pad of the pure Go backend takes none.
 func padMap(x *Node, pad Padding, dilation int) *Node {
 	return padWith(x, pad, dilation, graph.ScalarZero(x.Graph(), x.DType()))
 }
 
-// padWith is padMap with another value than zero.
+// padWith is padMap with value in place of zero.
 func padWith(x *Node, pad Padding, dilation int, value *Node) *Node {
 	var grow, crop Padding
 	for axis := range pad {
@@ -39,16 +39,15 @@ func padWith(x *Node, pad Padding, dilation int, value *Node) *Node {
 		}
 	}
 	if grow != (Padding{}) || dilation != 1 {
-		x = graph.Pad(x, value,
-			compute.PadAxis{},
-			compute.PadAxis{Start: grow[0][0], End: grow[0][1], Interior: dilation - 1},
-			compute.PadAxis{Start: grow[1][0], End: grow[1][1], Interior: dilation - 1},
-			compute.PadAxis{})
+		along := func(axis int) compute.PadAxis {
+			return compute.PadAxis{Start: grow[axis][0], End: grow[axis][1], Interior: dilation - 1}
+		}
+		x = graph.Pad(x, value, compute.PadAxis{}, along(0), along(1), compute.PadAxis{})
 	}
 	if crop != (Padding{}) {
 		dims := x.Shape().Dimensions
 		x = graph.Slice(x, graph.AxisRange(),
-			graph.AxisRange(crop[0][0], dims[1]-crop[0][1]), graph.AxisRange(crop[1][0], dims[2]-crop[1][1]), graph.AxisRange())
+			graph.AxisRange(crop[0][0], dims[1]-crop[0][1]), graph.AxisRange(crop[1][0], dims[2]-crop[1][1]))
 	}
 	return x
 }
@@ -60,9 +59,8 @@ func padEnd(x *Node, axis, n int) *Node {
 	return graph.Pad(x, graph.ScalarZero(x.Graph(), x.DType()), pads...)
 }
 
-// dilationPadding is the padding of an output's cotangent that has been dilated by the window's stride: the rotated
-// window, moved by one, then leads from the cotangent of shape out [B H' W' C] back to the input of shape in [B H W C],
-// which had been padded by w.Pad.
+// dilationPadding is the padding of an output's cotangent [B H' W' C] (shape out) that has been dilated by w.Stride: the
+// rotated window with stride 1 then leads from the cotangent back to the input [B H W C] (shape in, before w.Pad).
 func (w Window) dilationPadding(in, out []int) Padding {
 	var pad Padding
 	for axis, k := range w.Size {

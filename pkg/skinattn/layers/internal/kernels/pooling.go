@@ -7,7 +7,7 @@ import (
 )
 
 // MaxPool is the largest value of each window of x [B H W C]: [B H' W' C]. Padding never wins. The gradient goes to the
-// first largest value of each window, in rows and then columns, as in TensorFlow on the CPU. GoMLX's own (XLA's
+// first largest value of each window, row by row, as in TensorFlow on the CPU. GoMLX's gradient (XLA's
 // select-and-scatter) is 100 times slower than the forward pass.
 func MaxPool(x *Node, w Window) *Node {
 	dims := x.Shape().Dimensions
@@ -36,7 +36,7 @@ func MaxPool(x *Node, w Window) *Node {
 		}, x)
 }
 
-// firstLargest is, for each window, the first kernel offset that sees the window's largest value y.
+// firstLargest is, for each window, the first kernel offset at the window's largest value y.
 func (w Window) firstLargest(padded, y *Node) *Node {
 	out := [2]int(y.Shape().Dimensions[1:3])
 	number := func(offset int) *Node {
@@ -68,7 +68,7 @@ func AveragePool(x *Node, w Window) *Node {
 		}, x)
 }
 
-// sum is, for each of out windows, the sum of what the window sees of a padded map.
+// sum adds up each of out windows on a padded map.
 func (w Window) sum(padded *Node, out [2]int) *Node {
 	var sum *Node
 	for offset := range w.offsets() {
@@ -77,8 +77,7 @@ func (w Window) sum(padded *Node, out [2]int) *Node {
 	return sum
 }
 
-// inverseCounts is [1 H W 1] for out windows: one over the number of the map's positions, padding left out, that each
-// window covers.
+// inverseCounts [1 H' W' 1] has, for each window, one over the number of positions that the window covers, without padding.
 func (w Window) inverseCounts(in, out [2]int) *tensors.Tensor {
 	covered := func(axis, position int) int {
 		start := position*w.Stride - w.Pad[axis][0]

@@ -21,8 +21,8 @@ func (s *State) ReLU(x *Node, limit float64) *Node {
 	return y
 }
 
-// ReLU is State.ReLU with GoMLX's automatic gradient. It is written with choices rather than with Min and Max, whose
-// gradient in GoMLX is shared at a tie.
+// ReLU is State.ReLU with GoMLX's automatic gradient. It uses Where, since at a tie GoMLX splits the gradients of Min and
+// Max between both operands.
 func ReLU(x *Node, limit float64) *Node {
 	zero := graph.ZerosLike(x)
 	y := graph.Where(graph.GreaterThan(x, zero), x, zero)
@@ -33,7 +33,7 @@ func ReLU(x *Node, limit float64) *Node {
 	return y
 }
 
-// clip is ReLU where no gradient is taken: two instructions.
+// clip is ReLU without a gradient: two instructions.
 func clip(x *Node, limit float64) *Node {
 	zero := graph.ZerosLike(x)
 	x = graph.Where(graph.LessThan(x, zero), zero, x)

@@ -14,19 +14,19 @@ type Node = graph.Node
 // Limits are the sizes in bytes at which kernels change over. Zero values stand for the defaults; tests and benchmarks
 // set others.
 type Limits struct {
-	// Cache, by default 24 MB: training recomputes a larger map of a batch in micro-batches.
+	// Cache is the size of a batch's map above which training recomputes the map in micro-batches; default 24 MB.
 	Cache int
-	// Stage, by default 6 MB, is what a micro-batch of predictions may take in the largest layer of a stage, with its
-	// inputs: a share of the processor's cache, since other maps are near.
+	// Stage limits the inputs and the output of a stage's largest layer in a micro-batch of predictions; default 6 MB, a
+	// share of the processor's cache, which also holds other maps.
 	Stage int
 }
 
-// State is what the kernels of one graph know of each other.
+// State is shared by the kernels of one graph.
 type State struct {
 	training bool
 	limits   Limits
-	// lazy has the values that other kernels may recompute from other values. BatchNorm.Normalize, ReLU and their
-	// gradients write it; ReLU and the gradients of BatchNorm.Normalize, ReLU and DepthwiseConv2D read it.
+	// lazy has the values that kernels may recompute from other values. BatchNorm.Normalize, ReLU and their gradients
+	// write it; ReLU and the gradients of BatchNorm.Normalize, ReLU and DepthwiseConv2D read it.
 	lazy map[*Node]expression
 }
 
@@ -35,15 +35,15 @@ func NewState(training bool, limits Limits) *State {
 	return &State{training, limits, map[*Node]expression{}}
 }
 
-// expression is a lazy expression: how a map follows from other maps [B H W C], position by position, and from vectors. A
-// loop over micro-batches evaluates it for its own images, in the cache, where the map itself would come from memory.
+// expression is a lazy expression: a map as a function of other maps [B H W C], position by position, and of vectors. A
+// loop over micro-batches evaluates it in the cache, for its own images, in place of reading the map from memory.
 type expression struct {
 	maps, vectors []*Node
-	// eval gives the map, or a micro-batch of it; at gives what stands for each of maps and vectors.
+	// eval gives the map, or a micro-batch of the map; at replaces each of maps and vectors by a value.
 	eval func(at func(*Node) *Node) *Node
 }
 
-// expressionOf is the expression of x, or x itself if none is known.
+// expressionOf is the expression of x; without one, x itself.
 func (s *State) expressionOf(x *Node) expression {
 	if e, ok := s.lazy[x]; ok {
 		return e
@@ -52,7 +52,7 @@ func (s *State) expressionOf(x *Node) expression {
 	return expression{maps: []*Node{x}, eval: func(at func(*Node) *Node) *Node { return at(x) }}
 }
 
-// then is the expression that applies next to the value of e and to further maps and vectors.
+// then applies next to the value of e, with further maps and vectors.
 func (e expression) then(maps, vectors []*Node, next func(value *Node, at func(*Node) *Node) *Node) expression {
 	return expression{
 		maps: union(e.maps, maps), vectors: union(e.vectors, vectors),
@@ -78,12 +78,12 @@ func union(lists ...[]*Node) []*Node {
 	return all
 }
 
-// materialize makes XLA store x once; it would otherwise recompute x for every user. XLA drops an optimization barrier
-// around a single value, hence anchor, any other value.
+// materialize makes XLA store x once in place of recomputing it for every user. anchor is any other value: XLA drops an
+// optimization barrier around a single value.
 func materialize(x, anchor *Node) *Node { return graph.OptimizationBarriers(x, anchor)[0] }
 
-// TooWide reports whether training should recompute a map of the given shape [B H W C] in micro-batches, and of how many
-// images each: a micro-batch of every map that the gradient looks at then fits into the processor's cache.
+// TooWide reports whether training should recompute a map of the given shape [B H W C] in micro-batches, and their number
+// of images: micro-batches of all maps that the gradient reads then fit into the processor's cache.
 func (s *State) TooWide(g *graph.Graph, dims []int) (images int, ok bool) {
 	limit, image := cmp.Or(s.limits.Cache, 24<<20), 4*dims[1]*dims[2]*dims[3]
 	if !s.training || !HasCache(g) || dims[0]*image <= limit {
@@ -92,15 +92,14 @@ func (s *State) TooWide(g *graph.Graph, dims []int) (images int, ok bool) {
 	return largestDivisor(dims[0], max(1, limit/12/image)), true
 }
 
-// StageImages is how many images a micro-batch of a stage may have whose largest layer takes bytes for one image.
+// StageImages is the largest micro-batch of a stage whose largest layer takes bytes for one image.
 func (l Limits) StageImages(bytes int) int { return max(1, cmp.Or(l.Stage, 6<<20)/bytes) }
 
-// platform is a kind of engine as far as the choice of kernels goes.
+// platform is a kind of engine; it decides about kernels.
 type platform int
 
 const xlaCPU, xlaCUDA, pureGo platform = 0, 1, 2
 
-// platformOf tells which kind a GoMLX backend is.
 func platformOf(backend compute.Backend) platform {
 	xla, isXLA := backend.(interface{ IsCUDA() bool })
 	if !isXLA {
@@ -111,8 +110,8 @@ func platformOf(backend compute.Backend) platform {
 	return xlaCPU
 }
 
-// hasLoops reports whether the engine has loops and slices at computed places, and g is not inside of a loop already:
-// go-xla can't nest loops.
+// hasLoops reports whether the engine has loops and dynamic slices, and g is not the body of a loop: go-xla can't nest
+// loops.
 func hasLoops(g *graph.Graph) bool {
 	can := g.Backend().Capabilities()
 	return can.Functions && can.Operations[compute.OpTypeDynamicSlice] && g.IsMainFunc()

@@ -8,10 +8,9 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// BenchmarkSums compares ways to sum products over the positions of large maps: the
-// gradient of depthwise kernels, by a reduction of each kernel offset's products,
-// offset by offset and all offsets together, and the two sums of a batch norm, by two reductions and
-// together. On maps of MobileNetV2, and with a larger window of NASNetMobile.
+// BenchmarkSums compares ways to sum products over the positions of large maps of MobileNetV2 and NASNetMobile: the
+// gradient of depthwise kernels by a reduction of each kernel offset's products, offset by offset and all offsets
+// together, and the two sums of a batch norm by two reductions and together.
 func BenchmarkSums(b *testing.B) {
 	const batch = 32
 	for _, c := range []struct{ window, side, channels, stride int }{

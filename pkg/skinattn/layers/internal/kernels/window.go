@@ -7,15 +7,15 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 )
 
-// Window is a window that slides over the rows and columns of a padded map. Its positions are the kernel offsets; they
-// are counted row by row.
+// Window slides over the rows and columns of a padded map. The positions within it are the kernel offsets, counted row by
+// row.
 type Window struct {
 	Size   [2]int
 	Stride int // in both directions
 	Pad    Padding
 }
 
-// Out is the number of windows along rows and columns of a map of in rows and columns.
+// Out is the number of windows along the rows and columns of a map of size in.
 func (w Window) Out(in [2]int) (out [2]int) {
 	for axis := range out {
 		out[axis] = (in[axis]+w.Pad[axis][0]+w.Pad[axis][1]-w.Size[axis])/w.Stride + 1
@@ -29,40 +29,40 @@ func (w Window) offsets() int { return w.Size[0] * w.Size[1] }
 // at is the row and column of a kernel offset.
 func (w Window) at(offset int) [2]int { return [2]int{offset / w.Size[1], offset % w.Size[1]} }
 
-// seen is what a kernel offset of the window sees of a padded map [B H W C] in all out windows, [B H' W' C].
+// seen is the window view of a kernel offset on a padded map [B H W C] with out windows, [B H' W' C].
 func (w Window) seen(padded *Node, offset int, out [2]int) *Node {
-	rows, cols := extent(out[0], w.Stride), extent(out[1], w.Stride)
-	if dims := padded.Shape().Dimensions; w.Stride == 1 && rows == dims[1] && cols == dims[2] {
+	if w.Stride == 1 && out == [2]int(padded.Shape().Dimensions[1:3]) {
 		return padded
 	}
 	at := w.at(offset)
-	return graph.Slice(padded, graph.AxisRange(),
-		graph.AxisRange(at[0], at[0]+rows).Stride(w.Stride), graph.AxisRange(at[1], at[1]+cols).Stride(w.Stride), graph.AxisRange())
+	return graph.Slice(padded, graph.AxisRange(), steps(at[0], out[0], w.Stride), steps(at[1], out[1], w.Stride))
 }
 
-// extent is the length of a map, in rows or columns, that one kernel offset spans in n windows.
+// steps are n places of an axis, at start, start+stride, ...
+func steps(start, n, stride int) graph.SliceAxisSpec {
+	return graph.AxisRange(start, start+extent(n, stride)).Stride(stride)
+}
+
+// extent is the number of rows or columns between a kernel offset's first and last place in n windows, both included.
 func extent(n, stride int) int { return (n-1)*stride + 1 }
 
-// view gives the part of a window view from start on, of the given size. The window view of a kernel offset is the padded
-// map [B H W C] without the rows and columns before the offset.
+// view gives a part of the padded map [B H W C]; start counts rows and columns from a kernel offset.
 type view func(start, size [4]int) *Node
 
-// perOffset computes result, of the given shape, from the window view of each kernel offset and a cotangent, and returns
-// the results along a new first axis. Where the engine has loops, the kernel offsets share one piece of code and its
-// memory: written out, the 49 offsets of a 7x7 window take seconds to compile, and XLA keeps what all of them see in
-// memory at once.
+// perOffset computes result, of the given shape, from the view of each kernel offset and a cotangent, and returns the
+// results along a new first axis. Where the engine has loops, all offsets share one piece of code and its memory:
+// unrolled, the 49 offsets of a 7x7 window take seconds to compile, and XLA keeps all their views in memory at once.
 func (w Window) perOffset(padded, cotangent *Node, shape []int, result func(seen view, cotangent *Node) *Node) *Node {
 	if !hasLoops(padded.Graph()) {
 		var results []*Node
 		for offset := range w.offsets() {
 			at := w.at(offset)
-			y := result(func(start, size [4]int) *Node {
+			results = append(results, result(func(start, size [4]int) *Node {
 				start[1], start[2] = start[1]+at[0], start[2]+at[1]
 				return slice(padded, start, size)
-			}, cotangent)
-			results = append(results, graph.ExpandAxes(y, 0))
+			}, cotangent))
 		}
-		return graph.Concatenate(results, 0)
+		return graph.Stack(results, 0)
 	}
 	results := graph.Zeros(padded.Graph(), like(cotangent, append([]int{w.offsets()}, shape...)...))
 	return loop(w.offsets(), 1, []*Node{padded, cotangent}, []*Node{results}, func(offset *Node, fixed, state []*Node) []*Node {
@@ -82,22 +82,20 @@ func (w Window) perOffset(padded, cotangent *Node, shape []int, result func(seen
 	})[0]
 }
 
-// shift is the distance, on one axis, from u to the window whose kernel offset lies on the map's position u*stride+phase;
-// lies is false if no window's does. Which windows see a position depends only on the position's remainder by the stride,
-// its stride phase.
+// shift gives, on one axis, the window u+distance that sees the map's position u*stride+phase at the kernel offset; lies
+// is false if no window does. The distance depends only on the position's remainder by the stride, its stride phase.
 func (w Window) shift(axis, phase, offset int) (distance int, lies bool) {
 	d := phase + w.Pad[axis][0] - offset
 	return d / w.Stride, d%w.Stride == 0
 }
 
-// byPhases goes back from windows to a map of in rows and columns: the value at a position of the map [B H W C] is the
-// sum, over the kernel offsets that see it, of term(offset, value of that window in y [B H' W' C]). The stride phases are
-// computed one by one, each over a dense part of y, and interleaved: dilating y first would compute stride² times as many
-// terms, most of them zero.
+// byPhases goes back from windows y [B H' W' C] to a map [B H W C] of size in: the value at a position is the sum, over
+// the windows and kernel offsets that see it, of term(offset, value of the window in y). Each stride phase is computed by
+// itself over a dense part of y, and the phases are interleaved: dilating y would take stride² times as many terms.
 func (w Window) byPhases(y *Node, in [2]int, term func(offset int, at *Node) *Node) *Node {
 	dims := y.Shape().Dimensions
 	batch, channels := dims[0], dims[3]
-	var units, first [2]int // positions of a phase; the lowest distance
+	var units, first [2]int // number of positions of a phase; lowest distance
 	var margin Padding
 	for axis := range units {
 		units[axis] = (in[axis] + w.Stride - 1) / w.Stride
@@ -155,10 +153,10 @@ func subsample(x *Node, stride int) *Node {
 	if stride == 1 {
 		return x
 	}
-	return graph.Slice(x, graph.AxisRange(), graph.AxisRange().Stride(stride), graph.AxisRange().Stride(stride), graph.AxisRange())
+	return graph.Slice(x, graph.AxisRange(), graph.AxisRange().Stride(stride), graph.AxisRange().Stride(stride))
 }
 
-// plus is sum + x, where nil is a sum of nothing.
+// plus is sum + x, or x if sum is nil.
 func plus(sum, x *Node) *Node {
 	if sum == nil {
 		return x
@@ -175,5 +173,5 @@ func largestDivisor(n, limit int) int {
 	return d
 }
 
-// like is a shape of x's type.
+// like is a shape with x's data type.
 func like(x *Node, dims ...int) shapes.Shape { return shapes.Make(x.DType(), dims...) }
