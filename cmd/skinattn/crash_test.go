@@ -30,8 +30,8 @@ import (
 
 var testEngine = flag.String("engine", "go", "engine that the killed runs train on")
 
-// lab is what all tests here share: the command, a small data set, and a run
-// that nothing has disturbed.
+// lab has the command, a small data set, and an undisturbed run, for all tests of
+// this file.
 type lab struct {
 	dir     string
 	command string
@@ -95,16 +95,15 @@ func (l *lab) train(dir string, args ...string) *exec.Cmd {
 		"--weights", "random", "--regime", "demo", "--epochs", "2", "--batch", "16", "--save-every", "1ns"}, args...)...)
 }
 
-// skinattn is the command with its environment: of the user's, only what names
-// the engine's files.
+// skinattn returns the command with the user's environment and a cache folder of the lab.
 func (l *lab) skinattn(args ...string) *exec.Cmd {
 	command := exec.Command(l.command, append(args, "--data", l.data(), "--engine", *testEngine, "--json")...)
 	command.Env = append(os.Environ(), "XDG_CACHE_HOME="+filepath.Join(l.dir, "cache"))
 	return command
 }
 
-// outcome is what a finished run must have to the byte: by file, its SHA-256
-// or its text.
+// outcome maps the files of a finished run to their SHA-256 or text. Two equal runs
+// have equal outcomes.
 type outcome map[string]string
 
 // outcomeOf reads a finished run.
@@ -156,7 +155,7 @@ func untimed(path string) (string, error) {
 	return text.String(), nil
 }
 
-// expectWhole compares a finished run with the undisturbed one.
+// expectWhole compares a finished run with the undisturbed run.
 func (l *lab) expectWhole(t *testing.T, dir string) {
 	t.Helper()
 	got, err := outcomeOf(dir)
@@ -190,13 +189,13 @@ func leftovers(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-// resume goes on with a run. The settings are the run's own.
+// resume goes on with a run under its own settings.
 func (l *lab) resume(dir string) *exec.Cmd {
 	return l.skinattn("train", "--run", dir, "--resume", "--save-every", "1ns")
 }
 
-// goOn trains to the end what a killed process has left: a user who sees no
-// run there yet starts it again.
+// goOn returns the command with which a user goes on after a killed process: train
+// --resume, or the first command again if the process has left no run yet.
 func (l *lab) goOn(dir string) *exec.Cmd {
 	if _, err := os.Stat(filepath.Join(dir, run.ConfigFile)); err == nil {
 		return l.resume(dir)
@@ -204,14 +203,14 @@ func (l *lab) goOn(dir string) *exec.Cmd {
 	return l.train(dir)
 }
 
-// killing is a process of which the moment comes.
+// killing says when to kill a process.
 type killing struct {
 	inSave bool          // wait for the save-th save to begin
 	save   int           // from 1
 	delay  time.Duration // from the start of the process or of the save
 }
 
-// kill starts the command, kills it at its moment and says whether it still
+// kill starts the command, kills it at that moment and reports whether it still
 // lived.
 func (k killing) kill(t *testing.T, command *exec.Cmd, dir string) bool {
 	t.Helper()
@@ -264,8 +263,8 @@ func (k killing) await(dir string, ended chan error) bool {
 	return true
 }
 
-// SIGKILL at any moment, among them inside a save: the run that is resumed ends
-// with the same weights, history and predictions as one that nothing disturbed.
+// SIGKILL comes at any moment, also within a save. The resumed run ends with the same
+// weights, history and predictions as an undisturbed run.
 func TestKilledRunGoesOnToTheSameBytes(t *testing.T) {
 	for _, kills := range []int{3, 50} {
 		t.Run(fmt.Sprintf("%d kills", kills), func(t *testing.T) {
@@ -298,7 +297,7 @@ func killAndGoOn(t *testing.T, l *lab, kills int) {
 		if slices.ContainsFunc(left, func(name string) bool { return strings.HasPrefix(name, ".saving-") }) {
 			insideSave++
 		}
-		// Some are killed a second time, on their way back.
+		// Some resumed processes are killed, too.
 		if i%4 == 2 && (killing{delay: time.Duration(random.Int64N(int64(l.took)))}).kill(t, l.goOn(dir), dir) {
 			again++
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 )
 
-// A full disk stops the run in a save; what was saved before is whole, and with
-// room made the run goes on as if nothing had been.
+// A full disk stops the run in a save. Earlier checkpoints stay whole, and once the
+// disk has room, the resumed run ends like an undisturbed one.
 func TestFullDisk(t *testing.T) {
 	l := newLab(t)
 	disk := testdisk.New(t, 7<<20) // three checkpoints of 1.9 MB, but not a fourth
@@ -35,8 +35,8 @@ func TestFullDisk(t *testing.T) {
 	l.expectWhole(t, dir)
 }
 
-// Nothing can be trained into a read-only folder, but a finished run there can
-// be used.
+// Training into a read-only folder fails, but predict and evaluate can use a finished run
+// there.
 func TestReadOnlyRunFolder(t *testing.T) {
 	l := newLab(t)
 	disk := testdisk.New(t, 64<<20)

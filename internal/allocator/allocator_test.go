@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// needReplaced skips a test of what only the replaced functions do.
+// needReplaced skips a test that needs the replaced functions.
 func needReplaced(t *testing.T) {
 	t.Helper()
 	if !alloctest.Replaced {
@@ -47,7 +47,7 @@ func malloc(t *testing.T, size int) unsafe.Pointer {
 	return p
 }
 
-// fill writes numbers all over a block, a word a page and the last ones.
+// fill writes numbers into a block: a word in each page, and the last words.
 func fill(p unsafe.Pointer, size int, seed uint64) {
 	b := unsafe.Slice((*byte)(p), size)
 	for at := range words(size) {
@@ -55,8 +55,8 @@ func fill(p unsafe.Pointer, size int, seed uint64) {
 	}
 }
 
-// filled says whether a block still has what fill wrote into one of size bytes,
-// as far as its first part goes.
+// filled reports whether the first part bytes of a block still have the values that
+// fill wrote into a block of size bytes.
 func filled(p unsafe.Pointer, size, part int, seed uint64) bool {
 	b := unsafe.Slice((*byte)(p), part)
 	for at := range words(size) {
@@ -110,7 +110,7 @@ func TestFreedBlockIsUsedAgain(t *testing.T) {
 
 func TestReallocKeepsContents(t *testing.T) {
 	for _, sizes := range [][]int{
-		{100, 40 * kib, mib, 10 * mib, 33 * kib, 200}, // what glibc began stays there
+		{100, 40 * kib, mib, 10 * mib, 33 * kib, 200}, // a block of glibc stays with glibc
 		{40 * kib, mib, 10 * mib, 80 * mib, 2 * mib, 33 * kib, 200, 50 * kib},
 		{32 * kib, 33 * kib, 31 * kib, 16 * kib, 15 * kib, 70 * kib},
 	} {
@@ -142,7 +142,7 @@ func TestReallocInPlace(t *testing.T) {
 		t.Error("a block was moved for a size that it has room for")
 	}
 	alloctest.Free(p)
-	// What realloc is given no block for is a block like any other.
+	// realloc of no block returns an ordinary block.
 	p = alloctest.Realloc(nil, 65*kib)
 	if uintptr(p)%4096 != 0 {
 		t.Errorf("realloc's new block is at %p", p)
@@ -310,8 +310,8 @@ func TestOldBlocksAreGivenBack(t *testing.T) {
 	}
 }
 
-// Blocks that are mapped and given back over and over, at the same addresses and
-// with other sizes, are always found again.
+// The search finds blocks that are mapped and given back many times, at the same
+// addresses and with other sizes.
 func TestAddressesComeBack(t *testing.T) {
 	needReplaced(t)
 	random := rand.New(rand.NewPCG(1, 2))
@@ -350,7 +350,7 @@ func TestManyBlocks(t *testing.T) {
 	for _, p := range large {
 		alloctest.Free(p)
 	}
-	for range 20 { // now those are old
+	for range 20 { // now the earlier blocks are old
 		alloctest.Free(malloc(t, 150*mib))
 	}
 	before := Mapped()
@@ -371,8 +371,8 @@ func TestManyBlocks(t *testing.T) {
 	}
 }
 
-// A vast block that is about to be freed is waited for. A busy machine may free
-// it too late, so one of several tries must do.
+// An allocation waits for a vast block that is about to be freed. A busy machine may free
+// the block too late, so one success in several tries is enough.
 func TestVastBlockIsWaitedFor(t *testing.T) {
 	needReplaced(t)
 	for i := range 20 {

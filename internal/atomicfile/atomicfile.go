@@ -18,8 +18,8 @@ import (
 // suffix ends the names of temporary files.
 const suffix = ".tmp"
 
-// IsTemporary says whether a file of that name is one that a WriteFile in
-// progress writes, or a killed one has left.
+// IsTemporary reports whether name is the name of a temporary file of WriteFile. A
+// killed process can leave such files.
 func IsTemporary(name string) bool {
 	return strings.HasPrefix(name, ".") && strings.HasSuffix(name, suffix)
 }
@@ -72,8 +72,8 @@ func WriteBytes(path string, content []byte) error {
 	})
 }
 
-// SyncDir makes renames in dir durable. File systems that cannot sync a folder
-// (some network mounts) are not an error: there the rename is all one can have.
+// SyncDir makes renames in dir durable. A file system that cannot sync a folder (some
+// network mounts) is no error.
 func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
@@ -86,8 +86,8 @@ func SyncDir(dir string) error {
 	return nil
 }
 
-// bareCause drops the temporary file's name from an error of package os: the
-// user knows the path that was asked for, not the one beside it.
+// bareCause drops the temporary file's name, which the user does not know, from an
+// error of package os.
 func bareCause(err error) error {
 	switch e := err.(type) {
 	case *os.PathError:

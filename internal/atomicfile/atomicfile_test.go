@@ -63,7 +63,7 @@ func TestWriteReplaces(t *testing.T) {
 	}
 }
 
-// A reader that has the old file open goes on to read it.
+// A reader that has the old file open still reads the old content.
 func TestReaderKeepsTheOldFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a")
 	if err := WriteBytes(path, []byte("old")); err != nil {
@@ -99,8 +99,8 @@ func TestFailureLeavesTheOldFile(t *testing.T) {
 	expect(t, dir, map[string]string{"a": "old"})
 }
 
-// A process that dies while it writes leaves the old file and a temporary one,
-// which can be told by its name.
+// A process that dies while it writes leaves the old file and a temporary file, which
+// IsTemporary recognises.
 func TestCrashLeavesTheOldFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a")
@@ -180,7 +180,7 @@ func TestNoPermission(t *testing.T) {
 	}
 }
 
-// Errors name the path that was asked for, not the temporary one.
+// Errors name the given path, not the temporary file.
 func TestPathsThatCannotBe(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "folder"), 0o755); err != nil {

@@ -20,17 +20,6 @@ type backbonesCommand struct {
 	Out  string `help:"Drawing (.svg, .pdf or .png; default NAME.svg); with --draw all, a folder for SVG files (default: this one)." placeholder:"FILE"`
 }
 
-// Help is the command's long help.
-func (backbonesCommand) Help() string {
-	return `Parameters are counted in the built networks: up to the cut, and in all with Soft-Attention and
-metadata (without metadata for the networks that the authors trained without). --json has more: all cuts,
-preprocessing as run and as printed, weights files, and where the paper and the code differ.
-
-Examples:
-  skinattn backbones --draw densenet201 --out densenet201.pdf
-  skinattn backbones --draw all --out networks`
-}
-
 // backboneRow is an entry of the JSON answer. The totals are counted in the
 // built graphs.
 type backboneRow struct {

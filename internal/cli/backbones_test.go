@@ -12,9 +12,9 @@ import (
 
 var update = flag.Bool("update", false, "write docs/backbones.md, tools/backbones.json and the table in README.md anew")
 
-// docs/backbones.md, the table between two marks of README.md, and what the
-// Python scripts know of the networks are made from the table of networks: go test
-// ./internal/cli -run Documents -update
+// docs/backbones.md, the table between two marks of README.md, and
+// tools/backbones.json, which the Python scripts read, are made from the table of
+// networks: go test ./internal/cli -run Documents -update
 func TestBackboneDocuments(t *testing.T) {
 	rows, err := backboneRows()
 	if err != nil {

@@ -25,16 +25,6 @@ type benchCommand struct {
 	Steps    int    `help:"Steps that are timed (default: ${default})." default:"10" placeholder:"N"`
 }
 
-// Help is the command's long help.
-func (benchCommand) Help() string {
-	return `Examples:
-  skinattn bench
-  skinattn bench --mode train --size 128 --size 224 --batch 10
-  skinattn bench --mode infer --size 224 --json
-
-The network is whole, its weights and the images are generated. Each measurement has a process of its own, so that the peaks of memory do not mix. Close other programs first: they share the processor.`
-}
-
 // Run measures one configuration, or starts a process for each of several.
 func (c *benchCommand) Run(s *session) error {
 	configs, err := c.configs(s.seed())
@@ -75,7 +65,7 @@ func (c *benchCommand) Run(s *session) error {
 	return writeBenchTable(s.stdout, results)
 }
 
-// configs are the measurements that the flags ask for.
+// configs returns the measurements that the flags ask for.
 func (c *benchCommand) configs(seed uint64) ([]bench.Config, error) {
 	modes := []string{c.Mode}
 	if c.Mode == "both" {
@@ -131,7 +121,8 @@ func measureApart(ctx context.Context, program, engine string, cfg bench.Config)
 	return result, nil
 }
 
-// lastError is the error line in what a child wrote, without the program's name.
+// lastError returns the last error line of a child's standard error, without the
+// program's name.
 func lastError(stderr string) string {
 	var last string
 	for line := range strings.Lines(stderr) {

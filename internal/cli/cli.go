@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+	"github.com/skinattn/skinattn/pkg/skinattn/figures"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
@@ -63,7 +65,7 @@ type commands struct {
 	Bench     benchCommand     `cmd:"" help:"Images per second, compile time, peak memory."`
 }
 
-// session is what commands work with.
+// session has the common flags and the streams of a command.
 type session struct {
 	common
 	ctx    context.Context
@@ -101,6 +103,8 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) (code
 			panic(cause)
 		}
 	}()
+	vars := grammarVars()
+	vars["protocol_table"], vars["figures"] = protocolTable(), figures.Summary()
 	grammar := commands{Train: trainCommand{regimeFlags: newRegimeFlags()}}
 	parser, err := kong.New(&grammar,
 		kong.Name("skinattn"),
@@ -109,7 +113,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) (code
 		kong.Exit(func(code int) { panic(exit(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.ExplicitGroups([]kong.Group{{Key: "common", Title: "Flags of every command:"}}),
-		kong.PostBuild(fillIn(grammarVars())),
+		kong.PostBuild(fillIn(vars)),
 		kong.KindMapper(reflect.Float64, kong.MapperFunc(decodeFinite)),
 	)
 	if err != nil {
@@ -135,9 +139,16 @@ func word(flag *string) string {
 	return *flag
 }
 
-// fillIn returns a hook that replaces ${name} in help texts and choices by values
-// from vars. kong.Vars would do the same, but looks through all values again for
-// every flag, which takes half as long as all else that kong does at start-up.
+// helpFiles has the long help of each command, as help/COMMAND.txt or, of a command of a
+// command, help/COMMAND-COMMAND.txt.
+//
+//go:embed help
+var helpFiles embed.FS
+
+// fillIn returns a hook that gives commands their long help, and replaces ${name} in help
+// texts and choices by values from vars. kong.Vars would do the same, but looks through
+// all values again for every flag, which takes half as long as all else that kong does at
+// start-up.
 func fillIn(vars map[string]string) func(*kong.Kong) error {
 	var pairs []string
 	for name, value := range vars {
@@ -145,9 +156,13 @@ func fillIn(vars map[string]string) func(*kong.Kong) error {
 	}
 	replacer := strings.NewReplacer(pairs...)
 	return func(k *kong.Kong) error {
-		return kong.Visit(k.Model, func(node kong.Visitable, next kong.Next) error {
-			if value, ok := node.(*kong.Value); ok {
-				value.Help, value.Enum = replacer.Replace(value.Help), replacer.Replace(value.Enum)
+		return kong.Visit(k.Model, func(visited kong.Visitable, next kong.Next) error {
+			switch v := visited.(type) {
+			case *kong.Node:
+				text, _ := helpFiles.ReadFile("help/" + strings.ReplaceAll(v.Path(), " ", "-") + ".txt") // a group has none
+				v.Detail = replacer.Replace(strings.TrimSuffix(string(text), "\n"))
+			case *kong.Value:
+				v.Help, v.Enum = replacer.Replace(v.Help), replacer.Replace(v.Enum)
 			}
 			return next(nil)
 		})
@@ -225,7 +240,7 @@ func (s *session) answerWith(object json.Marshaler, key string, value any) error
 	return s.answer(text)
 }
 
-// withKey is the JSON of an object with one key more.
+// withKey returns the JSON of an object with one key more.
 func withKey(object json.Marshaler, key string, value any) (json.RawMessage, error) {
 	text, err := object.MarshalJSON()
 	if err != nil {
@@ -250,7 +265,7 @@ func (s *session) answerPaths(paths []string) error {
 	return nil
 }
 
-// seed is the seed that the flags ask for.
+// seed returns the seed that the flags ask for.
 func (s *session) seed() uint64 {
 	if s.Seed == nil {
 		return 1

@@ -28,7 +28,7 @@ func (dataCheckCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	report, err := data.Check(s.ctx, ham10000.CheckOptions{Progress: s.progress("checking files")})
+	report, err := data.Check(s.ctx, s.progress("checking files"))
 	if err != nil {
 		return err
 	}
@@ -92,14 +92,7 @@ type dataStatsCommand struct {
 	figureStyle
 }
 
-// Help is the command's long help.
-func (dataStatsCommand) Help() string {
-	return `Examples:
-  skinattn data stats --data ham10000
-  skinattn data stats --data ham10000 --figures figures --format pdf`
-}
-
-// Run prints the distributions, and draws them if that is asked for.
+// Run prints the distributions and, with --figures, draws them.
 func (c *dataStatsCommand) Run(s *session) error {
 	style, err := c.style()
 	if err != nil {
@@ -127,7 +120,7 @@ func (c *dataStatsCommand) Run(s *session) error {
 	return writeStats(s.stdout, stats)
 }
 
-// writeStats prints distributions: a column for all and one for each class.
+// writeStats prints distributions: a column for all images and a column for each class.
 func writeStats(w io.Writer, stats *ham10000.Stats) error {
 	columns := append([]ham10000.Distribution{stats.All}, stats.ByClass...)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)

@@ -21,18 +21,6 @@ type dataFetchCommand struct {
 	KeepArchives bool   `help:"Keep the zip files (FOLDER/.download) after unpacking."`
 }
 
-// Help is the command's long help.
-func (dataFetchCommand) Help() string {
-	return `Examples:
-  skinattn data fetch --yes
-  skinattn data fetch --with-test ham10000
-
-Fetches HAM10000 (2.8 GB) from Harvard Dataverse, verifies it, unpacks it and decodes every image. A
-download that stops goes on where it stopped when the command is run again; what is there and verified
-is not fetched again. $SKINATTN_MIRROR is the address of a web folder with the same files under the same
-names, used in place of Dataverse. Proxies come from the environment (https_proxy, no_proxy, ...).`
-}
-
 // Run fetches, then checks as 'data check' does.
 func (c *dataFetchCommand) Run(s *session) error {
 	switch {

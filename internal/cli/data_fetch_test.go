@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Package dataverse tests the fetching itself; here are what comes before it, and the
-// script that has always stood for the command.
+// Package dataverse tests the fetching itself. This test covers the flags, the licence
+// and the script that runs the command.
 func TestDataFetch(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "ham10000")
 	for want, args := range map[string][]string{

@@ -17,7 +17,6 @@ type demoCommand struct {
 	Epochs int    `help:"Epochs (default: the regime's)." placeholder:"N"`
 }
 
-// Run goes the whole way.
 func (c *demoCommand) Run(s *session) error {
 	switch {
 	case c.Size < 1 || c.Size > maxSize:

@@ -22,7 +22,7 @@ type finding struct {
 	What   string `json:"what"`
 	OK     bool   `json:"ok"`
 	Detail string `json:"detail"`
-	Mend   string `json:"mend,omitempty"` // what to do if it is not
+	Mend   string `json:"mend,omitempty"` // the remedy; empty if OK
 }
 
 // diagnosis is the JSON answer.
@@ -31,8 +31,8 @@ type diagnosis struct {
 	Environment run.Environment `json:"environment"`
 }
 
-// Run looks at everything that the other commands use. What is missing is not
-// a failure: nothing but Go is needed for the demo.
+// Run looks at everything that the other commands use. A missing part is not a failure:
+// the demo needs nothing but Go.
 func (c *doctorCommand) Run(s *session) error {
 	if err := engine.CheckName(s.Engine); err != nil {
 		return usageError{err}
@@ -59,7 +59,11 @@ func (c *doctorCommand) Run(s *session) error {
 	} else {
 		remedy := "install a C compiler such as gcc and build again: this program was built without XLA"
 		if engine.XLABuilt {
-			remedy = fmt.Sprintf("'skinattn doctor --fetch' gets the XLA plug-in (65 MB); without a network, copy it into %s or name it in $%s", pluginDir(), engine.EnvPlugin)
+			dir, err := engine.PluginDir()
+			if err != nil {
+				dir = "go-xla's plug-in folder"
+			}
+			remedy = fmt.Sprintf("'skinattn doctor --fetch' gets the XLA plug-in (65 MB); without a network, copy it into %s or name it in $%s", dir, engine.EnvPlugin)
 		}
 		add("engine", eng.Kind != engine.Go, eng.String(), remedy)
 	}
@@ -125,12 +129,4 @@ func (c *doctorCommand) Run(s *session) error {
 	}
 	fmt.Fprintln(table)
 	return table.Flush()
-}
-
-func pluginDir() string {
-	dir, err := engine.PluginDir()
-	if err != nil {
-		return "go-xla's plug-in folder"
-	}
-	return dir
 }

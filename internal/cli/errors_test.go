@@ -35,7 +35,7 @@ type mistake struct {
 	names []string // what the message must contain
 }
 
-// mistakes are the mistakes with files of dir, which it writes.
+// mistakes writes files into dir and returns mistakes with them.
 func mistakes(t *testing.T, dir string) []mistake {
 	t.Helper()
 	write := func(name, content string) string {
@@ -273,8 +273,8 @@ func TestMistakesWithARun(t *testing.T) {
 		t.Errorf("a run was begun: %v", made)
 	}
 
-	// --resume alone is enough, whatever the regime. What can't be read is
-	// named in its row, and the others are predicted.
+	// --resume alone is enough, whatever the regime. The row of an unreadable image
+	// names it, and the other images are predicted.
 	if code, _, stderr := call(t, resume...); code != 0 {
 		t.Error(stderr)
 	}
@@ -286,7 +286,7 @@ func TestMistakesWithARun(t *testing.T) {
 	}
 }
 
-// contents are the files below dir by path, but the lock.
+// contents maps the paths of the files below dir, without the lock, to their content.
 func contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
@@ -304,7 +304,7 @@ func contents(t *testing.T, dir string) map[string]string {
 	return files
 }
 
-// Causes that only the system knows get their advice here.
+// Errors of the operating system get advice, too.
 func TestReport(t *testing.T) {
 	for _, c := range []struct {
 		err  error
@@ -337,7 +337,7 @@ func writeSplitFile(t *testing.T, dir string) string {
 	return path
 }
 
-// A flag that may be left out lists its values, and not the empty one.
+// An optional flag lists its values without the empty value.
 func TestHelpListsValues(t *testing.T) {
 	for _, command := range [][]string{{"train"}, {"split"}, {"bench"}, {"weights", "import"}, {"weights", "fetch"}, {"explain"}, {"figures"}, {"evaluate"}} {
 		code, stdout, stderr := call(t, append(command, "--help")...)
@@ -347,7 +347,7 @@ func TestHelpListsValues(t *testing.T) {
 	}
 }
 
-// The total is that of the authors' model summary.
+// The authors' model summary prints the total.
 func TestBackbonesAnswersFromTheBuiltGraph(t *testing.T) {
 	code, stdout, stderr := call(t, "backbones", "--json")
 	if code != 0 {

@@ -24,20 +24,6 @@ type evaluateCommand struct {
 	Leak        bool     `help:"Audit the split of a run, and judge leaked and clean test images apart." xor:"several"`
 }
 
-// Help is the command's long help.
-func (evaluateCommand) Help() string {
-	return `Intervals hold 95 % and resample lesions with all their photos.
-
-Examples:
-  skinattn evaluate runs/mnv2
-  skinattn evaluate results/mobilenet_v2-grouped/predictions-test.csv --json
-  skinattn evaluate runs/mnv2 --calibrate runs/mnv2
-  skinattn evaluate runs/seed1 runs/seed2 runs/seed3 --combine mean
-  skinattn evaluate runs/seed1 runs/seed2 runs/seed3 --seeds
-  skinattn evaluate runs/baseline runs/attention --compare
-  skinattn evaluate runs/paper --leak`
-}
-
 // evaluated is an input that was read.
 type evaluated struct {
 	path, note  string
@@ -101,7 +87,7 @@ func (c *evaluateCommand) Run(s *session) error {
 	return answerEach(s, answers)
 }
 
-// read reads the inputs, and recalibrates them if that is asked for.
+// read reads the inputs and, with --calibrate, recalibrates them.
 func (c *evaluateCommand) read() ([]evaluated, error) {
 	var inputs []evaluated
 	for _, input := range c.Inputs {
@@ -177,7 +163,7 @@ func (c *evaluateCommand) combine(inputs []evaluated) ([]evaluated, error) {
 	return []evaluated{one}, nil
 }
 
-// compare sets the second input against the first.
+// compare compares the second input with the first.
 func (c *evaluateCommand) compare(s *session, inputs []evaluated, opts eval.Options) error {
 	if len(inputs) != 2 {
 		return usagef("--compare takes two inputs, not %d", len(inputs))
@@ -221,7 +207,7 @@ func (c *evaluateCommand) seeds(s *session, inputs []evaluated) error {
 	return nil
 }
 
-// leak audits the split of a run and measures what the leak does.
+// leak audits the split of a run and measures the effect of its leak.
 func (c *evaluateCommand) leak(s *session, inputs []evaluated, opts eval.Options) error {
 	if len(inputs) != 1 {
 		return usagef("--leak takes one run folder, not %d inputs", len(inputs))

@@ -19,9 +19,9 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
-// writeRun makes a folder with the predictions of a model of some skill, for
-// 120 test images of 60 lesions, of which every third also has a photo in
-// train, and as many validation images.
+// writeRun makes a folder with the predictions of a model of some skill, for 120
+// validation images and 120 test images of 60 lesions. Every third of these lesions also
+// has a photo in train.
 func writeRun(t *testing.T, skill float64) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -150,8 +150,8 @@ func TestEvaluate(t *testing.T) {
 	}
 }
 
-// The metrics.json of a run is answered where it has what would be computed, and
-// nowhere else.
+// 'evaluate' answers with the metrics.json of a run only if the file has the metrics
+// that 'evaluate' would compute.
 func TestEvaluateUsesStoredMetrics(t *testing.T) {
 	dir := writeRun(t, 0.7)
 	args := []string{"evaluate", dir, "--resamples", "40", "--json"}
@@ -185,7 +185,7 @@ func TestEvaluateUsesStoredMetrics(t *testing.T) {
 	}
 }
 
-// Ctrl-C ends an evaluation of many resamples with the exit code for it.
+// Ctrl-C ends an evaluation of many resamples, with the exit code of an interruption.
 func TestEvaluateIsInterrupted(t *testing.T) {
 	dir := writeRun(t, 0.7)
 	for _, more := range [][]string{nil, {"--leak"}, {"--bca"}} {

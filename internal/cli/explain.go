@@ -41,15 +41,6 @@ type explainCommand struct {
 	explainScore `embed:""`
 }
 
-// Help is the command's long help.
-func (explainCommand) Help() string {
-	return `Examples:
-  skinattn explain --run runs/mnv2 ISIC_0027419.jpg --out explained
-  skinattn explain --run runs/mnv2 ISIC_0027419.jpg --out explained --class mel --method grad-cam,grad-cam++,smoothgrad,occlusion` + scoreExamples + `
-
-A map shows where the network's answer depends on the photo, not whether the answer is right.`
-}
-
 // explanationRow is an entry of the JSON answer, and a JSON file beside the maps.
 type explanationRow struct {
 	Image         string              `json:"image"`
@@ -80,7 +71,6 @@ type mapRow struct {
 	Fill    string   `json:"fill,omitempty"`
 }
 
-// Run explains.
 func (c *explainCommand) Run(s *session) error {
 	if c.Score {
 		return c.score(s)
@@ -156,7 +146,7 @@ func (c *explainCommand) Run(s *session) error {
 }
 
 // prepare opens the run and completes the options for its network, before the engine
-// starts, so that a wrong flag is told at once.
+// starts, so that a wrong flag is reported at once.
 func (c *explainCommand) prepare(s *session) (*run.Folder, *skinattn.Network, explain.Options, error) {
 	options, err := c.options(s)
 	if err != nil {
@@ -221,7 +211,7 @@ func differentNames(paths []string) error {
 	return nil
 }
 
-// stem is a file's name without its ending.
+// stem returns a file's name without its extension.
 func stem(path string) string {
 	name := filepath.Base(path)
 	return strings.TrimSuffix(name, filepath.Ext(name))

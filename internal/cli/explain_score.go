@@ -23,11 +23,6 @@ type explainScore struct {
 	Resamples  int    `help:"With --score: bootstrap resamples of lesions for the intervals; 0: none." default:"2000" placeholder:"N"`
 }
 
-// scoreExamples are for the command's long help.
-const scoreExamples = `
-  skinattn explain --score --run runs/mnv2 --data HAM10000 --out attention
-  skinattn explain --score attention/attention.csv --json`
-
 // Files that --score leaves in --out.
 const (
 	scoresFile   = "attention.csv"
@@ -111,7 +106,7 @@ func (c *explainCommand) measure(s *session) (*attention.Scored, error) {
 	})
 }
 
-// saveScores writes the scores, if they are new, and the figures of them.
+// saveScores writes the scores, if they are new, and their figures.
 func saveScores(dir string, table *saliency.Table, summary *saliency.Summary, scored *attention.Scored) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("making the folder for the scores: %w", err)

@@ -98,7 +98,7 @@ func TestExplain(t *testing.T) {
 		return append([]string{"explain", "--run", folder, "--out", out}, more...)
 	}
 
-	// A bad file has its entry, and the other one its maps and picture.
+	// The bad file has an entry, and the other file has its maps and picture.
 	code, stdout, stderr := call(t, arguments(photo, bad, "--class", "mel", "--method", "attention-heads,grad-cam,smoothgrad,occlusion",
 		"--samples", "2", "--seed", "5", "--patch", "16", "--values", "npy", "--json", "--quiet")...)
 	if code != 1 || !strings.Contains(stderr, "1 image could not be read") {
@@ -148,7 +148,7 @@ func TestExplain(t *testing.T) {
 		}
 	}
 
-	// The prediction is that of predict, and is what is explained by default; the mask is told.
+	// The prediction equals the answer of predict, and its class is explained by default; the row names the mask.
 	code, stdout, stderr = call(t, arguments(photo, "--mask", mask, "--json", "--quiet")...)
 	var explained []explanationRow
 	if err := json.Unmarshal([]byte(stdout), &explained); code != 0 || err != nil {

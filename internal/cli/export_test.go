@@ -28,7 +28,7 @@ func TestWeightsExport(t *testing.T) {
 		if want := out + ": mobilenet_v2, 148 layers, 225 tensors, 1354714 parameters\n"; code != exitDone || stdout != want || stderr != "" {
 			t.Errorf("code %d, answer %q, want %q, log %q", code, stdout, want, stderr)
 		}
-		// What was exported fits and is imported with nothing more said.
+		// The exported file fits and is imported without further flags.
 		code, stdout, stderr = runWeights(t, t.Context(), "check", out, "--backbone", "mobilenet_v2")
 		want := "network: mobilenet_v2 up to block_14_depthwise, with Soft-Attention, with metadata, 224 px, channels bgr, scaling tf\n" +
 			"fits: 225 variables, each filled by one tensor\n"
@@ -56,7 +56,8 @@ func TestWeightsExport(t *testing.T) {
 	}
 }
 
-// The contract's exit codes, one line, and nothing is left or overwritten.
+// A failed export has the contract's exit code, prints one line, and leaves or overwrites
+// nothing.
 func TestWeightsExportErrors(t *testing.T) {
 	dir := importedRun(t)
 	out := filepath.Join(t.TempDir(), "out")

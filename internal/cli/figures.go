@@ -20,14 +20,14 @@ type figureStyle struct {
 	Format  []string `help:"File formats: ${enum}." default:"svg,png" enum:"svg,pdf,png" placeholder:"NAME,..."`
 }
 
-// Limits of what a figure can be asked to be: less can't hold a label, more is a
-// slip of the finger that would fill the memory.
+// Limits of a figure's size: a narrower figure cannot hold a label, and a larger number
+// is a typing mistake that would fill the memory.
 const (
 	minWidthMM, maxWidthMM = 40, 2000
 	maxDPI                 = 2400
 )
 
-// style is the style that the flags ask for.
+// style returns the style that the flags ask for.
 func (f figureStyle) style() (plots.Style, error) {
 	style, err := plots.ParseStyle(f.Style)
 	if err != nil {
@@ -60,24 +60,6 @@ type figuresCommand struct {
 	figureStyle
 }
 
-// Help is the command's long help.
-func (figuresCommand) Help() string {
-	return `Draws all that the inputs allow, each figure with its numbers as CSV beside it, and all on one page,
-contact-sheet.png. --data (or $SKINATTN_DATA) adds a gallery, samples of each class and the data set; for the data
-alone, see 'skinattn data stats --figures'. Names that runs share word by word are shortened in legends.
-docs/figures.md shows the figures and says how each is made.
-
-Figures:
-` + figures.Summary() + `
-
-Examples:
-  skinattn figures runs/mnv2 --out figures
-  skinattn figures results/* --out figures --style talk --format png
-  skinattn figures results/* --out figures --width-mm 120 --font serif --format pdf
-  skinattn figures results/* --out figures --metric macro_f1,mcc,per_class.mel.recall`
-}
-
-// Run draws.
 func (c *figuresCommand) Run(s *session) error {
 	style, err := c.style()
 	if err != nil {

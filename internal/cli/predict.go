@@ -25,14 +25,6 @@ type patientFlags struct {
 	Localization string   `help:"Where the lesion is, such as back or face." placeholder:"L"`
 }
 
-// Help is the command's long help.
-func (predictCommand) Help() string {
-	return `Example:
-  skinattn predict --run runs/mnv2 ISIC_0027419.jpg --age 80 --sex male --localization scalp
-
-For research and teaching; not a medical device.`
-}
-
 // predictionRow is an entry of the JSON answer.
 type predictionRow struct {
 	Image         string              `json:"image"`
@@ -48,7 +40,6 @@ type predictionMetadata struct {
 	Localization string  `json:"localization"`
 }
 
-// Run predicts.
 func (c *predictCommand) Run(s *session) error {
 	given, err := c.given()
 	if err != nil {

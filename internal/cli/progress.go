@@ -72,7 +72,7 @@ func (s *session) progress(title string) func(done, total int) {
 	}
 }
 
-// trainingBar shows a run: a bar for the running epoch, which also says how long the
+// trainingBar is a training.Watcher that shows a run: a bar for the running epoch, which also says how long the
 // run can still take, and a line for each finished epoch.
 type trainingBar struct {
 	s      *session
@@ -106,17 +106,14 @@ func (r restOfRun) after(done int, elapsed time.Duration) time.Duration {
 
 func newTrainingBar(s *session) *trainingBar { return &trainingBar{s: s} }
 
-// Log implements training.Watcher.
 func (b *trainingBar) Log(line string) { b.s.log(line) }
 
-// StartEpoch implements training.Watcher.
 func (b *trainingBar) StartEpoch(epoch, epochs, total int) {
 	b.epoch = fmt.Sprintf("epoch %d of at most %d", epoch, epochs)
 	b.bar = b.s.imageBar(total, b.epoch)
 	b.start, b.rest.epochs, b.rest.total = time.Now(), epochs-epoch, total
 }
 
-// Step implements training.Watcher.
 func (b *trainingBar) Step(done int, loss, accuracy float64) {
 	if b.bar != nil {
 		rest := b.rest.after(done, time.Since(b.start)).Round(time.Second)
@@ -125,7 +122,6 @@ func (b *trainingBar) Step(done int, loss, accuracy float64) {
 	}
 }
 
-// EndEpoch implements training.Watcher.
 func (b *trainingBar) EndEpoch(row run.Epoch, best bool) {
 	if b.bar != nil {
 		b.bar.Clear()

@@ -13,25 +13,11 @@ type reproduceCommand struct {
 	Results string `help:"Folder of run folders (default: ${default})." default:"results" placeholder:"DIR"`
 }
 
-// Help is the command's long help.
-func (reproduceCommand) Help() string {
-	return `Sets the run folders beside the paper: every printed table as Markdown, CSV and LaTeX, each value as
-printed, as logged by the authors, and as measured here; the figures that are drawn from data;
-claims.md; deviations.md; one page with all of it, index.html. Needs no data, no weights and no engine. docs/reproduce.md explains the columns.
-
-Examples:
-  skinattn reproduce --out paper-tables
-  skinattn reproduce --out paper-tables --results runs
-  skinattn reproduce --out paper-tables --json`
-}
-
-// reproduceAnswer is the JSON answer.
 type reproduceAnswer struct {
 	Files []string           `json:"files"`
 	Cells []reproduce.Record `json:"cells"`
 }
 
-// Run makes the report.
 func (c *reproduceCommand) Run(s *session) error {
 	runs, err := reproduce.Load(c.Results)
 	var folder *fs.PathError

@@ -15,17 +15,6 @@ type runsMigrateCommand struct {
 	Runs []string `arg:"" name:"run" help:"Run folders."`
 }
 
-// Help is the command's long help.
-func (runsMigrateCommand) Help() string {
-	return `config.json is written anew in the present format. With --data, the size of the photos, which older runs did
-not record, is filled in; the folder must hold the photos that the run was trained on, by their SHA-256.
-docs/run-folder.md specifies the formats. Older formats can be read without this, too.
-
-Example:
-  skinattn runs migrate results/* --data HAM10000`
-}
-
-// Run migrates each folder.
 func (c *runsMigrateCommand) Run(s *session) error {
 	var data *ham10000.Dataset
 	if s.Data != "" {

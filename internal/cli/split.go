@@ -21,15 +21,13 @@ type splitCommand struct {
 	Share    float64 `name:"test-share" help:"Protocol ${test_share}: share of the images to hold out, .15 or .2 as in the authors' other notebooks (default: .1)." placeholder:"X"`
 }
 
-// Help is the command's long help.
-func (splitCommand) Help() string {
-	var help strings.Builder
-	help.WriteString("Protocols:\n")
+// protocolTable lists the protocols for the long help.
+func protocolTable() string {
+	var table strings.Builder
 	for _, p := range split.Protocols {
-		fmt.Fprintf(&help, "  %-10s %s\n", p.Name, p.Summary)
+		fmt.Fprintf(&table, "  %-10s %s\n", p.Name, p.Summary)
 	}
-	help.WriteString("\nExample:\n  skinattn split --protocol grouped --seed 2 --out splits/grouped-2.csv")
-	return help.String()
+	return strings.TrimSuffix(table.String(), "\n")
 }
 
 // Run draws and writes a split.
@@ -55,7 +53,7 @@ func (c *splitCommand) Run(s *session) error {
 	return writeSplit(s.stdout, parts)
 }
 
-// splitUsage is the usageError of a split's options, named as flags.
+// splitUsage returns the usageError of a split's options, named as flags.
 func splitUsage(err error) error {
 	var wrong *split.OptionError
 	if errors.As(err, &wrong) {

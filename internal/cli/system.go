@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// freeBytes is the free space for a folder that need not exist yet.
+// freeBytes returns the free space for a folder, which need not exist yet.
 func freeBytes(dir string) (uint64, error) {
 	for {
 		var stat unix.Statfs_t

@@ -41,21 +41,6 @@ type trainCommand struct {
 	regimeFlags
 }
 
-// Help is the command's long help.
-func (trainCommand) Help() string {
-	return `Examples:
-  skinattn train --backbone mobilenet_v2 --protocol grouped --size 128 --run runs/mnv2
-  skinattn train --backbone mobilenet_v2 --protocol grouped --size 128 --run runs/mnv2 --resume
-  skinattn train --backbone mobilenet_v2 --run runs/noatt --no-soft-attention --weights random
-  skinattn train --backbone mobilenet_v2 --regime ad/as-run --protocol paper --test-share .15 --run runs/ad
-  skinattn train --backbone resnet50 --regime md/as-printed --show-config
-
-docs/training.md has the regimes side by side. Every field of a regime has a flag.
-
-Ctrl-C saves the state and exits with 130; --resume goes on to the same weights as an uninterrupted run.
-After a crash or a power failure --resume goes on from the newest checkpoint that is intact.`
-}
-
 // Run trains.
 func (c *trainCommand) Run(s *session) error {
 	if c.Dir == "" && (c.Resume || !c.Show) {

@@ -22,19 +22,7 @@ type weightsFetchCommand struct {
 	Backbones []string `arg:"" name:"backbone" optional:"" help:"Networks (default: all): ${enum}." enum:"${backbones}"`
 }
 
-// Help is the command's long help.
-func (weightsFetchCommand) Help() string {
-	return `Examples:
-  skinattn weights fetch mobilenet_v2
-  SKINATTN_MIRROR=https://mirror.example.org/keras skinattn weights fetch
-
-The files go to the folder where training looks for them: $SKINATTN_WEIGHTS, or weights in the cache
-folder. A download that was cut off goes on where it ended. A file is accepted with Keras's checksum or,
-where Keras publishes none, if it fits the network tensor for tensor. $SKINATTN_MIRROR replaces the
-server (https://storage.googleapis.com) in all addresses; https_proxy and no_proxy are respected.`
-}
-
-// Run fetches; what fails does not keep the others from being fetched.
+// Run fetches the files of all networks, also after one has failed.
 func (c *weightsFetchCommand) Run(s *session) error {
 	names := c.Backbones
 	if len(names) == 0 {
@@ -71,7 +59,7 @@ func (c *weightsFetchCommand) Run(s *session) error {
 	return errors.Join(failures...)
 }
 
-// kerasFileFlags tell what a Keras file does not say of itself.
+// kerasFileFlags give the facts that a Keras file may lack.
 type kerasFileFlags struct {
 	Backbone     string  `help:"Network: ${enum}." required:"" enum:"${backbones}" placeholder:"NAME"`
 	Cut          string  `help:"Keras layer after which the backbone ends (default: as the file has it)." placeholder:"LAYER"`
@@ -102,22 +90,6 @@ type weightsImportCommand struct {
 	Dir string `name:"run" help:"Run folder to make; needed unless the file holds ImageNet weights." placeholder:"DIR"`
 }
 
-// Help is the command's long help.
-func (weightsImportCommand) Help() string {
-	return `Examples:
-  skinattn weights import --keras trained.hdf5 --backbone mobilenet_v2 --run runs/theirs
-  skinattn predict --run runs/theirs ISIC_0027419.jpg
-  skinattn weights import --keras mobilenet_v2_imagenet.h5 --backbone mobilenet_v2
-
-A file of Model.save_weights or a whole model (.hdf5) of the authors' network, with or without
-Soft-Attention and metadata, becomes a run folder that 'predict' and 'explain' use, and so does what
-'weights export' wrote, with the sizes and the pixel scaling of the run. An ImageNet file of
-Keras applications, with or without top, is installed where 'train' looks for it; it makes no run folder,
-for it has no head that predicts the classes. Every tensor up to the cut must be used once and every
-variable of the network filled once; otherwise nothing is made.`
-}
-
-// Run imports.
 func (c *weightsImportCommand) Run(s *session) error {
 	opts, err := c.options(s, c.Keras)
 	if err != nil {
@@ -153,20 +125,6 @@ type weightsExportCommand struct {
 	Format string `help:"h5: Keras's save_weights; npy: a folder of .npy files with an index." enum:"h5,npy" default:"h5" placeholder:"NAME"`
 }
 
-// Help is the command's long help.
-func (weightsExportCommand) Help() string {
-	return `Examples:
-  skinattn weights export --run runs/mnv2 --out mnv2.h5
-  skinattn weights export --run runs/mnv2 --out mnv2-npy --format npy
-  skinattn weights import --keras mnv2.h5 --backbone mobilenet_v2 --run runs/again
-
-The HDF5 file has the layout of Keras 2.15's save_weights, with all layers of the authors' network in
-Keras's order: build that network in Keras (backbone to the cut, Soft-Attention, metadata branch) and call
-load_weights. Both formats also say which network they hold, so that 'weights import' makes a run of them
-that predicts the same. tools/golden/keras/check_export.py checks an export with Keras.`
-}
-
-// Run exports.
 func (c *weightsExportCommand) Run(s *session) error {
 	made, err := weights.Export(weights.ExportOptions{Run: c.Dir, Out: c.Out, Format: c.Format, Log: s.log})
 	if err != nil {
@@ -184,16 +142,6 @@ type weightsCheckCommand struct {
 	kerasFileFlags
 }
 
-// Help is the command's long help.
-func (weightsCheckCommand) Help() string {
-	return `Examples:
-  skinattn weights check trained.hdf5 --backbone mobilenet_v2
-  skinattn weights check trained.h5 --backbone mobilenet_v2 --json
-
-The exit code is 0 if the file fits and 1 if it does not; everything that does not is named.`
-}
-
-// Run checks.
 func (c *weightsCheckCommand) Run(s *session) error {
 	opts, err := c.options(s, c.File)
 	if err != nil {
@@ -214,7 +162,7 @@ func (c *weightsCheckCommand) Run(s *session) error {
 	return err
 }
 
-// formNames say what the forms of Keras files are.
+// formNames describe the forms of Keras files.
 var formNames = map[string]string{
 	weights.FormApplications: "ImageNet weights of Keras applications",
 	weights.FormSaveWeights:  "weights of a trained network (save_weights)",

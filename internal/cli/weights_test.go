@@ -99,7 +99,7 @@ func TestWeightsImport(t *testing.T) {
 	}
 }
 
-// Mistakes and wrong files: the contract's exit code, one line, nothing made.
+// A mistake or a wrong file gives the contract's exit code and one line, and makes nothing.
 func TestWeightsErrors(t *testing.T) {
 	t.Setenv(weights.EnvDir, t.TempDir())
 	trained := trainedFile(t)

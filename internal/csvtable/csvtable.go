@@ -105,9 +105,9 @@ func ReadFile(path string, read func(*Reader) error) error {
 // Header returns the names of the columns as they stand in the file.
 func (t *Reader) Header() []string { return t.header }
 
-// Columns finds columns by their names, white space around them aside. A
-// required column that is missing, and a required or optional one that is there
-// twice, are errors. An optional column that is missing has no entry.
+// Columns finds columns by their names, white space around them aside. A missing
+// required column and a column that stands there twice are errors. A missing optional
+// column has no entry.
 func (t *Reader) Columns(required []string, optional ...string) (map[string]int, error) {
 	at := make(map[string]int)
 	wanted := slices.Concat(required, optional)

@@ -46,7 +46,7 @@ func TestReader(t *testing.T) {
 			t.Errorf("%s: lines %v, want %v", name, lines, want)
 		}
 	}
-	// A comma in the header leaves a tab what it is.
+	// After a header with a comma, a tab is an ordinary character.
 	if rows, _, err := read("a,b\tc\n1\t2,3\n"); err != nil || rows[0][0] != "1\t2" {
 		t.Errorf("tab beside a comma: %q, %v", rows, err)
 	}
@@ -135,8 +135,8 @@ func TestReadFile(t *testing.T) {
 	}
 }
 
-// Whatever the bytes are, rows have as many fields as the header, lines rise,
-// and errors say which table it is.
+// For any bytes, rows have as many fields as the header, line numbers rise, and errors
+// name the table.
 func FuzzReader(f *testing.F) {
 	f.Add("a,b\n1,\"x\ny\"\n2,\n")
 	f.Add("\uFEFFa\tb\r\n1\t2\r\n")

@@ -102,7 +102,7 @@ func (d *download) request(ctx context.Context, offset int64, validator string) 
 	if err != nil {
 		return nil, permanent{err}
 	}
-	request.Header.Set("Accept-Encoding", "identity") // lengths and ranges are those of the file
+	request.Header.Set("Accept-Encoding", "identity") // otherwise lengths and ranges may be of a compressed form
 	if offset > 0 {
 		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", offset))
 		if validator != "" {
@@ -115,7 +115,7 @@ func (d *download) request(ctx context.Context, offset int64, validator string) 
 	}
 	var inner *url.Error
 	if errors.As(err, &inner) {
-		err = inner.Err // the address is said already
+		err = inner.Err // the caller names the address
 	}
 	var name *net.DNSError
 	var certificate *tls.CertificateVerificationError
@@ -148,7 +148,8 @@ func (d *download) receive(body io.Reader, offset, total int64, alive func()) er
 		return permanent{err}
 	}
 	defer file.Close()
-	if err := errors.Join(file.Truncate(offset), seek(file, offset)); err != nil {
+	_, err = file.Seek(offset, io.SeekStart)
+	if err := errors.Join(file.Truncate(offset), err); err != nil {
 		return permanent{err}
 	}
 	buffer := make([]byte, 1<<17)
@@ -179,11 +180,6 @@ func (d *download) receive(body io.Reader, offset, total int64, alive func()) er
 		return permanent{err}
 	}
 	return nil
-}
-
-func seek(file *os.File, offset int64) error {
-	_, err := file.Seek(offset, io.SeekStart)
-	return err
 }
 
 // validator returns the header value that identifies this version of the file:

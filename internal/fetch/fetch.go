@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"cmp"
 	"context"
 	"crypto/md5"
 	"crypto/sha256"
@@ -52,15 +53,7 @@ func (o Options) withDefaults() Options {
 	if o.Client == nil {
 		o.Client = &http.Client{Transport: http.DefaultTransport} // its proxy is the environment's
 	}
-	if o.Attempts <= 0 {
-		o.Attempts = 6
-	}
-	if o.Backoff <= 0 {
-		o.Backoff = time.Second
-	}
-	if o.Stall <= 0 {
-		o.Stall = time.Minute
-	}
+	o.Attempts, o.Backoff, o.Stall = cmp.Or(o.Attempts, 6), cmp.Or(o.Backoff, time.Second), cmp.Or(o.Stall, time.Minute)
 	return o
 }
 

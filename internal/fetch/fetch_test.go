@@ -35,8 +35,8 @@ var content = func() []byte {
 func md5Of(b []byte) string    { sum := md5.Sum(b); return hex.EncodeToString(sum[:]) }
 func sha256Of(b []byte) string { sum := sha256.Sum256(b); return hex.EncodeToString(sum[:]) }
 
-// server answers the n-th request, from 0, with the n-th handler, the last one
-// for all that follow, and keeps the requests.
+// server answers the n-th request, from 0, with the n-th handler, all later requests with
+// the last handler, and keeps the requests.
 type server struct {
 	*httptest.Server
 	mu       sync.Mutex
@@ -113,7 +113,7 @@ func quick(o Options) Options {
 	return o
 }
 
-// expectFile wants the right file and nothing but the lock beside it.
+// expectFile fails the test unless the file is right and only the lock lies beside it.
 func expectFile(t *testing.T, path string, want []byte) {
 	t.Helper()
 	got, err := os.ReadFile(path)
@@ -123,7 +123,7 @@ func expectFile(t *testing.T, path string, want []byte) {
 	expectFolder(t, filepath.Dir(path), filepath.Base(path))
 }
 
-// expectFolder wants exactly these files in a folder, besides locks.
+// expectFolder fails the test unless a folder has exactly these files, locks aside.
 func expectFolder(t *testing.T, dir string, names ...string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -288,7 +288,7 @@ func TestTypedErrors(t *testing.T) {
 	}
 }
 
-// A process that is stopped leaves what the next one goes on with.
+// A stopped process leaves a part file, with which the next process goes on.
 func TestCancelThenResume(t *testing.T) {
 	tagged := func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("ETag", `"a"`)
@@ -330,8 +330,7 @@ func TestCancelThenResume(t *testing.T) {
 	}
 }
 
-// A part file that was complete needs no request; one for another address is
-// not gone on with.
+// A complete part file needs no request; a part file of another address is not resumed.
 func TestLeftovers(t *testing.T) {
 	s := serve(t, whole(content, `"a"`))
 	for name, c := range map[string]struct {
@@ -366,7 +365,7 @@ func TestLeftovers(t *testing.T) {
 	}
 }
 
-// A wrong file under the final name is replaced, but kept if that fails.
+// A wrong file under the final name is replaced, but kept if the download fails.
 func TestReplacesWrongFile(t *testing.T) {
 	s := serve(t, status(404), whole(content, ""))
 	path := filepath.Join(t.TempDir(), "f")
@@ -503,8 +502,7 @@ func TestProxy(t *testing.T) {
 	expectFile(t, path, content)
 }
 
-// A host that does not exist and a certificate that is not trusted are not
-// tried again.
+// An unknown host and an untrusted certificate end the download at the first try.
 func TestHopeless(t *testing.T) {
 	t.Setenv(EnvMirror, "")
 	tls := httptest.NewUnstartedServer(whole(content, ""))
@@ -522,7 +520,7 @@ func TestHopeless(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), text) {
 			t.Errorf("%s: error %v, want %q", address, err, text)
 		}
-		if strings.HasPrefix(address, "https") && tries > 0 { // what a name server says depends on the network
+		if strings.HasPrefix(address, "https") && tries > 0 { // the answer of a name server depends on the network
 			t.Errorf("%s: tried %d times more", address, tries)
 		}
 	}

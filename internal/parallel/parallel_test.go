@@ -42,7 +42,7 @@ func TestEveryTaskOnce(t *testing.T) {
 	}
 }
 
-// TestFirstError lets the fifth task fail after a later one has.
+// TestFirstError lets the fifth task fail after a later task has failed.
 func TestFirstError(t *testing.T) {
 	later := make(chan struct{})
 	var ran atomic.Int32

@@ -2,16 +2,16 @@
 
 // Command hlo writes the StableHLO text of one training step and of one
 // prediction of the named networks, as XLA's CPU engine gets them: equal texts
-// are equal programs, so a change of the code that must not change what is
-// computed can be checked without running or timing anything. Nothing is
-// compiled. scripts/hlo.sh compares two commits with it.
+// are equal programs, so that a change of the code that must not change the
+// computation can be checked without running anything. Nothing is compiled.
+// scripts/hlo.sh compares two commits with it.
 //
 //	go run ./scripts/hlo -out FOLDER [-batch 32] [-size 0] [-cuda] [NETWORK...]
 //
 // Without names it writes the programs of all networks. With -cuda the layers are
 // told that the engine is a GPU; no GPU is needed.
 //
-// The steps are those of package bench: the default regime, through
+// The steps are the steps of package bench: the default regime, through
 // training.Stepper, and skinattn.Model. Batch and size decide which kernels the
 // layers choose: at batch 32 and a network's own size (-size 0), predictions are
 // computed in micro-batches, and so are the gradients of the wide maps of
@@ -93,7 +93,7 @@ type recorder struct {
 	program []byte
 }
 
-// IsCUDA tells the layers what to build for.
+// IsCUDA tells the layers whether to build for a GPU.
 func (r *recorder) IsCUDA() bool { return r.cuda }
 
 // Builder implements compute.Backend.

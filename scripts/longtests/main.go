@@ -120,7 +120,7 @@ func find() ([]test, error) {
 		}
 	}
 	var tests []test
-	long := map[string]bool{} // whether the test has said so
+	long := map[string]bool{} // whether the test has printed "long"
 	err = goTest(testlong.Names, "^("+strings.Join(names, "|")+")$", slices.Compact(packages), func(e event) {
 		t := test{Package: strings.TrimPrefix(e.Package, module), Name: e.Test, Result: "not run"}
 		switch {
@@ -185,7 +185,7 @@ func (t *test) run() error {
 	return err
 }
 
-// output runs a command and returns what it prints.
+// output runs a command and returns its standard output.
 func output(name string, args ...string) (string, error) {
 	out, err := exec.Command(name, args...).Output()
 	if err != nil {

@@ -35,7 +35,7 @@ func Malloc(size int) unsafe.Pointer { return C.get_block(C.size_t(size)) }
 // Calloc returns size bytes that are 0.
 func Calloc(size int) unsafe.Pointer { return C.calloc(1, C.size_t(size)) }
 
-// Realloc gives a block another size and returns where it is then.
+// Realloc gives a block another size and returns its new address.
 func Realloc(p unsafe.Pointer, size int) unsafe.Pointer { return C.realloc(p, C.size_t(size)) }
 
 // Aligned is posix_memalign.

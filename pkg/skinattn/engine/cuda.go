@@ -55,12 +55,12 @@ func cudaPlugin(ctx context.Context, opts Options) (path, from string, err error
 // image is built.
 func FetchCUDA(ctx context.Context, opts Options) error {
 	if _, _, err := installedCUDA(ctx, opts); err != nil {
-		return unavailable(CUDA, err)
+		return &UnavailableError{CUDA, err}
 	}
 	return nil
 }
 
-// installedCUDA is cudaPlugin for a machine that may lack a GPU.
+// installedCUDA does the work of cudaPlugin for a machine that may lack a GPU.
 func installedCUDA(ctx context.Context, opts Options) (path, from string, err error) {
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
 		return "", "", fmt.Errorf("%w: the CUDA engine runs on linux/amd64 only, this is %s/%s", ErrPlatform, runtime.GOOS, runtime.GOARCH)

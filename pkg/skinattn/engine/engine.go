@@ -83,28 +83,22 @@ func Open(ctx context.Context, name string, opts Options) (*Engine, error) {
 	if name == "" {
 		name = os.Getenv(EnvEngine)
 	}
-	switch name = strings.ToLower(name); name {
-	case "", Auto:
-		return openAuto(ctx, opts)
-	case CUDA, CPU, Go:
-		eng, err := open(ctx, name, opts)
-		if err != nil {
-			return nil, unavailable(name, err)
-		}
-		return eng, nil
+	if err := CheckName(name); err != nil {
+		return nil, err
 	}
-	return nil, CheckName(name)
+	name = strings.ToLower(name)
+	open := openers[name]
+	if open == nil {
+		return openAuto(ctx, opts)
+	}
+	eng, err := open(ctx, opts)
+	if err != nil {
+		return nil, &UnavailableError{name, err}
+	}
+	return eng, nil
 }
 
-func open(ctx context.Context, kind string, opts Options) (*Engine, error) {
-	switch kind {
-	case CUDA:
-		return openCUDA(ctx, opts)
-	case CPU:
-		return openCPU(ctx, opts)
-	}
-	return openGo()
-}
+var openers = map[string]func(context.Context, Options) (*Engine, error){CUDA: openCUDA, CPU: openCPU, Go: openGo}
 
 // CheckName returns an error unless name, in letters of any case, is one of Names or
 // empty.
@@ -121,7 +115,7 @@ func openAuto(ctx context.Context, opts Options) (*Engine, error) {
 		if kind == CUDA && !GPUSeen() {
 			continue
 		}
-		eng, err := open(ctx, kind, opts)
+		eng, err := openers[kind](ctx, opts)
 		if err == nil {
 			eng.Passed = passed
 			return eng, nil
@@ -147,7 +141,7 @@ func openAuto(ctx context.Context, opts Options) (*Engine, error) {
 // openGo starts GoMLX's own backend. Operations run one after the other, each on all
 // cores: two large products that run in parallel can wait for each other's workers
 // for ever (compute v0.1.5: Pool.Saturate called from a worker).
-func openGo() (*Engine, error) {
+func openGo(context.Context, Options) (*Engine, error) {
 	backend, err := gobackend.New("ops_sequential")
 	if err != nil {
 		return nil, fmt.Errorf("starting the pure Go engine: %w", err)

@@ -70,8 +70,7 @@ func install(ctx context.Context, final, witness string, wheels []wheel, opts Op
 	return os.RemoveAll(downloads)
 }
 
-// fetchWheel downloads w into dir and returns the file. A whole one that is there
-// already is not downloaded again.
+// fetchWheel downloads w into dir, unless the whole file is there, and returns the file.
 func fetchWheel(ctx context.Context, w wheel, dir string, opts Options) (string, error) {
 	address, err := wheelURL(ctx, w)
 	if err != nil {
@@ -111,22 +110,16 @@ func wheelURL(ctx context.Context, w wheel) (string, error) {
 	}
 	for _, release := range info.Releases[w.version] {
 		if strings.EqualFold(release.Digests["sha256"], w.sha256) {
-			return absoluteURL(info.Info.ProjectURL, release.URL)
+			page, err := url.Parse(info.Info.ProjectURL)
+			if err != nil {
+				return "", err
+			}
+			address, err := page.Parse(release.URL) // mirrors of the index give it relative to the page
+			if err != nil {
+				return "", err
+			}
+			return address.String(), nil
 		}
 	}
 	return "", fmt.Errorf("the package index has no file of %s with SHA-256 %s", w, w.sha256)
-}
-
-// absoluteURL resolves the address of a file, which mirrors of the index give
-// relative to the project's page.
-func absoluteURL(page, file string) (string, error) {
-	base, err := url.Parse(page)
-	if err != nil {
-		return "", err
-	}
-	address, err := base.Parse(file)
-	if err != nil {
-		return "", err
-	}
-	return address.String(), nil
 }

@@ -219,8 +219,8 @@ func TestInstallFails(t *testing.T) {
 	}
 }
 
-// A cancelled installation ends at once and goes on the next time; a package index
-// that does not answer holds nobody up either.
+// A cancelled installation ends at once, even while the package index does not answer,
+// and goes on the next time.
 func TestInstallIsCancelled(t *testing.T) {
 	x := newIndex(t)
 	content := noise(100_000)
@@ -260,7 +260,7 @@ func TestInstallIsCancelled(t *testing.T) {
 }
 
 // The CUDA plug-in and the libraries of all wheels come together in one folder, with
-// the links that they need; what came whole before an interruption stays.
+// the links that they need. A wheel that came whole before an interruption stays.
 func TestInstallCUDA(t *testing.T) {
 	x := newIndex(t)
 	plugin, libraries := cudaWheel, cudaLibraries
@@ -298,7 +298,7 @@ func TestInstallCUDA(t *testing.T) {
 	}
 }
 
-// Programs can tell why an engine is not there, whatever its text.
+// Programs learn the cause of a missing engine from the type of the error.
 func TestUnavailable(t *testing.T) {
 	t.Setenv("HOME", t.TempDir())
 	t.Setenv(EnvPlugin, filepath.Join(t.TempDir(), "absent.so"))

@@ -27,5 +27,3 @@ func (e *UnavailableError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the cause.
 func (e *UnavailableError) Unwrap() error { return e.Err }
-
-func unavailable(kind string, err error) error { return &UnavailableError{kind, err} }

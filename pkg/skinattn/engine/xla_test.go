@@ -13,8 +13,8 @@ import (
 	"github.com/skinattn/skinattn/internal/allocator/alloctest"
 )
 
-// The plug-in finds the program's malloc through the dynamic linker: if the
-// program did not show it, XLA would silently be slower.
+// The plug-in finds the program's malloc through the dynamic linker: if the program did
+// not export it, XLA would silently be slower.
 func TestXLAUsesTheAllocator(t *testing.T) {
 	if !alloctest.Replaced {
 		t.Skip("this C library's malloc is not replaced")

@@ -14,13 +14,6 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 )
 
-// CheckOptions are the settings of Dataset.Check.
-type CheckOptions struct {
-	// Progress, if set, is called after each file, never by two goroutines at
-	// once, with done rising from 1 to total.
-	Progress func(done, total int)
-}
-
 // FileProblem is a file that cannot be used, with the reason.
 type FileProblem struct {
 	ImageID string `json:"image_id"`
@@ -97,8 +90,10 @@ type decoded struct {
 
 // Check decodes every image and mask that the metadata list, on all cores, and
 // compares the folder with its metadata and with the published data set. Problems
-// of the data are in the report; the only error is ctx's, when it is cancelled.
-func (d *Dataset) Check(ctx context.Context, opts CheckOptions) (*Report, error) {
+// of the data are in the report; the only error is ctx's, when it is cancelled. A
+// progress that is not nil is called after each file, never by two goroutines at once,
+// with done rising from 1 to total.
+func (d *Dataset) Check(ctx context.Context, progress func(done, total int)) (*Report, error) {
 	r := &Report{
 		Dir: d.Dir, Metadata: d.MetadataFile, Records: len(d.Records),
 		ByClass: make(map[string]int), Duplicates: [][]string{}, WrongSize: []SizedImage{},
@@ -141,9 +136,15 @@ func (d *Dataset) Check(ctx context.Context, opts CheckOptions) (*Report, error)
 	for _, id := range masks {
 		paths = append(paths, d.masks[id][0])
 	}
-	found, err := decodeAll(ctx, paths, opts.Progress)
+	found := make([]decoded, len(paths))
+	count := parallel.Counter(len(paths), progress)
+	err := parallel.For(ctx, len(paths), func(i int) error {
+		found[i] = decode(paths[i]) // a file that does not decode is a result
+		count()
+		return nil
+	})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("checking the data folder: %w", err)
 	}
 	r.judgeImages(d, images, found[:len(images)])
 	r.Masks.Damaged = d.damaged(masks, d.masks, found[len(images):])
@@ -170,21 +171,6 @@ func compare(ids []string, listed map[string]bool, files map[string][]string) (p
 		}
 	}
 	return present, missing, extra
-}
-
-// decodeAll decodes the files at paths on all cores; results are in the order of paths.
-func decodeAll(ctx context.Context, paths []string, progress func(done, total int)) ([]decoded, error) {
-	results := make([]decoded, len(paths))
-	count := parallel.Counter(len(paths), progress)
-	err := parallel.For(ctx, len(paths), func(i int) error {
-		results[i] = decode(paths[i]) // a file that does not decode is a result
-		count()
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("checking the data folder: %w", err)
-	}
-	return results, nil
 }
 
 func decode(path string) decoded {

@@ -33,12 +33,12 @@ func TestCheckNamesEveryFault(t *testing.T) {
 		t.Fatal(err)
 	}
 	var calls []int
-	got, err := d.Check(context.Background(), CheckOptions{Progress: func(done, total int) {
+	got, err := d.Check(context.Background(), func(done, total int) {
 		if total != 7 {
 			t.Errorf("Progress: total %d, want 7", total)
 		}
 		calls = append(calls, done)
-	}})
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestCheckOfASoundFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := d.Check(context.Background(), CheckOptions{})
+	r, err := d.Check(context.Background(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestCheckOfASoundFolder(t *testing.T) {
 	}
 
 	ctx, cancel := context.WithCancel(context.Background())
-	if _, err := d.Check(ctx, CheckOptions{Progress: func(int, int) { cancel() }}); !errors.Is(err, context.Canceled) {
+	if _, err := d.Check(ctx, func(int, int) { cancel() }); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled check: %v", err)
 	}
 }

@@ -15,8 +15,8 @@ import (
 )
 
 // metadataNames are the names that the metadata table may have; Open reads the first
-// one that exists. The last ones belong to the official test images
-// of ISIC 2018 Task 3, which the authors publish in the same form.
+// file that exists. The last two names belong to the official test images of ISIC 2018
+// Task 3, which the authors publish in the same form.
 var metadataNames = []string{
 	"HAM10000_metadata.csv", "HAM10000_metadata", "HAM10000_metadata.tab",
 	"ISIC2018_Task3_Test_GroundTruth.csv", "ISIC2018_Task3_Test_GroundTruth.tab",
@@ -25,7 +25,7 @@ var metadataNames = []string{
 // ErrNoFolder is the error of [Open] for an empty folder name.
 var ErrNoFolder = errors.New("no data folder")
 
-// NotFolderError says that [Open] got something else than a HAM10000 folder.
+// NotFolderError says that the argument of [Open] is not a HAM10000 folder.
 type NotFolderError struct {
 	Dir string
 	Err error // names Dir
@@ -203,7 +203,7 @@ func (d *Dataset) RequireImages(records []Record) error {
 }
 
 // OpenImages decodes all photos of the data set and makes them squares of size
-// pixels, or opens what an earlier call left in the user's cache folder.
+// pixels, or opens the images of an earlier call from the user's cache folder.
 func (d *Dataset) OpenImages(ctx context.Context, size int, fit imaging.ResizeMode, progress func(done, total int)) (*imaging.Cache, error) {
 	if err := d.RequireImages(d.Records); err != nil {
 		return nil, err
@@ -221,14 +221,14 @@ func (d *Dataset) ContentHash(ctx context.Context) (string, error) {
 	return imaging.ContentHash(ctx, d.items())
 }
 
-// Only is the data set with those of its records whose images are wanted.
+// Only returns the data set with only the records of the wanted images.
 func (d *Dataset) Only(wanted map[string]bool) *Dataset {
 	some := *d
 	some.Records = slices.DeleteFunc(slices.Clone(d.Records), func(r Record) bool { return !wanted[r.ImageID] })
 	return &some
 }
 
-// items are the photos of the records, in order.
+// items returns the photos of the records, in order.
 func (d *Dataset) items() []imaging.Item {
 	items := make([]imaging.Item, len(d.Records))
 	for i, r := range d.Records {

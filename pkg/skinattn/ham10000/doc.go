@@ -6,10 +6,10 @@
 // of the common redistributions or the eight of Harvard Dataverse), photos
 // ISIC_*.jpg of any pixel size in any subfolders, and perhaps lesion masks
 // ISIC_*_segmentation.png. [Open] indexes such a folder, [Dataset.Check]
-// decodes everything in it and names what is missing or damaged, and
+// decodes everything in it and names missing and damaged files, and
 // [Dataset.Stats] gives the distributions.
 //
-// Two things of this data set mislead those who do not know them. Several
+// Two properties of this data set mislead a newcomer. Several
 // photos often show one lesion (10,015 images of 7,470 lesions), so images are
 // not independent; see package split. And dx_type says how the diagnosis was
 // made, which gives it away: every "follow_up" lesion is a nevus. It must never

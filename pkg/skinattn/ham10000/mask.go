@@ -19,7 +19,7 @@ var (
 )
 
 // maskAspect is the largest relative difference between the aspect ratios of a mask
-// and its photo: rounding to whole pixels causes as much for sizes above 100.
+// and its photo: rounding to whole pixels can cause this difference above 100 pixels.
 const maskAspect = 0.01
 
 // CheckMaskAspect returns an error if a mask does not have the aspect ratio of its

@@ -26,9 +26,8 @@ func openReal(t *testing.T) *Dataset {
 	return d
 }
 
-// The numbers are those of the published table as the data set's paper, the
-// classification paper's notebooks (pandas' describe and value_counts) and the
-// Dataverse page give them.
+// The numbers come from the data set's paper, the classification paper's notebooks
+// (pandas' describe and value_counts) and the Dataverse page.
 func TestRealMetadata(t *testing.T) {
 	d := openReal(t)
 	if err := d.RequireImages(d.Records); err != nil {
@@ -99,7 +98,7 @@ func TestRealCheckFindsIdenticalPhotos(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := d.Check(context.Background(), CheckOptions{})
+	r, err := d.Check(context.Background(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package ham10000
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -88,37 +89,32 @@ func distribution(dx string, records []Record) Distribution {
 	for _, r := range records {
 		lesions[r.LesionID]++
 	}
-	perLesion := make(map[int]int)
-	for _, n := range lesions {
-		perLesion[n]++
+	return Distribution{
+		Dx: dx, Images: len(records), Lesions: len(lesions),
+		ImagesPerLesion: countBy(slices.Collect(maps.Values(lesions)), strconv.Itoa),
+		Sex:             countBy(records, func(r Record) string { return r.Sex }),
+		Localization:    countBy(records, func(r Record) string { return r.Localization }),
+		DxType:          countBy(records, func(r Record) string { return r.DxType }),
+		Dataset:         countBy(records, func(r Record) string { return r.Dataset }),
+		Age:             ages(records),
 	}
-	dist := Distribution{
-		Dx: dx, Images: len(records), Lesions: len(lesions), ImagesPerLesion: []Count{},
-		Sex:          countBy(records, func(r Record) string { return r.Sex }),
-		Localization: countBy(records, func(r Record) string { return r.Localization }),
-		DxType:       countBy(records, func(r Record) string { return r.DxType }),
-		Dataset:      countBy(records, func(r Record) string { return r.Dataset }),
-		Age:          ages(records),
-	}
-	for n := range perLesion {
-		dist.ImagesPerLesion = append(dist.ImagesPerLesion, Count{Value: strconv.Itoa(n), Count: perLesion[n]})
-	}
-	slices.SortFunc(dist.ImagesPerLesion, func(a, b Count) int {
-		return cmp.Or(cmp.Compare(len(a.Value), len(b.Value)), cmp.Compare(a.Value, b.Value)) // as numbers
-	})
-	return dist
 }
 
-func countBy(records []Record, value func(Record) string) []Count {
+// countBy counts items by value, in the order of the values, numbers as such.
+func countBy[T any](items []T, value func(T) string) []Count {
 	counts := make(map[string]int)
-	for _, r := range records {
-		counts[value(r)]++
+	for _, item := range items {
+		counts[value(item)]++
 	}
 	list := make([]Count, 0, len(counts))
 	for v, n := range counts {
 		list = append(list, Count{Value: v, Count: n})
 	}
-	slices.SortFunc(list, func(a, b Count) int { return cmp.Compare(a.Value, b.Value) })
+	slices.SortFunc(list, func(a, b Count) int {
+		x, _ := strconv.Atoi(a.Value)
+		y, _ := strconv.Atoi(b.Value)
+		return cmp.Or(cmp.Compare(x, y), cmp.Compare(a.Value, b.Value))
+	})
 	return list
 }
 

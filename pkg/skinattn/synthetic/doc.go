@@ -2,7 +2,7 @@
 // lesions, with metadata, in the form of HAM10000. The demo, the notebooks and
 // the tests run on them: no download, no licence, no patient.
 //
-// The seven classes show what a student is taught to look for: the regular
+// The seven classes show the signs that students learn: the regular
 // network of a nevus, the asymmetry and blue-white veil of a melanoma, the
 // milia-like cysts of a seborrhoeic keratosis, the arborising vessels of a basal
 // cell carcinoma, the scale and strawberry pattern of an actinic keratosis, the

@@ -5,8 +5,8 @@ import (
 	"math/rand/v2"
 )
 
-// All irregular structures come from one table of random numbers, which each purpose
-// reads at an offset of its own.
+// All irregular structures come from one table of random numbers. Each purpose reads the
+// table at its own offset.
 
 const latticeSize = 256 // a power of two: the period of the noise
 

@@ -9,8 +9,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
 
-// TestPlanSuitsEverySplit checks over many seeds what the splits and the lessons
-// need of the default set.
+// TestPlanSuitsEverySplit checks over many seeds the properties of the default set on
+// which the splits and the lessons depend.
 func TestPlanSuitsEverySplit(t *testing.T) {
 	missing, siblings := 0, 0
 	for seed := range uint64(60) {

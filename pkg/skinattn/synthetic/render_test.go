@@ -8,8 +8,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
 
-// features are what a beginner would try first: a coarse histogram of how much
-// darker than the skin at the photo's edge each pixel is in red, green and blue.
+// features returns a beginner's first attempt: for red, green and blue, a coarse
+// histogram of the darkness of the pixels relative to the skin at the photo's edge.
 func features(opts Options, p planned) []float64 {
 	l := newLesion(stream(opts.Seed, lesionStream, p.lesion), p.record.Dx)
 	view := newPhoto(stream(opts.Seed, photoStream, p.photo), &l, opts.Width, opts.Height)

@@ -96,8 +96,8 @@ func (l *lesion) addLakes(c rgb, q vec, cover, tone float64) rgb {
 	return c.mix(color, l.lacunae*cover*lake*(0.75+0.2*tone))
 }
 
-// addKeratin paints what lies on or in the horny layer: wax, furrows, cysts,
-// comedo-like openings and scale.
+// addKeratin paints the structures of the horny layer: wax, furrows, cysts, comedo-like
+// openings and scale.
 func (l *lesion) addKeratin(c rgb, q vec, cover float64) rgb {
 	if l.wax > 0 {
 		c = c.mix(waxYellow, 0.6*l.wax*cover)

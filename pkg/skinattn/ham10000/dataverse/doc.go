@@ -2,7 +2,7 @@
 // verifies it and lays it out as a HAM10000 folder: the table, photos in images,
 // masks in masks.
 //
-// Every file has a pinned MD5, or the one that Dataverse publishes; pictures appear in
+// Every file has a pinned MD5, or the MD5 that Dataverse publishes; pictures appear in
 // the folder only after their archive was verified and held exactly the pictures of
 // the data set. The variable SKINATTN_MIRROR names a web folder with the same files
 // under the same names.

@@ -59,7 +59,7 @@ type source struct {
 const doi = "doi:10.7910/DVN/DBW86T"
 
 // harvard has sizes and MD5 of version 4.0 of the data set. The MD5 of the two
-// tables is that of the original file, which ?format=original gives.
+// tables belongs to the original file, which ?format=original gives.
 var harvard = source{
 	address:    "https://dataverse.harvard.edu",
 	metadata:   file{4338392, 690218, "8f85fb1aa29d80a2797247e434deb79d", 10015, "HAM10000_metadata.csv"},

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// run fetches and returns what was logged.
+// run fetches and returns the log.
 func (s *remote) run(ctx context.Context, dir string, opts Options) (log string, err error) {
 	opts.Log = func(line string) { log += line + "\n" }
 	err = s.source().run(ctx, dir, opts)
@@ -57,7 +57,7 @@ func mustRun(t *testing.T, s *remote, dir string, opts Options) string {
 	return log
 }
 
-// wantFailure wants an error of one line.
+// wantFailure fails the test unless the error has one line, with the text want.
 func wantFailure(t *testing.T, s *remote, dir string, want string, opts Options) {
 	t.Helper()
 	log, err := s.run(t.Context(), dir, opts)
@@ -156,7 +156,7 @@ func TestOptions(t *testing.T) {
 func TestChecksumFromDataverse(t *testing.T) {
 	s := newRemote(t)
 	dir := t.TempDir()
-	// The pinned MD5 is of an older file than the one that Dataverse publishes.
+	// The pinned MD5 belongs to an older file than the published one.
 	s.sum[metadata] = strings.Repeat("0", 32)
 	log := mustRun(t, s, dir, Options{OnlyMetadata: true})
 	if !strings.Contains(log, "the one that Dataverse publishes now") {
@@ -167,7 +167,7 @@ func TestChecksumFromDataverse(t *testing.T) {
 	if got := s.take(); len(got) != 0 {
 		t.Errorf("a second run asked for %v", got)
 	}
-	// A mirror's file is held against Dataverse's MD5 too.
+	// A mirror's file must have Dataverse's MD5, too.
 	s = newRemote(t)
 	s.fault = func(w http.ResponseWriter, r *http.Request, name string, n int) bool {
 		if name == testCSV {
@@ -254,7 +254,7 @@ func TestInterruptAndLock(t *testing.T) {
 	if info, err := os.Stat(part); err != nil || info.Size() == 0 {
 		t.Fatalf("what was fetched is gone: %v", err)
 	}
-	// What came after the first bytes was filler; a real transfer has the file's own.
+	// The bytes after the first were filler; a real transfer has the bytes of the file.
 	if err := os.WriteFile(part, s.content[part1][:60_000], 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -271,8 +271,8 @@ func TestInterruptAndLock(t *testing.T) {
 	}
 }
 
-// A disk that does not hold an archive and its pictures is noticed before the
-// download; what is there already counts.
+// A disk that is too small for an archive and its pictures is noticed before the
+// download; bytes that are there already count.
 func TestSpace(t *testing.T) {
 	t.Parallel()
 	s := newRemote(t)

@@ -82,7 +82,7 @@ func newRemote(t *testing.T) *remote {
 	return s
 }
 
-// pin puts size and MD5 of what the server has into the table of files.
+// pin puts size and MD5 of the server's file into the table of files.
 func (s *remote) pin(name string) {
 	s.size[name] = uint64(len(s.content[name]))
 	s.sum[name] = md5Hex(s.content[name])
