@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 )
 
 // Unit is what a bootstrap resample draws.
@@ -20,29 +19,16 @@ const (
 	ByImage
 )
 
+var units = enum{"bootstrap unit", []string{"lesion", "image"}}
+
 // String returns "lesion" or "image".
-func (u Unit) String() string {
-	if u == ByImage {
-		return "image"
-	}
-	return "lesion"
-}
+func (u Unit) String() string { return units.name(int(u)) }
 
 // MarshalText implements [encoding.TextMarshaler].
 func (u Unit) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
-func (u *Unit) UnmarshalText(text []byte) error {
-	switch string(text) {
-	case "lesion":
-		*u = ByLesion
-	case "image":
-		*u = ByImage
-	default:
-		return fmt.Errorf("unknown bootstrap unit %q: use lesion or image", text)
-	}
-	return nil
-}
+func (u *Unit) UnmarshalText(text []byte) error { return parseEnum(units, text, u) }
 
 // CIMethod is how resamples become an interval.
 type CIMethod int
@@ -55,29 +41,16 @@ const (
 	BCaCI
 )
 
+var methods = enum{"bootstrap method", []string{"percentile", "bca"}}
+
 // String returns "percentile" or "bca".
-func (m CIMethod) String() string {
-	if m == BCaCI {
-		return "bca"
-	}
-	return "percentile"
-}
+func (m CIMethod) String() string { return methods.name(int(m)) }
 
 // MarshalText implements [encoding.TextMarshaler].
 func (m CIMethod) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
-func (m *CIMethod) UnmarshalText(text []byte) error {
-	switch string(text) {
-	case "percentile":
-		*m = PercentileCI
-	case "bca":
-		*m = BCaCI
-	default:
-		return fmt.Errorf("unknown bootstrap method %q: use percentile or bca", text)
-	}
-	return nil
-}
+func (m *CIMethod) UnmarshalText(text []byte) error { return parseEnum(methods, text, m) }
 
 // BootstrapInfo records how intervals were made: enough to make them again.
 type BootstrapInfo struct {
@@ -175,10 +148,10 @@ func (o Options) validate() error {
 	if err := checkLevel(o.level()); err != nil {
 		return fmt.Errorf("bootstrap: %w", err)
 	}
-	if o.Unit != ByLesion && o.Unit != ByImage {
+	if !units.valid(int(o.Unit)) {
 		return fmt.Errorf("bootstrap: unknown unit %d", int(o.Unit))
 	}
-	if o.Method != PercentileCI && o.Method != BCaCI {
+	if !methods.valid(int(o.Method)) {
 		return fmt.Errorf("bootstrap: unknown method %d", int(o.Method))
 	}
 	return nil
@@ -186,12 +159,12 @@ func (o Options) validate() error {
 
 // bootstrap draws the resamples of a design and computes their statistics.
 // Each goroutine calls newStatistic once.
-func bootstrap(ctx context.Context, d *design, names []string, newStatistic func() func(counts []uint32) []float64, opts Options) (*Replicates, error) {
+func bootstrap(ctx context.Context, d *design, names []string, newStatistic func() statistic, opts Options) (*Replicates, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
 	counts := make([]uint32, d.images)
-	d.all(counts)
+	d.without(counts, -1)
 	r := &Replicates{
 		Info: BootstrapInfo{
 			Resamples: opts.Resamples, Seed: opts.Seed, Unit: d.unit, Method: opts.Method,
@@ -205,43 +178,35 @@ func bootstrap(ctx context.Context, d *design, names []string, newStatistic func
 		return nil, fmt.Errorf("bootstrap: %d names, but %d statistics", len(names), len(r.Estimate))
 	}
 	var err error
-	if r.Values, err = d.resample(ctx, opts.Resamples, opts.Seed, opts.Workers, newStatistic); err != nil {
-		return nil, fmt.Errorf("bootstrap: %w", err)
+	resample := func(counts []uint32, i int) { d.draw(counts, opts.Seed, i) }
+	if r.Values, err = d.statistics(ctx, opts.Resamples, opts.Workers, resample, newStatistic); err == nil && opts.Method == BCaCI {
+		r.Jackknife, err = d.statistics(ctx, len(d.units), opts.Workers, d.without, newStatistic)
 	}
-	if opts.Method == BCaCI {
-		if r.Jackknife, err = d.jackknife(ctx, opts.Workers, newStatistic); err != nil {
-			return nil, fmt.Errorf("bootstrap: %w", err)
-		}
+	if err != nil {
+		return nil, fmt.Errorf("bootstrap: %w", err)
 	}
 	return r, nil
 }
 
 // Interval returns the interval of statistic Paths[i] at the given level by the
 // method of Info. An undefined interval is NaN and the error says why: the
-// statistic is undefined, or so in more than a tenth of the resamples, or the
-// BCa correction is.
+// statistic is undefined for the table or in more than a tenth of the resamples, or
+// the BCa correction is undefined.
 func (r *Replicates) Interval(i int, level float64) (Interval, error) {
-	if math.IsNaN(r.Estimate[i]) {
-		return undefinedInterval, errors.New("the value itself is undefined")
-	}
-	values := r.defined(i)
-	if share := float64(len(values)) / float64(len(r.Values)); share < minDefined {
-		return undefinedInterval, fmt.Errorf("defined in only %.0f %% of the resamples", 100*share)
+	values, err := r.defined(i)
+	if err != nil {
+		return undefinedInterval, err
 	}
 	if r.Info.Method == PercentileCI {
 		return sortedPercentile(values, level), nil
 	}
-	jackknife := make([]float64, len(r.Jackknife))
-	for u, row := range r.Jackknife {
-		jackknife[u] = row[i]
-	}
-	return bcaInterval(r.Estimate[i], values, acceleration(jackknife, r.strata), level)
+	return bcaInterval(r.Estimate[i], values, acceleration(statisticOf(r.Jackknife, i), r.strata), level)
 }
 
 // Percentile returns the percentile interval of statistic Paths[i] at the given
 // level over the resamples in which it is defined, and their share.
 func (r *Replicates) Percentile(i int, level float64) (ci Interval, defined float64) {
-	values := r.defined(i)
+	values := sortedDefined(statisticOf(r.Values, i))
 	return sortedPercentile(values, level), float64(len(values)) / float64(len(r.Values))
 }
 
@@ -251,8 +216,8 @@ func (r *Replicates) Percentile(i int, level float64) (ci Interval, defined floa
 // Hinkley 1997, section 4.2). It is the level at which the percentile interval
 // just reaches zero. NaN where [Replicates.Interval] would be undefined.
 func (r *Replicates) P(i int) float64 {
-	values := r.defined(i)
-	if math.IsNaN(r.Estimate[i]) || float64(len(values)) < minDefined*float64(len(r.Values)) {
+	values, err := r.defined(i)
+	if err != nil {
 		return math.NaN()
 	}
 	below, above := 0, 0
@@ -267,16 +232,25 @@ func (r *Replicates) P(i int) float64 {
 	return min(1, 2*float64(1+min(below, above))/float64(1+len(values)))
 }
 
-// defined returns the values of statistic i in the resamples that have one,
-// sorted.
-func (r *Replicates) defined(i int) []float64 {
-	values := make([]float64, 0, len(r.Values))
-	for _, row := range r.Values {
-		if !math.IsNaN(row[i]) {
-			values = append(values, row[i])
-		}
+// defined returns the sorted values of statistic i in the resamples that define it,
+// or an error if they are too few for an interval.
+func (r *Replicates) defined(i int) ([]float64, error) {
+	if math.IsNaN(r.Estimate[i]) {
+		return nil, errors.New("the value itself is undefined")
 	}
-	slices.Sort(values)
+	values := sortedDefined(statisticOf(r.Values, i))
+	if share := float64(len(values)) / float64(len(r.Values)); share < minDefined {
+		return nil, fmt.Errorf("defined in only %.0f %% of the resamples", 100*share)
+	}
+	return values, nil
+}
+
+// statisticOf returns statistic i of each resample.
+func statisticOf(resamples [][]float64, i int) []float64 {
+	values := make([]float64, len(resamples))
+	for r, row := range resamples {
+		values[r] = row[i]
+	}
 	return values
 }
 

@@ -24,28 +24,16 @@ const (
 	CombineRank
 )
 
-var combinationNames = []string{"mean", "geometric", "rank"}
+var combinations = enum{"combination", []string{"mean", "geometric", "rank"}}
 
 // String returns "mean", "geometric" or "rank".
-func (c Combination) String() string {
-	if c < 0 || int(c) >= len(combinationNames) {
-		return fmt.Sprintf("combination %d", int(c))
-	}
-	return combinationNames[c]
-}
+func (c Combination) String() string { return combinations.name(int(c)) }
 
 // MarshalText implements [encoding.TextMarshaler].
 func (c Combination) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
-func (c *Combination) UnmarshalText(text []byte) error {
-	i := slices.Index(combinationNames, string(text))
-	if i < 0 {
-		return fmt.Errorf("unknown combination %q: use mean, geometric or rank", text)
-	}
-	*c = Combination(i)
-	return nil
-}
+func (c *Combination) UnmarshalText(text []byte) error { return parseEnum(combinations, text, c) }
 
 // logFloor is the least probability whose logarithm is taken: the smallest
 // positive float32, so that only an exact zero is touched.
@@ -56,7 +44,7 @@ func logProbability(p float32) float64 { return math.Log(max(float64(p), logFloo
 // Combine makes one table of several on the same images, in the order of the
 // first; see [Align] for what makes tables fit.
 func Combine(how Combination, tables ...*Table) (*Table, error) {
-	if how < CombineMean || how > CombineRank {
+	if !combinations.valid(int(how)) {
 		return nil, fmt.Errorf("combining: unknown %s", how)
 	}
 	tables, err := Align(tables...)

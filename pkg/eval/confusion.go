@@ -63,9 +63,7 @@ func (c Confusion) groupVsRest(g *columnGroup) Counts {
 
 // OneVsRest returns the counts of class k against all others.
 func (c Confusion) OneVsRest(k int) Counts {
-	row, col := c.Support(k), c.predicted(k)
-	tp := c[k][k]
-	return Counts{TP: tp, FP: col - tp, FN: row - tp, TN: c.Total() - row - col + tp}
+	return c.groupVsRest(&columnGroup{columns: []int{k}})
 }
 
 // Total returns the number of images.

@@ -18,35 +18,33 @@ type DeLong struct {
 	Positives, Negatives int
 }
 
-// NewDeLong returns the areas of scores[0], scores[1], ... of the same images,
-// of which positive[i] tells the truth, with the covariance of DeLong, DeLong
-// and Clarke-Pearson (1988), by the midranks of Sun and Xu (2014):
-// O(n log n), where the definition compares all pairs.
+// NewDeLong returns the areas of scores[0], scores[1], ... of the same images, image
+// i being a positive if positive[i] is true, with the covariance of DeLong, DeLong
+// and Clarke-Pearson (1988), by the midranks of Sun and Xu (2014) in O(n log n).
 //
-// With clusters, which names the lesion of each image (empty: one of its own),
-// the covariance is Obuchowski's (1997), which sums the structural
-// components of a cluster before it squares them: photos of one lesion are not
-// independent. If every image has a cluster of its own, both are the same.
+// If lesions is not empty, lesions[i] is the lesion of image i, or empty if the image
+// has a lesion of its own. The covariance is then Obuchowski's (1997), which sums the
+// structural components of a lesion before it squares them: photos of one lesion are
+// not independent. If every image has a lesion of its own, both covariances are
+// equal.
 //
-// Without two positives and two negatives (clusters with a positive, with a
-// negative) areas or covariances are NaN. Scores that are NaN, or slices of
-// different lengths, are errors.
-func NewDeLong(positive []bool, clusters []string, scores ...[]float64) (*DeLong, error) {
+// Without a positive or a negative, the areas are NaN; without two lesions with a
+// positive and two lesions with a negative, the covariances. NaN scores and slices of
+// different lengths are errors.
+func NewDeLong(positive []bool, lesions []string, scores ...[]float64) (*DeLong, error) {
 	n := len(positive)
-	if len(clusters) != 0 && len(clusters) != n {
-		return nil, fmt.Errorf("DeLong: %d truths but %d clusters", n, len(clusters))
+	if len(lesions) != 0 && len(lesions) != n {
+		return nil, fmt.Errorf("DeLong: %d truths but %d lesions", n, len(lesions))
 	}
 	if len(scores) == 0 {
 		return nil, errors.New("DeLong: no scores")
 	}
 	d := &DeLong{}
 	for _, is := range positive {
-		if is {
-			d.Positives++
-		}
+		d.Positives += indicator(is)
 	}
 	d.Negatives = n - d.Positives
-	unit, units := clusterNumbers(n, clusters)
+	clusters := clusters(upTo(n), lesions)
 	parts := make([]components, len(scores))
 	for s, values := range scores {
 		if len(values) != n {
@@ -57,7 +55,7 @@ func NewDeLong(positive []bool, clusters []string, scores ...[]float64) (*DeLong
 		}
 		auc, component := structuralComponents(values, positive, d.Positives, d.Negatives)
 		d.AUC = append(d.AUC, auc)
-		parts[s] = newComponents(component, auc, positive, unit, units)
+		parts[s] = newComponents(component, auc, positive, clusters)
 	}
 	d.Cov = make([][]float64, len(scores))
 	for i := range d.Cov {
@@ -69,10 +67,9 @@ func NewDeLong(positive []bool, clusters []string, scores ...[]float64) (*DeLong
 	return d, nil
 }
 
-// structuralComponents returns the area and, for each image, the share of
-// images of the other truth that it is ranked rightly against, ties one half
-// (V10 and V01 of DeLong et al.). A positive of midrank t among all images and
-// x among the positives is above t - x negatives.
+// structuralComponents returns the area and the component of each image (V10 and V01
+// of DeLong et al.): of a positive, the share of negatives with a lower score; of a
+// negative, the share of positives with a higher score; ties count one half.
 func structuralComponents(scores []float64, positive []bool, positives, negatives int) (auc float64, component []float64) {
 	component = make([]float64, len(scores))
 	var below [2]int // negatives, positives with a lower score
@@ -112,35 +109,30 @@ func indicator(positive bool) int {
 // summed by cluster.
 type components struct {
 	positive, negative []float64 // by cluster
-	// withPositive and withNegative are the numbers of clusters that have one.
+	// withPositive and withNegative count the clusters with at least one.
 	withPositive, withNegative int
 }
 
-func newComponents(component []float64, auc float64, positive []bool, unit []int, units int) components {
-	c := components{positive: make([]float64, units), negative: make([]float64, units)}
-	seen := [2][]bool{make([]bool, units), make([]bool, units)}
-	for i, v := range component {
-		u := unit[i]
-		if positive[i] {
-			c.positive[u] += v - auc
-		} else {
-			c.negative[u] += v - auc
-		}
-		if k := indicator(positive[i]); !seen[k][u] {
-			seen[k][u] = true
+func newComponents(component []float64, auc float64, positive []bool, clusters [][]int) components {
+	c := components{positive: make([]float64, len(clusters)), negative: make([]float64, len(clusters))}
+	for u, rows := range clusters {
+		for _, i := range rows {
 			if positive[i] {
-				c.withPositive++
+				c.positive[u] += component[i] - auc
 			} else {
-				c.withNegative++
+				c.negative[u] += component[i] - auc
 			}
 		}
+		isPositive := func(i int) bool { return positive[i] }
+		isNegative := func(i int) bool { return !positive[i] }
+		c.withPositive += indicator(slices.ContainsFunc(rows, isPositive))
+		c.withNegative += indicator(slices.ContainsFunc(rows, isNegative))
 	}
 	return c
 }
 
-// covariance is S10/M + S01/N + S11/(MN) + S11'/(MN) of Obuchowski (1997),
-// where S11 is of clusters with both positives and negatives only, and so 0
-// without clusters.
+// covariance is S10/M + S01/N + S11/(MN) + S11'/(MN) of Obuchowski (1997). S11 sums
+// over clusters with positives and negatives, so it is 0 if clusters are images.
 func covariance(a, b *components, positives, negatives int) float64 {
 	if a.withPositive < 2 || a.withNegative < 2 {
 		return math.NaN()
@@ -156,57 +148,41 @@ func covariance(a, b *components, positives, negatives int) float64 {
 	return s10*i10/(i10-1)/(m*m) + s01*i01/(i01-1)/(n*n) + s11*i/(i-1)/(m*n)
 }
 
-// clusterNumbers numbers the clusters; an empty name is a cluster of its own.
-func clusterNumbers(n int, clusters []string) (unit []int, units int) {
-	unit = make([]int, n)
-	at := make(map[string]int)
-	for i := range unit {
-		if len(clusters) == 0 || clusters[i] == "" {
-			unit[i] = units
-			units++
-			continue
-		}
-		u, ok := at[clusters[i]]
-		if !ok {
-			u = units
-			at[clusters[i]] = u
-			units++
-		}
-		unit[i] = u
-	}
-	return unit, units
-}
-
-// SE returns the standard error of area i: the root of its variance.
+// SE returns the standard error of area i: the square root of its variance.
 func (d *DeLong) SE(i int) float64 { return math.Sqrt(d.Cov[i][i]) }
 
 // Interval returns the normal interval of area i, AUC +- z SE, cut off at 0 and
-// 1 (as pROC's ci.auc does). An area of 1 has no variance, and an interval
-// without width that says nothing. NaN where the area or its variance is, or for a
-// level outside (0, 1).
+// 1 (as pROC's ci.auc does). An area of 1 has variance 0, and its interval without
+// width says nothing. The interval is NaN if the area or its variance is NaN, or for
+// a level outside (0, 1).
 func (d *DeLong) Interval(i int, level float64) Interval {
-	se := d.SE(i)
-	if math.IsNaN(se) || math.IsNaN(d.AUC[i]) || checkLevel(level) != nil {
+	ci := normalInterval(d.AUC[i], d.SE(i), level)
+	return Interval{max(0, ci.Low), min(1, ci.High)}
+}
+
+// normalInterval returns value -+ z SE, NaN if an argument is NaN or the level is
+// outside (0, 1).
+func normalInterval(value, se, level float64) Interval {
+	if math.IsNaN(value) || math.IsNaN(se) || checkLevel(level) != nil {
 		return undefinedInterval
 	}
 	z := distuv.UnitNormal.Quantile((1+level)/2) * se
-	return Interval{max(0, d.AUC[i]-z), min(1, d.AUC[i]+z)}
+	return Interval{value - z, value + z}
 }
 
 // LogitInterval returns the normal interval of the logarithm of the odds
 // AUC/(1-AUC), whose standard error is SE/(AUC(1-AUC)), turned back into areas
 // (Pepe 2003, section 5.2). It stays within (0, 1) and holds its level better
-// than [DeLong.Interval] for high areas and few positives. NaN where that is,
-// and for areas of 0 and 1.
+// than [DeLong.Interval] for high areas and few positives. It is NaN where
+// [DeLong.Interval] is NaN, and for areas of 0 and 1.
 func (d *DeLong) LogitInterval(i int, level float64) Interval {
-	auc, se := d.AUC[i], d.SE(i)
-	if math.IsNaN(se) || !(auc > 0 && auc < 1) || checkLevel(level) != nil {
+	auc := d.AUC[i]
+	if !(auc > 0 && auc < 1) {
 		return undefinedInterval
 	}
-	centre := math.Log(auc / (1 - auc))
-	half := distuv.UnitNormal.Quantile((1+level)/2) * se / (auc * (1 - auc))
+	ci := normalInterval(math.Log(auc/(1-auc)), d.SE(i)/(auc*(1-auc)), level)
 	area := func(logit float64) float64 { return 1 / (1 + math.Exp(-logit)) }
-	return Interval{area(centre - half), area(centre + half)}
+	return Interval{area(ci.Low), area(ci.High)}
 }
 
 // DeLongTest is the paired test of two correlated areas.
@@ -219,12 +195,12 @@ type DeLongTest struct {
 // Test compares area j with area i: z = (AUC_j - AUC_i) / SE, with
 // SE^2 = Cov_ii + Cov_jj - 2 Cov_ij, and the two-sided normal p-value. Equal
 // areas whose difference has no variance have z = 0 and p = 1; for others
-// without variance (as when both models separate perfectly, one the wrong way
-// round) z and p are NaN.
+// without variance (as when both models separate perfectly, one in the wrong
+// direction) z and p are NaN.
 func (d *DeLong) Test(i, j int) DeLongTest {
 	t := DeLongTest{Difference: d.AUC[j] - d.AUC[i]}
 	variance := d.Cov[i][i] + d.Cov[j][j] - 2*d.Cov[i][j]
-	// Rounding may leave a little of a variance that is 0.
+	// Rounding may leave a variance of 0 slightly above or below 0.
 	if scale := d.Cov[i][i] + d.Cov[j][j]; variance < 1e-14*scale {
 		variance = 0
 	}
@@ -239,12 +215,8 @@ func (d *DeLong) Test(i, j int) DeLongTest {
 	return t
 }
 
-// Interval returns the normal interval of the difference. NaN where it is
-// undefined, or for a level outside (0, 1).
+// Interval returns the normal interval of the difference; NaN if the difference or SE
+// is NaN, or for a level outside (0, 1).
 func (t DeLongTest) Interval(level float64) Interval {
-	if math.IsNaN(t.SE) || math.IsNaN(t.Difference) || checkLevel(level) != nil {
-		return undefinedInterval
-	}
-	z := distuv.UnitNormal.Quantile((1+level)/2) * t.SE
-	return Interval{t.Difference - z, t.Difference + z}
+	return normalInterval(t.Difference, t.SE, level)
 }

@@ -42,11 +42,7 @@ func BCaInterval(estimate float64, replicates, jackknife []float64, level float6
 	if len(jackknife) == 0 {
 		return undefinedInterval, errors.New("BCa: no jackknife values")
 	}
-	units := make([]int, len(jackknife))
-	for u := range units {
-		units[u] = u
-	}
-	return bcaInterval(estimate, sortedDefined(replicates), acceleration(jackknife, [][]int{units}), level)
+	return bcaInterval(estimate, sortedDefined(replicates), acceleration(jackknife, [][]int{upTo(len(jackknife))}), level)
 }
 
 func bcaInterval(estimate float64, sorted []float64, a, level float64) (Interval, error) {

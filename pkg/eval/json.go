@@ -203,12 +203,12 @@ func (m *Metrics) explainMissing() {
 }
 
 // readNumbers fills the metrics of a T from the members of a JSON object; null, or a
-// member that is missing and not required, is NaN.
+// member that an older file lacks, is NaN.
 func readNumbers[T, S any](metrics []metric[T, S], of *T, values map[string]json.RawMessage, path string) error {
 	for _, row := range metrics {
 		text, ok := values[row.name]
 		switch {
-		case !ok && row.required:
+		case !ok && !row.later:
 			return fmt.Errorf("metrics: %s%s is missing", path, row.name)
 		case !ok:
 			*row.of(of) = math.NaN()

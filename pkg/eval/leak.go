@@ -125,13 +125,9 @@ func AuditLeakage(images []SplitImage, train string) (*LeakAudit, error) {
 		}
 	}
 	for _, digest := range sortedKeys(byDigest) {
-		d := DuplicateImages{Parts: byDigest.parts(digest)}
-		for _, im := range byDigest[digest] {
-			d.Images = append(d.Images, im.ImageID)
-		}
-		slices.Sort(d.Images)
-		if d.Images = slices.Compact(d.Images); len(d.Images) > 1 {
-			a.Duplicates = append(a.Duplicates, d)
+		images := sortedSet(byDigest[digest], func(im SplitImage) string { return im.ImageID })
+		if len(images) > 1 {
+			a.Duplicates = append(a.Duplicates, DuplicateImages{images, byDigest.parts(digest)})
 		}
 	}
 	slices.SortFunc(a.Duplicates, func(x, y DuplicateImages) int { return slices.Compare(x.Images, y.Images) })
@@ -155,12 +151,16 @@ func (x partIndex) add(key string, im SplitImage) {
 
 // parts are the parts of a key's images, sorted.
 func (x partIndex) parts(key string) []string {
-	var parts []string
-	for _, im := range x[key] {
-		parts = append(parts, im.Part)
+	return sortedSet(x[key], func(im SplitImage) string { return im.Part })
+}
+
+// sortedSet returns a text of each image, sorted and each once.
+func sortedSet(images []SplitImage, text func(SplitImage) string) []string {
+	set := map[string]bool{}
+	for _, im := range images {
+		set[text(im)] = true
 	}
-	slices.Sort(parts)
-	return slices.Compact(parts)
+	return sortedKeys(set)
 }
 
 // shared lists the keys that two parts have in common.

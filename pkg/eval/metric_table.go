@@ -3,25 +3,22 @@ package eval
 import (
 	"cmp"
 	"math"
+	"slices"
 	"strings"
 )
 
-// metric is one number of a T: its name, how it is called, where it is kept and
-// how it is computed from an S.
+// metric is one number of a T: its names, its field, and its formula over an S.
 type metric[T, S any] struct {
-	name  string // path and JSON key
-	label string // on axes, as in "Macro F1"; see [Label]
-	text  string // in text tables, as in "F1, macro"
-	of    func(*T) *float64
-	value func(S) float64
-	// reason says why the value is undefined although there are images; empty if
-	// a general reason will do.
+	name  string            // path and JSON key
+	label string            // on axes, as in "Macro F1"; see [Label]
+	text  string            // in text tables, as in "F1, macro"
+	of    func(*T) *float64 // the field
+	value func(S) float64   // the formula
+	// reason says why the value is undefined although there are images; empty for the
+	// general reason, see explainUndefined.
 	reason string
-	// headline metrics are printed in text tables; the JSON form has all.
-	headline bool
-	// required is whether every metrics.json has it: files that are older than the
-	// metric do not.
-	required bool
+	quiet  bool // not in text tables; the JSON form has all
+	later  bool // older metrics.json files lack the metric
 }
 
 const oneClass = "truth and predictions are all of one class"
@@ -31,76 +28,67 @@ const oneClass = "truth and predictions are all of one class"
 // a metric may use the metrics before it.
 var (
 	overallMetrics = []metric[Metrics, *scoring]{
-		{name: "accuracy", label: "Accuracy", text: "accuracy", headline: true, required: true,
-			of: func(m *Metrics) *float64 { return &m.Accuracy }, value: func(s *scoring) float64 { return s.confusion.Accuracy() }},
-		{name: "balanced_accuracy", label: "Balanced accuracy", text: "balanced accuracy (mean recall)", headline: true, required: true,
-			of: func(m *Metrics) *float64 { return &m.BalancedAccuracy }, value: func(s *scoring) float64 { return s.confusion.BalancedAccuracy() }},
-		{name: "paper_balanced_accuracy", label: "Mean of (sensitivity + specificity) / 2", text: "mean of (sens.+spec.)/2", headline: true, required: true,
-			of: func(m *Metrics) *float64 { return &m.PaperBalancedAccuracy }, value: func(s *scoring) float64 { return s.confusion.PaperBalancedAccuracy() }},
-		{name: "macro_precision", label: "Macro precision", text: "precision, macro", headline: true, required: true,
-			of: func(m *Metrics) *float64 { return &m.MacroPrecision }, value: func(s *scoring) float64 { return s.confusion.MacroPrecision() }},
-		{name: "macro_recall", label: "Macro recall", text: "recall, macro", required: true,
+		{name: "accuracy", label: "Accuracy", text: "accuracy",
+			of: func(m *Metrics) *float64 { return &m.Accuracy }, value: ofConfusion(Confusion.Accuracy)},
+		{name: "balanced_accuracy", label: "Balanced accuracy", text: "balanced accuracy (mean recall)",
+			of: func(m *Metrics) *float64 { return &m.BalancedAccuracy }, value: ofConfusion(Confusion.BalancedAccuracy)},
+		{name: "paper_balanced_accuracy", label: "Mean of (sensitivity + specificity) / 2", text: "mean of (sens.+spec.)/2",
+			of: func(m *Metrics) *float64 { return &m.PaperBalancedAccuracy }, value: ofConfusion(Confusion.PaperBalancedAccuracy)},
+		{name: "macro_precision", label: "Macro precision", text: "precision, macro",
+			of: func(m *Metrics) *float64 { return &m.MacroPrecision }, value: ofConfusion(Confusion.MacroPrecision)},
+		{name: "macro_recall", label: "Macro recall", text: "recall, macro", quiet: true,
 			of: func(m *Metrics) *float64 { return &m.MacroRecall }, value: func(s *scoring) float64 { return s.m.BalancedAccuracy }},
-		{name: "macro_f1", label: "Macro F1", text: "F1, macro", headline: true, required: true,
-			of: func(m *Metrics) *float64 { return &m.MacroF1 }, value: func(s *scoring) float64 { return s.confusion.MacroF1() }},
-		{name: "weighted_f1", label: "Weighted F1", text: "F1, weighted", headline: true, required: true,
-			of: func(m *Metrics) *float64 { return &m.WeightedF1 }, value: func(s *scoring) float64 { return s.confusion.WeightedF1() }},
-		{name: "auroc_macro", label: "AUROC, macro", text: "AUROC, macro", headline: true, required: true,
-			of: func(m *Metrics) *float64 { return &m.AUROCMacro },
-			value: func(s *scoring) float64 {
-				return s.confusion.macro(func(k int) float64 { return s.m.PerClass[k].AUROC })
-			}},
-		{name: "auroc_weighted", label: "AUROC, weighted", text: "AUROC, weighted", headline: true, required: true,
-			of: func(m *Metrics) *float64 { return &m.AUROCWeighted },
-			value: func(s *scoring) float64 {
-				return s.confusion.weighted(func(k int) float64 { return s.m.PerClass[k].AUROC })
-			}},
-		{name: "auroc_micro", label: "AUROC, micro", text: "AUROC, micro", headline: true, required: true,
-			of:    func(m *Metrics) *float64 { return &m.AUROCMicro },
-			value: func(s *scoring) float64 { area, _ := rankMetrics(s.micro, s.counts); return area }},
-		{name: "ap_macro", label: "Average precision, macro", text: "average precision, macro", headline: true, required: true,
-			of:    func(m *Metrics) *float64 { return &m.APMacro },
-			value: func(s *scoring) float64 { return s.confusion.macro(func(k int) float64 { return s.m.PerClass[k].AP }) }},
-		{name: "mcc", label: "MCC", text: "Matthews correlation", reason: oneClass, headline: true, required: true,
-			of: func(m *Metrics) *float64 { return &m.MCC }, value: func(s *scoring) float64 { return s.confusion.MCC() }},
-		{name: "kappa", label: "Cohen's kappa", text: "Cohen's kappa", reason: oneClass, headline: true, required: true,
-			of: func(m *Metrics) *float64 { return &m.Kappa }, value: func(s *scoring) float64 { return s.confusion.Kappa() }},
-		{name: "nll", label: "Log loss", text: "negative log-likelihood", headline: true, required: true,
+		{name: "macro_f1", label: "Macro F1", text: "F1, macro",
+			of: func(m *Metrics) *float64 { return &m.MacroF1 }, value: ofConfusion(Confusion.MacroF1)},
+		{name: "weighted_f1", label: "Weighted F1", text: "F1, weighted",
+			of: func(m *Metrics) *float64 { return &m.WeightedF1 }, value: ofConfusion(Confusion.WeightedF1)},
+		{name: "auroc_macro", label: "AUROC, macro", text: "AUROC, macro",
+			of: func(m *Metrics) *float64 { return &m.AUROCMacro }, value: func(s *scoring) float64 { return s.confusion.macro(s.auroc) }},
+		{name: "auroc_weighted", label: "AUROC, weighted", text: "AUROC, weighted",
+			of: func(m *Metrics) *float64 { return &m.AUROCWeighted }, value: func(s *scoring) float64 { return s.confusion.weighted(s.auroc) }},
+		{name: "auroc_micro", label: "AUROC, micro", text: "AUROC, micro",
+			of: func(m *Metrics) *float64 { return &m.AUROCMicro }, value: (*scoring).microAUROC},
+		{name: "ap_macro", label: "Average precision, macro", text: "average precision, macro",
+			of: func(m *Metrics) *float64 { return &m.APMacro }, value: func(s *scoring) float64 { return s.confusion.macro(s.ap) }},
+		{name: "mcc", label: "MCC", text: "Matthews correlation", reason: oneClass,
+			of: func(m *Metrics) *float64 { return &m.MCC }, value: ofConfusion(Confusion.MCC)},
+		{name: "kappa", label: "Cohen's kappa", text: "Cohen's kappa", reason: oneClass,
+			of: func(m *Metrics) *float64 { return &m.Kappa }, value: ofConfusion(Confusion.Kappa)},
+		{name: "nll", label: "Log loss", text: "negative log-likelihood",
 			of: func(m *Metrics) *float64 { return &m.NLL }, value: func(s *scoring) float64 { return s.nllSum / float64(s.n) }},
-		{name: "brier", label: "Brier score", text: "Brier score", headline: true, required: true,
+		{name: "brier", label: "Brier score", text: "Brier score",
 			of: func(m *Metrics) *float64 { return &m.Brier }, value: func(s *scoring) float64 { return s.brierSum / float64(s.n) }},
-		{name: "ece", label: "ECE", text: "calibration error (ECE)", headline: true, required: true,
-			of:    func(m *Metrics) *float64 { return &m.ECE },
-			value: func(s *scoring) float64 { return expectedCalibrationError(s.confidence.bins(s.counts, s.n, ECEBins)) }},
-		{name: "top2_accuracy", label: "Top-2 accuracy", text: "top-2 accuracy", headline: true,
+		{name: "ece", label: "ECE", text: "calibration error (ECE)",
+			of: func(m *Metrics) *float64 { return &m.ECE }, value: (*scoring).ece},
+		{name: "top2_accuracy", label: "Top-2 accuracy", text: "top-2 accuracy", later: true,
 			of: func(m *Metrics) *float64 { return &m.Top2Accuracy }, value: func(s *scoring) float64 { return ratio(s.top2, s.n) }},
-		{name: "top3_accuracy", label: "Top-3 accuracy", text: "top-3 accuracy",
+		{name: "top3_accuracy", label: "Top-3 accuracy", text: "top-3 accuracy", quiet: true, later: true,
 			of: func(m *Metrics) *float64 { return &m.Top3Accuracy }, value: func(s *scoring) float64 { return ratio(s.top3, s.n) }},
-		{name: "ece_equal_width", label: "ECE, equal-width bins", text: "ECE, equal-width bins",
-			of: func(m *Metrics) *float64 { return &m.ECEEqualWidth }, value: func(s *scoring) float64 { return s.topGap.sum(s.counts) / float64(s.n) }},
-		{name: "ece_classwise", label: "ECE, classwise", text: "ECE, classwise",
-			of: func(m *Metrics) *float64 { return &m.ECEClasswise }, value: func(s *scoring) float64 { return s.classwiseECE() }},
-		{name: "macro_specificity", label: "Macro specificity", text: "specificity, macro",
-			of: func(m *Metrics) *float64 { return &m.MacroSpecificity }, value: func(s *scoring) float64 { return s.confusion.MacroSpecificity() }},
+		{name: "ece_equal_width", label: "ECE, equal-width bins", text: "ECE, equal-width bins", quiet: true, later: true,
+			of: func(m *Metrics) *float64 { return &m.ECEEqualWidth }, value: (*scoring).equalWidthECE},
+		{name: "ece_classwise", label: "ECE, classwise", text: "ECE, classwise", quiet: true, later: true,
+			of: func(m *Metrics) *float64 { return &m.ECEClasswise }, value: (*scoring).classwiseECE},
+		{name: "macro_specificity", label: "Macro specificity", text: "specificity, macro", quiet: true, later: true,
+			of: func(m *Metrics) *float64 { return &m.MacroSpecificity }, value: ofConfusion(Confusion.MacroSpecificity)},
 	}
 	classMetrics = []metric[ClassMetrics, *classScoring]{
-		{name: "precision", label: "Precision", text: "precision", reason: "is never predicted", headline: true, required: true,
-			of: func(c *ClassMetrics) *float64 { return &c.Precision }, value: func(s *classScoring) float64 { return s.Precision() }},
-		{name: "recall", label: "Recall", text: "recall", headline: true, required: true,
-			of: func(c *ClassMetrics) *float64 { return &c.Recall }, value: func(s *classScoring) float64 { return s.Recall() }},
-		{name: "specificity", label: "Specificity", text: "specificity", headline: true, required: true,
-			of: func(c *ClassMetrics) *float64 { return &c.Specificity }, value: func(s *classScoring) float64 { return s.Specificity() }},
-		{name: "f1", label: "F1", text: "F1", reason: "is neither in the truth nor predicted", headline: true, required: true,
-			of: func(c *ClassMetrics) *float64 { return &c.F1 }, value: func(s *classScoring) float64 { return s.F1() }},
-		{name: "auroc", label: "AUROC", text: "AUROC", headline: true, required: true,
+		{name: "precision", label: "Precision", text: "precision", reason: "is never predicted",
+			of: func(c *ClassMetrics) *float64 { return &c.Precision }, value: (*classScoring).Precision},
+		{name: "recall", label: "Recall", text: "recall",
+			of: func(c *ClassMetrics) *float64 { return &c.Recall }, value: (*classScoring).Recall},
+		{name: "specificity", label: "Specificity", text: "specificity",
+			of: func(c *ClassMetrics) *float64 { return &c.Specificity }, value: (*classScoring).Specificity},
+		{name: "f1", label: "F1", text: "F1", reason: "is neither in the truth nor predicted",
+			of: func(c *ClassMetrics) *float64 { return &c.F1 }, value: (*classScoring).F1},
+		{name: "auroc", label: "AUROC", text: "AUROC",
 			of: func(c *ClassMetrics) *float64 { return &c.AUROC }, value: func(s *classScoring) float64 { return s.auroc }},
-		{name: "ap", label: "Average precision", text: "AP", headline: true, required: true,
+		{name: "ap", label: "Average precision", text: "AP",
 			of: func(c *ClassMetrics) *float64 { return &c.AP }, value: func(s *classScoring) float64 { return s.ap }},
-		{name: "partial_auroc", label: "Partial AUROC", text: "partial", headline: true,
+		{name: "partial_auroc", label: "Partial AUROC", text: "partial", later: true,
 			of: func(c *ClassMetrics) *float64 { return &c.PartialAUROC }, value: func(s *classScoring) float64 { return s.partial }},
-		{name: "sensitivity_at_90_specificity", label: "Sensitivity at 90 % specificity", text: "sens@90", headline: true,
+		{name: "sensitivity_at_90_specificity", label: "Sensitivity at 90 % specificity", text: "sens@90", later: true,
 			of: func(c *ClassMetrics) *float64 { return &c.SensitivityAt90 }, value: func(s *classScoring) float64 { return s.at90 }},
-		{name: "sensitivity_at_95_specificity", label: "Sensitivity at 95 % specificity", text: "sens@95", headline: true,
+		{name: "sensitivity_at_95_specificity", label: "Sensitivity at 95 % specificity", text: "sens@95", later: true,
 			of: func(c *ClassMetrics) *float64 { return &c.SensitivityAt95 }, value: func(s *classScoring) float64 { return s.at95 }},
 	}
 )
@@ -108,20 +96,25 @@ var (
 // The parts of a decomposition and of an operating point, which have no interval.
 var (
 	brierParts = []metric[BrierDecomposition, none]{
-		{name: "reliability", of: func(d *BrierDecomposition) *float64 { return &d.Reliability }},
-		{name: "resolution", of: func(d *BrierDecomposition) *float64 { return &d.Resolution }},
-		{name: "uncertainty", of: func(d *BrierDecomposition) *float64 { return &d.Uncertainty }},
-		{name: "within_bin", of: func(d *BrierDecomposition) *float64 { return &d.WithinBin }},
+		{name: "reliability", later: true, of: func(d *BrierDecomposition) *float64 { return &d.Reliability }},
+		{name: "resolution", later: true, of: func(d *BrierDecomposition) *float64 { return &d.Resolution }},
+		{name: "uncertainty", later: true, of: func(d *BrierDecomposition) *float64 { return &d.Uncertainty }},
+		{name: "within_bin", later: true, of: func(d *BrierDecomposition) *float64 { return &d.WithinBin }},
 	}
 	youdenParts = []metric[OperatingPoint, none]{
-		{name: "threshold", of: func(o *OperatingPoint) *float64 { return &o.Threshold }},
-		{name: "sensitivity", of: func(o *OperatingPoint) *float64 { return &o.Sensitivity }},
-		{name: "specificity", of: func(o *OperatingPoint) *float64 { return &o.Specificity }},
+		{name: "threshold", later: true, of: func(o *OperatingPoint) *float64 { return &o.Threshold }},
+		{name: "sensitivity", later: true, of: func(o *OperatingPoint) *float64 { return &o.Sensitivity }},
+		{name: "specificity", later: true, of: func(o *OperatingPoint) *float64 { return &o.Specificity }},
 	}
 )
 
-// none stands for a metric without a formula in this table.
+// none is the S of metrics that are not computed by a formula of their row.
 type none struct{}
+
+// ofConfusion is the formula of a metric that needs the confusion matrix alone.
+func ofConfusion(formula func(Confusion) float64) func(*scoring) float64 {
+	return func(s *scoring) float64 { return formula(s.confusion) }
+}
 
 // scoring is one pass over a table in which image i has multiplicity counts[i].
 type scoring struct {
@@ -129,12 +122,27 @@ type scoring struct {
 	counts    []uint32
 	n         int       // images
 	confusion Confusion // of m
-	m         *Metrics  // its classes and groups are filled
+	m         *Metrics  // PerClass and Groups are complete
 
 	// Sums over the images, from one pass over counts.
 	nllSum, brierSum float64
 	top2, top3       int // images whose true class is among the 2 or 3 most probable
 }
+
+func (s *scoring) auroc(k int) float64 { return s.m.PerClass[k].AUROC }
+
+func (s *scoring) ap(k int) float64 { return s.m.PerClass[k].AP }
+
+func (s *scoring) microAUROC() float64 {
+	area, _ := rankMetrics(s.micro, s.counts)
+	return area
+}
+
+func (s *scoring) ece() float64 {
+	return expectedCalibrationError(s.confidence.bins(s.counts, s.n, ECEBins))
+}
+
+func (s *scoring) equalWidthECE() float64 { return s.topGap.sum(s.counts) / float64(s.n) }
 
 func (s *scoring) classwiseECE() float64 {
 	sum := 0.0
@@ -182,15 +190,11 @@ func TextLabel(path string) string {
 
 // names finds the label and the text of a metric.
 func names(name string) (label, text string, ok bool) {
-	for _, row := range overallMetrics {
-		if row.name == name {
-			return row.label, row.text, true
-		}
+	if i := slices.IndexFunc(overallMetrics, func(s metric[Metrics, *scoring]) bool { return s.name == name }); i >= 0 {
+		return overallMetrics[i].label, overallMetrics[i].text, true
 	}
-	for _, row := range classMetrics {
-		if row.name == name {
-			return row.label, row.text, true
-		}
+	if i := slices.IndexFunc(classMetrics, func(s metric[ClassMetrics, *classScoring]) bool { return s.name == name }); i >= 0 {
+		return classMetrics[i].label, classMetrics[i].text, true
 	}
 	return "", "", false
 }
@@ -198,7 +202,7 @@ func names(name string) (label, text string, ok bool) {
 // headlines calls visit for the overall metrics of text tables.
 func headlines(visit func(path, text string)) {
 	for _, row := range overallMetrics {
-		if row.headline {
+		if !row.quiet {
 			visit(row.name, row.text)
 		}
 	}

@@ -3,6 +3,7 @@ package eval
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -61,14 +62,7 @@ func argmax(row []float32) int {
 }
 
 // ClassIndex returns the column of the named class, or -1.
-func (p *Predictions) ClassIndex(name string) int {
-	for k, c := range p.Classes {
-		if c == name {
-			return k
-		}
-	}
-	return -1
-}
+func (p *Predictions) ClassIndex(name string) int { return slices.Index(p.Classes, name) }
 
 // Validate reports the first thing that makes p no table of probabilities:
 // slices of different lengths, bad class names, missing or repeated image ids,

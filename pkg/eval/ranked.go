@@ -23,10 +23,7 @@ const maxImages = 1 << (32 - entryShift)
 
 // byRising returns the indices of values by rising value.
 func byRising(values []float64) []int {
-	order := make([]int, len(values))
-	for i := range order {
-		order[i] = i
-	}
+	order := upTo(len(values))
 	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(values[a], values[b]) })
 	return order
 }

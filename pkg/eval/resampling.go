@@ -17,46 +17,72 @@ type design struct {
 	unit   Unit
 }
 
+// statistic returns statistics of a table in which image i has multiplicity counts[i].
+type statistic = func(counts []uint32) []float64
+
 // newDesign groups the rows of p whose truth is known into units. Without a single
 // lesion id the units are images. The stratum of a unit is the class of its first
 // image if stratified is set, together with the label of its first image if label
 // is not nil.
 func newDesign(p *Predictions, unit Unit, stratified bool, label func(row int) int) *design {
-	unit = resampledUnit(p, unit)
-	d := &design{images: p.Len(), unit: unit}
-	byID := make(map[string]int)
-	for i, truth := range p.Truth {
-		if truth == TruthUnknown {
-			continue
-		}
-		if unit == ByLesion && p.LesionIDs[i] != "" {
-			if u, ok := byID[p.LesionIDs[i]]; ok {
-				d.units[u] = append(d.units[u], i)
-				continue
-			}
-			byID[p.LesionIDs[i]] = len(d.units)
-		}
-		d.units = append(d.units, []int{i})
+	d := &design{images: p.Len(), unit: resampledUnit(p, unit)}
+	var lesions []string
+	if d.unit == ByLesion {
+		lesions = p.LesionIDs
 	}
-	type key struct{ class, label int }
-	at := make(map[key]int)
-	for u, rows := range d.units {
-		var k key
+	d.units = clusters(p.ofKnownTruth(), lesions)
+	d.strata = groupBy(upTo(len(d.units)), func(u int) (stratum [2]int) {
+		first := d.units[u][0]
 		if stratified {
-			k.class = p.Truth[rows[0]]
+			stratum[0] = p.Truth[first]
 		}
 		if label != nil {
-			k.label = label(rows[0])
+			stratum[1] = label(first)
 		}
-		s, ok := at[k]
-		if !ok {
-			s = len(d.strata)
-			at[k] = s
-			d.strata = append(d.strata, nil)
-		}
-		d.strata[s] = append(d.strata[s], u)
-	}
+		return stratum
+	})
 	return d
+}
+
+// clusters divides rows by ids, the id of each row. A row without an id is a cluster
+// of its own, and so is every row if ids is empty.
+func clusters(rows []int, ids []string) [][]int {
+	type key struct {
+		id  string
+		row int // of a row without an id
+	}
+	return groupBy(rows, func(i int) key {
+		if len(ids) == 0 || ids[i] == "" {
+			return key{row: i}
+		}
+		return key{id: ids[i]}
+	})
+}
+
+// groupBy divides numbers into groups of equal key, in order of first appearance.
+func groupBy[K comparable](numbers []int, key func(i int) K) [][]int {
+	var groups [][]int
+	at := make(map[K]int)
+	for _, i := range numbers {
+		k := key(i)
+		g, ok := at[k]
+		if !ok {
+			g = len(groups)
+			at[k] = g
+			groups = append(groups, nil)
+		}
+		groups[g] = append(groups[g], i)
+	}
+	return groups
+}
+
+// upTo returns 0 to n-1.
+func upTo(n int) []int {
+	numbers := make([]int, n)
+	for i := range numbers {
+		numbers[i] = i
+	}
+	return numbers
 }
 
 // resampledUnit is the given unit, or images without a single lesion id.
@@ -82,45 +108,28 @@ func (d *design) draw(counts []uint32, seed uint64, resample int) {
 	}
 }
 
-// all sets the count of every row of every unit to 1.
-func (d *design) all(counts []uint32) {
+// without sets the count of every row to 1, but to 0 in the unit of the given number
+// (no unit if it is negative) and outside all units.
+func (d *design) without(counts []uint32, unit int) {
 	clear(counts)
-	for _, rows := range d.units {
+	for u, rows := range d.units {
 		for _, i := range rows {
-			counts[i] = 1
+			if u != unit {
+				counts[i] = 1
+			}
 		}
 	}
 }
 
-// resample returns the statistics of each of n resamples. Each goroutine calls
-// newStatistic once; the slices that a statistic returns are kept.
-func (d *design) resample(ctx context.Context, n int, seed uint64, workers int, newStatistic func() func(counts []uint32) []float64) ([][]float64, error) {
+// statistics returns the statistics of n tables; count sets the counts of table i.
+// Each goroutine calls newStatistic once; the slices that a statistic returns are kept.
+func (d *design) statistics(ctx context.Context, n, workers int, count func(counts []uint32, i int), newStatistic func() statistic) ([][]float64, error) {
 	values := make([][]float64, n)
 	err := parallel.ForWorkers(ctx, n, workers, func() func(int) error {
 		counts, statistic := make([]uint32, d.images), newStatistic()
-		return func(r int) error {
-			d.draw(counts, seed, r)
-			values[r] = statistic(counts)
-			return nil
-		}
-	})
-	return values, err
-}
-
-// jackknife returns the statistics without each unit in turn.
-func (d *design) jackknife(ctx context.Context, workers int, newStatistic func() func(counts []uint32) []float64) ([][]float64, error) {
-	values := make([][]float64, len(d.units))
-	err := parallel.ForWorkers(ctx, len(d.units), workers, func() func(int) error {
-		counts, statistic := make([]uint32, d.images), newStatistic()
-		d.all(counts)
-		return func(u int) error {
-			for _, i := range d.units[u] {
-				counts[i] = 0
-			}
-			values[u] = statistic(counts)
-			for _, i := range d.units[u] {
-				counts[i] = 1
-			}
+		return func(i int) error {
+			count(counts, i)
+			values[i] = statistic(counts)
 			return nil
 		}
 	})

@@ -74,32 +74,24 @@ func (l *scalingLoss) weights(x []float64) (weight, bias []float64) {
 	return weight, bias
 }
 
-// each calls visit for every image with its logits, its probabilities under x
-// and its true class.
-func (l *scalingLoss) each(x []float64, visit func(z, probs []float64, truth int)) {
+// each calls visit for every image with its logits, its logits under x, which visit
+// may overwrite, and its true class.
+func (l *scalingLoss) each(x []float64, visit func(z, scaled []float64, truth int)) {
 	weight, bias := l.weights(x)
-	probs := make([]float64, l.classes())
+	scaled := make([]float64, l.classes())
 	for i, z := range l.z {
 		for k, v := range z {
-			probs[k] = weight[k]*v + bias[k]
+			scaled[k] = weight[k]*v + bias[k]
 		}
-		softmax(probs)
-		visit(z, probs, l.truth[i])
+		visit(z, scaled, l.truth[i])
 	}
 }
 
 // nll is the mean loss without the penalty. It goes by logits, as a probability
 // may be too small for a float64.
 func (l *scalingLoss) nll(x []float64) float64 {
-	weight, bias := l.weights(x)
-	logits := make([]float64, l.classes())
 	sum := 0.0
-	for i, z := range l.z {
-		for k, v := range z {
-			logits[k] = weight[k]*v + bias[k]
-		}
-		sum += floats.LogSumExp(logits) - logits[l.truth[i]]
-	}
+	l.each(x, func(_, scaled []float64, truth int) { sum += floats.LogSumExp(scaled) - scaled[truth] })
 	return sum / float64(len(l.z))
 }
 
@@ -116,6 +108,7 @@ func (l *scalingLoss) gradient(g, x []float64) {
 	}
 	k, share := l.classes(), 1/float64(len(l.z))
 	l.each(x, func(z, probs []float64, truth int) {
+		softmax(probs)
 		for c, p := range probs {
 			residual := p
 			if c == truth {
@@ -139,6 +132,7 @@ func (l *scalingLoss) hessian(h *mat.SymDense, x []float64) {
 	}
 	k, share := l.classes(), 1/float64(len(l.z))
 	l.each(x, func(z, probs []float64, _ int) {
+		softmax(probs)
 		if l.shared { // the variance of the logits
 			mean, square := floats.Dot(probs, z), 0.0
 			for c, p := range probs {

@@ -35,13 +35,8 @@ func NewTable(p *Predictions) (*Table, error) {
 
 // newTable takes valid rows that nobody else will change.
 func newTable(rows *Predictions) (*Table, error) {
-	t := &Table{rows: rows}
-	for i, truth := range rows.Truth {
-		if truth != TruthUnknown {
-			t.at = append(t.at, i)
-		}
-	}
-	t.known = rows.pick(t.at)
+	known := rows.ofKnownTruth()
+	t := &Table{rows: rows, at: known, known: rows.pick(known)}
 	if n := t.known.Len() * len(rows.Classes); n > maxImages {
 		return nil, fmt.Errorf("predictions: %d images x %d classes: at most %d probabilities can be ranked", t.known.Len(), len(rows.Classes), maxImages)
 	}
@@ -64,13 +59,8 @@ func (t *Table) Predictions() *Predictions { return t.rows.columns() }
 // Where returns the table of the rows for which keep, called with the number of
 // the row, is true.
 func (t *Table) Where(keep func(i int) bool) *Table {
-	var rows []int
-	for i := range t.Len() {
-		if keep(i) {
-			rows = append(rows, i)
-		}
-	}
-	part, _ := newTable(t.rows.pick(rows)) // it has no more rows than t
+	rows := slices.DeleteFunc(upTo(t.Len()), func(i int) bool { return !keep(i) })
+	part, _ := newTable(t.rows.pick(rows)) // no error: it has no more rows than t
 	return part
 }
 
@@ -157,16 +147,24 @@ func (p *Predictions) columns() *Predictions {
 // pick returns the rows of p with the given numbers, sharing their
 // probabilities.
 func (p *Predictions) pick(rows []int) *Predictions {
-	q := &Predictions{Classes: p.Classes}
-	for _, i := range rows {
-		q.ImageIDs = append(q.ImageIDs, p.ImageIDs[i])
-		if len(p.LesionIDs) != 0 {
-			q.LesionIDs = append(q.LesionIDs, p.LesionIDs[i])
-		}
-		q.Truth = append(q.Truth, p.Truth[i])
-		q.Probs = append(q.Probs, p.Probs[i])
+	q := &Predictions{Classes: p.Classes, ImageIDs: pick(p.ImageIDs, rows), Truth: pick(p.Truth, rows), Probs: pick(p.Probs, rows)}
+	if len(p.LesionIDs) != 0 {
+		q.LesionIDs = pick(p.LesionIDs, rows)
 	}
 	return q
+}
+
+func pick[T any](values []T, rows []int) []T {
+	picked := make([]T, len(rows))
+	for j, i := range rows {
+		picked[j] = values[i]
+	}
+	return picked
+}
+
+// ofKnownTruth returns the numbers of the rows whose truth is known.
+func (p *Predictions) ofKnownTruth() []int {
+	return slices.DeleteFunc(upTo(p.Len()), func(i int) bool { return p.Truth[i] == TruthUnknown })
 }
 
 // classesAbove counts the classes that rank above the true one.

@@ -1,14 +1,13 @@
 // Package paper is the paper as data: every cell of every printed table of
 // "Diagnostic support of skin lesion classification using CNN and Soft
-// Attention" (Nguyen, Bui, Do; Sensors 2022, CC BY), beside what the authors'
-// own notebooks logged for it.
+// Attention" (Nguyen, Bui, Do; Sensors 2022, CC BY), beside the value that the
+// authors' notebooks logged.
 //
-// A printed value is never corrected: where it differs from what was logged, or
-// a printed mean from its own row, the cell carries the name of a [Discrepancy]
-// that explains it. The tests recompute all that can be recomputed (means, the
-// values of Table A5 from one-vs-rest counts, metrics from confusion matrices,
-// class weights) and fail on a mismatch that is not marked, and on a mark
-// without a mismatch.
+// A printed value is never corrected: if it differs from the logged value, or a
+// printed mean from the mean of its row, the cell names a [Discrepancy] that
+// explains the difference. The tests recompute every value that can be recomputed
+// (means, Table A5 from one-vs-rest counts, metrics from confusion matrices, class
+// weights) and fail if a mismatch has no mark, or a mark no mismatch.
 //
 // Sources: the text of the paper; the authors' public repository
 // KhoiDOO/Skin-Disease-Detection-HAM100000 with its history, whose notebooks are

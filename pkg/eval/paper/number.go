@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// Number is a value as its source has it: text with its decimals, such as
-// "0.90", "25.6M", "-" or "Unknown".
+// Number is the text of a value in its source, with its decimals, such as "0.90",
+// "25.6M", "-" or "Unknown".
 type Number string
 
-// rational returns the exact value, nil if there is none, and the number of
-// decimals; "25.6M" is 25.6 millions to one decimal of a million, so -5.
+// rational returns the exact value, nil if the text is no number, and the number of
+// decimals: -5 for "25.6M", whose last digit counts hundreds of thousands.
 func (n Number) rational() (value *big.Rat, decimals int) {
 	digits, millions := strings.CutSuffix(string(n), "M")
 	value, ok := new(big.Rat).SetString(digits)
@@ -23,13 +23,13 @@ func (n Number) rational() (value *big.Rat, decimals int) {
 		decimals = len(fraction)
 	}
 	if millions {
-		value.Mul(value, new(big.Rat).SetInt64(1_000_000))
+		value.Mul(value, powerOfTen(6))
 		decimals -= 6
 	}
 	return value, decimals
 }
 
-// Value returns the number, NaN if the text is none.
+// Value returns the value, NaN if the text is no number.
 func (n Number) Value() float64 {
 	value, _ := n.rational()
 	if value == nil {
@@ -39,56 +39,39 @@ func (n Number) Value() float64 {
 	return f
 }
 
-// Agreement says how a printed value comes from an exact one.
+// Agreement says how a printed value relates to the exact value.
 type Agreement int
 
-// The ways in which a printed value relates to the one that it stands for.
+// The relations between a printed and an exact value.
 const (
-	Incomparable Agreement = iota // one of the two is no number
+	Incomparable Agreement = iota // at least one of the two is no number
 	Rounded                       // equal at the printed precision, rounded half up
-	Truncated                     // equal once the further digits are cut off
+	Truncated                     // equal if the further digits of the exact value are cut off
 	Differs
 )
 
 // String returns the agreement in a word.
 func (a Agreement) String() string {
-	switch a {
-	case Incomparable:
-		return "incomparable"
-	case Rounded:
-		return "rounded"
-	case Truncated:
-		return "truncated"
-	case Differs:
-		return "differs"
+	words := [...]string{"incomparable", "rounded", "truncated", "differs"}
+	if a < 0 || int(a) >= len(words) {
+		return fmt.Sprintf("Agreement(%d)", int(a))
 	}
-	return fmt.Sprintf("Agreement(%d)", int(a))
+	return words[a]
 }
 
-// Compare says how printed comes from exact. The precision is that of the
-// printed text, but at least decimals: a table of two decimals prints 0.90 as
-// "0.9".
+// Compare says how printed relates to exact. The printed text gives the precision,
+// but at least decimals: a table of two decimals prints 0.90 as "0.9".
 func Compare(printed, exact Number, decimals int) Agreement {
 	p, printedDecimals := printed.rational()
 	e, _ := exact.rational()
 	if p == nil || e == nil {
 		return Incomparable
 	}
-	unit := new(big.Rat).SetInt64(1)
-	ten := big.NewRat(10, 1)
 	places := printedDecimals
 	if places >= 0 { // not a number of millions
 		places = max(places, decimals)
 	}
-	for places != 0 {
-		if places > 0 {
-			unit.Mul(unit, ten)
-			places--
-		} else {
-			unit.Quo(unit, ten)
-			places++
-		}
-	}
+	unit := powerOfTen(places)
 	p.Mul(p, unit)
 	e.Mul(e, unit)
 	half := big.NewRat(1, 2)
@@ -102,8 +85,16 @@ func Compare(printed, exact Number, decimals int) Agreement {
 	}
 }
 
-// floor returns the greatest whole number not above r, which is not negative
-// anywhere here.
+// powerOfTen returns 10^n.
+func powerOfTen(n int) *big.Rat {
+	power := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(max(n, -n))), nil))
+	if n < 0 {
+		power.Inv(power)
+	}
+	return power
+}
+
+// floor returns the greatest whole number not above r; r must not be negative.
 func floor(r *big.Rat) *big.Rat {
 	return new(big.Rat).SetInt(new(big.Int).Quo(r.Num(), r.Denom()))
 }

@@ -11,8 +11,8 @@ import (
 // Classes is the class order of the authors' notebooks.
 var Classes = []string{"akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"}
 
-// Run is a training run of the authors (or of the paper's reference [14]) as
-// its notebook logged it. Numbers are text, with the decimals of the log.
+// Run is a training run of the authors (or of the paper's reference [14]), from the
+// log in its notebook. Numbers are text, with the decimals of the log.
 type Run struct {
 	ID       string `json:"id"`
 	Name     string `json:"name"`
@@ -20,12 +20,12 @@ type Run struct {
 	Notebook string `json:"notebook"` // first digits of its git blob, where known
 	Backbone string `json:"backbone"`
 	Regime   string `json:"regime"`  // Augmented or Metadata
-	Variant  string `json:"variant"` // how it departs from the regime, empty if it does not
+	Variant  string `json:"variant"` // the difference from the regime, empty without one
 	N        int    `json:"n"`       // held-out images
-	// Split names the random hold-out: runs with the same were evaluated on the
+	// Split names the random hold-out: runs with the same Split were evaluated on the
 	// same images.
 	Split string `json:"split"`
-	// Metrics are by path of package eval.
+	// Metrics has the path of each metric in package eval as key.
 	Metrics map[string]Number `json:"metrics"`
 	// PerClass are precision, recall and F1 as scikit-learn's report prints them.
 	PerClass map[string][3]Number `json:"classes"`
@@ -38,8 +38,9 @@ type Run struct {
 	// Confusion has rows of true classes.
 	Confusion eval.Confusion `json:"confusion"`
 
-	Epochs          int     `json:"epochs"`            // 0 where not known, as below
-	BestEpoch       int     `json:"best_epoch"`        // the one that was reported
+	// Zero or empty values are unknown.
+	Epochs          int     `json:"epochs"`
+	BestEpoch       int     `json:"best_epoch"`        // the epoch whose metrics were reported
 	SecondsPerEpoch float64 `json:"seconds_per_epoch"` // median
 	Device          string  `json:"device"`            // "CPU" or "GPU"
 	Parameters      int     `json:"parameters"`        // of the network as trained
@@ -62,21 +63,8 @@ func (c *Counts) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Runs returns all logged runs. They are shared: do not change them.
-func Runs() []Run { return all().runs }
-
-// FindRun returns the run with the given id, and whether there is one.
-func FindRun(id string) (Run, bool) {
-	for _, r := range all().runs {
-		if r.ID == id {
-			return r, true
-		}
-	}
-	return Run{}, false
-}
-
-// Correct returns how many of the N held-out images were classified rightly,
-// which the logged accuracy determines.
+// Correct returns the number of held-out images, of N, that were classified
+// correctly: the logged accuracy determines it.
 func (r Run) Correct() int {
 	return int(math.Round(r.Metrics["accuracy"].Value() * float64(r.N)))
 }

@@ -25,11 +25,7 @@ const (
 // The splits have no protocol. It is an error if there are too few lesions with
 // several photos, or with one.
 func Crossover(records []ham10000.Record, seed uint64) (splits [2]*Split, err error) {
-	var rows []Row
-	for _, r := range records {
-		rows = append(rows, Row{ImageID: r.ImageID, LesionID: r.LesionID, Dx: r.Dx, Part: Train})
-	}
-	if err := checkRows(rows); err != nil { // before the draw, which relies on it
+	if err := checkRows(rowsOf(records, nil)); err != nil { // before the draw, which relies on it
 		return splits, fmt.Errorf("drawing a crossover: %w", err)
 	}
 	lone, several := byPhotos(records)
@@ -50,13 +46,7 @@ func Crossover(records []ham10000.Record, seed uint64) (splits [2]*Split, err er
 				parts[id] = Train
 			}
 		}
-		s := &Split{Options: Options{Seed: seed}}
-		for _, row := range rows {
-			if row.Part = parts[row.ImageID]; row.Part != "" {
-				s.Rows = append(s.Rows, row)
-			}
-		}
-		splits[half] = s
+		splits[half] = &Split{Options: Options{Seed: seed}, Rows: rowsOf(records, parts)}
 	}
 	return splits, nil
 }

@@ -154,15 +154,13 @@ func byPhotos(records []ham10000.Record) (single, several []unit) {
 // classOf is the index of the diagnosis, which the caller has checked.
 func classOf(r ham10000.Record) int { return slices.Index(ham10000.Classes, r.Dx) }
 
+// assign returns the part of each image; no unit is in two parts.
 func assign(train, val, test []unit) map[string]Part {
 	parts := make(map[string]Part)
-	for _, group := range []struct {
-		part  Part
-		units []unit
-	}{{Train, train}, {Val, val}, {Test, test}} {
-		for _, u := range group.units {
+	for part, units := range map[Part][]unit{Train: train, Val: val, Test: test} {
+		for _, u := range units {
 			for _, id := range u.images {
-				parts[id] = group.part
+				parts[id] = part
 			}
 		}
 	}

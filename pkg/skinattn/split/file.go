@@ -49,18 +49,19 @@ type Summary struct {
 // path: its extension .csv replaced by .json.
 func SummaryPath(path string) string { return strings.TrimSuffix(path, ".csv") + ".json" }
 
+// checksum returns the SHA-256 of a file's content, in hexadecimal.
+func checksum(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
+}
+
 // Summary describes the split. Its SHA256 is the checksum of the CSV that WriteFile
 // writes.
 func (s *Split) Summary() Summary {
-	sum := sha256.Sum256(s.encode())
-	return s.summary(hex.EncodeToString(sum[:]))
-}
-
-func (s *Split) summary(sha string) Summary {
 	sum := Summary{
 		Protocol: s.Protocol, Seed: s.Seed, Folds: s.Folds, AsRun: s.AsRun, TestShare: s.TestShare,
 		Images: make(map[Part]int), Lesions: make(map[Part]int), Counts: make(map[Part]map[string]int),
-		LeakRateByClass: make(map[string]*float64), SHA256: sha,
+		LeakRateByClass: make(map[string]*float64), SHA256: checksum(s.encode()),
 	}
 	if s.Folds > 0 {
 		sum.Fold = &s.Fold
@@ -159,7 +160,7 @@ func (s *Split) readSummary(csvPath string, content []byte) error {
 	if err := json.Unmarshal(text, &summary); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	if sum := sha256.Sum256(content); summary.SHA256 != hex.EncodeToString(sum[:]) {
+	if summary.SHA256 != checksum(content) {
 		return fmt.Errorf("%s has not the SHA-256 that %s gives, so one of them was changed; write the split anew, or remove the JSON file to use the CSV as it is",
 			csvPath, filepath.Base(path))
 	}
@@ -186,7 +187,7 @@ func parse(r io.Reader, name string) ([]Row, error) {
 		return nil, t.Errorf("want the header %s of a split", strings.Join(header, ","))
 	}
 	var rows []Row
-	lineOf := make(map[string]int)
+	known := rowCheck{map[string]int{}, map[string]string{}}
 	err = t.Each(func(fields []string) error {
 		row := Row{ImageID: strings.Clone(fields[0]), LesionID: strings.Clone(fields[1]), Dx: strings.Clone(fields[2]), Part: Part(strings.Clone(fields[3]))}
 		if row.ImageID == "" {
@@ -195,18 +196,8 @@ func parse(r io.Reader, name string) ([]Row, error) {
 		if row.LesionID == "" {
 			return csvtable.Errorf("lesion_id", "the field is empty")
 		}
-		if first, twice := lineOf[row.ImageID]; twice {
-			return csvtable.Errorf("image_id", "%s is listed already in line %d", row.ImageID, first)
-		}
-		if !slices.Contains(Parts, row.Part) {
-			return csvtable.Errorf("part", "unknown part %q; known are train, val, test", row.Part)
-		}
-		if _, err := ham10000.ClassIndex(row.Dx); err != nil {
-			return csvtable.Errorf("dx", "%w", err)
-		}
-		lineOf[row.ImageID] = t.Line()
 		rows = append(rows, row)
-		return nil
+		return known.check(row, t.Line())
 	})
 	if err == nil && len(rows) == 0 {
 		err = t.Errorf("no rows below the header")

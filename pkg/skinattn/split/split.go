@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/skinattn/skinattn/internal/csvtable"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
 
@@ -47,22 +48,31 @@ func New(protocol string, records []ham10000.Record, opts Options) (*Split, erro
 	if err != nil {
 		return nil, err
 	}
-	s := &Split{Protocol: protocol, Options: opts, Rows: make([]Row, 0, len(records))}
-	for _, r := range records {
-		s.Rows = append(s.Rows, Row{ImageID: r.ImageID, LesionID: r.LesionID, Dx: r.Dx, Part: Train})
-	}
-	if err := checkRows(s.Rows); err != nil { // before the draw, which relies on it
+	if err := checkRows(rowsOf(records, nil)); err != nil { // before the draw, which relies on it
 		return nil, fmt.Errorf("splitting the metadata: %w", err)
 	}
 	parts := p.draw(&draw{seed: opts.Seed, protocol: protocol}, records, opts)
-	for i, r := range s.Rows {
-		s.Rows[i].Part = parts[r.ImageID]
-	}
-	s.Rows = slices.DeleteFunc(s.Rows, func(r Row) bool { return r.Part == "" }) // dropped by the protocol
+	s := &Split{Protocol: protocol, Options: opts, Rows: rowsOf(records, parts)}
 	if err := s.Check(); err != nil {
 		return nil, fmt.Errorf("splitting %d images: %w", len(records), err)
 	}
 	return s, nil
+}
+
+// rowsOf returns the rows of the records that have a part. With nil parts, every
+// record is in Train.
+func rowsOf(records []ham10000.Record, parts map[string]Part) []Row {
+	rows := make([]Row, 0, len(records))
+	for _, r := range records {
+		part := Train
+		if parts != nil {
+			part = parts[r.ImageID]
+		}
+		if part != "" {
+			rows = append(rows, Row{ImageID: r.ImageID, LesionID: r.LesionID, Dx: r.Dx, Part: part})
+		}
+	}
+	return rows
 }
 
 // Part returns the rows of part p, in the order of Rows.
@@ -133,24 +143,37 @@ func (s *Split) Check() error {
 
 // checkRows checks the promises of every split, whatever its protocol.
 func checkRows(rows []Row) error {
-	seen := make(map[string]bool, len(rows))
-	dxOf := make(map[string]string)
-	for _, r := range rows {
-		if seen[r.ImageID] {
-			return fmt.Errorf("image %s is listed twice", r.ImageID)
-		}
-		seen[r.ImageID] = true
-		if !slices.Contains(Parts, r.Part) {
-			return fmt.Errorf("image %s: unknown part %q; known are train, val, test", r.ImageID, r.Part)
-		}
-		if _, err := ham10000.ClassIndex(r.Dx); err != nil {
+	known := rowCheck{map[string]int{}, map[string]string{}}
+	for i, r := range rows {
+		if err := known.check(r, i+2); err != nil { // the line in the file of the split
 			return fmt.Errorf("image %s: %w", r.ImageID, err)
 		}
-		if dx, ok := dxOf[r.LesionID]; ok && dx != r.Dx {
-			return fmt.Errorf("image %s: lesion %s is %s here and %s elsewhere", r.ImageID, r.LesionID, r.Dx, dx)
-		}
-		dxOf[r.LesionID] = r.Dx
 	}
+	return nil
+}
+
+// rowCheck checks rows one after the other against the rows before.
+type rowCheck struct {
+	line map[string]int    // by image
+	dx   map[string]string // by lesion
+}
+
+// check returns an [eval.RowError] with the column of the mistake.
+func (c rowCheck) check(r Row, line int) error {
+	if first, twice := c.line[r.ImageID]; twice {
+		return csvtable.Errorf("image_id", "%s is listed already in line %d", r.ImageID, first)
+	}
+	c.line[r.ImageID] = line
+	if !slices.Contains(Parts, r.Part) {
+		return csvtable.Errorf("part", "unknown part %q; known are train, val, test", r.Part)
+	}
+	if _, err := ham10000.ClassIndex(r.Dx); err != nil {
+		return csvtable.Errorf("dx", "%w", err)
+	}
+	if dx, ok := c.dx[r.LesionID]; ok && dx != r.Dx {
+		return csvtable.Errorf("dx", "lesion %s is %s here and %s elsewhere", r.LesionID, r.Dx, dx)
+	}
+	c.dx[r.LesionID] = r.Dx
 	return nil
 }
 

@@ -61,7 +61,7 @@ func TestNewErrors(t *testing.T) {
 		{"everything held out", Paper, records, Options{TestShare: 1}, "test-share 1"},
 		{"no records", Grouped, nil, Options{}, "too small"},
 		{"unknown class", Grouped, with(func(r []ham10000.Record) { r[3].Dx = "scc" }), Options{}, `"scc"`},
-		{"image twice", Grouped, with(func(r []ham10000.Record) { r[3].ImageID = r[4].ImageID }), Options{}, "twice"},
+		{"image twice", Grouped, with(func(r []ham10000.Record) { r[3].ImageID = r[4].ImageID }), Options{}, "listed already in line"},
 		{"two diagnoses", Grouped, with(func(r []ham10000.Record) {
 			r[3].LesionID, r[3].Dx, r[4].LesionID, r[4].Dx = "X", "nv", "X", "mel"
 		}), Options{}, "lesion X"},
@@ -94,7 +94,7 @@ func TestCheckFindsBrokenPromises(t *testing.T) {
 		{"test in protocol paper", Split{Protocol: Paper, Rows: full}, "no part test"},
 		{"no val", Split{Protocol: Grouped, Rows: []Row{full[0], full[2]}}, "part val"},
 		{"no val, as run", Split{Protocol: Datta828, Options: Options{AsRun: true}, Rows: []Row{full[0], full[2]}}, ""},
-		{"image twice", Split{Rows: append(full[:3:3], row("1", "A", Train))}, "twice"},
+		{"image twice", Split{Rows: append(full[:3:3], row("1", "A", Train))}, "listed already in line"},
 		{"unknown part", Split{Rows: append(full[:3:3], row("4", "D", "dev"))}, `"dev"`},
 		{"nothing to train on", Split{Rows: full[1:]}, "part train"},
 	}
