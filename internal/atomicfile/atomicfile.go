@@ -72,6 +72,28 @@ func WriteBytes(path string, content []byte) error {
 	})
 }
 
+// WriteDir makes the folder dir whole: fill writes into a temporary folder beside it, named
+// by pattern as in os.MkdirTemp, which then gets the name dir. A folder at dir must be
+// empty by then. On an error the temporary folder is removed.
+func WriteDir(dir, pattern string, fill func(temporary string) error) error {
+	parent := filepath.Dir(dir)
+	temporary, err := os.MkdirTemp(parent, pattern)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temporary)
+	if err := errors.Join(fill(temporary), os.Chmod(temporary, 0o755)); err != nil {
+		return err
+	}
+	if err := os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := os.Rename(temporary, dir); err != nil {
+		return err
+	}
+	return SyncDir(parent)
+}
+
 // SyncDir makes renames in dir durable. A file system that cannot sync a folder (some
 // network mounts) is no error.
 func SyncDir(dir string) error {

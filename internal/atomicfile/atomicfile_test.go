@@ -199,3 +199,30 @@ func TestPathsThatCannotBe(t *testing.T) {
 		t.Errorf("left %v, %v", entries, err)
 	}
 }
+
+// A folder appears whole in an empty or new place, and not at all after a failure or
+// over a folder that holds anything.
+func TestWriteDir(t *testing.T) {
+	parent := t.TempDir()
+	dir := filepath.Join(parent, "dir")
+	fill := func(temporary string) error { return WriteBytes(filepath.Join(temporary, "file"), []byte("x")) }
+	failed := errors.New("failed")
+	if err := WriteDir(dir, ".making-", func(temporary string) error { return errors.Join(fill(temporary), failed) }); !errors.Is(err, failed) {
+		t.Errorf("error %v", err)
+	}
+	expect(t, parent, map[string]string{})
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteDir(dir, ".making-", fill); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, dir, map[string]string{"file": "x"})
+	if err := WriteDir(dir, ".making-", func(string) error { return nil }); err == nil {
+		t.Error("a folder with a file was replaced")
+	}
+	expect(t, dir, map[string]string{"file": "x"})
+	if entries, err := os.ReadDir(parent); err != nil || len(entries) != 1 {
+		t.Errorf("%v, %v beside the folder", entries, err)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
@@ -41,6 +42,10 @@ var adviceTable = []func(error) string{
 		return "choose another --out"
 	}),
 	is("use --weights random", weights.ErrNoImageNet),
+	when(func(e *weights.OtherWeightsError) string {
+		return "remove it first, or train with --weights " + e.Keras
+	}),
+	is("'skinattn weights export --format npy' makes one", keras.ErrNoIndex),
 	when(func(e *weights.MismatchError) string {
 		if e.More > 0 {
 			return "'skinattn weights check' lists them"

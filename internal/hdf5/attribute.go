@@ -9,18 +9,15 @@ import (
 type Attr struct {
 	values
 	shape []int
-	err   error // why the value can't be read
+	err   error // the reason why the value can't be read
 }
-
-// Name returns the name of the attribute.
-func (a *Attr) Name() string { return a.name }
 
 // Shape returns the dimensions, none for a scalar.
 func (a *Attr) Shape() []int { return a.shape }
 
 // Strings returns the value of a string attribute, of fixed or variable
-// length, without padding. An attribute without elements gives none, whatever
-// its type.
+// length, without padding. An attribute without elements gives no strings, whatever its
+// type.
 func (a *Attr) Strings() ([]string, error) {
 	if a.err != nil {
 		return nil, a.err
@@ -28,16 +25,8 @@ func (a *Attr) Strings() ([]string, error) {
 	return a.strings()
 }
 
-// Int64s returns the value of an integer attribute.
-func (a *Attr) Int64s() ([]int64, error) {
-	if a.err != nil {
-		return nil, a.err
-	}
-	return a.int64s()
-}
-
-// Attr returns the named attribute. The error wraps ErrNotFound if the object
-// has none of that name.
+// Attr returns the named attribute. The error wraps ErrNotFound if the object has no
+// attribute with the name.
 func (o *object) Attr(name string) (*Attr, error) {
 	attrs, err := o.Attrs()
 	if err != nil {
@@ -51,41 +40,11 @@ func (o *object) Attr(name string) (*Attr, error) {
 	return nil, o.errorf(o.address, "attribute %q: %w", name, ErrNotFound)
 }
 
-// Attrs returns all attributes of the object in the order of the file.
-// One of an unsupported type is among them and fails when it is read.
+// Attrs returns all attributes of the object in the order of the file. An attribute of an
+// unsupported type gives its error when its value is read.
 func (o *object) Attrs() ([]*Attr, error) {
 	var attrs []*Attr
-	for i := range o.messages {
-		m := &o.messages[i]
-		if m.kind != msgAttribute {
-			continue
-		}
-		if m.flags&messageShared != 0 {
-			return nil, o.errorf(m.at, "a shared attribute: %w", ErrUnsupported)
-		}
-		a, err := o.readAttr(o.cursor(m))
-		if err != nil {
-			return nil, err
-		}
-		attrs = append(attrs, a)
-	}
-	m := o.find(msgAttributeInfo)
-	if m == nil {
-		return attrs, nil
-	}
-	c := o.cursor(m)
-	version, flags := c.u8(), c.u8()
-	if version != 0 {
-		return nil, c.errorf(0, "attribute info version %d: %w", version, ErrUnsupported)
-	}
-	if flags&1 != 0 {
-		c.skip(2) // highest creation order
-	}
-	heap, index := c.u64(), c.u64()
-	if c.err != nil || heap == undefined {
-		return attrs, c.err
-	}
-	err := o.denseRecords(heap, index, recordAttributeName, func(c *cursor) error {
+	err := o.each(attributeStorage, func(c *cursor) error {
 		a, err := o.readAttr(c)
 		attrs = append(attrs, a)
 		return err

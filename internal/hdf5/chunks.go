@@ -15,7 +15,7 @@ const (
 type storedChunk struct {
 	address, length uint64
 	mask            uint32 // bit i set: filter i was left out
-	at              []int  // position of its first element; nil with a linear index
+	at              []int  // position of the first element; nil if the index is linear
 }
 
 // readChunkIndex decodes the part of a version-4 layout after the chunk shape.
@@ -68,8 +68,8 @@ func (d *Dataset) readChunks(need uint64) ([]byte, error) {
 	return out, nil
 }
 
-// chunks lists all chunks and makes sure that each is there once and that
-// together they can hold the bytes of the dataset.
+// chunks lists all chunks, each once, and checks that together they can hold the bytes of
+// the dataset.
 func (d *Dataset) chunks(need uint64) ([]storedChunk, error) {
 	l := &d.layout
 	if l.address == undefined {
@@ -170,17 +170,13 @@ func (d *Dataset) treeChunks(grid []int) ([]storedChunk, error) {
 	return chunks, err
 }
 
-// fixedArrayChunks lists the chunks of a fixed array (section VII.C) that is
-// not paged, which is one of up to 1,024 chunks.
+// fixedArrayChunks lists the chunks of a fixed array (section VII.C) without pages. HDF5
+// pages arrays of more than 1,024 chunks.
 func (d *Dataset) fixedArrayChunks(total uint64) ([]storedChunk, error) {
-	head, err := d.file.read(d.path, d.layout.address, 28)
+	head, err := d.readSummed("fixed array header", "FAHD", d.layout.address, 28)
 	if err != nil {
 		return nil, err
 	}
-	if err := d.file.checkSum(head.b, "fixed array header", d.layout.address, d.path); err != nil {
-		return nil, err
-	}
-	head.magic("FAHD")
 	head.skip(1)
 	client, entry, page := head.u8(), uint64(head.u8()), head.u8()
 	n, data := head.u64(), head.u64()
@@ -194,14 +190,10 @@ func (d *Dataset) fixedArrayChunks(total uint64) ([]storedChunk, error) {
 	if page < 63 && n > 1<<page {
 		return nil, head.errorf(7, "a fixed array of more than %d chunks: %w", uint64(1)<<page, ErrUnsupported)
 	}
-	c, err := d.file.read(d.path, data, 14+n*entry+4)
+	c, err := d.readSummed("fixed array", "FADB", data, 14+n*entry+4)
 	if err != nil {
 		return nil, err
 	}
-	if err := d.file.checkSum(c.b, "fixed array", data, d.path); err != nil {
-		return nil, err
-	}
-	c.magic("FADB")
 	c.skip(10)
 	var chunks []storedChunk
 	for range n {
@@ -215,7 +207,7 @@ func (d *Dataset) fixedArrayChunks(total uint64) ([]storedChunk, error) {
 	return chunks, c.err
 }
 
-// readChunk reads a chunk and undoes its filters, last one first.
+// readChunk reads a chunk and undoes its filters, the last filter first.
 func (d *Dataset) readChunk(stored storedChunk) ([]byte, error) {
 	c, err := d.file.read(d.path, stored.address, stored.length)
 	if err != nil {
@@ -242,8 +234,8 @@ func (d *Dataset) readChunk(stored storedChunk) ([]byte, error) {
 	return data, nil
 }
 
-// place copies a chunk to its position in the array, without the part that
-// sticks out at the edges.
+// place copies a chunk to its position in the array, without the part beyond the array's
+// edges.
 func (d *Dataset) place(out, chunk []byte, at []int) {
 	size := int(d.kind.size)
 	rank := len(d.shape)

@@ -20,13 +20,13 @@ func (e *FormatError) Error() string {
 // Unwrap returns the cause.
 func (e *FormatError) Unwrap() error { return e.Err }
 
-// cursor decodes little-endian fields one after the other. Its first failure
-// sticks in err and makes every later field zero, so that a caller checks once.
+// cursor decodes little-endian fields one after the other. It keeps its first error in
+// err and gives zero for every later field, so that a caller checks once.
 type cursor struct {
 	b      []byte
 	pos    int
 	object string
-	offset uint64 // of b[0] in the file
+	offset uint64 // place of b[0] in the file
 	err    error
 }
 
@@ -74,33 +74,10 @@ func (c *cursor) uint(n int) uint64 {
 	return v
 }
 
-func (c *cursor) u8() uint8 {
-	if b := c.bytes(1); b != nil {
-		return b[0]
-	}
-	return 0
-}
-
-func (c *cursor) u16() uint16 {
-	if b := c.bytes(2); b != nil {
-		return binary.LittleEndian.Uint16(b)
-	}
-	return 0
-}
-
-func (c *cursor) u32() uint32 {
-	if b := c.bytes(4); b != nil {
-		return binary.LittleEndian.Uint32(b)
-	}
-	return 0
-}
-
-func (c *cursor) u64() uint64 {
-	if b := c.bytes(8); b != nil {
-		return binary.LittleEndian.Uint64(b)
-	}
-	return 0
-}
+func (c *cursor) u8() uint8   { return uint8(c.uint(1)) }
+func (c *cursor) u16() uint16 { return uint16(c.uint(2)) }
+func (c *cursor) u32() uint32 { return uint32(c.uint(4)) }
+func (c *cursor) u64() uint64 { return c.uint(8) }
 
 // magic checks a four-letter signature.
 func (c *cursor) magic(want string) {
@@ -127,6 +104,17 @@ func (f *File) checkSum(block []byte, what string, address uint64, object string
 		return &FormatError{Object: object, Offset: address, Err: fmt.Errorf("%s is damaged: its checksum does not match", what)}
 	}
 	return nil
+}
+
+// readSummed reads a version-2 metadata block of n bytes, verifies its checksum and
+// returns a cursor behind its signature.
+func (o *object) readSummed(what, signature string, address, n uint64) (*cursor, error) {
+	c, err := o.file.read(o.path, address, n)
+	if err != nil {
+		return nil, err
+	}
+	c.magic(signature)
+	return c, o.file.checkSum(c.b, what, address, o.path)
 }
 
 // lookup3 is Bob Jenkins's public-domain hash "hashlittle" with initial value

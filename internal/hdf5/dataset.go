@@ -20,13 +20,13 @@ const (
 	storageChunked    = 2
 )
 
-// layout says where the values lie.
+// layout says where the file has the values.
 type layout struct {
 	storage uint8
 	compact []byte
 	address uint64
-	length  uint64 // of contiguous storage, in bytes
-	at      uint64 // of the message, for errors
+	length  uint64 // bytes of contiguous storage
+	at      uint64 // address of the message, for errors
 
 	chunk   []int // chunk shape, as long as the dataset's
 	index   uint8 // kind of chunk index, 0 for a version-1 B-tree
@@ -76,7 +76,7 @@ func (d *Dataset) Shape() []int { return slices.Clone(d.shape) }
 // Type returns the element type in NumPy's words, such as "float32".
 func (d *Dataset) Type() string { return d.kind.String() }
 
-// StoredBytes returns how many bytes of the file the values take.
+// StoredBytes returns the number of bytes that the values take in the file.
 func (d *Dataset) StoredBytes() (int64, error) {
 	need := count(d.shape) * d.kind.size
 	if d.layout.storage != storageChunked || need == 0 {
@@ -98,24 +98,6 @@ func (d *Dataset) Float32s() ([]float32, error) {
 		return nil, err
 	}
 	return v.float32s()
-}
-
-// Int64s reads all values of an integer dataset in C order.
-func (d *Dataset) Int64s() ([]int64, error) {
-	v, err := d.values()
-	if err != nil {
-		return nil, err
-	}
-	return v.int64s()
-}
-
-// Strings reads all values of a string dataset in C order.
-func (d *Dataset) Strings() ([]string, error) {
-	v, err := d.values()
-	if err != nil {
-		return nil, err
-	}
-	return v.strings()
 }
 
 // values reads the raw bytes of the whole dataset.
@@ -181,7 +163,7 @@ func (d *Dataset) readLayout(c *cursor) error {
 	return c.err
 }
 
-// readChunkShape reads rank numbers, the last of which is the element size.
+// readChunkShape reads rank numbers: the chunk's dimensions and the element size.
 func (d *Dataset) readChunkShape(c *cursor, rank, width int) {
 	if c.err == nil && (rank != len(d.shape)+1 || width < 1 || width > 8) {
 		c.fail("chunks of rank %d for a dataset of rank %d", rank-1, len(d.shape))

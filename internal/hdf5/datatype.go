@@ -3,6 +3,8 @@ package hdf5
 import (
 	"fmt"
 	"math"
+
+	"github.com/skinattn/skinattn/internal/numbers"
 )
 
 // class is the class of a datatype (section IV.A.2.d).
@@ -27,14 +29,14 @@ type datatype struct {
 	size      uint64 // bytes in the file
 	bigEndian bool
 	signed    bool
-	text      bool // of a variable-length type: a string
+	text      bool // the variable-length type is a string
 }
 
 // String gives the type's name in the manner of NumPy, such as "float32" or "int64 big-endian".
 func (t datatype) String() string {
 	name := classNames[t.class]
-	switch t.class {
-	case classInteger, classEnum, classFloat:
+	switch {
+	case t.isNumber():
 		if t.class != classFloat {
 			name = "uint"
 			if t.signed {
@@ -45,18 +47,25 @@ func (t datatype) String() string {
 		if t.bigEndian && t.size > 1 {
 			name += " big-endian"
 		}
-	case classString:
+	case t.class == classString:
 		name = fmt.Sprintf("string of %d bytes", t.size)
-	case classVariable:
-		if t.text {
-			name = "string of variable length"
-		}
+	case t.text:
+		name = "string of variable length"
 	}
 	return name
 }
 
-// readDatatype decodes a datatype message. Types that are not read get
-// an error that wraps ErrUnsupported.
+func (t datatype) isNumber() bool {
+	return t.class == classInteger || t.class == classEnum || t.class == classFloat
+}
+
+// number is the type for package numbers.
+func (t datatype) number() numbers.Type {
+	return numbers.Type{Float: t.class == classFloat, Signed: t.signed, BigEndian: t.bigEndian, Size: int(t.size)}
+}
+
+// readDatatype decodes a datatype message. Other types than the package's give an error
+// that wraps ErrUnsupported.
 func readDatatype(c *cursor) (datatype, error) {
 	head := c.u8()
 	bits := c.uint(3)
@@ -108,7 +117,16 @@ func (t *datatype) readInteger(c *cursor, bits uint64) error {
 	return nil
 }
 
-// readFloat takes the IEEE 754 binary formats of 16, 32 and 64 bits only.
+// floatLayout says where the parts of a float lie, in bits.
+type floatLayout struct {
+	exponentAt, exponentBits, mantissaBits uint8
+	bias                                   uint32
+}
+
+// ieee has the binary formats of IEEE 754, by their size in bytes.
+var ieee = map[uint64]floatLayout{2: {10, 5, 10, 15}, 4: {23, 8, 23, 127}, 8: {52, 11, 52, 1023}}
+
+// readFloat accepts the formats of ieee only.
 func (t *datatype) readFloat(c *cursor, bits uint64) error {
 	t.bigEndian = bits&1 != 0
 	offset, precision := c.u16(), c.u16()
@@ -118,12 +136,7 @@ func (t *datatype) readFloat(c *cursor, bits uint64) error {
 	if c.err != nil {
 		return c.err
 	}
-	type layout struct {
-		exponentAt, exponentBits, mantissaBits uint8
-		bias                                   uint32
-	}
-	ieee := map[uint64]layout{2: {10, 5, 10, 15}, 4: {23, 8, 23, 127}, 8: {52, 11, 52, 1023}}
-	got := layout{exponentAt, exponentBits, mantissaBits, bias}
+	got := floatLayout{exponentAt, exponentBits, mantissaBits, bias}
 	vaxOrder := bits&(1<<6) != 0
 	if want, ok := ieee[t.size]; !ok || got != want || mantissaAt != 0 || offset != 0 || uint64(precision) != t.size*8 || vaxOrder {
 		return c.errorf(0, "a %d-byte float that is not IEEE 754 binary16, 32 or 64: %w", t.size, ErrUnsupported)
@@ -131,64 +144,11 @@ func (t *datatype) readFloat(c *cursor, bits uint64) error {
 	return nil
 }
 
-// uint assembles one element of at most 8 bytes in the type's byte order.
-func (t datatype) uint(b []byte) uint64 {
-	var v uint64
-	for i := range b {
-		if t.bigEndian {
-			v = v<<8 | uint64(b[i])
-		} else {
-			v |= uint64(b[i]) << (8 * i)
-		}
-	}
-	return v
-}
+// maxRank is H5S_MAX_RANK.
+const maxRank = 32
 
-// int assembles a signed or unsigned integer; ok is false if an unsigned one
-// is too large for int64.
-func (t datatype) int(b []byte) (v int64, ok bool) {
-	u := t.uint(b)
-	if t.signed {
-		shift := 64 - 8*uint(t.size)
-		return int64(u<<shift) >> shift, true
-	}
-	return int64(u), u <= math.MaxInt64
-}
-
-// float64 assembles a float of 2, 4 or 8 bytes.
-func (t datatype) float64(b []byte) float64 {
-	u := t.uint(b)
-	switch t.size {
-	case 2:
-		return halfToFloat64(uint16(u))
-	case 4:
-		return float64(math.Float32frombits(uint32(u)))
-	default:
-		return math.Float64frombits(u)
-	}
-}
-
-// halfToFloat64 widens an IEEE 754 binary16 number, which is always exact.
-func halfToFloat64(h uint16) float64 {
-	sign := 1.0
-	if h&0x8000 != 0 {
-		sign = -1
-	}
-	exponent, mantissa := int(h>>10&0x1f), float64(h&0x3ff)
-	switch exponent {
-	case 0:
-		return sign * math.Ldexp(mantissa, -24)
-	case 0x1f:
-		if mantissa != 0 {
-			return math.NaN()
-		}
-		return math.Inf(int(sign))
-	}
-	return sign * math.Ldexp(1024+mantissa, exponent-25)
-}
-
-// readDataspace returns the dimensions: none for a scalar, one of length 0 for
-// the null dataspace (section IV.A.2.b). The product fits in an int.
+// readDataspace returns the dimensions: none for a scalar, a single 0 for the null
+// dataspace (section IV.A.2.b). Their product fits in an int.
 func readDataspace(c *cursor) ([]int, error) {
 	version, rank, flags := c.u8(), c.u8(), c.u8()
 	kind := uint8(1)
@@ -208,7 +168,7 @@ func readDataspace(c *cursor) ([]int, error) {
 	if kind == 2 {
 		return []int{0}, nil
 	}
-	if rank > 32 { // H5S_MAX_RANK
+	if rank > maxRank {
 		return nil, c.errorf(1, "rank %d", rank)
 	}
 	shape := make([]int, rank)

@@ -12,22 +12,63 @@ const (
 	recordAttributeName = 8
 )
 
-// denseRecords calls visit with each link or attribute message that dense
-// storage holds: the B-tree of the given record type names objects of a
-// fractal heap.
-func (o *object) denseRecords(heapAddress, index uint64, record uint8, visit func(*cursor) error) error {
-	heap, err := o.openFractalHeap(heapAddress)
+// storage says how an object keeps its links or its attributes: one message each in its
+// header, or, when they are many, in a fractal heap that an info message names.
+type storage struct {
+	what          string
+	kind, info    uint16 // types of the messages
+	creationOrder uint64 // bytes of the highest creation order in the info message
+	record        uint8  // type of the records in the heap's index
+}
+
+var (
+	linkStorage      = storage{"link", msgLink, msgLinkInfo, 8, recordLinkName}
+	attributeStorage = storage{"attribute", msgAttribute, msgAttributeInfo, 2, recordAttributeName}
+)
+
+// each calls visit with every link message or attribute message of the object (sections
+// IV.A.2.c and IV.A.2.v).
+func (o *object) each(s storage, visit func(*cursor) error) error {
+	for i := range o.messages {
+		m := &o.messages[i]
+		if m.kind != s.kind {
+			continue
+		}
+		if m.flags&messageShared != 0 {
+			return o.errorf(m.at, "a shared %s: %w", s.what, ErrUnsupported)
+		}
+		if err := visit(o.cursor(m)); err != nil {
+			return err
+		}
+	}
+	m := o.find(s.info)
+	if m == nil {
+		return nil
+	}
+	c := o.cursor(m)
+	version, flags := c.u8(), c.u8()
+	if version != 0 {
+		return c.errorf(0, "%s info version %d: %w", s.what, version, ErrUnsupported)
+	}
+	if flags&1 != 0 {
+		c.skip(s.creationOrder)
+	}
+	address, index := c.u64(), c.u64()
+	if c.err != nil || address == undefined {
+		return c.err
+	}
+	heap, err := o.openFractalHeap(address)
 	if err != nil {
 		return err
 	}
-	return o.btree2(index, record, func(c *cursor) error {
-		if record == recordLinkName {
+	return o.btree2(index, s.record, func(c *cursor) error {
+		if s.record == recordLinkName {
 			c.skip(4) // hash of the name
 		}
 		id := c.sub(heap.idLength)
-		if record == recordAttributeName {
+		if s.record == recordAttributeName {
 			if flags := c.u8(); flags&messageShared != 0 {
-				return c.errorf(c.pos-1, "a shared attribute: %w", ErrUnsupported)
+				return c.errorf(c.pos-1, "a shared %s: %w", s.what, ErrUnsupported)
 			}
 		}
 		if c.err != nil {
@@ -44,7 +85,7 @@ func (o *object) denseRecords(heapAddress, index uint64, record uint8, visit fun
 // encodedSize is the number of bytes that HDF5 uses for numbers up to limit.
 func encodedSize(limit uint64) int { return (bits.Len64(limit)-1)/8 + 1 }
 
-// btree2 holds what the header of a version-2 B-tree says of its nodes.
+// btree2 holds the properties of a version-2 B-tree's nodes, from its header.
 type btree2 struct {
 	*object
 	kind        uint8
@@ -58,14 +99,10 @@ type btree2 struct {
 
 // btree2 calls visit with each record of a version-2 B-tree in its order.
 func (o *object) btree2(address uint64, kind uint8, visit func(*cursor) error) error {
-	c, err := o.file.read(o.path, address, 38)
+	c, err := o.readSummed("B-tree header", "BTHD", address, 38)
 	if err != nil {
 		return err
 	}
-	if err := o.file.checkSum(c.b, "B-tree header", address, o.path); err != nil {
-		return err
-	}
-	c.magic("BTHD")
 	version := c.u8()
 	t := &btree2{object: o, kind: c.u8(), seen: map[uint64]bool{}, visitRecord: visit}
 	t.nodeSize, t.recordSize = uint64(c.u32()), uint64(c.u16())
@@ -85,7 +122,7 @@ func (o *object) btree2(address uint64, kind uint8, visit func(*cursor) error) e
 	if rootCount == 0 {
 		return nil
 	}
-	// Section III.A.2 leaves the widths of the counts to these maxima.
+	// The widths of the counts follow from the greatest counts (section III.A.2).
 	leafMost := (t.nodeSize - overhead) / t.recordSize
 	t.countSize = encodedSize(leafMost)
 	t.totalSizes = []int{0}
@@ -119,17 +156,13 @@ func (t *btree2) node(address, count uint64, depth int) error {
 	if length > t.nodeSize {
 		return t.errorf(address, "%d records in a B-tree node of %d bytes", count, t.nodeSize)
 	}
-	c, err := t.file.read(t.path, address, length)
+	signature := "BTLF"
+	if depth > 0 {
+		signature = "BTIN"
+	}
+	c, err := t.readSummed("B-tree node", signature, address, length)
 	if err != nil {
 		return err
-	}
-	if err := t.file.checkSum(c.b, "B-tree node", address, t.path); err != nil {
-		return err
-	}
-	if depth > 0 {
-		c.magic("BTIN")
-	} else {
-		c.magic("BTLF")
 	}
 	c.skip(1) // version
 	if kind := c.u8(); c.err == nil && kind != t.kind {

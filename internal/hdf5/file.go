@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 )
 
 // signature starts every superblock (section II.A).
 var signature = []byte("\x89HDF\r\n\x1a\n")
 
-// undefined is the address that HDF5 writes for "nothing here".
+// undefined is the address that HDF5 writes in place of an absent one.
 const undefined = math.MaxUint64
 
 var (
@@ -22,44 +21,20 @@ var (
 	ErrTruncated = errors.New("the file is truncated")
 	// ErrNotFound says that a group has no such link or an object no such attribute.
 	ErrNotFound = errors.New("not found")
-	// ErrUnsupported says that a file is sound as far as it was read, but uses
-	// a part of HDF5 that this package does not read.
+	// ErrUnsupported says that a file uses a part of HDF5 that this package does not
+	// read. The file may be sound.
 	ErrUnsupported = errors.New("not supported")
 )
 
 // File is an open HDF5 file. It is not safe for concurrent use.
 type File struct {
-	r      io.ReaderAt
-	closer io.Closer
-	base   int64  // position of address 0 in r, after a user block
-	size   uint64 // bytes from address 0 to the end of r
-	root   *Group
-	heaps  map[uint64]*globalHeap
+	r     io.ReaderAt
+	base  int64  // position of address 0 in r, after a user block
+	size  uint64 // bytes from address 0 to the end of r
+	root  *Group
+	heaps map[uint64]*globalHeap
 
-	skipChecksums bool // lets fuzzing get past version-2 structures
-}
-
-// Open opens the named file. Close it after use.
-func Open(path string) (*File, error) {
-	r, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	info, err := r.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s: not a regular file", path)
-	}
-	if err != nil {
-		r.Close()
-		return nil, err
-	}
-	f, err := New(r, info.Size())
-	if err != nil {
-		r.Close()
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	f.closer = r
-	return f, nil
+	skipChecksums bool // for fuzzing, which would not get beyond the checksums
 }
 
 // New reads the superblock and the root group from the first size bytes of r,
@@ -94,22 +69,14 @@ func (f *File) open(size int64) error {
 	return nil
 }
 
-// Close closes the file if Open opened it.
-func (f *File) Close() error {
-	if f.closer == nil {
-		return nil
-	}
-	return f.closer.Close()
-}
-
 // Root returns the root group.
 func (f *File) Root() *Group { return f.root }
 
 // Size returns the number of bytes of the file after any user block.
 func (f *File) Size() int64 { return int64(f.size) }
 
-// findSignature looks where section II.A allows a superblock: at byte 0, 512,
-// 1024, 2048 and so on.
+// findSignature looks for a superblock at the places of section II.A: byte 0, 512, 1024,
+// 2048 and so on.
 func findSignature(r io.ReaderAt, size int64) (int64, error) {
 	buffer := make([]byte, len(signature))
 	for at := int64(0); at+int64(len(signature)) <= size; {
@@ -180,9 +147,9 @@ func (f *File) readSuperblock() (root uint64, err error) {
 	if c.err != nil {
 		return 0, c.err
 	}
-	// The base address is normally where the superblock was found. Files that
-	// had a user block put in front by another tool keep base 0, so only the
-	// found position is trusted; end counts from the start of the file.
+	// The base address is normally the superblock's position. But a file keeps base 0 if
+	// another tool put a user block in front, so the position counts; end is an offset
+	// from the start of the file.
 	if base > end {
 		return 0, c.errorf(0, "base address %d lies after the end of the file %d", base, end)
 	}

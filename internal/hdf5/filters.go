@@ -14,13 +14,13 @@ const (
 	filterShuffle = 2
 )
 
-// filter is one step of the pipeline that chunks went through when written.
+// filter is one step of the pipeline that the writer applied to every chunk.
 type filter struct {
 	id    uint16
-	width int // of shuffle: the element size
+	width int // element size, for shuffle
 }
 
-// deflateRatio is more than the best ratio that deflate can reach (1032:1).
+// deflateRatio is above the greatest compression ratio of deflate, 1032:1.
 const deflateRatio = 1040
 
 // readFilters decodes a filter pipeline message.
@@ -81,8 +81,8 @@ func inflate(data []byte, limit uint64) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// unshuffle puts the bytes of each element together again. Bytes after the
-// last whole element were not shuffled.
+// unshuffle puts the bytes of each element together again. The writer did not shuffle the
+// bytes after the last whole element.
 func unshuffle(data []byte, width int) ([]byte, error) {
 	if width < 1 {
 		return nil, errors.New("shuffle without an element size")

@@ -5,10 +5,10 @@ import (
 )
 
 // fractalHeap is the heap of dense links and attributes (section III.G). Its
-// managed objects lie in blocks of one linear address space: rows of width
-// blocks each, the first two rows of the starting size, every later row of
-// twice the size before, and from some row on with more such tables in place
-// of the blocks.
+// managed objects lie in blocks of one linear address space: rows of width blocks each.
+// Blocks of the first two rows have the starting size, blocks of every later row twice
+// the size of the row before. From some row on, tables of the same kind stand in place
+// of blocks.
 type fractalHeap struct {
 	*object
 	idLength   uint64
@@ -93,8 +93,8 @@ func (h *fractalHeap) get(id *cursor) (*cursor, error) {
 	return nil, id.errorf(0, "a heap identifier of another kind: %w", ErrUnsupported)
 }
 
-// readHuge reads the index of the objects that are too large for the heap's
-// blocks and lie in the file by themselves.
+// readHuge reads the index of the objects that are too large for the heap's blocks and
+// therefore lie outside of them.
 func (h *fractalHeap) readHuge() error {
 	h.huge = map[uint64]block{}
 	return h.btree2(h.hugeIndex, recordHuge, func(c *cursor) error {
@@ -107,7 +107,7 @@ func (h *fractalHeap) readHuge() error {
 // managed returns length bytes at an offset of the heap's address space.
 func (h *fractalHeap) managed(offset, length uint64) (*cursor, error) {
 	at, size := h.root, h.startSize
-	base := uint64(0) // heap offset where the block at starts
+	base := uint64(0) // heap offset of the block's first byte
 	for rows, depth := h.rootRows, 0; rows > 0; depth++ {
 		if depth > maxDepth {
 			return nil, h.errorf(at, "the fractal heap points back to itself")
@@ -119,7 +119,7 @@ func (h *fractalHeap) managed(offset, length uint64) (*cursor, error) {
 		at, base, size = child.address, base+child.base, child.size
 		rows = 0
 		if size > h.maxDirect {
-			// A nested table covers exactly the space that its size says.
+			// A nested table has rows for exactly size bytes.
 			rows = uint64(bits.Len64(size) - bits.Len64(h.startSize*h.width) + 1)
 		}
 	}
@@ -139,14 +139,10 @@ type child struct{ address, base, size uint64 }
 // offset relative to the block.
 func (h *fractalHeap) child(address, rows, offset uint64) (child, error) {
 	head := uint64(5 + 8 + h.offsetSize)
-	c, err := h.file.read(h.path, address, head+rows*h.width*8+4)
+	c, err := h.readSummed("fractal heap table", "FHIB", address, head+rows*h.width*8+4)
 	if err != nil {
 		return child{}, err
 	}
-	if err := h.file.checkSum(c.b, "fractal heap table", address, h.path); err != nil {
-		return child{}, err
-	}
-	c.magic("FHIB")
 	c.skip(head - 4)
 	var start uint64
 	for row := range rows {

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Limits that no real weights file comes near; they end crafted ones early.
+// Limits far above real weights files, for crafted files.
 const (
-	maxNameLength = 4096 // bytes of one link or attribute name
-	maxDepth      = 64   // of nested groups and of B-trees
+	maxNameLength = 4096 // bytes of a link's or attribute's name
+	maxDepth      = 64   // depth of nested groups and of B-trees
 )
 
 // Group is an HDF5 group: named links to groups and datasets.
@@ -23,19 +23,7 @@ type Group struct {
 type link struct {
 	name    string
 	address uint64
-	reason  string // why the link can't be followed
-}
-
-// Children returns the names of the group's links in byte order.
-func (g *Group) Children() ([]string, error) {
-	if err := g.load(); err != nil {
-		return nil, err
-	}
-	names := make([]string, len(g.links))
-	for i, l := range g.links {
-		names[i] = l.name
-	}
-	return names, nil
+	reason  string // the reason why the link can't be followed
 }
 
 // Group opens the group at path, which is relative to g and may have several
@@ -62,7 +50,7 @@ func (g *Group) Dataset(path string) (*Dataset, error) {
 }
 
 // Walk calls visit with every dataset below g, each once however many links
-// lead to it, depth first and in the order of Children.
+// lead to it, depth first and in the order of their names.
 func (g *Group) Walk(visit func(d *Dataset) error) error {
 	return g.walk(visit, map[uint64]bool{g.address: true}, 0)
 }
@@ -152,9 +140,13 @@ func (g *Group) load() (err error) {
 	if m := g.find(msgSymbolTable); m != nil {
 		links, err = g.symbolTableLinks(g.cursor(m))
 	} else {
-		links, err = g.messageLinks()
-		// They are in the order of their making or of a hash; those of old-style
-		// groups are in this order.
+		err = g.each(linkStorage, func(c *cursor) error {
+			l, err := readLink(c)
+			links = append(links, l)
+			return err
+		})
+		// The file has them in the order of creation or of a hash; old-style groups have
+		// them in the order of their names.
 		slices.SortFunc(links, func(a, b link) int { return strings.Compare(a.name, b.name) })
 	}
 	if err != nil {
@@ -169,45 +161,6 @@ func (g *Group) load() (err error) {
 	}
 	g.links, g.loaded = links, true
 	return nil
-}
-
-// messageLinks reads a new-style group: link messages in the header, or in
-// the fractal heap that the link info message names (section IV.A.2.c).
-func (g *Group) messageLinks() ([]link, error) {
-	var links []link
-	for i := range g.messages {
-		m := &g.messages[i]
-		if m.kind != msgLink {
-			continue
-		}
-		l, err := readLink(g.cursor(m))
-		if err != nil {
-			return nil, err
-		}
-		links = append(links, l)
-	}
-	m := g.find(msgLinkInfo)
-	if m == nil {
-		return links, nil
-	}
-	c := g.cursor(m)
-	version, flags := c.u8(), c.u8()
-	if version != 0 {
-		return nil, c.errorf(0, "link info version %d: %w", version, ErrUnsupported)
-	}
-	if flags&1 != 0 {
-		c.skip(8) // highest creation order
-	}
-	heap, index := c.u64(), c.u64()
-	if c.err != nil || heap == undefined {
-		return links, c.err
-	}
-	err := g.denseRecords(heap, index, recordLinkName, func(c *cursor) error {
-		l, err := readLink(c)
-		links = append(links, l)
-		return err
-	})
-	return links, err
 }
 
 // readLink decodes a link message (section IV.A.2.g).

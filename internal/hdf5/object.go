@@ -4,7 +4,7 @@ import (
 	"fmt"
 )
 
-// Header message types that this package reads (section IV.A.2).
+// Types of the header messages that this package reads (section IV.A.2).
 const (
 	msgDataspace     = 0x01
 	msgLinkInfo      = 0x02
@@ -111,15 +111,7 @@ func (o *object) readHeader1() error {
 	length := uint64(c.u32())
 	return o.readBlocks(block{o.address + 16, length}, func(b block) (*cursor, error) {
 		return o.file.read(o.path, b.address, b.length)
-	}, func(c *cursor) message {
-		m := message{kind: c.u16()}
-		size := c.u16()
-		m.flags = c.u8()
-		c.skip(3)
-		m.at = c.offset + uint64(c.pos)
-		m.body = c.bytes(uint64(size))
-		return m
-	}, 8)
+	}, 2, 8)
 }
 
 // readHeader2 reads a version-2 object header (section IV.A.1.b).
@@ -148,41 +140,29 @@ func (o *object) readHeader2(version, flags uint8) error {
 	if flags&(1<<2) != 0 {
 		messageHead += 2 // creation order
 	}
-	first := true
 	return o.readBlocks(block{o.address, prefix + width + length + 4}, func(b block) (*cursor, error) {
-		c, err := o.file.read(o.path, b.address, b.length)
+		signature, skip := "OCHK", uint64(0)
+		if b.address == o.address {
+			signature, skip = "OHDR", prefix+width-4
+		}
+		c, err := o.readSummed("object header", signature, b.address, b.length)
 		if err != nil {
 			return nil, err
 		}
-		if err := o.file.checkSum(c.b, "object header", b.address, o.path); err != nil {
-			return nil, err
-		}
-		if first {
-			c.skip(prefix + width)
-			first = false
-		} else {
-			c.magic("OCHK")
-		}
+		c.skip(skip)
 		if len(c.b) < 4 {
 			return nil, c.errorf(0, "a header block of %d bytes", len(c.b))
 		}
 		c.b = c.b[:len(c.b)-4]
 		return c, c.err
-	}, func(c *cursor) message {
-		m := message{kind: uint16(c.u8())}
-		size := c.u16()
-		m.flags = c.u8()
-		c.skip(uint64(messageHead - 4))
-		m.at = c.offset + uint64(c.pos)
-		m.body = c.bytes(uint64(size))
-		return m
-	}, messageHead)
+	}, 1, messageHead)
 }
 
 // readBlocks collects the messages of the first block and of all blocks that
-// continuation messages name. Each block is read once and their total length
-// is bounded by the file's, so that crossed continuations end.
-func (o *object) readBlocks(first block, open func(block) (*cursor, error), next func(*cursor) message, messageHead int) error {
+// continuation messages name. A message begins with messageHead bytes, of which the first
+// kindSize are its type. Each block is read once and the file's length bounds their total
+// length, so that crossed continuations end.
+func (o *object) readBlocks(first block, open func(block) (*cursor, error), kindSize, messageHead int) error {
 	queue := []block{first}
 	seen := map[uint64]bool{first.address: true}
 	var total uint64
@@ -197,7 +177,12 @@ func (o *object) readBlocks(first block, open func(block) (*cursor, error), next
 			return err
 		}
 		for c.left() >= messageHead && c.err == nil {
-			m := next(c)
+			m := message{kind: uint16(c.uint(kindSize))}
+			size := c.u16()
+			m.flags = c.u8()
+			c.skip(uint64(messageHead - kindSize - 3))
+			m.at = c.offset + uint64(c.pos)
+			m.body = c.bytes(uint64(size))
 			if c.err != nil {
 				return c.err
 			}

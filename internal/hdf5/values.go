@@ -2,15 +2,13 @@ package hdf5
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
-	"math"
 )
 
-// values is a run of elements in file form, of an attribute or a dataset.
+// values holds the elements of an attribute or a dataset as the file stores them.
 type values struct {
 	*object
-	name string // of the attribute, for errors
+	name string // name of the attribute, for errors; empty for a dataset
 	kind datatype
 	n    uint64
 	raw  []byte
@@ -25,7 +23,7 @@ func (v *values) errorf(format string, args ...any) error {
 	return &FormatError{Object: object, Offset: v.at, Err: fmt.Errorf(format, args...)}
 }
 
-// check makes sure that raw holds the elements, before anything is allocated.
+// check returns an error unless raw holds all elements; it comes before any allocation.
 func (v *values) check() error {
 	if v.n > uint64(len(v.raw))/v.kind.size {
 		return v.errorf("%d elements of %d bytes in %d bytes", v.n, v.kind.size, len(v.raw))
@@ -43,54 +41,18 @@ func (v *values) float32s() ([]float32, error) {
 	if err := v.check(); err != nil {
 		return nil, err
 	}
-	out := make([]float32, v.n)
-	switch v.kind.class {
-	case classFloat:
-		if v.kind.size == 4 && !v.kind.bigEndian { // nearly all weights
-			for i := range out {
-				out[i] = math.Float32frombits(binary.LittleEndian.Uint32(v.raw[4*i:]))
-			}
-			break
-		}
-		for i := range out {
-			out[i] = float32(v.kind.float64(v.element(i)))
-		}
-	case classInteger, classEnum:
-		for i := range out {
-			number, ok := v.kind.int(v.element(i))
-			out[i] = float32(number)
-			if !ok || out[i] >= 1<<63 || int64(out[i]) != number {
-				return nil, v.errorf("element %d is an integer that float32 cannot hold", i)
-			}
-		}
-	default:
-		if v.n > 0 {
-			return nil, v.errorf("type %s where numbers are wanted", v.kind)
-		}
+	if v.n > 0 && !v.kind.isNumber() {
+		return nil, v.errorf("type %s where numbers are wanted", v.kind)
+	}
+	out, err := v.kind.number().Float32s(v.raw, int(v.n))
+	if err != nil {
+		return nil, v.errorf("%w", err)
 	}
 	return out, nil
 }
 
-// int64s returns integers.
-func (v *values) int64s() ([]int64, error) {
-	if err := v.check(); err != nil {
-		return nil, err
-	}
-	if v.n > 0 && v.kind.class != classInteger && v.kind.class != classEnum {
-		return nil, v.errorf("type %s where integers are wanted", v.kind)
-	}
-	out := make([]int64, v.n)
-	for i := range out {
-		var ok bool
-		if out[i], ok = v.kind.int(v.element(i)); !ok {
-			return nil, v.errorf("element %d is larger than %d", i, int64(math.MaxInt64))
-		}
-	}
-	return out, nil
-}
-
-// strings returns texts. A run of no elements gives none, whatever its type:
-// Keras writes the empty list of names as float64.
+// strings returns texts. No elements give no texts, whatever their type: Keras writes an
+// empty list of names as float64.
 func (v *values) strings() ([]string, error) {
 	if v.n == 0 {
 		return nil, nil
@@ -120,7 +82,7 @@ func (v *values) strings() ([]string, error) {
 	return out, nil
 }
 
-// variable returns the string that a 16-byte reference into a global heap names.
+// variable returns the string at a 16-byte reference into a global heap.
 func (v *values) variable(raw []byte) (string, error) {
 	c := &cursor{b: raw, object: v.path, offset: v.at}
 	length, address, index := uint64(c.u32()), c.u64(), c.u32()

@@ -28,7 +28,7 @@ type namedArray struct {
 
 // Array is the value of a dataset or of an attribute to be written. Data holds
 // the elements in C order as []float32, []float64, []int64, FixedStrings or
-// VariableStrings. A nil Shape is that of a scalar.
+// VariableStrings. A scalar has a nil Shape.
 type Array struct {
 	Shape []int
 	Data  any
@@ -48,8 +48,8 @@ func Texts(texts ...string) Array { return Array{[]int{len(texts)}, FixedStrings
 // Text is a single string of variable length.
 func Text(text string) Array { return Array{nil, VariableStrings{text}} }
 
-// Group returns the group at path, which is relative to t and may have several
-// parts; those that are not there are made. A dataset on the way is an error.
+// Group returns the group at path, which is relative to t and may have several parts,
+// and makes the groups that are missing. A dataset on the way is an error.
 func (t *Tree) Group(path string) (*Tree, error) {
 	at := t
 	for part := range strings.SplitSeq(path, "/") {
@@ -92,8 +92,7 @@ func (t *Tree) Dataset(path string, value Array) error {
 	return nil
 }
 
-// SetAttr gives the group an attribute. Attributes keep the order in which they
-// were set.
+// SetAttr gives the group an attribute. The file has attributes in the order of the calls.
 func (t *Tree) SetAttr(name string, value Array) error {
 	err := value.check()
 	if err == nil && (name == "" || strings.Contains(name, "\x00") || len(name) > maxNameLength) {
@@ -116,7 +115,7 @@ func (t *Tree) link(name string, b *branch) {
 	t.children[name] = b
 }
 
-// checkLinkName allows what this package's reader allows.
+// checkLinkName refuses the names that this package's reader refuses.
 func checkLinkName(name string) error {
 	if name == "" || name == "." || len(name) > maxNameLength || strings.ContainsAny(name, "/\x00") {
 		return fmt.Errorf("%q is no name of a link", name)
@@ -138,20 +137,17 @@ func Write(w io.Writer, root *Tree) error {
 	head.superblock(address, p)
 	position := uint64(0)
 	for _, piece := range slices.Concat([]piece{{0, head.Bytes(), nil}}, p.pieces) {
-		if _, err := w.Write(make([]byte, piece.at-position)); err != nil { // up to the next alignment
+		// Zeros up to the next alignment come first.
+		if _, err := w.Write(append(make([]byte, piece.at-position), piece.bytes...)); err != nil {
 			return err
 		}
-		n := uint64(len(piece.bytes))
-		if _, err := w.Write(piece.bytes); err != nil {
-			return err
-		}
+		position = piece.at + uint64(len(piece.bytes))
 		if piece.data != nil {
 			if err := writeElements(w, piece.data); err != nil {
 				return err
 			}
-			n = piece.data.bytes()
+			position += piece.data.bytes()
 		}
-		position = piece.at + n
 	}
 	_, err = w.Write(make([]byte, p.at-position))
 	return err
@@ -161,14 +157,14 @@ func Write(w io.Writer, root *Tree) error {
 type plan struct {
 	at     uint64 // where the next part goes
 	pieces []piece
-	heap   *encoder // objects of the global heap collection that is being filled
+	heap   *encoder // objects of the unfinished global heap collection, nil if there is none
 	heapAt uint64
 	stored int // objects in heap
 
-	rootTree, rootHeap uint64 // of the group planned last, in the end the root
+	rootTree, rootHeap uint64 // addresses for the group planned last, which is the root in the end
 }
 
-// piece is a part of the file: bytes, or the elements of a dataset.
+// piece is a part of the file: bytes, or a dataset's elements in data.
 type piece struct {
 	at    uint64
 	bytes []byte
@@ -188,7 +184,7 @@ func (p *plan) reserve(n uint64) uint64 {
 	return at
 }
 
-// group plans everything below a group and then its own parts.
+// group plans everything below a group and then the group's own parts.
 func (p *plan) group(path string, t *Tree, depth int) (header uint64, err error) {
 	if depth > maxDepth {
 		return 0, fmt.Errorf("groups nest deeper than %d", maxDepth)
@@ -243,7 +239,7 @@ func (p *plan) dataset(path string, value *Array) (header uint64, err error) {
 	return p.place(e.objectHeader()), nil
 }
 
-// maxMessage is what the 16-bit length of a header message allows, padded to 8.
+// maxMessage is the greatest 16-bit length of a header message, a multiple of 8.
 const maxMessage = 1<<16 - 8
 
 // attribute adds a version-3 attribute message.

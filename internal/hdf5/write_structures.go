@@ -5,10 +5,10 @@ import (
 	"encoding/binary"
 )
 
-// msgFillValue is written only; the reader has no use for it.
+// msgFillValue is a message type that only Write needs.
 const msgFillValue = 0x05
 
-// Sizes of version-1 groups, which the superblock states (section II.A).
+// Sizes of the parts of version-1 groups, which the superblock states (section II.A).
 const (
 	groupLeafK     = 4  // half the entries of a symbol node
 	groupInternalK = 16 // half the children of a B-tree node
@@ -46,7 +46,7 @@ func (e *encoder) pad() {
 	}
 }
 
-// superblock writes version 0 for a file whose parts are planned.
+// superblock writes version 0 of the superblock for the planned file.
 func (e *encoder) superblock(root uint64, p *plan) {
 	e.Write(signature)
 	e.Write([]byte{0, 0, 0, 0, 0, 8, 8, 0}) // versions; bytes of offsets and lengths
@@ -93,18 +93,14 @@ func (e *encoder) dataspace(shape []int) {
 func (e *encoder) datatype(data any) {
 	const version = 1 << 4
 	switch data := data.(type) {
-	case []float32:
-		e.Write([]byte{version | byte(classFloat), 0x20, 31, 0}) // implied first bit, sign in bit 31
-		e.u32(4)
-		e.u16(0, 32)
-		e.Write([]byte{23, 8, 0, 23})
-		e.u32(127)
-	case []float64:
-		e.Write([]byte{version | byte(classFloat), 0x20, 63, 0})
-		e.u32(8)
-		e.u16(0, 64)
-		e.Write([]byte{52, 11, 0, 52})
-		e.u32(1023)
+	case []float32, []float64:
+		size := (&Array{Data: data}).elementSize()
+		bits, layout := 8*size, ieee[size]
+		e.Write([]byte{version | byte(classFloat), 0x20, byte(bits - 1), 0}) // implied first bit; where the sign is
+		e.u32(uint32(size))
+		e.u16(0, uint16(bits))
+		e.Write([]byte{layout.exponentAt, layout.exponentBits, 0, layout.mantissaBits})
+		e.u32(layout.bias)
 	case []int64:
 		e.Write([]byte{version | byte(classInteger), 0x08, 0, 0}) // signed
 		e.u32(8)
@@ -121,7 +117,7 @@ func (e *encoder) datatype(data any) {
 	}
 }
 
-// charset is HDF5's number for UTF-8 if a text needs it, and for ASCII else.
+// charset is HDF5's number of a character set: 1, UTF-8, if a text is not ASCII, else 0.
 func charset(texts ...string) byte {
 	for _, text := range texts {
 		for i := range len(text) {
@@ -133,9 +129,9 @@ func charset(texts ...string) byte {
 	return 0
 }
 
-// symbolTable plans a version-1 group of links, which are sorted by name: a
-// local heap with the names, symbol nodes, and a B-tree over them (sections
-// III.A.1, III.B and III.D).
+// symbolTable plans a version-1 group of links, which are sorted by name: a local heap
+// with the names, symbol nodes, and a B-tree over the nodes (sections III.A.1, III.B
+// and III.D).
 func (p *plan) symbolTable(links []link) (tree, heap uint64) {
 	names := newEncoder()
 	names.u64(0) // the empty name
@@ -152,7 +148,7 @@ func (p *plan) symbolTable(links []link) (tree, heap uint64) {
 	e.u64(uint64(names.Len()), 1, data) // 1: no free space
 	heap = p.place(e.Bytes())
 
-	// Every node but the last is full; the library does not mind.
+	// Every node but the last is full, which the library accepts.
 	var nodes []treeNode
 	for start := 0; start < len(links); start += 2 * groupLeafK {
 		end := min(start+2*groupLeafK, len(links))
@@ -174,9 +170,9 @@ func (p *plan) symbolTable(links []link) (tree, heap uint64) {
 // greatest name below it.
 type treeNode struct{ address, last uint64 }
 
-// btree plans the nodes of one level over the given children, then the levels
-// above, and returns the root. A node of a full size is written even if it is
-// not full: the library reads that much.
+// btree plans the nodes of one level over the given children, then the levels above, and
+// returns the root. Every node has the full size, however many children it has: the
+// library reads the full size.
 func (p *plan) btree(children []treeNode, level uint8) uint64 {
 	const most, length = 2 * groupInternalK, 24 + (4*groupInternalK+1)*8
 	count := max(1, (len(children)+most-1)/most)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"flag"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -355,13 +356,13 @@ func compareTree(t *testing.T, got *Group, want *Tree) {
 		t.Fatalf("%s: %d attributes, want %d, %v", got.Path(), len(attrs), len(want.attrs), err)
 	}
 	for i, a := range attrs {
-		if a.Name() != want.attrs[i].name {
-			t.Errorf("%s: attribute %q, want %q", got.Path(), a.Name(), want.attrs[i].name)
+		if a.name != want.attrs[i].name {
+			t.Errorf("%s: attribute %q, want %q", got.Path(), a.name, want.attrs[i].name)
 		}
 		if a.err != nil {
 			t.Fatal(a.err)
 		}
-		compareArray(t, got.Path()+" "+a.Name(), a.Shape(), &a.values, want.attrs[i].Array)
+		compareArray(t, got.Path()+" "+a.name, a.shape, &a.values, want.attrs[i].Array)
 	}
 	names, err := got.Children()
 	if err != nil || len(names) != len(want.children) {
@@ -412,7 +413,10 @@ func compareArray(t *testing.T, what string, shape []int, got *values, want Arra
 	case []float64: // eighths of whole numbers, which float64 holds
 		have := make([]float64, got.n)
 		for i := range have {
-			have[i] = got.kind.float64(got.element(i))
+			have[i] = math.Float64frombits(binary.LittleEndian.Uint64(got.element(i)))
+		}
+		if got.kind.String() != "float64" {
+			t.Errorf("%s: type %s", what, got.kind)
 		}
 		same(have, nil, data)
 	case []int64:

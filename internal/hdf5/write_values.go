@@ -5,66 +5,62 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strings"
+
+	"github.com/skinattn/skinattn/internal/numbers"
 )
 
 // reference points to an object of the global heap, in file form.
 type reference [16]byte
 
-// check makes sure that the elements fill the shape.
+// check returns an error unless the elements fill the shape and can be written.
 func (a *Array) check() error {
-	n := 1
-	for _, dim := range a.Shape {
-		if dim < 0 || dim > math.MaxInt32 || dim > 0 && n > math.MaxInt32/dim {
-			return fmt.Errorf("shape %v", a.Shape)
-		}
-		n *= dim
+	n, err := numbers.Count(a.Shape)
+	if err != nil {
+		return err
 	}
-	var texts []string
-	var have int
-	switch data := a.Data.(type) {
-	case []float32:
-		have = len(data)
-	case []float64:
-		have = len(data)
-	case []int64:
-		have = len(data)
-	case FixedStrings:
-		have, texts = len(data), data
-	case VariableStrings:
-		have, texts = len(data), data
-	default:
+	have, _, texts := a.elements()
+	switch {
+	case have < 0:
 		return fmt.Errorf("values of type %T can't be written", a.Data)
-	}
-	if have != n {
+	case have != n:
 		return fmt.Errorf("%d values for shape %v", have, a.Shape)
-	}
-	if len(a.Shape) > 32 { // H5S_MAX_RANK
+	case len(a.Shape) > maxRank:
 		return fmt.Errorf("rank %d", len(a.Shape))
-	}
-	if slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(text, "\x00") }) {
+	case slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(text, "\x00") }):
 		return errors.New("a text holds a zero byte")
 	}
 	return nil
 }
 
-// elementSize is the number of bytes of one stored element.
-func (a *Array) elementSize() uint64 {
+// elements returns the number of elements, -1 for an unknown type, the stored bytes of
+// each, and the texts if the elements are texts.
+func (a *Array) elements() (n int, size uint64, texts []string) {
 	switch data := a.Data.(type) {
 	case []float32:
-		return 4
-	case VariableStrings, []reference:
-		return 16
+		return len(data), 4, nil
+	case []float64:
+		return len(data), 8, nil
+	case []int64:
+		return len(data), 8, nil
+	case []reference:
+		return len(data), 16, nil
+	case VariableStrings:
+		return len(data), 16, data
 	case FixedStrings:
 		width := 1
 		for _, text := range data {
 			width = max(width, len(text))
 		}
-		return uint64(width)
+		return len(data), uint64(width), data
 	}
-	return 8
+	return -1, 0, nil
+}
+
+func (a *Array) elementSize() uint64 {
+	_, size, _ := a.elements()
+	return size
 }
 
 // bytes is the stored length.
@@ -82,32 +78,22 @@ func writeElements(w io.Writer, a *Array) error {
 		}
 		return nil
 	case []float32:
-		return inBlocks(w, data)
+		return numbers.Write(w, data)
 	case []float64:
-		return inBlocks(w, data)
+		return numbers.Write(w, data)
 	case []int64:
-		return inBlocks(w, data)
+		return numbers.Write(w, data)
 	case []reference:
-		return inBlocks(w, data)
+		return numbers.Write(w, data)
 	}
-	panic(fmt.Sprintf("hdf5: elements of type %T", a.Data)) // check has seen to it
-}
-
-func inBlocks[T any](w io.Writer, values []T) error {
-	const block = 1 << 14
-	for part := range slices.Chunk(values, block) {
-		if err := binary.Write(w, binary.LittleEndian, part); err != nil {
-			return err
-		}
-	}
-	return nil
+	panic(fmt.Sprintf("hdf5: elements of type %T", a.Data)) // check refuses them
 }
 
 // The global heap's collections (section III.E).
 const (
 	collectionHead = 16
 	heapObjectHead = 16
-	// minCollection is the smallest that the library accepts.
+	// minCollection is the size of the smallest collection that the library accepts.
 	minCollection = 4096
 )
 
@@ -139,8 +125,8 @@ func (p *plan) references(texts []string) []reference {
 	return refs
 }
 
-// closeHeap finishes the collection that is being filled. What is left of it is
-// object 0, the free space; less than an object's head is left without.
+// closeHeap finishes the collection that references fills. The rest of the collection
+// becomes object 0, the free space, if it has room for an object's head.
 func (p *plan) closeHeap() {
 	if p.heap == nil {
 		return
@@ -155,7 +141,7 @@ func (p *plan) closeHeap() {
 		e.u64(0, uint64(free))
 	}
 	e.Write(make([]byte, length-e.Len()))
-	// Its place was reserved when it was begun; pieces are kept in file order.
+	// references reserved the place when it began the collection; pieces are in file order.
 	i, _ := slices.BinarySearchFunc(p.pieces, p.heapAt, func(a piece, at uint64) int {
 		if a.at < at {
 			return -1

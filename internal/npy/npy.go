@@ -17,11 +17,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/skinattn/skinattn/internal/numbers"
 )
 
 const magic = "\x93NUMPY"
@@ -32,7 +33,7 @@ var ErrNotNPY = errors.New("not an .npy file")
 // Write writes values, in C order, as an array of float32; no shape is a scalar.
 // Equal arrays give equal bytes.
 func Write(w io.Writer, shape []int, values []float32) error {
-	n, err := count(shape)
+	n, err := numbers.Count(shape)
 	if err != nil {
 		return err
 	}
@@ -54,13 +55,7 @@ func Write(w io.Writer, shape []int, values []float32) error {
 	if _, err := w.Write(append(head, header...)); err != nil {
 		return err
 	}
-	const block = 1 << 14
-	for part := range slices.Chunk(values, block) {
-		if err := binary.Write(w, binary.LittleEndian, part); err != nil {
-			return err
-		}
-	}
-	return nil
+	return numbers.Write(w, values)
 }
 
 // maxHeader bounds a header's length; NumPy's own are below 200 bytes.
@@ -102,19 +97,19 @@ func Read(r io.Reader, size int64) (shape []int, values []float32, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	n, err := count(h.shape)
+	n, err := numbers.Count(h.shape)
 	if err != nil {
 		return nil, nil, err
 	}
 	have := size - int64(8+width) - length
-	if want := int64(n) * int64(h.size); have != want {
+	if want := int64(n) * int64(h.kind.Size); have != want {
 		return nil, nil, fmt.Errorf("%d bytes of values; shape %v of type %s takes %d", have, h.shape, h.descr, want)
 	}
 	raw := make([]byte, have)
 	if _, err := io.ReadFull(r, raw); err != nil {
 		return nil, nil, truncated(err)
 	}
-	if values, err = h.convert(raw, n); err != nil {
+	if values, err = h.kind.Float32s(raw, n); err != nil {
 		return nil, nil, err
 	}
 	if h.fortran {
@@ -130,24 +125,10 @@ func truncated(err error) error {
 	return err
 }
 
-// count is the number of elements of a shape.
-func count(shape []int) (int, error) {
-	n := 1
-	for _, dim := range shape {
-		if dim < 0 || dim > 0 && n > math.MaxInt32/dim {
-			return 0, fmt.Errorf("shape %v is too large", shape)
-		}
-		n *= dim
-	}
-	return n, nil
-}
-
 // header is the dictionary at the start of a file.
 type header struct {
 	descr   string
-	kind    byte // f, i or u
-	size    int  // bytes of an element
-	order   binary.ByteOrder
+	kind    numbers.Type
 	fortran bool
 	shape   []int
 }
@@ -162,16 +143,14 @@ func parseHeader(text string) (header, error) {
 	if match == nil {
 		return header{}, fmt.Errorf("the header %.80q is not one of a plain array of numbers", text)
 	}
-	h := header{descr: match[1], fortran: match[2] == "True", order: binary.LittleEndian}
+	h := header{descr: match[1], fortran: match[2] == "True"}
 	if len(h.descr) != 3 || !strings.ContainsRune("<>|=", rune(h.descr[0])) {
 		return h, fmt.Errorf("type %q is not read; convert it to float32", h.descr)
 	}
-	if h.descr[0] == '>' {
-		h.order = binary.BigEndian
-	}
-	h.kind, h.size = h.descr[1], int(h.descr[2]-'0')
-	switch sizes := map[byte][]int{'f': {2, 4, 8}, 'i': {1, 2, 4, 8}, 'u': {1, 2, 4, 8}}; {
-	case !slices.Contains(sizes[h.kind], h.size), h.size > 1 && h.descr[0] == '|':
+	order, letter, size := h.descr[0], h.descr[1], int(h.descr[2]-'0')
+	h.kind = numbers.Type{Float: letter == 'f', Signed: letter == 'i', BigEndian: order == '>', Size: size}
+	sizes := map[byte][]int{'f': {2, 4, 8}, 'i': {1, 2, 4, 8}, 'u': {1, 2, 4, 8}}
+	if !slices.Contains(sizes[letter], size) || size > 1 && order == '|' {
 		return h, fmt.Errorf("type %q is not read; convert it to float32", h.descr)
 	}
 	const maxRank = 32 // NumPy's own
@@ -187,59 +166,6 @@ func parseHeader(text string) (header, error) {
 		h.shape = append(h.shape, int(dim))
 	}
 	return h, nil
-}
-
-// convert decodes n elements.
-func (h header) convert(raw []byte, n int) ([]float32, error) {
-	values := make([]float32, n)
-	for i := range values {
-		at := raw[i*h.size : (i+1)*h.size]
-		var bits uint64
-		switch h.size {
-		case 1:
-			bits = uint64(at[0])
-		case 2:
-			bits = uint64(h.order.Uint16(at))
-		case 4:
-			bits = uint64(h.order.Uint32(at))
-		case 8:
-			bits = h.order.Uint64(at)
-		}
-		switch {
-		case h.kind == 'f' && h.size == 4:
-			values[i] = math.Float32frombits(uint32(bits))
-		case h.kind == 'f' && h.size == 8:
-			values[i] = float32(math.Float64frombits(bits))
-		case h.kind == 'f':
-			values[i] = halfToFloat32(uint16(bits))
-		case h.kind == 'u':
-			values[i] = float32(bits)
-			if values[i] >= 1<<64 || uint64(values[i]) != bits {
-				return nil, fmt.Errorf("element %d is an integer that float32 cannot hold", i)
-			}
-		default:
-			shift := 64 - 8*h.size
-			number := int64(bits<<shift) >> shift
-			values[i] = float32(number)
-			if values[i] >= 1<<63 || int64(values[i]) != number {
-				return nil, fmt.Errorf("element %d is an integer that float32 cannot hold", i)
-			}
-		}
-	}
-	return values, nil
-}
-
-// halfToFloat32 widens an IEEE 754 binary16 number, which is always exact.
-func halfToFloat32(h uint16) float32 {
-	sign, exponent, mantissa := uint32(h>>15)<<31, int(h>>10&0x1f), uint32(h&0x3ff)
-	switch {
-	case exponent == 0x1f:
-		return math.Float32frombits(sign | 0xff<<23 | mantissa<<13)
-	case exponent == 0:
-		small := float32(math.Ldexp(float64(mantissa), -24))
-		return math.Float32frombits(sign | math.Float32bits(small))
-	}
-	return math.Float32frombits(sign | uint32(exponent-15+127)<<23 | mantissa<<13)
 }
 
 // transpose puts values, of which the first index moves fastest, in C order.

@@ -11,8 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"slices"
+
+	"github.com/skinattn/skinattn/internal/numbers"
 )
 
 // Tensor is a named array of float32 in row-major order.
@@ -37,7 +38,7 @@ func Write(w io.Writer, tensors []Tensor) error {
 		if _, twice := header[t.Name]; twice || t.Name == metadataKey {
 			return fmt.Errorf("tensor %q: the name is taken", t.Name)
 		}
-		if size(t.Shape) != len(t.Data) {
+		if n, err := numbers.Count(t.Shape); err != nil || n != len(t.Data) {
 			return fmt.Errorf("tensor %q of shape %v has %d values", t.Name, t.Shape, len(t.Data))
 		}
 		shape := t.Shape
@@ -61,7 +62,7 @@ func Write(w io.Writer, tensors []Tensor) error {
 		return err
 	}
 	for _, t := range tensors {
-		if err := binary.Write(w, binary.LittleEndian, t.Data); err != nil {
+		if err := numbers.Write(w, t.Data); err != nil {
 			return err
 		}
 	}
@@ -119,8 +120,8 @@ func Parse(raw []byte) ([]Tensor, error) {
 	tensors := make([]Tensor, len(all))
 	for i, l := range all {
 		values := make([]float32, (l.Offsets[1]-l.Offsets[0])/4)
-		for j := range values {
-			values[j] = math.Float32frombits(binary.LittleEndian.Uint32(data[l.Offsets[0]+4*j:]))
+		if _, err := binary.Decode(data[l.Offsets[0]:], binary.LittleEndian, values); err != nil {
+			return nil, fmt.Errorf("tensor %q: %w", l.name, err)
 		}
 		tensors[i] = Tensor{l.name, l.Shape, values}
 	}
@@ -141,20 +142,8 @@ func (e entry) check(data int) error {
 	if start < 0 || end < start || end > data || (end-start)%4 != 0 {
 		return fmt.Errorf("bytes %d to %d of %d", start, end, data)
 	}
-	if size(e.Shape) != (end-start)/4 {
+	if n, err := numbers.Count(e.Shape); err != nil || n != (end-start)/4 {
 		return fmt.Errorf("shape %v with %d values", e.Shape, (end-start)/4)
 	}
 	return nil
-}
-
-// size is the number of elements, -1 for a shape that no tensor can have.
-func size(shape []int) int {
-	count := 1
-	for _, dim := range shape {
-		if dim < 0 || (dim > 0 && count > math.MaxInt32/dim) {
-			return -1
-		}
-		count *= dim
-	}
-	return count
 }

@@ -1,4 +1,4 @@
-// Package attention makes the maps of where a trained network looks (package
-// explain) for photos from outside, and measures a run's maps against lesion
-// masks, beside baselines that know nothing of the picture (package saliency).
+// Package attention explains photos with a trained network's saliency maps (package
+// explain), and measures a run's maps against lesion masks, beside baselines that do not
+// see the picture (package saliency).
 package attention

@@ -10,25 +10,23 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 )
 
-// FileExplanation is the explanation of a photo from outside, or why there is
-// none.
+// FileExplanation is the explanation of a photo, or the error that prevented it.
 type FileExplanation struct {
 	Path  string
 	Photo *imaging.RGB
-	// Prediction is what PredictFiles says: with a network that has Views, the mean
-	// over them, where Explanation.Prediction is that of the photo as it is.
+	// Prediction is the prediction that PredictFiles gives: the mean over the views of a
+	// network that has Views. Explanation.Prediction is for the upright photo alone.
 	Prediction skinattn.Prediction
 	explain.Explanation
 	Err error
 }
 
-// explainedTogether is how many photos are held in memory, in their own size.
+// explainedTogether is the number of photos in memory at once, in their own size.
 const explainedTogether = 8
 
-// ExplainFiles explains photos, all of one patient's metadata, and hands each
-// explanation to use, in order. class is explain.Predicted or one in class order.
-// A file that can't be read has its Err set and does not keep the others from
-// being explained.
+// ExplainFiles explains photos of one patient with the same metadata and calls use with
+// each explanation, in order. class is explain.Predicted or an index in class order. A
+// file that can't be read gets its Err; the others are explained.
 func ExplainFiles(ctx context.Context, network *skinattn.Model, paths []string, metadata skinattn.Metadata, class int, options explain.Options,
 	use func(i int, x FileExplanation) error) error {
 	explainer, err := explain.New(network, options)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/skinattn/skinattn/internal/parallel"
@@ -19,54 +20,63 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
-// ScoreOptions say how Score judges a run's maps.
+// ScoreOptions say how Score measures a run's maps.
 type ScoreOptions struct {
 	Data *ham10000.Dataset
-	Part split.Part // whose images are judged; one that the split lacks is the other held-out one
-	// Explain says which maps are measured, and how they are made; those of single
-	// heads can't be.
+	Part split.Part // part with the images to measure; test stands for val, and val for test, in a split without it
+	// Explain says which maps are measured and how they are made. The maps of single
+	// attention heads can't be measured.
 	Explain explain.Options
-	// CurveImages is how many images, drawn with Seed, get deletion and insertion
-	// curves; 0: none, and more than there are: all.
+	// CurveImages is the number of images, drawn with Seed, that get deletion and insertion
+	// curves: 0 is none, and a number above the number of images is all.
 	CurveImages int
 	CurveSteps  int // equal steps of a curve, at least 1
-	// Seed is that of the untrained network, of CurveImages and of the order of
+	// Seed draws the untrained network's weights, the images for curves and the order of
 	// pixels with equal values.
 	Seed uint64
-	// Weights is a Keras applications file for the baseline that has it under a
-	// fresh head; empty leaves that baseline out.
+	// Weights is a Keras applications file for a baseline: its weights with an untrained
+	// head. Empty leaves the baseline out.
 	Weights string
-	// Progress returns what follows a piece of work.
+	// Progress, if not nil, is called at the start of a piece of work. The function that it
+	// returns is called with the images done so far.
 	Progress func(title string) func(done, total int)
-	Log      func(line string)
+	Log      func(line string) // gets lines for people, if not nil
 }
 
-// Scored is what Score found.
+// follow begins a piece of work for Progress.
+func (o ScoreOptions) follow(title string) func(done, total int) {
+	if o.Progress == nil {
+		return func(int, int) {}
+	}
+	return o.Progress(title)
+}
+
+// Scored is the result of Score.
 type Scored struct {
 	*saliency.Table
 	// Curves are the mean curves; nil without CurveImages.
 	Curves *saliency.Curves
-	// NoMask and EmptyMask are the images that were left out: those without a mask,
-	// and those whose lesion lies outside what the network sees.
+	// NoMask and EmptyMask are the ids of the images left out: without a mask, and with a
+	// lesion outside the part of the photo that the network sees.
 	NoMask, EmptyMask []string
 }
 
-// scorer is the work of Score.
+// scorer holds the state of Score.
 type scorer struct {
 	ScoreOptions
-	net      *skinattn.Model // trained
+	net      *skinattn.Model // the trained network
 	records  []ham10000.Record
 	metadata []skinattn.Metadata
 	images   skinattn.Images
 	masks    []*saliency.Mask
-	classes  []int // predicted
+	classes  []int // predicted classes
 	eng      *engine.Engine
 }
 
 // Score measures the maps of a run's network against the lesion masks of the
-// data folder, beside baselines that know nothing of the picture. Photos go
-// through the network as they are, without turned views: the predicted class, of
-// which class activation maps are made, is that of the upright photo.
+// data folder, beside baselines that do not see the picture. The network gets upright
+// photos alone, without turned views; a map for the predicted class is a map for the
+// class of the upright photo.
 func Score(ctx context.Context, eng *engine.Engine, folder *run.Folder, opts ScoreOptions) (*Scored, error) {
 	cfg, err := folder.Config()
 	if err != nil {
@@ -79,15 +89,15 @@ func Score(ctx context.Context, eng *engine.Engine, folder *run.Folder, opts Sco
 	if len(parts.Part(opts.Part)) == 0 {
 		opts.Part = map[split.Part]split.Part{split.Test: split.Val, split.Val: split.Test}[opts.Part]
 	}
-	s := &scorer{ScoreOptions: opts, eng: eng}
-	if err := s.checkMethods(); err != nil {
-		return nil, err
+	if slices.Contains(opts.Explain.Methods, explain.AttentionHeads) {
+		return nil, fmt.Errorf("method %s gives a map a head; %s, their sum, can be measured", explain.AttentionHeads, explain.SoftAttention)
 	}
+	s := &scorer{ScoreOptions: opts, eng: eng}
 	if s.net, err = checkpoint.LoadModel(folder, eng, opts.Log); err != nil {
 		return nil, err
 	}
 	defer s.net.Close()
-	cache, err := opts.Data.OpenImages(ctx, s.net.Size, s.net.Resize, opts.Progress("decoding photos"))
+	cache, err := opts.Data.OpenImages(ctx, s.net.Size, s.net.Resize, opts.follow("decoding photos"))
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +129,7 @@ func Score(ctx context.Context, eng *engine.Engine, folder *run.Folder, opts Sco
 	return result, nil
 }
 
-// choose finds the records of the part that have a usable mask.
+// choose selects the images of the part that have a usable mask.
 func (s *scorer) choose(ctx context.Context, parts *split.Split, cache *imaging.Cache, result *Scored) error {
 	records, err := parts.Select(s.Data.Records, s.Part)
 	if err != nil {
@@ -150,7 +160,7 @@ func (s *scorer) choose(ctx context.Context, parts *split.Split, cache *imaging.
 		ids []string
 		why error
 	}{{result.NoMask, ham10000.ErrNoMask}, {result.EmptyMask, ham10000.ErrEmptyMask}} {
-		if len(left.ids) > 0 {
+		if len(left.ids) > 0 && s.Log != nil {
 			s.Log(fmt.Sprintf("%d of %d images are left out (%s): %v", len(left.ids), len(records), firstOf(left.ids), left.why))
 		}
 	}
@@ -171,14 +181,14 @@ func firstOf(ids []string) string {
 	return text
 }
 
-// readMask is a mask as it was found: none, empty (inside is nil), or good.
+// readMask is the mask of an image: none, empty (inside is nil), or good.
 type readMask struct {
 	none   bool
 	inside []bool
 }
 
-// readMasks reads the masks of records on all cores. A damaged one, or one that
-// does not lie on its photo, is an error.
+// readMasks reads the masks of records on all cores. A damaged mask, or a mask with
+// another size than its photo, is an error.
 func (s *scorer) readMasks(ctx context.Context, records []ham10000.Record) ([]readMask, error) {
 	masks := make([]readMask, len(records))
 	err := parallel.For(ctx, len(records), func(i int) error {
@@ -217,5 +227,5 @@ func (s *scorer) score(ctx context.Context, methods []scoredMethod, result *Scor
 	})
 }
 
-// nearlyOne keeps a probability that float32 made a little too big in its range.
-func nearlyOne(p float32) float64 { return math.Min(float64(p), 1) }
+// atMostOne is a probability that float32 may have rounded above 1.
+func atMostOne(p float32) float64 { return math.Min(float64(p), 1) }

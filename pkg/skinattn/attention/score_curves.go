@@ -10,23 +10,22 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn"
 )
 
-// blurShare is the standard deviation of the blur that insertion begins with, of
-// the side. Petsiuk et al. blur photos of 224 pixels with 5, which would leave a
-// lesion that fills a third of the photo as it is.
+// blurShare is the standard deviation, as a share of the side, of the blurred photo that
+// insertion begins with. Petsiuk et al. blur photos of 224 pixels with 5 pixels, which
+// would hardly change a lesion that fills a third of the photo.
 const blurShare = 0.1
 
-// curveStream keeps the random numbers that choose images apart from others.
+// curveStream is the random stream that chooses images.
 const curveStream = 1
 
-// curves measures deletion and insertion for a sample of the images: the
-// probability of the class predicted for the whole photo, the patient's metadata
-// left as they are.
+// curves measures deletion and insertion for a sample of the images: the probability of
+// the class that was predicted for the whole photo, with the patient's metadata unchanged.
 func (s *scorer) curves(ctx context.Context, methods []scoredMethod, result *Scored) error {
 	sample := rand.New(rand.NewPCG(s.Seed, curveStream)).Perm(len(s.records))
 	sample = sample[:min(s.CurveImages, len(sample))]
 	slices.Sort(sample)
 	result.Curves = saliency.NewCurves(result.Methods, s.CurveSteps)
-	follow := s.Progress("deletion and insertion curves")
+	follow := s.follow("deletion and insertion curves")
 	for done, i := range sample {
 		deletion, insertion, err := s.curvesOf(ctx, i, methods)
 		if err != nil {
@@ -55,20 +54,14 @@ func (s *scorer) curvesOf(ctx context.Context, i int, methods []scoredMethod) (d
 		orders[k] = saliency.Order(m.of(i).upsampled(size), s.ties(s.records[i].ImageID, m.name))
 	}
 	perMethod := 2 * len(inner)
-	pictures := 3 + len(methods)*perMethod // whole, mean colour, blurred; then by method
+	ends := [][]float32{photo, mean, blurred}
+	pictures := len(ends) + len(methods)*perMethod
 	picture := skinattn.Floats(pictures, func(n int, dst []float32) {
-		switch n {
-		case 0:
-			copy(dst, photo)
-			return
-		case 1:
-			copy(dst, mean)
-			return
-		case 2:
-			copy(dst, blurred)
+		if n < len(ends) {
+			copy(dst, ends[n])
 			return
 		}
-		order, at := orders[(n-3)/perMethod], (n-3)%perMethod
+		order, at := orders[(n-len(ends))/perMethod], (n-len(ends))%perMethod
 		if at < len(inner) {
 			saliency.Replace(dst, photo, mean, order[:inner[at]])
 		} else {
@@ -80,19 +73,20 @@ func (s *scorer) curvesOf(ctx context.Context, i int, methods []scoredMethod) (d
 		return nil, nil, err
 	}
 	class := s.classes[i]
-	of := func(n int) float64 { return nearlyOne(predictions[n].Probabilities[class]) }
+	of := func(n int) float64 { return atMostOne(predictions[n].Probabilities[class]) }
 	for k := range methods {
 		down, up := []float64{of(0)}, []float64{of(2)}
 		for at := range inner {
-			down = append(down, of(3+k*perMethod+at))
-			up = append(up, of(3+k*perMethod+len(inner)+at))
+			first := len(ends) + k*perMethod
+			down = append(down, of(first+at))
+			up = append(up, of(first+len(inner)+at))
 		}
 		deletion, insertion = append(deletion, append(down, of(1))), append(insertion, append(up, of(0)))
 	}
 	return deletion, insertion, nil
 }
 
-// ties are the random numbers that order pixels of equal value in one map.
+// ties gives the random numbers that order pixels of equal value in one map.
 func (s *scorer) ties(image, method string) *rand.Rand {
 	hash := fnv.New64a()
 	hash.Write([]byte(image + " " + method))

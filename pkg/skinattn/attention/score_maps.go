@@ -16,14 +16,14 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/weights"
 )
 
-// centreShare is the standard deviation of the centred Gaussian, of the side.
+// centreShare is the standard deviation of the centred Gaussian, as a share of the side.
 const centreShare = 0.25
 
-// PriorBaselines are those that have one map for all images: an even one, a
+// PriorBaselines are the baselines with one map for all images: a uniform map, a
 // Gaussian in the centre, and the mean of the training part's masks.
 var PriorBaselines = []string{"baseline:uniform", "baseline:centre", "baseline:mean-lesion"}
 
-// heatMap is a map as a method gives it, [rows cols].
+// heatMap is a saliency map [rows cols] in the method's own resolution.
 type heatMap struct {
 	rows, cols int
 	values     []float32
@@ -43,20 +43,13 @@ type scoredMethod struct {
 	of   func(i int) heatMap
 }
 
-// same is a method that has one map for all images.
+// same is a method with one map for all images.
 func same(name string, h heatMap) scoredMethod {
 	return scoredMethod{name, func(int) heatMap { return h }}
 }
 
-// checkMethods refuses what can't be measured.
-func (s *scorer) checkMethods() error {
-	if slices.Contains(s.Explain.Methods, explain.AttentionHeads) {
-		return fmt.Errorf("method %s gives a map a head; %s, their sum, can be measured", explain.AttentionHeads, explain.SoftAttention)
-	}
-	return nil
-}
-
-// methods makes all maps, measured ones first. It fills s.classes.
+// methods makes all maps: first the maps of the trained network, then the baselines. It
+// fills s.classes.
 func (s *scorer) methods(ctx context.Context, cfg run.Config, parts *split.Split) ([]scoredMethod, error) {
 	measured, err := s.mapsOf(ctx, s.net, "maps", "")
 	if err != nil {
@@ -74,7 +67,7 @@ func (s *scorer) methods(ctx context.Context, cfg run.Config, parts *split.Split
 	for _, m := range measured {
 		all = append(all, scoredMethod{"baseline:mean-" + m.name, s.meanOfOthers(m)})
 	}
-	// The untrained networks have the architecture and the cut of the run.
+	// The baselines' networks have the run's architecture and cut.
 	net, err := skinattn.NewNetwork(cfg.Network)
 	if err != nil {
 		return nil, err
@@ -110,7 +103,7 @@ func (s *scorer) methods(ctx context.Context, cfg run.Config, parts *split.Split
 	}}), nil
 }
 
-// meanLesion is the mean of the training part's masks: where lesions lie in
+// meanLesion is the mean of the training part's masks: the places of lesions in the
 // photos of this collection.
 func (s *scorer) meanLesion(ctx context.Context, parts *split.Split) (heatMap, error) {
 	records, err := parts.Select(s.Data.Records, split.Train)
@@ -122,29 +115,29 @@ func (s *scorer) meanLesion(ctx context.Context, parts *split.Split) (heatMap, e
 		return heatMap{}, err
 	}
 	mean := heatMap{s.net.Size, s.net.Size, make([]float32, s.net.Size*s.net.Size)}
-	found := 0
+	masked := 0
 	for _, mask := range masks {
 		if mask.inside == nil {
 			continue
 		}
-		found++
+		masked++
 		for i, in := range mask.inside {
 			if in {
 				mean.values[i]++ // exact up to 2^24 masks
 			}
 		}
 	}
-	if found == 0 {
+	if masked == 0 {
 		return heatMap{}, fmt.Errorf("%s: no image of part train has a lesion mask; their mean is a baseline", s.Data.Dir)
 	}
 	for i := range mean.values {
-		mean.values[i] /= float32(found)
+		mean.values[i] /= float32(masked)
 	}
 	return mean, nil
 }
 
-// meanOfOthers is a method's mean map over the images of all other lesions: what
-// it shows whatever the picture. Each map counts the same, whatever its sum.
+// meanOfOthers is a method's mean map over the images of all other lesions, hence the part
+// of its maps that does not depend on the picture. Each map has weight 1, whatever its sum.
 func (s *scorer) meanOfOthers(m scoredMethod) func(i int) heatMap {
 	first := m.of(0)
 	total := make([]float64, len(first.values))
@@ -153,7 +146,7 @@ func (s *scorer) meanOfOthers(m scoredMethod) func(i int) heatMap {
 		for _, v := range values {
 			mass += float64(v)
 		}
-		if mass > 0 { // a map of zeros says nothing
+		if mass > 0 { // a map of zeros is left out
 			for k, v := range values {
 				sum[k] += sign * float64(v) / mass
 			}
@@ -166,7 +159,7 @@ func (s *scorer) meanOfOthers(m scoredMethod) func(i int) heatMap {
 	}
 	return func(i int) heatMap {
 		own := ofLesion[s.records[i].LesionID]
-		if len(own) == len(s.records) { // one lesion alone: there are no others
+		if len(own) == len(s.records) { // there is no other lesion
 			return heatMap{1, 1, saliency.Uniform(1)}
 		}
 		rest := slices.Clone(total)
@@ -181,8 +174,8 @@ func (s *scorer) meanOfOthers(m scoredMethod) func(i int) heatMap {
 	}
 }
 
-// mapsOf makes the maps of one network, with prefix before their names. The
-// trained network, without prefix, says which classes are explained, by all.
+// mapsOf makes the maps of one network, with prefix before their names. The first call,
+// for the trained network, sets the classes that all networks explain: its predictions.
 func (s *scorer) mapsOf(ctx context.Context, net *skinattn.Model, title, prefix string) ([]scoredMethod, error) {
 	explainer, err := explain.New(net, s.Explain)
 	if err != nil {
@@ -190,13 +183,13 @@ func (s *scorer) mapsOf(ctx context.Context, net *skinattn.Model, title, prefix 
 	}
 	defer explainer.Close()
 	request := explain.Request{Images: s.images, Metadata: s.metadata, Classes: s.classes}
-	follow := s.Progress(title)
+	follow := s.follow(title)
 	maps := make([][]heatMap, len(s.Explain.Methods))
 	classes := make([]int, len(s.records))
 	err = explainer.Explain(ctx, request, func(i int, x explain.Explanation) error {
 		classes[i] = x.Class
 		for k, m := range x.Maps {
-			for j, v := range m.Values { // occlusion can raise a probability: nothing to see there
+			for j, v := range m.Values { // below 0 where occlusion raises the probability
 				m.Values[j] = max(0, v)
 			}
 			maps[k] = append(maps[k], heatMap{m.Height, m.Width, m.Values})

@@ -79,40 +79,27 @@ func save(f *run.Folder, kind, position string, store *model.Store, state any) e
 	case !errors.Is(err, os.ErrExist):
 		return err
 	}
-	temporary, err := os.MkdirTemp(dir, run.SavingPrefix)
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(temporary)
-
-	hashes := manifest{SHA256: map[string]string{}}
-	write := func(name string, content func(io.Writer) error) error {
-		hash := sha256.New()
-		err := atomicfile.WriteFile(filepath.Join(temporary, name), func(w io.Writer) error {
-			return content(io.MultiWriter(w, hash))
-		})
-		hashes.SHA256[name] = hex.EncodeToString(hash.Sum(nil))
-		return err
-	}
-	if err := write(weightsFile, func(w io.Writer) error { return safetensors.Write(w, values) }); err != nil {
-		return err
-	}
-	if err := write(stateFile, func(w io.Writer) error { return encodeIndented(w, state) }); err != nil {
-		return err
-	}
-	if err := write(manifestFile, func(w io.Writer) error { return encodeIndented(w, hashes) }); err != nil {
-		return err
-	}
-	if err := os.RemoveAll(final); err != nil { // a damaged one that nobody has read yet
-		return err
-	}
-	if err := os.Chmod(temporary, 0o755); err != nil {
-		return err
-	}
-	if err := os.Rename(temporary, final); err != nil {
-		return err
-	}
-	return atomicfile.SyncDir(dir)
+	return atomicfile.WriteDir(final, run.SavingPrefix, func(temporary string) error {
+		hashes := manifest{SHA256: map[string]string{}}
+		write := func(name string, content func(io.Writer) error) error {
+			hash := sha256.New()
+			err := atomicfile.WriteFile(filepath.Join(temporary, name), func(w io.Writer) error {
+				return content(io.MultiWriter(w, hash))
+			})
+			hashes.SHA256[name] = hex.EncodeToString(hash.Sum(nil))
+			return err
+		}
+		if err := write(weightsFile, func(w io.Writer) error { return safetensors.Write(w, values) }); err != nil {
+			return err
+		}
+		if err := write(stateFile, func(w io.Writer) error { return encodeIndented(w, state) }); err != nil {
+			return err
+		}
+		if err := write(manifestFile, func(w io.Writer) error { return encodeIndented(w, hashes) }); err != nil {
+			return err
+		}
+		return os.RemoveAll(final) // a damaged checkpoint that nobody has read yet
+	})
 }
 
 // prune removes all but the newest checkpoints of a kind.

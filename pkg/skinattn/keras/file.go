@@ -10,26 +10,6 @@ import (
 	"github.com/skinattn/skinattn/internal/hdf5"
 )
 
-// Kind is the form of a Keras file.
-type Kind int
-
-const (
-	// Weights is a file of weights alone: a Keras applications file or one of
-	// Model.save_weights.
-	Weights Kind = iota
-	// Model is a whole model: configuration, weights and perhaps the state of
-	// the optimizer, which is not read.
-	Model
-)
-
-// String names the kind.
-func (k Kind) String() string {
-	if k == Model {
-		return "model"
-	}
-	return "weights"
-}
-
 // Tensor is one variable of a layer.
 type Tensor struct {
 	Name  string    // as Keras wrote it, such as "block_1_expand/kernel:0" or "count:0"
@@ -41,21 +21,25 @@ type Tensor struct {
 // Weight returns the last part of the tensor's name, without the output
 // number: "kernel" of "block_1_expand/kernel:0".
 func (t *Tensor) Weight() string {
-	name := t.Name[strings.LastIndexByte(t.Name, '/')+1:]
-	name, _, _ = strings.Cut(name, ":")
+	name, _, _ := strings.Cut(t.Name[strings.LastIndexByte(t.Name, '/')+1:], ":")
 	return name
 }
 
 // File is the content of a Keras weight file.
 type File struct {
-	Path         string
-	Kind         Kind
-	KerasVersion string   // of the Keras that wrote it, empty if it does not say
-	Layers       []string // all layers in the order of layer_names, also those without weights
+	Path string
+	// Model says that the file holds a whole model: configuration, weights and perhaps
+	// the state of the optimizer, which is not read. Other files hold weights alone.
+	Model bool
+	// ModelConfig describes the layers of a whole model: Keras's JSON, unchecked; empty
+	// in files of weights.
+	ModelConfig  string
+	KerasVersion string   // version of Keras that wrote the file, empty if the file does not say
+	Layers       []string // all layers in the order of layer_names, with or without weights
 	Tensors      []Tensor // in the order of layer_names and weight_names
 	Unlisted     []string // paths of datasets among the weights that no weight_names lists
-	// Network is what an export of this project says of the network, beyond what
-	// Keras's layout has room for: JSON, unchecked; empty in files of Keras.
+	// Network describes the network in a file that this project exported, where Keras's
+	// layout has no room for it: JSON, unchecked; empty in files of Keras.
 	Network string
 
 	byLayer map[string][]int
@@ -80,24 +64,30 @@ func (f *File) HasLayer(layer string) bool {
 // modelGroup holds the layers in a file of a whole model.
 const modelGroup = "model_weights"
 
-// topLevelGroup holds variables of the model that belong to no layer. It is
-// in every file since TensorFlow 2.6 and mostly empty.
+// topLevelGroup holds the variables of the model that belong to no layer. Every file
+// since TensorFlow 2.6 has the group, mostly without variables.
 const topLevelGroup = "top_level_model_weights"
 
 // ReadFile reads all tensors of a Keras HDF5 file, or of a folder that
-// WriteFolder made. Its error is one line that names the file and what is wrong
-// with it: not HDF5, truncated, no layer list, a tensor that is missing, listed
-// twice or not finite.
+// WriteFolder made. An error is one line that names the file and the fault:
+// not HDF5, truncated, no layer list, a tensor that is missing, listed twice or
+// not finite.
 func ReadFile(path string) (*File, error) {
 	f, err := readFile(path)
 	if err != nil {
-		var pathError *os.PathError
-		if errors.As(err, &pathError) {
-			err = pathError.Err // the path is said once
-		}
-		return nil, fmt.Errorf("reading Keras weights %s: %w", path, err)
+		return nil, fmt.Errorf("reading Keras weights %s: %w", path, withoutPath(err))
 	}
 	return f, nil
+}
+
+// withoutPath is the cause of an error that names a path, for messages that name it
+// already.
+func withoutPath(err error) error {
+	var pathError *os.PathError
+	if errors.As(err, &pathError) {
+		return pathError.Err
+	}
+	return err
 }
 
 func readFile(path string) (*File, error) {
@@ -153,7 +143,7 @@ func read(h5 *hdf5.File) (*File, error) {
 	f := &File{byLayer: map[string][]int{}}
 	group := h5.Root()
 	if model, err := group.Group(modelGroup); err == nil {
-		group, f.Kind = model, Model
+		group, f.Model = model, true
 	} else if !errors.Is(err, hdf5.ErrNotFound) {
 		return nil, err
 	}
@@ -165,11 +155,18 @@ func read(h5 *hdf5.File) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.KerasVersion, err = text("keras_version", h5.Root(), group); err != nil {
-		return nil, err
-	}
-	if f.Network, err = text(networkAttribute, h5.Root()); err != nil {
-		return nil, err
+	for _, attribute := range []struct {
+		name  string
+		value *string
+		in    []*hdf5.Group
+	}{
+		{"keras_version", &f.KerasVersion, []*hdf5.Group{h5.Root(), group}},
+		{"model_config", &f.ModelConfig, []*hdf5.Group{h5.Root()}},
+		{networkAttribute, &f.Network, []*hdf5.Group{h5.Root()}},
+	} {
+		if *attribute.value, err = text(attribute.name, attribute.in...); err != nil {
+			return nil, fmt.Errorf("reading %s: %w", attribute.name, err)
+		}
 	}
 	r := reader{file: f, paths: map[string]bool{}, budget: h5.Size()}
 	for _, layer := range layers {
@@ -199,12 +196,12 @@ func read(h5 *hdf5.File) (*File, error) {
 // reader reads the tensors layer by layer.
 type reader struct {
 	file   *File
-	paths  map[string]bool // of the datasets read
-	budget int64           // stored bytes that tensors may still take
-	values int64           // in all tensors so far
+	paths  map[string]bool // paths of the datasets read
+	budget int64           // bytes of the file that further tensors may take
+	values int64           // number of values in all tensors so far
 }
 
-// maxValues bounds what compressed tensors can unfold to: 4 GiB, seven times
+// maxValues bounds the values of a file, which can be compressed: 4 GiB, seven times
 // the largest network of the paper's family.
 const maxValues = 1 << 30
 
@@ -267,7 +264,7 @@ func (r *reader) tensor(group *hdf5.Group, name string) (Tensor, error) {
 	return t, nil
 }
 
-// finite is an error that names the first value that is not a number.
+// finite returns an error that names the first value which is NaN or infinite.
 func (t *Tensor) finite() error {
 	for i, v := range t.Data {
 		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
@@ -277,51 +274,48 @@ func (t *Tensor) finite() error {
 	return nil
 }
 
-// names reads a list of names. Keras splits one of more than 64 kB into
+// names reads a list of names. Keras splits a list of more than 64 kB into
 // attributes numbered from 0: layer_names0, layer_names1 and so on.
 func names(group *hdf5.Group, attribute string) ([]string, error) {
-	attr, err := group.Attr(attribute)
-	if err == nil {
-		return attr.Strings()
-	}
+	all, err := texts(group, attribute)
 	if !errors.Is(err, hdf5.ErrNotFound) {
-		return nil, err
+		return all, err
 	}
-	var all []string
 	for i := 0; ; i++ {
-		attr, chunkErr := group.Attr(fmt.Sprintf("%s%d", attribute, i))
-		if errors.Is(chunkErr, hdf5.ErrNotFound) {
-			if i > 0 {
-				return all, nil
-			}
+		part, partErr := texts(group, fmt.Sprintf("%s%d", attribute, i))
+		switch {
+		case errors.Is(partErr, hdf5.ErrNotFound) && i > 0:
+			return all, nil
+		case errors.Is(partErr, hdf5.ErrNotFound):
 			return nil, err
-		}
-		if chunkErr != nil {
-			return nil, chunkErr
-		}
-		part, chunkErr := attr.Strings()
-		if chunkErr != nil {
-			return nil, chunkErr
+		case partErr != nil:
+			return nil, partErr
 		}
 		all = append(all, part...)
 	}
 }
 
-// text reads an attribute of one text from the first group that has it.
+// text reads an attribute of one text from the first group that has the attribute.
+// Without one it is empty.
 func text(attribute string, groups ...*hdf5.Group) (string, error) {
 	for _, group := range groups {
-		attr, err := group.Attr(attribute)
-		if errors.Is(err, hdf5.ErrNotFound) {
+		all, err := texts(group, attribute)
+		switch {
+		case errors.Is(err, hdf5.ErrNotFound):
 			continue
+		case err == nil && len(all) > 1:
+			err = fmt.Errorf("%d texts where there is one", len(all))
 		}
-		if err != nil {
-			return "", err
-		}
-		text, err := attr.Strings()
-		if err != nil || len(text) != 1 {
-			return "", err
-		}
-		return text[0], nil
+		return strings.Join(all, ""), err
 	}
 	return "", nil
+}
+
+// texts reads an attribute of texts.
+func texts(group *hdf5.Group, attribute string) ([]string, error) {
+	attr, err := group.Attr(attribute)
+	if err != nil {
+		return nil, err
+	}
+	return attr.Strings()
 }

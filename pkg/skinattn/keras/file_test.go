@@ -1,6 +1,7 @@
 package keras
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,13 +31,13 @@ var want = []struct {
 func TestReadFile(t *testing.T) {
 	for _, c := range []struct {
 		name    string
-		kind    Kind
+		model   bool
 		version string
 	}{
-		{"weights_fixed.h5", Weights, "2.2.4"},
-		{"weights_variable.h5", Weights, "2.15.0"},
-		{"split_names.h5", Weights, "2.2.4"},
-		{"model.hdf5", Model, "2.15.0"},
+		{"weights_fixed.h5", false, "2.2.4"},
+		{"weights_variable.h5", false, "2.15.0"},
+		{"split_names.h5", false, "2.2.4"},
+		{"model.hdf5", true, "2.15.0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join("testdata", c.name)
@@ -44,8 +45,8 @@ func TestReadFile(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if f.Path != path || f.Kind != c.kind || f.KerasVersion != c.version || f.Unlisted != nil {
-				t.Errorf("path %q, kind %v, version %q, unlisted %q", f.Path, f.Kind, f.KerasVersion, f.Unlisted)
+			if f.Path != path || f.Model != c.model || f.KerasVersion != c.version || f.Unlisted != nil {
+				t.Errorf("path %q, model %v, version %q, unlisted %q", f.Path, f.Model, f.KerasVersion, f.Unlisted)
 			}
 			if layers := []string{"input_1", "conv", "block_1/bn", "normalization", "dense"}; !slices.Equal(f.Layers, layers) {
 				t.Errorf("layers %q, want %q", f.Layers, layers)
@@ -116,7 +117,10 @@ func TestNotAWeightFile(t *testing.T) {
 	_, err = ReadFile(filepath.Join(dir, "absent"))
 	expectError(t, err, "absent: no such file or directory")
 	_, err = ReadFile(dir)
-	expectError(t, err, dir+": a folder without index.json; 'skinattn weights export --format npy' makes one")
+	expectError(t, err, dir+": a folder without index.json")
+	if !errors.Is(err, ErrNoIndex) {
+		t.Errorf("error %v is no ErrNoIndex", err)
+	}
 }
 
 // expectError wants one line that holds the texts, each once.

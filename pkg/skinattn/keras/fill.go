@@ -17,19 +17,15 @@ import (
 //
 //	kernel, pointwise_kernel   0, sqrt(4.5/fan-in), fan-in all dimensions but the last
 //	depthwise_kernel           0, sqrt(4.5/(height*width))
-//	kernel_conv3d              0, sqrt(6/63): 63 = 7 rows x 3 x 3 is all that a 7x7 map meets of it
+//	kernel_conv3d              0, sqrt(6/63): a 7x7 map reaches 63 = 7 rows x 3 x 3 of its values
 //	gamma, moving_variance     1, 0.25
 //	beta, moving_mean, bias, bias_conv3d   0, 0.1
 //	mean, variance, count      50, 5; 300, 30; 9958, 0: Normalization of the age
 //
 // Anything else is filled like a bias.
 func FillByName(name string, shape []int) []float32 {
-	n := 1
-	for _, d := range shape {
-		n *= d
-	}
 	centre, radius := fillRange(name[strings.LastIndexByte(name, '/')+1:], shape)
-	values := make([]float32, n)
+	values := make([]float32, product(shape))
 	noise := newNoise(name)
 	for i := range values {
 		u := float64(noise.next()>>40) / (1 << 24)
@@ -41,18 +37,11 @@ func FillByName(name string, shape []int) []float32 {
 }
 
 func fillRange(weight string, shape []int) (centre, radius float64) {
-	product := func(dims []int) float64 {
-		p := 1
-		for _, d := range dims {
-			p *= d
-		}
-		return float64(max(p, 1))
-	}
 	switch weight {
 	case "kernel", "pointwise_kernel":
-		return 0, math.Sqrt(4.5 / product(shape[:max(len(shape)-1, 0)]))
+		return 0, math.Sqrt(4.5 / float64(max(product(shape[:max(len(shape)-1, 0)]), 1)))
 	case "depthwise_kernel":
-		return 0, math.Sqrt(4.5 / product(shape[:min(len(shape), 2)]))
+		return 0, math.Sqrt(4.5 / float64(max(product(shape[:min(len(shape), 2)]), 1)))
 	case "kernel_conv3d":
 		return 0, math.Sqrt(6.0 / 63)
 	case "gamma", "moving_variance":
@@ -65,6 +54,14 @@ func fillRange(weight string, shape []int) (centre, radius float64) {
 		return 9958, 0
 	}
 	return 0, 0.1
+}
+
+func product(dims []int) int {
+	n := 1
+	for _, d := range dims {
+		n *= d
+	}
+	return n
 }
 
 // FillImage returns a photo-like image that depends only on its name and size:

@@ -16,6 +16,9 @@ import (
 // IndexFile lists the tensors of an npy folder.
 const IndexFile = "index.json"
 
+// ErrNoIndex says that a folder is no npy folder of this project.
+var ErrNoIndex = errors.New("a folder without " + IndexFile)
+
 // index is the content of IndexFile.
 type index struct {
 	Format  string          `json:"format"` // indexFormat
@@ -35,12 +38,12 @@ type indexEntry struct {
 const (
 	indexFormat  = "skinattn npy weights"
 	indexVersion = 1
-	// maxIndex bounds the index's bytes: 20 times that of the largest network.
+	// maxIndex bounds the index's bytes: 20 times the index of the largest network.
 	maxIndex = 16 << 20
 )
 
 // WriteFolder writes every tensor as an .npy file of float32 into an existing,
-// empty folder, and an index of them. Equal files give equal bytes.
+// empty folder, and an index of the files. Equal content gives equal bytes.
 func (f *File) WriteFolder(dir string) error {
 	if err := f.checkLayers(); err != nil {
 		return err
@@ -50,7 +53,7 @@ func (f *File) WriteFolder(dir string) error {
 	for i := range f.Tensors {
 		t := &f.Tensors[i]
 		entry := indexEntry{Layer: t.Layer, Name: t.Name, Shape: append([]int{}, t.Shape...)}
-		// Names of layers can hold slashes, as those of MobileNetV3 do.
+		// The names of layers can hold slashes, as in MobileNetV3.
 		entry.File = strings.ReplaceAll(t.Layer+"/"+t.Weight(), "/", ".") + ".npy"
 		if taken[strings.ToLower(entry.File)] {
 			return fmt.Errorf("layer %q: tensor %q: another one is called %s already", t.Layer, t.Name, entry.File)
@@ -73,8 +76,8 @@ func (f *File) WriteFolder(dir string) error {
 	})
 }
 
-// readFolder reads what WriteFolder wrote. Files are opened within the folder
-// only, whatever the index says.
+// readFolder reads a folder of WriteFolder. Only files within the folder are opened,
+// whatever the index says.
 func readFolder(dir string) (*File, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -129,7 +132,7 @@ func readFolder(dir string) (*File, error) {
 func readIndex(root *os.Root) (*index, error) {
 	file, err := root.Open(IndexFile)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("a folder without %s; 'skinattn weights export --format npy' makes one", IndexFile)
+		return nil, ErrNoIndex
 	}
 	if err != nil {
 		return nil, err
@@ -159,11 +162,7 @@ func readArray(root *os.Root, name string) ([]int, []float32, error) {
 	}
 	info, err := root.Lstat(name)
 	if err != nil {
-		var pathError *os.PathError
-		if errors.As(err, &pathError) {
-			err = pathError.Err
-		}
-		return nil, nil, err
+		return nil, nil, withoutPath(err)
 	}
 	if !info.Mode().IsRegular() { // a pipe would block
 		return nil, nil, errors.New("not a regular file")

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Loader hands out the tensors of a file, each once, and knows which are left.
+// Loader hands out the tensors of a file, each once, and notes which are left.
 type Loader struct {
 	file *File
 	used []bool // by index in file.Tensors
@@ -19,20 +19,17 @@ func NewLoader(f *File) *Loader {
 	return &Loader{file: f, used: make([]bool, len(f.Tensors))}
 }
 
-// File returns the file behind the loader.
-func (l *Loader) File() *File { return l.file }
-
 // Take returns the values of one weight of a layer, such as "kernel" of
-// "block_1_expand", and marks the tensor as used. It is an error, which names
-// the tensor, if the file has no such layer or weight, if its shape is not the
-// given one (no dimensions for a scalar), or if it was taken before.
+// "block_1_expand", and marks the tensor as used. A layer or weight that the file
+// lacks, another shape than the given one (a scalar has no dimensions) and a tensor
+// taken before are errors that name the tensor.
 //
 // A weight matches by the last part of the tensor's name without ":0". Names
 // of older Keras versions match too: "conv1_W_1:0" is the kernel of its layer,
 // "conv1_b:0" the bias, "bn_running_std:0" the moving variance.
 func (l *Loader) Take(layer, weight string, shape ...int) ([]float32, error) {
 	if !l.file.HasLayer(layer) {
-		return nil, fmt.Errorf("%s: no layer %q%s", l.file.Path, layer, l.nearby(layer))
+		return nil, fmt.Errorf("%s: no layer %q%s", l.file.Path, layer, l.nearby())
 	}
 	index, err := l.match(layer, weight)
 	if err != nil {
@@ -49,8 +46,8 @@ func (l *Loader) Take(layer, weight string, shape ...int) ([]float32, error) {
 	return t.Data, nil
 }
 
-// match finds the tensor of a layer that a weight name means: by its exact
-// name, else by the name that today's Keras gives it.
+// match finds the tensor of a layer by the name of its weight: by the exact name, else
+// by the name that today's Keras gives the weight.
 func (l *Loader) match(layer, weight string) (int, error) {
 	indexes := l.file.byLayer[layer]
 	for _, same := range []func(*Tensor) bool{
@@ -81,10 +78,10 @@ func (l *Loader) match(layer, weight string) (int, error) {
 	return 0, fmt.Errorf("no weight %q among %s", weight, strings.Join(have, ", "))
 }
 
-// counter is the number that TensorFlow appends to a name in use.
+// counter matches the number that TensorFlow appends to a name already in use.
 var counter = regexp.MustCompile(`_\d+$`)
 
-// modernName maps a weight name of Keras 1 and early Keras 2 to today's.
+// modernName translates a weight name of Keras 1 and early Keras 2 to today's name.
 func modernName(name string) string {
 	name = counter.ReplaceAllString(name, "")
 	for _, rename := range [][2]string{
@@ -99,8 +96,8 @@ func modernName(name string) string {
 	return name
 }
 
-// nearby lists a few layers, to show what file this is.
-func (l *Loader) nearby(layer string) string {
+// nearby lists the first layers with weights, to show which network the file holds.
+func (l *Loader) nearby() string {
 	const most = 4
 	var with []string
 	for _, name := range l.file.Layers {
@@ -115,21 +112,17 @@ func (l *Loader) nearby(layer string) string {
 }
 
 // Unused returns the tensors that were not taken, as "layer: name" in file
-// order, followed by the datasets that no layer lists. Tensors of the layers
-// in ignore, such as those that lie after a cut, are left out.
+// order, followed by the datasets that no layer lists. The tensors of the layers
+// in ignore, such as the layers after a cut, are left out.
 func (l *Loader) Unused(ignore ...string) []string {
-	skip := make(map[string]bool, len(ignore))
-	for _, layer := range ignore {
-		skip[layer] = true
-	}
 	var unused []string
 	for i, t := range l.file.Tensors {
-		if !l.used[i] && !skip[t.Layer] {
+		if !l.used[i] && !slices.Contains(ignore, t.Layer) {
 			unused = append(unused, fmt.Sprintf("%s: %s", t.Layer, t.Name))
 		}
 	}
 	for _, path := range l.file.Unlisted {
-		// Names of layers can hold slashes, as those of MobileNetV3 do.
+		// The names of layers can hold slashes, as in MobileNetV3.
 		inside := func(layer string) bool { return strings.HasPrefix(path, layer+"/") }
 		if !slices.ContainsFunc(ignore, inside) {
 			unused = append(unused, path+" (in no layer's weight_names)")
@@ -138,8 +131,7 @@ func (l *Loader) Unused(ignore ...string) []string {
 	return unused
 }
 
-// Finish returns an error that names the tensors left over, if there are any
-// outside the layers in ignore.
+// Finish returns an error that names the tensors which Unused lists, if there are any.
 func (l *Loader) Finish(ignore ...string) error {
 	unused := l.Unused(ignore...)
 	if len(unused) == 0 {
@@ -155,10 +147,10 @@ func (l *Loader) Finish(ignore ...string) error {
 }
 
 // Numbered returns the layers that Keras named automatically from a class,
-// such as "dense", "dense_1", "dense_2" for "dense", in the order of their
-// numbers, which is the order in which they were made. The numbers themselves
-// depend on what else was built in that Python session, so a network asks for
-// the second dense layer rather than for "dense_1".
+// such as "dense", "dense_1", "dense_2" for "dense", in the order of their numbers:
+// Keras counts the constructor calls of a class in a Python session. So the numbers
+// depend on what else the session built, and a network asks for the second dense
+// layer rather than for "dense_1".
 func (f *File) Numbered(class string) []string {
 	number := func(layer string) int {
 		if layer == class {

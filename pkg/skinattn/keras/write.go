@@ -3,21 +3,22 @@ package keras
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/skinattn/skinattn/internal/hdf5"
 )
 
-// kerasVersion is the version whose file layout and names these files have.
+// kerasVersion is the version of Keras whose file layout and names Write follows.
 const kerasVersion = "2.15.0"
 
-// networkAttribute is an attribute of ours, beside Keras's: what Network holds.
+// networkAttribute is the attribute with File.Network; Keras does not know it.
 const networkAttribute = "skinattn_network"
 
 // Write writes the file as Keras 2.15's Model.save_weights does, such that
-// load_weights accepts it for a model with these layers in this order: a group a
-// layer, also for those without weights, which hold the tensors under their
-// names. Layers must name every tensor's layer, and all values must be finite.
-// Equal files give equal bytes.
+// load_weights accepts it for a model with these layers in this order: one group a
+// layer, with or without weights, and in it the tensors under their names. Layers
+// must name every tensor's layer, and all values must be finite. Equal content gives
+// equal bytes.
 func (f *File) Write(w io.Writer) error {
 	if err := f.checkLayers(); err != nil {
 		return err
@@ -35,19 +36,15 @@ func (f *File) Write(w io.Writer) error {
 			return err
 		}
 	}
-	of := f.tensorsByLayer()
-	for _, layer := range f.Layers {
-		if err := writeLayer(root, layer, of[layer]); err != nil {
+	for _, layer := range append(slices.Clone(f.Layers), topLevelGroup) {
+		if err := f.writeLayer(root, layer); err != nil {
 			return fmt.Errorf("layer %q: %w", layer, err)
 		}
-	}
-	if err := writeLayer(root, topLevelGroup, nil); err != nil {
-		return err
 	}
 	return hdf5.Write(w, root)
 }
 
-// checkLayers is an error that names a layer listed twice, or one that has
+// checkLayers returns an error that names a layer listed twice, or a layer that has
 // tensors and is not listed.
 func (f *File) checkLayers() error {
 	listed := map[string]bool{}
@@ -65,24 +62,18 @@ func (f *File) checkLayers() error {
 	return nil
 }
 
-// tensorsByLayer keeps the order of the tensors.
-func (f *File) tensorsByLayer() map[string][]*Tensor {
-	of := map[string][]*Tensor{}
-	for i := range f.Tensors {
-		t := &f.Tensors[i]
-		of[t.Layer] = append(of[t.Layer], t)
-	}
-	return of
-}
-
-func writeLayer(root *hdf5.Tree, layer string, tensors []*Tensor) error {
+func (f *File) writeLayer(root *hdf5.Tree, layer string) error {
 	group, err := root.Group(layer)
 	if err != nil {
 		return err
 	}
-	names := make([]string, len(tensors))
-	for i, t := range tensors {
-		names[i] = t.Name
+	var names []string
+	for i := range f.Tensors {
+		t := &f.Tensors[i]
+		if t.Layer != layer {
+			continue
+		}
+		names = append(names, t.Name)
 		if err := t.finite(); err != nil {
 			return fmt.Errorf("tensor %q: %w", t.Name, err)
 		}
@@ -93,8 +84,8 @@ func writeLayer(root *hdf5.Tree, layer string, tensors []*Tensor) error {
 	return setNames(group, "weight_names", names)
 }
 
-// elements are the tensor's values in the type that Keras keeps them in: the
-// count of Normalization is an int64.
+// elements are the tensor's values in the type that Keras stores: int64 for the count of
+// Normalization, float32 for all others.
 func (t *Tensor) elements() any {
 	if t.Weight() != "count" || len(t.Shape) > 0 || len(t.Data) != 1 {
 		return t.Data
@@ -105,9 +96,9 @@ func (t *Tensor) elements() any {
 // maxAttribute is HDF5_OBJECT_HEADER_LIMIT of Keras.
 const maxAttribute = 64512
 
-// setNames writes a list of names as Keras and h5py 2 do: as texts of equal
-// length, in numbered attributes if one is not enough, and as an empty array of
-// float64 if there are none.
+// setNames writes a list of names as Keras and h5py 2 do: as texts of equal length, in
+// numbered attributes if the list is too long for one, and an empty list as an empty
+// array of float64.
 func setNames(group *hdf5.Tree, attribute string, names []string) error {
 	if len(names) == 0 {
 		return group.SetAttr(attribute, hdf5.Array{Shape: []int{0}, Data: []float64{}})
@@ -123,7 +114,7 @@ func setNames(group *hdf5.Tree, attribute string, names []string) error {
 	if len(names) <= most {
 		return group.SetAttr(attribute, hdf5.Texts(names...))
 	}
-	// As few parts as will do; the first ones have one name more (numpy.array_split).
+	// The fewest parts that suffice; the first have one name more (numpy.array_split).
 	parts := (len(names) + most - 1) / most
 	for i := range parts {
 		n := len(names) / (parts - i)

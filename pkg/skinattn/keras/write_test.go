@@ -88,14 +88,23 @@ func TestWritesKerasLayout(t *testing.T) {
 	}
 }
 
-// outline lists the datasets with their types and the name lists.
-func outline(t *testing.T, path string) []string {
+func openHDF5(t *testing.T, path string) *hdf5.File {
 	t.Helper()
-	f, err := hdf5.Open(path)
+	raw, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	f, err := hdf5.New(bytes.NewReader(raw), int64(len(raw)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// outline lists the datasets with their types and the name lists.
+func outline(t *testing.T, path string) []string {
+	t.Helper()
+	f := openHDF5(t, path)
 	var lines []string
 	group := func(g *hdf5.Group) {
 		for _, attribute := range []string{"layer_names", "weight_names", "backend", "keras_version"} {
@@ -137,10 +146,7 @@ func TestWriteSplitsNames(t *testing.T) {
 		if err != nil || !slices.Equal(got.Layers, f.Layers) {
 			t.Errorf("%d layers of %d bytes: %d came back, %v", c.layers, c.width, len(got.Layers), err)
 		}
-		h5, err := hdf5.Open(path)
-		if err != nil {
-			t.Fatal(err)
-		}
+		h5 := openHDF5(t, path)
 		var parts []int
 		for {
 			attr, err := h5.Root().Attr(fmt.Sprintf("layer_names%d", len(parts)))
@@ -149,7 +155,6 @@ func TestWriteSplitsNames(t *testing.T) {
 			}
 			parts = append(parts, attr.Shape()[0])
 		}
-		h5.Close()
 		if !slices.Equal(parts, c.parts) {
 			t.Errorf("%d layers of %d bytes: parts of %v, want %v", c.layers, c.width, parts, c.parts)
 		}

@@ -17,6 +17,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // Scalar is a value under a tag, such as "loss/train".
@@ -30,9 +32,9 @@ type Writer struct {
 	file *os.File
 }
 
-// Create begins a new event file in dir, which is made if need be. TensorBoard
-// reads all event files of a folder as one run, in the order of their names:
-// a run that is resumed has several.
+// Create begins a new event file in dir and makes dir if it is absent. TensorBoard reads
+// all event files of a folder as one run, in the order of their names: a resumed run has
+// several.
 func Create(dir string, now time.Time) (*Writer, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("making the TensorBoard folder: %w", err)
@@ -47,26 +49,26 @@ func Create(dir string, now time.Time) (*Writer, error) {
 			return nil, fmt.Errorf("making a TensorBoard file: %w", err)
 		}
 		w := &Writer{file}
-		version := appendText(appendDouble(nil, 1, seconds(now)), 3, "brain.Event:2") // wall_time, file_version
-		if err := w.record(version); err != nil {
+		if err := w.record(appendText(newEvent(now), 3, "brain.Event:2")); err != nil { // file_version
 			return nil, errors.Join(err, w.Close())
 		}
 		return w, nil
 	}
 }
 
-// Write appends an event with the scalars of a step. What was written before
-// it stays readable if the process ends in the middle.
+// Write appends an event with the scalars of a step. Earlier events stay readable if the
+// process ends in the middle.
 func (w *Writer) Write(step int64, now time.Time, scalars ...Scalar) error {
 	var summary []byte
 	for _, s := range scalars {
-		value := appendFloat(appendText(nil, 1, s.Tag), 2, float32(s.Value)) // tag, simple_value
-		summary = appendText(summary, 1, string(value))                      // value
+		value := appendText(nil, 1, s.Tag) // tag
+		value = protowire.AppendTag(value, 2, protowire.Fixed32Type)
+		value = protowire.AppendFixed32(value, math.Float32bits(float32(s.Value))) // simple_value
+		summary = appendText(summary, 1, string(value))                            // value
 	}
-	event := appendDouble(nil, 1, seconds(now)) // wall_time
-	event = appendVarint(event, 2, uint64(step))
-	event = appendText(event, 5, string(summary))
-	return w.record(event)
+	event := protowire.AppendTag(newEvent(now), 2, protowire.VarintType)
+	event = protowire.AppendVarint(event, uint64(step))
+	return w.record(appendText(event, 5, string(summary)))
 }
 
 // Close closes the file.
@@ -85,39 +87,20 @@ func (w *Writer) record(data []byte) error {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// masked is the CRC-32C, turned and shifted so that a CRC over a CRC is none.
+// masked is TensorFlow's masked CRC-32C: rotated and shifted, because a CRC over data that
+// holds its own CRC is weak.
 func masked(data []byte) uint32 {
 	crc := crc32.Checksum(data, castagnoli)
 	return (crc>>15 | crc<<17) + 0xa282ead8
 }
 
-func seconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
-
-// Wire types of protocol buffers.
-const (
-	varint  = 0
-	fixed64 = 1
-	bytes   = 2
-	fixed32 = 5
-)
-
-func appendKey(b []byte, field, wire uint64) []byte {
-	return binary.AppendUvarint(b, field<<3|wire)
+// newEvent begins an Event with its wall_time.
+func newEvent(now time.Time) []byte {
+	event := protowire.AppendTag(nil, 1, protowire.Fixed64Type)
+	return protowire.AppendFixed64(event, math.Float64bits(float64(now.UnixNano())/1e9))
 }
 
-func appendVarint(b []byte, field, v uint64) []byte {
-	return binary.AppendUvarint(appendKey(b, field, varint), v)
-}
-
-func appendDouble(b []byte, field uint64, v float64) []byte {
-	return binary.LittleEndian.AppendUint64(appendKey(b, field, fixed64), math.Float64bits(v))
-}
-
-func appendFloat(b []byte, field uint64, v float32) []byte {
-	return binary.LittleEndian.AppendUint32(appendKey(b, field, fixed32), math.Float32bits(v))
-}
-
-func appendText(b []byte, field uint64, text string) []byte {
-	b = binary.AppendUvarint(appendKey(b, field, bytes), uint64(len(text)))
-	return append(b, text...)
+// appendText appends a field of text or of an embedded message.
+func appendText(b []byte, field protowire.Number, text string) []byte {
+	return protowire.AppendString(protowire.AppendTag(b, field, protowire.BytesType), text)
 }

@@ -18,7 +18,7 @@ const (
 	FormatNPY = "npy" // a folder of .npy files with an index
 )
 
-// ExportOptions say which weights are exported, and where to.
+// ExportOptions name the run, and the file or folder to write.
 type ExportOptions struct {
 	Run    string // the run folder
 	Out    string // the file (FormatH5) or folder (FormatNPY) to make
@@ -27,12 +27,12 @@ type ExportOptions struct {
 	Log func(line string)
 }
 
-// Exported is what Export made.
+// Exported describes the file or folder that Export wrote.
 type Exported struct {
 	Run        string `json:"run"`
 	Out        string `json:"out"`
 	Format     string `json:"format"`
-	SHA256     string `json:"sha256"` // of an npy folder: of what sha256sum prints for its files
+	SHA256     string `json:"sha256"` // for an npy folder the SHA-256 of what sha256sum prints for its files
 	Backbone   string `json:"backbone"`
 	Layers     int    `json:"layers"`
 	Tensors    int    `json:"tensors"`
@@ -41,7 +41,8 @@ type Exported struct {
 
 // Export writes a run's best weights for Keras: the authors' network, built in
 // Keras 2, takes an h5 file with load_weights. Import reads both formats back.
-// Nothing that exists is overwritten, and on any failure nothing is left.
+// A file, or a folder that holds anything, at opts.Out is an *OccupiedError. A failure
+// leaves nothing behind.
 func Export(opts ExportOptions) (Exported, error) {
 	exported := Exported{Run: opts.Run, Out: opts.Out, Format: opts.Format}
 	folder, err := run.Open(opts.Run)
@@ -64,7 +65,7 @@ func Export(opts ExportOptions) (Exported, error) {
 	case FormatH5:
 		err = writeH5(file, opts.Out)
 	case FormatNPY:
-		err = writeNPY(file, opts.Out)
+		err = placeFolder("folder", opts.Out, ".exporting-", file.WriteFolder)
 	default:
 		err = fmt.Errorf("format %q is unknown; it must be %s or %s", opts.Format, FormatH5, FormatNPY)
 	}
@@ -85,13 +86,4 @@ func writeH5(file *keras.File, path string) error {
 		return err
 	}
 	return atomicfile.WriteFile(path, file.Write)
-}
-
-// writeNPY builds the folder beside its place and moves it there whole.
-func writeNPY(file *keras.File, dir string) error {
-	dir, err := emptyPlace("folder", dir)
-	if err != nil {
-		return err
-	}
-	return placeFolder(dir, ".exporting-", file.WriteFolder)
 }

@@ -171,7 +171,7 @@ func TestExportErrors(t *testing.T) {
 		"unknown format":    {ExportOptions{Run: dir, Out: "x", Format: "onnx"}, `format "onnx" is unknown; it must be h5 or npy`},
 		"file there":        {ExportOptions{Run: dir, Out: there, Format: FormatH5}, there + " exists"},
 		"folder there":      {ExportOptions{Run: dir, Out: parent, Format: FormatH5}, parent + " exists"},
-		"folder not empty":  {ExportOptions{Run: dir, Out: parent, Format: FormatNPY}, "is not empty (it has there)"},
+		"folder not empty":  {ExportOptions{Run: dir, Out: parent, Format: FormatNPY}, "folder " + parent + " is not empty (it has there)"},
 		"file for a folder": {ExportOptions{Run: dir, Out: there, Format: FormatNPY}, "not a directory"},
 		"below a file":      {ExportOptions{Run: dir, Out: filepath.Join(there, "x"), Format: FormatH5}, "not a directory"},
 		"below a file, npy": {ExportOptions{Run: dir, Out: filepath.Join(there, "x"), Format: FormatNPY}, "not a directory"},

@@ -2,11 +2,8 @@ package weights
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -16,11 +13,11 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 )
 
-// EnvDir names a folder with Keras applications weights files under their
-// own names, in place of the one that 'weights fetch' fills.
+// EnvDir is the environment variable for a folder with weights files of Keras
+// applications under Keras's names. Without the variable Dir is in the cache folder.
 const EnvDir = "SKINATTN_WEIGHTS"
 
-// Dir is the folder of the ImageNet weights.
+// Dir is the folder with the ImageNet weights.
 func Dir() string {
 	if dir := os.Getenv(EnvDir); dir != "" {
 		return dir
@@ -31,8 +28,8 @@ func Dir() string {
 // ErrNoImageNet says that a backbone has no ImageNet weights.
 var ErrNoImageNet = errors.New("has no ImageNet weights")
 
-// Path is where the ImageNet weights of a backbone lie, whether or not
-// the file is there.
+// Path is the place of a backbone's ImageNet weights, whether or not the file exists.
+// A backbone without such weights is an ErrNoImageNet.
 func Path(name string) (string, error) {
 	b, err := backbone.Find(name)
 	if err != nil {
@@ -50,18 +47,17 @@ type Fetched struct {
 	File       string `json:"file"`
 	URL        string `json:"url"`
 	Licence    string `json:"licence"`
-	Checksum   string `json:"checksum,omitempty"` // the published one that it has, "none published" otherwise
+	Checksum   string `json:"checksum,omitempty"` // the published checksum, or "none published"
 	SHA256     string `json:"sha256,omitempty"`
-	Downloaded bool   `json:"downloaded"` // false: it was there already
+	Downloaded bool   `json:"downloaded"` // false: the file was there already
 	Error      string `json:"error,omitempty"`
 }
 
-// Fetch makes the ImageNet weights of a backbone lie at Path. It
-// asks Keras's address, or $SKINATTN_MIRROR, and accepts only the file with
-// the published checksum or, where none is published, one that fits the
-// network: every variable up to the cut filled once by a tensor of its name and
-// shape. log gets lines for people; progress is told the bytes so far and in
-// all (-1: unknown).
+// Fetch downloads the ImageNet weights of a backbone to Path, unless the file is there.
+// It asks Keras's address, or $SKINATTN_MIRROR. It accepts the file with the published
+// checksum or, where Keras publishes none, a file that fits the network: one tensor of
+// the right name and shape for every variable up to the cut. log gets lines for people;
+// progress gets the bytes so far and in all (-1: unknown). Both may be nil.
 func Fetch(ctx context.Context, name string, log func(line string), progress func(done, total int64)) (Fetched, error) {
 	fetched := Fetched{Backbone: name}
 	var err error
@@ -90,29 +86,15 @@ func Fetch(ctx context.Context, name string, log func(line string), progress fun
 	return fetched, err
 }
 
-// fitsApplications says why a file does not hold the ImageNet weights of a
+// fitsApplications returns an error unless a file holds the ImageNet weights of a
 // backbone.
 func fitsApplications(path, name string) error {
-	found, err := examine(ImportOptions{Keras: path, Backbone: name})
+	ins, err := inspect(ImportOptions{Keras: path, Backbone: name})
 	if err != nil {
 		return err
 	}
-	if found.Form != FormApplications {
+	if ins.Form != FormApplications {
 		return fmt.Errorf("%s holds a trained network, not ImageNet weights", path)
 	}
-	return found.fit.Err()
-}
-
-// SHA256 is the digest of a file in hexadecimal.
-func SHA256(path string) (string, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	hash := sha256.New()
-	if _, err := io.Copy(hash, file); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(hash.Sum(nil)), nil
+	return ins.match.Err()
 }

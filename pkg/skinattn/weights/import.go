@@ -1,8 +1,6 @@
 package weights
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -12,10 +10,8 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
-	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
-	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
@@ -27,20 +23,20 @@ const (
 	FormModel        = "model"        // the authors' network as a whole model
 )
 
-// ImportOptions say which Keras file is imported, as what, and where to.
+// ImportOptions name a Keras file, the network in it and the run folder to make.
 type ImportOptions struct {
-	Keras    string // the file, or an npy folder
+	Keras    string // the Keras HDF5 file, or an npy folder
 	Backbone string
 	Dir      string // the run folder to make; not needed for ImageNet weights
 
-	// What the file does not say, or not clearly enough. Empty: as the file has
-	// it, and else as the authors had it.
+	// Options of the network that the file leaves open. The zero value takes the value
+	// in the file or, where the file has none, the authors'.
 	Cut          string // Keras layer after which the backbone ends
 	Size         int    // pixels
 	ChannelOrder imaging.Order
 	Preprocess   imaging.Preprocess
-	// AttentionWindow is spec.Network's. Keras on a CPU computes with the one
-	// in the center, so networks trained there need it.
+	// AttentionWindow is an option of spec.Network. Networks that Keras trained on a CPU
+	// need spec.CenterWindow, for that is the window of its CPU kernel.
 	AttentionWindow string
 
 	// Log, if not nil, gets lines for people.
@@ -53,7 +49,7 @@ func (o ImportOptions) logf(format string, args ...any) {
 	}
 }
 
-// Report says what a Keras file is and whether it fits a network.
+// Report describes a Keras file and says whether it fits a network.
 type Report struct {
 	File         string `json:"file"`
 	SHA256       string `json:"sha256,omitempty"`
@@ -68,196 +64,116 @@ type Report struct {
 	Network *spec.Network `json:"network,omitempty"`
 
 	Fits      bool     `json:"fits"`
-	Variables int      `json:"variables"`    // of the network (up to the cut for ImageNet weights)
-	Used      int      `json:"tensors_used"` // tensors that fill one
+	Variables int      `json:"variables"`    // variables of the network (up to the cut for ImageNet weights)
+	Used      int      `json:"tensors_used"` // tensors that fill a variable
 	Unused    []string `json:"unused"`       // tensors up to the cut without a variable, as "layer: name"
 	Problems  []string `json:"problems"`     // empty if it fits
 }
 
-// Check says which form of Keras file opts.Keras is and whether it fits
-// opts.Backbone: every tensor up to the cut used once, every variable filled
-// once. The error is the first of the report's problems.
+// Check reports the form of the Keras file opts.Keras and whether the file fits
+// opts.Backbone: every tensor up to the cut used once, every variable filled once. The
+// error is the first of the report's problems, a *MismatchError if variables or tensors
+// are left over.
 func Check(opts ImportOptions) (Report, error) {
-	found, err := examine(opts)
-	report := found.Report
+	ins, err := inspect(opts)
+	report := ins.Report
 	if err != nil {
 		report.Problems = append(report.Problems, err.Error())
 		return report, err
 	}
-	for _, problem := range found.fit.Problems {
+	for _, problem := range ins.match.Problems {
 		report.Problems = append(report.Problems, problem.Error())
 	}
-	return report, found.fit.Err()
+	return report, ins.match.Err()
 }
 
-// Imported is what Import made.
+// Imported describes the file, and what Import made of it.
 type Imported struct {
 	Report
 	Run       string `json:"run,omitempty"`       // the run folder
-	Installed string `json:"installed,omitempty"` // where ImageNet weights were copied to
+	Installed string `json:"installed,omitempty"` // the copy of ImageNet weights
 }
 
-// ErrNoRunFolder says that ImportOptions.Dir is empty and should not be.
+// ErrNoRunFolder says that ImportOptions.Dir is empty although the file holds a trained
+// network.
 var ErrNoRunFolder = errors.New("the run folder to make of it is not named")
 
-// Import takes a Keras file in. One of the authors' network becomes the run
-// folder opts.Dir, with the weights as its best checkpoint; ImageNet weights
-// are installed at Path, where training looks for them, and opts.Dir is
-// not touched: a network without a trained head predicts nothing.
+// OtherWeightsError says that ImageNet weights are not installed because other weights
+// that fit the backbone, too, are installed at Path.
+type OtherWeightsError struct{ Keras, Path string }
+
+func (e *OtherWeightsError) Error() string {
+	return fmt.Sprintf("installing %s: %s is there with other weights", e.Keras, e.Path)
+}
+
+// Import takes a Keras file in. The authors' network becomes the run folder opts.Dir,
+// with the weights as its best checkpoint. ImageNet weights are installed at Path, where
+// training looks for them, and opts.Dir is not touched: a network without a trained head
+// predicts nothing.
 //
-// A file that does not fit is an error, and so is a folder that holds anything;
-// nothing is then left behind.
+// A file that does not fit is a *MismatchError, a run folder that holds anything an
+// *OccupiedError, and other installed ImageNet weights are an *OtherWeightsError. A
+// failure leaves nothing behind.
 func Import(opts ImportOptions) (Imported, error) {
-	found, err := examine(opts)
+	ins, err := inspect(opts)
 	if err == nil {
-		err = found.fit.Err()
+		err = ins.match.Err()
 	}
-	imported := Imported{Report: found.Report}
-	if err != nil {
+	imported := Imported{Report: ins.Report}
+	switch {
+	case err != nil:
 		return imported, err
-	}
-	if found.Form == FormApplications {
-		imported.Installed, err = install(opts, found)
+	case ins.Form == FormApplications:
+		imported.Installed, err = install(opts, ins)
 		return imported, err
-	}
-	if opts.Dir == "" {
+	case opts.Dir == "":
 		return imported, fmt.Errorf("%s holds a trained network: %w", opts.Keras, ErrNoRunFolder)
 	}
-	if err := makeRun(opts, found); err != nil {
+	err = placeFolder(RunFolder, opts.Dir, ".importing-", func(temporary string) error {
+		store := model.NewStore()
+		if err := ins.match.Load(store); err != nil {
+			return err
+		}
+		cfg := run.Config{Network: ins.net.Network, Init: "keras " + filepath.Base(opts.Keras), InitSHA256: ins.SHA256}
+		folder := &run.Folder{Dir: temporary} // unlocked: no other process knows the folder
+		return errors.Join(
+			folder.WriteConfig(cfg),
+			folder.WriteEnvironment(run.CurrentEnvironment("none", "")), // nothing is computed
+			checkpoint.Save(folder, checkpoint.Best, "imported", store, struct{}{}))
+	})
+	if err != nil {
 		return imported, fmt.Errorf("importing %s: %w", opts.Keras, err)
 	}
 	imported.Run = opts.Dir
 	return imported, nil
 }
 
-// install copies ImageNet weights to where training looks for them. Other
-// weights there that fit too are not overwritten.
-func install(opts ImportOptions, found *examined) (string, error) {
+// install copies ImageNet weights to the place where training looks for them. It
+// overwrites a file there only if the file does not fit the backbone.
+func install(opts ImportOptions, ins *inspection) (string, error) {
 	path, err := Path(opts.Backbone)
 	if err != nil {
 		return "", err
 	}
-	if there, err := SHA256(path); err == nil {
-		if there == found.SHA256 {
+	if installed, err := SHA256(path); err == nil {
+		if installed == ins.SHA256 {
 			return path, nil
 		}
 		if fitsApplications(path, opts.Backbone) == nil {
-			return "", fmt.Errorf("installing %s: %s is there with other weights; remove it first, or train with --weights %s", opts.Keras, path, opts.Keras)
+			return "", &OtherWeightsError{opts.Keras, path}
 		}
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return "", fmt.Errorf("installing %s: %w", opts.Keras, err)
 	}
-	err = atomicfile.WriteFile(path, func(w io.Writer) error {
+	return path, atomicfile.WriteFile(path, func(w io.Writer) error {
 		if isFolder(opts.Keras) {
-			return found.file.Write(w)
+			return ins.file.Write(w)
 		}
-		in, err := os.Open(opts.Keras)
-		if err != nil {
-			return err
+		digest, err := copyDigest(w, opts.Keras)
+		if err == nil && digest != ins.SHA256 {
+			err = fmt.Errorf("%s changed while it was read", opts.Keras)
 		}
-		defer in.Close()
-		hash := sha256.New()
-		if _, err := io.Copy(io.MultiWriter(w, hash), in); err != nil {
-			return err
-		}
-		if hex.EncodeToString(hash.Sum(nil)) != found.SHA256 {
-			return fmt.Errorf("%s changed while it was read", opts.Keras)
-		}
-		return nil
+		return err
 	})
-	return path, err
-}
-
-// makeRun builds the run folder beside its place and moves it there whole.
-func makeRun(opts ImportOptions, found *examined) error {
-	dir, err := emptyPlace(RunFolder, opts.Dir)
-	if err != nil {
-		return err
-	}
-	return placeFolder(dir, ".importing-", func(temporary string) error {
-		store := model.NewStore()
-		if err := found.fit.Load(store); err != nil {
-			return err
-		}
-		cfg := run.Config{Network: found.net.Network, Init: "keras " + filepath.Base(opts.Keras), InitSHA256: found.SHA256}
-		// Nothing is computed, so there is no engine to tell of.
-		environment := run.CurrentEnvironment("none", "")
-		folder := &run.Folder{Dir: temporary} // unlocked: nobody knows it
-		return errors.Join(
-			folder.WriteConfig(cfg),
-			folder.WriteEnvironment(environment),
-			checkpoint.Save(folder, checkpoint.Best, "imported", store, struct{}{}))
-	})
-}
-
-// placeFolder has fill write into a temporary folder beside dir, which is empty
-// or not there, and renames it to dir. mark is part of the temporary name.
-func placeFolder(dir, mark string, fill func(temporary string) error) error {
-	parent := filepath.Dir(dir)
-	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return err
-	}
-	temporary, err := os.MkdirTemp(parent, "."+filepath.Base(dir)+mark)
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(temporary)
-	if err := errors.Join(fill(temporary), os.Chmod(temporary, 0o755)); err != nil {
-		return err
-	}
-	if err := os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) { // an empty folder
-		return err
-	}
-	if err := os.Rename(temporary, dir); err != nil {
-		return err
-	}
-	return atomicfile.SyncDir(parent)
-}
-
-// RunFolder is OccupiedError.What for the folder of an imported run.
-const RunFolder = "run folder"
-
-// OccupiedError says that the place for a result holds something already.
-type OccupiedError struct {
-	What string // RunFolder, "folder" or "file"
-	Path string
-	File string // an entry of the folder
-}
-
-func (e *OccupiedError) Error() string {
-	if e.File == "" {
-		return e.Path + " exists"
-	}
-	return fmt.Sprintf("%s %s is not empty (it has %s)", e.What, e.Path, e.File)
-}
-
-// emptyPlace is the absolute path of a folder that is empty or not there. One that
-// holds something is an *OccupiedError.
-func emptyPlace(what, dir string) (string, error) {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return "", err
-	}
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = real
-	}
-	entries, err := os.ReadDir(dir)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return dir, nil
-	case err != nil:
-		return "", fmt.Errorf("the %s %s: %w", what, dir, err)
-	case len(entries) > 0:
-		return "", &OccupiedError{what, dir, entries[0].Name()}
-	}
-	return dir, nil
-}
-
-// examined is a Keras file with the network that it was found to hold.
-type examined struct {
-	Report
-	file *keras.File
-	net  *skinattn.Network
-	fit  *Match
 }

@@ -2,6 +2,7 @@ package weights
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -126,6 +127,10 @@ func TestImportedRunFolder(t *testing.T) {
 	// A second import does not touch it.
 	_, err = Import(ImportOptions{Keras: path, Backbone: "mobilenet_v2", Dir: dir})
 	expectLine(t, err, "run folder "+dir+" is not empty (it has checkpoints)")
+	var occupied *OccupiedError
+	if !errors.As(err, &occupied) || occupied.What != RunFolder {
+		t.Errorf("%+v", occupied)
+	}
 	expectEntries(t, parent, "theirs")
 
 	// Nor does a place that is no folder.
@@ -133,6 +138,9 @@ func TestImportedRunFolder(t *testing.T) {
 	expectLine(t, err, "not a directory")
 	_, err = Import(ImportOptions{Keras: path, Backbone: "mobilenet_v2"})
 	expectLine(t, err, path+" holds a trained network: the run folder to make of it is not named")
+	if !errors.Is(err, ErrNoRunFolder) {
+		t.Errorf("error %v is no ErrNoRunFolder", err)
+	}
 }
 
 // All networks that a Config can mean are recognised from the file alone.

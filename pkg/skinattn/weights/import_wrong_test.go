@@ -169,7 +169,11 @@ func TestApplicationsFile(t *testing.T) {
 	bare := applicationsOf(t, "mobilenet_v2", false)
 	other := bare.save(t, "bare.h5")
 	_, err = install(other)
-	expectLine(t, err, place+" is there with other weights; remove it first, or train with --weights "+other)
+	expectLine(t, err, place+" is there with other weights")
+	var installed *OtherWeightsError
+	if !errors.As(err, &installed) || *installed != (OtherWeightsError{other, place}) {
+		t.Errorf("%+v", installed)
+	}
 	if err := os.WriteFile(place, []byte("damaged"), 0o644); err != nil {
 		t.Fatal(err)
 	}

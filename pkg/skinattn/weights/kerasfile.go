@@ -14,9 +14,9 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 )
 
-// KerasFile is what Keras's Model.save_weights writes of the authors' network
-// with the weights in store: all layers of the Keras network in its order and
-// under the names of a fresh session, so that load_weights accepts it. All
+// KerasFile returns the file that Keras's Model.save_weights writes for the authors'
+// network with the weights in store: all layers of the Keras network in its order and
+// under the names of a new Python session, so that load_weights accepts it. All
 // variables must be in store.
 func KerasFile(n *skinattn.Network, store *model.Store) (*keras.File, error) {
 	names, ours, err := kerasLayers(n)
@@ -56,23 +56,19 @@ func KerasFile(n *skinattn.Network, store *model.Store) (*keras.File, error) {
 	return file, nil
 }
 
-// weightName is Keras's name for a variable of a layer that it calls name.
+// weightName is Keras's name for a variable of a layer; name is Keras's for the layer.
 func weightName(name string, layer *layers.Layer, v layers.Variable) string {
 	if _, ok := layer.Op.(layers.Normalization); ok {
-		return v.Name + ":0" // adapt makes them, outside of the layer's name
+		return v.Name + ":0" // Keras's adapt makes the variables, outside of the layer's name
 	}
 	return name + "/" + v.Name + ":0"
 }
 
-// kerasLayers lists the layers of the authors' Keras network, with ours for
-// those that have a counterpart: two layers make a text of the metadata the
-// one-hot vector that the network here is fed.
+// kerasLayers lists the layers of the authors' Keras network, and finds our layer for
+// each. Two have no counterpart: they turn a word of the metadata into the one-hot
+// vector that is an input of our network.
 func kerasLayers(n *skinattn.Network) (names []string, ours map[string]*layers.Layer, err error) {
-	b, err := backbone.Find(n.Backbone)
-	if err != nil {
-		return nil, nil, err
-	}
-	whole, err := b.Graph(n.Size)
+	b, whole, err := wholeBackbone(n)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -80,8 +76,8 @@ func kerasLayers(n *skinattn.Network) (names []string, ours map[string]*layers.L
 	if err != nil {
 		return nil, nil, err
 	}
-	// Keras has counted the layers of a backbone with its top; a network with the
-	// attention in its middle has none.
+	// Keras has counted the layers of a backbone with its top; a network with
+	// Soft-Attention in its middle has no top.
 	counted := whole
 	if b.HasTail() {
 		counted = kept
@@ -104,7 +100,7 @@ func kerasLayers(n *skinattn.Network) (names []string, ours map[string]*layers.L
 
 	ours = map[string]*layers.Layer{}
 	inputs := map[string][]string{}
-	theirs := map[string]string{} // the Keras layer that gives what ours gives
+	theirs := map[string]string{} // for our layer, the Keras layer with the same output
 	for _, layer := range n.Graph.Layers() {
 		name := layer.Name
 		if class := unweightedClass(layer.Op); kept.Layer(name) == nil && class != "" {
@@ -124,8 +120,8 @@ func kerasLayers(n *skinattn.Network) (names []string, ours map[string]*layers.L
 	return layers.KerasOrder(n.Output, func(layer string) []string { return inputs[layer] }), ours, nil
 }
 
-// unweightedClass is the class of an operation without weights in Keras's
-// automatic names, empty for others.
+// unweightedClass is the class in Keras's automatic names of an operation without
+// weights, empty for other operations.
 func unweightedClass(op layers.Op) string {
 	switch op.(type) {
 	case layers.MaxPooling2D:

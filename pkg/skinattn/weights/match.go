@@ -33,74 +33,74 @@ func LoadBackbone(path string, n *skinattn.Network, store *model.Store) error {
 // Match pairs the tensors of a Keras file with the variables of a network and
 // lists what did not match.
 type Match struct {
-	Variables int // that the file is to fill
-	Used      int // tensors that have found their variable
+	Variables int // number of variables that the file has to fill
+	Used      int // number of tensors that fill a variable
 	// Unused are the tensors without a variable, as "layer: name".
 	Unused []string
 	// Missing are the paths of the variables without a tensor, in network order.
 	Missing []string
-	// Problems are the variables without their tensor, in network order, and one
-	// about Unused.
+	// Problems has an error for every variable without its tensor, in network order, and
+	// one about all unused tensors.
 	Problems []error
 
 	values []value
 }
 
-// value is a variable and what the file has for it.
+// value is a variable with its values in the file.
 type value struct {
 	layers.Variable
 	data []float32
 }
 
-// MatchBackbone pairs the part of n up to its cut with a Keras applications
-// weights file: by the names of the layers or, where the file has other names
-// than Keras 2.15, by their order, as Keras itself loads such files. An error
-// concerns the network; what does not match in the file is in Match.Problems.
+// MatchBackbone pairs the part of n up to its cut with a Keras applications weights
+// file: by the names of the layers or, if the file has other names than Keras 2.15, by
+// their order, as Keras itself loads such files. An error concerns the network;
+// Match.Problems says what does not match in the file.
 func MatchBackbone(n *skinattn.Network, file *keras.File) (*Match, error) {
-	b, err := backbone.Find(n.Backbone)
+	b, whole, err := wholeBackbone(n)
 	if err != nil {
 		return nil, err
 	}
-	whole, err := b.Graph(n.Size)
-	if err != nil {
-		return nil, err
-	}
-	var wanted []layers.Variable
+	var wanted []layers.Variable // variables of n up to its cut
 	for _, v := range n.Graph.Variables() {
 		if whole.Layer(v.Layer) != nil {
 			wanted = append(wanted, v)
 		}
 	}
-	return matchPart(file, b, whole, n.Graph, wanted), nil
-}
-
-// matchPart compares the wanted variables, of the layers that part has of the
-// whole backbone, with an applications file.
-func matchPart(file *keras.File, b *backbone.Backbone, whole, part *layers.Graph, wanted []layers.Variable) *Match {
-	name := NamesIn(file, b, whole)
-	var beyond []string // layers of the backbone that part lacks
+	name := namesIn(file, b, whole)
+	var beyond []string // layers of the file after n's cut
 	for _, layer := range whole.Layers() {
-		if part.Layer(layer.Name) == nil {
+		if n.Graph.Layer(layer.Name) == nil {
 			beyond = append(beyond, name(layer.Name))
 		}
 	}
-	byName := match(keras.NewLoader(file), wanted, name, beyond)
+	byName := pair(file, wanted, name, beyond)
 	if len(byName.Problems) > 0 {
-		if ordered, rest, ok := orderedNames(file, whole, part); ok {
-			if byOrder := match(keras.NewLoader(file), wanted, ordered, rest); len(byOrder.Problems) == 0 {
-				return byOrder
+		if name, beyond, ok := orderedNames(file, whole, n.Graph); ok {
+			if byOrder := pair(file, wanted, name, beyond); len(byOrder.Problems) == 0 {
+				return byOrder, nil
 			}
 		}
 	}
-	return byName
+	return byName, nil
 }
 
-// orderedNames pairs the layers with weights of the whole backbone, with or
-// without its top, with those of the file in the order of both. rest are the
-// file's layers that part lacks. ok says whether all tensors of each pair have
-// the same shapes.
-func orderedNames(file *keras.File, whole, part *layers.Graph) (name func(string) string, rest []string, ok bool) {
-	theirs := slices.DeleteFunc(slices.Clone(file.Layers), func(layer string) bool { return len(file.LayerTensors(layer)) == 0 })
+// wholeBackbone returns the backbone of n, and its graph with the top.
+func wholeBackbone(n *skinattn.Network) (*backbone.Backbone, *layers.Graph, error) {
+	b, err := backbone.Find(n.Backbone)
+	if err != nil {
+		return nil, nil, err
+	}
+	whole, err := b.Graph(n.Size)
+	return b, whole, err
+}
+
+// orderedNames pairs the layers with weights of the whole backbone, with or without its
+// top, and the layers with weights of the file, both in their order. beyond are the
+// file's layers that part lacks. ok says whether all tensors of each pair have the same
+// shapes.
+func orderedNames(file *keras.File, whole, part *layers.Graph) (name func(string) string, beyond []string, ok bool) {
+	theirs := weighted(file, slices.Clone(file.Layers))
 	rename := map[string]string{}
 	for _, layer := range whole.Layers() {
 		variables := layer.Op.Variables(whole.InputShapes(layer)...)
@@ -114,34 +114,29 @@ func orderedNames(file *keras.File, whole, part *layers.Graph) (name func(string
 		}
 		rename[layer.Name] = other
 		if part.Layer(layer.Name) == nil {
-			rest = append(rest, other)
+			beyond = append(beyond, other)
 		}
 	}
-	return func(layer string) string { return cmp.Or(rename[layer], layer) }, rest, len(rename) == len(theirs)
+	return func(layer string) string { return cmp.Or(rename[layer], layer) }, beyond, len(rename) == len(theirs)
 }
 
 // MatchNetwork pairs the whole network n with a Keras file of
 // Model.save_weights or of a full model.
 func MatchNetwork(n *skinattn.Network, file *keras.File) (*Match, error) {
-	b, err := backbone.Find(n.Backbone)
+	b, whole, err := wholeBackbone(n)
 	if err != nil {
 		return nil, err
 	}
-	whole, err := b.Graph(n.Size)
-	if err != nil {
-		return nil, err
-	}
-	inBackbone := NamesIn(file, b, whole)
-	taken := map[string]bool{} // layers of the file that are the backbone's
+	inBackbone := namesIn(file, b, whole)
+	taken := map[string]bool{} // the backbone's layers in the file
 	for _, layer := range n.Graph.Layers() {
 		if whole.Layer(layer.Name) != nil && !b.HasTail() {
 			taken[inBackbone(layer.Name)] = true
 		}
 	}
-	// The other layers with weights are paired by the order of their making or, if
-	// that does not fit, by their place in the network: Keras numbers a layer when
-	// its constructor is called, and dense(a)(dense(b)(x)) calls the outer first.
-	pair := func(byPlace bool) *Match {
+	// The other layers with weights are paired by the order of Keras's numbers or, if
+	// that does not fit, by their place in the network: see inFileOrder.
+	paired := func(byPlace bool) *Match {
 		rename := map[string]string{}
 		for _, class := range []string{skinattn.AttentionLayer, skinattn.NormalizationLayer, skinattn.DenseClass, skinattn.BatchNormClass, "conv2d"} {
 			var ours []string
@@ -150,11 +145,9 @@ func MatchNetwork(n *skinattn.Network, file *keras.File) (*Match, error) {
 					ours = append(ours, layer.Name)
 				}
 			}
-			theirs := slices.DeleteFunc(file.Numbered(class), func(layer string) bool {
-				return taken[layer] || len(file.LayerTensors(layer)) == 0
-			})
+			theirs := slices.DeleteFunc(weighted(file, file.Numbered(class)), func(layer string) bool { return taken[layer] })
 			if byPlace {
-				slices.SortFunc(theirs, func(a, b string) int { return slices.Index(file.Layers, a) - slices.Index(file.Layers, b) })
+				inFileOrder(file, theirs)
 			} else {
 				slices.SortFunc(ours, func(a, b string) int { return backbone.AutoNumber(a, class) - backbone.AutoNumber(b, class) })
 			}
@@ -162,25 +155,25 @@ func MatchNetwork(n *skinattn.Network, file *keras.File) (*Match, error) {
 				rename[layer] = theirs[i]
 			}
 		}
-		return match(keras.NewLoader(file), n.Graph.Variables(), func(layer string) string {
+		return pair(file, n.Graph.Variables(), func(layer string) string {
 			return cmp.Or(rename[layer], inBackbone(layer))
 		}, nil)
 	}
-	byNumber := pair(false)
+	byNumber := paired(false)
 	if len(byNumber.Problems) > 0 {
-		if byPlace := pair(true); len(byPlace.Problems) == 0 {
+		if byPlace := paired(true); len(byPlace.Problems) == 0 {
 			return byPlace, nil
 		}
 	}
 	return byNumber, nil
 }
 
-// NamesIn translates the names of a backbone's layers to those in a file. Keras
-// numbers the layers that it names itself by what the Python session has built
-// before, so that the second InceptionResNetV2 of a session begins with
-// conv2d_203; the numbers of a backbone still run on without a gap.
-func NamesIn(file *keras.File, b *backbone.Backbone, whole *layers.Graph) func(layer string) string {
-	needed := map[string]bool{} // by a cut
+// namesIn translates the names of a backbone's layers to their names in a file. Keras
+// numbers the layers that it names itself through a whole Python session: the second
+// InceptionResNetV2 of a session begins with conv2d_203. The numbers of one backbone
+// have no gap.
+func namesIn(file *keras.File, b *backbone.Backbone, whole *layers.Graph) func(layer string) string {
+	needed := map[string]bool{} // layers up to a cut
 	for _, cut := range b.Cuts {
 		if part, err := whole.Cut(cut.Layer); err == nil {
 			for _, layer := range part.Layers() {
@@ -188,8 +181,7 @@ func NamesIn(file *keras.File, b *backbone.Backbone, whole *layers.Graph) func(l
 			}
 		}
 	}
-	// first has the classes whose first layer every file of the network holds.
-	first := map[string]int{}
+	first := map[string]int{} // a class's lowest number in the file; every file has that layer
 	for class := range needed {
 		if numbers := file.Numbered(class); len(numbers) > 0 {
 			first[class] = backbone.AutoNumber(numbers[0], class)
@@ -206,18 +198,19 @@ func NamesIn(file *keras.File, b *backbone.Backbone, whole *layers.Graph) func(l
 	}
 }
 
-// match takes the wanted variables out of the loader, under the names that their
-// layers have in the file.
-func match(loader *keras.Loader, wanted []layers.Variable, name func(layer string) string, ignore []string) *Match {
+// pair finds the wanted variables in the file, under the names that their layers have
+// there. The layers in ignore may have tensors that no variable takes.
+func pair(file *keras.File, wanted []layers.Variable, name func(layer string) string, ignore []string) *Match {
 	m := &Match{Variables: len(wanted)}
-	blamed := map[string]bool{} // tensors of the wrong shape, which need no second problem
+	loader := keras.NewLoader(file)
+	blamed := map[string]bool{} // tensors of the wrong shape, which have a problem already
 	for _, v := range wanted {
 		layer := name(v.Layer)
 		data, err := loader.Take(layer, v.Name, v.Shape...)
 		if err != nil {
 			m.Missing = append(m.Missing, v.Path())
 			m.Problems = append(m.Problems, err)
-			for _, t := range loader.File().LayerTensors(layer) {
+			for _, t := range file.LayerTensors(layer) {
 				if t.Weight() == v.Name {
 					blamed[layer+": "+t.Name] = true
 				}
@@ -264,7 +257,8 @@ func (m *Match) Err() error {
 	return &MismatchError{Unused: m.Unused, Missing: m.Missing, More: len(m.Problems) - 1, Err: m.Problems[0]}
 }
 
-// Load sets all variables in store, or none if something does not fit.
+// Load sets all variables in store. If anything does not fit it sets none and returns
+// the error of Err.
 func (m *Match) Load(store *model.Store) error {
 	if err := m.Err(); err != nil {
 		return err

@@ -2,18 +2,16 @@ package weights
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 
-	"github.com/skinattn/skinattn/internal/hdf5"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
-// modelConfig is what a whole model says of itself, in its attribute
-// model_config, beyond the weights. The zero value says nothing.
+// modelConfig is the part of a whole model's configuration (keras.File.ModelConfig)
+// that an import needs. The zero value says nothing.
 type modelConfig struct {
 	Config struct {
 		Layers []configLayer
@@ -38,7 +36,18 @@ type (
 	dropout struct{ Rate float64 }
 )
 
-// ofClass decodes the layers of a class; what can't be decoded is left out.
+// parseModelConfig reads the configuration from its JSON, which may be empty.
+func parseModelConfig(text string) (cfg modelConfig, err error) {
+	if text == "" {
+		return cfg, nil
+	}
+	if err := json.Unmarshal([]byte(text), &cfg); err != nil {
+		return cfg, fmt.Errorf("reading model_config: %w", err)
+	}
+	return cfg, nil
+}
+
+// ofClass decodes the layers of a class and leaves out those that it cannot decode.
 func ofClass[T any](c modelConfig, class string) (names []string, configs []T) {
 	for _, layer := range c.Config.Layers {
 		var config T
@@ -49,35 +58,7 @@ func ofClass[T any](c modelConfig, class string) (names []string, configs []T) {
 	return names, configs
 }
 
-// readModelConfig reads the configuration of the whole model in a file.
-func readModelConfig(path string) (modelConfig, error) {
-	var cfg modelConfig
-	file, err := hdf5.Open(path)
-	if err != nil {
-		return cfg, err
-	}
-	defer file.Close()
-	attr, err := file.Root().Attr("model_config")
-	if errors.Is(err, hdf5.ErrNotFound) {
-		return cfg, nil
-	}
-	if err != nil {
-		return cfg, fmt.Errorf("reading model_config: %w", err)
-	}
-	text, err := attr.Strings()
-	if err == nil && len(text) != 1 {
-		err = fmt.Errorf("%d texts where there is one", len(text))
-	}
-	if err == nil {
-		err = json.Unmarshal([]byte(text[0]), &cfg)
-	}
-	if err != nil {
-		return cfg, fmt.Errorf("reading model_config: %w", err)
-	}
-	return cfg, nil
-}
-
-// size is the width of the image input, 0 if the model leaves it open.
+// size is the width of the image input, 0 if the model leaves the width open.
 func (c modelConfig) size() (int, error) {
 	names, inputs := ofClass[inputLayer](c, "InputLayer")
 	for i, input := range inputs {
@@ -93,29 +74,28 @@ func (c modelConfig) size() (int, error) {
 	return 0, nil
 }
 
-// dropouts sets the rates of cfg: of the dropout layers, the first made is the
-// features' and the second the metadata's.
+// dropouts sets the rates of cfg. Of two dropout layers, the layer made first belongs to
+// the features and the other to the metadata.
 func (c modelConfig) dropouts(cfg *spec.Network) {
 	names, all := ofClass[dropout](c, "Dropout")
 	if len(all) == 1 {
 		cfg.Dropout = all[0].Rate
 	}
 	if len(all) == 2 && cfg.Metadata {
-		first, second := 0, 1
 		if backbone.AutoNumber(names[0], "dropout") > backbone.AutoNumber(names[1], "dropout") {
-			first, second = 1, 0
+			slices.Reverse(all)
 		}
-		cfg.Dropout, cfg.MetadataDropout = all[first].Rate, all[second].Rate
+		cfg.Dropout, cfg.MetadataDropout = all[0].Rate, all[1].Rate
 	}
 }
 
-// checkVocabularies refuses words in another order than here: the metadata
-// would be read wrongly without any tensor being of the wrong shape.
+// checkVocabularies refuses words in another order than here: the network would take one
+// word for another, and no tensor's shape would show it.
 func (c modelConfig) checkVocabularies() error {
 	names, lookups := ofClass[stringLookup](c, "StringLookup")
 	for i, lookup := range lookups {
 		words, ok := lookup.Vocabulary.([]any)
-		if !ok { // not written down
+		if !ok { // the words are in a file
 			continue
 		}
 		same := func(vocabulary []string) bool {
