@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 
 	"github.com/alecthomas/kong"
@@ -20,25 +21,21 @@ type regimeFlags struct {
 // optionFlag is an option and its place in the struct of flags.
 type optionFlag struct {
 	spec.Option
-	network bool // of the network, else of the regime
+	network bool // an option of the network, else of the regime
 }
 
-// optionFlags are all options that have a flag, in the order of the struct's fields.
+// optionFlags are all options with a flag, in the order of the struct's fields.
 func optionFlags() (flags []optionFlag) {
-	add := func(options []spec.Option, network bool) {
-		for _, o := range options {
-			if o.Flag != "" {
-				flags = append(flags, optionFlag{o, network})
-			}
-		}
+	for _, o := range spec.RegimeOptions() {
+		flags = append(flags, optionFlag{o, false})
 	}
-	add(spec.RegimeOptions(), false)
-	add(spec.NetworkOptions(), true)
-	return flags
+	for _, o := range spec.NetworkOptions() {
+		flags = append(flags, optionFlag{o, true})
+	}
+	return slices.DeleteFunc(flags, func(o optionFlag) bool { return o.Flag == "" })
 }
 
-// newRegimeFlags makes the flags: pointers and slices that are nil unless the flag
-// is given.
+// newRegimeFlags makes the flags: pointers and slices that are nil unless given.
 func newRegimeFlags() regimeFlags {
 	var fields []reflect.StructField
 	for i, o := range optionFlags() {
@@ -73,18 +70,18 @@ func (f regimeFlags) given(use func(o optionFlag, value reflect.Value) error) er
 	return nil
 }
 
-// change sets the options whose flags were given. Class weights given by hand take
-// the place of computed ones, and the reverse.
+// change sets the options whose flags were given. --class-weights alone switches
+// --class-weighting off, and the reverse.
 func (f regimeFlags) change(r *spec.Regime, n *spec.Network) error {
-	var weights, weighting bool
+	given := map[string]bool{}
 	err := f.given(func(o optionFlag, value reflect.Value) error {
-		weights, weighting = weights || o.Path == "class_weights", weighting || o.Path == "class_weighting"
+		given[o.Flag] = true
 		if o.network {
 			return o.Set(n, value)
 		}
 		return o.Set(r, value)
 	})
-	switch {
+	switch weights, weighting := given["class-weights"], given["class-weighting"]; {
 	case weights && !weighting:
 		r.ClassWeighting = ""
 	case weighting && !weights && r.ClassWeighting != "":

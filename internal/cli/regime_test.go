@@ -114,8 +114,8 @@ func otherValue(t *testing.T, o spec.Option, of any) []string {
 	return nil
 }
 
-// Every option of regime and network has a flag that sets it, but for the names and
-// what has flags of its own in 'train'.
+// Every option of regime and network has a flag that sets it, except the names and
+// the options with separate flags in 'train'.
 func TestEveryOptionHasAFlag(t *testing.T) {
 	regime, err := spec.For("md/as-run", "mobilenet_v2")
 	if err != nil {

@@ -21,7 +21,7 @@ type reproduceAnswer struct {
 func (c *reproduceCommand) Run(s *session) error {
 	runs, err := reproduce.Load(c.Results)
 	var folder *fs.PathError
-	if errors.As(err, &folder) && folder.Path == c.Results {
+	if errors.Is(err, reproduce.ErrRunFolder) || errors.As(err, &folder) && folder.Path == c.Results {
 		return fmt.Errorf("%w; --results names the folder of run folders", err)
 	}
 	if err != nil {
@@ -31,7 +31,7 @@ func (c *reproduceCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	report, err := reproduce.New(s.ctx, runs, reproduce.Options{Networks: networks})
+	report, err := reproduce.New(s.ctx, runs, networks)
 	if err != nil {
 		return err
 	}

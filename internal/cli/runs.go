@@ -31,12 +31,14 @@ func (c *runsMigrateCommand) Run(s *session) error {
 		}
 		migrated = append(migrated, m)
 		if !s.JSON {
-			what := "is as it should be"
+			what := "has the present format"
 			if m.Changed {
 				what = "migrated"
 			}
 			if m.SourceSize != "" {
 				what += ", photos of " + m.SourceSize
+			} else {
+				what += ", size of its photos not recorded"
 			}
 			fmt.Fprintf(s.stdout, "%s: %s\n", dir, what)
 		}

@@ -33,7 +33,7 @@ type trainCommand struct {
 	Cut      string  `help:"Layer at which the backbone ends (default: where the authors cut it)." placeholder:"LAYER"`
 	Board    bool    `name:"tensorboard" help:"Leave files for TensorBoard in the run folder, too."`
 	Features bool    `name:"feature-cache" help:"With --freeze backbone and no augmentation: compute the backbone's features once and keep them."`
-	FindRate bool    `name:"find-lr" help:"Do a learning rate range test instead: its table and figure go to the run folder, which then is none."`
+	FindRate bool    `name:"find-lr" help:"Do a learning rate range test instead of training: --run gets its table and figure, and is no run folder."`
 	Fast     bool    `name:"fast-dev-run" help:"Go the whole way with a few batches of every part, to see that all works."`
 	Show     bool    `name:"show-config" help:"Print the whole configuration as JSON and train nothing; needs no data."`
 	// Every checkpoint is synced to disk: a tenth of a second for a small network.
@@ -79,7 +79,7 @@ func (c *trainCommand) Run(s *session) error {
 	return (&evaluateCommand{Inputs: []string{c.Dir}, Part: "test", Resamples: eval.DefaultOptions().Resamples, Unit: "lesion"}).Run(s)
 }
 
-// findRate does a range test and tells what it says.
+// findRate does a range test and prints its result.
 func (c *trainCommand) findRate(s *session, eng *engine.Engine, opts pipeline.TrainOptions) error {
 	if c.Resume {
 		return usagef("--find-lr starts from the first weights; leave --resume out")
@@ -96,8 +96,8 @@ func (c *trainCommand) findRate(s *session, eng *engine.Engine, opts pipeline.Tr
 	return err
 }
 
-// options are what the flags say; with --resume, the run decides what they leave
-// out.
+// options are the options from the flags and, with --resume, from the run where the
+// flags leave them out.
 func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err error) {
 	opts = pipeline.TrainOptions{
 		Protocol: word(c.Protocol), TestShare: c.Share, Seed: s.seed(),
@@ -138,10 +138,8 @@ func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err erro
 	if err := c.change(&opts.Regime, &opts.Network); err != nil {
 		return opts, err
 	}
-	for _, err := range []error{opts.Regime.Check(ham10000.NumClasses), opts.Network.Check()} {
-		if err != nil {
-			return opts, usageError{err}
-		}
+	if err := cmp.Or(opts.Regime.Check(ham10000.NumClasses), opts.Network.Check()); err != nil {
+		return opts, usageError{err}
 	}
 	return opts, nil
 }
@@ -159,8 +157,8 @@ func (c *trainCommand) begun(opts *pipeline.TrainOptions) error {
 	return c.named(opts, *c.Backbone, cmp.Or(word(c.Regime), spec.Default))
 }
 
-// named fills in the regime of that name and its network on a backbone. Flags of
-// the regime count first, as the variant decides about the network.
+// named fills in the regime of that name and its network on a backbone. The flags of
+// the regime are applied before, as --notebook decides about the network.
 func (c *trainCommand) named(opts *pipeline.TrainOptions, backbone, name string) (err error) {
 	if opts.Regime, err = spec.For(name, backbone); err != nil {
 		return err
@@ -176,8 +174,8 @@ func (c *trainCommand) named(opts *pipeline.TrainOptions, backbone, name string)
 	return err
 }
 
-// resumed fills in what the run to resume has. A backbone or a regime that is named
-// is compared with the run's.
+// resumed fills in the options of the run to resume. A backbone or a regime that is
+// given takes its place, for the comparison with the run.
 func (c *trainCommand) resumed(s *session, opts *pipeline.TrainOptions) error {
 	folder, err := run.Open(c.Dir)
 	if err != nil {
@@ -209,14 +207,14 @@ func (c *trainCommand) resumed(s *session, opts *pipeline.TrainOptions) error {
 	return nil
 }
 
-// maxSize is above any dermatoscope's picture and below what a mistyped number
-// would take in memory.
+// maxSize is above any dermatoscope's picture, and keeps a mistyped number from taking
+// all memory.
 const maxSize = 4096
 
 // imagenet, as a value of --weights, stands for the fetched file.
 const imagenet = "imagenet"
 
-// grammarVars are the words that the grammar above refers to.
+// grammarVars are the lists and defaults in the help texts and choices.
 func grammarVars() map[string]string {
 	return map[string]string{
 		"backbones":  strings.Join(backbone.Names(), ","),

@@ -15,7 +15,7 @@ import (
 // Reproduction is the report on the committed runs beside the paper.
 func Reproduction() *reproduce.Report {
 	runs := Must(reproduce.Load(filepath.Join(Must(Repository()), "results")))
-	return Must(reproduce.New(context.Background(), runs, reproduce.Options{Networks: Must(reproduce.BuiltNetworks())}))
+	return Must(reproduce.New(context.Background(), runs, Must(reproduce.BuiltNetworks())))
 }
 
 // paperSources are the sources of a [reproduce.Record] in the order of lines: key

@@ -27,10 +27,10 @@ const (
 	DemoRun  = "run"
 )
 
-// ErrOtherDemo says that a folder has a demo of other options.
+// ErrOtherDemo says that a folder has a demo with other options.
 var ErrOtherDemo = errors.New("has a run on other images")
 
-// DemoOptions say where the demo goes and who watches.
+// DemoOptions are the options of Demo.
 type DemoOptions struct {
 	Dir      string
 	Images   int // synthetic photos
@@ -42,8 +42,8 @@ type DemoOptions struct {
 }
 
 // Demo goes the whole way on synthetic lesions, in Dir: data, split, training,
-// predictions, metrics (Dir/run), figures and a summary page. A run that is
-// there already goes on; it must have been made with the same options.
+// predictions, metrics (Dir/run), figures and a summary page. A run in Dir with the
+// same options goes on.
 func Demo(ctx context.Context, eng *engine.Engine, opts DemoOptions) error {
 	dataDir, runDir := filepath.Join(opts.Dir, DemoData), filepath.Join(opts.Dir, DemoRun)
 	_, notBegun := run.Open(runDir)

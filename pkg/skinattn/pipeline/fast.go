@@ -8,7 +8,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
-// What is left of a run by TrainOptions.FastDevRun.
+// Sizes of a run with TrainOptions.FastDevRun.
 const (
 	fastEpochs  = 2
 	fastBatches = 3  // of training
@@ -16,7 +16,7 @@ const (
 	fastCopies  = 8  // of Regime.Copies.PerClass
 )
 
-// fastRegime is reg for a few batches.
+// fastRegime is reg shortened to a few batches.
 func fastRegime(reg spec.Regime) spec.Regime {
 	reg.Epochs = min(reg.Epochs, fastEpochs)
 	reg.WarmUp = min(reg.WarmUp, 1)

@@ -13,7 +13,6 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
-	"github.com/skinattn/skinattn/pkg/skinattn/weights"
 )
 
 // FoundRate is the result of a learning rate range test.
@@ -29,19 +28,13 @@ type FoundRate struct {
 // rateRangeFigure is the figure of a range test; its numbers lie beside it.
 const rateRangeFigure = "learning-rate-range.svg"
 
-// FindRate does a learning rate range test with the first weights of the run
-// that the options mean and leaves figure and table in opts.Dir, which must be
-// new or empty and does not become a run folder.
+// FindRate does a learning rate range test from the first weights of a run, and
+// leaves figure and table in opts.Dir, which must be new or empty and does not become
+// a run folder.
 func FindRate(ctx context.Context, eng *engine.Engine, opts TrainOptions, progress func(done, total int)) (found FoundRate, err error) {
-	cfg, net, err := opts.config()
+	cfg, net, first, err := opts.prepare()
 	if err != nil {
 		return found, err
-	}
-	var first *weights.Match
-	if cfg.Init != RandomWeights {
-		if first, _, err = opts.match(net); err != nil {
-			return found, err
-		}
 	}
 	folder, err := run.Create(opts.Dir, false)
 	if err != nil {

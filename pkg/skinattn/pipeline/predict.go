@@ -17,10 +17,10 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
-// Predict writes the predictions of a run's best weights on its validation and
-// test parts, and the metrics of the latter. A split with one held-out part only
-// is selected and reported on the same images, as the authors did: both tables
-// are then equal. log, which may be nil, gets a line if the best weights are damaged.
+// Predict writes the predictions of a run's best weights on its validation and test
+// parts, and the metrics of the test part. With one held-out part only, as the authors
+// had it, both tables are equal: the same images select and report. log, which may be
+// nil, gets a line if the best weights are damaged.
 func Predict(ctx context.Context, eng *engine.Engine, folder *run.Folder, data *ham10000.Dataset, cache *imaging.Cache, log func(line string)) error {
 	cfg, err := folder.Config()
 	if err != nil {
@@ -87,18 +87,16 @@ func predictPart(ctx context.Context, network *skinattn.Model, records []ham1000
 	return eval.NewTable(&table)
 }
 
-// FilePrediction is the prediction for a photo from outside, or why there is
-// none.
+// FilePrediction is the prediction for a file, or the error of reading it.
 type FilePrediction struct {
 	Path string
 	skinattn.Prediction
 	Err error
 }
 
-// PredictFiles predicts photos, all of one patient's metadata. Photos are
-// resized as for training, but not rounded to bytes: the probabilities are
-// Keras's within 1e-4. A file that can't be read has its Err set and does not
-// keep the others from being predicted.
+// PredictFiles predicts photos of one patient. They are resized as for training, but
+// not rounded to bytes: the probabilities are Keras's within 1e-4. A file that can't
+// be read has Err set, and the others are predicted.
 func PredictFiles(ctx context.Context, network *skinattn.Model, paths []string, metadata skinattn.Metadata) ([]FilePrediction, error) {
 	results := make([]FilePrediction, len(paths))
 	var readable []int

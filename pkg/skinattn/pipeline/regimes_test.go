@@ -21,7 +21,7 @@ import (
 // smallData are synthetic photos of a size that trains in a moment.
 func smallData(t *testing.T) *ham10000.Dataset {
 	t.Helper()
-	t.Setenv("XDG_CACHE_HOME", t.TempDir()) // where the image cache goes
+	t.Setenv("XDG_CACHE_HOME", t.TempDir()) // folder of the image cache
 	dir := t.TempDir()
 	if err := synthetic.Generate(context.Background(), dir, synthetic.Options{Images: 80, Seed: 5}, nil); err != nil {
 		t.Fatal(err)
@@ -71,7 +71,7 @@ func TestEveryRegimeGoesTheWholeWay(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if cfg.Data.SourceSize != "320x240" { // what synthetic.Generate makes
+			if cfg.Data.SourceSize != "320x240" { // by synthetic.Generate
 				t.Errorf("photos of %q", cfg.Data.SourceSize)
 			}
 			if cfg.Regime.Name != name || cfg.Network.Metadata != opts.Regime.Network.Metadata || cfg.Network.Resize != opts.Regime.Network.Resize {
@@ -115,7 +115,7 @@ func TestFastDevRunIsAWholeRun(t *testing.T) {
 	if events, _ := filepath.Glob(folder.Path(filepath.Join(run.TensorBoardDir, "events.out.tfevents.*"))); len(events) != 1 {
 		t.Errorf("event files: %v", events)
 	}
-	// What was 70/10/20 of 80 photos still has every class that fits.
+	// The thinned 70/10/20 split of 80 photos still has every class that fits.
 	classes := map[string]bool{}
 	for _, row := range parts.Part(split.Train) {
 		classes[row.Dx] = true
@@ -143,8 +143,8 @@ func TestFindRate(t *testing.T) {
 	}
 }
 
-// The regimes and the table of backbones tell the same of the authors' pixels,
-// cuts and heads.
+// The regimes and the table of backbones agree on the authors' pixels, cuts and
+// heads.
 func TestRegimesAgreeWithTheBackbones(t *testing.T) {
 	for _, b := range backbone.Table {
 		for name, pixels := range map[string]backbone.Pixels{

@@ -78,7 +78,7 @@ func TestResumeBeforeTheFirstCheckpoint(t *testing.T) {
 	}
 	want := final()
 
-	opts.Resume, opts.Weights = true, "" // what 'train --resume' alone says
+	opts.Resume, opts.Weights = true, "" // as with 'train --resume' alone
 	kill()
 	if err := Train(t.Context(), eng, opts); err != nil {
 		t.Fatal(err)
@@ -99,7 +99,7 @@ func TestResumeBeforeTheFirstCheckpoint(t *testing.T) {
 	}
 }
 
-// logged is a watcher of lines alone.
+// logged is a watcher that keeps the lines.
 type logged struct {
 	training.Watcher
 	lines []string
@@ -107,7 +107,7 @@ type logged struct {
 
 func (l *logged) Log(line string) { l.lines = append(l.lines, line) }
 
-// Another engine, or another plug-in, is told of, and nothing where it is the same.
+// Another engine or plug-in gives a warning, the same one none.
 func TestResumeOnAnotherEngine(t *testing.T) {
 	now := &engine.Engine{Kind: engine.CPU, Wheel: "plug-in 1.0"}
 	same := run.CurrentEnvironment(now.Kind, now.Wheel)
@@ -135,7 +135,7 @@ func TestResumeOnAnotherEngine(t *testing.T) {
 	}
 }
 
-// imageNetFile has what Keras's file of a backbone has, filled by name.
+// imageNetFile has the arrays of Keras's file of a backbone, filled by name.
 func imageNetFile(t *testing.T, name string) *keras.File {
 	t.Helper()
 	b, err := backbone.Find(name)

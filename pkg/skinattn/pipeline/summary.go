@@ -12,7 +12,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
-// Names of what the demo leaves beside data and run.
+// Names of the demo's output beside data and run.
 const (
 	DemoFigures = "figures"
 	DemoSummary = "summary.html"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gomlx/gomlx/ml/model"
@@ -25,14 +26,11 @@ import (
 // RandomWeights, in place of a weights file, starts from the seed alone.
 const RandomWeights = "random"
 
-// TrainOptions say what Train trains, on what, and where the run goes.
+// TrainOptions are the options of Train: network, regime, data and run folder.
 type TrainOptions struct {
-	Data *ham10000.Dataset
-	// Network is the network, such as skinattn.Resolve gives for a backbone and
-	// Regime.
-	Network spec.Network
-	// Regime says how to train; its Network has been resolved and does not count.
-	Regime spec.Regime
+	Data    *ham10000.Dataset
+	Network spec.Network // for a backbone and Regime, skinattn.Resolve gives it
+	Regime  spec.Regime  // its Network is ignored
 	// Split is the division of the data; nil draws Protocol with Seed and, where
 	// it is not 0, TestShare.
 	Split     *split.Split
@@ -48,22 +46,18 @@ type TrainOptions struct {
 	// FeatureCache computes the features of a frozen backbone once, and keeps
 	// them in the user's cache folder.
 	FeatureCache bool
-	// FastDevRun goes the whole way with a few batches of every part.
-	FastDevRun bool
-	// TensorBoard leaves event files in the run folder, too.
-	TensorBoard bool
-	// SaveEvery is the time between checkpoints within an epoch; 0: none there.
-	SaveEvery time.Duration
-	Watch     training.Watcher
-	// Progress is called while images are decoded for the first time.
-	Progress func(done, total int)
+	FastDevRun   bool          // goes the whole way with a few batches of every part
+	TensorBoard  bool          // leaves event files in the run folder, too
+	SaveEvery    time.Duration // time between checkpoints within an epoch; 0: only at its end
+	Watch        training.Watcher
+	Progress     func(done, total int) // is called while images are decoded for the first time
 }
 
-// WeightsError says that the weights which a run starts from can't be read.
+// WeightsError says that the first weights of a run can't be read.
 type WeightsError struct {
 	Backbone string
-	// SHA256, of a run that is resumed before its first checkpoint, is the checksum
-	// of the file that it started from.
+	// SHA256 is set for a run that is resumed before its first checkpoint: the checksum
+	// of its file of first weights.
 	SHA256 string
 	Err    error
 }
@@ -96,15 +90,9 @@ func (e *WeightsError) Unwrap() error { return e.Err }
 //  5. a new run writes split, environment and, last, configuration;
 //  6. training, then predictions and metrics.
 func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err error) {
-	cfg, net, err := opts.config()
+	cfg, net, first, err := opts.prepare()
 	if err != nil {
 		return err
-	}
-	var first *weights.Match
-	if !opts.Resume && cfg.Init != RandomWeights {
-		if first, cfg.InitSHA256, err = opts.match(net); err != nil {
-			return err
-		}
 	}
 	folder, err := run.Create(opts.Dir, opts.Resume)
 	if err != nil {
@@ -176,8 +164,18 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 	return err
 }
 
-// begin writes what a run has before its first step. The configuration comes last:
-// a folder that has it can be resumed.
+// prepare is the configuration of a run, its network and, for a new run from a file,
+// its first weights.
+func (o TrainOptions) prepare() (cfg run.Config, net *skinattn.Network, first *weights.Match, err error) {
+	cfg, net, err = o.config()
+	if err == nil && !o.Resume && cfg.Init != RandomWeights {
+		first, cfg.InitSHA256, err = o.match(net)
+	}
+	return cfg, net, first, err
+}
+
+// begin writes the files of a run before its first step. The configuration comes
+// last, as a folder with it can be resumed.
 func begin(folder *run.Folder, cfg run.Config, parts *split.Split, eng *engine.Engine) error {
 	if err := folder.WriteSplit(parts); err != nil {
 		return err
@@ -188,9 +186,8 @@ func begin(folder *run.Folder, cfg run.Config, parts *split.Split, eng *engine.E
 	return folder.WriteConfig(cfg)
 }
 
-// warnOfEngine logs a warning if a run goes on with an engine, plug-in or
-// architecture other than those that it began with: they decide about the last
-// digits.
+// warnOfEngine logs a warning if a run goes on with another engine, plug-in or
+// architecture, which changes the last digits.
 func (o TrainOptions) warnOfEngine(folder *run.Folder, eng *engine.Engine) {
 	began, err := folder.Environment()
 	if err != nil {
@@ -202,8 +199,8 @@ func (o TrainOptions) warnOfEngine(folder *run.Folder, eng *engine.Engine) {
 	}
 }
 
-// match reads the file of first weights, pairs it with the network, and gives its
-// SHA-256.
+// match reads the file of first weights, pairs it with the network, and returns the
+// SHA-256 of the file.
 func (o TrainOptions) match(net *skinattn.Network) (*weights.Match, string, error) {
 	sum, err := weights.SHA256(o.Weights)
 	if err != nil {
@@ -221,7 +218,7 @@ func (o TrainOptions) match(net *skinattn.Network) (*weights.Match, string, erro
 }
 
 // weightsAgain fills store with the first weights of a run that is resumed before
-// its first checkpoint. They come from the file that the run started from.
+// its first checkpoint, from the same file.
 func (o TrainOptions) weightsAgain(cfg run.Config, net *skinattn.Network, store *model.Store) error {
 	if cfg.Init == RandomWeights {
 		return nil
@@ -245,17 +242,20 @@ func (o TrainOptions) weightsAgain(cfg run.Config, net *skinattn.Network, store 
 // parts is the division of the data: the run's own if it is resumed, the given
 // split, or a new one.
 func (o TrainOptions) parts(folder *run.Folder) (*split.Split, error) {
-	parts, err := o.Split, error(nil)
-	switch {
-	case o.Resume:
+	if o.Resume {
 		return folder.Split()
-	case parts == nil:
-		parts, err = split.New(o.Protocol, o.Data.Records, split.Options{Seed: o.Seed, TestShare: o.TestShare})
 	}
-	if err == nil && o.FastDevRun {
+	parts := o.Split
+	if parts == nil {
+		var err error
+		if parts, err = split.New(o.Protocol, o.Data.Records, split.Options{Seed: o.Seed, TestShare: o.TestShare}); err != nil {
+			return nil, err
+		}
+	}
+	if o.FastDevRun {
 		parts = thinned(parts, o.Regime.Batch)
 	}
-	return parts, err
+	return parts, nil
 }
 
 // photos is the data set, for FastDevRun without the photos outside the split.
@@ -270,9 +270,9 @@ func (o TrainOptions) photos(parts *split.Split) *ham10000.Dataset {
 	return o.Data.Only(wanted)
 }
 
-// comparable takes over from the run's configuration what the options leave open,
-// or what is not known yet: the images until they have been opened. The size of
-// the photos follows from their checksum, and older runs do not have it.
+// comparable fills in, from the run's configuration, the values that the options
+// leave open, and the checksum of the images, which is not known yet. The size of the
+// photos follows from the checksum, and older runs lack it.
 func (o TrainOptions) comparable(folder *run.Folder, cfg *run.Config) error {
 	have, err := folder.Config()
 	if err != nil {
@@ -281,11 +281,10 @@ func (o TrainOptions) comparable(folder *run.Folder, cfg *run.Config) error {
 	if o.Protocol != "" {
 		cfg.Data.Protocol = o.Protocol
 	}
-	switch o.Weights {
-	case "":
+	switch {
+	case o.Weights == "":
 		cfg.Init, cfg.InitSHA256 = have.Init, have.InitSHA256
-	case RandomWeights:
-	default:
+	case cfg.Init == have.Init && cfg.Init != RandomWeights:
 		if cfg.InitSHA256, err = weights.SHA256(o.Weights); err != nil {
 			return &WeightsError{Backbone: o.Network.Backbone, Err: err}
 		}
@@ -294,7 +293,7 @@ func (o TrainOptions) comparable(folder *run.Folder, cfg *run.Config) error {
 	return nil
 }
 
-// newRun is the training that the options mean, without network and first weights.
+// newRun is the training by the options, without network and first weights.
 func (o TrainOptions) newRun(eng *engine.Engine, folder *run.Folder, cfg run.Config, parts *split.Split, cache *imaging.Cache) (trainer training.Run, err error) {
 	trainer = training.Run{Engine: eng, Folder: folder, Config: cfg, FeatureDir: userdir.Cache(),
 		SaveEvery: o.SaveEvery, Watch: o.Watch}
@@ -309,7 +308,7 @@ func (o TrainOptions) newRun(eng *engine.Engine, folder *run.Folder, cfg run.Con
 	return trainer, err
 }
 
-// log passes a line on to who watches.
+// log passes a line on to Watch.
 func (o TrainOptions) log(line string) {
 	if o.Watch != nil {
 		o.Watch.Log(line)
@@ -317,7 +316,7 @@ func (o TrainOptions) log(line string) {
 }
 
 // Config is the run's configuration as far as it is known without data and
-// weights: what 'train --show-config' prints.
+// weights, which 'train --show-config' prints.
 func (o TrainOptions) Config() (run.Config, error) {
 	cfg, _, err := o.config()
 	cfg.Data.Protocol, cfg.Data.TestShare = o.Protocol, o.TestShare
@@ -331,8 +330,8 @@ func (o TrainOptions) Config() (run.Config, error) {
 // imagenetInit stands for a Keras applications file in Config.Init.
 const imagenetInit = "imagenet"
 
-// config is the run's configuration as far as the options have it, and the
-// network that it describes. Weights, split and images are filled in later.
+// config is the run's configuration without the checksums of weights, split and
+// images, and the network that it describes.
 func (o TrainOptions) config() (run.Config, *skinattn.Network, error) {
 	if o.FastDevRun {
 		o.Regime = fastRegime(o.Regime)
@@ -352,30 +351,23 @@ func (o TrainOptions) config() (run.Config, *skinattn.Network, error) {
 	return cfg, net, training.Check(net, &o.Regime, o.FeatureCache)
 }
 
-// examples are the images of one part. Where the regime drops images without
-// an age, it drops them from what is trained and selected on; a test part is
-// never made smaller, its missing ages are imputed.
+// examples are the images of one part. A regime that drops images without an age
+// drops them from the training and validation parts only; the missing ages of a test
+// part are imputed.
 func examples(data *ham10000.Dataset, parts *split.Split, part split.Part, cache *imaging.Cache, reg *spec.Regime) (*training.Examples, error) {
 	records, err := parts.Select(data.Records, part)
 	if err != nil {
 		return nil, err
 	}
 	if part != split.Test && reg != nil && reg.MissingAge == spec.DropAge {
-		kept := records[:0]
-		for _, r := range records {
-			if r.HasAge() {
-				kept = append(kept, r)
-			}
-		}
-		records = kept
+		records = slices.DeleteFunc(records, func(r ham10000.Record) bool { return !r.HasAge() })
 	}
 	at := make([]int, len(records))
 	for i, r := range records {
-		index, ok := cache.Index(r.ImageID)
-		if !ok {
+		var ok bool
+		if at[i], ok = cache.Index(r.ImageID); !ok {
 			return nil, fmt.Errorf("image %s of the split is not in the image cache", r.ImageID)
 		}
-		at[i] = index
 	}
 	return &training.Examples{Records: records, Images: skinattn.Bytes(len(at), func(i int) []uint8 { return cache.Image(at[i]) })}, nil
 }

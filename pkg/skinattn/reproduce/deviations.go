@@ -1,6 +1,7 @@
 package reproduce
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -62,23 +63,10 @@ func (r *Report) deviations() (deviationsView, error) {
 
 // regimeValue is the regime's value for a statement of the paper about a setting.
 func regimeValue(r spec.Regime, statement string) string {
-	switch statement {
-	case "learning-rate":
-		return fmt.Sprint(r.LearningRate)
-	case "learning-rate-factor":
-		return fmt.Sprint(r.Plateau.Factor)
-	case "learning-rate-floor":
-		return fmt.Sprint(r.Plateau.LearningRate)
-	case "epsilon":
-		return fmt.Sprint(r.Epsilon)
-	case "epochs":
-		return fmt.Sprint(r.Epochs)
-	case "patience":
-		return fmt.Sprint(r.EarlyStop.Patience)
-	case "batch":
-		return fmt.Sprint(r.Batch)
-	case "dropout":
-		return fmt.Sprint(r.Network.Dropout)
+	values := map[string]any{"learning-rate": r.LearningRate, "learning-rate-factor": r.Plateau.Factor, "learning-rate-floor": r.Plateau.LearningRate,
+		"epsilon": r.Epsilon, "epochs": r.Epochs, "patience": r.EarlyStop.Patience, "batch": r.Batch, "dropout": r.Network.Dropout}
+	if value, ok := values[statement]; ok {
+		return fmt.Sprint(value)
 	}
 	return render.Dash
 }
@@ -87,19 +75,20 @@ func regimeValue(r spec.Regime, statement string) string {
 func (r *Report) runDeviations(run *Run) []deviation {
 	var out []deviation
 	add := func(what, authors, here string) {
-		out = append(out, deviation{what: what, authors: authors, here: here})
+		out = append(out, deviation{what, authors, here})
 	}
 	net := run.config.Network
-	if run.family() == "" {
-		what := run.regimeName() + ", none of the authors'"
-		if run.config.FastDevRun {
-			what = "a trial of a few batches"
-		}
-		add("regime", "md/as-run or ad/as-run", what)
+	switch {
+	case run.config.FastDevRun:
+		add("regime", "md/as-run or ad/as-run", "a trial of a few batches")
+		return out
+	case run.family() == "":
+		add("regime", "md/as-run or ad/as-run", run.regimeName()+", none of the authors'")
 		return out
 	}
-	if n := r.paperNetwork(net.Backbone); n.Input > 0 && n.Input != net.Size {
-		add("input size", fmt.Sprintf("%d px", n.Input), fmt.Sprintf("%d px", net.Size))
+	network := r.paperNetwork(net.Backbone)
+	if network.Input > 0 && network.Input != net.Size {
+		add("input size", fmt.Sprintf("%d px", network.Input), fmt.Sprintf("%d px", net.Size))
 	}
 	if window := net.AttentionWindow; window != "" {
 		add("Soft-Attention's view", "channels 0, 1, 2 on a GPU, three in the middle on a CPU", window)
@@ -111,10 +100,8 @@ func (r *Report) runDeviations(run *Run) []deviation {
 	default:
 		add("photos on disk", "600x450", source+" copies")
 	}
-	switch {
-	case run.config.Init == "imagenet":
-	case run.config.Init == "random" && r.isFromScratch(net.Backbone):
-	default:
+	fromScratch := run.config.Init == "random" && network.Input > 0 && !network.ImageNet
+	if run.config.Init != "imagenet" && !fromScratch {
 		add("first weights", "ImageNet", run.config.Init)
 	}
 	if v := run.variant(); v != "" {
@@ -151,16 +138,11 @@ func (r *Report) runDeviations(run *Run) []deviation {
 	return out
 }
 
-func (r *Report) isFromScratch(backbone string) bool {
-	n := r.paperNetwork(backbone)
-	return n.Input > 0 && !n.ImageNet
-}
-
-// toldElsewhere are options of the network that have rows of their own.
+// toldElsewhere are the options of the network with rows of their own.
 var toldElsewhere = []string{"backbone", "size", "soft_attention", "metadata", "attention_window"}
 
-// fieldDifferences lists the options of a run's regime and network that are not as
-// in the regime of that name, by their paths in config.json.
+// fieldDifferences lists the options in which a run's regime and network differ from
+// the regime of that name, by their paths in config.json.
 func fieldDifferences(named spec.Regime, used run.Config) ([]deviation, error) {
 	network, err := skinattn.Resolve(used.Network.Backbone, named)
 	if err != nil {
@@ -169,7 +151,7 @@ func fieldDifferences(named spec.Regime, used run.Config) ([]deviation, error) {
 	var out []deviation
 	compare := func(o spec.Option, named, used any) {
 		if a, b := o.Text(named), o.Text(used); a != b {
-			out = append(out, deviation{what: o.Path, authors: orNone(a), here: orNone(b)})
+			out = append(out, deviation{o.Path, cmp.Or(a, "none"), cmp.Or(b, "none")})
 		}
 	}
 	for _, o := range spec.RegimeOptions() {
@@ -182,11 +164,4 @@ func fieldDifferences(named spec.Regime, used run.Config) ([]deviation, error) {
 	}
 	slices.SortFunc(out, func(a, b deviation) int { return strings.Compare(a.what, b.what) })
 	return out, nil
-}
-
-func orNone(text string) string {
-	if text == "" {
-		return "none"
-	}
-	return text
 }

@@ -78,9 +78,12 @@ func (r *Report) comparisons(pairs [][2]*Run) (render.Grid, error) {
 		g.Head = append(g.Head, m.head)
 	}
 	g.Head = append(g.Head, "McNemar, exact")
-	// Pairs that repeat each other but for the seed are averaged below.
-	repeated, first := map[string][][]float64{}, map[string][]string{}
-	var order []string
+	type compared struct {
+		settings    string
+		network     []string // and protocol
+		differences []float64
+	}
+	var all []compared
 	for _, pair := range pairs {
 		a, b := pair[0], pair[1]
 		c, err := eval.Compare(r.ctx, a.predictions, b.predictions, eval.DefaultOptions())
@@ -89,31 +92,25 @@ func (r *Report) comparisons(pairs [][2]*Run) (render.Grid, error) {
 		}
 		line := []string{render.Plain(r.title(b.config.Network.Backbone)), r.protocolText(b),
 			render.Code(b.Name) + " less " + render.Code(a.Name) + fmt.Sprintf("\nn = %s, %d px, %s", eval.FormatThousands(c.N), b.config.Network.Size, b.repetition())}
-		var values []float64
+		one := compared{settings: a.setting() + b.setting(), network: slices.Clone(line[:2])}
 		for _, m := range comparedMetrics {
-			i := slices.IndexFunc(c.Differences, func(d eval.Difference) bool { return d.Metric == m.path })
-			d := c.Differences[i]
-			values = append(values, d.Difference)
+			d := difference(c.Differences, m.path)
+			one.differences = append(one.differences, d.Difference)
 			line = append(line, fmt.Sprintf("%+.3f%s, %s", d.Difference, interval(d.CI), pValue(d.P)))
 		}
 		g.Add(append(line, fmt.Sprintf("%d against %d images, %s", c.McNemar.OnlyB, c.McNemar.OnlyA, pValue(c.McNemar.P)))...)
-		group := a.setting() + b.setting()
-		if _, ok := repeated[group]; !ok {
-			repeated[group] = make([][]float64, len(comparedMetrics))
-			order = append(order, group)
-			first[group] = line[:2]
-		}
-		for i, v := range values {
-			repeated[group][i] = append(repeated[group][i], v)
-		}
+		all = append(all, one)
 	}
-	for _, group := range order {
-		n := len(repeated[group][0])
-		if n < 2 {
+	for _, repeated := range grouped(all, func(c compared) string { return c.settings }) { // of other seeds
+		if len(repeated) < 2 {
 			continue
 		}
-		line := append(slices.Clone(first[group]), fmt.Sprintf("mean of %d pairs, t interval over them", n))
-		for _, values := range repeated[group] {
+		line := append(repeated[0].network, fmt.Sprintf("mean of %d pairs, t interval over them", len(repeated)))
+		for i := range comparedMetrics {
+			var values []float64
+			for _, c := range repeated {
+				values = append(values, c.differences[i])
+			}
 			s, err := eval.Summarize(values, 0.95)
 			if err != nil {
 				return g, fmt.Errorf("averaging differences: %w", err)
@@ -123,6 +120,11 @@ func (r *Report) comparisons(pairs [][2]*Run) (render.Grid, error) {
 		g.Add(append(line, render.Dash)...)
 	}
 	return g, nil
+}
+
+// difference finds the difference in a metric.
+func difference(all []eval.Difference, metric string) eval.Difference {
+	return all[slices.IndexFunc(all, func(d eval.Difference) bool { return d.Metric == metric })]
 }
 
 // protocolText names a run's protocol, with the leak rate if it leaks.
@@ -151,8 +153,8 @@ func (r *Report) cost() evidence {
 	for _, name := range []string{"mobilenet_v3_large", "densenet201", "inception_resnet_v2"} {
 		out.Commands = append(out.Commands, "skinattn bench --backbone "+name+" --mode infer --json")
 		parameters := render.Dash
-		if n, ok := r.network(name); ok && n.Trained > 0 {
-			parameters = eval.FormatThousands(n.Trained)
+		if n := r.networks[name].Trained; n > 0 {
+			parameters = eval.FormatThousands(n)
 		}
 		rows := 0
 		for _, run := range r.Runs {
@@ -232,8 +234,7 @@ func (r *Report) leakEvidence() (evidence, error) {
 			return out, fmt.Errorf("measuring the leak of %s: %w", run.Name, err)
 		}
 		for _, m := range comparedMetrics {
-			i := slices.IndexFunc(effect.Differences, func(d eval.Difference) bool { return d.Metric == m.path })
-			d := effect.Differences[i]
+			d := difference(effect.Differences, m.path)
 			out.Table.Add(render.Code(run.Name), fmt.Sprintf("%d clean, %d leaked", effect.Clean.N, effect.Leaked.N), m.head,
 				fmt.Sprintf("%.3f", d.A), fmt.Sprintf("%.3f", d.B), fmt.Sprintf("%+.3f%s", d.Difference, interval(d.CI)))
 		}

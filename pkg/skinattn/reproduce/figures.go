@@ -3,8 +3,10 @@ package reproduce
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/eval/paper"
@@ -40,42 +42,28 @@ var paperFigures = []figure{
 		column: "AUC(MD)"},
 }
 
-func (f figure) file() string { return "figures/figure-" + f.id }
-
-// bars collects a figure's numbers: as printed, as logged, and of every protocol that
-// has any.
+// bars collects a figure's numbers: as printed, as logged, and of every protocol with
+// runs.
 func (r *Report) bars(f figure) *plots.Bars {
-	var t *Table
-	for _, candidate := range r.Tables {
-		if candidate.ID == f.table {
-			t = candidate
+	t := r.Tables[slices.IndexFunc(r.Tables, func(t *Table) bool { return t.ID == f.table })]
+	chosen := func(keep func(Cell) bool, group func(Cell) string) (cells []Cell, groups []string) {
+		for _, c := range t.Cells {
+			if keep(c) {
+				cells, groups = append(cells, c), append(groups, group(c))
+			}
 		}
+		return cells, groups
 	}
 	b := &plots.Bars{YLabel: f.label}
 	if f.column != "" { // one series of networks
-		var cells []Cell
-		for _, c := range t.Cells {
-			if c.Column == f.column {
-				cells = append(cells, c)
-				b.Groups = append(b.Groups, r.title(c.Backbone))
-			}
-		}
-		b.Series = series("", cells)
+		cells, networks := chosen(func(c Cell) bool { return c.Column == f.column }, func(c Cell) string { return r.title(c.Backbone) })
+		b.Groups, b.Series = networks, series("", cells)
 		return b
 	}
+	b.Rule = true // before the mean
 	for _, row := range f.rows {
 		var cells []Cell
-		for _, c := range t.Cells {
-			if c.Row == row {
-				cells = append(cells, c)
-			}
-		}
-		if len(b.Groups) == 0 {
-			for _, c := range cells {
-				b.Groups = append(b.Groups, c.Column)
-			}
-			b.Rule = true // before the mean
-		}
+		cells, b.Groups = chosen(func(c Cell) bool { return c.Row == row }, func(c Cell) string { return c.Column })
 		prefix := "AD"
 		if cells[0].Regime == paper.Metadata {
 			prefix = "MD"
@@ -87,22 +75,19 @@ func (r *Report) bars(f figure) *plots.Bars {
 
 // series are the bars of the cells, a series for each source that has a number.
 func series(prefix string, cells []Cell) []plots.BarSeries {
-	none := eval.Interval{Low: math.NaN(), High: math.NaN()}
 	var out []plots.BarSeries
 	add := func(name string, of func(Cell) (float64, eval.Interval)) {
 		s := plots.BarSeries{Name: prefix + name}
-		some := false
 		for _, c := range cells {
 			v, ci := of(c)
-			some = some || !math.IsNaN(v)
 			s.Values, s.Intervals = append(s.Values, v), append(s.Intervals, ci)
 		}
-		if some {
+		if slices.ContainsFunc(s.Values, func(v float64) bool { return !math.IsNaN(v) }) {
 			out = append(out, s)
 		}
 	}
-	add("as printed", func(c Cell) (float64, eval.Interval) { return c.Printed.Value(), none })
-	add("as logged", func(c Cell) (float64, eval.Interval) { return c.Logged.Value(), none })
+	add("as printed", func(c Cell) (float64, eval.Interval) { return c.Printed.Value(), noInterval })
+	add("as logged", func(c Cell) (float64, eval.Interval) { return c.Logged.Value(), noInterval })
 	for _, protocol := range split.Protocols {
 		add(protocol.Column.Head, func(c Cell) (float64, eval.Interval) { return c.Ours[protocol.Name].one() })
 	}
@@ -112,14 +97,13 @@ func series(prefix string, cells []Cell) []plots.BarSeries {
 // one is the number for a figure: the mean of the first repeated setting, or the
 // first run's value with its interval.
 func (o Ours) one() (float64, eval.Interval) {
-	none := eval.Interval{Low: math.NaN(), High: math.NaN()}
 	switch {
 	case len(o.Repeated) > 0:
-		return o.Repeated[0].Mean, none
+		return o.Repeated[0].Mean, noInterval
 	case len(o.Values) > 0:
 		return o.Values[0].Value, o.Values[0].CI
 	}
-	return math.NaN(), none
+	return math.NaN(), noInterval
 }
 
 // drawFigures draws all figures, each as SVG with its numbers as CSV.
@@ -135,23 +119,18 @@ func (r *Report) drawFigures() ([]file, error) {
 	}
 	for _, f := range paperFigures {
 		style := plots.PaperWide()
-		if f.column != "" { // names of networks are longer than those of classes
+		if f.column != "" { // names of networks are longer than names of classes
 			style.Width *= 1.5
 		}
-		if err := draw(f.file(), r.bars(f), style); err != nil {
+		if err := draw("figures/figure-"+f.id, r.bars(f), style); err != nil {
 			return nil, err
 		}
 	}
 	style := plots.PaperWide()
 	style.Width *= 0.75
 	parameters, seconds := figures.CostFigures(r.costPoints())
-	if err := draw("figures/table-6-parameters", parameters, style); err != nil {
-		return nil, err
-	}
-	if err := draw("figures/table-6-seconds", seconds, style); err != nil {
-		return nil, err
-	}
-	return files, nil
+	err := errors.Join(draw("figures/table-6-parameters", parameters, style), draw("figures/table-6-seconds", seconds, style))
+	return files, err
 }
 
 // costPoints are the runs that stand for a metadata network of the paper.
@@ -162,12 +141,8 @@ func (r *Report) costPoints() []figures.CostPoint {
 		if !run.fills(backbone, paper.Metadata) {
 			continue
 		}
-		n, _ := r.network(backbone)
-		p := figures.CostPoint{Name: run.config.Data.Protocol, Accuracy: run.metrics.Accuracy, Parameters: n.Trained, Seconds: run.seconds}
-		if ci, ok := run.metrics.CI["accuracy"]; ok {
-			p.CI = ci
-		}
-		points = append(points, p)
+		points = append(points, figures.CostPoint{Name: run.config.Data.Protocol, Accuracy: run.metrics.Accuracy, CI: run.metrics.CI["accuracy"],
+			Parameters: r.networks[backbone].Trained, Seconds: run.seconds})
 	}
 	return points
 }

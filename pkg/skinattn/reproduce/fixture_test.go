@@ -17,18 +17,18 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
-// fixture describes a run folder of a made-up data set: 12 lesions a class,
-// with two photos each but for the last four.
+// fixture describes a run folder of a made-up data set: 12 lesions a class, with two
+// photos of each lesion except the last four.
 type fixture struct {
 	name, backbone, regime, protocol string
 	size                             int
 	seed                             uint64
-	skill                            float64 // how far the truth stands out
+	skill                            float64 // weight of the truth in the predictions
 	change                           func(config *run.Config)
 	asRun                            bool // datta828 without a validation part
 }
 
-// fixtures have each case that the report tells apart.
+// fixtures have each case that the report distinguishes.
 var fixtures = []fixture{
 	{name: "a-paper-1", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Paper, size: 128, seed: 1, skill: 1.1},
 	{name: "a-paper-2", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Paper, size: 128, seed: 2, skill: 1.1},
@@ -84,7 +84,7 @@ var pages = sync.OnceValue(func() map[string]string {
 	if err != nil {
 		panic(err)
 	}
-	r, err := New(context.Background(), runs, Options{Networks: built})
+	r, err := New(context.Background(), runs, built)
 	if err != nil {
 		panic(err)
 	}
@@ -190,7 +190,7 @@ func (f fixture) split() (parts *split.Split, test []split.Row) {
 			}
 		}
 	}
-	if f.protocol == split.ISIC2018 { // a test from elsewhere
+	if f.protocol == split.ISIC2018 { // a test part outside the split
 		for i := range 28 {
 			test = append(test, split.Row{ImageID: fmt.Sprintf("TEST_%02d", i), Dx: ham10000.Classes[i%7]})
 		}

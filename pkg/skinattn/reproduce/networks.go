@@ -6,8 +6,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
-// BuiltNetworks counts the parameters of every network of backbone.Table, for
-// Options.Networks.
+// BuiltNetworks counts the parameters of every network of backbone.Table, for New.
 func BuiltNetworks() ([]BuiltNetwork, error) {
 	networks := []BuiltNetwork{}
 	for _, b := range backbone.Table {

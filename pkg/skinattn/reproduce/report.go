@@ -1,6 +1,7 @@
 package reproduce
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -16,16 +17,8 @@ import (
 // BuiltNetwork is a network that this project builds, with its parameter counts.
 type BuiltNetwork struct {
 	Name, Title string
-	// ImageNet is the count of the whole ImageNet network with top, Trained of the
-	// authors' network: cut, with Soft-Attention and metadata. Zero is unknown.
-	ImageNet, Trained int
-}
-
-// Options are the settings of a report.
-type Options struct {
-	// Networks are all networks that can be trained here, as BuiltNetworks lists
-	// them; nil means unknown.
-	Networks []BuiltNetwork
+	ImageNet    int // parameters of the whole ImageNet network with top; 0: unknown
+	Trained     int // parameters of the authors' network, which is cut and has Soft-Attention and metadata; 0: unknown
 }
 
 // Report compares every table of the paper with the runs.
@@ -33,9 +26,8 @@ type Report struct {
 	Runs   []*Run
 	Tables []*Table
 
-	ctx      context.Context // of New
-	networks []BuiltNetwork
-	known    bool // networks is complete
+	ctx      context.Context         // of New
+	networks map[string]BuiltNetwork // by name; nil: unknown
 	paper    []paper.Network
 }
 
@@ -77,15 +69,22 @@ type Repetitions struct {
 	Mean, SD float64
 }
 
-// New compares the runs with the paper. If ctx is done before the comparison is, its
-// error is returned; [Report.Write] heeds ctx too.
-func New(ctx context.Context, runs []*Run, opts Options) (*Report, error) {
+// New compares the runs with the paper. The networks are all networks that can be
+// trained here, as BuiltNetworks lists them; nil means unknown. If ctx is done before
+// the comparison, its error is returned; [Report.Write] heeds ctx too.
+func New(ctx context.Context, runs []*Run, networks []BuiltNetwork) (*Report, error) {
 	for _, run := range runs {
 		if err := run.addMacroSpecificity(ctx); err != nil {
 			return nil, err
 		}
 	}
-	r := &Report{ctx: ctx, Runs: runs, networks: opts.Networks, known: opts.Networks != nil, paper: paper.Networks()}
+	r := &Report{ctx: ctx, Runs: runs, paper: paper.Networks()}
+	if networks != nil {
+		r.networks = map[string]BuiltNetwork{}
+	}
+	for _, n := range networks {
+		r.networks[n.Name] = n
+	}
 	for _, t := range paper.Tables() {
 		table := &Table{Table: t}
 		for _, c := range t.Cells {
@@ -103,13 +102,9 @@ func New(ctx context.Context, runs []*Run, opts Options) (*Report, error) {
 // cell fills one cell.
 func (r *Report) cell(c paper.Cell) (Cell, error) {
 	cell := Cell{Cell: c, Built: math.NaN(), Ours: map[string]Ours{}}
-	if n, ok := r.network(c.Backbone); ok {
-		switch {
-		case c.Metric == "parameters" && n.Trained > 0:
-			cell.Built = float64(n.Trained)
-		case c.Metric == "parameters_imagenet" && n.ImageNet > 0:
-			cell.Built = float64(n.ImageNet)
-		}
+	counts := map[string]int{"parameters": r.networks[c.Backbone].Trained, "parameters_imagenet": r.networks[c.Backbone].ImageNet}
+	if n := counts[c.Metric]; n > 0 {
+		cell.Built = float64(n)
 	}
 	for _, protocol := range split.Names() {
 		switch class, isCount := strings.CutPrefix(c.Metric, "images."); {
@@ -135,7 +130,7 @@ func isMeasured(metric string) bool {
 	return true
 }
 
-// measured finds the runs of a protocol for a cell.
+// measured finds the values of a protocol's runs for a cell.
 func (r *Report) measured(protocol string, c paper.Cell) (Ours, error) {
 	var ours Ours
 	for _, run := range r.Runs {
@@ -150,53 +145,47 @@ func (r *Report) measured(protocol string, c paper.Cell) (Ours, error) {
 		ours.Values = append(ours.Values, v)
 	}
 	ours.NotRun = len(ours.Values) == 0
-	if settings := distinct(ours.Values, (*Run).setting); settings > 1 {
-		cuts := distinct(ours.Values, func(run *Run) string { return run.config.Network.Cut })
+	settings := grouped(ours.Values, func(v Value) string { return v.Run.setting() })
+	if len(settings) > 1 {
+		cuts := grouped(ours.Values, func(v Value) string { return v.Run.config.Network.Cut })
 		for i, v := range ours.Values {
-			if cuts > 1 {
+			if len(cuts) > 1 {
 				ours.Values[i].Note += ", cut at " + render.Code(v.Run.config.Network.Cut)
 			}
 			ours.Values[i].Note += ", " + render.Code(v.Run.Name)
 		}
 	}
 	var err error
-	ours.Repeated, err = repetitions(ours.Values)
+	ours.Repeated, err = repetitions(settings)
 	return ours, err
 }
 
-// distinct counts the different results of a function of the runs.
-func distinct(values []Value, of func(*Run) string) int {
-	seen := map[string]bool{}
-	for _, v := range values {
-		seen[of(v.Run)] = true
+// grouped puts items with the same key together, in the order of each key's first
+// item.
+func grouped[T any](items []T, key func(T) string) (groups [][]T) {
+	at := map[string]int{}
+	for _, item := range items {
+		k := key(item)
+		if _, ok := at[k]; !ok {
+			at[k] = len(groups)
+			groups = append(groups, nil)
+		}
+		groups[at[k]] = append(groups[at[k]], item)
 	}
-	return len(seen)
+	return groups
 }
 
-// repetitions summarises the settings with more than one run, in the order of their
-// first run.
-func repetitions(values []Value) ([]Repetitions, error) {
-	bySetting := map[string][]Value{}
-	var order []string
-	for _, v := range values {
-		if math.IsNaN(v.Value) {
-			continue
-		}
-		setting := v.Run.setting()
-		if _, ok := bySetting[setting]; !ok {
-			order = append(order, setting)
-		}
-		bySetting[setting] = append(bySetting[setting], v)
-	}
+// repetitions summarises the settings in which more than one run has a value.
+func repetitions(settings [][]Value) ([]Repetitions, error) {
 	var out []Repetitions
-	for _, setting := range order {
-		same := bySetting[setting]
+	for _, same := range settings {
+		same = slices.DeleteFunc(same, func(v Value) bool { return math.IsNaN(v.Value) })
 		if len(same) < 2 {
 			continue
 		}
-		numbers := make([]float64, len(same))
-		for i, v := range same {
-			numbers[i] = v.Value
+		var numbers []float64
+		for _, v := range same {
+			numbers = append(numbers, v.Value)
 		}
 		s, err := eval.Summarize(numbers, 0.95)
 		if err != nil {
@@ -223,20 +212,11 @@ func (r *Report) imageCounts(protocol, class string) Ours {
 		}
 		same := func(v Value) bool { return v.Value == float64(count) }
 		if !slices.ContainsFunc(ours.Values, same) {
-			ours.Values = append(ours.Values, Value{Run: run, Value: float64(count), CI: eval.Interval{Low: math.NaN(), High: math.NaN()}, Note: "all parts"})
+			ours.Values = append(ours.Values, Value{Run: run, Value: float64(count), CI: noInterval, Note: "all parts"})
 		}
 	}
 	ours.NotRun = len(ours.Values) == 0
 	return ours
-}
-
-// network finds a network that can be trained here.
-func (r *Report) network(name string) (BuiltNetwork, bool) {
-	i := slices.IndexFunc(r.networks, func(n BuiltNetwork) bool { return n.Name == name })
-	if i < 0 {
-		return BuiltNetwork{}, false
-	}
-	return r.networks[i], true
 }
 
 // paperNetwork is the paper's entry of a network.
@@ -251,17 +231,14 @@ func (r *Report) paperNetwork(name string) paper.Network {
 
 // title is a network's name in tables.
 func (r *Report) title(name string) string {
-	if n, ok := r.network(name); ok && n.Title != "" {
-		return n.Title
-	}
-	return r.paperNetwork(name).Title
+	return cmp.Or(r.networks[name].Title, r.paperNetwork(name).Title)
 }
 
-// need describes a row without a run: its name, its needs and the command that would
-// train it. Code is in backticks in needs.
+// need is a row without a run: its name, its needs and the command that would train
+// it. The needs have code in backticks.
 type need struct{ what, needs, command string }
 
-// need describes a row that has no run of a protocol.
+// need describes a row without a run of a protocol.
 func (r *Report) need(backbone, family, protocol string) need {
 	n := r.paperNetwork(backbone)
 	title := r.title(backbone)
@@ -271,7 +248,7 @@ func (r *Report) need(backbone, family, protocol string) need {
 	} else {
 		out.needs = "no ImageNet weights (trained from scratch)"
 	}
-	if _, ok := r.network(backbone); r.known && !ok {
+	if _, ok := r.networks[backbone]; r.networks != nil && !ok {
 		out.needs += ", and the network itself, which this version does not build"
 	}
 	out.command = r.trainCommand(backbone, family, protocol)

@@ -31,13 +31,13 @@ var built = []BuiltNetwork{
 	{Name: "inception_resnet_v2", Title: "InceptionResNetV2", ImageNet: 55873736, Trained: 47654074},
 }
 
-func report(t *testing.T, results string, opts Options) *Report {
+func report(t *testing.T, results string, networks []BuiltNetwork) *Report {
 	t.Helper()
 	runs, err := Load(results)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := New(t.Context(), runs, opts)
+	r, err := New(t.Context(), runs, networks)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func firstDifference(a, b string) string {
 // without any.
 func TestEveryPrintedCellIsThere(t *testing.T) {
 	results(t)
-	without, err := report(t, t.TempDir(), Options{}).files()
+	without, err := report(t, t.TempDir(), nil).files()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,13 +146,13 @@ func TestFiguresDrawTheirTable(t *testing.T) {
 	results(t)
 	files := pages()
 	for _, f := range paperFigures {
-		if svg := files[f.file()+".svg"]; !strings.Contains(svg, "<svg") {
-			t.Errorf("%s.svg is no picture", f.file())
+		if svg := files["figures/figure-"+f.id+".svg"]; !strings.Contains(svg, "<svg") {
+			t.Errorf("%s.svg is no picture", "figures/figure-"+f.id)
 		}
-		if !strings.Contains(files["figures.md"], "("+f.file()+".svg)") || strings.Contains(files["index.html"], `src="figures/`) {
+		if !strings.Contains(files["figures.md"], "("+"figures/figure-"+f.id+".svg)") || strings.Contains(files["index.html"], `src="figures/`) {
 			t.Errorf("figure %s: the page does not show it, or index.html does not hold it", f.id)
 		}
-		data := files[f.file()+".csv"]
+		data := files["figures/figure-"+f.id+".csv"]
 		for _, c := range paper.FindTable(f.table).Cells {
 			if c.Row != "DenseNet201" && !slices.Contains(f.rows, c.Row) || f.column != "" && c.Column != f.column {
 				continue
@@ -168,7 +168,7 @@ func TestFiguresDrawTheirTable(t *testing.T) {
 					name = `"` + name + `"`
 				}
 				if line := name + "," + group + "," + string(value) + ",,\n"; !strings.Contains(data, line) {
-					t.Errorf("%s.csv lacks %q", f.file(), line)
+					t.Errorf("%s.csv lacks %q", "figures/figure-"+f.id, line)
 				}
 			}
 		}
@@ -180,9 +180,9 @@ func TestFiguresDrawTheirTable(t *testing.T) {
 	}
 }
 
-// Each of ours is where its protocol, network and regime put it, and nowhere else.
+// The values of a run stand in the cells of its protocol, network and regime only.
 func TestRunsStandInTheirCells(t *testing.T) {
-	r := report(t, results(t), Options{})
+	r := report(t, results(t), nil)
 	names := func(table, row, column, protocol string) []string {
 		for _, t := range r.Tables {
 			if t.ID != table {
@@ -239,7 +239,7 @@ func TestValuesAreThoseOfTheRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := false
-	for _, x := range report(t, dir, Options{}).Records() {
+	for _, x := range report(t, dir, nil).Records() {
 		if x.Table == "5" && x.Row == "MobileNetV2" && x.Column == "ACC(MD)" && x.Source == "ours_grouped" {
 			found = true
 			if *x.Value != file.Accuracy || *x.Low != file.CI["accuracy"][0] || *x.High != file.CI["accuracy"][1] || x.N != file.N || *x.LeakRate != 0 || x.Seed != 1 || x.Size != 224 {
@@ -247,8 +247,8 @@ func TestValuesAreThoseOfTheRun(t *testing.T) {
 			}
 		}
 		if x.Source == "ours_leaky" && x.Run == "a-paper-1" && !strings.HasPrefix(x.Metric, "images.") {
-			// Of the four held-out photos a class, those of lesions 0, 3 and 6 have a
-			// second one in training; that of lesion 9 has none.
+			// Of the four held-out photos a class, the photos of lesions 0, 3 and 6 have a
+			// second photo in training; the photo of lesion 9 has none.
 			if *x.LeakRate != 0.75 || x.N != 28 {
 				t.Errorf("leak rate %g of %d images, want 0.75 of 28", *x.LeakRate, x.N)
 			}
@@ -259,9 +259,9 @@ func TestValuesAreThoseOfTheRun(t *testing.T) {
 	}
 }
 
-// What a config shows to be otherwise, and nothing else, stands by run.
+// The deviations by run are exactly the differences in its config.
 func TestDeviationsByRun(t *testing.T) {
-	r := report(t, results(t), Options{})
+	r := report(t, results(t), nil)
 	got := map[string][]string{}
 	for _, run := range r.Runs {
 		for _, d := range r.runDeviations(run) {
@@ -294,7 +294,7 @@ func TestTwoReportsAreEqualBytes(t *testing.T) {
 	dir := results(t)
 	first := pages()
 	out := filepath.Join(t.TempDir(), "new")
-	paths, err := report(t, dir, Options{Networks: built}).Write(out)
+	paths, err := report(t, dir, built).Write(out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -347,7 +347,7 @@ func TestContextDone(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	r, err := New(ctx, runs, Options{Networks: built})
+	r, err := New(ctx, runs, built)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,6 @@ import (
 // Run is a finished run folder.
 type Run struct {
 	Name string // of the folder
-	Dir  string
 
 	folder      *run.Folder
 	config      run.Config
@@ -36,11 +35,17 @@ type Run struct {
 	throughput  float64         // median of training images/s, NaN if not known
 }
 
+// ErrRunFolder says that a folder is a run folder and not a folder of run folders.
+var ErrRunFolder = errors.New("is a run folder itself")
+
 // Load reads the run folders in dir, in the order of their names. It ignores files
 // in dir, and folders without any file of a run. A damaged or incomplete run folder
 // is an error that names the file. If dir can't be read, the error wraps an
-// *fs.PathError.
+// *fs.PathError; if dir is itself a run folder, it is an ErrRunFolder.
 func Load(dir string) ([]*Run, error) {
+	if _, err := run.Open(dir); err == nil {
+		return nil, fmt.Errorf("reading the results: %s %w", dir, ErrRunFolder)
+	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("reading the results: %w", err)
@@ -62,12 +67,12 @@ func Load(dir string) ([]*Run, error) {
 
 // read reads one run folder.
 func read(dir string) (*Run, error) {
-	r := &Run{Name: filepath.Base(dir), Dir: dir, folder: &run.Folder{Dir: dir}, seconds: math.NaN(), throughput: math.NaN()}
+	r := &Run{Name: filepath.Base(dir), folder: &run.Folder{Dir: dir}, seconds: math.NaN(), throughput: math.NaN()}
 	for _, step := range []func() error{r.readConfig, r.readSplit, r.readPredictions, r.readMetrics, r.readHistory} {
 		err := step()
 		var missing *run.MissingError
 		if errors.As(err, &missing) {
-			err = fmt.Errorf("%s is missing; a finished run has it: add it or take the folder out", r.path(missing.File))
+			err = fmt.Errorf("%s is missing; a finished run has it: add it or take the folder out", r.folder.Path(missing.File))
 		}
 		if err != nil {
 			return nil, fmt.Errorf("reading run %s: %w", r.Name, err)
@@ -76,15 +81,12 @@ func read(dir string) (*Run, error) {
 	return r, nil
 }
 
-// path names a file of the run.
-func (r *Run) path(name string) string { return r.folder.Path(name) }
-
 func (r *Run) readConfig() (err error) {
 	if r.config, err = r.folder.Config(); err != nil {
 		return err
 	}
 	if r.config.Network.Backbone == "" || r.config.Network.Size <= 0 {
-		return fmt.Errorf("%s: network.backbone or network.size is missing", r.path(run.ConfigFile))
+		return fmt.Errorf("%s: network.backbone or network.size is missing", r.folder.Path(run.ConfigFile))
 	}
 	// The environment is optional: it says where the run was trained, not how.
 	if r.environment, err = r.folder.Environment(); errors.Is(err, fs.ErrNotExist) {
@@ -98,7 +100,7 @@ func (r *Run) readSplit() (err error) {
 		return err
 	}
 	if p := r.split.Protocol; p != "" && p != r.config.Data.Protocol {
-		return fmt.Errorf("%s is of protocol %s, but %s says %q", r.path(run.SplitFile), p, run.ConfigFile, r.config.Data.Protocol)
+		return fmt.Errorf("%s is of protocol %s, but %s says %q", r.folder.Path(run.SplitFile), p, run.ConfigFile, r.config.Data.Protocol)
 	}
 	return nil
 }
@@ -107,7 +109,7 @@ func (r *Run) readSplit() (err error) {
 var predictionsFile = run.PredictionsFile(split.Test)
 
 func (r *Run) readPredictions() (err error) {
-	path := r.path(predictionsFile)
+	path := r.folder.Path(predictionsFile)
 	if r.predictions, err = r.folder.Predictions(split.Test); err != nil {
 		return err
 	}
@@ -153,7 +155,7 @@ func (r *Run) readMetrics() error {
 		return err
 	}
 	different := func(name string, there, here any) error {
-		return fmt.Errorf("%s: %s is %v, but %v by %s, so one of the two was changed; take both from one training", r.path(run.MetricsFile), name, there, here, predictionsFile)
+		return fmt.Errorf("%s: %s is %v, but %v by %s, so one of the two was changed; take both from one training", r.folder.Path(run.MetricsFile), name, there, here, predictionsFile)
 	}
 	if file.N != r.metrics.N {
 		return different("n", file.N, r.metrics.N)

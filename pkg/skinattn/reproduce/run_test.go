@@ -1,6 +1,7 @@
 package reproduce
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -83,12 +84,16 @@ func TestBrokenRunFolders(t *testing.T) {
 			}
 		})
 	}
+	dir, run := oneRun(t)
+	if _, err := Load(run); !errors.Is(err, ErrRunFolder) || !strings.Contains(err.Error(), dir) {
+		t.Errorf("a run folder: %v", err)
+	}
 	if _, err := Load(filepath.Join(t.TempDir(), "nowhere")); err == nil || !strings.Contains(err.Error(), "nowhere") {
 		t.Errorf("a folder that is not there: %v", err)
 	}
 }
 
-// What is no run folder is left alone.
+// Other files and folders are ignored.
 func TestOtherFilesAmongTheResults(t *testing.T) {
 	dir, _ := oneRun(t)
 	writeText(t, filepath.Join(dir, "README.md"), "notes")
@@ -105,7 +110,7 @@ func TestOtherFilesAmongTheResults(t *testing.T) {
 // The results that are committed make a report.
 func TestCommittedResults(t *testing.T) {
 	dir := filepath.Join("..", "..", "..", "results")
-	r := report(t, dir, Options{})
+	r := report(t, dir, nil)
 	if len(r.Runs) == 0 {
 		t.Fatal("no runs are committed")
 	}
@@ -119,7 +124,7 @@ func TestCommittedResults(t *testing.T) {
 	}
 }
 
-// What weighs classes, by its config.
+// Configs with and without class weights.
 func TestWeighted(t *testing.T) {
 	one, four := []float64{1, 1, 1, 1, 1, 1, 1}, []float64{4, 1, 1, 1, 1, 1, 1}
 	for _, c := range []struct {

@@ -52,40 +52,7 @@ func (t *Table) asPrinted() render.Grid {
 	return g
 }
 
-// footnotes numbers the rows without a run.
-type footnotes struct{ cells []Cell } // one of each network and regime
-
-// mark returns the mark of the footnote of a cell, "not run (2)".
-func (f *footnotes) mark(c Cell) string {
-	i := slices.IndexFunc(f.cells, func(have Cell) bool { return have.Backbone == c.Backbone && have.Regime == c.Regime })
-	if i < 0 {
-		i = len(f.cells)
-		f.cells = append(f.cells, c)
-	}
-	return fmt.Sprintf("not run (%d)", i+1)
-}
-
-// commands reports whether any footnote has a command.
-func (f *footnotes) commands() bool {
-	return slices.ContainsFunc(f.cells, func(c Cell) bool { return c.Backbone != "" })
-}
-
-// notRun is the table of footnotes: the needs of each row, and the command for
-// protocol paper. otherProtocols explains the other commands.
-func (r *Report) notRun(f footnotes) render.Grid {
-	g := render.Grid{Head: []string{"not run", "row", "needs", "command"}}
-	for i, c := range f.cells {
-		if c.Backbone == "" {
-			g.Add(fmt.Sprintf("(%d)", i+1), "counts of images", "any run of the protocol among the results, whose split is counted", render.Dash)
-			continue
-		}
-		n := r.need(c.Backbone, c.Regime, split.Paper)
-		g.Add(fmt.Sprintf("(%d)", i+1), n.what, n.needs, render.Code(n.command))
-	}
-	return g
-}
-
-// otherProtocols explains how the command of notRun changes for the other columns.
+// otherProtocols explains how a footnote's command changes for the other columns.
 func otherProtocols() string {
 	var flags []string
 	for _, p := range split.Protocols {
@@ -142,11 +109,26 @@ func (r *Report) missingText(c Cell, protocol string) string {
 	return render.WithoutCode("not run: needs " + n.needs + "; command: " + n.command)
 }
 
-// marked returns the sources with footnote marks for missing runs, and the footnotes.
-func (r *Report) marked(t *Table) ([]row, footnotes) {
-	var notes footnotes
-	rows := r.sources(t, func(c Cell, _ string) string { return notes.mark(c) })
-	return rows, notes
+// marked returns the sources with a footnote mark, "not run (2)", for missing runs; the
+// footnotes, one for each network and regime, with the command for protocol paper; and
+// otherProtocols if any footnote has a command.
+func (r *Report) marked(t *Table) (rows []row, notRun render.Grid, others string) {
+	notRun.Head = []string{"not run", "row", "needs", "command"}
+	var noted []Cell
+	rows = r.sources(t, func(c Cell, _ string) string {
+		i := slices.IndexFunc(noted, func(n Cell) bool { return n.Backbone == c.Backbone && n.Regime == c.Regime })
+		if i < 0 {
+			i, noted = len(noted), append(noted, c)
+			line := []string{"counts of images", "any run of the protocol among the results, whose split is counted", render.Dash}
+			if c.Backbone != "" {
+				n := r.need(c.Backbone, c.Regime, split.Paper)
+				line, others = []string{n.what, n.needs, render.Code(n.command)}, otherProtocols()
+			}
+			notRun.Add(append([]string{fmt.Sprintf("(%d)", i+1)}, line...)...)
+		}
+		return fmt.Sprintf("not run (%d)", i+1)
+	})
+	return rows, notRun, others
 }
 
 // heads are the heads of a table's sources.
@@ -192,14 +174,11 @@ type tableView struct {
 func (r *Report) tableView(t *Table) tableView {
 	v := tableView{ID: t.ID, Section: t.Section, Caption: t.Caption, AsPrinted: t.asPrinted(), Discrepancies: explanations(t.Cells),
 		Remarks: t.Remarks, Measures: t.measures(), Sources: render.Grid{Head: t.heads()}}
-	rows, notes := r.marked(t)
+	rows, notRun, others := r.marked(t)
 	for _, line := range rows {
 		v.Sources.Add(t.cells(line, render.Plain)...)
 	}
-	v.NotRun = r.notRun(notes)
-	if notes.commands() {
-		v.OtherProtocols = otherProtocols()
-	}
+	v.NotRun, v.OtherProtocols = notRun, others
 	seen := map[string]bool{}
 	for _, c := range t.Cells {
 		if c.Source == "" || seen[c.Source] {
@@ -212,12 +191,11 @@ func (r *Report) tableView(t *Table) tableView {
 	return v
 }
 
-// latex is the table as LaTeX, with the remarks below, as a column of them would not
-// fit.
+// latex is the table as LaTeX, with the remarks below: they would not fit in a column.
 func (r *Report) latex(t *Table) ([]byte, error) {
 	heads := t.heads()
 	out := render.LaTeX{ID: t.ID, Caption: t.Caption, Grid: render.Grid{Head: heads[:len(heads)-1]}, Notes: explanations(t.Cells)}
-	rows, notes := r.marked(t)
+	rows, notRun, others := r.marked(t)
 	for i, row := range rows {
 		cells := t.cells(row, func(text string) string { return text })
 		if i > 0 && row.cell.Row == rows[i-1].cell.Row { // a row's name stands at its first cell only
@@ -225,11 +203,11 @@ func (r *Report) latex(t *Table) ([]byte, error) {
 		}
 		out.Add(cells[:len(cells)-1]...)
 	}
-	for _, line := range r.notRun(notes).Rows {
+	for _, line := range notRun.Rows {
 		out.Notes = append(out.Notes, fmt.Sprintf("%s not run: %s needs %s; command: %s", line[0], line[1], line[2], line[3]))
 	}
-	if notes.commands() {
-		out.Notes = append(out.Notes, otherProtocols())
+	if others != "" {
+		out.Notes = append(out.Notes, others)
 	}
 	for i, text := range out.Notes {
 		out.Notes[i] = strings.ReplaceAll(render.WithoutCode(text), "**", "")
@@ -237,8 +215,8 @@ func (r *Report) latex(t *Table) ([]byte, error) {
 	return out.Bytes()
 }
 
-// csv is the table with a record for each cell: the texts of all sources, as on the
-// pages. cells.csv has the numbers.
+// csv is the table with a record for each cell: the texts of all sources. The numbers
+// are in cells.csv.
 func (r *Report) csv(t *Table) []byte {
 	records := [][]string{{"table", "row", "column", "metric", "printed", "logged", "logged_run", "discrepancy", "note", "built"}}
 	for _, protocol := range split.Protocols {

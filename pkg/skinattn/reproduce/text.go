@@ -3,6 +3,7 @@ package reproduce
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/skinattn/skinattn/pkg/eval"
@@ -28,7 +29,10 @@ func number(metric string, v float64) string {
 // percent writes a share as a percentage.
 func percent(share float64) string { return fmt.Sprintf("%.1f %%", 100*share) }
 
-// interval formats a confidence interval; it is empty if there is none.
+// noInterval is the confidence interval of a number without one.
+var noInterval = eval.Interval{Low: math.NaN(), High: math.NaN()}
+
+// interval formats a confidence interval, empty for noInterval.
 func interval(ci eval.Interval) string {
 	if !ci.Defined() {
 		return ""
@@ -64,10 +68,10 @@ func (s Repetitions) text(metric string) string {
 // protocol paper, the leak rate.
 func (v Value) text(metric string) string {
 	var facts []string
-	if v.Run.config.Data.Protocol == split.Paper && !strings.HasPrefix(metric, "images.") {
-		facts = append(facts, "leaky: "+percent(v.Run.leak.Share()))
-	}
 	if !strings.HasPrefix(metric, "images.") {
+		if v.Run.config.Data.Protocol == split.Paper {
+			facts = append(facts, "leaky: "+percent(v.Run.leak.Share()))
+		}
 		facts = append(facts, "n = "+eval.FormatThousands(v.Run.metrics.N), fmt.Sprintf("%d px", v.Run.config.Network.Size))
 		if _, as, ok := strings.Cut(v.Run.regimeName(), "/"); ok && as != "as-run" {
 			facts = append(facts, render.Plain(as))
@@ -102,7 +106,7 @@ func (c Cell) logged() string {
 
 // remark is the remark on a printed value: the ids of its discrepancies and its note.
 func (c Cell) remark() string {
-	parts := append([]string{}, c.Discrepancies...)
+	parts := slices.Clone(c.Discrepancies)
 	if c.Note != "" {
 		parts = append(parts, c.Note)
 	}

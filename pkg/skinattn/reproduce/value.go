@@ -8,20 +8,19 @@ import (
 	"github.com/skinattn/skinattn/pkg/eval"
 )
 
-// value is a metric of the run with its interval (NaN if there is none).
+// value is a metric of the run with its interval or noInterval.
 func (r *Run) value(metric string) (value float64, ci eval.Interval, err error) {
-	none := eval.Interval{Low: math.NaN(), High: math.NaN()}
 	if metric == "seconds_per_epoch" {
-		return r.seconds, none, nil
+		return r.seconds, noInterval, nil
 	}
 	value, ok := r.metrics.Value(metric)
 	if !ok {
-		return math.NaN(), none, fmt.Errorf("there is no metric %s", metric)
+		return math.NaN(), noInterval, fmt.Errorf("there is no metric %s", metric)
 	}
-	if ci, ok := r.metrics.CI[metric]; ok {
-		return value, ci, nil
+	if ci, ok = r.metrics.CI[metric]; !ok {
+		ci = noInterval
 	}
-	return value, none, nil
+	return value, ci, nil
 }
 
 // addMacroSpecificity resamples the interval of the mean specificity over classes
@@ -44,7 +43,7 @@ func (r *Run) addMacroSpecificity(ctx context.Context) error {
 	opts := eval.DefaultOptions()
 	replicates, err := eval.BootstrapFunc(ctx, r.predictions, []string{path}, statistic, opts)
 	if err != nil {
-		return fmt.Errorf("resampling %s: %w", r.path(predictionsFile), err)
+		return fmt.Errorf("resampling %s: %w", r.folder.Path(predictionsFile), err)
 	}
 	if r.metrics.CI == nil {
 		r.metrics.CI = make(map[string]eval.Interval)

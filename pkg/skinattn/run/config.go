@@ -1,7 +1,6 @@
 package run
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -13,7 +12,7 @@ import (
 )
 
 // Format is the version of the run folder's layout that this package writes, in
-// config.json. docs/run-folder.md says what each version has.
+// config.json. docs/run-folder.md specifies each version.
 const Format = 1
 
 // Config is config.json: everything needed to train the run again.
@@ -32,68 +31,66 @@ type Config struct {
 	// FeatureCache says that the features of the frozen backbone were computed
 	// once, before the training.
 	FeatureCache bool `json:"feature_cache,omitempty"`
-	// FastDevRun marks a run of a few batches, made to see whether all works.
+	// FastDevRun marks a run of a few batches, made as a test of all steps.
 	FastDevRun bool `json:"fast_dev_run,omitempty"`
 }
 
 // Data identifies the data that a run was trained on.
 type Data struct {
 	Protocol string `json:"protocol,omitempty"`
-	// TestShare is there where it is not the protocol's own.
+	// TestShare is set where it is not the protocol's own.
 	TestShare   float64 `json:"test_share,omitempty"`
 	SplitSHA256 string  `json:"split_sha256,omitempty"`
 	// ImagesSHA256 is over the content of all images used, in order.
 	ImagesSHA256 string `json:"images_sha256,omitempty"`
 	// SourceSize is the size of the photos as they lie on disk, such as "448x336";
-	// see imaging.SourceSize. It is empty for runs of before it was recorded.
+	// see imaging.SourceSize. Older runs do not have it.
 	SourceSize string `json:"source_size,omitempty"`
 }
 
-// Values are the leaves of config.json by path, such as "network.size": strings,
-// booleans, numbers as json.Number, and lists. What the file leaves out has no
-// entry.
-func (c Config) Values() map[string]any {
+// Values are the leaves of config.json as JSON, by path such as "network.size".
+// Fields that the file leaves out have no entry.
+func (c Config) Values() map[string]json.RawMessage {
 	text, err := json.Marshal(c)
 	if err != nil {
 		panic(err) // plain structs always marshal
 	}
-	var tree any
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
-	if err := decoder.Decode(&tree); err != nil {
-		panic(err) // it was marshalled above
-	}
-	leaves := map[string]any{}
-	var walk func(path string, node any)
-	walk = func(path string, node any) {
-		object, ok := node.(map[string]any)
-		if !ok {
+	leaves := map[string]json.RawMessage{}
+	var walk func(path string, node json.RawMessage)
+	walk = func(path string, node json.RawMessage) {
+		var object map[string]json.RawMessage
+		if json.Unmarshal(node, &object) != nil {
 			leaves[path] = node
-			return
 		}
 		for key, child := range object {
 			walk(strings.TrimPrefix(path+"."+key, "."), child)
 		}
 	}
-	walk("", tree)
+	walk("", text)
 	return leaves
 }
 
-// ConfigMismatchError says that a run can't go on with another configuration than
-// its own.
+// ConfigMismatchError says that a run can't go on with another configuration.
 type ConfigMismatchError struct {
 	Dir    string
-	Fields []FieldDifference // by path
+	Fields []FieldDifference // sorted by path
 }
 
-// FieldDifference is a value of config.json that is not as wanted. Have is the
-// run's value and Want the other one, as JSON; an empty one is not set.
+// FieldDifference is a value of config.json that is not as wanted: the run's value
+// and the wanted one, as JSON, empty where it is not set.
 type FieldDifference struct{ Path, Have, Want string }
 
 func (e *ConfigMismatchError) Error() string {
-	texts := make([]string, len(e.Fields))
-	for i, f := range e.Fields {
-		texts[i] = fmt.Sprintf("%s (the run has %s, now %s)", f.Path, cmp.Or(f.Have, "none"), cmp.Or(f.Want, "none"))
+	var texts []string
+	for _, f := range e.Fields {
+		at := len(texts)
+		if f.Path == "regime.name" { // the reason for most of the others
+			at = 0
+		}
+		texts = slices.Insert(texts, at, fmt.Sprintf("%s (the run has %s, now %s)", f.Path, cmp.Or(f.Have, "none"), cmp.Or(f.Want, "none")))
+	}
+	if most := 8; len(texts) > most {
+		texts = append(texts[:most], fmt.Sprintf("and %d more", len(texts)-most))
 	}
 	return fmt.Sprintf("%s can't be resumed with other settings: %s", e.Dir, strings.Join(texts, ", "))
 }
@@ -105,26 +102,13 @@ func (f *Folder) RequireConfig(wanted Config) error {
 	if err != nil {
 		return err
 	}
-	text := func(values map[string]any, path string) string {
-		value, ok := values[path]
-		if !ok {
-			return ""
-		}
-		encoded, _ := json.Marshal(value)
-		return string(encoded)
-	}
 	wanted.Format = have.Format
 	a, b := have.Values(), wanted.Values()
-	paths := slices.Collect(maps.Keys(a))
-	for path := range b {
-		if _, ok := a[path]; !ok {
-			paths = append(paths, path)
-		}
-	}
+	paths := slices.AppendSeq(slices.Collect(maps.Keys(a)), maps.Keys(b))
 	slices.Sort(paths)
 	mismatch := &ConfigMismatchError{Dir: f.Dir}
-	for _, path := range paths {
-		if x, y := text(a, path), text(b, path); x != y {
+	for _, path := range slices.Compact(paths) {
+		if x, y := string(a[path]), string(b[path]); x != y {
 			mismatch.Fields = append(mismatch.Fields, FieldDifference{path, x, y})
 		}
 	}
@@ -137,15 +121,20 @@ func (f *Folder) RequireConfig(wanted Config) error {
 // Config reads config.json. Older formats are brought to the present one in memory;
 // a newer one is an error.
 func (f *Folder) Config() (Config, error) {
-	var cfg Config
+	cfg, _, err := f.config()
+	return cfg, err
+}
+
+// config reads config.json, and tells the format that the file has.
+func (f *Folder) config() (cfg Config, format int, err error) {
 	text, err := f.readFile(ConfigFile)
 	if err != nil {
-		return cfg, err
+		return cfg, format, err
 	}
-	if text, err = upgrade(text); err != nil {
-		return cfg, fmt.Errorf("reading %s: %w", f.Path(ConfigFile), err)
+	if text, format, err = upgrade(text); err != nil {
+		return cfg, format, fmt.Errorf("reading %s: %w", f.Path(ConfigFile), err)
 	}
-	return cfg, f.decode(ConfigFile, text, &cfg)
+	return cfg, format, f.decode(ConfigFile, text, &cfg)
 }
 
 // WriteConfig writes config.json, the last file before training: a folder that

@@ -3,6 +3,5 @@
 // each. docs/run-folder.md specifies the folder. The package needs no engine;
 // checkpoints are written and read by package checkpoint.
 //
-// A file that a run does not have is a [*MissingError], which is an
-// fs.ErrNotExist.
+// The error for a missing file is a [*MissingError], which is an fs.ErrNotExist.
 package run

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 )
 
@@ -51,10 +52,8 @@ func CurrentEnvironment(engine, plugin string) Environment {
 		return env
 	}
 	for _, dep := range info.Deps {
-		for _, path := range RecordedModules() {
-			if dep.Path == path {
-				env.Modules[path] = dep.Version
-			}
+		if slices.Contains(RecordedModules(), dep.Path) {
+			env.Modules[dep.Path] = dep.Version
 		}
 	}
 	for _, s := range info.Settings {

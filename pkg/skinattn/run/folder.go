@@ -75,8 +75,8 @@ func (e *MissingError) Error() string {
 // Unwrap makes the error an fs.ErrNotExist.
 func (e *MissingError) Unwrap() error { return fs.ErrNotExist }
 
-// Folder is a run folder. The value Folder{Dir: dir} reads the files that there
-// are, and demands none; Open and Create demand more.
+// Folder is a run folder. The value Folder{Dir: dir} reads any file that is there;
+// Open and Create demand more.
 type Folder struct {
 	Dir  string
 	lock *flock.Flock
@@ -141,9 +141,8 @@ func Create(dir string, resume bool) (*Folder, error) {
 	return f, nil
 }
 
-// requireNew refuses a folder that is in use for something else. The files that
-// a run writes before ConfigFile, its last file before training, do not count: a
-// process that was killed so early leaves no run.
+// requireNew refuses a folder that holds anything else than files that a run writes
+// before ConfigFile: a process that was killed before that one leaves no run.
 func (f *Folder) requireNew() error {
 	entries, err := os.ReadDir(f.Dir)
 	if err != nil {
@@ -205,8 +204,8 @@ func (f *Folder) missing(name string, err error) error {
 	return err
 }
 
-// decode reads the one JSON value of text, of the file name, into value; fields
-// that value does not have are an error.
+// decode reads text, the content of a file with one JSON value, into value. Fields
+// that value lacks are an error.
 func (f *Folder) decode(name string, text []byte, value any) error {
 	decoder := json.NewDecoder(strings.NewReader(string(text)))
 	decoder.DisallowUnknownFields()

@@ -19,7 +19,7 @@ import (
 )
 
 // Epoch is a row of history.csv and of history-recall.csv. The JSON names are the
-// columns. What a file lacks is NaN, or nil.
+// columns. A value that the files lack is NaN or nil.
 type Epoch struct {
 	Epoch                int     `json:"epoch"` // from 1
 	Seconds              float64 `json:"seconds"`
@@ -31,12 +31,12 @@ type Epoch struct {
 	ValBalancedAccuracy  float64 `json:"val_balanced_accuracy"`
 	TrainImagesPerSecond float64 `json:"train_images_per_second"`
 	InputWait            float64 `json:"input_wait"` // share of the training time spent waiting for images
-	// ValRecall is by class, in class order; nil where the validation part has
-	// none of a class.
+	// ValRecall is in class order, nil for a class without images in the validation
+	// part.
 	ValRecall []*float64 `json:"val_recall,omitempty"`
 }
 
-// ValRecallByClass goes through the recalls that are defined.
+// ValRecallByClass yields the defined recalls.
 func (e Epoch) ValRecallByClass() iter.Seq2[string, float64] {
 	return func(yield func(class string, recall float64) bool) {
 		for i, recall := range e.ValRecall {
@@ -78,28 +78,7 @@ func Median(rows []Epoch, of func(Epoch) float64) float64 {
 	return (values[half-1] + values[half]) / 2
 }
 
-// Columns returns the names and values of the columns of history.csv that any
-// epoch has, in the file's order.
-func Columns(rows []Epoch) (names []string, values map[string][]float64) {
-	values = map[string][]float64{}
-	for i, name := range historyColumns {
-		var column []float64
-		for _, r := range rows {
-			v := float64(r.Epoch)
-			if i > 0 {
-				v = reflect.ValueOf(r).Field(i).Float()
-			}
-			column = append(column, v)
-		}
-		if slices.ContainsFunc(column, func(v float64) bool { return !math.IsNaN(v) }) {
-			names, values[name] = append(names, name), column
-		}
-	}
-	return names, values
-}
-
-// historyColumns are the columns of history.csv: the fields of Epoch but for the
-// last one.
+// historyColumns are the columns of history.csv: the fields of Epoch except the last.
 var historyColumns = func() (names []string) {
 	t := reflect.TypeFor[Epoch]()
 	for i := range t.NumField() - 1 {
@@ -111,54 +90,82 @@ var historyColumns = func() (names []string) {
 // recallColumns are the columns of history-recall.csv.
 var recallColumns = append([]string{historyColumns[0]}, ham10000.Classes...)
 
+// numbers are the fields of historyColumns after the first.
+func (e *Epoch) numbers() []*float64 {
+	fields, numbers := reflect.ValueOf(e).Elem(), make([]*float64, len(historyColumns)-1)
+	for i := range numbers {
+		numbers[i] = fields.Field(i + 1).Addr().Interface().(*float64)
+	}
+	return numbers
+}
+
+// Columns returns the names and values of the columns of history.csv that any
+// epoch has, in the file's order.
+func Columns(rows []Epoch) (names []string, values map[string][]float64) {
+	values = map[string][]float64{}
+	for _, r := range rows {
+		values[historyColumns[0]] = append(values[historyColumns[0]], float64(r.Epoch))
+		for i, v := range r.numbers() {
+			values[historyColumns[i+1]] = append(values[historyColumns[i+1]], *v)
+		}
+	}
+	for _, name := range historyColumns {
+		if slices.ContainsFunc(values[name], func(v float64) bool { return !math.IsNaN(v) }) {
+			names = append(names, name)
+		} else {
+			delete(values, name)
+		}
+	}
+	return names, values
+}
+
 // WriteHistory writes history.csv and, beside it, history-recall.csv: the
 // validation recall of each class by epoch, empty where it is not known.
 func (f *Folder) WriteHistory(rows []Epoch) error {
-	history, recalls := [][]string{historyColumns}, [][]string{recallColumns}
+	return errors.Join(
+		f.writeTable(HistoryFile, historyColumns, rows, (*Epoch).numbers),
+		f.writeTable(RecallFile, recallColumns, rows, func(e *Epoch) []*float64 { return e.ValRecall }))
+}
+
+// writeTable writes a row for each epoch: its number and its values. The cells of nil
+// and of missing values are empty.
+func (f *Folder) writeTable(name string, columns []string, rows []Epoch, values func(*Epoch) []*float64) error {
+	table := [][]string{columns}
 	for _, r := range rows {
-		record, fields := []string{strconv.Itoa(r.Epoch)}, reflect.ValueOf(r)
-		for i := 1; i < len(historyColumns); i++ {
-			record = append(record, number(fields.Field(i).Float()))
-		}
-		history = append(history, record)
-		record = make([]string, len(recallColumns))
+		record := make([]string, len(columns))
 		record[0] = strconv.Itoa(r.Epoch)
-		for i, recall := range r.ValRecall {
-			if recall != nil {
-				record[1+i] = number(*recall)
+		for i, v := range values(&r) {
+			if v != nil {
+				record[i+1] = strconv.FormatFloat(*v, 'g', 7, 64)
 			}
 		}
-		recalls = append(recalls, record)
+		table = append(table, record)
 	}
-	return errors.Join(f.writeTable(HistoryFile, history), f.writeTable(RecallFile, recalls))
+	return atomicfile.WriteFile(f.Path(name), func(w io.Writer) error { return csv.NewWriter(w).WriteAll(table) })
 }
 
-func number(v float64) string { return strconv.FormatFloat(v, 'g', 7, 64) }
-
-func (f *Folder) writeTable(name string, rows [][]string) error {
-	return atomicfile.WriteFile(f.Path(name), func(w io.Writer) error { return csv.NewWriter(w).WriteAll(rows) })
-}
-
-// History reads history.csv and, where it is there, history-recall.csv, which runs
-// of before it lack.
-func (f *Folder) History() ([]Epoch, error) {
-	rows, err := f.readHistory()
+// History reads history.csv and history-recall.csv, which older runs lack.
+func (f *Folder) History() (rows []Epoch, err error) {
+	err = f.readTable(HistoryFile, historyColumns[:1], historyColumns[1:], func(n int, values []float64) error {
+		r := Epoch{Epoch: n}
+		for i, v := range r.numbers() {
+			*v = values[i]
+		}
+		rows = append(rows, r)
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	epoch := make(map[int]*Epoch, len(rows))
-	for i := range rows {
-		epoch[rows[i].Epoch] = &rows[i]
-	}
-	err = f.readTable(RecallFile, recallColumns, nil, func(n int, values map[string]float64) error {
-		r := epoch[n]
-		if r == nil {
+	err = f.readTable(RecallFile, recallColumns, nil, func(n int, values []float64) error {
+		at := slices.IndexFunc(rows, func(r Epoch) bool { return r.Epoch == n })
+		if at < 0 {
 			return csvtable.Errorf(recallColumns[0], "%s has no epoch %d", HistoryFile, n)
 		}
-		r.ValRecall = make([]*float64, len(ham10000.Classes))
-		for i, class := range ham10000.Classes {
-			if v := values[class]; !math.IsNaN(v) {
-				r.ValRecall[i] = &v
+		rows[at].ValRecall = make([]*float64, len(values))
+		for i, v := range values {
+			if !math.IsNaN(v) {
+				rows[at].ValRecall[i] = &v
 			}
 		}
 		return nil
@@ -169,44 +176,31 @@ func (f *Folder) History() ([]Epoch, error) {
 	return rows, nil
 }
 
-func (f *Folder) readHistory() (rows []Epoch, err error) {
-	err = f.readTable(HistoryFile, historyColumns[:1], historyColumns[1:], func(n int, values map[string]float64) error {
-		r := Epoch{Epoch: n}
-		fields := reflect.ValueOf(&r).Elem()
-		for i := 1; i < len(historyColumns); i++ {
-			fields.Field(i).SetFloat(values[historyColumns[i]])
-		}
-		rows = append(rows, r)
-		return nil
-	})
-	return rows, err
-}
-
-// readTable reads a table of numbers whose first required column is the epoch. A
-// cell that is empty, and a column that is missing, is NaN.
-func (f *Folder) readTable(name string, required, optional []string, row func(epoch int, values map[string]float64) error) error {
+// readTable reads a table of numbers, the epoch in the first required column, and
+// gives each row to a function. Empty cells and missing columns are NaN.
+func (f *Folder) readTable(name string, required, optional []string, row func(epoch int, values []float64) error) error {
 	err := csvtable.ReadFile(f.Path(name), func(t *csvtable.Reader) error {
 		at, err := t.Columns(required, optional...)
 		if err != nil {
 			return err
 		}
 		return t.Each(func(cells []string) error {
-			values := map[string]float64{}
+			var values []float64
 			for _, column := range slices.Concat(required, optional) {
-				values[column] = math.NaN()
+				v := math.NaN()
 				if i, ok := at[column]; ok && strings.TrimSpace(cells[i]) != "" {
-					v, err := strconv.ParseFloat(cells[i], 64)
-					if err != nil {
+					var err error
+					if v, err = strconv.ParseFloat(cells[i], 64); err != nil {
 						return csvtable.Errorf(column, "%q is not a number", cells[i])
 					}
-					values[column] = v
 				}
+				values = append(values, v)
 			}
-			epoch := values[required[0]]
+			epoch := values[0]
 			if epoch != math.Trunc(epoch) || epoch < 1 {
 				return csvtable.Errorf(required[0], "the epoch is %g; it must be a whole number from 1", epoch)
 			}
-			return row(int(epoch), values)
+			return row(int(epoch), values[1:])
 		})
 	})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -14,11 +14,10 @@ type Migrated struct {
 	SourceSize string `json:"source_size"` // empty if it is not known
 }
 
-// Migrate writes the config.json of a run folder anew in the present format, if it
-// has an older one. With data, it also fills in the size of the photos as they lie
-// on disk, which older runs did not record; data must then hold exactly the photos
-// that the run was trained on, by their SHA-256. The file is replaced whole, and
-// on any error it stays as it is.
+// Migrate writes a config.json of an older format anew in the present one. With data,
+// it also fills in the size of the photos on disk, which older runs did not record;
+// data must then hold exactly the photos that the run was trained on, by their
+// SHA-256. The file is replaced whole, and stays as it is on any error.
 func Migrate(ctx context.Context, dir string, data *ham10000.Dataset) (Migrated, error) {
 	done := Migrated{Run: dir}
 	folder, err := Open(dir)
@@ -31,15 +30,11 @@ func Migrate(ctx context.Context, dir string, data *ham10000.Dataset) (Migrated,
 		}
 		defer folder.Close()
 	}
-	text, err := folder.readFile(ConfigFile)
+	cfg, format, err := folder.config()
 	if err != nil {
 		return done, err
 	}
-	cfg, err := folder.Config()
-	if err != nil {
-		return done, err
-	}
-	done.Changed = formatOf(text) != Format
+	done.Changed = format != Format
 	if data != nil && cfg.Data.SourceSize == "" && cfg.Data.ImagesSHA256 != "" {
 		if cfg.Data.SourceSize, err = folder.sourceSize(ctx, cfg, data); err != nil {
 			return done, fmt.Errorf("migrating %s: %w", dir, err)

@@ -12,8 +12,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/synthetic"
 )
 
-// committed is the run whose config.json testdata/format0.json was, as commit
-// 3884172 has it, before it was migrated.
+// committed is a run whose config.json of before its migration, at commit 3884172, is
+// testdata/format0.json.
 const committed = "../../../results/mobilenet_v2-modern-grouped-128px-seed1"
 
 // old is a copy of the committed run as it was in format 0.
@@ -41,8 +41,8 @@ func text(t *testing.T, path string) string {
 	return string(content)
 }
 
-// A run of format 0 reads as the migrated one, but for the size that it did not
-// record, and can be resumed by a version that compares with the migrated one.
+// A run of format 0 reads like the migrated run, except the size of its photos, and
+// can be resumed by a version that compares with the migrated run.
 func TestFormat0(t *testing.T) {
 	f := old(t)
 	got, err := f.Config()
@@ -85,7 +85,7 @@ func TestMigrateWithoutData(t *testing.T) {
 	}
 }
 
-// With the photos that the run was trained on, the committed file comes out.
+// The photos that the run was trained on give the committed file.
 func TestMigrateWithTheRunsPhotos(t *testing.T) {
 	dir := os.Getenv("SKINATTN_DATA")
 	if dir == "" {

@@ -2,8 +2,8 @@ package spec
 
 import "fmt"
 
-// Check finds settings that make no sense, of the regime and of those options of
-// its network that it sets.
+// Check finds settings that make no sense, of the regime and of the network options
+// that it sets.
 func (r Regime) Check(classes int) error {
 	if err := checkOptions(RegimeOptions(), &r, false); err != nil {
 		return err

@@ -8,56 +8,44 @@ import (
 )
 
 // Network names one network of the paper's family by its options. It is part of a
-// run folder's config.json. Option explains the struct tags.
+// run folder's config.json. The help tags say what the fields do, and the comments
+// what the tags leave out; Option explains the tags.
 type Network struct {
 	Backbone string `json:"backbone" flag:"-" help:"Name in the table of networks."`
 	Cut      string `json:"cut" flag:"-" help:"Keras layer at which the backbone ends."` // empty: the authors' cut
 	Size     int    `json:"size" flag:"-" help:"Input width and height in pixels."`      // 0: the backbone's own
 
-	SoftAttention bool    `json:"soft_attention" default:"true" help:"Use the Soft-Attention block."` // false: the cut features go on directly
-	Metadata      bool    `json:"metadata" default:"true" help:"Use age, sex and localization."`      // the dense branch for them
-	Dropout       float64 `json:"dropout" default:"0.5" range:"[0,1)" help:"Rate after the Soft-Attention block." label:"dropout after Soft-Attention"`
-	// ChannelOrder and Preprocess say what the network is fed.
-	ChannelOrder imaging.Order      `json:"channel_order" enum:"rgb,bgr" help:"rgb or bgr; empty: as the authors fed the network." zero:"of the notebook: bgr"`
-	Preprocess   imaging.Preprocess `json:"preprocess" enum:"tf,caffe,torch,none" help:"tf, caffe, torch or none; empty: as the authors scaled the pixels." label:"pixel scaling" zero:"of the notebook"`
-	// Resize is how a photo becomes square.
-	Resize imaging.ResizeMode `json:"resize,omitempty" enum:"stretch" help:"empty (centre crop, bilinear) or stretch (nearest pixel)." zero:"centre crop, bilinear"`
-	// BatchNormMomentum, where above 0, replaces the momentum of the Keras network's
-	// batch norms. Its moving averages need thousands of steps to settle, more than
-	// a short run has.
+	SoftAttention bool               `json:"soft_attention" default:"true" help:"Use the Soft-Attention block."` // false: the cut features go on directly
+	Metadata      bool               `json:"metadata" default:"true" help:"Use age, sex and localization."`      // the dense branch for them
+	Dropout       float64            `json:"dropout" default:"0.5" range:"[0,1)" help:"Rate after the Soft-Attention block." label:"dropout after Soft-Attention"`
+	ChannelOrder  imaging.Order      `json:"channel_order" enum:"rgb,bgr" help:"rgb or bgr; empty: as the authors fed the network." zero:"of the notebook: bgr"`
+	Preprocess    imaging.Preprocess `json:"preprocess" enum:"tf,caffe,torch,none" help:"tf, caffe, torch or none; empty: as the authors scaled the pixels." label:"pixel scaling" zero:"of the notebook"`
+	Resize        imaging.ResizeMode `json:"resize,omitempty" enum:"stretch" help:"empty (centre crop, bilinear) or stretch (nearest pixel)." zero:"centre crop, bilinear"`
+	// BatchNormMomentum is for short runs: with the Keras network's own, the moving
+	// averages need thousands of steps to settle.
 	BatchNormMomentum float64 `json:"batch_norm_momentum,omitempty" range:"[0,1)" help:"Decay of the moving averages, in place of the network's own." label:"batch-norm momentum" zero:"the network's"`
-	// Views, where above 0, is the number of turned views of an image whose mean is
-	// the prediction; see skinattn.Model.PredictViews. The limit is above what still
-	// changes a mean, and below what takes all day.
-	Views int `json:"views,omitempty" range:"[0,64]" help:"Turned views of a photo that the final predictions are the mean of; 0: the photo alone." label:"turned views of a prediction"`
+	// Views is used by skinattn.Model.PredictViews. Above its limit a mean hardly
+	// changes, and a prediction takes all day.
+	Views int `json:"views,omitempty" range:"[0,64]" help:"Final predictions are the mean over this many turned views of a photo; 0: the photo alone." label:"turned views of a prediction"`
 
 	// The options below are variants that the authors tried; their zero values give
 	// the networks of the paper's tables.
 
-	// Head says how the features become a vector; empty means flattened. A network
-	// with the attention in its middle ignores it.
+	// Head is ignored by a network with the attention in its middle.
 	Head Pooling `json:"head,omitempty" enum:"flatten,gap" help:"How features become a vector: flatten or gap; empty: as in the notebook." zero:"of the notebook"`
-	// AttentionWindow says which channels the attention looks at: empty means the
-	// first three, CenterWindow the three in the middle; see layers.SoftAttention.
+	// AttentionWindow CenterWindow means the three in the middle; see
+	// layers.SoftAttention.
 	AttentionWindow string `json:"attention_window,omitempty" enum:"center" help:"Channels that Soft-Attention looks at: empty (the first three) or center." label:"channels that Soft-Attention sees" zero:"first three"`
-	// Gamma multiplies the attended features by a learned scalar, as in the paper's
-	// formula.
-	Gamma bool `json:"gamma,omitempty" help:"Scale the attended features by a learned number." label:"learned scalar gamma" beyond:"paper"`
-	// MetadataBatchNorm puts a batch norm with ReLU around the metadata branch:
-	// BatchNormBefore or BatchNormBoth.
+	// Gamma is in the paper's formula and not in the authors' code.
+	Gamma             bool   `json:"gamma,omitempty" help:"Scale the attended features by a learned number." label:"learned scalar gamma" beyond:"paper"`
 	MetadataBatchNorm string `json:"metadata_batch_norm,omitempty" enum:"before,both" help:"Batch norm with ReLU before the dense layers of the metadata branch, or before and after: before or both." beyond:"paper"`
-	// MetadataUnits are the widths of the branch's dense layers, of which there are
-	// at most three; unused places are 0. All 0 means one layer of
-	// DefaultMetadataUnits.
+	// MetadataUnits has 0 in its unused places, which are last. All 0 means one layer
+	// of DefaultMetadataUnits.
 	MetadataUnits [3]int `json:"metadata_units,omitzero" range:"[0,]" help:"Widths of the dense layers of the metadata branch, up to three (default: 4096)." placeholder:"N" beyond:"paper"`
-	// MetadataDropout is the rate of a dropout at the end of the branch. The regime's
-	// option of that name hides inputs instead.
+	// MetadataDropout drops features; the regime's option of that name hides inputs.
 	MetadataDropout float64 `json:"metadata_dropout,omitempty" range:"[0,1)" flag:"metadata-branch-dropout" help:"Dropout rate at the end of the metadata branch." label:"dropout of the metadata branch" beyond:"paper"`
-	// ExtendedDense is the width of one more dense layer with ReLU before the last
-	// one; 0 means none.
-	ExtendedDense int `json:"extended_dense,omitempty" range:"[0,]" help:"Width of one more dense layer before the last; 0: none." beyond:"paper"`
-	// PoolsBefore is the number of 2x2 max poolings before the attention.
-	PoolsBefore int `json:"pools_before,omitempty" range:"[0,]" help:"Number of 2x2 max poolings before Soft-Attention." beyond:"paper"`
+	ExtendedDense   int     `json:"extended_dense,omitempty" range:"[0,]" help:"Width of one more dense layer, with ReLU, before the last; 0: none." beyond:"paper"`
+	PoolsBefore     int     `json:"pools_before,omitempty" range:"[0,]" help:"Number of 2x2 max poolings before Soft-Attention." beyond:"paper"`
 }
 
 // Pooling says how a feature map becomes a vector.
@@ -94,7 +82,7 @@ func AuthorsDefaults() (n Network) {
 	return n
 }
 
-// With is n with those options of over that are not zero.
+// With is n with the non-zero options of over in place of its own.
 func (n Network) With(over Network) Network {
 	for _, o := range NetworkOptions() {
 		if value := o.In(&over); !value.IsZero() {
@@ -117,8 +105,8 @@ func (n Network) Check() error {
 	return nil
 }
 
-// Additions are the options that the networks of the paper's tables do not have,
-// such as "gamma true".
+// Additions are the options, such as "gamma true", that the networks of the paper's
+// tables lack.
 func (n Network) Additions() (texts []string) {
 	for _, o := range NetworkOptions() {
 		if value := o.In(&n); o.BeyondPaper() && !value.IsZero() {

@@ -9,25 +9,25 @@ import (
 	"strings"
 )
 
-// Option is a field of Network or Regime as its struct tags describe it. Checks,
-// flags, config.json, the table of regimes and the report come from these:
+// Option is a field of Network or Regime with its struct tags, the source of checks,
+// flags, config.json, the table of regimes and the report:
 //
-//	json         name in config.json; with omitempty, the zero value means "not done"
+//	json         name in config.json; with omitempty, the zero value means "off"
 //	default      value in the authors' networks, where the backbone does not decide
 //	enum         words allowed, separated by commas
 //	range        numbers allowed, such as [0,1) or (0,]
 //	flag         name of the flag, if not the path with hyphens; "-": no flag
 //	help         help text of the flag
-//	placeholder  of the flag's value, if not by type
-//	group        of the flag in --help
+//	placeholder  word for the flag's value in --help, if not N, X or WORD by its type
+//	group        group of the flag in --help, if not "regime"
 //	label        row in the table of regimes, if not the path in words
 //	zero         what the zero value means, in words, for that table
-//	beyond       "paper": the networks of the paper's tables do not have it
+//	beyond       "paper": the networks of the paper's tables lack the option
 type Option struct {
 	Path  string // in config.json, below "network" or "regime": "plateau.factor"
 	Flag  string // without dashes; empty for an option without a flag
 	Help  string
-	Group string // of the flag, "regime" or "augmentation"
+	Group string // group of the flag in --help
 	Type  reflect.Type
 
 	tag   reflect.StructTag
@@ -37,8 +37,8 @@ type Option struct {
 // NetworkOptions are the fields of Network, in order.
 func NetworkOptions() []Option { return optionsOf(reflect.TypeFor[Network](), "", "", nil) }
 
-// RegimeOptions are the fields of Regime but for its Network, in order; each field of
-// a nested struct is an option by itself.
+// RegimeOptions are the fields of Regime except Network, in order; each field of a
+// nested struct is an option by itself.
 func RegimeOptions() []Option { return optionsOf(reflect.TypeFor[Regime](), "", "", nil) }
 
 func optionsOf(t reflect.Type, path, group string, index []int) (options []Option) {
@@ -80,54 +80,39 @@ func (o Option) Text(of any) string {
 // optional says whether config.json leaves out the zero value.
 func (o Option) optional() bool { return strings.Contains(o.tag.Get("json"), ",omit") }
 
-// Placeholder stands for the flag's value in --help.
+// list says whether the option has several values.
+func (o Option) list() bool { return o.Type.Kind() == reflect.Slice || o.Type.Kind() == reflect.Array }
+
+// Placeholder stands for the flag's value, or for one value of a list, in --help.
 func (o Option) Placeholder() string {
-	if p := o.tag.Get("placeholder"); p != "" {
-		return p
+	t := o.Type
+	if o.list() {
+		t = t.Elem()
 	}
-	of := func(t reflect.Type) string {
-		switch t.Kind() {
-		case reflect.Int:
-			return "N"
-		case reflect.Float64:
-			return "X"
-		}
-		return "WORD"
-	}
-	if k := o.Type.Kind(); k == reflect.Slice || k == reflect.Array {
-		return of(o.Type.Elem()) + ",..."
-	}
-	return of(o.Type)
+	words := map[reflect.Kind]string{reflect.Int: "N", reflect.Float64: "X"}
+	return cmp.Or(o.tag.Get("placeholder"), words[t.Kind()], "WORD")
 }
 
 // textual is an element of a list that is given as text on the command line.
 type textual interface{ Parse(text string) error }
 
-// FlagType is the type of the flag's value: a basic type, or a slice of one.
+// FlagType is the type of the flag's value: the option's own, or for a list a slice
+// of its elements or of their texts.
 func (o Option) FlagType() reflect.Type {
-	switch o.Type.Kind() {
-	case reflect.Bool:
-		return reflect.TypeFor[bool]()
-	case reflect.Int:
-		return reflect.TypeFor[int]()
-	case reflect.Float64:
-		return reflect.TypeFor[float64]()
-	case reflect.String:
-		return reflect.TypeFor[string]()
-	case reflect.Slice, reflect.Array:
-		if reflect.PointerTo(o.Type.Elem()).Implements(reflect.TypeFor[textual]()) {
-			return reflect.TypeFor[[]string]()
-		}
-		return reflect.SliceOf(o.Type.Elem())
+	switch {
+	case !o.list():
+		return o.Type
+	case reflect.PointerTo(o.Type.Elem()).Implements(reflect.TypeFor[textual]()):
+		return reflect.TypeFor[[]string]()
 	}
-	panic(fmt.Sprintf("option %s: a flag can't have type %s", o.Path, o.Type))
+	return reflect.SliceOf(o.Type.Elem())
 }
 
 // Set sets the option in *of to a value of type FlagType.
 func (o Option) Set(of any, value reflect.Value) error {
 	field := o.In(of)
-	if value.Kind() != reflect.Slice {
-		field.Set(value.Convert(field.Type()))
+	if !o.list() {
+		field.Set(value)
 		return nil
 	}
 	list := reflect.New(o.Type).Elem()
@@ -137,12 +122,10 @@ func (o Option) Set(of any, value reflect.Value) error {
 		return fmt.Errorf("%s has %d values; there are at most %d", o.words(), value.Len(), list.Len())
 	}
 	for i := range value.Len() {
-		if element, ok := list.Index(i).Addr().Interface().(textual); ok {
-			if err := element.Parse(value.Index(i).String()); err != nil {
-				return err
-			}
-		} else {
+		if element, ok := list.Index(i).Addr().Interface().(textual); !ok {
 			list.Index(i).Set(value.Index(i))
+		} else if err := element.Parse(value.Index(i).String()); err != nil {
+			return err
 		}
 	}
 	field.Set(list)
@@ -151,50 +134,37 @@ func (o Option) Set(of any, value reflect.Value) error {
 
 // Values says in words which values are allowed; empty for all of the type.
 func (o Option) Values() string {
-	if enum := o.tag.Get("enum"); enum != "" {
-		return strings.ReplaceAll(enum, ",", ", ")
-	}
 	if limits := o.tag.Get("range"); limits != "" {
 		_, text := within(limits, 0)
 		return text
 	}
-	return ""
+	return strings.ReplaceAll(o.tag.Get("enum"), ",", ", ")
 }
 
-// BeyondPaper says whether the networks of the paper's tables do not have it.
+// BeyondPaper says whether the networks of the paper's tables lack the option.
 func (o Option) BeyondPaper() bool { return o.tag.Get("beyond") == "paper" }
 
-// check returns an error if a value is not one of the option's.
+// check returns an error unless value, or each of its elements, is allowed.
 func (o Option) check(value reflect.Value) error {
-	if enum := o.tag.Get("enum"); enum != "" {
-		words, optional := strings.Split(enum, ","), o.optional()
-		if text := value.String(); !slices.Contains(words, text) && !(optional && text == "") {
-			if optional {
-				words = append(words, "empty")
-			}
-			last := len(words) - 1
-			return fmt.Errorf("%s is %q; it must be %s or %s", o.words(), text, strings.Join(words[:last], ", "), words[last])
+	enum, limits := o.tag.Get("enum"), o.tag.Get("range")
+	switch words := strings.Split(enum, ","); {
+	case enum != "" && !slices.Contains(words, value.String()) && !(value.IsZero() && o.optional()):
+		if o.optional() {
+			words = append(words, "empty")
 		}
-	}
-	if limits := o.tag.Get("range"); limits != "" {
-		var number float64
-		switch value.Kind() {
-		case reflect.Int:
-			number = float64(value.Int())
-		case reflect.Float64:
-			number = value.Float()
-		case reflect.Slice, reflect.Array:
-			for i := range value.Len() {
-				element := o
-				element.Type = o.Type.Elem()
-				if err := element.check(value.Index(i)); err != nil {
-					return err
-				}
+		last := len(words) - 1
+		return fmt.Errorf("%s is %q; it must be %s or %s", o.words(), value, strings.Join(words[:last], ", "), words[last])
+	case limits == "":
+	case value.Kind() == reflect.Slice, value.Kind() == reflect.Array:
+		for i := range value.Len() {
+			if err := o.check(value.Index(i)); err != nil {
+				return err
 			}
-			return nil
 		}
+	default:
+		number := value.Convert(reflect.TypeFor[float64]()).Float()
 		if ok, text := within(limits, number); !ok {
-			return fmt.Errorf("%s is %v; it must be %s", o.words(), value.Interface(), text)
+			return fmt.Errorf("%s is %v; it must be %s", o.words(), value, text)
 		}
 	}
 	return nil
@@ -203,20 +173,20 @@ func (o Option) check(value reflect.Value) error {
 // within says whether a number lies in limits, such as "[0,1)" or "(0,]", and
 // says the limits in words.
 func within(limits string, number float64) (ok bool, text string) {
-	low, high, _ := strings.Cut(limits[1:len(limits)-1], ",")
-	atLeast, _ := strconv.ParseFloat(low, 64)
-	ok = number > atLeast || limits[0] == '[' && number == atLeast
-	if high == "" {
-		if limits[0] == '[' {
-			return ok, "at least " + low
-		}
-		return ok, "above " + low
+	end := len(limits) - 1
+	first, last, _ := strings.Cut(limits[1:end], ",")
+	low, _ := strconv.ParseFloat(first, 64)
+	ok = number > low || limits[0] == '[' && number == low
+	switch high, err := strconv.ParseFloat(last, 64); {
+	case err == nil:
+		return ok && (number < high || limits[end] == ']' && number == high), fmt.Sprintf("in %c%s, %s%c", limits[0], first, last, limits[end])
+	case limits[0] == '[':
+		return ok, "at least " + first
 	}
-	below, _ := strconv.ParseFloat(high, 64)
-	return ok && (number < below || limits[len(limits)-1] == ']' && number == below), fmt.Sprintf("in %c%s, %s%c", limits[0], low, high, limits[len(limits)-1])
+	return ok, "above " + first
 }
 
-// checkOptions checks options of *of; with onlySet, of the fields that are not zero.
+// checkOptions checks options of *of; with onlySet, only the fields that are not zero.
 func checkOptions(options []Option, of any, onlySet bool) error {
 	for _, o := range options {
 		value := o.In(of)

@@ -1,7 +1,6 @@
 // Package spec has the options of the network (Network) and of its training
-// (Regime) as plain data, with their checks and texts, and the table of regimes:
-// what the authors' code did, what the paper prints, and what is better, each
-// under a name.
+// (Regime) as plain data, with their checks and texts, and the table of regimes
+// under their names: the authors' code, the paper's text, and a better one.
 package spec
 
 import (
@@ -12,77 +11,51 @@ import (
 )
 
 // Regime is everything that decides how a network is trained, apart from the data
-// and the seed. It is part of a run folder's config.json, without the Network.
-// Option explains the struct tags.
-//
-// The zero value of every field that JSON may leave out means that the thing is
-// not done.
+// and the seed. config.json records it without its Network. The help tags say what
+// the fields do, and the comments what the tags leave out; Option explains the tags.
 type Regime struct {
 	Name string `json:"name" flag:"-" help:"Regime that it began as; single options may differ."`
 
-	Epochs int `json:"epochs" range:"[1,]" help:"At most this many epochs." label:"epochs, at most"`
-	Batch  int `json:"batch" range:"[1,]" help:"Images a step."`
-	// Accumulate, where above 1, adds up the gradients of that many batches for one
-	// update: the gradient of a batch that is larger by this factor.
+	Epochs     int `json:"epochs" range:"[1,]" help:"At most this many epochs." label:"epochs, at most"`
+	Batch      int `json:"batch" range:"[1,]" help:"Images a step."`
 	Accumulate int `json:"accumulate,omitempty" range:"[0,]" help:"Batches whose gradients make one update."`
-	// StepsDivisor, where above 0, ends an epoch after n/StepsDivisor steps,
-	// rounded up, n being the photos of the training part without their Copies:
-	// steps_per_epoch of the authors of [14]. 0: when all have been seen.
-	StepsDivisor int `json:"steps_divisor,omitempty" range:"[0,]" help:"End an epoch after a step for so many photos of the training part; 0: when all are seen."`
-	// Sampling is empty, which shows every photo once an epoch, or Balanced.
-	Sampling string `json:"sampling,omitempty" enum:"balanced" help:"Which photos make an epoch: empty (each once) or balanced (as many of every class)." zero:"each once"`
+	// StepsDivisor is how the authors of [14] set steps_per_epoch: the quotient is
+	// rounded up and does not count Copies.
+	StepsDivisor int    `json:"steps_divisor,omitempty" range:"[0,]" help:"End an epoch after n/N steps, n photos being in the training part; 0: when all are seen."`
+	Sampling     string `json:"sampling,omitempty" enum:"balanced" help:"Which photos make an epoch: empty (each once) or balanced (equally many of every class)." zero:"each once"`
 
 	// Adam in Keras's form; see training.Adam.
-	LearningRate float64 `json:"learning_rate" range:"(0,]" help:"Adam's first learning rate." label:"Adam: learning rate"`
-	Epsilon      float64 `json:"epsilon" range:"(0,]" help:"Adam's epsilon, in Keras's form." label:"Adam: epsilon"`
-	Beta1        float64 `json:"beta1" range:"[0,1)" help:"Adam's decay of the first moment." label:"Adam: beta1"`
-	Beta2        float64 `json:"beta2" range:"[0,1)" help:"Adam's decay of the second moment." label:"Adam: beta2"`
-	// LayerRates multiply the learning rate of some layers.
-	LayerRates []LayerRate `json:"layer_rates,omitempty" help:"Factors on the learning rate of layers whose names begin so; 'backbone' is all up to the cut." placeholder:"LAYERS=X,..."`
-	// Freeze keeps some layers as they are.
-	Freeze []Freeze `json:"freeze,omitempty" help:"Leave layers as they are, :N for the first N epochs only." placeholder:"LAYERS[:N],..."`
+	LearningRate float64     `json:"learning_rate" range:"(0,]" help:"Adam's first learning rate." label:"Adam: learning rate"`
+	Epsilon      float64     `json:"epsilon" range:"(0,]" help:"Adam's epsilon, in Keras's form." label:"Adam: epsilon"`
+	Beta1        float64     `json:"beta1" range:"[0,1)" help:"Adam's decay of the first moment." label:"Adam: beta1"`
+	Beta2        float64     `json:"beta2" range:"[0,1)" help:"Adam's decay of the second moment." label:"Adam: beta2"`
+	LayerRates   []LayerRate `json:"layer_rates,omitempty" help:"Factor X on the learning rate of the layers whose names begin with LAYERS; 'backbone': all up to the cut." placeholder:"LAYERS=X"`
+	Freeze       []Freeze    `json:"freeze,omitempty" help:"Freeze the layers whose names begin with LAYERS; with :N, for the first N epochs only." placeholder:"LAYERS[:N]"`
 
-	Plateau Plateau `json:"plateau" label:"learning rate on a plateau"`
-	// Schedule is how the learning rate goes on: empty for the plateau rule alone,
-	// or Cosine.
-	Schedule string `json:"schedule,omitempty" enum:"cosine" help:"How the learning rate goes on: empty (the plateau rule alone) or cosine."`
-	// WarmUp is the number of epochs, which need not be whole, in which the learning
-	// rate first rises from 0.
+	Plateau   Plateau   `json:"plateau" label:"learning rate on a plateau"`
+	Schedule  string    `json:"schedule,omitempty" enum:"cosine" help:"Schedule of the learning rate: empty (the plateau rule alone) or cosine."`
 	WarmUp    float64   `json:"warm_up,omitempty" range:"[0,]" help:"Epochs in which the learning rate first rises from 0." label:"warm-up, epochs"`
 	EarlyStop EarlyStop `json:"early_stop" label:"early stopping"`
-	// Select says which epoch's weights a run keeps as its best: empty for the
-	// epoch of the highest validation accuracy, or SelectLast.
-	Select string `json:"select,omitempty" enum:"last" help:"Which weights are kept as best: empty (highest validation accuracy) or last." label:"kept weights" zero:"best val_accuracy"`
-	// EMA, where above 0, is the decay of a moving average of the weights, which is
-	// then validated and kept as best; (1+t)/(10+t) after t updates where that is
-	// less.
+	Select    string    `json:"select,omitempty" enum:"last" help:"Which weights are kept as best: empty (highest validation accuracy) or last." label:"kept weights" zero:"best val_accuracy"`
+	// EMA is lower in the first updates: after t of them at most (1+t)/(10+t).
 	EMA float64 `json:"ema,omitempty" range:"[0,1)" help:"Decay of a moving average of the weights, which is then validated and kept."`
 
-	// ClassWeights multiply the loss, in class order; empty means all 1.
-	ClassWeights []float64 `json:"class_weights,omitempty" range:"[0,]" help:"Seven weights of the loss, in class order." zero:"1"`
-	// ClassWeighting, where it is BalancedWeights, takes N/(C*N_i) of the training
-	// part in place of ClassWeights.
-	ClassWeighting string `json:"class_weighting,omitempty" enum:"balanced" help:"empty (the weights given) or balanced: N/(C*N_i) of the training part." zero:"as given"`
-	Loss           Loss   `json:"loss,omitzero" zero:"cross-entropy"`
+	ClassWeights   []float64 `json:"class_weights,omitempty" range:"[0,]" help:"Seven weights of the loss, in class order." zero:"1"`
+	ClassWeighting string    `json:"class_weighting,omitempty" enum:"balanced" help:"empty (the weights given) or balanced: N/(C*N_i) of the training part." zero:"as given"`
+	Loss           Loss      `json:"loss,omitzero" zero:"cross-entropy"`
 	// LabelSmoothing e trains towards 1-e+e/C for the true class and e/C for the
 	// others.
 	LabelSmoothing float64 `json:"label_smoothing,omitempty" range:"[0,1)" help:"Share of the true class's 1 that is spread over all classes."`
-	// MissingAge decides about images whose patient's age is missing: DropAge
-	// (as the authors did) or ImputeAge (the mean of the training part).
-	MissingAge string `json:"missing_age" enum:"drop,impute" help:"Images without an age: drop (in training and validation) or impute."`
-	// MetadataDropout is the probability with which each of age, sex and
-	// localization is made unknown, anew in every epoch.
+	// MissingAge ImputeAge takes the mean of the training part; the authors drop.
+	MissingAge      string  `json:"missing_age" enum:"drop,impute" help:"Images without an age: drop (in training and validation) or impute."`
 	MetadataDropout float64 `json:"metadata_dropout,omitempty" range:"[0,1)" help:"Probability of hiding each of age, sex and localization in training." label:"hidden metadata"`
 
-	// Variant says which of the authors' two notebooks on a backbone gives the
-	// network. They differ in cut, head and pixels; see package backbone.
+	// Variant decides about cut, head and pixels of the network; see package backbone.
 	Variant Variant `json:"notebook,omitempty" enum:"augmented" help:"Whose cut, head and pixels: empty (the authors' metadata notebook) or augmented." label:"cut, head and pixels of the authors' notebook" zero:"metadata"`
-	// Network has the options of the network that the regime decides: those that are
-	// not zero stand in place of the authors' network; see skinattn.Resolve. A run
-	// records the network that results and not this.
+	// Network's non-zero options replace the options of the authors' network; see
+	// skinattn.Resolve. A run records the resulting network instead.
 	Network Network `json:"-"`
 
-	// Copies are augmented photos beside the photos themselves.
 	Copies  Copies  `json:"copies,omitzero" label:"augmented copies" group:"augmentation"`
 	Augment Augment `json:"augment,omitzero" label:"augmentation" group:"augmentation"`
 	Mix     Mix     `json:"mix,omitzero" label:"mixed photos" group:"augmentation"`
@@ -119,20 +92,19 @@ func AuthorsVariant(regime string) (v Variant, ok bool) {
 	return Metadata, false
 }
 
-// Plateau is Keras's ReduceLROnPlateau on the validation loss. Factor 0 means none.
+// Plateau is Keras's ReduceLROnPlateau on the validation loss.
 type Plateau struct {
 	Factor       float64 `json:"factor" range:"[0,1)" help:"Multiply the rate by this on a plateau of the validation loss; 0: never."`
 	Patience     int     `json:"patience" range:"[0,]" help:"Epochs without progress that make a plateau."`
-	MinDelta     float64 `json:"min_delta" range:"[0,]" help:"Progress that counts."`
-	LearningRate float64 `json:"min_learning_rate" range:"[0,]" flag:"min-learning-rate" help:"Where the plateau rule ends."`
+	MinDelta     float64 `json:"min_delta" range:"[0,]" help:"Least fall of the loss that counts as progress."`
+	LearningRate float64 `json:"min_learning_rate" range:"[0,]" flag:"min-learning-rate" help:"Lowest learning rate of the plateau rule."`
 }
 
-// EarlyStop is Keras's EarlyStopping. Patience 0 means none.
+// EarlyStop is Keras's EarlyStopping.
 type EarlyStop struct {
 	Patience int     `json:"patience" range:"[0,]" flag:"stop-patience" help:"Stop after this many epochs without progress; 0: never."`
-	MinDelta float64 `json:"min_delta" range:"[0,]" flag:"stop-min-delta" help:"Progress that counts for stopping."`
-	// Monitor is empty for the validation loss, or MonitorAccuracy.
-	Monitor string `json:"monitor,omitempty" enum:"val_accuracy" flag:"stop-monitor" help:"What must make progress: empty (the validation loss) or val_accuracy."`
+	MinDelta float64 `json:"min_delta" range:"[0,]" flag:"stop-min-delta" help:"Least progress that counts for stopping."`
+	Monitor  string  `json:"monitor,omitempty" enum:"val_accuracy" flag:"stop-monitor" help:"What must make progress: empty (the validation loss) or val_accuracy."`
 }
 
 // Words of the fields above.
@@ -151,43 +123,41 @@ const (
 	BalancedWeights = "balanced"
 	// CenterWindow are the channels that TensorFlow's CPU kernel reads.
 	CenterWindow = "center"
-	// DropAge and ImputeAge are what to do with a missing age.
-	DropAge   = "drop"
-	ImputeAge = "impute"
-	// Backbone, as a Layers field, means every layer up to the cut.
+	DropAge      = "drop"
+	ImputeAge    = "impute"
+	// Backbone, in a field Layers, means every layer up to the cut.
 	Backbone = "backbone"
 )
 
-// LayerRate multiplies the learning rate of layers by Factor. Of several that
-// meet a layer, the last counts.
+// LayerRate multiplies the learning rate of layers by Factor. The last LayerRate that
+// names a layer counts.
 type LayerRate struct {
-	Layers string  `json:"layers"` // how their names begin, or Backbone
+	Layers string  `json:"layers"` // beginning of their names, or Backbone
 	Factor float64 `json:"factor"`
 }
 
 // Parse reads LAYERS=FACTOR.
 func (r *LayerRate) Parse(text string) (err error) {
-	layers, factor, _ := strings.Cut(text, "=")
-	r.Layers = layers
+	var factor string
+	r.Layers, factor, _ = strings.Cut(text, "=")
 	if r.Factor, err = strconv.ParseFloat(factor, 64); err != nil {
 		return fmt.Errorf("layer rate %q: want LAYERS=X", text)
 	}
 	return nil
 }
 
-// Freeze keeps layers as they are in the first Epochs epochs, 0 meaning all:
-// their variables are not trained, and their batch norms work as in inference,
-// as Keras has it for layers that are not trainable.
+// Freeze does not train the variables of layers, whose batch norms work as in
+// inference, like Keras's layers with trainable=False.
 type Freeze struct {
-	Layers string `json:"layers"` // how their names begin, or Backbone
-	Epochs int    `json:"epochs,omitempty"`
+	Layers string `json:"layers"`           // beginning of their names, or Backbone
+	Epochs int    `json:"epochs,omitempty"` // number of first epochs; 0: all
 }
 
 // Parse reads LAYERS or LAYERS:EPOCHS.
 func (f *Freeze) Parse(text string) (err error) {
-	layers, epochs, limited := strings.Cut(text, ":")
-	f.Layers = layers
-	if !limited {
+	var epochs string
+	var limited bool
+	if f.Layers, epochs, limited = strings.Cut(text, ":"); !limited {
 		return nil
 	}
 	if f.Epochs, err = strconv.Atoi(epochs); err != nil || f.Epochs < 1 {
@@ -196,36 +166,36 @@ func (f *Freeze) Parse(text string) (err error) {
 	return nil
 }
 
-// Frozen says whether f holds in an epoch, from 1.
+// Frozen says whether the layers are frozen in an epoch, counted from 1.
 func (f Freeze) Frozen(epoch int) bool { return f.Epochs == 0 || epoch <= f.Epochs }
 
-// Augment is how a photo is changed at random each time it is seen. The zero
-// value changes nothing. The geometry is the one of Keras's ImageDataGenerator with
-// fill mode nearest; see training.Affine.
+// Augment changes a photo at random each time it is seen; the zero value changes
+// nothing. The geometry is Keras's ImageDataGenerator with fill mode nearest; see
+// training.Affine.
 type Augment struct {
 	Rotation       float64 `json:"rotation,omitempty" range:"[0,]" flag:"rotation" help:"Turn photos by up to this many degrees."`    // either way
 	Shift          float64 `json:"shift,omitempty" range:"[0,1)" flag:"shift" help:"Shift photos by up to this share of their size."` // of height and of width, either way
 	Zoom           float64 `json:"zoom,omitempty" range:"[0,1)" flag:"zoom" help:"Zoom each axis by 1-X..1+X."`
 	HorizontalFlip bool    `json:"horizontal_flip,omitempty" flag:"horizontal-flip" help:"Mirror half of the photos."`
 	VerticalFlip   bool    `json:"vertical_flip,omitempty" flag:"vertical-flip" help:"Turn half of the photos upside down."`
-	// Crop takes a part of Crop..1 of the area, with an aspect ratio of 3:4 to
-	// 4:3, and enlarges it (Szegedy et al. 2015, arXiv 1409.4842, section 6).
+	// Crop has an aspect ratio of 3:4 to 4:3 (Szegedy et al. 2015, arXiv 1409.4842,
+	// section 6).
 	Crop float64 `json:"crop,omitempty" range:"[0,1)" flag:"crop" help:"Enlarge a part of X..1 of the area."`
-	// Factors 1-x..1+x; see training.colourJitter.
+	// The colours change as in training.colourJitter.
 	Brightness float64 `json:"brightness,omitempty" range:"[0,1)" flag:"brightness" help:"Brightness by 1-X..1+X."`
 	Contrast   float64 `json:"contrast,omitempty" range:"[0,1)" flag:"contrast" help:"Contrast by 1-X..1+X."`
 	Saturation float64 `json:"saturation,omitempty" range:"[0,1)" flag:"saturation" help:"Saturation by 1-X..1+X."`
-	// Cutout is the side, as a share of the photo's, of a square that is painted
-	// with the photo's mean colour (DeVries and Taylor 2017, arXiv 1708.04552).
-	Cutout float64 `json:"cutout,omitempty" range:"[0,1)" flag:"cutout" help:"Paint over a square with sides of this share."`
+	// Cutout paints with the photo's mean colour (DeVries and Taylor 2017, arXiv
+	// 1708.04552).
+	Cutout float64 `json:"cutout,omitempty" range:"[0,1)" flag:"cutout" help:"Paint over a square whose side is this share of the photo's."`
 }
 
-// Mix joins each photo of a batch with another one. Where both are set, each
-// batch takes one of the two, at even odds.
+// Mix joins each photo of a batch with another one. With both set, each batch takes
+// one of them, at even odds.
 type Mix struct {
-	// Mixup is alpha of Zhang et al. 2017 (arXiv 1710.09412): photo, metadata and
-	// label are lambda times the own and 1-lambda times the other's, lambda drawn
-	// from Beta(alpha, alpha).
+	// Mixup is alpha of Zhang et al. 2017 (arXiv 1710.09412): with lambda drawn from
+	// Beta(alpha, alpha), a photo, its metadata and its label count lambda, the other's
+	// 1-lambda.
 	Mixup float64 `json:"mixup,omitempty" range:"[0,]" flag:"mixup" help:"Blend pairs of photos, by Beta(X, X)."`
 	// CutMix is alpha of Yun et al. 2019 (arXiv 1905.04899): a box with 1-lambda
 	// of the area shows the other photo; metadata and label are mixed by area.
@@ -235,12 +205,9 @@ type Mix struct {
 // Loss is the loss function of the training; the zero value is categorical
 // cross-entropy.
 type Loss struct {
-	// Kind is empty, Focal or MultiWeighted.
-	Kind string `json:"kind,omitempty" enum:"focal,multi-weighted" flag:"loss" help:"empty (cross-entropy), focal or multi-weighted."`
-	// Gamma is the focal exponent of either.
+	Kind  string  `json:"kind,omitempty" enum:"focal,multi-weighted" flag:"loss" help:"empty (cross-entropy), focal or multi-weighted."`
 	Gamma float64 `json:"gamma,omitempty" range:"[0,]" flag:"focal-gamma" help:"Exponent of the losses focal and multi-weighted."`
-	// Limit of MultiWeighted is the probability below which a photo counts as an
-	// outlier: its logarithm goes no further down.
+	// Limit is the probability below which the logarithm stays constant.
 	Limit float64 `json:"limit,omitempty" range:"[0,1)" flag:"outlier-limit" help:"Loss multi-weighted: probability below which a photo is an outlier."`
 }
 
@@ -269,8 +236,7 @@ func Names() []string {
 	return names
 }
 
-// Find returns the regime of that name, without what is particular to a
-// backbone; see For.
+// Find returns the regime of that name, without the changes for a backbone; see For.
 func Find(name string) (Regime, error) {
 	for _, r := range table {
 		if r.Name == name {
@@ -281,8 +247,8 @@ func Find(name string) (Regime, error) {
 	return Regime{}, fmt.Errorf("regime %q is unknown; choose one of %s", name, strings.Join(Names(), ", "))
 }
 
-// For returns the regime of that name as it was for a backbone: the authors'
-// notebooks differ from network to network.
+// For returns the regime of that name with the changes for a backbone, as the
+// authors' notebooks differ from network to network.
 func For(name, backbone string) (Regime, error) {
 	r, err := Find(name)
 	if err != nil {

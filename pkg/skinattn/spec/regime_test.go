@@ -10,7 +10,7 @@ import (
 
 const classes = 7
 
-// The long run of regime modern is committed: what the word means may not move.
+// The long run of regime modern is committed, so the regime must not change.
 func TestModernStaysAsItIs(t *testing.T) {
 	const want = `{"name":"modern","epochs":30,"batch":32,"learning_rate":0.0005,"epsilon":1e-7,"beta1":0.9,"beta2":0.999,` +
 		`"plateau":{"factor":0,"patience":0,"min_delta":0,"min_learning_rate":0},"schedule":"cosine","warm_up":1,` +
@@ -89,9 +89,9 @@ func TestClassWeightsAreTruncated(t *testing.T) {
 	}
 }
 
-// What the authors' notebooks differ in, from the logs (sections 7.1 and 7.3 of
-// the facts about the paper): epochs, patience, batch and steps of the
-// augmented regime are those of each notebook's progress bar.
+// The differences between the authors' notebooks, from the logs (sections 7.1 and 7.3
+// of the facts about the paper): epochs, patience, batch and steps of the augmented
+// regime are from each notebook's progress bar.
 func TestDeviations(t *testing.T) {
 	photos := []int{278, 437, 925, 98, 944, 5661, 121} // of the 15 % split
 	for _, c := range []struct {

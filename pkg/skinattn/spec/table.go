@@ -21,7 +21,7 @@ var table = []Regime{
 	{
 		// Sections 2.2.2, 2.4 and 3.1.1 of the paper. It prints the least learning
 		// rate as 0.1x10^6, which must be 0.1x10^-6. It is silent about the
-		// plateau's patience and least change: the code's stand here.
+		// plateau's patience and least change, which are the code's here.
 		Name:  "md/as-printed",
 		Batch: 32, Epochs: 250,
 		LearningRate: 1e-3, Beta1: .9, Beta2: .999, Epsilon: .1,
@@ -32,9 +32,9 @@ var table = []Regime{
 		Network:        Network{ChannelOrder: "rgb", Preprocess: "tf", SoftAttention: true, Gamma: true, Metadata: true, Dropout: .5},
 	},
 	{
-		// The authors' notebooks with augmentation. Those of the paper's rows put
-		// another generator in the place of the augmenting one: they trained on the
-		// photos as they are. Melanoma weighs 5.
+		// The authors' notebooks with augmentation. The notebooks of the paper's rows
+		// put another generator in the place of the augmenting one, and so trained on
+		// unchanged photos. Melanoma weighs 5.
 		Name:  "ad/as-run",
 		Batch: 16, Epochs: 150,
 		LearningRate: 1e-2, Beta1: .9, Beta2: .999, Epsilon: .1,
@@ -46,8 +46,8 @@ var table = []Regime{
 	},
 	{
 		// Sections 2.2.2 and 3.1.1: 18,015 images after augmentation, about twice
-		// the training part, so one changed copy of each photo. The paper names the
-		// kinds of changes; their ranges, and the resizing, are the code's.
+		// the training part, so one augmented copy of each photo. The paper names the
+		// kinds of changes; ranges and resizing are the code's.
 		Name:  "ad/as-printed",
 		Batch: 32, Epochs: 250,
 		Copies:       Copies{PerPhoto: 1},
@@ -60,8 +60,8 @@ var table = []Regime{
 		Network:    Network{ChannelOrder: "rgb", Preprocess: "tf", Resize: imaging.Stretch, SoftAttention: true, Gamma: true, Dropout: .5},
 	},
 	{
-		// This project's own: what is usual today for fine-tuning on few and
-		// unevenly spread photos. The weights are the roots of N/(C*N_i), scaled
+		// This project's own: usual methods for fine-tuning on few and unevenly
+		// spread photos. The weights are the roots of N/(C*N_i), scaled
 		// so that their mean over the images is 1: full weights cost accuracy in
 		// the common classes for little in the rare ones.
 		Name:  "modern",
