@@ -33,9 +33,9 @@ type OverlayRow struct {
 	// data.
 	Name  string
 	Photo image.Image
-	// View is the part of the photo that the maps cover, in the photo's
-	// pixels: a network that crops sees only that. All panels are cut to it; the zero
-	// value is the whole photo.
+	// View is the part of the photo that the maps cover, in the photo's pixels: a
+	// network that crops sees no more. All panels show this part; the zero value is
+	// the whole photo.
 	View image.Rectangle
 	// Mask is light (over half) inside the lesion and of the photo's shape, in
 	// any resolution; its outline is drawn on every panel. Nil draws none.
@@ -67,11 +67,6 @@ func (f *AttentionOverlay) validate() error {
 			return fmt.Errorf("attention overlay: row %d (%s) shows %v of a photo of %v", i+1, r.Name, r.View, r.Photo.Bounds())
 		case len(r.Maps) == 0:
 			return fmt.Errorf("attention overlay: row %d (%s) has no map", i+1, r.Name)
-		}
-		for _, m := range r.Maps {
-			if err := m.validate(); err != nil {
-				return fmt.Errorf("attention overlay: row %d (%s): %w", i+1, r.Name, err)
-			}
 		}
 	}
 	return nil
@@ -196,20 +191,22 @@ func (f *AttentionOverlay) drawRow(c draw.Canvas, s Style, l overlayLayout, i in
 	}
 	for k := range 1 + len(r.Maps) {
 		x := c.Min.X + l.name + vg.Length(k)*(l.panel+l.gap)
-		box := vg.Rectangle{Min: vg.Point{X: x, Y: y - l.heights[i]}, Max: vg.Point{X: x + l.panel, Y: y}}
-		title, caption := f.photoTitle(), ""
+		box := rect(x, y-l.heights[i], x+l.panel, y)
 		var m *HeatMap
 		if k > 0 {
 			m = &r.Maps[k-1]
+		}
+		picture, err := overlay(r.Photo, m, r.Mask, f.Heat.at(s), r.view(), w, h)
+		if err != nil {
+			return err
+		}
+		title, caption := f.photoTitle(), ""
+		if m != nil {
 			low, high := m.limits(f.Heat.FromZero)
 			title, caption = m.Title, rangeText(low, high)
 			if low == 0 && high == 0 {
 				caption = "0 everywhere"
 			}
-		}
-		picture, err := overlay(r.Photo, m, r.Mask, f.Heat.at(s), r.view(), w, h)
-		if err != nil {
-			return err
 		}
 		c.DrawImage(box, picture)
 		if l.titled[i] {
@@ -237,7 +234,7 @@ func (f *AttentionOverlay) drawBar(c draw.Canvas, s Style, l overlayLayout, bott
 	colors := f.Heat.colors()
 	line := 1.3 * s.FontSize * smallText
 	right := c.Max.X - (l.bar-1.5*l.gap-l.barWide)/2
-	box := vg.Rectangle{Min: vg.Point{X: right - l.barWide, Y: bottom + line}, Max: vg.Point{X: right, Y: top - line}}
+	box := rect(right-l.barWide, bottom+line, right, top-line)
 	// As wide for its height as the box: an SVG shows pictures in their own aspect ratio.
 	strip := image.NewRGBA(image.Rect(0, 0, max(1, int(float64(len(colors))*float64(l.barWide/(box.Max.Y-box.Min.Y))+0.5)), len(colors)))
 	for i, at := range colors {

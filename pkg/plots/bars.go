@@ -170,9 +170,9 @@ func (b GroupedBars) Plot(c draw.Canvas, p *plot.Plot) {
 				continue
 			}
 			left := float64(g) - groupShare/2 + float64(i)*width
-			box := vg.Rectangle{Min: vg.Point{X: x(left), Y: bottom}, Max: vg.Point{X: x(left + width), Y: y(min(v, p.Y.Max))}}
+			box := rect(x(left), bottom, x(left+width), y(min(v, p.Y.Max)))
 			if box.Max.Y > bottom {
-				c.FillPolygon(seriesColor(series.Color, i), rectangle(box))
+				c.FillPolygon(seriesColor(series.Color, i), corners(box))
 				strokeBox(c, b.Style.thin(color.White), box)
 			}
 			middle := (box.Min.X + box.Max.X) / 2

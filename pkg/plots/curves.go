@@ -50,7 +50,11 @@ const (
 var averages = [...]struct {
 	name   string
 	dashes []vg.Length
-}{MacroAverage: {"macro", []vg.Length{4, 2}}, WeightedAverage: {"weighted", []vg.Length{4, 1.5, 1, 1.5}}, MicroAverage: {"micro", []vg.Length{1, 1.5}}}
+}{
+	MacroAverage:    {"macro", []vg.Length{4, 2}},
+	WeightedAverage: {"weighted", []vg.Length{4, 1.5, 1, 1.5}},
+	MicroAverage:    {"micro", []vg.Length{1, 1.5}},
+}
 
 // ROC draws one-vs-rest ROC curves with their areas in the legend.
 type ROC struct {
@@ -217,8 +221,8 @@ func newLine(x, y []float64, style draw.LineStyle) (*plotter.Line, error) {
 	return line, nil
 }
 
-// unitAxes makes both axes reach from 0 to 1, with ticks at multiples of step. Good curves run along the edges of
-// the data area: a little padding keeps them off the axes.
+// unitAxes makes both axes reach from 0 to 1, with ticks at multiples of step. Good
+// curves run along the edges of the data area: a little padding keeps them off the axes.
 func unitAxes(p *plot.Plot, s Style, step float64) {
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1, 0, 1
 	p.X.Tick.Marker, p.Y.Tick.Marker = unitTicks(step), unitTicks(step)

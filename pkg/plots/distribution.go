@@ -236,7 +236,7 @@ func (b CountBars) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
 	b.walk(func(j int, from, to, bottom, height float64) {
 		if to > from {
-			c.FillPolygon(seriesColor(b.Series[j].Color, j), rectangle(vg.Rectangle{Min: vg.Point{X: x(from), Y: y(bottom)}, Max: vg.Point{X: x(to), Y: y(bottom + height)}}))
+			c.FillPolygon(seriesColor(b.Series[j].Color, j), corners(rect(x(from), y(bottom), x(to), y(bottom+height))))
 		}
 	}, func(at, row float64, text string) {
 		c.FillText(b.label(), vg.Point{X: x(at) + b.offset(), Y: y(row)}, text)

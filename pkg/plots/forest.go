@@ -47,8 +47,10 @@ func NewForest(metrics []string, runs ...Run) (*Forest, error) {
 	if len(metrics) == 0 {
 		metrics = ForestMetrics
 	}
-	one := ForestPanel{Label: "Value"}
 	f := &Forest{}
+	for _, run := range runs {
+		f.Rows = append(f.Rows, run.Name)
+	}
 	for _, path := range metrics {
 		p := ForestPanel{Label: eval.Label(path)}
 		for _, run := range runs {
@@ -59,19 +61,16 @@ func NewForest(metrics []string, runs ...Run) (*Forest, error) {
 			p.Values, p.Intervals = append(p.Values, v), append(p.Intervals, ci)
 		}
 		f.Panels = append(f.Panels, p)
-		one.Values, one.Intervals = append(one.Values, p.Values[0]), append(one.Intervals, p.Intervals[0])
 	}
 	if len(runs) > 1 {
-		for _, run := range runs {
-			f.Rows = append(f.Rows, run.Name)
-		}
 		return f, nil
 	}
+	one := &Forest{Panels: []ForestPanel{{Label: "Value"}}}
 	for _, p := range f.Panels {
-		f.Rows = append(f.Rows, p.Label)
+		all := &one.Panels[0]
+		one.Rows, all.Values, all.Intervals = append(one.Rows, p.Label), append(all.Values, p.Values[0]), append(all.Intervals, p.Intervals[0])
 	}
-	f.Panels = []ForestPanel{one}
-	return f, nil
+	return one, nil
 }
 
 func (f *Forest) columns(s Style) int {
@@ -104,11 +103,10 @@ func (f *Forest) Draw(c draw.Canvas, s Style) error {
 	}
 	c = s.addTitle(s.margin(c), f.Title)
 	mark := IntervalMark{Glyph: draw.GlyphStyle{Color: Blue, Radius: s.FontSize * 0.25, Shape: draw.BoxGlyph{}}, Line: s.line(Blue), Cap: s.FontSize * 0.22}
-	columns := f.columns(s)
+	lines, columns := panelGrid(len(f.Panels), f.columns(s))
 	width := (c.Max.X - c.Min.X) / vg.Length(columns)
 	for column := range columns {
 		var plots []*plot.Plot
-		var shares []float64
 		var panels []ForestPanel
 		room := vg.Length(0)
 		for i := column; i < len(f.Panels); i += columns {
@@ -122,7 +120,7 @@ func (f *Forest) Draw(c draw.Canvas, s Style) error {
 			for r := range f.Rows {
 				room = max(room, s.text(smallText).Width(panel.text(r)))
 			}
-			plots, shares, panels = append(plots, p), append(shares, 1), append(panels, panel)
+			plots, panels = append(plots, p), append(panels, panel)
 		}
 		area := c
 		area.Min.X = c.Min.X + width*vg.Length(column)
@@ -130,10 +128,10 @@ func (f *Forest) Draw(c draw.Canvas, s Style) error {
 		if column < columns-1 { // off the next column's names
 			area.Max.X -= 2 * s.FontSize
 		}
-		if missing := panelsMissing(len(f.Panels), columns, column); missing > 0 { // a shorter last column
+		if missing := lines - len(plots); missing > 0 { // a shorter last column
 			area.Min.Y += (c.Max.Y - c.Min.Y) / vg.Length(len(plots)+missing)
 		}
-		for i, data := range stack(area, s.FontSize*0.8, plots, shares) {
+		for i, data := range stack(area, s.FontSize*0.8, plots, slices.Repeat([]float64{1}, len(plots))) {
 			row := (data.Max.Y - data.Min.Y) / vg.Length(len(f.Rows))
 			for r := range f.Rows {
 				at := vg.Point{X: data.Max.X + s.FontSize*0.8, Y: data.Max.Y - row*(vg.Length(r)+0.5)}
@@ -142,14 +140,6 @@ func (f *Forest) Draw(c draw.Canvas, s Style) error {
 		}
 	}
 	return nil
-}
-
-// panelsMissing returns by how many panels a column is shorter than the first.
-func panelsMissing(n, columns, column int) int {
-	if last := n % columns; last != 0 && column >= last {
-		return 1
-	}
-	return 0
 }
 
 // span returns the range of the values and intervals with some air.

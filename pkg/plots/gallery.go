@@ -155,7 +155,7 @@ func (f *Gallery) Draw(c draw.Canvas, s Style) error {
 				return fmt.Errorf("gallery: image %s is empty", picture.ImageID)
 			}
 			x := c.Min.X + vg.Length(i)*(w+gap)
-			box := vg.Rectangle{Min: vg.Point{X: x, Y: y - h}, Max: vg.Point{X: x + w, Y: y}}
+			box := rect(x, y-h, x+w, y)
 			c.DrawImage(box, fit(picture.Image, float64(w/h), pixels(w, s.DPI), pixels(h, s.DPI)))
 			caption := s.textAt(galleryText, draw.XLeft, draw.YTop)
 			at := vg.Point{X: x, Y: y - h - 0.15*s.FontSize}

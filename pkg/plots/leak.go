@@ -3,6 +3,7 @@ package plots
 import (
 	"errors"
 	"math"
+	"slices"
 
 	"github.com/skinattn/skinattn/pkg/eval"
 )
@@ -13,7 +14,7 @@ func NewLeakBars(classes []string, splits ...NamedAudit) (*Bars, error) {
 	if len(splits) == 0 {
 		return nil, errors.New("leak: no split to draw")
 	}
-	f := &Bars{Groups: append(append([]string(nil), classes...), "all"), Rule: true, YLabel: "Share of held-out images"}
+	f := &Bars{Groups: slices.Concat(classes, []string{"all"}), Rule: true, YLabel: "Share of held-out images"}
 	for _, split := range splits {
 		series := BarSeries{Name: split.Name}
 		for _, class := range classes {

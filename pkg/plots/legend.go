@@ -110,7 +110,7 @@ func (l *legend) inside(c draw.Canvas) {
 		shift.Y = c.Max.Y - gap - box.Max.Y
 	}
 	box = box.Add(shift)
-	c.FillPolygon(color.NRGBA{0xff, 0xff, 0xff, 0xd8}, rectangle(box))
+	c.FillPolygon(color.NRGBA{0xff, 0xff, 0xff, 0xd8}, corners(box))
 	y := box.Max.Y - gap/2
 	for _, e := range l.entries {
 		l.draw(c, e, box.Min.X+gap, y)
@@ -122,10 +122,7 @@ func (l *legend) inside(c draw.Canvas) {
 func (l *legend) draw(c draw.Canvas, e legendEntry, x, y vg.Length) {
 	sample, gap, height := l.metrics()
 	inset := height / 5
-	icon := draw.Canvas{Canvas: c.Canvas, Rectangle: vg.Rectangle{
-		Min: vg.Point{X: x, Y: y - height + inset},
-		Max: vg.Point{X: x + sample, Y: y - inset},
-	}}
+	icon := draw.Canvas{Canvas: c.Canvas, Rectangle: rect(x, y-height+inset, x+sample, y-inset)}
 	textX := x
 	if e.sample != nil {
 		e.sample.Thumbnail(&icon)
@@ -145,5 +142,5 @@ func (s lineSample) Thumbnail(c *draw.Canvas) {
 type fillSample struct{ color.Color }
 
 func (s fillSample) Thumbnail(c *draw.Canvas) {
-	c.FillPolygon(s.Color, rectangle(c.Rectangle))
+	c.FillPolygon(s.Color, corners(c.Rectangle))
 }

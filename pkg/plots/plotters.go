@@ -164,8 +164,8 @@ func (h Histogram) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
 	for i, height := range h.Heights {
 		if height > 0 {
-			box := vg.Rectangle{Min: vg.Point{X: x(h.edge(i)), Y: y(0)}, Max: vg.Point{X: x(h.edge(i + 1)), Y: y(height)}}
-			c.FillPolygon(h.Color, rectangle(box))
+			box := rect(x(h.edge(i)), y(0), x(h.edge(i+1)), y(height))
+			c.FillPolygon(h.Color, corners(box))
 			strokeBox(c, h.Edge, box)
 		}
 	}
@@ -183,10 +183,15 @@ func (h Histogram) DataRange() (xmin, xmax, ymin, ymax float64) {
 func (h Histogram) Thumbnail(c *draw.Canvas) { fillSample{h.Color}.Thumbnail(c) }
 
 func strokeBox(c draw.Canvas, line draw.LineStyle, box vg.Rectangle) {
-	c.StrokeLines(line, append(rectangle(box), box.Min))
+	c.StrokeLines(line, append(corners(box), box.Min))
 }
 
-func rectangle(r vg.Rectangle) []vg.Point {
+func rect(left, bottom, right, top vg.Length) vg.Rectangle {
+	return vg.Rectangle{Min: vg.Point{X: left, Y: bottom}, Max: vg.Point{X: right, Y: top}}
+}
+
+// corners returns the corners of a rectangle.
+func corners(r vg.Rectangle) []vg.Point {
 	return []vg.Point{r.Min, {X: r.Max.X, Y: r.Min.Y}, r.Max, {X: r.Min.X, Y: r.Max.Y}}
 }
 

@@ -115,7 +115,7 @@ func (f *ClassSamples) Draw(c draw.Canvas, s Style) error {
 				return fmt.Errorf("class samples: image %d of class %s is empty", i, f.Classes[k])
 			}
 			x := c.Min.X + left + vg.Length(first+i)*(w+gap)
-			box := vg.Rectangle{Min: vg.Point{X: x, Y: top - h}, Max: vg.Point{X: x + w, Y: top}}
+			box := rect(x, top-h, x+w, top)
 			c.DrawImage(box, fit(img, f.aspect(), pixels(w, s.DPI), pixels(h, s.DPI)))
 			drawn++
 			if single {

@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -30,10 +31,8 @@ type ContactSheet struct {
 const sheetPixels = 280
 
 func (f *ContactSheet) columns() int {
-	if f.Columns > 0 {
-		return f.Columns
-	}
-	return max(1, int(math.Ceil(math.Sqrt(float64(len(f.Figures))))))
+	_, square := panelGrid(len(f.Figures), 0)
+	return cmp.Or(max(f.Columns, 0), square)
 }
 
 // Style returns the style of a sheet for figures of style s: as wide as all columns

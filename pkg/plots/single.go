@@ -42,7 +42,7 @@ func addTo(p *plot.Plot, s Style, f single) error {
 	return nil
 }
 
-// drawSingle draws f with a title on top and its legend where f wants it.
+// drawSingle draws f with a title on top and with its legend.
 func drawSingle(c draw.Canvas, s Style, title string, f single) error {
 	p := s.NewPlot("", "", "")
 	key, err := f.addTo(p, s)

@@ -175,7 +175,7 @@ func (b TradeoffPoints) Plot(c draw.Canvas, p *plot.Plot) {
 			at := vg.Point{X: x(math.Log10(pt.Cost)), Y: y(pt.Value)}
 			if pt.hasCI() {
 				low, high := vg.Point{X: at.X, Y: y(pt.CI.Low)}, vg.Point{X: at.X, Y: y(pt.CI.High)}
-				taken = append(taken, vg.Rectangle{Min: vg.Point{X: at.X - b.Style.LineWidth, Y: low.Y}, Max: vg.Point{X: at.X + b.Style.LineWidth, Y: high.Y}})
+				taken = append(taken, rect(at.X-b.Style.LineWidth, low.Y, at.X+b.Style.LineWidth, high.Y))
 				strokeInterval(c, b.Style.thin(seriesColor(series.Color, i)), low, high, vg.Point{})
 			}
 			c.DrawGlyph(series.glyph(i, b.Style), at)
@@ -220,7 +220,7 @@ func (b TradeoffPoints) DataRange() (xmin, xmax, ymin, ymax float64) {
 }
 
 func around(at vg.Point, w, h vg.Length) vg.Rectangle {
-	return vg.Rectangle{Min: vg.Point{X: at.X - w/2, Y: at.Y - h/2}, Max: vg.Point{X: at.X + w/2, Y: at.Y + h/2}}
+	return rect(at.X-w/2, at.Y-h/2, at.X+w/2, at.Y+h/2)
 }
 
 // place finds room for a label beside a point. Of some places around the point it

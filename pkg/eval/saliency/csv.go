@@ -38,12 +38,7 @@ func (t *Table) WriteCSV(w io.Writer) error {
 		return fmt.Errorf("writing scores: %w", err)
 	}
 	out := csv.NewWriter(w)
-	record := slices.Clone(idColumns)
-	for _, method := range t.Methods {
-		for _, metric := range metricNames {
-			record = append(record, method+"."+metric)
-		}
-	}
+	record := columns(t.Methods)
 	out.Write(record) // a csv.Writer keeps its first error until Flush
 	for _, image := range t.Images {
 		record = append(record[:0], image.ImageID, image.LesionID, t.Classes[image.Truth], t.Classes[image.Predicted], digits(max(image.MaskShare, unit)))
@@ -56,6 +51,17 @@ func (t *Table) WriteCSV(w io.Writer) error {
 	}
 	out.Flush()
 	return out.Error()
+}
+
+// columns returns the header of a table.
+func columns(methods []string) []string {
+	header := slices.Clone(idColumns)
+	for _, method := range methods {
+		for _, metric := range metricNames {
+			header = append(header, method+"."+metric)
+		}
+	}
+	return header
 }
 
 // digits writes v with up to four decimals, NaN as an empty field.
@@ -116,16 +122,12 @@ func methodsOf(header []string) ([]string, error) {
 		return nil, fmt.Errorf("the header must start with %s and go on with the %d metrics of each method", strings.Join(idColumns, ","), NumMetrics)
 	}
 	var methods []string
-	for i, name := range header[len(idColumns):] {
-		method, metric := "", metricNames[i%int(NumMetrics)]
-		if i%int(NumMetrics) == 0 {
-			method = strings.TrimSuffix(name, "."+metric)
-			methods = append(methods, method)
-		} else {
-			method = methods[len(methods)-1]
-		}
-		if name != method+"."+metric {
-			return nil, fmt.Errorf("column %d is %q where %s.%s must be", len(idColumns)+i+1, name, method, metric)
+	for at := len(idColumns); at < len(header); at += int(NumMetrics) {
+		methods = append(methods, strings.TrimSuffix(header[at], "."+metricNames[0]))
+	}
+	for i, want := range columns(methods) {
+		if header[i] != want {
+			return nil, fmt.Errorf("column %d is %q where %s must be", i+1, header[i], want)
 		}
 	}
 	return methods, nil

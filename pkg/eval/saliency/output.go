@@ -28,16 +28,14 @@ func (e Estimate) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object)
 }
 
-func (m Means) byName() map[string]Estimate {
+// MarshalJSON writes the means by metric name.
+func (m Means) MarshalJSON() ([]byte, error) {
 	object := make(map[string]Estimate, NumMetrics)
 	for metric := range NumMetrics {
 		object[metric.String()] = m[metric]
 	}
-	return object
+	return json.Marshal(object)
 }
-
-// MarshalJSON writes the means by metric name.
-func (m Means) MarshalJSON() ([]byte, error) { return json.Marshal(m.byName()) }
 
 // MarshalJSON writes groups by name, and in each the means by method and the
 // differences as a list; undefined values are null.
@@ -149,8 +147,8 @@ func writeTable(out *strings.Builder, rows [][]string) {
 // baselines that were made for one method.
 func (s *Summary) groupRows(metric Metric) [][]string {
 	head := []string{titles[metric], "images", "mask"}
-	for k, method := range s.Methods {
-		if s.owners[k] == "" {
+	for _, method := range s.Methods {
+		if owner(s.Methods, method) == "" {
 			head = append(head, method)
 		}
 	}
@@ -162,7 +160,7 @@ func (s *Summary) groupRows(metric Metric) [][]string {
 		row := []string{g.Name, fmt.Sprint(g.Images), decimal(g.MaskShare.Value)}
 		for k, method := range s.Methods {
 			switch e := g.Means[k][metric]; {
-			case s.owners[k] != "":
+			case owner(s.Methods, method) != "":
 			case KindOf(method) == Measured:
 				row = append(row, e.text())
 			default:

@@ -23,10 +23,9 @@ const (
 
 // KindOf is the kind of a method by its name.
 func KindOf(method string) Kind {
-	for _, kind := range []Kind{Baseline, Ceiling} {
-		if strings.HasPrefix(method, string(kind)+":") {
-			return kind
-		}
+	kind, _, found := strings.Cut(method, ":")
+	if k := Kind(kind); found && (k == Baseline || k == Ceiling) {
+		return k
 	}
 	return Measured
 }
@@ -34,8 +33,8 @@ func KindOf(method string) Kind {
 // owner returns the measured method that a baseline was made for, such as the map of
 // an untrained network, by its name "baseline:WHAT-METHOD". It is empty for a
 // baseline of all methods.
-func (t *Table) owner(baseline string) string {
-	for _, method := range t.Methods {
+func owner(methods []string, baseline string) string {
+	for _, method := range methods {
 		if KindOf(method) == Measured && KindOf(baseline) == Baseline && strings.HasSuffix(baseline, "-"+method) {
 			return method
 		}
@@ -49,8 +48,6 @@ type Summary struct {
 	Groups  []Group
 	// Bootstrap says how the intervals were made; nil without resamples.
 	Bootstrap *eval.BootstrapInfo
-
-	owners []string // of Methods
 }
 
 // Group has the means of some images: all, the images of one class, or the rightly
@@ -143,9 +140,6 @@ func (t *Table) Summarize(ctx context.Context, opts eval.Options) (*Summary, err
 	}
 	r := &eval.Replicates{}
 	s := &Summary{Methods: t.Methods}
-	for _, method := range t.Methods {
-		s.owners = append(s.owners, t.owner(method))
-	}
 	if opts.Resamples > 0 {
 		images, err := eval.NewTable(t.predictions())
 		if err != nil {
@@ -172,7 +166,7 @@ func (t *Table) Summarize(ctx context.Context, opts eval.Options) (*Summary, err
 				continue
 			}
 			for b, nameB := range t.Methods {
-				if owner := t.owner(nameB); KindOf(nameB) == Baseline && (owner == "" || owner == nameA) {
+				if owner := owner(t.Methods, nameB); KindOf(nameB) == Baseline && (owner == "" || owner == nameA) {
 					d := Difference{A: nameA, B: nameB}
 					for m := range NumMetrics {
 						d.Means[m] = estimate(r, at(a, m), at(b, m))

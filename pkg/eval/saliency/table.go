@@ -28,10 +28,10 @@ type Image struct {
 
 // Validate reports the first thing that makes t no table of scores.
 func (t *Table) Validate() error {
-	for what, names := range map[string][]string{"class": t.Classes, "method": t.Methods} {
+	for k, names := range [][]string{t.Classes, t.Methods} {
 		for i, name := range names {
 			if name == "" || strings.ContainsFunc(name, unicode.IsControl) || slices.Contains(names[:i], name) {
-				return fmt.Errorf("%s %d: name %q is empty, repeated or has a control character", what, i+1, name)
+				return fmt.Errorf("%s %d: name %q is empty, repeated or has a control character", []string{"class", "method"}[k], i+1, name)
 			}
 		}
 	}

@@ -55,8 +55,8 @@ const textShare = 0.8 // font size of the boxes as a share of the style's
 func (s *sheet) size() vg.Length { return s.style.FontSize * textShare }
 func (s *sheet) gap() vg.Length  { return 1.3 * s.size() }
 
-func (s *sheet) text(c color.Color) text.Style {
-	return text.Style{Color: c, Font: font.From(s.style.Font, s.size()), Handler: plot.DefaultTextHandler, XAlign: draw.XCenter, YAlign: draw.YCenter}
+func (s *sheet) text() text.Style {
+	return text.Style{Color: textInk, Font: font.From(s.style.Font, s.size()), Handler: plot.DefaultTextHandler, XAlign: draw.XCenter, YAlign: draw.YCenter}
 }
 
 // add makes a box of lines of text and breaks the lines that are too wide.
@@ -64,7 +64,7 @@ func (s *sheet) add(column string, width vg.Length, fill color.Color, lines ...s
 	b := &box{fill: fill, column: column, width: width}
 	room := 0.92 * width // a viewer's font may be wider
 	for _, line := range lines {
-		b.lines = append(b.lines, wrap(s.text(color.Black), line, room)...)
+		b.lines = append(b.lines, wrap(s.text(), line, room)...)
 	}
 	b.height = vg.Length(len(b.lines))*1.2*s.size() + 0.6*s.size()
 	s.boxes = append(s.boxes, b)
@@ -310,10 +310,10 @@ func (d *Network) Draw(c draw.Canvas, style plots.Style) error {
 		c.StrokeLines(border, append(outline, outline[0]))
 		first := b.middle.Y - vg.Length(len(b.lines)-1)*0.6*s.size()
 		for i, words := range b.lines {
-			c.FillText(s.text(textInk), at(b.middle.X, first+vg.Length(i)*1.2*s.size()), words)
+			c.FillText(s.text(), at(b.middle.X, first+vg.Length(i)*1.2*s.size()), words)
 		}
 	}
-	title := s.text(textInk)
+	title := s.text()
 	title.Font, title.XAlign = font.From(style.Font, style.FontSize), draw.XLeft
 	c.FillText(title, vg.Point{X: c.Min.X + s.margin(), Y: c.Max.Y - s.margin() - 0.6*style.FontSize}, s.title)
 	return nil

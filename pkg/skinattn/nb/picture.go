@@ -98,11 +98,7 @@ func Square(path string, size int) (image.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	square := imaging.RGB{Width: size, Height: size, Pix: make([]uint8, 3*size*size)}
-	for i, v := range imaging.SmartResize(rgb, size, size) {
-		square.Pix[i] = uint8(v + .5)
-	}
-	return square.Image(), nil
+	return pixels(imaging.SmartResize(rgb, size, size), size)
 }
 
 // Gallery shows pictures with their captions, columns of them in a row.

@@ -61,13 +61,9 @@ func (n *Notebook) TrainOptions(ctx context.Context, backbone string) pipeline.T
 // the file is missing.
 func (n *Notebook) weights(backbone string) (string, error) {
 	path, err := weights.Path(backbone)
-	if n.Scale == Demo {
-		if n.Synthetic || err != nil {
-			return pipeline.RandomWeights, nil
-		}
-		if _, err := os.Stat(path); err != nil {
-			return pipeline.RandomWeights, nil
-		}
+	_, missing := os.Stat(path)
+	if n.Scale == Demo && (n.Synthetic || err != nil || missing != nil) {
+		return pipeline.RandomWeights, nil
 	}
 	return path, err
 }
