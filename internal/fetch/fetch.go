@@ -269,16 +269,11 @@ func (d *download) check(path string) error {
 		if digest.want == "" {
 			continue
 		}
-		file, err := os.Open(path)
+		got, err := Digest(path, digest.hash)
 		if err != nil {
 			return err
 		}
-		_, err = io.Copy(digest.hash, file)
-		file.Close()
-		if err != nil {
-			return fmt.Errorf("reading %s: %w", path, err)
-		}
-		if got := hex.EncodeToString(digest.hash.Sum(nil)); !strings.EqualFold(got, digest.want) {
+		if !strings.EqualFold(got, digest.want) {
 			wrong := &ChecksumError{Algorithm: digest.algorithm, Want: strings.ToLower(digest.want), Got: got, File: path}
 			if d.Mismatch == nil {
 				return wrong
@@ -292,4 +287,17 @@ func (d *download) check(path string) error {
 		return d.Verify(path)
 	}
 	return nil
+}
+
+// Digest returns the digest of a file in hexadecimal, by an unused hash.
+func Digest(path string, hash hash.Hash) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	if _, err := io.Copy(hash, file); err != nil {
+		return "", fmt.Errorf("reading %s: %w", path, err)
+	}
+	return hex.EncodeToString(hash.Sum(nil)), nil
 }

@@ -3,7 +3,6 @@ package ham10000
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -84,8 +83,8 @@ type Report struct {
 // decoded is the outcome of decoding an image.
 type decoded struct {
 	width, height int
-	hash          [sha256.Size]byte
-	problem       string // reason for not decoding, or empty
+	hash          [sha256.Size]byte // of the pixels
+	problem       string            // reason for not decoding, or empty
 }
 
 // Check decodes every image and mask that the metadata list, on all cores, and
@@ -181,13 +180,7 @@ func decode(path string) decoded {
 		}
 		return decoded{problem: err.Error()}
 	}
-	h := sha256.New()
-	var size [16]byte
-	binary.LittleEndian.PutUint64(size[:8], uint64(img.Width))
-	binary.LittleEndian.PutUint64(size[8:], uint64(img.Height))
-	h.Write(size[:])
-	h.Write(img.Pix)
-	return decoded{width: img.Width, height: img.Height, hash: [sha256.Size]byte(h.Sum(nil))}
+	return decoded{width: img.Width, height: img.Height, hash: sha256.Sum256(img.Pix)}
 }
 
 // judgeImages fills in the majority size and the lists Damaged, WrongSize and Duplicates.
@@ -195,13 +188,13 @@ func (r *Report) judgeImages(d *Dataset, ids []string, found []decoded) {
 	r.Damaged = d.damaged(ids, d.images, found)
 	type size struct{ width, height int }
 	counts := make(map[size]int)
-	byHash := make(map[[sha256.Size]byte][]string)
+	equal := make(map[decoded][]string)
 	most := 0
 	for i, f := range found {
 		if f.problem != "" {
 			continue
 		}
-		byHash[f.hash] = append(byHash[f.hash], ids[i])
+		equal[f] = append(equal[f], ids[i])
 		s := size{f.width, f.height}
 		counts[s]++
 		if counts[s] > most { // of equally frequent sizes, the first in the order of ids
@@ -212,7 +205,7 @@ func (r *Report) judgeImages(d *Dataset, ids []string, found []decoded) {
 		if f.problem == "" && (f.width != r.Width || f.height != r.Height) {
 			r.WrongSize = append(r.WrongSize, SizedImage{ImageID: ids[i], Width: f.width, Height: f.height})
 		}
-		if group := byHash[f.hash]; f.problem == "" && len(group) > 1 && group[0] == ids[i] {
+		if group := equal[f]; f.problem == "" && len(group) > 1 && group[0] == ids[i] {
 			r.Duplicates = append(r.Duplicates, group)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/md5"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
+	"github.com/skinattn/skinattn/internal/fetch"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
 
@@ -43,9 +43,7 @@ func (j *job) writeStamp(f file, lines ...string) error {
 // table fetches a table into folder.
 func (j *job) table(ctx context.Context, f file, folder string) error {
 	target := filepath.Join(folder, f.name)
-	if text, err := os.ReadFile(target); err == nil {
-		digest := md5.Sum(text)
-		have := hex.EncodeToString(digest[:])
+	if have, err := fetch.Digest(target, md5.New()); err == nil {
 		known := have == f.md5 || slices.Contains(j.readStamp(f), have)
 		if !known {
 			now, err := j.published(ctx, f)
