@@ -2,7 +2,7 @@ package hdf5
 
 import "fmt"
 
-// What h5py gives and Keras's files do not need is read in tests alone.
+// The tests compare values with h5py's that no reader of Keras's files needs.
 
 // Children returns the names of the group's links in byte order.
 func (g *Group) Children() ([]string, error) {

@@ -11,13 +11,12 @@
 // enumerated, fixed and variable-length string types of either byte order, and
 // compact, contiguous and chunked datasets (deflate and shuffle filters).
 // Anything else, such as soft links, compound types or other filters, is
-// listed but gives an error that says so when it is read.
+// listed, and reading it is an error that names it.
 //
-// A file from elsewhere is data to distrust: every address and length is
-// checked against the size of the file before it is used, every structure that
-// could point back to itself is visited at most once, and no allocation is
-// larger than the bytes that the file really has for it (times the largest
-// ratio that deflate can reach). Errors name the object and the byte offset.
+// The package trusts no file: it checks every address and length against the size of the
+// file before use, visits every structure that could point back to itself at most once,
+// and allocates no more than the file has bytes for the purpose (times the greatest ratio
+// of deflate). Errors name the object and the byte offset.
 //
 // The package exists beside github.com/scigolib/hdf5, the other pure Go reader:
 // its v0.14.1 (tried in 2026) refuses root groups of more than about 130 layers

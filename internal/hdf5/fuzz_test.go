@@ -69,8 +69,8 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// memoryLimit is generous for structures that are read several times over,
-// and far from what a length field of a crafted file could ask for.
+// memoryLimit allows for reading structures several times, and is far below the lengths
+// that a crafted file can state.
 func memoryLimit(size int) uint64 { return 64<<20 + 4*deflateRatio*uint64(size) }
 
 // Random damage to sound files: neither a panic nor memory without bound. The

@@ -12,8 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// contents is what h5py reads from the files of testdata, written by
-// tools/golden/keras/make_hdf5.py.
+// contents has the values that h5py reads from a file of testdata
+// (tools/golden/keras/make_hdf5.py).
 type contents struct {
 	Datasets   map[string]array
 	Attributes map[string]map[string]array
@@ -122,7 +122,7 @@ func compareDataset(t *testing.T, d *Dataset, want array) {
 	}
 }
 
-// sameFloat compares with a number in 9 digits, which name a float32 exactly.
+// sameFloat compares with a number of 9 digits: they determine a float32.
 func sameFloat(got float32, want any) bool {
 	switch w := want.(type) {
 	case json.Number:

@@ -17,7 +17,7 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/written.h5 anew; tools/golden/keras/make_hdf5.py then has h5py read it")
 
-// written has every kind of value, names and groups that Write knows.
+// written is a tree with every kind of value, name and group that Write knows.
 func written(t *testing.T) *Tree {
 	t.Helper()
 	root := &Tree{}
@@ -54,7 +54,7 @@ func written(t *testing.T) *Tree {
 	return root
 }
 
-// The committed file was read by h5py, which gives what contents.json says of it.
+// h5py has read the committed file, with the values in contents.json.
 func TestWritesWhatH5pyReads(t *testing.T) {
 	var got bytes.Buffer
 	if err := Write(&got, written(t)); err != nil {
@@ -131,8 +131,8 @@ func TestWritesManyTexts(t *testing.T) {
 	}
 }
 
-// The B-trees are sound beyond what our reader asks for: keys bound what lies
-// under them and siblings point to each other, as the library's searches need.
+// The HDF5 library needs more of a B-tree than our reader: keys bound the names under
+// them, and siblings point to each other.
 func TestWrittenBTree(t *testing.T) {
 	root := &Tree{}
 	const n = 9000
@@ -431,7 +431,7 @@ func compareArray(t *testing.T, what string, shape []int, got *values, want Arra
 	}
 }
 
-// reread writes a tree and opens what was written.
+// reread writes a tree and opens the file.
 func reread(t *testing.T, root *Tree) *File {
 	t.Helper()
 	var file bytes.Buffer

@@ -1,14 +1,13 @@
 // Package npy reads and writes arrays of numbers in NumPy's .npy format
 // (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
 //
-// A file from elsewhere is data to distrust: the header's length, type and shape
-// are checked against the size of the file before anything is allocated for
-// them.
+// The package trusts no file: it checks the header's length, type and shape against the
+// size of the file before it allocates memory for them.
 //
 // The package exists beside codeberg.org/sbinet/npyio v0.14.0, which writes slices
 // as one-dimensional arrays and matrices only, in other bytes than NumPy's, and does
 // not compare a header with the file's size; and beside GoMLX's core/tensors/numpy
-// v0.28.3, which calls itself experimental, allocates what a header asks for, and
+// v0.28.3, which calls itself experimental, allocates any size that a header states, and
 // would bring GoMLX to package keras.
 package npy
 
@@ -27,10 +26,10 @@ import (
 
 const magic = "\x93NUMPY"
 
-// ErrNotNPY says that a file does not start as an .npy file does.
+// ErrNotNPY says that a file does not start like an .npy file.
 var ErrNotNPY = errors.New("not an .npy file")
 
-// Write writes values, in C order, as an array of float32; no shape is a scalar.
+// Write writes values, in C order, as an array of float32. An empty shape is a scalar's.
 // Equal arrays give equal bytes.
 func Write(w io.Writer, shape []int, values []float32) error {
 	n, err := numbers.Count(shape)
@@ -58,13 +57,12 @@ func Write(w io.Writer, shape []int, values []float32) error {
 	return numbers.Write(w, values)
 }
 
-// maxHeader bounds a header's length; NumPy's own are below 200 bytes.
+// maxHeader bounds a header's length; NumPy writes less than 200 bytes.
 const maxHeader = 10000
 
-// Read reads an array of numbers from the first size bytes of r, which must be
-// all of the file. Values come in C order whatever the file's order; floats of
-// 16, 32 and 64 bits are rounded to float32, integers that float32 does not hold
-// are an error.
+// Read reads an array of numbers from r, a file of size bytes. Values come in C order
+// whatever the file's order. Floats of 16, 32 and 64 bits are rounded to float32; an
+// integer that float32 does not hold is an error.
 func Read(r io.Reader, size int64) (shape []int, values []float32, err error) {
 	head := make([]byte, 8)
 	if n, err := io.ReadFull(r, head); err != nil || string(head[:len(magic)]) != magic {
@@ -133,8 +131,8 @@ type header struct {
 	shape   []int
 }
 
-// The header is a Python literal; NumPy writes its three keys in this order and
-// asks for nothing else of it. Version 1 of Python's long integers had an L.
+// headerPattern matches a Python dictionary literal with the three keys in the order that
+// NumPy writes. Python 2 ends long integers in L.
 var headerPattern = regexp.MustCompile(
 	`^\{\s*'descr':\s*'([^']*)',\s*'fortran_order':\s*(True|False),\s*'shape':\s*\(([0-9L, ]*)\),?\s*\}\s*$`)
 
@@ -168,7 +166,8 @@ func parseHeader(text string) (header, error) {
 	return h, nil
 }
 
-// transpose puts values, of which the first index moves fastest, in C order.
+// transpose changes values from Fortran order, in which the first index moves fastest, to
+// C order.
 func transpose(values []float32, shape []int) []float32 {
 	out := make([]float32, len(values))
 	index := make([]int, len(shape))

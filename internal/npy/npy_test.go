@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// The files and what they hold were written by NumPy (tools/golden/keras/make_npy.py).
+// NumPy wrote the files and their values (tools/golden/keras/make_npy.py).
 func TestReadsWhatNumPyWrites(t *testing.T) {
 	text, err := os.ReadFile("testdata/contents.json")
 	if err != nil {
@@ -56,7 +56,7 @@ func TestReadsWhatNumPyWrites(t *testing.T) {
 	}
 }
 
-// What NumPy wrote as little-endian float32 is written in the same bytes.
+// Write gives the bytes that NumPy writes for arrays of little-endian float32.
 func TestWritesWhatNumPyWrites(t *testing.T) {
 	for _, name := range []string{"little_f4", "scalar", "vector", "empty"} {
 		want := file(t, name)
@@ -129,7 +129,7 @@ func TestRefuses(t *testing.T) {
 	}
 }
 
-// No bytes make the reader panic or take more memory than they have themselves.
+// No file makes the reader panic or take more memory than a multiple of its size.
 func FuzzRead(f *testing.F) {
 	paths, err := filepath.Glob("testdata/*.npy")
 	if err != nil || len(paths) == 0 {

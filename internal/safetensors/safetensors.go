@@ -1,7 +1,7 @@
 // Package safetensors reads and writes float32 tensors in the safetensors
 // format (https://huggingface.co/docs/safetensors): eight bytes with the
-// header's length, a JSON header, the raw little-endian values. Checkpoints are
-// kept in it, so that Python reads them with its own library.
+// header's length, a JSON header, the raw little-endian values. Checkpoints have this
+// format, so that Python reads them with the format's own library.
 package safetensors
 
 import (
@@ -27,7 +27,7 @@ type Tensor struct {
 type entry struct {
 	DType   string `json:"dtype"`
 	Shape   []int  `json:"shape"`
-	Offsets []int  `json:"data_offsets"` // first byte and the one after the last
+	Offsets []int  `json:"data_offsets"` // first byte, and first byte after the tensor
 }
 
 // Write writes the tensors in the given order; equal tensors give equal bytes.
@@ -69,12 +69,12 @@ func Write(w io.Writer, tensors []Tensor) error {
 	return nil
 }
 
-// metadataKey of the header holds text instead of a tensor.
+// metadataKey is the header's key for texts; all other keys are tensors.
 const metadataKey = "__metadata__"
 
-// Parse reads tensors from the bytes of a file, in the order of their data. As
-// the format wants it, the data must be used once and wholly: no gap, no
-// overlap. So the tensors never need more memory than the file has bytes.
+// Parse reads tensors from the bytes of a file, in the order of their data. By the format
+// the data have no gap and no overlap. So the tensors never need more memory than the file
+// has bytes.
 func Parse(raw []byte) ([]Tensor, error) {
 	if len(raw) < 8 {
 		return nil, fmt.Errorf("not a safetensors file: %d bytes", len(raw))
@@ -128,7 +128,7 @@ func Parse(raw []byte) ([]Tensor, error) {
 	return tensors, nil
 }
 
-// check says what is wrong with an entry of a file with so many bytes of data.
+// check returns an error if a file with the given bytes of data can't have the entry.
 func (e entry) check(data int) error {
 	switch {
 	case e.DType != "F32":

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The format's own library wrote these (tools/golden/keras/make_safetensors.py).
+// The format's own library wrote these files (tools/golden/keras/make_safetensors.py).
 func TestFileOfTheLibrary(t *testing.T) {
 	raw, err := os.ReadFile("testdata/library.safetensors")
 	if err != nil {
@@ -117,7 +117,7 @@ func TestWriteErrorIsSeen(t *testing.T) {
 	}
 }
 
-// file is a file with any header.
+// file is a safetensors file with the given header.
 func file(header string, data int) []byte {
 	raw := binary.LittleEndian.AppendUint64(nil, uint64(len(header)))
 	return append(append(raw, header...), make([]byte, data)...)
@@ -181,8 +181,7 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// A header with very many tensors that all claim the same megabyte must not
-// make a gigabyte of it.
+// Very many tensors that share one megabyte must not become a gigabyte.
 func TestClaimsAllocateNothing(t *testing.T) {
 	const data = 1 << 20
 	var header strings.Builder
@@ -202,7 +201,7 @@ func TestClaimsAllocateNothing(t *testing.T) {
 	}
 }
 
-// Metadata, which others write, is passed over.
+// Parse passes over metadata, which other programs write.
 func TestMetadataIsPassedOver(t *testing.T) {
 	got, err := Parse(file(`{"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4))
 	if err != nil || len(got) != 1 {
@@ -210,7 +209,7 @@ func TestMetadataIsPassedOver(t *testing.T) {
 	}
 }
 
-// What is read can be written, and reads as the same.
+// Tensors that Parse reads can be written and read again.
 func FuzzParse(f *testing.F) {
 	raw, err := os.ReadFile("testdata/library.safetensors")
 	if err != nil {

@@ -97,8 +97,8 @@ func column(t *testing.T, table *saliency.Table, method string) int {
 	return k
 }
 
-// A run whose weights are those of the untrained baseline scores what that
-// scores; an even map scores what is known of it; the same twice.
+// A run with the weights of the untrained baseline scores like the baseline, a uniform map
+// has the scores known from theory, and a second call gives the same.
 func TestScore(t *testing.T) {
 	data, eng := maskedData(t), testengine.Open(t)
 	folder := drawnRun(t, data, 1)
@@ -167,8 +167,8 @@ func TestScore(t *testing.T) {
 	}
 }
 
-// Images without a mask are left out and named; a damaged mask is an error that
-// names it; without any mask there is nothing to measure.
+// Images without a mask are left out and named, a damaged mask is an error that names it,
+// and a data folder without masks is an error.
 func TestScoreWithoutMasks(t *testing.T) {
 	data, eng := maskedData(t), testengine.Open(t)
 	folder := drawnRun(t, data, 2)
@@ -218,8 +218,8 @@ func TestScoreWithoutMasks(t *testing.T) {
 	}
 }
 
-// By hand: of three images, two of one lesion, the mean of the others leaves out
-// both of its own; maps count the same whatever their sum, and one of zeros not.
+// Values by hand. Of three images, two show one lesion: the mean for either leaves out
+// both. Maps have the same weight whatever their sum, but a map of zeros has none.
 func TestMeanOfOthers(t *testing.T) {
 	s := &scorer{records: []ham10000.Record{{LesionID: "a"}, {LesionID: "a"}, {LesionID: "b"}, {LesionID: "c"}}}
 	maps := [][]float32{{1, 0}, {1, 1}, {10, 30}, {0, 0}}

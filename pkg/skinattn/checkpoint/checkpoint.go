@@ -29,8 +29,8 @@ const (
 	Best = "best" // the weights with the best result on the validation part
 )
 
-// keep is the number of checkpoints of a kind that are kept: the newest, and one
-// to fall back on.
+// keep is the number of checkpoints that stay of each kind: the newest, and the one before
+// in case the newest is damaged.
 const keep = 2
 
 // Files of a checkpoint.
@@ -40,20 +40,19 @@ const (
 	manifestFile = "manifest.json" // SHA-256 of the other files
 )
 
-// damagedPrefix begins the name of a damaged checkpoint that was set aside.
+// damagedPrefix begins the new name of a damaged checkpoint.
 const damagedPrefix = "damaged-"
 
-// manifest is manifest.json.
+// manifest is the content of manifestFile.
 type manifest struct {
 	SHA256 map[string]string `json:"sha256"`
 }
 
-// Save writes all variables of store and the training state, under
-// checkpoints/<kind>-<position>. Positions are compared as text, the greatest
-// being the newest. The checkpoint appears in one step (temporary folder,
-// fsync, rename); then all but the two newest of its kind are removed. An intact
-// checkpoint at the same position is left as it is, for a position stands for one
-// state of a run. NaN and infinities are an error: no checkpoint holds them.
+// Save writes all variables of store and the training state to
+// checkpoints/<kind>-<position>. The greatest position, as text, is the newest. The
+// checkpoint appears in one step (temporary folder, fsync, rename); then Save removes all
+// but the two newest of its kind. An intact checkpoint at the same position stays, for a
+// position stands for one state of a run. NaN and infinities in variables are an error.
 func Save(f *run.Folder, kind, position string, store *model.Store, state any) error {
 	if err := save(f, kind, position, store, state); err != nil {
 		return fmt.Errorf("saving checkpoint %s-%s: %w", kind, position, err)
@@ -131,8 +130,8 @@ func RemoveNewer(f *run.Folder, kind, position string) error {
 	return remove(f, slices.DeleteFunc(names, func(name string) bool { return name <= kind+"-"+position }))
 }
 
-// Newest is the path of the newest checkpoint of a kind, "" if there
-// is none. It is not verified.
+// Newest is the path of the newest checkpoint of a kind, whether intact or damaged, and ""
+// without any.
 func Newest(f *run.Folder, kind string) string {
 	names, err := list(f, kind)
 	if err != nil || len(names) == 0 {
@@ -141,7 +140,7 @@ func Newest(f *run.Folder, kind string) string {
 	return f.Path(filepath.Join(run.CheckpointDir, names[0]))
 }
 
-// list lists the folders of a kind, the newest first.
+// list lists the checkpoints of a kind, the newest first.
 func list(f *run.Folder, kind string) ([]string, error) {
 	entries, err := os.ReadDir(f.Path(run.CheckpointDir))
 	if errors.Is(err, os.ErrNotExist) {
@@ -160,14 +159,14 @@ func list(f *run.Folder, kind string) ([]string, error) {
 	return names, nil
 }
 
-// ErrNone says that a run has no intact checkpoint of the kind asked for. A run
-// has its first one after an epoch, or sooner if it saves within epochs.
+// ErrNone says that a run has no intact checkpoint of a kind. A run has its first
+// checkpoint after an epoch, or sooner if it saves within epochs.
 var ErrNone = errors.New("the run has no checkpoint")
 
-// Load fills store, unless it is nil, with the variables of the newest intact
-// checkpoint of a kind, and state. A damaged checkpoint is named in a line to log,
-// which may be nil, and, where the folder is locked, set aside under
-// "damaged-..."; the checkpoint before it is taken. No intact one is an ErrNone.
+// Load fills state, and store unless it is nil, from the newest intact checkpoint of a
+// kind. It passes over damaged checkpoints: log, which may be nil, gets a line about each,
+// and in a locked folder Load renames them to "damaged-...". Without an intact checkpoint
+// the error is an ErrNone.
 func Load(f *run.Folder, kind string, store *model.Store, state any, log func(line string)) error {
 	names, err := list(f, kind)
 	if err != nil {
@@ -194,14 +193,14 @@ func Load(f *run.Folder, kind string, store *model.Store, state any, log func(li
 	return fmt.Errorf("%s: %w of kind %q that is intact", f.Dir, ErrNone, kind)
 }
 
-// setAside renames a damaged checkpoint and says so. A process without the
-// lock leaves the folder to the process that may be writing there.
+// setAside renames a damaged checkpoint and returns words about it for the log. A process
+// without the lock leaves the folder to the process that may be writing there.
 func setAside(f *run.Folder, name string) string {
 	if !f.Locked() {
 		return ""
 	}
 	aside := f.Path(filepath.Join(run.CheckpointDir, damagedPrefix+name))
-	os.RemoveAll(aside) // of an earlier time
+	os.RemoveAll(aside) // an earlier damaged checkpoint at the same position
 	if err := os.Rename(f.Path(filepath.Join(run.CheckpointDir, name)), aside); err != nil {
 		return fmt.Sprintf(" and can't be set aside (%v)", err)
 	}
@@ -239,8 +238,7 @@ func readCheckpoint(dir string) (values []safetensors.Tensor, state []byte, err 
 	return values, state, err
 }
 
-// storeTensors copies all variables, sorted by path; none may hold NaN or an
-// infinity.
+// storeTensors copies all variables, sorted by path. NaN and infinities are an error.
 func storeTensors(store *model.Store) ([]safetensors.Tensor, error) {
 	var all []safetensors.Tensor
 	for v := range store.IterVariables() {

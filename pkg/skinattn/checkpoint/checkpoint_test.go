@@ -34,7 +34,7 @@ func storeOf(t *testing.T, value float32) *model.Store {
 	return store
 }
 
-// valueOf is what storeOf was given.
+// valueOf is the value that a store of storeOf was made with.
 func valueOf(t *testing.T, store *model.Store) float32 {
 	t.Helper()
 	values, err := tensors.CopyFlatData[float32](store.GetVariable("/conv/kernel").MustValue())
@@ -149,8 +149,8 @@ func TestKept(t *testing.T) {
 	}
 }
 
-// Each way in which a checkpoint can be damaged: it is named, set aside and
-// kept for whom it may concern, and the one before is used.
+// A checkpoint can be damaged in several ways. Each time Load names it, renames it and
+// uses the checkpoint before.
 func TestDamagedCheckpoints(t *testing.T) {
 	change := func(name string, edit func(content []byte) []byte) func(t *testing.T, dir string) {
 		return func(t *testing.T, dir string) {
@@ -197,7 +197,7 @@ func TestDamagedCheckpoints(t *testing.T) {
 			newest := Newest(f, Last)
 			c.damage(t, newest)
 
-			// A reader without the lock leaves it where it is.
+			// A reader without the lock does not rename it.
 			value, state, warnings, err := load(t, &run.Folder{Dir: f.Dir}, Last)
 			if value != 1 || state.Epoch != 1 || err != nil || strings.Contains(warnings, "set aside") || len(names(t, f)) != 2 {
 				t.Errorf("reading: %g, %v, %q, %v", value, state, warnings, err)
@@ -267,7 +267,7 @@ func TestNoCheckpointHoldsNaN(t *testing.T) {
 			t.Errorf("%g: %v", bad, err)
 		}
 	}
-	// JSON has no word for it.
+	// JSON can't hold NaN.
 	if err := Save(f, Last, "epoch00002", storeOf(t, 2), testState{Rate: math.NaN()}); err == nil {
 		t.Error("a state with NaN was saved")
 	}
@@ -319,7 +319,7 @@ func write(t *testing.T, path, content string) {
 	}
 }
 
-// Nobody has to listen: a damaged checkpoint is passed over without a log, too.
+// Load passes over a damaged checkpoint without a log, too.
 func TestLoadWithoutALog(t *testing.T) {
 	f := saved(t, Last, 1, 2)
 	write(t, filepath.Join(Newest(f, Last), weightsFile), "x")

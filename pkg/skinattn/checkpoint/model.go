@@ -11,10 +11,9 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 )
 
-// LoadWeights returns the run's network and its best weights. log, which may be
-// nil, gets a line about each damaged checkpoint that had to be passed over, and
-// one if there are no best weights and the last ones are taken. A run without an
-// intact checkpoint is an ErrNone.
+// LoadWeights returns the run's network and its best weights, or its last weights if it
+// has no best. log, which may be nil, gets a line about each damaged checkpoint and about
+// missing best weights. A run without an intact checkpoint is an ErrNone.
 func LoadWeights(f *run.Folder, log func(line string)) (*skinattn.Network, *model.Store, error) {
 	cfg, err := f.Config()
 	if err != nil {
@@ -25,7 +24,7 @@ func LoadWeights(f *run.Folder, log func(line string)) (*skinattn.Network, *mode
 		return nil, nil, err
 	}
 	store := model.NewStore()
-	var state struct{} // the training state is not needed for inference
+	var state struct{} // inference needs no training state
 	err = Load(f, Best, store, &state, log)
 	if errors.Is(err, ErrNone) {
 		say(log, "warning: %v; taking the last weights", err)
@@ -41,7 +40,7 @@ func LoadWeights(f *run.Folder, log func(line string)) (*skinattn.Network, *mode
 }
 
 // LoadModel returns the run's network with its best weights on an engine; see
-// LoadWeights. Close it.
+// LoadWeights. The caller closes the model.
 func LoadModel(f *run.Folder, eng *engine.Engine, log func(line string)) (*skinattn.Model, error) {
 	net, store, err := LoadWeights(f, log)
 	if err != nil {

@@ -8,12 +8,12 @@
 // keras/src/saving/legacy/hdf5_format.py).
 //
 // File.Write makes a file of Model.save_weights, File.WriteFolder a folder of
-// .npy files with an index, which ReadFile takes as well.
+// .npy files with an index, which ReadFile reads as well.
 //
-// ReadFile reads and checks a whole file. A Loader then keeps account of which
-// tensor went where, so that an import can insist that each tensor of the file
-// is used once and each variable of the network is filled once.
+// ReadFile reads and checks a whole file. A Loader hands out each tensor once, so that an
+// import can insist that each tensor of the file is used once and each variable of the
+// network is filled once.
 //
-// FillByName and FillImage make the numbers of the golden tests: values that
-// depend on a name alone, computed alike here and in tools/golden.
+// FillByName and FillImage make the numbers of the golden tests. They depend on a name
+// alone and are the same here and in tools/golden.
 package keras

@@ -1,6 +1,7 @@
 package keras
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -155,18 +156,12 @@ func read(h5 *hdf5.File) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, attribute := range []struct {
-		name  string
-		value *string
-		in    []*hdf5.Group
-	}{
-		{"keras_version", &f.KerasVersion, []*hdf5.Group{h5.Root(), group}},
-		{"model_config", &f.ModelConfig, []*hdf5.Group{h5.Root()}},
-		{networkAttribute, &f.Network, []*hdf5.Group{h5.Root()}},
-	} {
-		if *attribute.value, err = text(attribute.name, attribute.in...); err != nil {
-			return nil, fmt.Errorf("reading %s: %w", attribute.name, err)
-		}
+	var versionErr, configErr, networkErr error
+	f.KerasVersion, versionErr = text("keras_version", h5.Root(), group)
+	f.ModelConfig, configErr = text("model_config", h5.Root())
+	f.Network, networkErr = text(networkAttribute, h5.Root())
+	if err := cmp.Or(versionErr, configErr, networkErr); err != nil {
+		return nil, err
 	}
 	r := reader{file: f, paths: map[string]bool{}, budget: h5.Size()}
 	for _, layer := range layers {
@@ -295,8 +290,8 @@ func names(group *hdf5.Group, attribute string) ([]string, error) {
 	}
 }
 
-// text reads an attribute of one text from the first group that has the attribute.
-// Without one it is empty.
+// text reads an attribute of one text from the first group that has the attribute. The
+// text is empty if no group has.
 func text(attribute string, groups ...*hdf5.Group) (string, error) {
 	for _, group := range groups {
 		all, err := texts(group, attribute)
@@ -306,7 +301,10 @@ func text(attribute string, groups ...*hdf5.Group) (string, error) {
 		case err == nil && len(all) > 1:
 			err = fmt.Errorf("%d texts where there is one", len(all))
 		}
-		return strings.Join(all, ""), err
+		if err != nil {
+			return "", fmt.Errorf("reading %s: %w", attribute, err)
+		}
+		return strings.Join(all, ""), nil
 	}
 	return "", nil
 }

@@ -78,8 +78,8 @@ func TestWriteThenRead(t *testing.T) {
 	}
 }
 
-// The layout is that of the file that h5py wrote for the same network: the same
-// groups, types and names.
+// Write gives the groups, types and names of the file that h5py wrote for the same
+// network.
 func TestWritesKerasLayout(t *testing.T) {
 	ours, theirs := outline(t, writeFile(t, small())), outline(t, "testdata/weights_variable.h5")
 	// The fixture's version of the file has texts of variable length.
@@ -192,7 +192,7 @@ func TestWriteErrors(t *testing.T) {
 	}
 }
 
-// Folders from elsewhere: every fault is named, and no file outside is opened.
+// An error names every fault of a folder, and no file outside of it is opened.
 func TestReadFolderErrors(t *testing.T) {
 	outside := filepath.Join(t.TempDir(), "secret.npy")
 	if err := os.WriteFile(outside, []byte("\x93NUMPY"), 0o600); err != nil {

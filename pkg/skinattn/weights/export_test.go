@@ -32,11 +32,11 @@ func trained(t *testing.T, cfg spec.Network) string {
 	return dir
 }
 
-// What is exported comes back: the same network, the same weights and, to the
-// bit, the same predictions, with nothing said but the backbone.
+// An import of an export, given the backbone alone, has the same network, the same
+// weights and, to the bit, the same predictions.
 func TestExportThenImport(t *testing.T) {
 	cfg := authors(t, 64)
-	cfg.ChannelOrder, cfg.Preprocess = "rgb", "caffe" // not what an import would guess
+	cfg.ChannelOrder, cfg.Preprocess = "rgb", "caffe" // unlike the authors' network, which an import assumes
 	dir := trained(t, cfg)
 	want := predictOne(t, dir)
 	for _, format := range []string{FormatH5, FormatNPY} {
@@ -49,8 +49,8 @@ func TestExportThenImport(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// As Keras counts them; of the 1,354,714 parameters at 224 px, the last kernel
-		// lacks 7 for each of 1,920 channels at 15 of 16 positions.
+		// Keras counts 1,354,714 parameters at 224 px; here the last kernel has 1 position
+		// in place of 16, hence 15 x 7 parameters less for each of 1,920 channels.
 		expect := Exported{Run: dir, Out: out, Format: format, SHA256: sum, Backbone: "mobilenet_v2", Layers: 148, Tensors: 225, Parameters: 1153114}
 		if made != expect {
 			t.Errorf("made %+v, want %+v", made, expect)
@@ -97,14 +97,14 @@ func predictOne(t *testing.T, dir string) []float32 {
 	return predictions[0].Probabilities
 }
 
-// isLarge reports whether a test that fills and writes all weights takes long.
+// isLarge says whether a test takes long that fills and writes all weights.
 func isLarge(g *layers.Graph) bool {
 	total, _ := g.Parameters()
 	return total > 10_000_000
 }
 
-// Every network and variants of the head come back; TestKerasFileHasKerasLayers
-// holds the names and the order of the layers against Keras.
+// Imports of exports, for every network and variants of the head.
+// TestKerasFileHasKerasLayers compares the names and the order of the layers with Keras.
 func TestExportOfOtherNetworks(t *testing.T) {
 	configs := map[string]spec.Network{}
 	for _, b := range backbone.Table {
@@ -187,7 +187,7 @@ func TestExportErrors(t *testing.T) {
 	}
 }
 
-// What an export says of the network is from outside as all else is.
+// The description of the network in an export can be damaged or crafted, too.
 func TestImportRefusesDescriptions(t *testing.T) {
 	cfg := authors(t, 32)
 	net, err := skinattn.NewNetwork(cfg)

@@ -15,7 +15,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
-// firstLayers are the tensors of the first n layers of a backbone that have some.
+// firstLayers has the tensors of a backbone's first n layers with weights.
 func firstLayers(t *testing.T, name string, n int) *kerasFile {
 	t.Helper()
 	cfg, err := skinattn.AuthorsNetwork(name, spec.Metadata)
@@ -36,7 +36,8 @@ func firstLayers(t *testing.T, name string, n int) *kerasFile {
 	return f
 }
 
-// expectRefusal wants one error line of Import with the texts, and nothing left behind.
+// expectRefusal wants an error of one line with the texts from Import, and nothing left
+// behind.
 func expectRefusal(t *testing.T, content []byte, backbone string, texts ...string) {
 	t.Helper()
 	parent := t.TempDir()
@@ -55,9 +56,8 @@ func expectRefusal(t *testing.T, content []byte, backbone string, texts ...strin
 	expectEntries(t, parent)
 }
 
-// Faults in whole files of every network that Keras has: their layers are named
-// in different ways, with slashes, by the cell, and by Keras's numbers. In every
-// file the fault is in the same place in the middle.
+// Faults in the middle of whole files of every network that Keras has. The networks name
+// their layers in different ways: with slashes, by the cell, and by Keras's numbers.
 func TestWrongFilesOfFamilies(t *testing.T) {
 	for _, b := range backbone.Table {
 		if b.Weights.URL == "" {
@@ -113,8 +113,8 @@ func wrongFiles(t *testing.T, name string, cfg spec.Network) {
 	}
 }
 
-// Files of one network given as another, among them networks that share names of
-// layers; their first layers are enough to tell.
+// Files of one network given as another. Some networks share names of layers; the first
+// layers are enough to distinguish them.
 func TestFilesOfOtherNetworks(t *testing.T) {
 	const first = 12
 	for _, c := range []struct{ file, as, text string }{

@@ -16,11 +16,11 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 )
 
-// kerasExample is what tools/golden/keras/make_import_example.py says of the files
-// that it makes with Keras 2.15: a network with random weights in all forms, and
-// Keras's predictions for real photos, which it read without rounding.
+// kerasExample describes files that tools/golden/keras/make_import_example.py made with
+// Keras 2.15: a network with random weights in all forms, and Keras's predictions for real
+// photos, whose resized pixels it did not round.
 type kerasExample struct {
-	stem    string // of the files, with the folder
+	stem    string // folder and common beginning of the files' names
 	Network string
 	Size    int
 	Cases   []struct {
@@ -30,7 +30,7 @@ type kerasExample struct {
 	}
 }
 
-// Such files lie in the folder $SKINATTN_KERAS.
+// The folder $SKINATTN_KERAS has the files.
 func TestImportAgreesWithKeras(t *testing.T) {
 	dir := os.Getenv("SKINATTN_KERAS")
 	if dir == "" {
@@ -70,8 +70,8 @@ func TestImportAgreesWithKeras(t *testing.T) {
 	}
 }
 
-// worst is the largest difference of the probabilities after importing a file
-// from Keras's; rounded, if the pixels are rounded to bytes as in a cache.
+// worst imports a file and returns the largest difference between its probabilities and
+// Keras's: for unrounded pixels, and for pixels rounded to bytes as in an image cache.
 func (e kerasExample) worst(t *testing.T, ending string) (unrounded, rounded float64) {
 	t.Helper()
 	var photos [][]float32

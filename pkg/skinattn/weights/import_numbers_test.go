@@ -26,8 +26,8 @@ func (f *kerasFile) renamed(to func(layer string) string) *kerasFile {
 	return f
 }
 
-// renumbered raises the numbers of the layers that Keras names itself, as in
-// the file of a network that was not the first of its session.
+// renumbered raises the numbers of the layers that Keras names itself, as in the file of a
+// network that was not the first of its Python session.
 func renumbered(by int, classes ...string) func(string) string {
 	return func(layer string) string {
 		for _, class := range classes {
@@ -39,7 +39,7 @@ func renumbered(by int, classes ...string) func(string) string {
 	}
 }
 
-// Keras's automatic numbers depend on what its session has built before.
+// Keras's automatic numbers depend on the networks that the Python session built before.
 func TestImportRenumbered(t *testing.T) {
 	for name, c := range map[string]struct {
 		cfg spec.Network
@@ -100,7 +100,7 @@ func TestApplicationsFileByOrder(t *testing.T) {
 	if report, err := Check(opts); err != nil || report.Form != FormApplications {
 		t.Errorf("%+v, %v", report, err)
 	}
-	// One shape that differs, and it is not that network.
+	// With one other shape the file is another network's.
 	i := slices.IndexFunc(file.tensors, func(t keras.Tensor) bool { return strings.HasSuffix(t.Name, "/kernel:0") })
 	file.tensors[i].Shape = []int{3, 3, 16, 3}
 	opts.Keras = file.save(t, "k.h5")
@@ -121,7 +121,7 @@ func config(t *testing.T, name string, change func(*spec.Network)) spec.Network 
 	return cfg
 }
 
-// A file is refused as any other network in one line.
+// Given as any other network, a file is refused in one line.
 func TestImportOtherNetwork(t *testing.T) {
 	whole := fileOf(t, config(t, "mobilenet_v3_small", nil)).save(t, "whole.h5")
 	bare := applicationsOf(t, "mobilenet_v3_small", true).save(t, "imagenet.h5")
@@ -139,8 +139,8 @@ func TestImportOtherNetwork(t *testing.T) {
 	}
 }
 
-// The variants that the authors tried are told by their tensors; what only the
-// size tells apart is told by the size, which a whole model has.
+// An import recognises the variants that the authors tried by their tensors, or, for
+// variants that differ with the size alone, by the size in a whole model.
 func TestImportVariants(t *testing.T) {
 	sized := func(px int, dropouts ...float64) string {
 		text := fmt.Sprintf(`{"class_name":"InputLayer","name":"input_1","config":{"batch_input_shape":[null,%d,%d,3]}}`, px, px)

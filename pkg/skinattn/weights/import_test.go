@@ -33,8 +33,7 @@ func authors(t *testing.T, size int) spec.Network {
 	return cfg
 }
 
-// The golden file is what Keras 2.15 computes with the same tensors; an import
-// of them predicts the same.
+// The golden file has the predictions of Keras 2.15 for the same tensors.
 func TestImportPredictsAsKeras(t *testing.T) {
 	text, err := os.ReadFile("../testdata/golden_mobilenet_v2_64.json")
 	if err != nil {
@@ -133,7 +132,7 @@ func TestImportedRunFolder(t *testing.T) {
 	}
 	expectEntries(t, parent, "theirs")
 
-	// Nor does a place that is no folder.
+	// A place below a file is refused, too.
 	_, err = Import(ImportOptions{Keras: path, Backbone: "mobilenet_v2", Dir: filepath.Join(dir, "config.json", "run")})
 	expectLine(t, err, "not a directory")
 	_, err = Import(ImportOptions{Keras: path, Backbone: "mobilenet_v2"})
@@ -143,7 +142,7 @@ func TestImportedRunFolder(t *testing.T) {
 	}
 }
 
-// All networks that a Config can mean are recognised from the file alone.
+// An import recognises every network of a Config from the file alone.
 func TestImportFindsTheNetwork(t *testing.T) {
 	with := func(change func(cfg *spec.Network)) spec.Network {
 		cfg := authors(t, 224)

@@ -12,8 +12,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 )
 
-// Every wrong file gives one line that names it and what is wrong, and leaves
-// nothing behind.
+// Every wrong file gives one line that names the file and the fault, and leaves nothing
+// behind.
 func TestWrongFiles(t *testing.T) {
 	good := func(change func(f *kerasFile)) []byte {
 		f := fileOf(t, authors(t, 224))
@@ -141,7 +141,7 @@ func TestImportNoFile(t *testing.T) {
 	expectLine(t, err, `backbone "mobilenet_v4" is unknown; choose one of`)
 }
 
-// ImageNet weights are installed; only what lies up to the cut counts.
+// ImageNet weights are installed if their layers up to the cut fit.
 func TestApplicationsFile(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "cache", "weights")
 	t.Setenv(EnvDir, dir)
@@ -157,7 +157,7 @@ func TestApplicationsFile(t *testing.T) {
 	if err != nil || imported.Installed != place || imported.Run != "" || imported.Form != FormApplications || imported.Network != nil {
 		t.Fatalf("%+v, %v", imported, err)
 	}
-	// 216 variables up to the cut of the 262 of Keras's whole MobileNetV2.
+	// Keras's whole MobileNetV2 has 262 variables, 216 of them up to the cut.
 	if imported.Variables != 216 || imported.Used != 216 || imported.Tensors != 262 || imported.Parameters != 3538984 {
 		t.Errorf("%+v", imported)
 	}
@@ -185,7 +185,7 @@ func TestApplicationsFile(t *testing.T) {
 		t.Errorf("installed %s, want %s", got, want)
 	}
 
-	// What lies beyond the cut may be missing or strange, what lies before may not.
+	// A layer beyond the cut may be missing or have other shapes, a layer before may not.
 	bare.without(func(t keras.Tensor) bool { return t.Layer == "Conv_1" })
 	bare.tensor("block_16_expand/kernel:0").Shape = []int{160, 960}
 	if report, err := Check(ImportOptions{Keras: bare.save(t, "b.h5"), Backbone: "mobilenet_v2"}); err != nil || !report.Fits {
@@ -207,7 +207,7 @@ func TestApplicationsFile(t *testing.T) {
 		t.Errorf("report %+v", report)
 	}
 
-	// Nothing is made where the folder can't be.
+	// A folder that can't be made is an error.
 	t.Setenv(EnvDir, filepath.Join(top, "weights"))
 	_, err = install(other)
 	expectLine(t, err, "not a directory")

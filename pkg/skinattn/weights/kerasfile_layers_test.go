@@ -42,9 +42,9 @@ func exportConfig(t *testing.T, entry string) spec.Network {
 	return cfg
 }
 
-// Keras's load_weights takes layers in the order of the model: the names of all
-// layers and weights, and their order, are those of the authors' networks built
-// in Keras 2.15 by tools/golden/keras/make_layers.py.
+// Keras's load_weights takes layers in the order of the model. So the names of all layers
+// and weights, and their order, must equal the authors' networks as Keras 2.15 builds them
+// (tools/golden/keras/make_layers.py).
 func TestKerasFileHasKerasLayers(t *testing.T) {
 	text, err := os.ReadFile("testdata/keras_layers.json")
 	if err != nil {

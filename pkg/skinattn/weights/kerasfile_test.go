@@ -15,17 +15,16 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
-// kerasFile is a Keras weights file to be written for a test. Real files of
-// Keras are too large to be kept with the tests; the reader of their layout is
-// tested with such ones in packages hdf5 and keras.
+// kerasFile is a Keras weights file that a test writes: real files are too large for the
+// repository. Packages hdf5 and keras test the reader with small files of h5py.
 type kerasFile struct {
-	layers  []string // layer_names; layers of tensors that are not in it are added
+	layers  []string // layer_names; bytes adds the layers of tensors that the list lacks
 	tensors []keras.Tensor
 	config  string // model_config; makes it a whole model
 }
 
-// fileOf is the file of a network with tensors filled by name. The numbers that
-// Keras gives to layers of the head are shifted, as after building other networks.
+// fileOf is the file of a network with tensors filled by name. The numbers of the head's
+// layers are higher than ours, as after other networks in a Python session.
 func fileOf(t *testing.T, cfg spec.Network) *kerasFile {
 	t.Helper()
 	net, err := skinattn.NewNetwork(cfg)
@@ -74,7 +73,7 @@ func (f *kerasFile) add(layer string, variables []layers.Variable, fill string) 
 	}
 }
 
-// tensor is the one of that name.
+// tensor returns the tensor with a name.
 func (f *kerasFile) tensor(name string) *keras.Tensor {
 	for i := range f.tensors {
 		if f.tensors[i].Name == name {
@@ -84,8 +83,8 @@ func (f *kerasFile) tensor(name string) *keras.Tensor {
 	panic("no tensor " + name)
 }
 
-// without leaves out the tensors of which drop is true, and layers that have
-// none left.
+// without removes the tensors for which drop is true, and the layers that lose all their
+// tensors.
 func (f *kerasFile) without(drop func(keras.Tensor) bool) *kerasFile {
 	had := map[string]bool{}
 	for _, tensor := range f.tensors {

@@ -59,7 +59,7 @@ func TestFetchWeights(t *testing.T) {
 	if got, err = fetchIt(); err != nil || got.Downloaded || len(*paths) != 1 {
 		t.Errorf("again: %+v, %v", got, err)
 	}
-	// One that no longer fits is replaced.
+	// A file that no longer fits is replaced.
 	if err := os.WriteFile(got.File, []byte("damaged"), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestFetchRefusesWrongWeights(t *testing.T) {
 	}
 }
 
-// A published checksum decides, not the content.
+// A published checksum decides, whatever the content.
 func TestFetchPublishedChecksum(t *testing.T) {
 	b, err := backbone.Find("mobilenet_v2")
 	if err != nil {
