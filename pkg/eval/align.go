@@ -6,11 +6,10 @@ import (
 	"slices"
 )
 
-// Align returns the tables with their rows in the order of the first, which is
-// returned as it is. It is an error, which names table and image, unless all
-// tables have the same classes in the same order and the same images, each with
-// the same truth and lesion. A lesion that one table does not know is not a
-// difference; the first table's ids are used throughout.
+// Align returns the tables with their rows in the order of the first table. All
+// tables must have the same classes in the same order and the same images, each with
+// the same truth and lesion; an error names the table and the image. A lesion that
+// one table does not know is not a difference: the result has the first table's ids.
 func Align(tables ...*Table) ([]*Table, error) {
 	if len(tables) == 0 {
 		return nil, errors.New("no tables")
@@ -76,7 +75,7 @@ func (p *Predictions) lesion(i int) string {
 	return p.LesionIDs[i]
 }
 
-// withProbs returns the images of p with other probabilities.
+// withProbs returns p with other probabilities.
 func (p *Predictions) withProbs(probs [][]float32) *Predictions {
 	return &Predictions{Classes: p.Classes, ImageIDs: p.ImageIDs, LesionIDs: p.LesionIDs, Truth: p.Truth, Probs: probs}
 }

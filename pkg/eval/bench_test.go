@@ -2,8 +2,8 @@ package eval
 
 import "testing"
 
-// BenchmarkEvaluate is the work of one `evaluate` of a HAM10000-sized table:
-// compare tools/golden/eval/bench.py, which does it with scikit-learn.
+// BenchmarkEvaluate evaluates a table of the size of HAM10000; tools/golden/eval/bench.py
+// does the same with scikit-learn.
 func BenchmarkEvaluate(b *testing.B) {
 	p := syntheticPredictions(newRNG(1), 10_000, 7, 0)
 	b.Run("10000x7/no-bootstrap", func(b *testing.B) {

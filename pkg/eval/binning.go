@@ -6,12 +6,12 @@ import (
 	"sort"
 )
 
-// Binning is how probabilities are cut into bins.
+// Binning is a rule that cuts probabilities into bins.
 type Binning int
 
 const (
-	// EqualMass makes bins of as equal counts as can be, the fuller ones at the
-	// low end (Nixon et al. 2019). Images of equal probability that straddle a
+	// EqualMass makes bins whose counts differ by at most 1, the fuller bins at the
+	// low end (Nixon et al. 2019). Images of equal probability on both sides of a
 	// cut share their mean outcome, so the order of rows does not matter. Fewer
 	// images than bins give fewer bins.
 	EqualMass Binning = iota
@@ -29,15 +29,15 @@ func (b Binning) String() string {
 }
 
 // Reliability cuts the images of known truth by confidence, the largest
-// probability, into bins. Without images or bins there are none.
+// probability, into bins. Without images, or with bins < 1, it returns no bins.
 func (t *Table) Reliability(binning Binning, bins int) []Bin {
 	confidence, right := topClass(t.known)
 	return cut(confidence, right, repeatOne(len(right)), binning, bins)
 }
 
 // ClassReliability cuts the images of known truth by their probability of class
-// k: Bin.Confidence is its mean, Bin.Accuracy the share truly of class k. A
-// class that is not in the table is an error.
+// k: Bin.Confidence is the mean probability, Bin.Accuracy the share of images whose
+// true class is k. A class that is not in the table is an error.
 func (t *Table) ClassReliability(k int, binning Binning, bins int) ([]Bin, error) {
 	scores, positive, err := t.Scores(k)
 	if err != nil {
@@ -54,8 +54,8 @@ func (t *Table) ECE(binning Binning, bins int) float64 {
 }
 
 // ClasswiseECE returns the mean over all classes of the calibration error of
-// the class's own probability (Kull et al. 2019, equation 4; they take
-// [EqualWidth]). NaN without an image of known truth.
+// the class's own probability (Kull et al. 2019, equation 4, with [EqualWidth]).
+// NaN without an image of known truth.
 func (t *Table) ClasswiseECE(binning Binning, bins int) float64 {
 	sum := 0.0
 	for k := range t.known.Classes {
@@ -75,16 +75,16 @@ func (t *Table) ClasswiseECE(binning Binning, bins int) float64 {
 //
 //	Reliability = sum n_b (p_b - o_b)^2 / n    0 is calibrated
 //	Resolution  = sum n_b (o_b - o)^2 / n      higher is better
-//	Uncertainty = o (1 - o)                    of the images alone
+//	Uncertainty = o (1 - o)                    depends on the images alone
 //
-// WithinBin is what bins of unequal probabilities leave over (Stephenson,
-// Coelho and Jolliffe 2008); it is 0 where a bin holds a single probability.
-// All is NaN without an image of known truth.
+// WithinBin is the remainder that comes from unequal probabilities within bins
+// (Stephenson, Coelho and Jolliffe 2008); it is 0 if every bin holds a single
+// probability. All parts are NaN without an image of known truth.
 type BrierDecomposition struct {
 	Reliability, Resolution, Uncertainty, WithinBin float64
 }
 
-// Brier is the score that the parts add up to.
+// Brier returns the Brier score, the sum of the parts.
 func (d BrierDecomposition) Brier() float64 {
 	return d.Reliability - d.Resolution + d.Uncertainty + d.WithinBin
 }
@@ -95,8 +95,8 @@ func (t *Table) BrierDecomposition(binning Binning, bins int) BrierDecomposition
 	return decomposeBrier(t.known, repeatOne(t.known.Len()), binning, bins)
 }
 
-// decomposeBrier partitions the Brier score of the table in which image i is
-// there counts[i] times.
+// decomposeBrier partitions the Brier score of the table in which image i has
+// multiplicity counts[i].
 func decomposeBrier(p *Predictions, counts []uint32, binning Binning, bins int) BrierDecomposition {
 	n := float64(total(counts))
 	brier := 0.0
@@ -126,8 +126,8 @@ func decomposeBrier(p *Predictions, counts []uint32, binning Binning, bins int) 
 	return d
 }
 
-// cut puts values into bins, value i counting counts[i] times; outcome[i] says
-// whether it came true.
+// cut puts probabilities into bins. Value i has multiplicity counts[i]; outcome[i]
+// says whether the predicted event happened.
 func cut(values []float64, outcome []bool, counts []uint32, binning Binning, bins int) []Bin {
 	if binning == EqualMass {
 		return newConfidenceRanking(values, outcome).bins(counts, total(counts), bins)
@@ -150,7 +150,7 @@ func cut(values []float64, outcome []bool, counts []uint32, binning Binning, bin
 	return all
 }
 
-// total is the sum of counts.
+// total returns the sum of counts.
 func total(counts []uint32) int {
 	sum := 0
 	for _, n := range counts {
@@ -159,14 +159,14 @@ func total(counts []uint32) int {
 	return sum
 }
 
-// widthBin is the bin of v: the number of upper edges 1/bins, 2/bins, ... below
-// v.
+// widthBin returns the number of the bin of v: the number of upper edges 1/bins,
+// 2/bins, ... below v.
 func widthBin(v float64, bins int) int {
 	return sort.Search(bins-1, func(b int) bool { return float64(b+1)/float64(bins) >= v })
 }
 
-// gaps are, per image, outcome - probability and the equal-width bin it counts
-// in: what a calibration error over [ECEBins] bins is summed from.
+// gaps has outcome - probability of each image, and the image's equal-width bin: the
+// terms of a calibration error over [ECEBins] bins.
 type gaps struct {
 	gap []float64
 	bin []uint8
@@ -183,8 +183,8 @@ func newGaps(values []float64, outcome []bool) gaps {
 	return g
 }
 
-// sum returns the sum over bins of |sum of gaps|, image i counting counts[i]
-// times.
+// sum returns the sum over bins of |sum of gaps|, image i having multiplicity
+// counts[i].
 func (g gaps) sum(counts []uint32) float64 {
 	var bins [ECEBins]float64
 	for i, w := range counts {

@@ -8,7 +8,7 @@ import (
 	approx "gonum.org/v1/gonum/floats/scalar"
 )
 
-// Edges belong to the bin below; values are in float32, which is what a table has.
+// Edges belong to the bin below. Values are float32, as in a table.
 func TestWidthBin(t *testing.T) {
 	for _, tt := range []struct {
 		v    float64
@@ -22,7 +22,7 @@ func TestWidthBin(t *testing.T) {
 }
 
 // By hand: confidences .625 .625 .75 .875; bins of width .25: (.5, .75] holds
-// three, two of them right, and (.75, 1] one, right.
+// three images, two correct, and (.75, 1] one image, correct.
 func TestEqualWidthByHand(t *testing.T) {
 	p := &Predictions{
 		Classes: []string{"a", "b"}, ImageIDs: []string{"1", "2", "3", "4", "5"}, Truth: []int{0, 1, 0, 1, TruthUnknown},

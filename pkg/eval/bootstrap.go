@@ -7,13 +7,13 @@ import (
 	"math"
 )
 
-// Unit is what a bootstrap resample draws.
+// Unit is the thing that a bootstrap resample draws: a lesion or an image.
 type Unit int
 
 const (
 	// ByLesion draws lesions with all their images: photos of one lesion are
 	// not independent, so intervals by image are too narrow. An image without
-	// a lesion id is a lesion of its own.
+	// a lesion id counts as a lesion of its own.
 	ByLesion Unit = iota
 	// ByImage draws single images.
 	ByImage
@@ -30,14 +30,14 @@ func (u Unit) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (u *Unit) UnmarshalText(text []byte) error { return parseEnum(units, text, u) }
 
-// CIMethod is how resamples become an interval.
+// CIMethod is a method that makes an interval of resamples.
 type CIMethod int
 
 const (
 	// PercentileCI takes the quantiles of the resamples (Efron 1979).
 	PercentileCI CIMethod = iota
-	// BCaCI corrects them for bias and acceleration (Efron 1987), at the cost of
-	// scoring the table once more for each unit that is left out of it.
+	// BCaCI corrects the quantiles for bias and acceleration (Efron 1987), and scores
+	// the table once more for each unit, without the unit.
 	BCaCI
 )
 
@@ -52,22 +52,22 @@ func (m CIMethod) MarshalText() ([]byte, error) { return []byte(m.String()), nil
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (m *CIMethod) UnmarshalText(text []byte) error { return parseEnum(methods, text, m) }
 
-// BootstrapInfo records how intervals were made: enough to make them again.
+// BootstrapInfo records the settings that make the same intervals again.
 type BootstrapInfo struct {
 	Resamples  int      `json:"resamples"`
 	Seed       uint64   `json:"seed"`
 	Unit       Unit     `json:"unit"`
 	Method     CIMethod `json:"method"`
 	Level      float64  `json:"level"`
-	Units      int      `json:"units"`      // lesions or images that were drawn from
+	Units      int      `json:"units"`      // number of lesions or images in the table
 	Stratified bool     `json:"stratified"` // by class
-	// TableSHA256 is [Table.SHA256] of the table that was resampled, in the metrics
-	// that [Evaluate] returns; empty elsewhere and in older files.
+	// TableSHA256 is [Table.SHA256] of the resampled table, if the metrics come from
+	// [Evaluate]; empty otherwise and in older files.
 	TableSHA256 string `json:"table_sha256,omitempty"`
 }
 
-// String says it in a few words, as in "95 % intervals from 2000 resamples of
-// 1500 lesions, seed 1".
+// String is a summary such as "95 % intervals from 2000 resamples of 1500 lesions,
+// seed 1".
 func (b *BootstrapInfo) String() string {
 	kind := ""
 	if b.Method == BCaCI {
@@ -80,10 +80,10 @@ func (b *BootstrapInfo) String() string {
 	return fmt.Sprintf("%g %% %sintervals from %d resamples of %s%s, seed %d", 100*b.Level, kind, b.Resamples, count(b.Units, b.Unit.String()), how, b.Seed)
 }
 
-// minDefined is the share of resamples in which a metric must be defined for
-// its interval to be given. A class with a handful of lesions is missing from
-// some resamples; an interval from the remaining ones is conditional on its
-// presence and still useful, but not when that is a rare event.
+// minDefined is the least share of resamples that must define a metric for an
+// interval. A class with a handful of lesions is missing from some resamples; an
+// interval from the other resamples is conditional on the presence of the class,
+// which is useful unless the class is often missing.
 const minDefined = 0.9
 
 // Replicates are the statistics of each resample of one table.
@@ -94,9 +94,9 @@ type Replicates struct {
 	Paths []string
 	// Estimate holds the statistics of the table itself.
 	Estimate []float64
-	// Values[r][i] is statistic Paths[i] in resample r; NaN where undefined.
+	// Values[r][i] is statistic Paths[i] in resample r; NaN if undefined.
 	// Two tables of the same images and lesions in the same order, with the
-	// same Info, had the same resamples: their differences are paired.
+	// same Info, have the same resamples: their differences are paired.
 	Values [][]float64
 	// Jackknife[u][i] is statistic Paths[i] without unit u; nil unless the
 	// method is BCa.
@@ -106,7 +106,7 @@ type Replicates struct {
 }
 
 // Bootstrap resamples t as opts says and returns all metrics of each resample.
-// Most callers want [Evaluate], which makes intervals of them.
+// Most callers want [Evaluate], which returns intervals.
 func Bootstrap(ctx context.Context, t *Table, opts Options) (*Replicates, error) {
 	groups, err := resolveGroups(t.known.Classes, opts.Groups)
 	if err != nil {
@@ -123,12 +123,12 @@ func Bootstrap(ctx context.Context, t *Table, opts Options) (*Replicates, error)
 	}, opts)
 }
 
-// BootstrapFunc resamples any statistics of the images of t: names names them,
-// and statistic returns their values for the table in which row i has multiplicity
-// counts[i]. Rows of unknown truth count 0. The statistic may close over other
-// tables of the same images, which makes a comparison paired; it is called from
-// several goroutines at once, must leave counts alone, and returns a new slice
-// each time. If ctx is done before the resamples are, its error is returned.
+// BootstrapFunc resamples any statistics of the images of t. For the table in which
+// row i has multiplicity counts[i], statistic returns a value for each of names; rows
+// of unknown truth have multiplicity 0. The function may use other tables of the same
+// images, for a paired comparison. Several goroutines call it at once; it must not
+// change counts, and returns a new slice each time. If ctx is done before the
+// resamples are, its error is returned.
 func BootstrapFunc(ctx context.Context, t *Table, names []string, statistic func(counts []uint32) []float64, opts Options) (*Replicates, error) {
 	d := newDesign(t.rows, opts.Unit, opts.Stratified, nil)
 	return bootstrap(ctx, d, names, func() func([]uint32) []float64 { return statistic }, opts)
@@ -212,9 +212,9 @@ func (r *Replicates) Percentile(i int, level float64) (ci Interval, defined floa
 
 // P returns the two-sided bootstrap p-value of the hypothesis that statistic
 // Paths[i], such as a difference, is zero: twice the smaller share of resamples
-// on either side of zero, counting one more on each, at most 1 (Davison and
-// Hinkley 1997, section 4.2). It is the level at which the percentile interval
-// just reaches zero. NaN where [Replicates.Interval] would be undefined.
+// on one side of zero, with one resample added on each side, at most 1 (Davison and
+// Hinkley 1997, section 4.2). The percentile interval of level 1-P just reaches zero.
+// NaN where [Replicates.Interval] would be undefined.
 func (r *Replicates) P(i int) float64 {
 	values, err := r.defined(i)
 	if err != nil {
@@ -254,7 +254,7 @@ func statisticOf(resamples [][]float64, i int) []float64 {
 	return values
 }
 
-// addIntervals fills CI. A metric that is itself undefined has no interval.
+// addIntervals fills CI. An undefined metric has an undefined interval.
 func (m *Metrics) addIntervals(r *Replicates, level float64) {
 	m.CI = make(map[string]Interval, len(r.Paths))
 	for i, path := range r.Paths {

@@ -11,7 +11,7 @@ import (
 	approx "gonum.org/v1/gonum/floats/scalar"
 )
 
-// Scoring with counts is scoring the table in which each image is repeated.
+// Scoring with counts is equal to scoring the table in which each image is repeated.
 func TestCountsAreRepetitions(t *testing.T) {
 	for seed := range uint64(60) {
 		rng := newRNG(seed)
@@ -75,7 +75,7 @@ func TestBootstrapDoesNotDependOnCores(t *testing.T) {
 	}
 }
 
-// Each resample draws whole lesions, as many as there are.
+// Each resample draws whole lesions, as many as the table has.
 func TestResamplesDrawWholeLesions(t *testing.T) {
 	lesions := []string{"a", "b", "a", "", "c", "", "b", "a"}
 	p := &Predictions{LesionIDs: lesions, ImageIDs: make([]string, 8), Truth: []int{0, 1, 0, 1, 0, 1, 1, 0}}
@@ -132,8 +132,8 @@ func TestQuantile(t *testing.T) {
 	}
 }
 
-// drawTrial makes a table of lesions with photos copies each, of which a model
-// with true accuracy 0.8 gets all or none right: copies carry no information.
+// drawTrial makes a table of lesions with the given number of equal photos each. A
+// model of accuracy 0.8 classifies all photos of a lesion correctly, or none.
 func drawTrial(seed uint64, lesions, photos int) *Predictions {
 	rng := newRNG(seed)
 	p := &Predictions{Classes: []string{"a", "b"}}
@@ -169,9 +169,9 @@ func accuracyByCounts(p *Predictions) func(counts []uint32) []float64 {
 	}
 }
 
-// 95 % intervals must hold the truth in about 95 % of trials: by lesion when
-// photos are copies. By image they must fail, or the clustering does nothing.
-// TestCoverage does it for all metrics, in minutes.
+// 95 % intervals by lesion must contain the truth in about 95 % of trials although
+// photos are copies. Intervals by image must fail, or the clustering has no effect.
+// TestCoverage checks all metrics, in minutes.
 func TestBootstrapCoverage(t *testing.T) {
 	const trials = 300
 	covered := map[Unit]int{}

@@ -30,11 +30,11 @@ func brierScore(row []float32, truth int) float64 {
 	return sum
 }
 
-// Bin is one bar of a reliability diagram: images of like confidence.
+// Bin is one bar of a reliability diagram: images of similar confidence.
 type Bin struct {
 	Count      int     // images
 	Confidence float64 // mean probability of the predicted class (or of one class)
-	Accuracy   float64 // share of them predicted rightly (or truly of that class)
+	Accuracy   float64 // share of the images predicted correctly (or truly of the class)
 	Low, High  float64 // least and greatest confidence
 }
 
@@ -48,7 +48,7 @@ func expectedCalibrationError(bins []Bin) float64 {
 }
 
 // confidenceRanking lists the images by rising confidence. The positives of
-// its entries are the images predicted rightly.
+// its entries are the images predicted correctly.
 type confidenceRanking struct {
 	order []entry
 	value []float64 // confidence by image
@@ -107,8 +107,8 @@ func (b *Bin) divide() {
 	b.Accuracy /= float64(b.Count)
 }
 
-// binSize is the size of bin b when total things are cut into k bins, the
-// first total%k of which get one more.
+// binSize returns the size of bin b of k bins for total images; the first total%k
+// bins get one image more.
 func binSize(total, k, b int) int {
 	if b < total%k {
 		return total/k + 1

@@ -6,21 +6,21 @@ import (
 	"slices"
 )
 
-// Combination is a way to make one table of several.
+// Combination is a rule that makes one table of several.
 type Combination int
 
 const (
 	// CombineMean averages the probabilities: an ensemble of models, or the average
-	// over views of test-time augmentation, a table a view.
+	// over views of test-time augmentation, with a table for each view.
 	CombineMean Combination = iota
-	// CombineGeometricMean averages their logarithms and normalises: the product of
-	// experts. A zero counts as the smallest positive float32, so that one
-	// model can't rule out what all others see.
+	// CombineGeometricMean averages the logarithms of the probabilities and
+	// normalises: the product of experts. A zero counts as the smallest positive
+	// float32, so that one model can't rule out a class that all others predict.
 	CombineGeometricMean
 	// CombineRank replaces each probability by its rank among the images of its table
-	// and class, as a share (ties get their mean rank), averages the shares, and
-	// normalises each image. Models of different confidence weigh the same, and
-	// the result is no longer a calibrated probability.
+	// and class, divided by their number (ties get their mean rank), averages over
+	// the tables, and normalises each image. Models of different confidence weigh the
+	// same; the result is not a calibrated probability.
 	CombineRank
 )
 
@@ -35,14 +35,14 @@ func (c Combination) MarshalText() ([]byte, error) { return []byte(c.String()), 
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (c *Combination) UnmarshalText(text []byte) error { return parseEnum(combinations, text, c) }
 
-// logFloor is the least probability whose logarithm is taken: the smallest
-// positive float32, so that only an exact zero is touched.
+// logFloor replaces smaller probabilities before a logarithm: the smallest positive
+// float32, so that only an exact zero changes.
 const logFloor = 0x1p-149
 
 func logProbability(p float32) float64 { return math.Log(max(float64(p), logFloor)) }
 
 // Combine makes one table of several on the same images, in the order of the
-// first; see [Align] for what makes tables fit.
+// first; see [Align] for the conditions.
 func Combine(how Combination, tables ...*Table) (*Table, error) {
 	if !combinations.valid(int(how)) {
 		return nil, fmt.Errorf("combining: unknown %s", how)
@@ -74,7 +74,7 @@ func Combine(how Combination, tables ...*Table) (*Table, error) {
 	return newTable(first.withProbs(probs))
 }
 
-// terms returns what table p adds to the mean for class k, by image.
+// terms returns the terms of table p in the mean of class k, by image.
 func (p *Predictions) terms(how Combination, k int) []float64 {
 	values := make([]float64, p.Len())
 	for i, row := range p.Probs {

@@ -47,8 +47,8 @@ func TestCombineByHand(t *testing.T) {
 	}
 }
 
-// The order of tables, and of rows within them, does not matter; one table is
-// combined to itself by either mean.
+// The order of tables, and of the rows of a table, does not matter; both means of a
+// single table are the table.
 func TestCombineInvariances(t *testing.T) {
 	rng := newRNG(11)
 	p := syntheticPredictions(rng, 60, 7, 0)
@@ -125,7 +125,7 @@ func TestAlignErrors(t *testing.T) {
 	if _, err := Combine(7, tableOf(combineTable(rows...))); err == nil {
 		t.Error("unknown combination: no error")
 	}
-	// A table that knows no lesions fits one that does.
+	// A table without lesion ids fits a table with lesion ids.
 	second := combineTable(rows...)
 	second.LesionIDs = nil
 	if got, err := Align(tableOf(combineTable(rows...)), tableOf(second)); err != nil || got[1].Predictions().LesionIDs[2] != "Lz" {

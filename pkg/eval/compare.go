@@ -6,25 +6,25 @@ import (
 	"math"
 )
 
-// Comparison sets model B against model A on the same images. Differences are B
-// less A.
+// Comparison compares model B with model A on the same images. Differences are B - A.
 type Comparison struct {
 	Classes []string
 	N       int // images of known truth
 	Unknown int // images left out because their truth is not known
-	// A and B are the metrics of each, without intervals.
+	// A and B are the metrics of each model, without intervals.
 	A, B *Metrics
-	// Differences has every scalar metric, in the order of [Metrics.Paths].
+	// Differences has an element for every scalar metric, in the order of
+	// [Metrics.Paths].
 	Differences []Difference
 	// AUROC has the DeLong test of each class and group.
 	AUROC   []AUROCDifference
 	McNemar McNemarTest
-	// Bootstrap says how intervals and p-values of Differences were made; nil
+	// Bootstrap has the settings of the intervals and p-values of Differences; nil
 	// without resamples.
 	Bootstrap *BootstrapInfo
-	// Undefined gives the reason for each value that is NaN: of a difference by
-	// metric path, of its interval and p-value by "ci." and path, of a DeLong
-	// test by "delong." and path.
+	// Undefined gives the reason for each NaN. The key of a difference is the metric
+	// path; the key of its interval and p-value begins with "ci.", the key of a
+	// DeLong test with "delong.".
 	Undefined map[string]string
 }
 
@@ -38,7 +38,8 @@ type AUROCDifference struct {
 	PHolm float64
 }
 
-// McNemarTest counts the images that one model alone gets right; see [McNemar].
+// McNemarTest counts the images that one model alone classifies correctly; see
+// [McNemar].
 type McNemarTest struct {
 	OnlyA int     `json:"only_a"`
 	OnlyB int     `json:"only_b"`
@@ -46,11 +47,10 @@ type McNemarTest struct {
 }
 
 // Compare compares two models on the same images: tables that [Align]. Resamples
-// are paired: both models are scored on the same draw of lesions or images, as
-// opts says, and the difference is taken in each. DeLong's variance is
-// clustered by lesion if opts.Unit is; McNemar's test takes images as
-// independent, and is too sure of itself where lesions have many photos. If ctx
-// is done before the resamples are, its error is returned.
+// are paired: each scores both models on the same draw of lesions or images. DeLong's
+// variance is clustered by lesion if opts.Unit is [ByLesion]. McNemar's test takes
+// images as independent, so its p-value is too small if lesions have many photos. If
+// ctx is done before the resamples are, its error is returned.
 func Compare(ctx context.Context, a, b *Table, opts Options) (*Comparison, error) {
 	aligned, err := Align(a, b)
 	if err != nil {

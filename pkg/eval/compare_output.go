@@ -7,7 +7,7 @@ import (
 )
 
 // MarshalJSON writes c with differences and DeLong tests as objects by metric
-// path, and what is undefined as null.
+// path, and undefined values as null.
 func (c *Comparison) MarshalJSON() ([]byte, error) {
 	var tests object
 	for _, d := range c.AUROC {

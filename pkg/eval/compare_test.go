@@ -18,11 +18,11 @@ func twoModels(seed uint64, n int) (a, b *Predictions) {
 		b.Probs = append(b.Probs, row)
 	}
 	a = sharpen(a, 0.5)
-	b.Truth = a.Truth // tests change both at once
+	b.Truth = a.Truth // tests change the truth of both at once
 	return a, b
 }
 
-// Each part of a comparison is what the parts of this package say by themselves.
+// Each part of a comparison is equal to the result of the function for that part.
 func TestCompareAgreesWithItsParts(t *testing.T) {
 	a, b := twoModels(1, 150)
 	a.Truth[3] = TruthUnknown
@@ -87,7 +87,7 @@ func TestCompareAgreesWithItsParts(t *testing.T) {
 	}
 }
 
-// A model against itself differs in nothing; exchanging two exchanges signs.
+// A model does not differ from itself; an exchange of two models exchanges signs.
 func TestCompareSymmetry(t *testing.T) {
 	a, b := twoModels(5, 80)
 	opts := Options{Resamples: 30, Method: BCaCI}

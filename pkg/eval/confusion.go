@@ -3,8 +3,8 @@ package eval
 import "math"
 
 // Confusion is a square matrix of counts: Confusion[t][p] images of true class
-// t were predicted as class p. Its methods are the metrics that need
-// the predicted class only. Each returns NaN where its formula is 0/0.
+// t were predicted as class p. Its methods are the metrics that need only
+// the predicted class. A method returns NaN if its formula is 0/0.
 //
 // Averages over classes ("macro") leave out the classes for which the
 // per-class value is undefined, as scikit-learn does with zero_division=nan.
@@ -26,18 +26,18 @@ type Counts struct{ TP, FP, FN, TN int }
 // Recall returns TP/(TP+FN) (sensitivity); NaN without positives.
 func (v Counts) Recall() float64 { return ratio(v.TP, v.TP+v.FN) }
 
-// Precision returns TP/(TP+FP) (positive predictive value); NaN if nothing is
+// Precision returns TP/(TP+FP) (positive predictive value); NaN if no image is
 // called positive.
 func (v Counts) Precision() float64 { return ratio(v.TP, v.TP+v.FP) }
 
 // Specificity returns TN/(TN+FP); NaN without negatives.
 func (v Counts) Specificity() float64 { return ratio(v.TN, v.TN+v.FP) }
 
-// NPV returns TN/(TN+FN), the negative predictive value; NaN if nothing is
+// NPV returns TN/(TN+FN), the negative predictive value; NaN if no image is
 // called negative.
 func (v Counts) NPV() float64 { return ratio(v.TN, v.TN+v.FN) }
 
-// F1 returns 2TP/(2TP+FP+FN); NaN if nothing is or is called positive.
+// F1 returns 2TP/(2TP+FP+FN); NaN if no image is positive or called positive.
 func (v Counts) F1() float64 { return ratio(2*v.TP, 2*v.TP+v.FP+v.FN) }
 
 // groupVsRest returns the counts of a group of classes against all others:
@@ -147,7 +147,7 @@ func (c Confusion) MacroF1() float64 { return c.macro(c.F1) }
 // WeightedF1 returns the mean F1 weighted by support.
 func (c Confusion) WeightedF1() float64 { return c.weighted(c.F1) }
 
-// macro averages a per-class metric over the classes where it is defined.
+// macro averages a per-class metric over the classes that define it.
 func (c Confusion) macro(metric func(k int) float64) float64 {
 	sum, n := 0.0, 0
 	for k := range c {
@@ -156,11 +156,10 @@ func (c Confusion) macro(metric func(k int) float64) float64 {
 			n++
 		}
 	}
-	return sum / float64(n) // 0/0 is the NaN we want
+	return sum / float64(n) // NaN without a defined value
 }
 
-// weighted averages a per-class metric by support over the classes where it is
-// defined.
+// weighted averages a per-class metric by support over the classes that define it.
 func (c Confusion) weighted(metric func(k int) float64) float64 {
 	sum, n := 0.0, 0
 	for k := range c {
@@ -173,9 +172,9 @@ func (c Confusion) weighted(metric func(k int) float64) float64 {
 }
 
 // MCC returns Matthews' correlation coefficient for several classes (Gorodkin
-// 2004, the R_K statistic). Where either the truth or the predictions are
-// constant the correlation's limit, 0, is returned, as scikit-learn does; where
-// both are the same one class, nothing can be told and the result is NaN.
+// 2004, the R_K statistic). If the truth or the predictions are constant, it is 0,
+// the limit of the correlation, as in scikit-learn; if both are the same class, it is
+// NaN.
 func (c Confusion) MCC() float64 {
 	if c.oneClass() {
 		return math.NaN()
@@ -195,8 +194,8 @@ func (c Confusion) MCC() float64 {
 	return (correct*n - cross) / denominator
 }
 
-// Kappa returns Cohen's (1960) kappa: agreement beyond chance. It is NaN where
-// truth and predictions are the same one class.
+// Kappa returns Cohen's (1960) kappa: agreement beyond chance. It is NaN if the truth
+// and the predictions are all of the same class.
 func (c Confusion) Kappa() float64 {
 	if c.oneClass() {
 		return math.NaN()
@@ -220,14 +219,15 @@ func (c Confusion) oneClass() bool {
 	return false
 }
 
-// NormalizeRows returns each row divided by its sum: the share of a true class
-// that went to each predicted class. Rows of absent classes are NaN.
+// NormalizeRows returns each row divided by its sum: the shares of the predicted
+// classes among the images of a true class. Rows of absent classes are NaN.
 func (c Confusion) NormalizeRows() [][]float64 {
 	return c.normalize(func(t, _ int) int { return c.Support(t) })
 }
 
-// NormalizeColumns returns each column divided by its sum: what a predicted
-// class is made of. Columns of classes never predicted are NaN.
+// NormalizeColumns returns each column divided by its sum: the shares of the true
+// classes among the images of a predicted class. Columns of classes that are never
+// predicted are NaN.
 func (c Confusion) NormalizeColumns() [][]float64 {
 	return c.normalize(func(_, p int) int { return c.predicted(p) })
 }
@@ -243,7 +243,7 @@ func (c Confusion) normalize(by func(t, p int) int) [][]float64 {
 	return out
 }
 
-// ratio is a/b, and NaN for 0/0: counts never give another division by zero.
+// ratio returns a/b, and NaN if b is 0.
 func ratio(a, b int) float64 {
 	if b == 0 {
 		return math.NaN()

@@ -86,8 +86,8 @@ func TestConfusionDegenerate(t *testing.T) {
 	}
 }
 
-// The four confusion matrices that the authors logged, with what their
-// notebooks printed beside them (accuracy; macro precision, recall and F1).
+// The four confusion matrices that the authors logged, with the values that their
+// notebooks printed (accuracy; macro precision, recall and F1).
 func TestLoggedConfusionMatrices(t *testing.T) {
 	tests := []struct {
 		name                            string

@@ -11,9 +11,9 @@ import (
 	"github.com/skinattn/skinattn/internal/testlong"
 )
 
-// population draws images of three classes. A logit is the sum of a part that
-// the photos of a lesion share and one of each photo, of equal variance, and
-// favours the true class. With photos above 1 a lesion has 1 to photos of them.
+// population draws images of three classes. A logit is the sum of a term for the
+// lesion and a term for the photo, of equal variance, and is higher for the true
+// class. A lesion has 1 to photos photos.
 type population struct{ photos int }
 
 func (d population) draw(rng *rand.Rand, n int) (a, b *Predictions) {
@@ -52,7 +52,7 @@ func (d population) draw(rng *rand.Rand, n int) (a, b *Predictions) {
 	return tables[0], tables[1]
 }
 
-// tally counts how often intervals held the truth.
+// tally counts the intervals that contain the truth.
 type tally struct {
 	names  []string
 	held   map[string]int
@@ -83,10 +83,9 @@ func (c *tally) report(t *testing.T, unbounded string) {
 	}
 }
 
-// 95 % intervals at n = 500 hold the truth in 93 to 97 % of the trials, by
-// images that are independent and by lesions of one to three photos; those of
-// differences between two equal models hold 0. docs/statistics.md quotes the
-// result.
+// 95 % intervals at n = 500 contain the truth in 93 to 97 % of the trials, for
+// independent images and for lesions of one to three photos; intervals of differences
+// between two equal models contain 0. docs/statistics.md quotes the result.
 //
 // The truth is the value of a table of two million images. ECE is shown without
 // a bound: it is the mean of absolute values, so that its resamples lie above it.
@@ -144,9 +143,9 @@ func TestCoverage(t *testing.T) {
 	}
 }
 
-// DeLong's interval on the logit scale and that of a difference hold what they
-// promise; the normal interval, which is pROC's, falls short of it where the
-// area is high and positives are few, and is shown without a bound.
+// DeLong's interval on the logit scale and the interval of a difference hold their
+// level. The normal interval, which pROC uses, does not if the area is high and
+// positives are few, and is shown without a bound.
 func TestDeLongCoverage(t *testing.T) {
 	for _, photos := range []int{1, 3} {
 		t.Run(fmt.Sprintf("photos=%d", photos), func(t *testing.T) {

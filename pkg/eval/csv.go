@@ -17,10 +17,9 @@ import (
 // idColumns are the columns before the classes.
 var idColumns = []string{"image_id", "lesion_id", "dx"}
 
-// RowError is a mistake in a row of a CSV file: which file, line and column, and
-// why. Every reader of a CSV file in this module (predictions, metadata, splits,
-// histories, scores of maps) returns it where a row is to blame; errors.As finds
-// it.
+// RowError is a mistake in a row of a CSV file, with file, line and column. Every
+// reader of a CSV file in this module (predictions, metadata, splits, histories,
+// scores of maps) returns it for a bad row; errors.As finds it.
 type RowError = csvtable.Error
 
 // ReadPredictions reads the predictions CSV at path; see [ParsePredictions].
@@ -93,8 +92,8 @@ func (p *Predictions) appendRecord(fields []string, seen map[string]bool) error 
 	return p.validateRow(p.Len()-1, seen)
 }
 
-// WriteFile writes t to path in one step, as [Table.WriteCSV] does: a failure
-// leaves what was there before.
+// WriteFile writes t to path in one step, as [Table.WriteCSV] does: after a failure,
+// an old file at path is unchanged.
 func (t *Table) WriteFile(path string) error { return atomicfile.WriteFile(path, t.WriteCSV) }
 
 // SHA256 is the hexadecimal SHA-256 of the bytes that [Table.WriteCSV] writes:

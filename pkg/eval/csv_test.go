@@ -54,7 +54,7 @@ func TestWriteCSV(t *testing.T) {
 	if diff := cmp.Diff(smallCSV, got.String()); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-	// No lesion ids at all is written as unknown lesions.
+	// A table without lesion ids is written with unknown lesions.
 	p := smallPredictions()
 	p.LesionIDs = nil
 	got.Reset()
@@ -182,7 +182,7 @@ func TestWriteFileKeepsOldOnError(t *testing.T) {
 	}
 }
 
-// Whatever is read is valid, writes, and reads back to the same bytes.
+// Any table that can be read is valid, and is equal after writing and reading.
 func FuzzParsePredictions(f *testing.F) {
 	f.Add([]byte(smallCSV))
 	f.Add([]byte("\uFEFFimage_id,lesion_id,dx,a,b\r\nx,,,-0,1\r\n"))
@@ -216,8 +216,8 @@ func FuzzParsePredictions(f *testing.F) {
 	})
 }
 
-// useEverything puts a valid table through whatever takes one. Nothing may
-// panic, and what makes tables makes valid ones.
+// useEverything calls every function that takes a table. No function may panic, and
+// every resulting table must be valid.
 func useEverything(t *testing.T, p *Predictions) {
 	m, err := Evaluate(ctx, tableOf(p), Options{Resamples: 3, Method: BCaCI, Stratified: true})
 	if err != nil {

@@ -126,7 +126,7 @@ func curveOfGroup[C any](t *Table, g Group, of func([]float64, []bool, []uint32)
 	return of(scores, positive, nil)
 }
 
-// MicroROC returns the ROC curve of all (image, class) pairs ranked together.
+// MicroROC returns the ROC curve of all (image, class) pairs in one ranking.
 func (t *Table) MicroROC() *ROC { return curveOfPairs(t, rocOf) }
 
 // MicroPR is [Table.MicroROC] for the precision-recall curve.

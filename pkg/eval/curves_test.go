@@ -13,8 +13,8 @@ import (
 	"gonum.org/v1/gonum/stat"
 )
 
-// randomBinary draws n scores on a grid of the given number of levels (ties
-// abound on a coarse one).
+// randomBinary draws n scores on a grid of the given number of levels; few levels
+// give many ties.
 func randomBinary(seed uint64, n, levels int) (scores []float64, positive []bool) {
 	rng := newRNG(seed)
 	for range n {
@@ -24,7 +24,7 @@ func randomBinary(seed uint64, n, levels int) (scores []float64, positive []bool
 	return scores, positive
 }
 
-// AUROC by its definition: all pairs counted.
+// AUROC by its definition, over all pairs.
 func bruteForceAUROC(scores []float64, positive []bool) float64 {
 	won, pairs := 0.0, 0.0
 	for i, p := range positive {
@@ -58,8 +58,8 @@ func TestAUROCIsPairCounting(t *testing.T) {
 	}
 }
 
-// The area under the curve's own points is the rank statistic, and the points
-// are those of gonum's stat.ROC.
+// The area under the points of the curve is the rank statistic, and the points are
+// equal to the points of gonum's stat.ROC.
 func TestROCAgreesWithGonum(t *testing.T) {
 	for seed := range uint64(50) {
 		scores, positive := randomBinary(seed, 40, 1+int(seed)%29)
@@ -150,7 +150,7 @@ func TestCurvesDegenerate(t *testing.T) {
 	}
 }
 
-// The vertical average has the mean of the areas, and simplifying keeps it.
+// The vertical average has the mean of the areas, and Simplify does not change it.
 func TestMacroROCAndSimplify(t *testing.T) {
 	for seed := range uint64(30) {
 		p := syntheticPredictions(newRNG(seed), 60, 7, int(seed%3)*6)
@@ -195,8 +195,8 @@ func TestMacroROCAndSimplify(t *testing.T) {
 	}
 }
 
-// Counts are repetitions: curves of images that are there several times, or not at
-// all, are those of lists with as many of each.
+// Counts are repetitions: a curve with counts is equal to the curve of a list in which
+// each image is repeated.
 func TestCurvesOfCounts(t *testing.T) {
 	for seed := range uint64(60) {
 		scores, positive := randomBinary(seed, 3+int(seed), 1+int(seed)%31)

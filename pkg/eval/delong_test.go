@@ -8,7 +8,7 @@ import (
 	approx "gonum.org/v1/gonum/floats/scalar"
 )
 
-// kernel is the comparison of one positive with one negative.
+// kernel compares one positive with one negative.
 func kernel(positive, negative float64) float64 {
 	switch {
 	case positive > negative:
@@ -19,8 +19,8 @@ func kernel(positive, negative float64) float64 {
 	return 0
 }
 
-// The covariance of Obuchowski (1997) as it is written: structural components
-// by comparing all pairs, then sums over clusters.
+// obuchowski is the covariance by the formulas of Obuchowski (1997): structural
+// components from all pairs, then sums over clusters.
 func obuchowski(scores [2][]float64, positive []bool, clusters []int) float64 {
 	var pos, neg []int
 	byCluster := map[int][2]int{}
@@ -123,8 +123,8 @@ func TestDeLongByDefinition(t *testing.T) {
 	}
 }
 
-// Photos that are copies carry no information: the standard error is that of
-// one photo each, and without clusters too small.
+// Copies of photos carry no information: the standard error is equal to the standard
+// error with one photo for each lesion, and too small without clusters.
 func TestDeLongCopies(t *testing.T) {
 	scores, positive := randomBinary(5, 60, 1000)
 	want, err := NewDeLong(positive, nil, scores)
@@ -165,7 +165,7 @@ func TestDeLongDegenerate(t *testing.T) {
 			t.Errorf("%s: SE %v, test %+v, interval %v", name, d.SE(0), test, ci)
 		}
 	}
-	// Perfect one way and the other: a difference without variance.
+	// One perfect and one reversed model: a difference without variance.
 	d, err := NewDeLong([]bool{true, true, false, false}, nil, []float64{3, 3, 1, 1}, []float64{1, 1, 3, 3})
 	if err != nil {
 		t.Fatal(err)

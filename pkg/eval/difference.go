@@ -12,9 +12,9 @@ import (
 type Difference struct {
 	Metric           string // its path
 	A, B, Difference float64
-	// CI is the paired bootstrap interval of Difference and P the two-sided
-	// p-value of none ([Replicates.P]); NaN without resamples. P is not adjusted
-	// for the number of metrics: name the one that counts beforehand, or see
+	// CI is the paired bootstrap interval of Difference, and P the two-sided p-value
+	// of the hypothesis that it is zero ([Replicates.P]); NaN without resamples. P is
+	// not adjusted for the number of metrics: choose one metric beforehand, or see
 	// [Holm].
 	CI Interval
 	P  float64
@@ -36,8 +36,8 @@ func byPath(differences []Difference) object {
 	return o
 }
 
-// differences lists B less A for every scalar metric, with intervals from
-// replicates of the differences, if any; it notes why one is undefined.
+// differences returns B - A for every scalar metric, with intervals from replicates
+// of the differences unless replicates is nil. Reasons for NaN go into undefined.
 func differences(a, b *Metrics, replicates *Replicates, level float64, undefined map[string]string) []Difference {
 	var out []Difference
 	valuesA, valuesB := a.Values(), b.Values()
@@ -61,7 +61,7 @@ func differences(a, b *Metrics, replicates *Replicates, level float64, undefined
 	return out
 }
 
-// columns are the statistics from first to before last.
+// columns returns the statistics from first to last-1.
 func (r *Replicates) columns(first, last int) *Replicates {
 	c := *r
 	c.Paths, c.Estimate = r.Paths[first:last], r.Estimate[first:last]
@@ -87,7 +87,7 @@ func subtract(b, a []float64) []float64 {
 	return b
 }
 
-// differenceTable is the headline metrics of two sets of predictions.
+// differenceTable is a text table of the metrics of two sets of predictions.
 func differenceTable(differences []Difference, a, b string) string {
 	var out strings.Builder
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)

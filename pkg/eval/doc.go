@@ -3,7 +3,7 @@
 // nothing of networks, and of data sets only the group [Malignant]; class names
 // come with the table.
 //
-// The way through it:
+// The usual steps are:
 //
 //	t, err := eval.ReadPredictions("predictions-test.csv")
 //	m, err := eval.Evaluate(ctx, t, eval.DefaultOptions())
@@ -14,58 +14,56 @@
 //
 //	c, err := eval.Compare(ctx, a, b, eval.DefaultOptions())
 //
-// [Predictions] is plain data; a [Table] is predictions that were checked, once,
+// [Predictions] is plain data; a [Table] holds predictions that were checked once
 // and never change. Only a table has metrics, curves and intervals.
 //
 // # Errors
 //
-// Nothing here panics on its arguments, except on an index out of range, as Go does.
-// A function with an error result reports
-// arguments that make no sense (slices of different lengths, a class that is not in
-// the table, a level outside (0, 1)) and data that are no table; a bad row of a file
-// is a [RowError]. A function without an error result, such as [Wilson], answers
-// NaN to arguments that make no sense.
+// No function panics on its arguments, except on an index out of range. A function
+// with an error result reports invalid arguments (slices of different lengths, a
+// class that is not in the table, a level outside (0, 1)) and invalid data; a bad row
+// of a file is a [RowError]. A function without an error result, such as [Wilson],
+// returns NaN for invalid arguments.
 //
 // # Multiplicities
 //
-// Curves, areas and metrics take counts, the number of times that each image is
-// there ([NewROC], [Table.Score]); nil means once. A bootstrap resample is such a
-// slice of counts, so a statistic of one's own ([BootstrapFunc]) is cheap.
+// Curves, areas and metrics take counts, the multiplicity of each image ([NewROC],
+// [Table.Score]); nil means 1 for each image. A bootstrap resample is a slice of
+// counts; [BootstrapFunc] resamples any function of counts.
 //
 // # Definitions
 //
 // The predicted class is the largest probability, the first in class order on
-// a tie. Values agree with scikit-learn's functions of the same name, except
-// where scikit-learn answers a default for 0/0: here, an undefined value is NaN (null
-// in JSON) with a reason. Averages over classes leave undefined classes out, as
-// scikit-learn does with zero_division=nan; the one default kept is for
-// Matthews' correlation (see [Confusion.MCC]).
+// a tie. Values agree with scikit-learn's functions of the same name, except that
+// 0/0 is NaN (null in JSON) with a reason, not a default value. Averages over classes
+// leave undefined classes out, as scikit-learn does with zero_division=nan. Only
+// Matthews' correlation has a default (see [Confusion.MCC]).
 //
 //   - AUROC is the Mann-Whitney statistic, ties counting one half; for classes,
 //     one against the rest. "macro" is the plain mean over classes, "weighted"
 //     the mean by support, "micro" the area of all (image, class) pairs ranked
-//     together: three different numbers that are often confused.
+//     together: three different numbers.
 //   - Partial AUROC is standardised (see [ROC.PartialAUC]); sensitivity at a
 //     specificity and Youden's threshold are points of the curve, without
 //     interpolation ([ROC.AtSpecificity], [ROC.Youden]).
 //   - Average precision is the sum of precision times rise in recall, without
 //     interpolation.
-//   - Two definitions of balanced accuracy are in use and both are given:
-//     the mean recall, and the mean of (sensitivity+specificity)/2 over
+//   - Balanced accuracy has two definitions in use, and both are here: the mean
+//     recall, and the mean of (sensitivity+specificity)/2 over
 //     one-vs-rest classes (see [Confusion.PaperBalancedAccuracy]).
-//   - Brier is the sum of squares over classes, so it reaches from 0 to 2;
-//     [BrierDecomposition] says where it comes from.
-//   - ECE is computed for the top class over equal-mass bins; equal-width bins and
-//     the classwise error stand beside it (see [Table.ECE], [Table.ClasswiseECE]).
+//   - Brier is the sum of squares over classes, from 0 to 2; [BrierDecomposition]
+//     has its parts.
+//   - ECE is computed for the top class over equal-mass bins; two more metrics take
+//     equal-width bins and the classwise error (see [Table.ECE],
+//     [Table.ClasswiseECE]).
 //
 // # Intervals and tests
 //
 // The bootstrap resamples lesions (all photos of a lesion together) or images,
 // on request within classes, and takes percentile or BCa intervals
-// ([BCaInterval]). Each resample has a generator of its own, seeded by the seed
-// and the resample's number: results do not depend on the number of cores. The
-// table is sorted once; a resample only recounts it. [BootstrapFunc] takes any
-// statistic.
+// ([BCaInterval]). Each resample has its own generator, seeded by the seed and the
+// resample's number: results do not depend on the number of cores. The table is
+// sorted once; a resample only changes the counts.
 //
 // [Compare] scores two models on the same resamples, so that differences are
 // paired, and adds DeLong's test of the areas ([NewDeLong], by lesion too) and
@@ -79,6 +77,6 @@
 //
 // # Leaks
 //
-// [AuditLeakage] finds what parts of a split have in common, [MeasureLeak] judges
-// leaked and clean images apart.
+// [AuditLeakage] finds images, lesions and pixels that parts of a split share.
+// [MeasureLeak] evaluates leaked and clean images separately.
 package eval

@@ -5,26 +5,26 @@ import (
 	"slices"
 )
 
-// Options says how [Evaluate] finds intervals. The zero value computes none.
+// Options are the settings of [Evaluate] for intervals. The zero value means no
+// intervals.
 type Options struct {
 	// Resamples is the number of bootstrap resamples; 0 means no intervals.
 	Resamples int
-	// Seed determines the resamples together with their number and the table;
-	// the number of cores does not matter.
+	// Seed, Resamples and the table determine the resamples; the number of cores does
+	// not matter.
 	Seed uint64
-	// Unit is what is drawn: lesions (the default) or images.
+	// Unit is ByLesion (the default) or ByImage.
 	Unit Unit
 	// Level is the coverage of the intervals; 0 means 0.95.
 	Level float64
-	// Method is how resamples become intervals: PercentileCI (the default) or
-	// BCaCI.
+	// Method is PercentileCI (the default) or BCaCI.
 	Method CIMethod
 	// Stratified draws as many units of each class as the table has. The class
 	// of a unit is the class of its first image. It keeps rare classes in every
 	// resample, and makes intervals conditional on the class counts.
 	Stratified bool
-	// Groups are judged like classes. Nil means [Malignant], if the table has
-	// its classes; an empty slice means none.
+	// Groups are evaluated like classes. Nil means [Malignant], if the table has
+	// its classes; an empty slice means no groups.
 	Groups []Group
 	// Workers bounds the goroutines; 0 means GOMAXPROCS.
 	Workers int
@@ -34,9 +34,9 @@ type Options struct {
 func DefaultOptions() Options { return Options{Resamples: 2000, Seed: 1, Unit: ByLesion, Level: 0.95} }
 
 // Evaluate computes every metric of t, with intervals if opts.Resamples > 0. Rows
-// of unknown truth are left out and counted in Metrics.Unknown. A table without
-// any known row is not an error: its metrics are undefined and say so. If ctx is
-// done before the resamples are, its error is returned.
+// of unknown truth are left out and counted in Metrics.Unknown. A table without a row
+// of known truth is not an error: its metrics are undefined, with the reason. If ctx
+// is done before the resamples are, its error is returned.
 func Evaluate(ctx context.Context, t *Table, opts Options) (*Metrics, error) {
 	m, err := t.Score(nil, opts.Groups)
 	if err != nil || opts.Resamples == 0 {
@@ -52,9 +52,9 @@ func Evaluate(ctx context.Context, t *Table, opts Options) (*Metrics, error) {
 	return m, nil
 }
 
-// Matches reports whether m is what [Evaluate] returns for t and opts, with
-// intervals: it was made of a table with the same content, by the same resamples.
-// So metrics.json of a run saves drawing them again. A nil m matches nothing.
+// Matches reports whether m is the result of [Evaluate] for t and opts, with
+// intervals: a table of the same content and the same resamples. If metrics.json of a
+// run matches, nobody needs to resample again. A nil m matches nothing.
 func (m *Metrics) Matches(t *Table, opts Options) bool {
 	if m == nil || m.Bootstrap == nil || opts.Resamples == 0 {
 		return false
@@ -75,7 +75,7 @@ func (m *Metrics) Matches(t *Table, opts Options) bool {
 			return false
 		}
 	}
-	for _, path := range m.Paths() { // an older file lacks some
+	for _, path := range m.Paths() { // an older file lacks the intervals of newer metrics
 		if _, ok := m.CI[path]; !ok {
 			return false
 		}

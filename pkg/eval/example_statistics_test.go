@@ -11,7 +11,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/eval"
 )
 
-// model draws predictions of a model for n images of two classes, two to a
+// model draws predictions of a model for n images of two classes, two images of each
 // lesion; the truth and the ids are the same for all models.
 func model(seed uint64, n int, skill float64) *eval.Table {
 	return valid(rows(seed, n, skill))
@@ -173,7 +173,7 @@ func ExampleHolm() {
 	// 0.03 0.06 0.06 0.02
 }
 
-// A statistic of one's own: the Gini coefficient of the malignant class.
+// A statistic that the package lacks: the Gini coefficient of the malignant class.
 func ExampleBootstrapFunc() {
 	t := model(1, 200, 1)
 	scores, positive, err := t.Scores(1)
@@ -299,7 +299,7 @@ func ExampleMeasureLeak() {
 	seen := map[string]bool{} // the images of the first thirty lesions
 	for i := range 60 {
 		seen[p.ImageIDs[i]] = true
-		p.Probs[i] = []float32{0, 0} // which the model knows by heart
+		p.Probs[i] = []float32{0, 0} // the model has memorised them
 		p.Probs[i][p.Truth[i]] = 1
 	}
 	e, err := eval.MeasureLeak(context.Background(), valid(p), func(id string) bool { return seen[id] }, eval.Options{Resamples: 500, Seed: 1})

@@ -22,7 +22,7 @@ func ExampleNewTable() {
 	// predictions: image 1 ("ISIC_2"): the probabilities of mel,nv sum to 0.75, not 1 (within 0.0001)
 }
 
-// A bad row is a RowError, whatever kind of file it is in.
+// A bad row is a RowError, in every kind of file.
 func ExampleRowError() {
 	_, err := eval.ParsePredictions(strings.NewReader("image_id,lesion_id,dx,mel,nv\nISIC_1,,mel,x,0\n"))
 	if row := (*eval.RowError)(nil); errors.As(err, &row) {
@@ -66,7 +66,7 @@ func ExampleTable_Confusion() {
 	// [[67 33] [37 63]] {63 33 37 67}
 }
 
-// All metrics of the table in which the first image is there three times.
+// All metrics of the table with the first image three times.
 func ExampleTable_Score() {
 	t, err := eval.ParsePredictions(strings.NewReader(predictionsCSV))
 	if err != nil {
@@ -130,8 +130,7 @@ func ExampleTable_Reliability() {
 	// ECE 0.128, classwise 0.124
 }
 
-// Counts stand for repetitions: here the first image three times, the last one not
-// at all.
+// Counts are repetitions: here three of the first image, and none of the last.
 func ExampleNewROC_counts() {
 	scores, positive := []float64{.8, .3, .9, .8}, []bool{true, false, true, false}
 	roc, err := eval.NewROC(scores, positive, []uint32{3, 1, 1, 0})

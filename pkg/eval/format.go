@@ -9,8 +9,8 @@ import (
 // Defined reports whether the interval has ends.
 func (ci Interval) Defined() bool { return !math.IsNaN(ci.Low) && !math.IsNaN(ci.High) }
 
-// FormatCI writes an interval as "[0.830, 0.867]", its ends by verb, such as
-// "%.3f"; an undefined one is empty.
+// FormatCI writes an interval as "[0.830, 0.867]", with a verb such as "%.3f" for its
+// ends, and an undefined interval as empty text.
 func FormatCI(ci Interval, verb string) string {
 	if !ci.Defined() {
 		return ""
@@ -27,7 +27,7 @@ func FormatThousands(n int) string {
 	return text
 }
 
-// text is the interval in a text table, a dash if it is undefined.
+// text writes the interval for a text table, as a dash if it is undefined.
 func (ci Interval) text() string {
 	if !ci.Defined() {
 		return "-"
@@ -47,7 +47,7 @@ func pValue(p float64) string {
 	}
 }
 
-// decimal writes a value in a text table, a dash if it is undefined.
+// decimal writes a value for a text table, as a dash if it is undefined.
 func decimal(v float64) string {
 	if math.IsNaN(v) {
 		return "-"

@@ -12,15 +12,15 @@ import (
 	approx "gonum.org/v1/gonum/floats/scalar"
 )
 
-// goldenTolerance bounds the difference from scikit-learn: both sum in float64,
-// in different orders.
+// goldenTolerance bounds the difference from scikit-learn: both programs sum in
+// float64, in different orders.
 const goldenTolerance = 1e-12
 
-// differsFromSklearn lists the values where this package answers "undefined" on
-// purpose and scikit-learn answers a default.
+// differsFromSklearn lists the values that are undefined in this package on purpose
+// and have a default in scikit-learn.
 var differsFromSklearn = map[string]bool{
 	// 0/0 when truth and prediction are all of one class; scikit-learn says 0.
-	// (No golden table but one_row is that degenerate.)
+	// (one_row is the only such golden table.)
 	"one_row.mcc": true,
 }
 
@@ -169,8 +169,7 @@ func TestCurvesAgreeWithScikitLearn(t *testing.T) {
 	}
 }
 
-// The one table in memory, the table of all metrics and the paths must not
-// drift apart.
+// The fields of Metrics, the tables of metrics and the paths agree.
 func TestPathsMatchValues(t *testing.T) {
 	m, err := Evaluate(ctx, tableOf(goldenTables(t)["even"]), Options{})
 	if err != nil {

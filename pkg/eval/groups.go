@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// Group is a set of classes that is judged as if it were one class against the
-// rest. Its score is the sum of the probabilities of its classes; an image is
-// predicted to be of the group if its predicted class is.
+// Group is a set of classes that is evaluated like one class against the rest. Its
+// score is the sum of the probabilities of its classes; an image is predicted to be
+// of the group if its predicted class is in the group.
 type Group struct {
 	Name    string
 	Classes []string
@@ -15,7 +15,7 @@ type Group struct {
 
 // Malignant is the group of malignant and pre-malignant diagnoses of HAM10000:
 // melanoma, basal cell carcinoma, and actinic keratosis with intraepithelial
-// carcinoma (Tschandl et al. 2018). It is judged by default in tables that have
+// carcinoma (Tschandl et al. 2018). By default it is evaluated in tables that have
 // these classes.
 var Malignant = Group{Name: "malignant", Classes: []string{"mel", "bcc", "akiec"}}
 
@@ -25,14 +25,14 @@ type GroupMetrics struct {
 	Members []string // the classes of the group
 }
 
-// columnGroup is a Group in a given table.
+// columnGroup is a Group, or a single class, in a given table.
 type columnGroup struct {
 	name    string
 	members []string
 	columns []int // ascending, so that a score does not depend on their order
 }
 
-// has reports whether class k is of the group.
+// has reports whether class k is in the group.
 func (g *columnGroup) has(k int) bool { return slices.Contains(g.columns, k) }
 
 // score is the probability of the group in a row.
@@ -44,7 +44,8 @@ func (g *columnGroup) score(row []float32) float64 {
 	return sum
 }
 
-// column returns the scores of the group and whether it is the true one.
+// column returns the score of the group for each image and whether the image is of
+// the group.
 func (g *columnGroup) column(p *Predictions) (scores []float64, positive []bool) {
 	scores, positive = make([]float64, p.Len()), make([]bool, p.Len())
 	for i, row := range p.Probs {

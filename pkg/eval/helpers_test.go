@@ -10,8 +10,8 @@ import (
 var ham10000Classes = []string{"akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"}
 
 // syntheticPredictions draws n images of k classes with noisy logits that
-// favour the truth. About three images in four have a lesion of their own, as in
-// HAM10000. With grid > 0 probabilities are multiples of 1/grid, so ties abound.
+// favour the truth. About three images in four are the only image of their lesion, as
+// in HAM10000. With grid > 0, probabilities are multiples of 1/grid, with many ties.
 func syntheticPredictions(rng *rand.Rand, n, k, grid int) *Predictions {
 	p := &Predictions{}
 	for c := range k {

@@ -10,11 +10,11 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// McNemar returns the exact two-sided p-value of McNemar's (1947) test: of the
-// images that one of two models gets right and the other wrong, onlyA and onlyB
-// in number, each is with probability one half of either kind. The p-value is
-// twice the smaller binomial tail, at most 1; without such images it is 1.
-// Negative counts are NaN.
+// McNemar returns the exact two-sided p-value of McNemar's (1947) test. Model A alone
+// classifies onlyA images correctly, model B alone onlyB; under the hypothesis, each
+// of these images falls to either model with probability one half. The p-value is
+// twice the smaller binomial tail, at most 1; without such images it is 1, and for
+// negative counts NaN.
 func McNemar(onlyA, onlyB int) float64 {
 	if onlyA < 0 || onlyB < 0 {
 		return math.NaN()
@@ -28,14 +28,14 @@ func McNemar(onlyA, onlyB int) float64 {
 }
 
 // Wilson returns Wilson's (1927) score interval, without continuity correction,
-// of a proportion of which successes of n trials were seen. With p =
-// successes/n and z the normal quantile, its ends are
+// of a proportion with the given successes in n trials. With p = successes/n and z
+// the normal quantile, its ends are
 //
 //	(p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n).
 //
 // It holds its level for few trials and for p near 0 or 1, unlike p -+ z SE. It
-// takes trials as independent: with several photos a lesion, use the bootstrap
-// by lesion. NaN without trials, or if the arguments make no proportion.
+// takes trials as independent: with several photos of a lesion, use the bootstrap
+// by lesion. NaN without trials, or unless 0 <= successes <= n.
 func Wilson(successes, n int, level float64) Interval {
 	if n < 1 || successes < 0 || successes > n || checkLevel(level) != nil {
 		return undefinedInterval
@@ -46,7 +46,7 @@ func Wilson(successes, n int, level float64) Interval {
 	half := z * math.Sqrt(p*(1-p)/count+z*z/(4*count*count))
 	scale := 1 + z*z/count
 	ci := Interval{(centre - half) / scale, (centre + half) / scale}
-	// Exact at the ends, where rounding would leave a little.
+	// Without rounding, the ends are 0 and 1 here.
 	if successes == 0 {
 		ci.Low = 0
 	}
@@ -60,17 +60,17 @@ func Wilson(successes, n int, level float64) Interval {
 type Summary struct {
 	N    int
 	Mean float64
-	SD   float64 // of the runs, with N-1; NaN for a single run
+	SD   float64 // standard deviation with divisor N-1; NaN for a single run
 	// CI is the t interval of the mean: Mean -+ t SD/sqrt(N) with N-1 degrees of
-	// freedom. It speaks of the variation over runs alone, not of the images;
-	// folds share training images, which makes theirs too narrow (Bengio and
-	// Grandvalet 2004).
+	// freedom. It covers the variation over runs alone, not over images. Folds share
+	// training images, which makes the interval too narrow (Bengio and Grandvalet
+	// 2004).
 	CI Interval
 }
 
 // Summarize returns mean, standard deviation and t interval (Student 1908) of
-// values. Without values all is NaN. A NaN value is an error: a metric that a
-// run lacks can't be left out silently.
+// values. Without values, the results are NaN. A NaN value is an error: a metric that
+// a run lacks can't be left out silently.
 func Summarize(values []float64, level float64) (Summary, error) {
 	s := Summary{N: len(values), Mean: math.NaN(), SD: math.NaN(), CI: undefinedInterval}
 	if err := checkLevel(level); err != nil {
@@ -95,9 +95,10 @@ func Summarize(values []float64, level float64) (Summary, error) {
 
 // Holm returns the p-values adjusted for their number by Holm's (1979)
 // step-down procedure: in rising order p_1..p_m, the running maximum of
-// (m-i+1) p_i, at most 1. Rejecting the tests with an adjusted value of at most alpha keeps the chance of
-// any false rejection at alpha, whatever the dependence. A NaN stays NaN and
-// does not count as a test. A value outside [0, 1] is an error.
+// (m-i+1) p_i, at most 1. If the tests with an adjusted value of at most alpha are
+// rejected, the chance of any false rejection is at most alpha, whatever the
+// dependence between tests. A NaN stays NaN and does not count as a test. A value
+// outside [0, 1] is an error.
 func Holm(p []float64) ([]float64, error) {
 	adjusted := slices.Clone(p)
 	var order []int

@@ -57,7 +57,7 @@ func parseAll(t *testing.T, text string) []float64 {
 	return values
 }
 
-// near compares to 1e-12, and NaN with NaN.
+// near compares with a tolerance of 1e-12; NaN is near NaN.
 func near(a, b float64) bool {
 	return math.IsNaN(a) && math.IsNaN(b) || approx.EqualWithinAbs(a, b, goldenTolerance)
 }
@@ -169,7 +169,7 @@ func TestWilsonAgreesWithR(t *testing.T) {
 	}
 }
 
-// Expected values: R 4.2.2, binom.test; of small p-values relatively.
+// Expected values: R 4.2.2, binom.test. Small p-values have a relative tolerance.
 func TestMcNemarAgreesWithR(t *testing.T) {
 	for _, row := range readGolden(t, "mcnemar.csv") {
 		got, want := McNemar(int(parse(t, row["only_a"])), int(parse(t, row["only_b"]))), parse(t, row["p"])

@@ -17,8 +17,8 @@ var undefinedInterval = Interval{math.NaN(), math.NaN()}
 
 // PercentileInterval returns the percentile bootstrap interval: the quantiles
 // (1-level)/2 and (1+level)/2 of the replicates, interpolated linearly. NaN
-// replicates are left out; with none left, or a level outside (0, 1), the
-// interval is NaN.
+// replicates are left out. Without other replicates, or for a level outside (0, 1),
+// the interval is NaN.
 func PercentileInterval(replicates []float64, level float64) Interval {
 	return sortedPercentile(sortedDefined(replicates), level)
 }
@@ -36,8 +36,8 @@ func PercentileInterval(replicates []float64, level float64) Interval {
 // stats.bootstrap for the same replicates.
 //
 // NaN replicates are left out. It is an error, and the interval NaN, if all
-// replicates lie on one side of the estimate (z0 is infinite then) or if the
-// statistic is undefined without some unit.
+// replicates lie on one side of the estimate (then z0 is infinite) or if a jackknife
+// value is NaN.
 func BCaInterval(estimate float64, replicates, jackknife []float64, level float64) (Interval, error) {
 	if len(jackknife) == 0 {
 		return undefinedInterval, errors.New("BCa: no jackknife values")
@@ -68,14 +68,14 @@ func bcaInterval(estimate float64, sorted []float64, a, level float64) (Interval
 	return Interval{end((1 - level) / 2), end((1 + level) / 2)}, nil
 }
 
-// acceleration is the BCa constant of a stratified jackknife (Davison and
-// Hinkley 1997, equation 5.25): with l_u = (n_s - 1)(mean_s - t_u) of unit u in
+// acceleration returns the BCa constant of a stratified jackknife (Davison and
+// Hinkley 1997, equation 5.25): with l_u = (n_s - 1)(mean_s - t_u) for unit u of
 // a stratum s of n_s units, sum l^3/n_s^3 / (6 (sum l^2/n_s^2)^1.5).
 func acceleration(jackknife []float64, strata [][]int) float64 {
 	var third, second float64
 	for _, units := range strata {
 		n := float64(len(units))
-		mean := jackknife[units[0]] // from here, so that equal values give exactly 0
+		mean := jackknife[units[0]] // differences from it are exactly 0 if all values are equal
 		shift := 0.0
 		for _, u := range units {
 			shift += jackknife[u] - mean

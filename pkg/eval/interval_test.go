@@ -41,8 +41,8 @@ func TestIntervalsDegenerate(t *testing.T) {
 	}
 }
 
-// The intervals of Evaluate with BCaCI are those of BCaInterval on its own
-// replicates and jackknife, and every NaN has a reason.
+// The intervals of Evaluate with BCaCI are equal to BCaInterval of its replicates and
+// jackknife, and every NaN has a reason.
 func TestEvaluateBCa(t *testing.T) {
 	p := syntheticPredictions(newRNG(4), 80, 7, 0)
 	opts := Options{Resamples: 100, Seed: 2, Method: BCaCI}
@@ -90,8 +90,8 @@ func TestEvaluateBCa(t *testing.T) {
 	}
 }
 
-// Stratified resamples have the table's own class counts, so that a class of
-// one lesion is never missing.
+// Stratified resamples have the class counts of the table, so that a class of one
+// lesion is never missing.
 func TestStratifiedBootstrap(t *testing.T) {
 	p := syntheticPredictions(newRNG(1), 60, 2, 0)
 	for i := range p.Truth {
@@ -107,7 +107,7 @@ func TestStratifiedBootstrap(t *testing.T) {
 	}
 }
 
-// The same statistics, once by Evaluate's own way and once by counts.
+// The same statistics from Evaluate and from BootstrapFunc.
 func TestBootstrapFunc(t *testing.T) {
 	p := syntheticPredictions(newRNG(9), 50, 3, 0)
 	p.Truth[7] = TruthUnknown

@@ -14,7 +14,7 @@ import (
 	"github.com/skinattn/skinattn/internal/atomicfile"
 )
 
-// number is a float64 whose NaN is null in JSON.
+// number is a float64 that writes NaN as null in JSON.
 type number float64
 
 // MarshalJSON implements [json.Marshaler].
@@ -189,7 +189,7 @@ func (m *Metrics) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// explainMissing gives a reason for the values that an older file lacks.
+// explainMissing gives a reason for values that an older file lacks.
 func (m *Metrics) explainMissing() {
 	if m.Undefined == nil {
 		m.Undefined = make(map[string]string)
@@ -272,10 +272,10 @@ func (m *Metrics) readGroups(text json.RawMessage) error {
 }
 
 // brokenArray matches an array of numbers that json.Indent spread over lines.
-// No JSON string can match, as line ends are escaped there.
+// No JSON string can match, as its line ends are escaped.
 var brokenArray = regexp.MustCompile(`\[\n[-+0-9.e,\s]*\]`)
 
-// WriteJSON writes m as indented JSON, a matrix row or an interval to a line.
+// WriteJSON writes m as indented JSON, with each matrix row and interval on one line.
 func (m *Metrics) WriteJSON(w io.Writer) error {
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {

@@ -35,7 +35,7 @@ func TestMetricsJSONRoundTrip(t *testing.T) {
 	}
 }
 
-// The names that others rely on, in the order they are written.
+// The keys of metrics.json, which other programs read, in their order.
 func TestMetricsJSONKeys(t *testing.T) {
 	m, err := Evaluate(ctx, tableOf(goldenTables(t)["absent_classes"]), Options{Resamples: 20, Seed: 9})
 	if err != nil {
@@ -137,8 +137,8 @@ func TestMetricsJSONErrors(t *testing.T) {
 	}
 }
 
-// A file from before the package had operating points, groups and the like is
-// read: what it lacks is NaN, and says so.
+// A file that is older than operating points and groups can be read: missing values
+// are NaN, with a reason.
 func TestMetricsJSONOlderFile(t *testing.T) {
 	m, err := Evaluate(ctx, tableOf(goldenTables(t)["even"]), Options{Resamples: 5})
 	if err != nil {

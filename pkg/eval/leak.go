@@ -6,21 +6,20 @@ import (
 	"slices"
 )
 
-// SplitImage is one line of a split into parts.
+// SplitImage is one image of a split.
 type SplitImage struct {
 	ImageID string
-	// LesionID may be empty: an image of unknown lesion shares it with none.
+	// LesionID is empty for an unknown lesion, which no other image shares.
 	LesionID string
 	Class    string
 	Part     string // such as "train", "val", "test"
-	// Digest, if not empty, is equal for images with the same pixels, such as a
-	// checksum.
+	// Digest, if not empty, is equal for images with the same pixels: a checksum.
 	Digest string
 }
 
-// SeenIn returns what tells a leak: a function that reports whether an image's id,
-// lesion or digest is also in the given part of a split. A held-out image is leaked
-// if it is seen in the training part.
+// SeenIn returns a function that reports whether an image's id, lesion or digest is
+// also in the given part of a split. A held-out image is leaked if it is seen in the
+// training part.
 func SeenIn(images []SplitImage, part string) func(im SplitImage) bool {
 	ids, lesions, digests := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, im := range images {
@@ -29,13 +28,13 @@ func SeenIn(images []SplitImage, part string) func(im SplitImage) bool {
 		}
 	}
 	for _, keys := range []map[string]bool{ids, lesions, digests} {
-		delete(keys, "") // unknown: shared with none
+		delete(keys, "") // unknown
 	}
 	return func(im SplitImage) bool { return ids[im.ImageID] || lesions[im.LesionID] || digests[im.Digest] }
 }
 
-// LeakAudit tells how far the held-out images of a split were seen in training; see
-// [SeenIn].
+// LeakAudit counts and lists the held-out images of a split that were seen in
+// training; see [SeenIn].
 type LeakAudit struct {
 	Train   string   `json:"train"` // name of the training part
 	HeldOut LeakRate `json:"held_out"`
@@ -44,7 +43,7 @@ type LeakAudit struct {
 	ByPart  []LeakRate `json:"by_part"`
 	ByClass []LeakRate `json:"by_class"`
 	// SharedLesions lists the lesions that two parts have in common, for each
-	// pair of parts that has any.
+	// pair of parts with a common lesion.
 	SharedLesions []SharedLesions `json:"shared_lesions"`
 	// Repeated are the image ids that the split lists more than once.
 	Repeated []string `json:"repeated"`
@@ -81,8 +80,7 @@ type SharedLesions struct {
 // DuplicateImages are images with the same pixels.
 type DuplicateImages struct {
 	Images []string `json:"images"`
-	// Parts are the parts they are in, without repetition: more than one is a
-	// leak between them.
+	// Parts lists the parts of the images, each once. Two parts or more are a leak.
 	Parts []string `json:"parts"`
 }
 
@@ -134,13 +132,14 @@ func AuditLeakage(images []SplitImage, train string) (*LeakAudit, error) {
 	return a, nil
 }
 
-// IsLeaked reports whether the image was leaked.
+// IsLeaked reports whether the image is leaked.
 func (a *LeakAudit) IsLeaked(imageID string) bool {
 	_, found := slices.BinarySearch(a.Leaked, imageID)
 	return found
 }
 
-// partIndex are the images by some key that is not empty.
+// partIndex has the images by a key: the image id, the lesion or the digest. Images
+// with an empty key are left out.
 type partIndex map[string][]SplitImage
 
 func (x partIndex) add(key string, im SplitImage) {
@@ -149,7 +148,7 @@ func (x partIndex) add(key string, im SplitImage) {
 	}
 }
 
-// parts are the parts of a key's images, sorted.
+// parts returns the parts of a key's images, sorted.
 func (x partIndex) parts(key string) []string {
 	return sortedSet(x[key], func(im SplitImage) string { return im.Part })
 }

@@ -6,30 +6,29 @@ import (
 	"slices"
 )
 
-// LeakEffect sets the leaked images of a table against the clean ones.
+// LeakEffect compares the leaked images of a table with the clean images.
 //
-// The difference is what one model scores on two sets of images, not only what
-// the leak is worth: lesions with several photos are more often leaked, and may
-// be of other classes and easier or harder. A model trained without the leak
-// tells more.
+// The difference is between the scores of one model on two sets of images, and has
+// other causes than the leak too: lesions with several photos are leaked more often,
+// and may be of other classes and easier or harder. A comparison with a model trained
+// without the leak says more.
 type LeakEffect struct {
 	// Clean and Leaked are the metrics of the two sets, with intervals if there
 	// are resamples.
 	Clean, Leaked *Metrics
-	// Differences has every scalar metric, A clean and B leaked. P is not
-	// adjusted for their number.
+	// Differences has an element for every scalar metric, A clean and B leaked. P is
+	// not adjusted for the number of metrics.
 	Differences []Difference
 	Bootstrap   *BootstrapInfo // nil without resamples
-	// Undefined gives the reason for each value of Differences that is NaN: by
-	// metric path, with "ci." before it for interval and p-value.
+	// Undefined gives the reason for each NaN in Differences, by metric path; the key
+	// of an interval and p-value begins with "ci.".
 	Undefined map[string]string
 }
 
-// MeasureLeak evaluates the leaked images of known truth and the clean ones (see
-// [LeakAudit.IsLeaked]), each set by itself, and their difference.
-// Each resample draws as many units of either set as there are and takes the
-// difference of the two within it. If ctx is done before the resamples are, its
-// error is returned.
+// MeasureLeak evaluates the leaked images of known truth and the clean images (see
+// [LeakAudit.IsLeaked]) separately, and the difference of the two sets. Each resample
+// draws as many units of each set as the set has, and takes the difference. If ctx is
+// done before the resamples are, its error is returned.
 func MeasureLeak(ctx context.Context, t *Table, leaked func(imageID string) bool, opts Options) (*LeakEffect, error) {
 	known := t.known
 	groups, err := resolveGroups(known.Classes, opts.Groups)
@@ -86,8 +85,8 @@ func MeasureLeak(ctx context.Context, t *Table, leaked func(imageID string) bool
 	return e, nil
 }
 
-// MarshalJSON writes e with differences as an object by metric path, and what is
-// undefined as null.
+// MarshalJSON writes e with differences as an object by metric path, and undefined
+// values as null.
 func (e *LeakEffect) MarshalJSON() ([]byte, error) {
 	return object{
 		{"clean", e.Clean}, {"leaked", e.Leaked}, {"differences", byPath(e.Differences)},

@@ -15,7 +15,7 @@ func TestAuditLeakage(t *testing.T) {
 	images := []SplitImage{
 		{"i1", "L1", "nv", "train", "d1"},
 		{"i2", "L1", "nv", "test", "d2"},  // its lesion is in train
-		{"i3", "L2", "mel", "test", "d1"}, // its pixels are
+		{"i3", "L2", "mel", "test", "d1"}, // its pixels are in train
 		{"i4", "L3", "mel", "test", ""},
 		{"i5", "L3", "mel", "val", ""},  // shared by val and test only
 		{"i1", "L1", "nv", "val", "d1"}, // listed twice
@@ -65,8 +65,8 @@ func TestAuditLeakage(t *testing.T) {
 	}
 }
 
-// A model that knows the leaked images by heart: the two sets are judged as by
-// themselves, and the interval of the difference holds what was put in.
+// A model that has memorised the leaked images: the metrics of the two sets are equal to
+// separate evaluations, and the interval contains the true difference.
 func TestMeasureLeak(t *testing.T) {
 	p := syntheticPredictions(newRNG(3), 400, 7, 0)
 	leakedLesion := func(id string) bool { return len(id) > 0 && (id[len(id)-1]-'0')%3 == 0 }
@@ -104,7 +104,7 @@ func TestMeasureLeak(t *testing.T) {
 		t.Errorf("accuracy: %+v", d)
 	}
 	// Each resample keeps the number of lesions in each set, and the clean
-	// accuracy varies as it does when the clean images are resampled alone.
+	// accuracy has the same variance as in a resampling of the clean images alone.
 	alone, err := Evaluate(ctx, tableOf(p.pick(rows[0])), Options{Resamples: 200, Seed: 2})
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +133,7 @@ func TestMeasureLeak(t *testing.T) {
 	}
 }
 
-// Without a leak, one set is empty and all of it undefined, with reasons.
+// Without a leak, one set is empty and its metrics are undefined, with reasons.
 func TestMeasureLeakOfNothing(t *testing.T) {
 	p := syntheticPredictions(newRNG(3), 30, 3, 0)
 	for _, resamples := range []int{0, 10} {

@@ -6,19 +6,17 @@ import (
 	"slices"
 )
 
-// Metrics is everything this package says about one table of predictions. Its
-// JSON form is the file metrics.json of a run folder.
+// Metrics has all metrics of one table of predictions. Its JSON form is the file
+// metrics.json of a run folder.
 //
-// A value that is undefined is NaN (null in JSON) and its reason stands in
-// Undefined. Averages over classes leave out the classes whose own value is
-// undefined; these classes are listed in Undefined too, so nothing is left out
-// silently.
+// An undefined value is NaN (null in JSON), with its reason in Undefined. Averages
+// over classes leave out undefined values, for which Undefined has a reason too.
 type Metrics struct {
 	Classes []string // in class order: the rows of Confusion and PerClass
-	N       int      // images of known truth, which the metrics are of
+	N       int      // images of known truth: the metrics are computed from them
 	Unknown int      // images left out because their truth is not known
 
-	Accuracy              float64 // share of images predicted rightly
+	Accuracy              float64 // share of images predicted correctly
 	BalancedAccuracy      float64 // mean recall over the classes present
 	PaperBalancedAccuracy float64 // mean of (sensitivity+specificity)/2, the paper's Table A5
 	MacroPrecision        float64 // mean over the classes predicted
@@ -31,7 +29,7 @@ type Metrics struct {
 	APMacro               float64 // mean of the one-vs-rest average precisions
 	MCC                   float64 // Matthews' correlation; see [Confusion.MCC]
 	Kappa                 float64 // Cohen's; see [Confusion.Kappa]
-	NLL                   float64 // -ln p(truth), nats an image; probabilities clipped to 2^-52
+	NLL                   float64 // mean of -ln p(truth), in nats; probabilities clipped to 2^-52
 	Brier                 float64 // sum of squares over classes, 0 to 2 (Brier 1950)
 	ECE                   float64 // top class, [ECEBins] equal-mass bins; see [Table.ECE]
 	Top2Accuracy          float64 // see [Table.TopK]
@@ -43,16 +41,16 @@ type Metrics struct {
 	Confusion Confusion
 	PerClass  []ClassMetrics // in class order
 	Groups    []GroupMetrics // in the order of Options.Groups
-	// BrierParts says where Brier comes from: by class in [ECEBins] equal-mass
-	// bins, summed over classes.
+	// BrierParts are the parts of Brier over [ECEBins] equal-mass bins for each
+	// class, summed over classes.
 	BrierParts BrierDecomposition
 
 	// CI holds a confidence interval for each metric, by path ("accuracy",
 	// "per_class.mel.recall"); nil without a bootstrap.
 	CI        map[string]Interval
 	Bootstrap *BootstrapInfo
-	// Undefined gives the reason for each value that is NaN, by path; the
-	// interval of metric m has the path "ci.m".
+	// Undefined gives the reason for each NaN, by path; the interval of metric m has
+	// the path "ci.m".
 	Undefined map[string]string
 }
 
@@ -71,11 +69,10 @@ type ClassMetrics struct {
 	// SensitivityAt90 and SensitivityAt95 are the greatest sensitivity at a
 	// specificity of at least 0.90 and 0.95; see [ROC.AtSpecificity].
 	SensitivityAt90, SensitivityAt95 float64
-	// Youden is the threshold of greatest sensitivity + specificity on these
-	// images, and what it gives; see [ROC.Youden]. It is chosen in hindsight, so
-	// it has no interval.
+	// Youden is the point of greatest sensitivity + specificity on these images; see
+	// [ROC.Youden]. As the same images choose the threshold, it has no interval.
 	Youden  OperatingPoint
-	Support int // images whose true class it is
+	Support int // images of this true class
 }
 
 // ClassPath returns the path of a per-class metric, such as
@@ -85,9 +82,9 @@ func ClassPath(class, metric string) string { return "per_class." + class + "." 
 // GroupPath is [ClassPath] for a group of classes: "groups.malignant.auroc".
 func GroupPath(group, metric string) string { return "groups." + group + "." + metric }
 
-// Paths lists the scalar metrics in the order of the JSON form: the overall
-// ones by name, then [ClassPath] of each class and metric, then [GroupPath].
-// Each can have an interval.
+// Paths lists the scalar metrics in the order of the JSON form: the overall metrics
+// by name, then [ClassPath] of each class and metric, then [GroupPath]. Each metric
+// can have an interval.
 func (m *Metrics) Paths() []string {
 	var paths []string
 	for _, s := range overallMetrics {
@@ -145,7 +142,7 @@ func (r row) path(metric string) string {
 	return ClassPath(r.Class, metric)
 }
 
-// Value returns the metric with the given path, and whether there is one.
+// Value returns the metric with the given path, and whether the path exists.
 func (m *Metrics) Value(path string) (float64, bool) {
 	if i := slices.Index(m.Paths(), path); i >= 0 {
 		return m.Values()[i], true

@@ -37,8 +37,8 @@ func permuteRows(p *Predictions, rng *rand.Rand) *Predictions {
 	return q
 }
 
-// No metric depends on the order of rows, ties or not, nor (without ties for
-// the largest probability, which class order breaks) on the order of classes.
+// No metric depends on the order of rows, with ties or without, nor on the order of
+// classes, unless the largest probability is tied (the class order breaks such ties).
 func TestMetricsInvariances(t *testing.T) {
 	for seed := range uint64(40) {
 		rng := newRNG(seed)
@@ -77,8 +77,8 @@ func TestPredictedTakesTheFirstOfEqual(t *testing.T) {
 	}
 }
 
-// By hand: confidences .625 .625 .75 .875, right in all but one of the .625. Two
-// bins of two: |.5-.625| and |1-.8125|.
+// By hand: confidences .625 .625 .75 .875, all correct except for one of .625. Two bins
+// of two images: |.5-.625| and |1-.8125|.
 func TestReliabilityByHand(t *testing.T) {
 	p := &Predictions{
 		Classes:  []string{"a", "b"},
@@ -97,7 +97,7 @@ func TestReliabilityByHand(t *testing.T) {
 	if got := tableOf(p).Reliability(EqualMass, 100); len(got) != 4 {
 		t.Errorf("%d bins for 4 images", len(got))
 	}
-	// A tie across a cut: both sides get its mean accuracy.
+	// A tie across a cut: both sides get the mean accuracy of the tie.
 	p.Probs = [][]float32{{.75, .25}, {.75, .25}, {.75, .25}, {.75, .25}, {0, 1}}
 	for _, b := range tableOf(p).Reliability(EqualMass, 2) {
 		if b.Accuracy != .5 || b.Confidence != .75 {

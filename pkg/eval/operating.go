@@ -6,8 +6,8 @@ import "math"
 // [ClassMetrics]: specificities from 0.9 to 1.
 const PartialMaxFPR = 0.1
 
-// rateSlack is how far apart two rates may be and still count as equal:
-// far more than rounding, and less than one image in any table.
+// rateSlack is the greatest difference of two rates that count as equal: far more
+// than rounding errors, and less than one image in any table.
 const rateSlack = 1e-12
 
 // OperatingPoint is one threshold on a score: images that score at least
@@ -21,8 +21,8 @@ func (o OperatingPoint) J() float64 { return o.Sensitivity + o.Specificity - 1 }
 
 var undefinedPoint = OperatingPoint{math.NaN(), math.NaN(), math.NaN()}
 
-// point is point i of the curve as an operating point. An averaged curve has no
-// thresholds: it is NaN then.
+// point returns point i of the curve as an operating point. Its threshold is NaN for
+// an averaged curve, which has no thresholds.
 func (c *ROC) point(i int) OperatingPoint {
 	o := OperatingPoint{math.NaN(), c.TPR[i], 1 - c.FPR[i]}
 	if c.Thresholds != nil {
@@ -31,9 +31,10 @@ func (c *ROC) point(i int) OperatingPoint {
 	return o
 }
 
-// AtSpecificity returns the point of greatest sensitivity whose specificity is at
-// least the given one, without interpolation; of several, the point of greatest
-// specificity. Its threshold is +Inf if no score reaches the specificity. All is NaN for an undefined curve.
+// AtSpecificity returns the point of greatest sensitivity with at least the given
+// specificity, without interpolation; of several, the point of greatest specificity.
+// Its threshold is +Inf if no score reaches the specificity. All fields are NaN for
+// an undefined curve.
 func (c *ROC) AtSpecificity(specificity float64) OperatingPoint {
 	if math.IsNaN(c.AUC) || math.IsNaN(specificity) || specificity > 1 {
 		return undefinedPoint
@@ -51,12 +52,12 @@ func (c *ROC) AtSpecificity(specificity float64) OperatingPoint {
 }
 
 // Youden returns the threshold of greatest sensitivity + specificity (Youden
-// 1950); of several, the highest. All is NaN for an undefined curve.
+// 1950); of several, the highest. All fields are NaN for an undefined curve.
 func (c *ROC) Youden() OperatingPoint {
 	if math.IsNaN(c.AUC) {
 		return undefinedPoint
 	}
-	best := 1 // point 0 has threshold +Inf: nothing is called positive, and J = 0 as at the last point
+	best := 1 // not point 0, where no image is called positive and J = 0, as at the last point
 	for i := 2; i < len(c.FPR); i++ {
 		if c.point(i).J() > c.point(best).J()+rateSlack {
 			best = i
@@ -68,9 +69,9 @@ func (c *ROC) Youden() OperatingPoint {
 // PartialAUC returns the area under the curve for false positive rates up to
 // maxFPR, standardised after McClish (1989): with A the area, interpolated
 // linearly at maxFPR, it is (1 + (A-min)/(max-min))/2 where min = maxFPR^2/2 is
-// the area of chance and max = maxFPR the area of a perfect ranking. So 0.5 is chance and 1
-// is best whatever maxFPR is; scikit-learn's roc_auc_score(max_fpr=...) is the
-// same. NaN for an undefined curve or maxFPR outside (0, 1].
+// the area of a random ranking and max = maxFPR the area of a perfect ranking: 0.5 is
+// chance and 1 is best for every maxFPR. scikit-learn's roc_auc_score(max_fpr=...)
+// has the same definition. NaN for an undefined curve or maxFPR outside (0, 1].
 func (c *ROC) PartialAUC(maxFPR float64) float64 {
 	if math.IsNaN(c.AUC) || !(maxFPR > 0 && maxFPR <= 1) {
 		return math.NaN()

@@ -7,8 +7,8 @@ import (
 	approx "gonum.org/v1/gonum/floats/scalar"
 )
 
-// The one-pass forms over counts are the methods of the curve, of images that are
-// there once, several times or not at all.
+// topMetrics agrees with the methods of the curve, for images of multiplicity 0, 1 and
+// more.
 func TestTopMetricsAreTheCurves(t *testing.T) {
 	for seed := range uint64(200) {
 		scores, positive := randomBinary(seed, 3+int(seed), 1+int(seed)%31)
@@ -105,7 +105,7 @@ func TestOperatingPointsUndefined(t *testing.T) {
 	}
 }
 
-// A monotone transform of the scores moves thresholds, and nothing else.
+// A monotone transform of the scores changes the thresholds and no other value.
 func TestOperatingPointsMonotoneInvariance(t *testing.T) {
 	transform := func(s float64) float64 { return math.Exp(2*s) - 5 }
 	for seed := range uint64(30) {
@@ -151,7 +151,7 @@ func TestGroups(t *testing.T) {
 	if len(m.Groups) != 1 || roc.AUC != m.Groups[0].AUROC || pr.AP != m.Groups[0].AP {
 		t.Errorf("group %+v; curves have areas %v and %v", m.Groups, roc.AUC, pr.AP)
 	}
-	// A group of one class is the class.
+	// A group of one class has the metrics of the class.
 	m, err = Evaluate(ctx, tableOf(p), Options{Groups: []Group{{"just nevi", []string{"nv"}}}})
 	if err != nil {
 		t.Fatal(err)
@@ -167,7 +167,7 @@ func TestGroups(t *testing.T) {
 	if _, err := tableOf(p).GroupROC(Group{"x", []string{"melanoma"}}); err == nil {
 		t.Error("unknown class: no error")
 	}
-	// Sums of floats depend on their order; that of the names must not matter.
+	// Sums of floats depend on their order; the order of the names must not matter.
 	odd := &Predictions{Classes: []string{"a", "b", "c", "d"}, ImageIDs: []string{"1"}, Truth: []int{0}, Probs: [][]float32{{0x1p-53, 0x1p-53, 1, 0}}}
 	var scores []float64
 	for _, names := range [][]string{{"a", "b", "c"}, {"c", "a", "b"}} {

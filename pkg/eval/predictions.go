@@ -13,30 +13,28 @@ import (
 // TruthUnknown is the Truth of an image whose class is not known.
 const TruthUnknown = -1
 
-// SumTolerance is how far the probabilities of one image may be from summing
-// to 1. A float32 softmax over a handful of classes errs by about 1e-7 a term;
-// the tolerance leaves room for half-precision engines and for tables printed
-// with six digits, and is far below any difference that a metric would show.
+// SumTolerance is the greatest difference between 1 and the sum of the probabilities
+// of one image. The terms of a float32 softmax err by about 1e-7; the tolerance allows
+// half-precision engines and tables with six digits, and is far below any difference
+// that a metric would show.
 const SumTolerance = 1e-4
 
 // roundingSlack lets a probability exceed 1 by a few float32 rounding errors, as
 // the average of several softmax outputs does.
 const roundingSlack = 1e-6
 
-// Predictions are class probabilities, one row an image: the raw data that
-// [NewTable] checks and makes a [Table] of, which all metrics and figures take.
-// Where the rows came from does not matter.
+// Predictions are class probabilities, with a row for each image: the raw data that
+// [NewTable] checks and copies into a [Table].
 //
-// The slices run in parallel: row i is ImageIDs[i], LesionIDs[i], Truth[i] and
-// Probs[i]. Probabilities are float32, as networks give them; every metric is
-// computed from their exact float64 values.
+// Row i is ImageIDs[i], LesionIDs[i], Truth[i] and Probs[i]. Probabilities are float32,
+// the output of networks; every metric is computed from their exact float64 values.
 type Predictions struct {
 	// Classes names the columns of Probs, in class order (at least two).
 	Classes []string
 	// ImageIDs are unique and not empty.
 	ImageIDs []string
-	// LesionIDs groups photos of one lesion. An empty id (or a nil slice)
-	// means unknown: such an image counts as a lesion of its own.
+	// LesionIDs groups photos of one lesion. An empty id (or a nil slice) means
+	// unknown: the image counts as a lesion of its own.
 	LesionIDs []string
 	// Truth is the index of the true class, or TruthUnknown.
 	Truth []int
@@ -64,8 +62,7 @@ func argmax(row []float32) int {
 // ClassIndex returns the column of the named class, or -1.
 func (p *Predictions) ClassIndex(name string) int { return slices.Index(p.Classes, name) }
 
-// Validate reports the first thing that makes p no table of probabilities:
-// slices of different lengths, bad class names, missing or repeated image ids,
+// Validate returns an error for the first mistake in p: slices of different lengths, bad class names, missing or repeated image ids,
 // a true class out of range, or probabilities that are not finite, not in
 // [0, 1] (except for float32 rounding) or do not sum to 1 within [SumTolerance].
 func (p *Predictions) Validate() error {
@@ -88,8 +85,8 @@ func (p *Predictions) Validate() error {
 	return nil
 }
 
-// validateRow checks row i; seen holds the image ids before it. Its error is a
-// [RowError] with the column alone, to which callers add the place.
+// validateRow checks row i; seen holds the image ids of the rows before. Its error is a
+// [RowError] with the column; callers add the line.
 func (p *Predictions) validateRow(i int, seen map[string]bool) error {
 	id := p.ImageIDs[i]
 	if id == "" {
@@ -145,6 +142,6 @@ func validateClasses(classes []string) error {
 	return nil
 }
 
-// hasControl finds what would not survive a round trip through CSV (line ends)
-// or would upset a terminal.
+// hasControl reports whether s has a control character: line ends do not survive a
+// round trip through CSV, other control characters confuse terminals.
 func hasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }

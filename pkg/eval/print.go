@@ -66,7 +66,7 @@ func (m *Metrics) Table() string {
 	return out.String()
 }
 
-// writeReasons adds the reasons of dashes, each once.
+// writeReasons writes the reasons of undefined values, each once.
 func (m *Metrics) writeReasons(out *strings.Builder) {
 	seen := make(map[string]bool)
 	for _, path := range m.Paths() {

@@ -8,10 +8,9 @@ import (
 	"github.com/skinattn/skinattn/internal/parallel"
 )
 
-// design says what a resample draws: units (lesions or images), each within its
-// stratum.
+// design has the units (lesions or images) that a resample draws, by stratum.
 type design struct {
-	images int     // rows of the table; a row in no unit is never drawn
+	images int     // rows of the table; a row without a unit is never drawn
 	units  [][]int // rows of each unit, in order of first appearance
 	strata [][]int // units of each stratum
 	unit   Unit
@@ -85,7 +84,7 @@ func upTo(n int) []int {
 	return numbers
 }
 
-// resampledUnit is the given unit, or images without a single lesion id.
+// resampledUnit returns the given unit, but ByImage if no row has a lesion id.
 func resampledUnit(p *Predictions, unit Unit) Unit {
 	if !slices.ContainsFunc(p.LesionIDs, func(id string) bool { return id != "" }) {
 		return ByImage
@@ -94,8 +93,8 @@ func resampledUnit(p *Predictions, unit Unit) Unit {
 }
 
 // draw draws, with replacement, as many units from each stratum as the stratum has,
-// and counts how often each row comes up. Each resample has a generator of its own,
-// so it does not matter which goroutine draws it.
+// and counts the draws of each row. Each resample has its own generator, so that the
+// result does not depend on the goroutine.
 func (d *design) draw(counts []uint32, seed uint64, resample int) {
 	clear(counts)
 	rng := rand.New(rand.NewPCG(seed, uint64(resample)))

@@ -11,32 +11,30 @@ import (
 // ROCBands are pointwise confidence bands of the ROC curves of a table: at each
 // false positive rate of a grid, the percentile interval of the true positive
 // rate over resamples (vertical averaging, Fawcett 2006, section 8.1; the
-// method "vertical" of Macskassy and Provost 2004; pROC's ci.se). Each rate is
-// covered at the level by itself: the chance that a whole curve lies within its
-// band is lower.
+// method "vertical" of Macskassy and Provost 2004; pROC's ci.se). The level is the
+// coverage at a single rate; a whole curve lies within its band less often.
 type ROCBands struct {
 	FPR []float64 // the grid, rising
 	// Classes has a band for each class, in class order.
 	Classes []ROCBand
-	// Macro and Weighted are of the mean of the classes' curves, plain and by
-	// support (see [MeanROC]), Micro of all (image, class) pairs (see
-	// [Table.MicroROC]).
+	// Macro and Weighted are the bands of the mean of the classes' curves, plain and
+	// weighted by support (see [MeanROC]). Micro is the band of [Table.MicroROC].
 	Macro, Weighted, Micro ROCBand
 	Info                   BootstrapInfo
 }
 
-// ROCBand is the band of one curve, a value for each rate of the grid; NaN where
-// the curve or the interval is undefined (see [Replicates.Interval]).
+// ROCBand is the band of one curve, with a value for each rate of the grid; NaN if the
+// curve or the interval is undefined (see [Replicates.Interval]).
 type ROCBand struct {
-	TPR       []float64 // of the table itself
+	TPR       []float64 // the curve of the table
 	Low, High []float64
 }
 
 // NewROCBands resamples t as opts says (always with percentile intervals) and
 // returns the bands at the given false positive rates, which must rise from 0
-// or more to 1 or less. Where a curve steps up at a rate, its value is the upper
-// end of the step, the greatest sensitivity at that specificity. If ctx is done
-// before the resamples are, its error is returned.
+// or more to 1 or less. At a rate where a curve steps up, its value is the upper end
+// of the step, the greatest sensitivity at this specificity. If ctx is done before
+// the resamples are, its error is returned.
 func NewROCBands(ctx context.Context, t *Table, fpr []float64, opts Options) (*ROCBands, error) {
 	if len(fpr) == 0 || fpr[0] < 0 || fpr[len(fpr)-1] > 1 || !slices.IsSorted(fpr) || slices.ContainsFunc(fpr, math.IsNaN) {
 		return nil, errors.New("ROC bands: the false positive rates must rise within [0, 1]")

@@ -8,8 +8,8 @@ import (
 )
 
 // Intervals of a two-class table against pROC's ci.se (tools/golden/eval/roc_band.R).
-// Both draw at random and ends lie on the steps of one positive, so nearly all
-// ends are equal and none is more than a step off.
+// Both programs draw at random, and ends lie on multiples of one positive, so nearly
+// all ends are equal and no end differs by more than one step.
 func TestROCBandsAgreeWithPROC(t *testing.T) {
 	read, err := ReadPredictions(filepath.Join("testdata/golden", "two_classes.csv"))
 	if err != nil {
@@ -60,8 +60,8 @@ func TestROCBandsAgreeWithPROC(t *testing.T) {
 	}
 }
 
-// The rates of a resample, and their averages, are those of the curves of the
-// table that the resample stands for, written out.
+// The rates of a resample, and their averages, are equal to the rates of the curves of
+// a table in which each image is repeated.
 func TestTPRAtIsThatOfTheCurve(t *testing.T) {
 	rng := newRNG(8)
 	fpr := []float64{0, 0.01, 0.1, 0.25, 1. / 3, 0.5, 0.77, 0.999, 1}

@@ -8,15 +8,15 @@ import (
 	"text/tabwriter"
 )
 
-// RunSummary is every metric over several runs, such as seeds.
+// RunSummary summarises every metric over several runs, such as seeds.
 type RunSummary struct {
 	Runs    int
 	Metrics []MetricSummary // in the order of [Metrics.Paths]
-	// Undefined gives the reason for each summary that is NaN, by metric path.
+	// Undefined gives the reason for each NaN summary, by metric path.
 	Undefined map[string]string
 }
 
-// MetricSummary is one metric over several runs.
+// MetricSummary summarises one metric over several runs.
 type MetricSummary struct {
 	Metric string // its path
 	Summary
@@ -46,7 +46,7 @@ func SummarizeRuns(runs []*Metrics, level float64) (*RunSummary, error) {
 		}
 	}
 	for i, path := range paths {
-		// A value that is undefined leaves the summary so: Undefined says why.
+		// An error means an undefined value, for which Undefined has the reason.
 		summary, _ := Summarize(columns[i], level)
 		s.Metrics = append(s.Metrics, MetricSummary{path, summary})
 		if len(runs) == 1 && s.Undefined[path] == "" {

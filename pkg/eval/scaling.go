@@ -8,21 +8,20 @@ import (
 )
 
 // Scaling recalibrates probabilities: with the logarithms of an image's
-// probabilities as logits z (they differ from a network's own logits by a
-// constant, which a softmax does not see), the new probabilities are
+// probabilities as logits z (they differ from a network's logits by a constant, which
+// does not change a softmax), the new probabilities are
 //
 //	softmax(Weight_k z_k + Bias_k).
 //
-// Temperature scaling has Weight 1/T for all classes and no bias; it leaves the
-// predicted class as it is. A probability of 0 counts as the smallest positive
-// float32.
+// Temperature scaling has Weight 1/T for all classes and no bias; it does not change
+// the predicted class. A probability of 0 counts as the smallest positive float32.
 type Scaling struct {
 	Method  string    `json:"method"` // "temperature" or "vector"
 	Classes []string  `json:"classes"`
 	Weight  []float64 `json:"weight"`
 	Bias    []float64 `json:"bias"`
-	// N is the number of images it was fitted on; NLLBefore and NLLAfter are
-	// their mean negative log-likelihoods, in nats.
+	// N is the number of images of the fit; NLLBefore and NLLAfter are their mean
+	// negative log-likelihoods, in nats.
 	N         int     `json:"n"`
 	NLLBefore float64 `json:"nll_before"`
 	NLLAfter  float64 `json:"nll_after"`
@@ -37,17 +36,15 @@ func (s *Scaling) Temperature() float64 {
 	return 1 / s.Weight[0]
 }
 
-// vectorRidge is the weight of the penalty that keeps vector scaling finite,
-// on the mean loss. It moves parameters that the images tell anything about in
-// the sixth digit or so.
+// vectorRidge is the weight of the penalty on the mean loss that keeps vector scaling
+// finite. It changes parameters that the images determine in about the sixth digit.
 const vectorRidge = 1e-6
 
 // FitTemperature returns the temperature scaling (Guo et al. 2017) that
 // minimises the negative log-likelihood of val's images of known truth. Fit it
-// on validation images, never on the images that are reported. It is an error if
-// there is no best temperature: without an image, if every image is predicted
-// rightly (a lower temperature is always better), or if the predictions are no
-// better than chance.
+// on validation images, never on the reported images. It is an error if there is no
+// best temperature: without an image, if every image is predicted correctly (a lower
+// temperature is always better), or if the predictions are no better than chance.
 func FitTemperature(val *Table) (*Scaling, error) {
 	loss, err := newScalingLoss(val)
 	if err != nil {
@@ -64,11 +61,11 @@ func FitTemperature(val *Table) (*Scaling, error) {
 	return loss.fit("temperature", val.known.Classes)
 }
 
-// FitVector returns the vector scaling (Guo et al. 2017), a weight and a bias a
-// class, that minimises the negative log-likelihood of val's images of known
-// truth. A penalty of 1e-6/2 times the squared distance from no change keeps it
-// unique and finite where the images do not, as for a class that val lacks. Fit
-// it on validation images, never on the images that are reported.
+// FitVector returns the vector scaling (Guo et al. 2017), with a weight and a bias for
+// each class, that minimises the negative log-likelihood of val's images of known
+// truth. A penalty of 1e-6/2 times the squared distance from weights of 1 and biases
+// of 0 keeps the scaling unique and finite even for a class that val lacks. Fit it on
+// validation images, never on the reported images.
 func FitVector(val *Table) (*Scaling, error) {
 	loss, err := newScalingLoss(val)
 	if err != nil {

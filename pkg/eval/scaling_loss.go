@@ -22,7 +22,7 @@ type scalingLoss struct {
 	shared bool
 }
 
-// newScalingLoss takes the images of known truth.
+// newScalingLoss returns the loss over the images of known truth.
 func newScalingLoss(val *Table) (*scalingLoss, error) {
 	known := val.known
 	if known.Len() == 0 {
@@ -39,7 +39,7 @@ func newScalingLoss(val *Table) (*scalingLoss, error) {
 	return l, nil
 }
 
-// allRight reports whether no class is ever above the true one.
+// allRight reports whether the true class of every image has the largest logit.
 func (l *scalingLoss) allRight() bool {
 	for i, row := range l.z {
 		if row[l.truth[i]] < slices.Max(row) {
@@ -51,7 +51,7 @@ func (l *scalingLoss) allRight() bool {
 
 func (l *scalingLoss) classes() int { return len(l.z[0]) }
 
-// start is no change: weights of 1, biases of 0.
+// start returns the parameters that change nothing: weights of 1, biases of 0.
 func (l *scalingLoss) start() []float64 {
 	if l.shared {
 		return []float64{1}
@@ -63,7 +63,7 @@ func (l *scalingLoss) start() []float64 {
 	return x
 }
 
-// weights spreads the parameters to all classes.
+// weights returns the parameters of each class.
 func (l *scalingLoss) weights(x []float64) (weight, bias []float64) {
 	k := l.classes()
 	if !l.shared {
@@ -87,15 +87,15 @@ func (l *scalingLoss) each(x []float64, visit func(z, scaled []float64, truth in
 	}
 }
 
-// nll is the mean loss without the penalty. It goes by logits, as a probability
-// may be too small for a float64.
+// nll returns the mean loss without the penalty, from logits, as a probability may be
+// too small for a float64.
 func (l *scalingLoss) nll(x []float64) float64 {
 	sum := 0.0
 	l.each(x, func(_, scaled []float64, truth int) { sum += floats.LogSumExp(scaled) - scaled[truth] })
 	return sum / float64(len(l.z))
 }
 
-// value is what is minimised.
+// value returns the loss with the penalty.
 func (l *scalingLoss) value(x []float64) float64 {
 	distance := floats.Distance(x, l.start(), 2)
 	return l.nll(x) + l.ridge/2*distance*distance
@@ -157,7 +157,7 @@ func (l *scalingLoss) hessian(h *mat.SymDense, x []float64) {
 	})
 }
 
-// gradientTolerance is how flat the loss must be where a fit ends.
+// gradientTolerance is the greatest slope of the loss at the end of a fit.
 const gradientTolerance = 1e-8
 
 // minimize returns the parameters of least value.
@@ -168,8 +168,8 @@ func (l *scalingLoss) minimize() ([]float64, error) {
 	if result == nil {
 		return nil, err
 	}
-	// Close to the bottom rounding hides from the line search that a step goes
-	// down. The slope still shows the way.
+	// Close to the minimum, rounding errors of the loss stop the line search. The slope
+	// is more exact there.
 	x, slope := l.polish(result.X)
 	if !(slope < gradientTolerance) {
 		return nil, fmt.Errorf("the fit did not converge: slope %.3g after %d steps (%v, %v)", slope, result.MajorIterations, result.Status, err)
@@ -177,8 +177,8 @@ func (l *scalingLoss) minimize() ([]float64, error) {
 	return x, nil
 }
 
-// polish takes Newton steps for as long as they make the slope less, and
-// returns where it got to and the slope there.
+// polish takes Newton steps while they reduce the slope, and returns the last
+// parameters and their slope.
 func (l *scalingLoss) polish(x []float64) ([]float64, float64) {
 	n := len(x)
 	slopeAt := func(x []float64) (*mat.VecDense, float64) {

@@ -8,7 +8,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// sharpen returns p with every probability to the given power, normalised.
+// sharpen returns p with every probability raised to the given power, normalised.
 func sharpen(p *Predictions, power float64) *Predictions {
 	s := Scaling{Method: "temperature", Classes: p.Classes, Weight: make([]float64, len(p.Classes)), Bias: make([]float64, len(p.Classes))}
 	for k := range s.Weight {
@@ -21,8 +21,8 @@ func sharpen(p *Predictions, power float64) *Predictions {
 	return out.Predictions()
 }
 
-// Temperature scaling undoes a sharpening, keeps the predicted class, and never
-// makes the loss on its own images worse; vector scaling does at least as well.
+// Temperature scaling reverses sharpen, keeps the predicted class, and never increases
+// the loss on the images of the fit; the loss of vector scaling is at most as high.
 func TestTemperatureUndoesSharpening(t *testing.T) {
 	for seed := range uint64(10) {
 		p := syntheticPredictions(newRNG(seed), 300, 5, 0)
@@ -69,7 +69,7 @@ func TestTemperatureUndoesSharpening(t *testing.T) {
 	}
 }
 
-// The derivatives that the fit goes by are those of the loss.
+// gradient and hessian are the derivatives of value.
 func TestScalingDerivatives(t *testing.T) {
 	p := syntheticPredictions(newRNG(3), 40, 3, 0)
 	for _, shared := range []bool{true, false} {

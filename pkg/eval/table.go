@@ -6,16 +6,15 @@ import (
 	"sync"
 )
 
-// Table is a table of predictions that was checked. It is what metrics, curves,
-// intervals and tests take, and never changes; several goroutines may use it at
-// once.
+// Table is a checked table of predictions, from which metrics, curves, intervals and
+// tests are computed. It never changes; several goroutines may use it at once.
 //
-// Metrics are of the rows whose true class is known; [Table.Unknown] counts the
-// others.
+// Metrics are computed from the rows whose true class is known; [Table.Unknown] counts
+// the other rows.
 type Table struct {
-	rows  *Predictions // all rows; nobody else has these slices
+	rows  *Predictions // all rows; no other code can change these slices
 	known *Predictions // the rows of known truth
-	at    []int        // place in rows of each row of known
+	at    []int        // for each row of known, its number in rows
 
 	once   sync.Once
 	sorted sorted // of known; see [Table.orders]
@@ -33,7 +32,7 @@ func NewTable(p *Predictions) (*Table, error) {
 	return newTable(rows)
 }
 
-// newTable takes valid rows that nobody else will change.
+// newTable returns a table of valid rows, which must not change.
 func newTable(rows *Predictions) (*Table, error) {
 	known := rows.ofKnownTruth()
 	t := &Table{rows: rows, at: known, known: rows.pick(known)}
@@ -64,8 +63,8 @@ func (t *Table) Where(keep func(i int) bool) *Table {
 	return part
 }
 
-// WithProbs returns the table of the same images with other probabilities, a row
-// for each, which are checked and copied.
+// WithProbs returns the table of the same images with other probabilities, a row for
+// each image, which it checks and copies.
 func (t *Table) WithProbs(probs [][]float32) (*Table, error) {
 	return NewTable(t.rows.withProbs(probs))
 }
@@ -81,7 +80,7 @@ func (t *Table) Scores(k int) (scores []float64, positive []bool, err error) {
 }
 
 // GroupScores returns the summed probability of the group's classes and whether
-// the true class is one of them, for each image of known truth.
+// the true class is in the group, for each image of known truth.
 func (t *Table) GroupScores(g Group) (scores []float64, positive []bool, err error) {
 	groups, err := resolveGroups(t.known.Classes, []Group{g})
 	if err != nil {
@@ -115,8 +114,8 @@ func (t *Table) TopK(k int) float64 {
 
 // Score returns all metrics, without intervals, of the table in which row i has
 // multiplicity counts[i], as in a bootstrap resample; nil means all 1. Rows of
-// unknown truth are left out whatever their count. Groups are as in [Options]. It is an error if
-// there are not as many counts as rows.
+// unknown truth are left out. Groups are as in [Options]. It is an error if the
+// numbers of counts and rows differ.
 func (t *Table) Score(counts []uint32, groups []Group) (*Metrics, error) {
 	resolved, err := resolveGroups(t.known.Classes, groups)
 	if err != nil {
@@ -136,7 +135,7 @@ func (t *Table) Score(counts []uint32, groups []Group) (*Metrics, error) {
 	return m, nil
 }
 
-// columns returns p with its own slices; rows of probabilities are shared.
+// columns returns a copy of p that shares the rows of probabilities.
 func (p *Predictions) columns() *Predictions {
 	return &Predictions{
 		Classes: slices.Clone(p.Classes), ImageIDs: slices.Clone(p.ImageIDs), LesionIDs: slices.Clone(p.LesionIDs),
@@ -167,7 +166,7 @@ func (p *Predictions) ofKnownTruth() []int {
 	return slices.DeleteFunc(upTo(p.Len()), func(i int) bool { return p.Truth[i] == TruthUnknown })
 }
 
-// classesAbove counts the classes that rank above the true one.
+// classesAbove counts the classes that rank above the true class.
 func classesAbove(row []float32, truth int) int {
 	above := 0
 	for k, v := range row {

@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What a caller changes afterwards, in what it gave or was given, does not reach
-// the table.
+// A change of the arguments or results of a table afterwards does not change the
+// table.
 func TestTableNeverChanges(t *testing.T) {
 	p := smallPredictions()
 	table := tableOf(p)
@@ -31,7 +31,7 @@ func TestTableNeverChanges(t *testing.T) {
 	}
 }
 
-// Counts are by row of the table, of which rows of unknown truth are left out.
+// Score takes a count for each row of the table and leaves out rows of unknown truth.
 func TestScoreCounts(t *testing.T) {
 	table := tableOf(smallPredictions())
 	m, err := table.Score([]uint32{2, 7, 1}, nil)
@@ -46,7 +46,7 @@ func TestScoreCounts(t *testing.T) {
 	}
 }
 
-// Whatever draws resamples stops when its context is done, and says so.
+// Every function that draws resamples returns the error of a done context.
 func TestCancel(t *testing.T) {
 	table := tableOf(syntheticPredictions(newRNG(1), 200, 7, 0))
 	opts := Options{Resamples: 1 << 20, Seed: 1, Method: BCaCI}
@@ -70,7 +70,7 @@ func TestCancel(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	// Within the jackknife of BCa too: one resample, then as many units.
+	// The jackknife of BCa stops too: one resample, then all units.
 	ctx, cancel := context.WithCancel(t.Context())
 	calls := 0
 	opts.Resamples, opts.Workers = 1, 1
@@ -85,8 +85,8 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// Metrics that were written and read again are those of the same table and
-// options, to the byte, and of no other.
+// Metrics that were written and read again match the same table and options, and no
+// other.
 func TestMatches(t *testing.T) {
 	tables := goldenTables(t)
 	tables["synthetic"] = syntheticPredictions(newRNG(3), 60, 7, 0)

@@ -6,7 +6,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/eval/paper"
 )
 
-// A printed value, what the notebook logged for it, and why they differ.
+// A printed value, the logged value, and the reason for the difference.
 func ExampleTable_Cell() {
 	table := paper.FindTable("A4")
 	cell, _ := table.Cell("NasNetLarge with Metadata and WeightLoss", "df")

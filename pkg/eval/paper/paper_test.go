@@ -65,7 +65,7 @@ func TestTablesAreComplete(t *testing.T) {
 	}
 }
 
-// mark collects which checks a value's discrepancies say that it fails.
+// mark returns the checks that a value fails, from its discrepancies.
 func mark(t *testing.T, where string, ids []string, used map[string]bool) map[string]bool {
 	t.Helper()
 	marked := map[string]bool{}
@@ -82,8 +82,8 @@ func mark(t *testing.T, where string, ids []string, used map[string]bool) map[st
 	return marked
 }
 
-// A printed value that is neither the rounded nor the truncated logged one
-// bears a mark, and no other does; the same for means and their printed rows.
+// A printed value has a mark if and only if it is neither the rounded nor the
+// truncated logged value; the same holds for means and their printed rows.
 func TestEveryMismatchIsMarkedAndEveryMarkIsOne(t *testing.T) {
 	used := map[string]bool{}
 	failures := 0
@@ -129,7 +129,7 @@ func TestEveryMismatchIsMarkedAndEveryMarkIsOne(t *testing.T) {
 	}
 }
 
-// printedMean is the mean of the printed class values of a row, to six decimals.
+// printedMean returns the mean of the printed class values of a row, to six decimals.
 func printedMean(t *testing.T, table *Table, row string) Number {
 	t.Helper()
 	sum := new(big.Rat)
@@ -151,8 +151,8 @@ func truncate(v *big.Rat) *big.Rat {
 	return new(big.Rat).Quo(floor(scaled), hundred)
 }
 
-// truncatedMean is what the authors' spreadsheet does: class values cut to two
-// decimals, then their mean.
+// truncatedMean is the formula of the authors' spreadsheet: the mean of class values cut
+// to two decimals.
 func truncatedMean(values []*big.Rat) Number {
 	sum := new(big.Rat)
 	for _, v := range values {
@@ -161,7 +161,7 @@ func truncatedMean(values []*big.Rat) Number {
 	return Number(sum.Quo(sum, big.NewRat(int64(len(values)), 1)).FloatString(6))
 }
 
-// The explanation "truncated-class-values" holds wherever the class values are known.
+// The explanation "truncated-class-values" is true for all known class values.
 func TestTruncatedClassValuesExplainTheirCells(t *testing.T) {
 	explained := 0
 	for _, table := range Tables() {
@@ -197,7 +197,7 @@ func TestTruncatedClassValuesExplainTheirCells(t *testing.T) {
 	}
 }
 
-// The copies that the discrepancies tell of are copies.
+// Values that a discrepancy calls copies are equal.
 func TestCopiedCellsAreCopies(t *testing.T) {
 	f1, recall := FindTable("A3"), FindTable("A4")
 	printed := func(table *Table, row, column string) Number {
@@ -237,7 +237,7 @@ func TestCopiedCellsAreCopies(t *testing.T) {
 	}
 }
 
-// N/(C*N_i), truncated to two decimals, but for the last (10.07 was cut to 10).
+// N/(C*N_i), truncated to two decimals, except for the last (10.07 was cut to 10).
 func TestClassWeights(t *testing.T) {
 	table := FindTable("2")
 	total := 0

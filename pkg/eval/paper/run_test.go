@@ -40,8 +40,8 @@ func classValue(c Counts, metric string) *big.Rat {
 	return nil
 }
 
-// recomputed is the value of a metric from a run's counts (to four decimals)
-// or, for class values and what the counts can't give, as logged.
+// recomputed returns a metric from a run's counts (to four decimals), or the logged
+// value for class values and metrics that do not follow from the counts.
 func recomputed(r Run, metric string) Number {
 	if class, name, ok := strings.Cut(strings.TrimPrefix(metric, "per_class."), "."); ok && strings.HasPrefix(metric, "per_class.") {
 		i := slices.Index([]string{"precision", "recall", "f1"}, name)
@@ -70,7 +70,7 @@ func recomputed(r Run, metric string) Number {
 	return r.Metrics[metric]
 }
 
-// Every logged value is that of the run it names, of the same network.
+// Every logged value is equal to the value of its run, which has the same network.
 func TestLoggedValuesComeFromTheirRuns(t *testing.T) {
 	checked := 0
 	check := func(where, run, metric string, logged Number) Run {
@@ -150,7 +150,7 @@ var supports = map[int][]int{
 	1494: {49, 77, 164, 17, 167, 999, 21},
 }
 
-// Counts and matrices give the metrics that the same notebook printed.
+// The metrics of counts and matrices are equal to the metrics in the same notebook.
 func TestCountsGiveTheLoggedMetrics(t *testing.T) {
 	withCounts, withMatrix := 0, 0
 	near := func(where string, logged Number, exact *big.Rat, places int) {
@@ -200,7 +200,7 @@ func TestCountsGiveTheLoggedMetrics(t *testing.T) {
 	}
 }
 
-// checkMatrix holds a confusion matrix, as package eval reads it, against the log.
+// checkMatrix compares the metrics of a confusion matrix with the log.
 func checkMatrix(t *testing.T, r Run) {
 	t.Helper()
 	for metric, got := range map[string]float64{

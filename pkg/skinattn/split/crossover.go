@@ -13,17 +13,17 @@ const (
 	crossoverVal  = 1.0 / 8 // of the lone photos
 )
 
-// Crossover draws two splits that measure the effect of a leak. Both test the first
-// photo, in the order of the records, of every lesion with several photos. These
-// lesions are divided in halves, stratified by diagnosis: the first split trains on
-// the other photos of one half, the second on the other photos of the other half,
-// and both on the same lone photos, an eighth of which is val. Each test photo is so
-// judged by a network that has seen its lesion in training and by one that has not.
-// As the networks change roles from half to half, all other differences between them
+// Crossover draws two splits that measure the effect of a leak. In both, the first
+// photo, in the order of the records, of every lesion with several photos is test.
+// These lesions are divided into halves, stratified by diagnosis: the first split
+// trains on the other photos of one half, the second on the other photos of the other
+// half, and both on the same lone photos, except for an eighth that is val. So one
+// network has seen the lesion of a test photo in training, and the other has not. As
+// the networks change roles from half to half, all other differences between them
 // cancel (a crossover design: Senn, Cross-over Trials in Clinical Research, 2002).
 //
 // The splits have no protocol. It is an error if there are too few lesions with
-// several photos, or with one.
+// several photos, or with one photo.
 func Crossover(records []ham10000.Record, seed uint64) (splits [2]*Split, err error) {
 	if err := checkRows(rowsOf(records, nil)); err != nil { // before the draw, which relies on it
 		return splits, fmt.Errorf("drawing a crossover: %w", err)

@@ -8,7 +8,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
 
-// What Crossover promises, counted from its rows alone.
+// The promises of Crossover, checked from its rows alone.
 func TestCrossover(t *testing.T) {
 	for seed := range uint64(5) {
 		records := synthetic(seed, 200)

@@ -2,7 +2,7 @@
 // the protocols of the table Protocols, reads and writes the result, and measures
 // its leak: the share of held-out photos whose lesion is also in training.
 //
-// Stratified numbers per class are those of scikit-learn's
+// Stratified draws take the same numbers of each class as scikit-learn's
 // StratifiedShuffleSplit: proportional shares rounded down, the rest to the
 // largest remainders, ties at random.
 //

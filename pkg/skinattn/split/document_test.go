@@ -10,7 +10,7 @@ import (
 
 var update = flag.Bool("update", false, "write the generated parts of docs/training.md and docs/reproduce.md anew")
 
-// The documents show the protocols as the table has them.
+// The documents agree with the table of protocols.
 func TestDocuments(t *testing.T) {
 	const begin, end = "<!-- begin: made by go test ./pkg/skinattn/split -update -->\n", "<!-- end -->\n"
 	for path, want := range map[string]string{

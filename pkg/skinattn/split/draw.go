@@ -24,7 +24,7 @@ type draw struct {
 }
 
 // generator returns the random stream of one stage of the protocol. Each stage has
-// its own stream, so that a new stage never changes the choices of another.
+// its own stream, so that a new stage never changes the choices of another stage.
 func (d *draw) generator(stage string) *rand.Rand {
 	h := fnv.New64a()
 	h.Write([]byte(d.protocol + "/" + stage))
@@ -51,8 +51,8 @@ func (d *draw) hold(units []unit, share float64, stage string) (rest, held []uni
 }
 
 // fold deals the units of each class to the folds in turn and returns fold number k
-// as held. Each class starts with the fold after the last one dealt to, so that
-// folds differ by at most one unit, in each class and in all.
+// as held. Each class continues with the fold after the last fold of the class before,
+// so that the sizes of folds differ by at most one unit, for each class and in total.
 func (d *draw) fold(units []unit, folds, k int) (rest, held []unit) {
 	next := 0
 	for _, c := range shuffledByClass(units, d.generator("folds")) {
@@ -82,9 +82,9 @@ func shuffledByClass(units []unit, rng *rand.Rand) [ham10000.NumClasses][]unit {
 }
 
 // apportion divides draws over classes in proportion to counts: shares rounded
-// down, then one more for the largest remainders, ties at random. It is the rule of
-// scikit-learn's _approximate_mode with the same floating-point operations, so that
-// both find the same ties.
+// down, then one more for the largest remainders, ties at random. The floating-point
+// operations are the same as in scikit-learn's _approximate_mode, so that both find
+// the same ties.
 func apportion(counts []int, draws int, rng *rand.Rand) []int {
 	total := 0
 	for _, c := range counts {
@@ -139,7 +139,7 @@ func lesions(records []ham10000.Record) []unit {
 	return units
 }
 
-// byPhotos divides the lesions into those with one photo and those with several.
+// byPhotos returns the lesions with a single photo and the lesions with several.
 func byPhotos(records []ham10000.Record) (single, several []unit) {
 	for _, lesion := range lesions(records) {
 		if len(lesion.images) == 1 {
@@ -151,7 +151,7 @@ func byPhotos(records []ham10000.Record) (single, several []unit) {
 	return single, several
 }
 
-// classOf is the index of the diagnosis, which the caller has checked.
+// classOf returns the index of the diagnosis, which the caller has checked.
 func classOf(r ham10000.Record) int { return slices.Index(ham10000.Classes, r.Dx) }
 
 // assign returns the part of each image; no unit is in two parts.

@@ -50,7 +50,7 @@ func TestApportionBreaksTiesAtRandom(t *testing.T) {
 		seen[[4]int(apportion([]int{2, 2, 2, 1}, 2, rand.New(rand.NewPCG(seed, 1))))]++
 	}
 	for _, outcome := range [][4]int{{1, 1, 0, 0}, {0, 1, 1, 0}, {1, 0, 1, 0}} {
-		// 1000 expected of each; 5 standard deviations are 130.
+		// 1000 are expected for each pair; 5 standard deviations are 130.
 		if n := seen[outcome]; math.Abs(float64(n)-trials/3) > 130 {
 			t.Errorf("%v in %d of %d draws, want about a third", outcome, n, trials)
 		}

@@ -60,8 +60,8 @@ func ExampleNew_folds() {
 	// 400 of 400 images are tested
 }
 
-// The paper's protocol divides by image, so that photos of one lesion are on both
-// sides.
+// The paper's protocol divides by image, so that photos of one lesion are in both
+// parts.
 func ExampleSplit_Images() {
 	for _, protocol := range []string{split.Paper, split.Grouped} {
 		s, err := split.New(protocol, records(), split.Options{Seed: 1})

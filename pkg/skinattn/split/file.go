@@ -31,7 +31,7 @@ type Summary struct {
 	// Fold is present only if Folds is.
 	Fold  *int `json:"fold,omitempty"`
 	AsRun bool `json:"as_run,omitempty"`
-	// TestShare is present only if it is not the protocol's own.
+	// TestShare is present only if it differs from the protocol's share.
 	TestShare float64 `json:"test_share,omitempty"`
 	// Images and Lesions count by part, Counts counts images by part and class.
 	Images  map[Part]int            `json:"images"`
@@ -83,7 +83,7 @@ func (s *Split) Summary() Summary {
 	return sum
 }
 
-// rateJSON is the rate for JSON: nil, hence null, if it is undefined.
+// rateJSON returns the rate, or nil, which is null in JSON, if it is undefined.
 func rateJSON(r eval.LeakRate) *float64 {
 	if r.Images == 0 {
 		return nil
@@ -93,8 +93,8 @@ func rateJSON(r eval.LeakRate) *float64 {
 }
 
 // WriteFile writes the split to path as CSV (image_id,lesion_id,dx,part) and
-// its Summary beside it. Existing files are replaced, each in one step. Equal splits
-// give equal bytes.
+// its Summary to SummaryPath. Existing files are replaced, each in one step. Equal
+// splits give equal bytes.
 func (s *Split) WriteFile(path string) error {
 	if err := s.Check(); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
@@ -123,9 +123,9 @@ func (s *Split) encode() []byte {
 	return buf.Bytes()
 }
 
-// ReadFile reads a split from the files of WriteFile, or from a CSV file of the same
-// form alone; the protocol is then empty. Errors name the file and the line. If
-// there is a JSON file, the CSV must have its SHA-256 and keep the protocol's
+// ReadFile reads a split from the files of WriteFile, or from such a CSV file alone; the
+// protocol is then empty. Errors name the file and the line. If the JSON file exists,
+// it must have the SHA-256 of the CSV file, and the split must keep the protocol's
 // promises (see Split.Check).
 func ReadFile(path string) (*Split, error) {
 	content, err := os.ReadFile(path)

@@ -185,7 +185,7 @@ func TestReadFileVerifiesTheSummary(t *testing.T) {
 		if got.Protocol != "" || len(got.Rows) != len(s.Rows) {
 			t.Errorf("%s: protocol %q, %d rows", test.name, got.Protocol, len(got.Rows))
 		}
-		// A split made elsewhere can be written and read again.
+		// A split without a protocol can be written and read again.
 		if err := got.WriteFile(path); err != nil {
 			t.Fatal(err)
 		}
@@ -214,8 +214,8 @@ func TestWriteFileRefuses(t *testing.T) {
 	}
 }
 
-// FuzzParse checks that any bytes give an error that names the file, or rows
-// that are written as they were read.
+// FuzzParse checks that any bytes give an error with the name of the file, or rows that
+// are equal after writing and reading.
 func FuzzParse(f *testing.F) {
 	f.Add("image_id,lesion_id,dx,part\nI1,L1,nv,train\nI2,L1,nv,val\n")
 	f.Add("image_id,lesion_id,dx,part\r\n\"I,1\",\"L\n1\",mel,test\r\n")

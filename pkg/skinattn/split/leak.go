@@ -5,15 +5,15 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
 
-// Leak is the leak rate of a split, over all and by class.
+// Leak is the leak rate of a split, over all classes and by class.
 type Leak struct {
 	Overall eval.LeakRate
 	// ByClass is in the order of ham10000.Classes.
 	ByClass [ham10000.NumClasses]eval.LeakRate
 }
 
-// LeakRate counts the held-out images (val and test), and the leaked ones: their
-// lesion has a photo in train, by the definition of [eval.SeenIn].
+// LeakRate counts the held-out images (val and test) and, among them, the leaked
+// images: the lesion has a photo in train (see [eval.SeenIn]).
 func (s *Split) LeakRate() Leak {
 	images := s.Images()
 	seen := eval.SeenIn(images, string(Train))
@@ -31,8 +31,7 @@ func (s *Split) LeakRate() Leak {
 	return leak
 }
 
-// Images are the rows in the form that eval.AuditLeakage takes, with the diagnosis
-// as class.
+// Images returns the rows for [eval.AuditLeakage], with the diagnosis as class.
 func (s *Split) Images() []eval.SplitImage {
 	images := make([]eval.SplitImage, len(s.Rows))
 	for i, r := range s.Rows {

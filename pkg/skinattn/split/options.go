@@ -10,9 +10,9 @@ import (
 type Options struct {
 	// Seed of all draws.
 	Seed uint64
-	// Folds, if not 0, makes protocol grouped k folds (at least 2): fold number
-	// Fold (from 0) is test, and a lesion-grouped eighth of the rest is val. All
-	// folds of one seed belong to one partition.
+	// Folds, if not 0, is the number of folds of protocol grouped (at least 2): fold
+	// number Fold (from 0) is test, and a lesion-grouped eighth of the rest is val.
+	// All folds of one seed belong to one partition.
 	Folds, Fold int
 	// AsRun makes protocol datta828 without val, as its authors ran it: the
 	// test then also selects the epoch.
@@ -37,16 +37,16 @@ const (
 // the option can't have.
 type OptionError struct {
 	Protocol string
-	Option   Option // the one at fault
+	Option   Option // the wrong option
 
 	text []any // the message, with every option in it as an Option
 }
 
-// Error is the message with the options under their own names.
+// Error returns the message with the names of the options.
 func (e *OptionError) Error() string { return e.Text(func(o Option) string { return string(o) }) }
 
-// Text is the message with the options as name spells them, such as "--folds" on
-// a command line.
+// Text returns the message with the options as name spells them, such as "--folds"
+// on a command line.
 func (e *OptionError) Text(name func(Option) string) string {
 	var text strings.Builder
 	for _, part := range e.text {
@@ -65,7 +65,7 @@ func (o Options) Check(protocol string) error {
 	return err
 }
 
-// check finds the protocol that the options must fit.
+// check is Check, and returns the protocol.
 func (o Options) check(protocol string) (*Protocol, error) {
 	p, err := Find(protocol)
 	if err != nil {

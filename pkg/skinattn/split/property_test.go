@@ -19,7 +19,7 @@ func synthetic(seed uint64, lesions int) []ham10000.Record {
 	rng := rand.New(rand.NewPCG(seed, 99))
 	var records []ham10000.Record
 	for lesion := range lesions {
-		// nv is two thirds, as in the real data; the others share the rest.
+		// nv is two thirds, as in the real data; the other classes share the rest.
 		dx := "nv"
 		if rng.IntN(3) == 0 {
 			dx = ham10000.Classes[rng.IntN(ham10000.NumClasses)]
@@ -39,7 +39,7 @@ func synthetic(seed uint64, lesions int) []ham10000.Record {
 	return records
 }
 
-// configurations are all protocols with the forms that they take.
+// configurations lists all protocols with the options that they take.
 func configurations(seed uint64) map[string]Options {
 	all := map[string]Options{}
 	for _, p := range Protocols {
@@ -64,7 +64,7 @@ func TestEveryImageIsInOnePartAndLesionsStayTogether(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s, seed %d: %v", name, seed, err)
 			}
-			// Not through Check: this is what Check is there for.
+			// Not through Check, which has the same purpose.
 			partOf := make(map[string]Part)
 			parts := make(map[string]map[Part]bool) // by lesion
 			next := 0
@@ -118,7 +118,7 @@ func TestEveryImageIsInOnePartAndLesionsStayTogether(t *testing.T) {
 }
 
 func TestStratification(t *testing.T) {
-	// Shares by definition of the protocols, in lesions of each class.
+	// The shares that define the protocols, in lesions of each class.
 	shares := map[string]map[Part]float64{
 		Grouped:           {Train: .7, Val: .1, Test: .2},
 		Grouped + " fold": {Train: .7, Val: .1, Test: .2},

@@ -9,9 +9,9 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
 
-// Protocol is one way to divide HAM10000. A new protocol is a row of Protocols
-// and the function that draws it; New and Check, the command line, the columns of
-// reports and the tables in docs/ are made from the row.
+// Protocol is a rule that divides HAM10000. A new protocol is a row of Protocols
+// and a function that draws; New and Check, the command line, the columns of reports
+// and the tables in docs/ follow from the row.
 type Protocol struct {
 	// Name in flags, files and documents.
 	Name string
@@ -19,9 +19,10 @@ type Protocol struct {
 	Summary string
 	// Parts have images in every split of the protocol; no other part has any.
 	Parts []Part
-	// AsRunParts replace Parts with Options.AsRun; nil if there is no such form.
+	// AsRunParts replace Parts if Options.AsRun is set; nil if the protocol does not
+	// take the option.
 	AsRunParts []Part
-	// Takes are the options beside the seed. OptionFold goes with OptionFolds.
+	// Takes lists the options beside the seed. OptionFolds includes OptionFold.
 	Takes []Option
 	// ByLesion is set if no lesion is in two parts.
 	ByLesion bool
@@ -30,19 +31,19 @@ type Protocol struct {
 	// OfficialTest is set if the test images come from another data set, and are
 	// not in the split.
 	OfficialTest bool
-	// Column is how reports show the runs of the protocol.
+	// Column describes the runs of the protocol in reports.
 	Column Column
 
 	draw func(d *draw, records []ham10000.Record, opts Options) map[string]Part // by image id
 }
 
-// Column is how reports show the runs of a protocol.
+// Column describes the runs of a protocol in reports.
 type Column struct {
-	// Key in CSV and JSON, Head in tables.
+	// Key names the column in CSV and JSON, Head in tables.
 	Key, Head string
 	// Explanation is one or more sentences in Markdown.
 	Explanation string
-	// Reported says for docs/reproduce.md which images the numbers are of.
+	// Reported names the evaluated images, for docs/reproduce.md.
 	Reported string
 }
 
@@ -95,10 +96,10 @@ var Protocols = []Protocol{
 	},
 }
 
-// Names are the names of all protocols.
+// Names returns the names of all protocols.
 func Names() []string { return NamesTaking("") }
 
-// NamesTaking are the names of the protocols that take an option.
+// NamesTaking returns the names of the protocols that take an option.
 func NamesTaking(o Option) []string {
 	var names []string
 	for _, p := range Protocols {
@@ -119,7 +120,7 @@ func Find(name string) (*Protocol, error) {
 	return nil, fmt.Errorf("unknown protocol %q; known are %s", name, strings.Join(Names(), ", "))
 }
 
-// parts are the parts that a split with the options has.
+// parts returns the parts of a split with the options.
 func (p *Protocol) parts(opts Options) []Part {
 	if opts.AsRun {
 		return p.AsRunParts
@@ -129,7 +130,7 @@ func (p *Protocol) parts(opts Options) []Part {
 
 // paper draws an image-level split of the records with a known age, as the
 // paper's authors did: a stratified tenth of the images, or Options.TestShare, is
-// val. Photos of one lesion fall on both sides.
+// val. Photos of one lesion can be in both parts.
 func (d *draw) paper(records []ham10000.Record, opts Options) map[string]Part {
 	var known []ham10000.Record
 	for _, r := range records {
@@ -143,7 +144,7 @@ func (d *draw) paper(records []ham10000.Record, opts Options) map[string]Part {
 
 // datta828 draws the split of Datta et al. 2021 (arXiv 2105.03358): a stratified
 // 15 % of the lesions with one photo is test (828 images of the real data set).
-// Val is a tenth of the other lesions; as run, there is none.
+// Val is a tenth of the other lesions, and empty with Options.AsRun.
 func (d *draw) datta828(records []ham10000.Record, opts Options) map[string]Part {
 	single, several := byPhotos(records)
 	rest, test := d.hold(single, 0.15, "test")

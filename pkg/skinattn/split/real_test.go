@@ -35,7 +35,7 @@ func TestRealCounts(t *testing.T) {
 	}{
 		// The supports in the classification reports of the paper's authors.
 		{Paper, Options{}, map[Part]classCounts{Train: {294, 463, 980, 103, 1000, 5994, 128}, Val: {33, 51, 109, 12, 111, 666, 14}}},
-		// Those of their 15 % and 20 % splits.
+		// The supports of the authors' 15 % and 20 % splits.
 		{Paper, Options{TestShare: .15}, map[Part]classCounts{Train: {278, 437, 925, 98, 944, 5661, 121}, Val: {49, 77, 164, 17, 167, 999, 21}}},
 		{Paper, Options{TestShare: .2}, map[Part]classCounts{Train: {261, 411, 871, 92, 889, 5328, 114}, Val: {66, 103, 218, 23, 222, 1332, 28}}},
 		// The supports of Datta et al. 2021.
@@ -66,7 +66,7 @@ func TestRealCounts(t *testing.T) {
 }
 
 // The authors' three splits (10, 15 and 20 % of 9,958 images) and the other
-// test sizes of Datta et al. pin the rounding down further.
+// test sizes of Datta et al. test the rounding further.
 func TestRealRounding(t *testing.T) {
 	records := realRecords(t)
 	var known []ham10000.Record
@@ -106,9 +106,8 @@ func TestRealRounding(t *testing.T) {
 	}
 }
 
-// Mean leak rates of the image-level split, simulated elsewhere with
-// scikit-learn on the same table: 42 % of all held-out images, by class 50, 61,
-// 56, 61, 73, 32 and 54 %.
+// Mean leak rates of the image-level split, from a simulation with scikit-learn on the
+// same table: 42 % of all held-out images, by class 50, 61, 56, 61, 73, 32 and 54 %.
 func TestRealPaperLeak(t *testing.T) {
 	records := realRecords(t)
 	const seeds = 40

@@ -35,7 +35,7 @@ type Split struct {
 	// Protocol is the name of one of Protocols, or empty for a split made elsewhere.
 	Protocol string
 	Options
-	// Rows in the order of the metadata. Images that the protocol drops have no row.
+	// Rows has the order of the metadata. Images that the protocol drops have no row.
 	Rows []Row
 }
 
@@ -88,7 +88,7 @@ func (s *Split) Part(p Part) []Row {
 
 // Select returns the metadata records of part p, in the order of the split. It is an
 // error if an image of the split is not among the records, or has another lesion or
-// diagnosis there: the split then belongs to other data.
+// diagnosis in its record: the split then belongs to other data.
 func (s *Split) Select(records []ham10000.Record, p Part) ([]ham10000.Record, error) {
 	at := make(map[string]int, len(records))
 	for i, r := range records {
@@ -109,9 +109,9 @@ func (s *Split) Select(records []ham10000.Record, p Part) ([]ham10000.Record, er
 	return selected, nil
 }
 
-// Check returns an error if the split breaks what its protocol promises: no image
+// Check returns an error if the split breaks a promise of its protocol: no image
 // twice, one diagnosis for a lesion, no empty part and, if Protocol.ByLesion, no
-// lesion in two parts. A split made elsewhere only needs images to train on.
+// lesion in two parts. A split without a protocol needs only images to train on.
 func (s *Split) Check() error {
 	if err := checkRows(s.Rows); err != nil {
 		return err

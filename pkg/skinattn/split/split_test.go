@@ -82,7 +82,7 @@ func TestCheckFindsBrokenPromises(t *testing.T) {
 	tests := []struct {
 		name  string
 		split Split
-		want  string // empty if there is nothing to find
+		want  string // empty if the split is valid
 	}{
 		{"sound", Split{Protocol: Grouped, Rows: full}, ""},
 		{"lesion in train and test", Split{Protocol: Grouped, Rows: append(full[:3:3], row("4", "A", Test))}, "lesion A"},
