@@ -87,21 +87,22 @@ func (r *Report) use(run *Run) string {
 // coverage counts the combinations of network and regime in the printed tables, and
 // lists the number with a run by protocol.
 func (r *Report) coverage() (combinations int, filledRows string) {
-	type row struct{ backbone, family string }
-	measured := map[row]bool{}
-	filled := map[string]map[row]bool{} // by protocol
+	type combination struct{ backbone, family string }
+	measured := map[combination]bool{}
+	filled := map[string]map[combination]bool{} // by protocol
+	for _, protocol := range split.Names() {
+		filled[protocol] = map[combination]bool{}
+	}
 	for _, t := range r.Tables {
 		for _, c := range t.Cells {
 			if c.Backbone == "" || !isMeasured(c.Metric) {
 				continue
 			}
-			measured[row{c.Backbone, c.Regime}] = true
+			at := combination{c.Backbone, c.Regime}
+			measured[at] = true
 			for protocol, ours := range c.Ours {
 				if len(ours.Values) > 0 {
-					if filled[protocol] == nil {
-						filled[protocol] = map[row]bool{}
-					}
-					filled[protocol][row{c.Backbone, c.Regime}] = true
+					filled[protocol][at] = true
 				}
 			}
 		}

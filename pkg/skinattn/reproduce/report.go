@@ -123,11 +123,7 @@ func (r *Report) cell(c paper.Cell) (Cell, error) {
 
 // isMeasured reports whether a training run gives the metric.
 func isMeasured(metric string) bool {
-	switch metric {
-	case "", "parameters", "parameters_imagenet", "depth", "megabytes":
-		return false
-	}
-	return true
+	return !slices.Contains([]string{"", "parameters", "parameters_imagenet", "depth", "megabytes"}, metric)
 }
 
 // measured finds the values of a protocol's runs for a cell.

@@ -58,7 +58,8 @@ func (r *Report) files() ([]file, error) {
 	for _, f := range pictures {
 		embedded[f.name] = f.content
 	}
-	index, wholeIndex := r.index(), r.index()
+	index := r.index()
+	wholeIndex := index
 	wholeIndex.Whole = true
 	claims, err := r.claims()
 	if err != nil {
