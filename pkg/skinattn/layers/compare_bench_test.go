@@ -28,7 +28,7 @@ type contest struct {
 	// native computes the layer with GoMLX's own operation from the trained variables of op, in their order. If it is nil,
 	// the other form is the layers one by one, each for the whole batch.
 	native func(x *Node, variables []*Node) *Node
-	// forwardOnly leaves out the gradient of the native form, which is too slow.
+	// forwardOnly leaves out the gradient of the native form.
 	forwardOnly bool
 }
 

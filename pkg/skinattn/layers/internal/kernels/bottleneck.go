@@ -22,9 +22,9 @@ type Bottleneck struct {
 // maxBorder limits the positions of a wide map with its border, relative to the positions without it.
 const maxBorder = 1.16
 
-// Bottleneck is the wide part of an inverted bottleneck: a 1x1 convolution, a batch norm, which multiplies the channels by
-// scale and adds shift, [C] each, and a ReLU, which clips to limit; pad is the padding of the depthwise convolution
-// behind them. ok is false where rematerializing the wide map would not save time.
+// Bottleneck takes the 1x1 convolution, the batch norm, which multiplies the channels by scale and adds shift, [C] each,
+// the limit of the ReLU, and the padding of the depthwise convolution. ok is false where rematerializing the wide map
+// would not save time.
 func (s *State) Bottleneck(wide Pointwise, scale, shift *Node, limit float64, pad Padding) (e Bottleneck, ok bool) {
 	dims := slices.Clone(wide.In.Shape().Dimensions)
 	dims[3] = wide.Kernel.Shape().Dimensions[3]
@@ -68,11 +68,13 @@ func (e Bottleneck) gradient(inputs []*Node, cotangent expression, stride int) [
 		Window: Window{Size: [2]int(kernel.Shape().Dimensions[:2]), Stride: stride},
 	}
 	state := []*Node{graph.ZerosLike(narrow), graph.ZerosLike(shifted), d.zeroSums(narrow)}
-	state = microBatches(e.Images, union(cotangent.maps, []*Node{narrow}), union(cotangent.vectors, []*Node{shifted, matrix, kernel}), state,
+	maps, constants := union(cotangent.maps, []*Node{narrow}), union(cotangent.vectors, []*Node{shifted, matrix, kernel})
+	state = microBatches(e.Images, maps, constants, state,
 		func(at func(*Node) *Node, state []*Node, put func(all, part *Node) *Node) []*Node {
 			narrow := e.withOnes(at(narrow))
 			// The barriers keep XLA from computing a value again for each of its users.
-			both := graph.OptimizationBarriers(clip(pointwise(narrow, at(shifted), false), e.limit), padMap(cotangent.eval(at), d.cotangentPadding(), 1))
+			both := graph.OptimizationBarriers(clip(pointwise(narrow, at(shifted), false), e.limit),
+				padMap(cotangent.eval(at), d.cotangentPadding(), 1))
 			wide, cotangent := both[0], both[1]
 			both = graph.OptimizationBarriers(reluGradient(wide, d.toInput(cotangent, at(kernel)), e.limit), narrow)
 			back, narrow := both[0], both[1]

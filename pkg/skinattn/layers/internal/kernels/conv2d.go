@@ -120,9 +120,8 @@ func (c convolution) patches(x *Node) *Node {
 
 // inputGradient is the cotangent of the input [B H W Cin].
 func (c convolution) inputGradient(cotangent, kernel *Node, a algorithm) *Node {
-	pad := c.dilationPadding([]int{c.batch, c.in[0], c.in[1], c.channels[0]}, cotangent.Shape().Dimensions)
 	if a == native {
-		axes := imageAxes
+		pad, axes := c.dilationPadding(c.in, c.out), imageAxes
 		axes.KernelInputChannels, axes.KernelOutputChannels = 3, 2
 		return graph.ConvGeneral(cotangent, graph.Reverse(kernel, 0, 1), axes, []int{1, 1}, pad[:], []int{c.Stride, c.Stride}, nil, 1, 1)
 	}
@@ -131,20 +130,9 @@ func (c convolution) inputGradient(cotangent, kernel *Node, a algorithm) *Node {
 	var sum *Node
 	for offset := range c.offsets() {
 		share := graph.SliceAxis(all, -1, graph.AxisRange(offset*c.channels[0], (offset+1)*c.channels[0]))
-		sum = plus(sum, padMap(share, c.scatterPadding(offset), c.Stride))
+		sum = plus(sum, padMap(share, c.scatterPadding(offset, c.in, c.out), c.Stride))
 	}
 	return sum
-}
-
-// scatterPadding puts a kernel offset's values at the output positions, dilated by the stride, at the input positions that
-// the offset sees.
-func (c convolution) scatterPadding(offset int) Padding {
-	var pad Padding
-	for axis, at := range c.at(offset) {
-		before := at - c.Pad[axis][0]
-		pad[axis] = [2]int{before, c.in[axis] - before - extent(c.out[axis], c.Stride)}
-	}
-	return pad
 }
 
 // kernelGradient is the cotangent of the kernel [kh kw Cin Cout].

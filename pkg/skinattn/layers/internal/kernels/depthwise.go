@@ -74,7 +74,7 @@ func (d depthwiseGradient) cotangentPadding() Padding {
 	if d.Stride > 1 {
 		return Padding{}
 	}
-	return d.dilationPadding(d.in, d.out)
+	return d.dilationPadding([2]int(d.in[1:3]), [2]int(d.out[1:3]))
 }
 
 // toInput is the cotangent of the map, given the output's padded cotangent.

@@ -59,13 +59,22 @@ func padEnd(x *Node, axis, n int) *Node {
 	return graph.Pad(x, graph.ScalarZero(x.Graph(), x.DType()), pads...)
 }
 
-// dilationPadding is the padding of an output's cotangent [B H' W' C] (shape out) that has been dilated by w.Stride: the
-// rotated window with stride 1 then leads from the cotangent back to the input [B H W C] (shape in, before w.Pad).
-func (w Window) dilationPadding(in, out []int) Padding {
-	var pad Padding
+// scatterPadding puts a kernel offset's values in out windows, dilated by w.Stride, at the positions that the offset sees
+// in a map of size in.
+func (w Window) scatterPadding(offset int, in, out [2]int) (pad Padding) {
+	for axis, at := range w.at(offset) {
+		before := at - w.Pad[axis][0]
+		pad[axis] = [2]int{before, in[axis] - before - extent(out[axis], w.Stride)}
+	}
+	return pad
+}
+
+// dilationPadding pads the cotangent of out windows, dilated by w.Stride, so that the rotated window with stride 1 leads
+// from the cotangent back to a map of size in, before w.Pad.
+func (w Window) dilationPadding(in, out [2]int) Padding {
+	pad := w.scatterPadding(w.offsets()-1, in, out)
 	for axis, k := range w.Size {
-		before := k - 1 - w.Pad[axis][0]
-		pad[axis] = [2]int{before, in[axis+1] + k - 1 - before - extent(out[axis+1], w.Stride)}
+		pad[axis][1] += k - 1
 	}
 	return pad
 }

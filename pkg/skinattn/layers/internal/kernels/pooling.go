@@ -10,8 +10,7 @@ import (
 // first largest value of each window, row by row, as in TensorFlow on the CPU. GoMLX's gradient (XLA's
 // select-and-scatter) is 100 times slower than the forward pass.
 func MaxPool(x *Node, w Window) *Node {
-	dims := x.Shape().Dimensions
-	in := [2]int(dims[1:3])
+	in := [2]int(x.Shape().Dimensions[1:3])
 	var y *Node
 	return withGradient(
 		func(x ...*Node) *Node {
@@ -22,7 +21,7 @@ func MaxPool(x *Node, w Window) *Node {
 			stopped := graph.StopGradient(x)
 			padded := padWith(stopped, w.Pad, 1, graph.Const(x.Graph(), x.DType().LowestValue()))
 			winner := w.firstLargest(padded, y)
-			pad := w.dilationPadding(dims, cotangent.Shape().Dimensions)
+			pad := w.dilationPadding(in, w.Out(in))
 			shares, winners := padMap(cotangent, pad, w.Stride), padMap(winner, pad, w.Stride)
 			dense := Window{Size: w.Size, Stride: 1}
 			var sum *Node
@@ -52,8 +51,7 @@ func (w Window) firstLargest(padded, y *Node) *Node {
 // AveragePool is the mean of each window of x [B H W C], without the padding: [B H' W' C]. It is a sum of strided slices,
 // which XLA fuses into one loop, and so is its gradient.
 func AveragePool(x *Node, w Window) *Node {
-	dims := x.Shape().Dimensions
-	in := [2]int(dims[1:3])
+	in := [2]int(x.Shape().Dimensions[1:3])
 	out := w.Out(in)
 	share := graph.ConvertDType(graph.ConstTensor(x.Graph(), w.inverseCounts(in, out)), x.DType())
 	return withGradient(
@@ -63,8 +61,7 @@ func AveragePool(x *Node, w Window) *Node {
 			if w.Stride > 1 {
 				return []*Node{w.byPhases(shared, in, func(_ int, at *Node) *Node { return at })}
 			}
-			pad := w.dilationPadding(dims, cotangent.Shape().Dimensions)
-			return []*Node{w.sum(padMap(shared, pad, 1), in)}
+			return []*Node{w.sum(padMap(shared, w.dilationPadding(in, out), 1), in)}
 		}, x)
 }
 

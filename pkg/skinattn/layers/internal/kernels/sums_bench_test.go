@@ -31,7 +31,7 @@ func BenchmarkSums(b *testing.B) {
 				for offset := range w.offsets() {
 					sums = append(sums, graph.ReduceSum(graph.Mul(w.seen(padded, offset, out), in[1]), 0, 1, 2))
 				}
-				return graph.Stack(sums, 0)
+				return graph.Reshape(graph.Stack(sums, 0), c.window, c.window, c.channels, 1)
 			}},
 			way{"offset by offset", func(in []*Node) *Node { return d.offsetByOffset(maps(in)) }},
 			way{"together", func(in []*Node) *Node {
