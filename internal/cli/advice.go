@@ -8,6 +8,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+	"github.com/skinattn/skinattn/pkg/skinattn/explain"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
@@ -52,6 +53,7 @@ var adviceTable = []func(error) string{
 		}
 		return ""
 	}),
+	as[*explain.UnknownLayerError]("'skinattn backbones' names the cut, Keras's summary the others"),
 	is("leave --feature-cache or the augmentation out", training.ErrFeaturesAugmented),
 	is("leave --feature-cache or --cutmix out", training.ErrFeaturesMixed),
 	is("add --freeze backbone to --feature-cache", training.ErrFeaturesTrained),

@@ -48,7 +48,7 @@ func benchPhotos(b *testing.B) [][]byte {
 	return [][]byte{out.Bytes()}
 }
 
-// BenchmarkDecode also tells how many times as long the standard library takes
+// BenchmarkDecode also reports the ratio of the standard library's time
 // for the same photos, in turns with Decode. Of each photo the fastest round
 // counts, so that other programs disturb little.
 func BenchmarkDecode(b *testing.B) {

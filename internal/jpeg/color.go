@@ -1,6 +1,6 @@
 package jpeg
 
-// colorModel says what the components of a frame hold.
+// colorModel is the meaning of the components of a frame.
 type colorModel uint8
 
 const (

@@ -9,14 +9,15 @@
 //
 // The package decodes the processes that photos use: Huffman coding in baseline,
 // extended sequential and progressive mode, 8 bits a sample, one, three or four
-// components. Where libjpeg paints over damage, the package returns an error: for
-// data that is cut short, left over or contradicts T.81.
+// components. Where libjpeg paints over damage, the package returns an error: for data
+// that is cut short, left over or against T.81.
 package jpeg
 
 import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // invalid returns the error for data that T.81 does not allow.
@@ -29,10 +30,10 @@ func unsupported(format string, args ...any) error {
 	return fmt.Errorf("unsupported JPEG: "+format, args...)
 }
 
-// truncated returns the error for data that ends in what. It wraps
+// truncated returns the error for data that ends within the named part. It wraps
 // [io.ErrUnexpectedEOF].
-func truncated(what string) error {
-	return fmt.Errorf("invalid JPEG: data ends in %s: %w", what, io.ErrUnexpectedEOF)
+func truncated(part string) error {
+	return fmt.Errorf("invalid JPEG: data ends in %s: %w", part, io.ErrUnexpectedEOF)
 }
 
 var errNoFrame = errors.New("invalid JPEG: no frame header")
@@ -84,11 +85,11 @@ func Size(data []byte) (width, height int, err error) {
 	}
 }
 
-// Decode decodes the JPEG image that data begins with; what follows the end of the
-// image is ignored. If accept is not nil, Decode calls it with the size in pixels
+// Decode decodes the JPEG image at the beginning of data and ignores the bytes behind it.
+// If accept is not nil, Decode calls it with the size in pixels
 // from the frame header, before it allocates memory for the picture, and returns its
-// error. A picture that is too large for the length of data is an error before that
-// too. The error for data that ends too early wraps [io.ErrUnexpectedEOF].
+// error. A picture too large for the length of data is an error before the
+// allocation, too. The error for data that ends too early wraps [io.ErrUnexpectedEOF].
 //
 // Beside the 3 bytes a pixel of the result, decoding takes up to 12 bytes a pixel (a
 // progressive picture of four components without subsampling).
@@ -145,7 +146,7 @@ func (d *decoder) finish() (f *frame, err error) {
 	}
 	for i := range f.components {
 		c := &f.components[i]
-		if !c.complete() {
+		if slices.ContainsFunc(c.known[:], func(known uint8) bool { return known != 1 }) {
 			return nil, invalid("scans of component %d are missing", i+1)
 		}
 		if f.progressive {

@@ -208,7 +208,7 @@ func TestRefuses(t *testing.T) {
 	}
 }
 
-// TestAccepts: what T.81 or libjpeg allow beyond the plainest files.
+// TestAccepts decodes files with features that are rare, but allowed by T.81 or libjpeg.
 func TestAccepts(t *testing.T) {
 	data := read(t, "jpeg-420.jpg")
 	want, err := decodeFrame(data, nil)

@@ -48,16 +48,6 @@ func (c *component) row(y int) []uint8 { return c.pix[y*c.stride():][:c.width:c.
 
 func (c *component) block(x, y int) *block { return &c.coefficients[y*c.blocksX+x] }
 
-// complete tells whether the scans so far hold every bit of every coefficient.
-func (c *component) complete() bool {
-	for _, known := range c.known {
-		if known != 1 {
-			return false
-		}
-	}
-	return true
-}
-
 func isFrameHeader(marker uint8) bool {
 	return marker >= markerSOF0 && marker <= markerSOF15 && marker != markerDHT && marker != markerJPG && marker != markerDAC
 }

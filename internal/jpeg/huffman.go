@@ -1,6 +1,6 @@
 package jpeg
 
-// lookupBits is the longest code that is decoded by one look at a table. The
+// lookupBits is the length of the longest code that one look at a table decodes. The
 // tables of two AC and two DC destinations fit the first-level cache.
 const lookupBits = 9
 
@@ -78,8 +78,8 @@ func newHuffmanTable(counts, symbols []uint8) (*huffmanTable, error) {
 	return t, nil
 }
 
-// decode returns the symbol whose code the bits begin with, and the code's
-// length, which is 0 if there is no such code.
+// decode returns the symbol of the code at the beginning of bits and the code's length,
+// 0 if there is no such code.
 func (t *huffmanTable) decode(bits uint64) (symbol uint8, length int) {
 	if entry := t.lookup[bits>>(64-lookupBits)]; entry != 0 {
 		return uint8(entry >> 8), int(entry & 0xff)

@@ -91,7 +91,7 @@ func transform(c0, c1, c2, c3, c4, c5, c6, c7 int32) (e0, e1, e2, e3, o0, o1, o2
 		c5*fix2_053119869 + z2 + z4, c7*fix0_298631336 + z1 + z3
 }
 
-// fillDC does what inverseDCT does for a block that has a DC coefficient alone.
+// fillDC is inverseDCT for a block with a DC coefficient alone.
 func fillDC(out []uint8, stride int, dc int16, quant *[64]uint16) {
 	v := clamp((int32(dc)*int32(quant[0])+4)>>3 + 128)
 	for y := range 8 {

@@ -102,7 +102,7 @@ func (s *scan) advance(c *component) error {
 	return nil
 }
 
-// decodeScan decodes the scan whose header is p and whose data follows.
+// decodeScan decodes the scan with the header p and the data behind it.
 func (d *decoder) decodeScan(p []byte) error {
 	s, err := d.parseScan(p)
 	if err != nil {

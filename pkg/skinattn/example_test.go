@@ -8,7 +8,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
-// The authors' MobileNetV2 with metadata, and what stands on both sides of its cut. No
+// The authors' MobileNetV2 with metadata, and the layers on both sides of its cut. No
 // engine is needed to describe a network.
 func ExampleNewNetwork() {
 	cfg, err := skinattn.AuthorsNetwork("mobilenet_v2", spec.Metadata)

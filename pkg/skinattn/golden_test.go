@@ -25,7 +25,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
-// The golden files are what Keras 2.15 computes in float64 for the authors'
+// The golden files were computed by Keras 2.15 in float64 for the authors'
 // networks with all tensors filled by keras.FillByName; tools/golden makes them.
 type golden struct {
 	Network    string

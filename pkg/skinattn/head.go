@@ -1,6 +1,7 @@
 package skinattn
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
@@ -9,15 +10,15 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
-// headBuilder adds what follows the cut to a network's graph.
+// headBuilder adds the layers after the cut to a network's graph.
 type headBuilder struct {
 	*Network
 	row   *backbone.Backbone
-	whole *layers.Graph // the backbone with top, nil for one that is built around the attention
+	whole *layers.Graph // the backbone with top; nil if it is built around the attention
 	g     *layers.Graph
 }
 
-// addHead adds everything after the cut, as the authors' notebooks do.
+// addHead adds all layers after the cut, as the authors' notebooks do.
 func (n *Network) addHead(b *backbone.Backbone, whole *layers.Graph) {
 	h := headBuilder{n, b, whole, n.Graph}
 	if b.HasTail() {
@@ -46,8 +47,8 @@ func (h headBuilder) auto(class string) string {
 	return name
 }
 
-// features makes a vector of the layer at the cut. One that is a vector already,
-// such as the ImageNet logits, goes on as it is.
+// features makes a vector of x, the layer at the cut. A vector, such as the ImageNet
+// logits, stays as it is.
 func (h headBuilder) features(x string) string {
 	if len(h.g.Layer(x).Out) == 1 {
 		return x
@@ -92,9 +93,7 @@ func (h headBuilder) metadata() string {
 		x = h.g.Add("metadata_relu", layers.ReLU{}, x)
 	}
 	units := h.MetadataUnits
-	if units[0] == 0 {
-		units[0] = spec.DefaultMetadataUnits
-	}
+	units[0] = cmp.Or(units[0], spec.DefaultMetadataUnits)
 	for _, n := range units {
 		if n > 0 {
 			x = h.g.Add(h.auto(DenseClass), layers.Dense{Units: n, Activation: "relu"}, x)

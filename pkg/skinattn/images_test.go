@@ -5,7 +5,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/skinattn/skinattn/internal/testengine"
@@ -94,7 +93,8 @@ func TestFillBatch(t *testing.T) {
 		Bytes(len(photos), func(i int) []uint8 { return photos[i] }),
 		Floats(len(photos), func(i int, dst []float32) { imaging.RGBOrder.Floats(dst, photos[i]) }),
 	} {
-		batch := tensors.FromShape(shapes.Make(images.dtype(), 3, 2, 2, 3))
+		shape := images.batch(3, layers.Shape{2, 2, 3})
+		batch := tensors.FromShape(shape)
 		flat := func(batch *tensors.Tensor) (values []float32) {
 			batch.MustConstFlatData(func(flat any) {
 				switch flat := flat.(type) {
@@ -109,16 +109,18 @@ func TestFillBatch(t *testing.T) {
 			return values
 		}
 		for _, part := range [][2]int{{0, 3}, {3, 5}} {
-			if err := images.fill(batch, part[0], part[1]); err != nil {
-				t.Fatal(err)
-			}
+			var indices []int
 			want := make([]float32, 3*12)
 			for i := part[0]; i < part[1]; i++ {
 				images.Floats(i, row(want, i-part[0], 12))
+				indices = append(indices, i)
+			}
+			if err := images.fill(batch, indices); err != nil {
+				t.Fatal(err)
 			}
 			got := flat(batch)
 			if !slices.Equal(got, want) {
-				t.Errorf("%v, images %v: batch %v, want %v", images.dtype(), part, got, want)
+				t.Errorf("%v, images %v: batch %v, want %v", shape.DType, part, got, want)
 			}
 		}
 		// Chosen images, of a part of them.
@@ -127,10 +129,10 @@ func TestFillBatch(t *testing.T) {
 			images.Floats(i, row(want, k, 12))
 		}
 		if got := flat(images.Slice(1, 5).Tensor([]int{3, 1, 3}, layers.Shape{2, 2, 3})); !slices.Equal(got, want) {
-			t.Errorf("%v: chosen images are %v, want %v", images.dtype(), got, want)
+			t.Errorf("%v: chosen images are %v, want %v", shape.DType, got, want)
 		}
-		if kept := images.InMemory(12); kept.Len() != 5 || kept.dtype() != images.dtype() {
-			t.Errorf("%d images of %v in memory, want 5 of %v", kept.Len(), kept.dtype(), images.dtype())
+		if kept := images.InMemory(12); kept.Len() != 5 || !kept.batch(3, layers.Shape{2, 2, 3}).Equal(shape) {
+			t.Errorf("%d images in memory, want 5; or not of %v", kept.Len(), shape.DType)
 		}
 	}
 }

@@ -18,8 +18,7 @@ var (
 	MetadataWidth = 1 + sexWidth + localizationWidth
 )
 
-// Metadata is what is known of a patient. An age that is NaN is unknown, and
-// so are empty strings.
+// Metadata describes a patient. The age NaN and empty strings stand for unknown values.
 type Metadata struct {
 	Age               float64 // years
 	Sex, Localization string
@@ -30,9 +29,9 @@ func MetadataOf(r ham10000.Record) Metadata {
 	return Metadata{Age: r.Age, Sex: r.Sex, Localization: r.Localization}
 }
 
-// Complete replaces what is unknown: the age by meanAge, the mean of the
-// training set, and empty words by "unknown". A word that HAM10000 does not
-// have is an error that lists those it has.
+// Complete replaces unknown values: the age by meanAge, the mean of the training set, and
+// empty words by "unknown". The error for a word that HAM10000 does not have lists the
+// words that it has.
 func (m Metadata) Complete(meanAge float64) (Metadata, error) {
 	if math.IsNaN(m.Age) {
 		m.Age = meanAge
@@ -55,23 +54,18 @@ func known(what, value string, vocabulary []string) (string, error) {
 	return value, nil
 }
 
-// encode writes a completed m to dst [MetadataWidth]: the age in years, which
-// the network normalises itself, then the one-hot words as Keras's StringLookup
-// and CategoryEncoding give them. The vocabularies are HAM10000's, fixed; the
-// authors took those of their training part, which are the same unless the
-// split puts all seven 'acral' images into the other part.
-func (m Metadata) encode(dst []float32) {
-	clear(dst)
-	dst[0] = float32(m.Age)
-	dst[1+1+slices.Index(ham10000.Sexes, m.Sex)] = 1
-	dst[1+sexWidth+1+slices.Index(ham10000.Localizations, m.Localization)] = 1
-}
-
-// EncodeMetadata encodes completed metadata row by row: [len(rows) MetadataWidth].
+// EncodeMetadata encodes completed metadata, [len(rows) MetadataWidth]: the age in years,
+// which the network normalises itself, then the one-hot words as Keras's StringLookup and
+// CategoryEncoding give them. The vocabularies are HAM10000's; the authors took the words
+// of their training part, which are the same unless the split puts all seven 'acral'
+// images into the other part.
 func EncodeMetadata(rows []Metadata) []float32 {
 	encoded := make([]float32, len(rows)*MetadataWidth)
-	for i, row := range rows {
-		row.encode(encoded[i*MetadataWidth : (i+1)*MetadataWidth])
+	for i, m := range rows {
+		dst := row(encoded, i, MetadataWidth)
+		dst[0] = float32(m.Age)
+		dst[1+1+slices.Index(ham10000.Sexes, m.Sex)] = 1
+		dst[1+sexWidth+1+slices.Index(ham10000.Localizations, m.Localization)] = 1
 	}
 	return encoded
 }

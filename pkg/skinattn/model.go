@@ -25,8 +25,8 @@ type Model struct {
 	program *Program
 }
 
-// inferenceBatch is how many images of 224 pixels are predicted at once. Of other sizes
-// it is as many as have about the same number of pixels together.
+// inferenceBatch is the number of images of 224 pixels that are predicted at once. Batches
+// of other sizes have about the same number of pixels.
 const inferenceBatch = 32
 
 // inferenceBatchAt returns the batch for images of size pixels, a power of two.
@@ -56,7 +56,7 @@ func NewModel(backend compute.Backend, net *Network, store *model.Store, batch i
 	return &Model{Network: net, Store: store, Backend: backend, program: program}, nil
 }
 
-// Prediction is what the network says of one image.
+// Prediction is the network's output for one image.
 type Prediction struct {
 	Logits        []float32 // before the softmax, in class order
 	Probabilities []float32 // in class order, summing to 1
@@ -66,14 +66,14 @@ type Prediction struct {
 	Attention []float32
 }
 
-// Request says what to predict.
+// Request is the input of a prediction.
 type Request struct {
 	Images Images
 	// Metadata has a completed entry for each image; a network that takes none ignores
 	// it.
 	Metadata  []Metadata
 	Attention bool // whether the predictions have Soft-Attention maps
-	// Progress, if not nil, is told after each batch how many of all images are done;
+	// Progress, if not nil, gets the number of finished images after each batch;
 	// an image counts once for each of its views.
 	Progress func(done, total int)
 }
@@ -97,7 +97,7 @@ func (m *Model) MeanAge() float64 {
 	return float64(tensors.ToScalar[float32](v.MustValue()))
 }
 
-// Batch is how many images are predicted at once.
+// Batch is the number of images that are predicted at once.
 func (m *Model) Batch() int { return m.program.batch }
 
 // AttentionShape is [heads rows cols] of Prediction.Attention, nil without

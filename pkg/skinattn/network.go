@@ -9,9 +9,9 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
-// AuthorsNetwork is the authors' network on the given backbone as their code of a
-// variant ran it; a backbone that they trained in the augmented variant alone
-// gives that one. The augmented variant has no metadata.
+// AuthorsNetwork is the authors' network on the given backbone in their code of a
+// variant. A backbone that they trained in the augmented variant alone has no other. The
+// augmented variant has no metadata.
 func AuthorsNetwork(backboneName string, variant spec.Variant) (spec.Network, error) {
 	b, err := backbone.Find(backboneName)
 	if err != nil {
@@ -32,7 +32,7 @@ func AuthorsNetwork(backboneName string, variant spec.Variant) (spec.Network, er
 		pixels, pooling = b.Preprocessing.Augmented, b.Pooling.Augmented
 	}
 	n.ChannelOrder, n.Preprocess = pixels.Order, pixels.Preprocess
-	if pooling != spec.Flatten { // which a configuration leaves out
+	if pooling != spec.Flatten { // a configuration leaves the default out
 		n.Head = pooling
 	}
 	return n, nil
@@ -45,18 +45,18 @@ func Resolve(backboneName string, regime spec.Regime) (spec.Network, error) {
 	return n.With(regime.Network), err
 }
 
-// attentionHeads is the m of the SoftAttention layer (paper section 2.4).
+// attentionHeads is m, the number of maps of the SoftAttention layer (paper, section 2.4).
 const attentionHeads = 16
 
-// Names of the layers that carry weights beyond the backbone; they are Keras's
-// automatic names in the authors' network.
+// Names of layers with weights behind the backbone: Keras's automatic names in the authors'
+// network.
 const (
 	AttentionLayer     = "soft_attention"
 	NormalizationLayer = "normalization"
 )
 
-// Keras's classes of the layers with weights that a head can have more than
-// one of; their names are automatic.
+// Keras's classes of layers with weights that a head can have several times; Keras names
+// these layers automatically.
 const (
 	DenseClass     = "dense"
 	BatchNormClass = "batch_normalization"
@@ -75,8 +75,7 @@ type Network struct {
 	Graph  *layers.Graph
 	Output string // the softmax layer
 
-	// fromFeatures: the pixels have become features already; see AfterCut.
-	fromFeatures bool
+	fromFeatures bool // the input is features; see AfterCut
 }
 
 // NewNetwork describes the network that cfg means. An empty cut and a size of 0

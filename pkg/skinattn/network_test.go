@@ -43,7 +43,7 @@ func TestParameterTotals(t *testing.T) {
 		t.Errorf("%d totals were checked, the authors give 21", totals)
 	}
 
-	// Variants, from the authors' notebooks and those of paper [14].
+	// Variants, from the notebooks of the authors and of paper [14].
 	for _, v := range []struct {
 		name, backbone string
 		augmented      bool

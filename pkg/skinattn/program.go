@@ -6,7 +6,6 @@ import (
 	"math/bits"
 
 	"github.com/gomlx/compute"
-	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
@@ -15,8 +14,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 )
 
-// Program is a graph that takes a batch of images, and possibly more, and runs over any
-// number of images batch by batch. It is compiled when [Program.Run] first meets a batch
+// Program is a graph that takes a batch of images, and possibly more inputs, and runs over
+// any number of images batch by batch. It is compiled when [Program.Run] first meets a batch
 // size or number type, which takes seconds, with large networks a minute. A Program is
 // not for use by several goroutines at once.
 type Program struct {
@@ -27,10 +26,10 @@ type Program struct {
 	batch   int
 }
 
-// NewProgram prepares the graph that build makes of its inputs: images [B shape...], then
-// those of Feed.Inputs, each with B rows. Every output has B rows, too. Variables are in
-// store. At most batch images, a power of two, are computed at a time. doing begins the
-// text of errors. Close the program after use.
+// NewProgram prepares the graph that build makes of its inputs: images [B shape...] and
+// Feed.Inputs. Every input and output has B rows. Variables are in store. At most batch
+// images, a power of two, are computed at a time. The texts of errors begin with doing.
+// Close the program after use.
 func NewProgram(doing string, backend compute.Backend, store *model.Store, shape layers.Shape, batch int, build func(in []*graph.Node) []*graph.Node) (*Program, error) {
 	exec, err := model.NewExec(backend, store, func(_ *model.Scope, in []*graph.Node) []*graph.Node { return build(in) })
 	if err != nil {
@@ -39,14 +38,14 @@ func NewProgram(doing string, backend compute.Backend, store *model.Store, shape
 	return &Program{doing, backend, exec, shape, batch}, nil
 }
 
-// Feed is what a Program runs over.
+// Feed is the input of a Program.
 type Feed struct {
 	Images Images
 	Inputs []Input
-	// Outputs is how many of the outputs, the first ones, are copied back from the
+	// Outputs is the number of outputs, from the first, that are copied back from the
 	// engine; 0 means all.
 	Outputs int
-	// Progress, if not nil, is told after each batch how many of all images are done.
+	// Progress, if not nil, gets the number of finished images after each batch.
 	Progress func(done, total int)
 }
 
@@ -54,15 +53,15 @@ type Feed struct {
 // end, and padding up to the given number of rows.
 type Input func(start, end, rows int) *tensors.Tensor
 
-// Run computes the outputs for all images and hands those of each image to use, in
-// order. The slices, one for each output that is copied, are reused: use must not keep
-// them. A batch that is not full is padded, so that a few compiled graphs, with a power
-// of two images each, serve any number of images.
+// Run computes the outputs for all images and hands each image's to use, in order. The
+// slices, one for each output that is copied, are reused: use must not keep them. A batch
+// that is not full is padded, so that a few compiled graphs, with a power of two images
+// each, serve any number of images.
 func (p *Program) Run(ctx context.Context, feed Feed, use func(i int, outputs [][]float32) error) error {
 	n := feed.Images.Len()
 	size := min(p.batch, powerOfTwo(n))
 	// In memory that the engine reads, where it can: on a CPU nothing is copied.
-	images, err := tensors.FromShapeForBackend(p.backend, 0, shapes.Make(feed.Images.dtype(), append([]int{size}, p.shape...)...))
+	images, err := tensors.FromShapeForBackend(p.backend, 0, feed.Images.batch(size, p.shape))
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.doing, err)
 	}
@@ -72,8 +71,12 @@ func (p *Program) Run(ctx context.Context, feed Feed, use func(i int, outputs []
 			return err
 		}
 		end := min(start+size, n)
+		indices := make([]int, end-start)
+		for k := range indices {
+			indices[k] = start + k
+		}
 		// The engine is done with the batch before: its outputs have been read.
-		if err := feed.Images.fill(images, start, end); err != nil {
+		if err := feed.Images.fill(images, indices); err != nil {
 			return fmt.Errorf("%s: %w", p.doing, err)
 		}
 		inputs := []any{images}
@@ -87,8 +90,7 @@ func (p *Program) Run(ctx context.Context, feed Feed, use func(i int, outputs []
 		rows := make([][]float32, len(outputs))
 		for i := start; i < end; i++ {
 			for k, output := range outputs {
-				width := len(output) / size
-				rows[k] = row(output, i-start, width)
+				rows[k] = row(output, i-start, len(output)/size)
 			}
 			if err := use(i, rows); err != nil {
 				return err

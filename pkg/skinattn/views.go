@@ -7,14 +7,14 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
 
-// PredictViews computes the predictions with as many turned views of each image as
-// spec.Network.Views says; 0 means those of [Model.Predict].
+// PredictViews computes the predictions with spec.Network.Views turned views of each image;
+// without views it is [Model.Predict].
 //
 // With views, the probabilities are the mean over the views, the logits are the
 // logarithms of the probabilities, and there are no attention maps. View k of n is turned
 // by (k+1/2)*360/n degrees, and every second view is mirrored. No view is turned by 0
 // degrees: training has turned photos at random and thus smoothed them by interpolation,
-// and the network recognises unsmoothed ones less well.
+// and the network recognises unsmoothed photos less well.
 func (m *Model) PredictViews(ctx context.Context, r Request) ([]Prediction, error) {
 	if m.Views == 0 {
 		return m.Predict(ctx, r)

@@ -13,7 +13,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
-// With views the probabilities are the mean of what the views get alone.
+// With views the probabilities are the mean of the single views' probabilities.
 func TestPredictViews(t *testing.T) {
 	cfg := mustConfig(t, spec.Metadata, "mobilenet_v2")
 	cfg.Cut, cfg.Size, cfg.Views = "block_1_depthwise", 32, 3 // an early cut compiles in seconds

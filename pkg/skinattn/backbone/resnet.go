@@ -10,9 +10,9 @@ import (
 
 var resNetPaper = Paper{"He et al., Deep Residual Learning for Image Recognition, CVPR 2016", "https://arxiv.org/abs/1512.03385"}
 
-// caffePixels are what the authors fed to their ResNets: Keras's caffe mode
-// expects RGB and turns it into BGR, but the metadata regime's images are BGR
-// already, so the means meet the wrong channels.
+// caffePixels is the preprocessing of the authors' ResNets. Keras's caffe mode expects RGB
+// and turns it into BGR, but the metadata regime's images are BGR already, so the means
+// meet the wrong channels.
 var caffePixels = kerasPixels(imaging.PreprocessCaffe, imaging.PreprocessCaffe)
 
 var resNet50 = &Backbone{

@@ -126,7 +126,7 @@ type Cut struct {
 	Layer string // Keras's name
 	Index int    // Keras's index in the model with top
 	Shape layers.Shape
-	Note  string // what the layer is, in words
+	Note  string // the layer in words
 
 	// Metadata and Augmented are the parameter totals of the authors' Keras network with
 	// this cut, with and without metadata, from their model summaries; zero where they

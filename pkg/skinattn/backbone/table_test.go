@@ -28,8 +28,7 @@ var documentedLayers = map[string]int{
 	"inception_resnet_v2": 782, "nasnet_large": 1041, "nasnet_mobile": 771,
 }
 
-// The cut's index is the one the authors' code takes; the name is what Keras
-// calls the layer there.
+// The cut's index is from the authors' code, its name is Keras's for the layer there.
 func TestTableMatchesKeras(t *testing.T) {
 	for _, b := range Table {
 		t.Run(b.Name, func(t *testing.T) {

@@ -9,16 +9,15 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
 
-// Explainer explains what a network says of images. Each of its graphs is compiled when
-// first needed. It is not for use by several goroutines at once.
+// Explainer explains a network's predictions. Each of its graphs is compiled when first
+// needed. It is not for use by several goroutines at once.
 type Explainer struct {
-	// Options are those in use, completed.
-	Options Options
+	Options Options // completed
 
 	network   *skinattn.Model
 	layer     *skinattn.Program // predictions and maps of Options.Layer; nil if no method needs it
 	gradients *skinattn.Program // gradients of the pixels; nil if no method needs them
-	noise     [][]float32       // SmoothGrad's, [sample][pixels]
+	noise     [][]float32       // by sample; nil without SmoothGrad
 }
 
 // New prepares explanations of network, which may be trained or not. Close the explainer
@@ -39,6 +38,9 @@ func New(network *skinattn.Model, options Options) (*Explainer, error) {
 		case m.ofPixels() && e.gradients == nil:
 			e.gradients, err = newPixelGradients(network)
 		}
+		if m == SmoothGrad {
+			e.noise = drawNoise(options, network.Size)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("explaining: %w", err)
 		}
@@ -55,7 +57,7 @@ func (e *Explainer) Close() {
 	}
 }
 
-// Request says what to explain.
+// Request is the input of an explanation.
 type Request struct {
 	Images skinattn.Images
 	// Metadata has a completed entry for each image; a network that takes none ignores
@@ -72,9 +74,9 @@ const Predicted = -1
 
 // Explanation is the explanation of one image.
 type Explanation struct {
-	// Prediction is the result of Model.Predict for the image as it is: also of a network
-	// whose predictions are means over turned views (see Model.PredictViews). It has no
-	// attention maps; methods SoftAttention and AttentionHeads give those.
+	// Prediction is the result of Model.Predict for the image as it is, also where the
+	// network's predictions are means over turned views (see Model.PredictViews). It has
+	// no attention maps; the methods SoftAttention and AttentionHeads give them.
 	Prediction skinattn.Prediction
 	Class      int // explained, in class order
 	// Maps are in the order of Options.Methods. AttentionHeads has one for each head.
@@ -103,7 +105,7 @@ func (e *Explainer) Explain(ctx context.Context, r Request, use func(i int, x Ex
 	return nil
 }
 
-// ExplainAll is Explain for a few images, whose explanations it returns.
+// ExplainAll is Explain for a few images; it returns their explanations.
 func (e *Explainer) ExplainAll(ctx context.Context, r Request) ([]Explanation, error) {
 	all := make([]Explanation, 0, r.Images.Len())
 	err := e.Explain(ctx, r, func(_ int, x Explanation) error { all = append(all, x); return nil })

@@ -186,7 +186,7 @@ func TestManyImages(t *testing.T) {
 	}
 }
 
-// The default engine, XLA where there is one, computes what the pure Go engine does.
+// The default engine, XLA where there is one, and the pure Go engine compute the same.
 func TestEnginesAgree(t *testing.T) {
 	other := testengine.Open(t)
 	if other.Kind == engine.Go {
@@ -313,7 +313,7 @@ func TestOcclusion(t *testing.T) {
 	}
 }
 
-// Squares by hand: what is cut off, and cells that the stride does not divide evenly.
+// Squares by hand: squares cut off at the edges, and cells that the stride does not divide evenly.
 func TestSquares(t *testing.T) {
 	for _, c := range []struct {
 		size, patch, stride int
@@ -344,7 +344,7 @@ func TestMeanColor(t *testing.T) {
 	}
 }
 
-// Every layer with maps can be looked at, also those after the cut.
+// Every layer with maps has explanations, also the layers after the cut.
 func TestLayers(t *testing.T) {
 	network := filledModel(t, smallConfig(t), goEngine(t))
 	for layer, want := range map[string][2]any{

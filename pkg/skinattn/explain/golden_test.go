@@ -24,7 +24,7 @@ import (
 // small networks, all of it compilation. TestEnginesAgree has XLA compute every map.
 func goEngine(t *testing.T) *engine.Engine { return testengine.Named(t, engine.Go) }
 
-// The golden files are what Keras 2.15 computes in float64, by tf.GradientTape
+// The golden files were computed by Keras 2.15 in float64, with tf.GradientTape
 // and the papers' formulas, for the authors' networks with all tensors filled by
 // keras.FillByName; tools/golden/keras/make_explain.py makes them, and chooses photos
 // whose gradients rounding can't change. The maps at MobileNetV2's cut are 3 x 3.

@@ -43,17 +43,20 @@ func newLayerGradients(network *skinattn.Model, options Options) (*skinattn.Prog
 // newPixelGradients returns the program that computes the gradient [B Size Size 3] with
 // respect to the pixels, which must be floats.
 func newPixelGradients(network *skinattn.Model) (*skinattn.Program, error) {
-	return newGradients(network, max(1, network.Batch()/pixelShare), func(outputs map[string]*graph.Node, pixels, classes *graph.Node) []*graph.Node {
+	batch := max(1, network.Batch()/pixelShare)
+	return newGradients(network, batch, func(outputs map[string]*graph.Node, pixels, classes *graph.Node) []*graph.Node {
 		return graph.Gradient(scoreOf(outputs[layers.LogitsOf(network.Output)], classes), pixels)
 	})
 }
 
 // newGradients prepares a program whose inputs are pixels [B Size Size 3], encoded metadata
 // [B MetadataWidth] and classes [B].
-func newGradients(network *skinattn.Model, batch int, build func(outputs map[string]*graph.Node, pixels, classes *graph.Node) []*graph.Node) (*skinattn.Program, error) {
-	return skinattn.NewProgram("computing gradients", network.Backend, network.Store, network.InputShape(), batch, func(in []*graph.Node) []*graph.Node {
+func newGradients(network *skinattn.Model, batch int,
+	build func(outputs map[string]*graph.Node, pixels, classes *graph.Node) []*graph.Node) (*skinattn.Program, error) {
+	whole := func(in []*graph.Node) []*graph.Node {
 		return build(network.Forward(&layers.Builder{Store: network.Store}, in[0], in[1]), in[0], in[2])
-	})
+	}
+	return skinattn.NewProgram("computing gradients", network.Backend, network.Store, network.InputShape(), batch, whole)
 }
 
 // classInput is the input that says which class's logit to differentiate.

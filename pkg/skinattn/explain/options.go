@@ -3,9 +3,9 @@ package explain
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/skinattn/skinattn/pkg/skinattn"
-	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 )
 
 // Options says which maps are made, and how. DefaultOptions has good values.
@@ -57,10 +57,8 @@ func (o Options) Complete(net *skinattn.Network) (Options, error) {
 		if _, err := ParseMethod(string(m)); err != nil {
 			return o, err
 		}
-		for _, before := range o.Methods[:i] {
-			if m == before {
-				return o, fmt.Errorf("method %s is chosen twice", m)
-			}
+		if slices.Contains(o.Methods[:i], m) {
+			return o, fmt.Errorf("method %s is chosen twice", m)
 		}
 		if m.ofAttention() && !net.SoftAttention {
 			return o, fmt.Errorf("method %s: the network has no Soft-Attention", m)
@@ -75,8 +73,10 @@ func (o Options) Complete(net *skinattn.Network) (Options, error) {
 		}
 		o.Layer = skinattn.AttentionLayer
 	}
-	if err := checkLayer(net.Graph, o.Layer); err != nil {
-		return o, err
+	if layer := net.Graph.Layer(o.Layer); layer == nil {
+		return o, &UnknownLayerError{o.Layer}
+	} else if len(layer.Out) != 3 {
+		return o, fmt.Errorf("layer %q gives %v, which are no feature maps", o.Layer, layer.Out)
 	}
 	if o.Patch == 0 {
 		o.Patch = max(1, net.Size/8)
@@ -99,14 +99,9 @@ func (o Options) Complete(net *skinattn.Network) (Options, error) {
 	return o, nil
 }
 
-// checkLayer returns an error unless the named layer gives feature maps.
-func checkLayer(net *layers.Graph, name string) error {
-	layer := net.Layer(name)
-	if layer == nil {
-		return fmt.Errorf("layer %q is not in the network; 'skinattn backbones' names the cut, Keras's summary the others", name)
-	}
-	if len(layer.Out) != 3 {
-		return fmt.Errorf("layer %q gives %v, which are no feature maps", name, layer.Out)
-	}
-	return nil
+// UnknownLayerError says that Options.Layer is not in the network.
+type UnknownLayerError struct{ Layer string }
+
+func (e *UnknownLayerError) Error() string {
+	return fmt.Sprintf("layer %q is not in the network", e.Layer)
 }

@@ -9,18 +9,17 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
 
-// part is a batch of images with everything that is computed for them.
+// part is a batch of images with all results for it.
 type part struct {
 	*Explainer
 	Request
 	explanations []Explanation
 	attention    [][]float32 // by image, [heads H W]; nil if no method needs it
-	// values are the maps, by method and image, of all methods but those of the
-	// attention.
+	// values are the maps by method and image, without the attention's.
 	values map[Method][][]float32
 }
 
-// explain explains as many images as the network predicts at once.
+// explain explains one batch of images.
 func (e *Explainer) explain(ctx context.Context, r Request) ([]Explanation, error) {
 	r.Images = r.Images.InMemory(e.network.Size * e.network.Size * 3)
 	p := &part{Explainer: e, Request: r, values: map[Method][][]float32{}}
@@ -98,15 +97,11 @@ func (p *part) differentiate(ctx context.Context) error {
 	if slices.Contains(p.Options.Methods, Saliency) {
 		first = 1
 	}
-	copies := first
-	if slices.Contains(p.Options.Methods, SmoothGrad) {
-		copies += p.Options.Samples
-		p.drawNoise()
-	}
+	copies := first + len(p.noise)
 	n := copies * p.Images.Len()
-	metadata := make([]skinattn.Metadata, 0, n)
-	for _, m := range p.Metadata {
-		metadata = append(metadata, slices.Repeat([]skinattn.Metadata{m}, copies)...)
+	var metadata []skinattn.Metadata
+	for i := range p.Metadata {
+		metadata = append(metadata, slices.Repeat(p.Metadata[i:i+1], copies)...)
 	}
 	feed := skinattn.Feed{
 		Images: skinattn.Floats(n, func(k int, pixels []float32) {
@@ -152,9 +147,7 @@ func largestOfChannels[T float32 | float64](sum []T, count int) []float32 {
 
 // mapsOf returns the maps of a method for image i.
 func (p *part) mapsOf(m Method, i int) []Map {
-	class := ham10000.Classes[p.explanations[i].Class]
-	switch m {
-	case SoftAttention, AttentionHeads:
+	if m.ofAttention() {
 		shape := p.network.AttentionShape()
 		heads, height, width := shape[0], shape[1], shape[2]
 		if m == SoftAttention {
@@ -165,15 +158,18 @@ func (p *part) mapsOf(m Method, i int) []Map {
 			maps[h] = Map{Method: m, Head: h + 1, Height: height, Width: width, Values: p.attention[i][h*height*width : (h+1)*height*width]}
 		}
 		return maps
-	case GradCAM, GradCAMPlusPlus:
-		shape := p.network.Graph.Layer(p.Options.Layer).Out
-		return []Map{{Method: m, Class: class, Height: shape[0], Width: shape[1], Values: p.values[m][i]}}
-	case Occlusion:
-		cells := p.Options.cells(p.network.Size)
-		return []Map{{Method: m, Class: class, Height: cells, Width: cells, Values: p.values[m][i]}}
-	default:
-		return []Map{{Method: m, Class: class, Height: p.network.Size, Width: p.network.Size, Values: p.values[m][i]}}
 	}
+	height, width := p.network.Size, p.network.Size
+	switch {
+	case m.ofLayer():
+		shape := p.network.Graph.Layer(p.Options.Layer).Out
+		height, width = shape[0], shape[1]
+	case m == Occlusion:
+		height = p.Options.cells(height)
+		width = height
+	}
+	class := ham10000.Classes[p.explanations[i].Class]
+	return []Map{{Method: m, Class: class, Height: height, Width: width, Values: p.values[m][i]}}
 }
 
 // sumOfHeads returns the sum [H W] of maps [heads H W] over the heads.

@@ -9,23 +9,21 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn"
 )
 
-// drawNoise draws the standard normal noise of SmoothGrad's copies, when first called.
-func (e *Explainer) drawNoise() {
-	if e.noise != nil {
-		return
-	}
-	for sample := range e.Options.Samples {
-		rng := rand.New(rand.NewPCG(e.Options.Seed, uint64(sample)))
-		noise := make([]float32, e.network.Size*e.network.Size*3)
-		for i := range noise {
-			noise[i] = float32(rng.NormFloat64())
+// drawNoise draws the standard normal noise of SmoothGrad's copies of [Size Size 3].
+func drawNoise(o Options, size int) [][]float32 {
+	noise := make([][]float32, o.Samples)
+	for sample := range noise {
+		rng := rand.New(rand.NewPCG(o.Seed, uint64(sample)))
+		noise[sample] = make([]float32, size*size*3)
+		for i := range noise[sample] {
+			noise[sample][i] = float32(rng.NormFloat64())
 		}
-		e.noise = append(e.noise, noise)
 	}
+	return noise
 }
 
-// cells returns how many rows and columns Occlusion's map has for an image of size
-// pixels. Its cells divide the image evenly, and each has a square.
+// cells returns the number of rows, equal to the columns, of Occlusion's map of an image
+// of size pixels. Its cells divide the image evenly, and each has a square.
 func (o Options) cells(size int) int { return (size + o.Stride - 1) / o.Stride }
 
 // square returns the range of pixel rows (or columns) that the square of a row (or column)

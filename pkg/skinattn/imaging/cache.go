@@ -92,12 +92,6 @@ func OpenCache(ctx context.Context, dir string, items []Item, size int, opts Cac
 // Len returns the number of images.
 func (c *Cache) Len() int { return int(c.header.Count) }
 
-// Size returns the width and height of the images in pixels.
-func (c *Cache) Size() int { return int(c.header.Size) }
-
-// Path returns the name of the cache file.
-func (c *Cache) Path() string { return c.path }
-
 // ContentHash returns the SHA-256, in hexadecimal, over the ids and file contents of the
 // sources at the time of building. It identifies the data that a model was trained on.
 func (c *Cache) ContentHash() string { return hex.EncodeToString(c.header.Content[:]) }
@@ -122,9 +116,7 @@ func (c *Cache) Close() error {
 	if c.mapped == nil {
 		return nil
 	}
-	mapped := c.mapped
-	c.mapped = nil
-	if err := mapped.Unmap(); err != nil {
+	if err := c.mapped.Unmap(); err != nil { // sets it to nil
 		return fmt.Errorf("closing the image cache %s: %w", c.path, err)
 	}
 	return nil

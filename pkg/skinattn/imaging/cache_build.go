@@ -73,13 +73,7 @@ func writeImages(ctx context.Context, f *os.File, header cacheHeader, sources []
 	if err != nil {
 		return content, fmt.Errorf("building the image cache: %w", err)
 	}
-	var bad problems
-	for _, err := range faults {
-		if err != nil {
-			bad.add(err)
-		}
-	}
-	if err := bad.err(total); err != nil {
+	if err := unusable(faults); err != nil {
 		return content, err
 	}
 	return contentHash(func(i int) string { return sources[i].ID }, hashes), nil

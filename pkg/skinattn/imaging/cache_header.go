@@ -71,7 +71,7 @@ type source struct {
 // missing.
 func statSources(items []Item) ([]source, error) {
 	sources := make([]source, len(items))
-	var bad problems
+	faults := make([]error, len(items))
 	for i, item := range items {
 		abs, err := filepath.Abs(item.Path)
 		if err != nil {
@@ -82,12 +82,12 @@ func statSources(items []Item) ([]source, error) {
 			err = fmt.Errorf("%s (image %s) does not exist", item.Path, item.ID)
 		}
 		if err != nil {
-			bad.add(err)
+			faults[i] = err
 			continue
 		}
 		sources[i] = source{Item: item, absPath: abs, bytes: info.Size(), modified: info.ModTime().UnixNano()}
 	}
-	return sources, bad.err(len(items))
+	return sources, unusable(faults)
 }
 
 // newHeader returns the header of the cache of sources without its content hash.
@@ -111,26 +111,22 @@ func cacheName(sources []source, size int, resize ResizeMode) string {
 	return fmt.Sprintf("images-%dpx-%s-%s.cache", size, resize, hex.EncodeToString(h.Sum(nil)[:8]))
 }
 
-// problems collects errors about single images and keeps the first ten.
-type problems struct {
-	first []string
-	total int
-}
-
-func (p *problems) add(err error) {
-	if p.total++; len(p.first) < 10 {
-		p.first = append(p.first, err.Error())
+// unusable returns one error of one line for the faults of single images, nil where there
+// is none. It names the first ten.
+func unusable(faults []error) error {
+	var texts []string
+	for _, err := range faults {
+		if err != nil {
+			texts = append(texts, err.Error())
+		}
 	}
-}
-
-// err returns nil if there was no problem, otherwise one error of one line.
-func (p *problems) err(images int) error {
-	if p.total == 0 {
+	total := len(texts)
+	if total == 0 {
 		return nil
 	}
-	text := strings.Join(p.first, "; ")
-	if more := p.total - len(p.first); more > 0 {
-		text += fmt.Sprintf("; and %d more", more)
+	if total > 10 {
+		texts = append(texts[:10], fmt.Sprintf("and %d more", total-10))
 	}
-	return fmt.Errorf("%d of %d images cannot be used: %s; restore these files or take them out of the metadata", p.total, images, text)
+	return fmt.Errorf("%d of %d images cannot be used: %s; restore these files or take them out of the metadata",
+		total, len(faults), strings.Join(texts, "; "))
 }

@@ -27,7 +27,7 @@ func writePhotos(t testing.TB, n int) []Item {
 	return items
 }
 
-// openCounting opens a cache and returns how many images were worked on for it.
+// openCounting opens a cache and returns the number of images that were decoded for it.
 func openCounting(t *testing.T, dir string, items []Item, size int, opts CacheOptions) (*Cache, int) {
 	t.Helper()
 	built := 0
@@ -50,8 +50,8 @@ func TestCacheHoldsResizedPhotos(t *testing.T) {
 		t.Run(fit.String(), func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "new", "folder")
 			c, built := openCounting(t, dir, items, 16, CacheOptions{Resize: fit})
-			if built != 7 || c.Len() != 7 || c.Size() != 16 {
-				t.Fatalf("built %d, Len %d, Size %d", built, c.Len(), c.Size())
+			if built != 7 || c.Len() != 7 || c.header.Size != 16 {
+				t.Fatalf("built %d, Len %d, Size %d", built, c.Len(), c.header.Size)
 			}
 			for i, item := range items {
 				if j, ok := c.Index(item.ID); !ok || j != i {
@@ -94,7 +94,7 @@ func TestCacheBytesDoNotDependOnWorkers(t *testing.T) {
 	var files [][]byte
 	for _, workers := range []int{1, 4, 100} {
 		c, _ := openCounting(t, t.TempDir(), items, 12, CacheOptions{Workers: workers})
-		data, err := os.ReadFile(c.Path())
+		data, err := os.ReadFile(c.path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,7 +166,7 @@ func TestCacheIsRebuilt(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			items, dir := writePhotos(t, 4), t.TempDir()
 			c, _ := openCounting(t, dir, items, 8, CacheOptions{})
-			path := c.Path()
+			path := c.path
 			if err := c.Close(); err != nil {
 				t.Fatal(err)
 			}
@@ -175,8 +175,8 @@ func TestCacheIsRebuilt(t *testing.T) {
 			if built != 4 {
 				t.Fatalf("worked on %d images, want all 4", built)
 			}
-			if again.Path() != path {
-				t.Errorf("moved from %s to %s, leaving the old file", path, again.Path())
+			if again.path != path {
+				t.Errorf("moved from %s to %s, leaving the old file", path, again.path)
 			}
 			img, err := DecodeFile(items[1].Path)
 			if err != nil {
@@ -316,7 +316,7 @@ func TestCacheIsBuiltOnce(t *testing.T) {
 func TestCacheOverwritesWhatAKilledBuilderLeft(t *testing.T) {
 	items, dir := writePhotos(t, 3), t.TempDir()
 	c, _ := openCounting(t, dir, items, 8, CacheOptions{})
-	path := c.Path()
+	path := c.path
 	c.Close()
 	good, err := os.ReadFile(path)
 	if err != nil {

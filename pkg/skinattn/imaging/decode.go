@@ -91,7 +91,7 @@ func openImageFile(path string) (*os.File, int64, error) {
 	return nil, 0, err
 }
 
-// format is a file format that is read.
+// format is a supported file format.
 type format struct {
 	signature string // the first bytes of a file
 	exif      string // occurs in every file that has EXIF data
@@ -186,16 +186,15 @@ func decodePNG(data []byte, accept func(width, height int) error) (*RGB, error) 
 	return toRGB(img), nil
 }
 
-// SizeFile returns the width and height in pixels of what [DecodeFile] returns for
-// the JPEG or PNG file at path. It reads the headers and EXIF data, and not the
-// coded pixels. Every error names the file.
+// SizeFile returns the width and height in pixels of the photo that [DecodeFile] returns.
+// It reads the headers and EXIF data, and not the coded pixels. Every error names the file.
 func SizeFile(path string) (width, height int, err error) {
 	file, length, err := openImageFile(path)
 	if err != nil {
 		return 0, 0, err
 	}
 	defer file.Close()
-	// As much of the beginning of the file as holds the headers.
+	// Read more of the beginning of the file until it holds the headers.
 	var f format
 	for n := int64(headerChunk); ; n *= 4 {
 		data := make([]byte, min(n, length))
@@ -218,11 +217,11 @@ func SizeFile(path string) (width, height int, err error) {
 	return width, height, nil
 }
 
-// headerChunk is how many bytes of a file are read first for its headers. A photo's
-// headers with EXIF data and thumbnail are usually shorter.
+// headerChunk is the number of bytes that are read first for a file's headers. Headers
+// with EXIF data and thumbnail are usually shorter.
 const headerChunk = 16 << 10
 
-// describe says "cut short" for what the decoders call an unexpected EOF.
+// describe says "cut short" where the decoders say "unexpected EOF".
 func describe(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return fmt.Errorf("the image is cut short: %w", err)

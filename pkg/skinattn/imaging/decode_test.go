@@ -58,7 +58,7 @@ func TestDecodeRefuses(t *testing.T) {
 	picture := encodePNG(t, image.NewGray16(image.Rect(0, 0, 20, 20)))
 	damagedPNG := bytes.Clone(picture)
 	damagedPNG[len(damagedPNG)/2] ^= 0x55
-	// Adobe's marker says what the four inks mean; without it nobody knows.
+	// Without Adobe's marker the meaning of the four inks is unknown.
 	cmyk, err := os.ReadFile("testdata/jpeg-cmyk.jpg")
 	if err != nil {
 		t.Fatal(err)

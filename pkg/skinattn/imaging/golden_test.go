@@ -150,8 +150,8 @@ func TestPreprocessMatchesKeras(t *testing.T) {
 	for _, tc := range loadGolden(t).Preprocess {
 		t.Run(fmt.Sprintf("%s/%s", tc.Mode, tc.Order), func(t *testing.T) {
 			order := Order(tc.Order)
-			if err := order.Validate(); err != nil {
-				t.Fatal(err)
+			if order != RGBOrder && order != BGROrder {
+				t.Fatalf("order %q", order)
 			}
 			pixels := make([]uint8, len(tc.RGB))
 			for i, v := range tc.RGB {

@@ -30,34 +30,30 @@ func (f format) orientation(file io.ReadSeeker) int {
 	return orientation
 }
 
-// orient returns the upright picture of one that is stored with an EXIF orientation.
+// orient returns the upright picture of a picture with an EXIF orientation: 2 and
+// 4 are mirrored left to right and top to bottom, 3 is turned by half, and 5 to 8 are 1 to
+// 4 with rows and columns exchanged.
 func orient(src *RGB, orientation int) *RGB {
 	if orientation < 2 || orientation > 8 {
 		return src
 	}
+	transposed, mirrored, flipped := orientation >= 5, orientation%4 >= 2, (orientation-1)%4 >= 2
 	w, h := src.Width, src.Height
-	if orientation >= 5 { // 5 to 8 swap rows and columns
+	if transposed {
 		w, h = h, w
 	}
 	dst := newRGB(w, h)
 	for y := range h {
 		for x := range w {
-			var sx, sy int
-			switch orientation {
-			case 2: // mirrored left to right
-				sx, sy = w-1-x, y
-			case 3: // turned by half
-				sx, sy = w-1-x, h-1-y
-			case 4: // mirrored top to bottom
-				sx, sy = x, h-1-y
-			case 5: // mirrored on the main diagonal
-				sx, sy = y, x
-			case 6: // to be turned a quarter clockwise
-				sx, sy = y, w-1-x
-			case 7: // mirrored on the other diagonal
-				sx, sy = h-1-y, w-1-x
-			case 8: // to be turned a quarter counter-clockwise
-				sx, sy = h-1-y, x
+			sx, sy := x, y
+			if mirrored {
+				sx = w - 1 - x
+			}
+			if flipped {
+				sy = h - 1 - y
+			}
+			if transposed {
+				sx, sy = sy, sx
 			}
 			copy(dst.Pix[3*(y*w+x):][:3], src.Pix[3*(sy*src.Width+sx):][:3])
 		}

@@ -7,20 +7,12 @@ import "fmt"
 type Order string
 
 const (
-	// RGBOrder is red, green, blue: what Pillow and Keras's loaders give.
+	// RGBOrder is red, green, blue, as from Pillow and Keras's loaders.
 	RGBOrder Order = "rgb"
-	// BGROrder is blue, green, red: what cv2.imread gives. The authors fed it to
-	// their metadata-regime networks unconverted.
+	// BGROrder is blue, green, red, as from cv2.imread. The authors fed it unconverted to
+	// their networks of the metadata regime.
 	BGROrder Order = "bgr"
 )
-
-// Validate returns an error if o is not one of the two orders.
-func (o Order) Validate() error {
-	if o != RGBOrder && o != BGROrder {
-		return fmt.Errorf("channel order %q: must be rgb or bgr", string(o))
-	}
-	return nil
-}
 
 // Reversed is the other order.
 func (o Order) Reversed() Order {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestCaffeOnBGR spells out what the authors' ResNet runs saw: red minus the
+// TestCaffeOnBGR spells out the input of the authors' ResNets: red minus the
 // mean of blue comes first (values by hand).
 func TestCaffeOnBGR(t *testing.T) {
 	pixels := make([]float32, 3)
@@ -31,12 +31,6 @@ func TestOrderFloatsAndReorderAgree(t *testing.T) {
 		if !slices.Equal(direct, later) {
 			t.Errorf("%v: Floats and Reorder differ", o)
 		}
-		if err := o.Validate(); err != nil {
-			t.Error(err)
-		}
-	}
-	if Order("grb").Validate() == nil {
-		t.Error("order grb was accepted")
 	}
 }
 

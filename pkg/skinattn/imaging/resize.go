@@ -131,12 +131,10 @@ func taps(in, out int) []tap {
 		position := float32((float32(i)+0.5)*scale) - 0.5
 		floor := float32(math.Floor(float64(position)))
 		result[i] = tap{
-			lower:  max(int(floor), 0),
-			upper:  min(int(math.Ceil(float64(position))), in-1),
+			lower:  min(max(int(floor), 0), in-1),
+			upper:  min(max(int(math.Ceil(float64(position))), 0), in-1),
 			weight: position - floor,
 		}
-		result[i].lower = min(result[i].lower, in-1)
-		result[i].upper = max(result[i].upper, 0)
 	}
 	return result
 }

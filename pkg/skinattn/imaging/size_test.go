@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// The header says what decoding gives, for every test picture.
+// The header gives the size of the decoded picture, for every test picture.
 func TestSizeFile(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.jpg")
 	if err != nil {
@@ -47,7 +47,7 @@ func TestSizeFile(t *testing.T) {
 	}
 }
 
-// TestSizeFileReadsHeaders gives it photos whose headers are long, and whose coded
+// TestSizeFileReadsHeaders reads photos with long headers, and photos whose coded
 // pixels are damaged and too long to be read unnoticed.
 func TestSizeFileReadsHeaders(t *testing.T) {
 	photo, err := os.ReadFile("testdata/exif-6.jpg")

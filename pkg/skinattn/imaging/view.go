@@ -2,8 +2,8 @@ package imaging
 
 import "image"
 
-// View is the part of a width x height photo that a network sees, in the
-// photo's pixels: what [ResizeMode.Resize] makes a square of.
+// View is the part of a width x height photo that [ResizeMode.Resize] keeps, in the photo's
+// pixels.
 func (f ResizeMode) View(width, height int) image.Rectangle {
 	if f == Stretch {
 		return image.Rect(0, 0, width, height)

@@ -85,7 +85,7 @@ func (t Transform) metadataOnly() Transform {
 
 // Affine returns the matrix of the transform for photos of size x size pixels: rotation,
 // shift and zoom about the centre, composed as in Keras's apply_affine_transform, then the
-// flips. Rotation and horizontal flip alone are what [imaging.Rotation] does on the host.
+// flips. [imaging.Rotation] does rotation and horizontal flip on the host.
 func (t Transform) Affine(size int) Affine {
 	sin, cos := math.Sincos(t.Theta * math.Pi / 180)
 	// rotation * shift * zoom
@@ -126,9 +126,7 @@ func warp(pixels, rows, affine *graph.Node) *graph.Node {
 	batch, size := rows.Shape().Dimensions[0], pixels.Shape().Dimensions[1]
 	grid := shapes.Make(dtypes.Float32, batch, size, size)
 	r, c := graph.Iota(g, grid, 1), graph.Iota(g, grid, 2)
-	coefficient := func(i int) *graph.Node {
-		return graph.Reshape(graph.Slice(affine, graph.AxisRange(), graph.AxisRange(i, i+1)), batch, 1, 1)
-	}
+	coefficient := func(i int) *graph.Node { return column(affine, i, batch, 1, 1) }
 	source := func(first int) *graph.Node {
 		at := graph.Add(graph.Add(graph.Mul(r, coefficient(first)), graph.Mul(c, coefficient(first+1))), coefficient(first+2))
 		return graph.ClipScalar(at, 0, float64(size-1))
@@ -150,6 +148,11 @@ func warp(pixels, rows, affine *graph.Node) *graph.Node {
 	return mix(mix(tap(0, 0), tap(0, 1), right), mix(tap(1, 0), tap(1, 1), right), down)
 }
 
+// column returns column i of x [B N] in the given shape.
+func column(x *graph.Node, i int, shape ...int) *graph.Node {
+	return graph.Reshape(graph.Slice(x, graph.AxisRange(), graph.AxisRange(i, i+1)), shape...)
+}
+
 // augmented returns the photos of the batch [B S S 3], changed as the step's inputs say:
 // uint8 if there is no augmentation, float32 otherwise.
 func augmented(in map[input]*graph.Node) *graph.Node {
@@ -166,8 +169,8 @@ func augmented(in map[input]*graph.Node) *graph.Node {
 	return photos
 }
 
-// cutout fills a box, of boxes [B 4], in each of photos [B S S 3] with the photo's mean
-// colour.
+// cutout fills a box in each photo with the photo's mean colour; photos are [B S S 3],
+// boxes [B 4].
 func cutout(photos, boxes *graph.Node) *graph.Node {
 	inside := inBox(boxes, photos.Shape().Dimensions[1])
 	colour := graph.ReduceAndKeep(photos, graph.ReduceMean, 1, 2)
@@ -180,9 +183,7 @@ func cutout(photos, boxes *graph.Node) *graph.Node {
 // Grey has the weights of ITU-R BT.601.
 func colourJitter(x, factors *graph.Node) *graph.Node {
 	batch := x.Shape().Dimensions[0]
-	factor := func(i int) *graph.Node {
-		return graph.Reshape(graph.Slice(factors, graph.AxisRange(), graph.AxisRange(i, i+1)), batch, 1, 1, 1)
-	}
+	factor := func(i int) *graph.Node { return column(factors, i, batch, 1, 1, 1) }
 	grey := func(x *graph.Node) *graph.Node {
 		weights := graph.ExpandLeftToRank(graph.Const(x.Graph(), []float32{.299, .587, .114}), 4)
 		return graph.ExpandAxes(graph.ReduceSum(graph.Mul(x, weights), -1), -1)

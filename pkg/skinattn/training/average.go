@@ -14,33 +14,11 @@ import (
 // ExponentialMovingAverage, so that the first weights lose their influence soon. The moving
 // statistics of batch norms are averaged, too.
 
-// prepareAverage sets the averages to the present weights.
-func prepareAverage(store *model.Store, variables []layers.Variable) error {
-	for _, v := range variables {
-		if store.GetVariable(averaged+v.Path()) != nil {
-			continue
-		}
-		value, err := store.GetVariable(v.Path()).Value()
-		if err == nil {
-			value, err = value.LocalClone()
-		}
-		if err != nil {
-			return fmt.Errorf("preparing the moving average of %s: %w", v.Path(), err)
-		}
-		created, err := store.CreateVariable(averaged+v.Path(), value)
-		if err != nil {
-			return fmt.Errorf("preparing the moving average of %s: %w", v.Path(), err)
-		}
-		created.SetTrainable(false)
-	}
-	return nil
-}
-
 // average moves the averages towards the new values in the graph.
 func average(store *model.Store, g *graph.Graph, variables []layers.Variable, decay *graph.Node) {
 	for _, v := range variables {
 		mean, value := store.GetVariable(averaged+v.Path()), store.GetVariable(v.Path()).NodeValue(g)
-		old := mean.NodeValue(g) // in this form, what does not change stays exactly as it is
+		old := mean.NodeValue(g) // in this form, a value that does not change stays exactly the same
 		mean.SetNodeValue(graph.Add(old, graph.Mul(graph.Sub(value, old), graph.OneMinus(decay))))
 	}
 }
@@ -55,24 +33,23 @@ func (s *Stepper) decay(at Position) float64 {
 	return min(s.reg.EMA, (1+t)/(10+t))
 }
 
-// copyVariables sets variables in store to to the values that store from has at their paths
-// under a prefix.
-func copyVariables(to, from *model.Store, prefix string, variables []layers.Variable) error {
+// copyVariables copies the values of variables from one store to another; a prefix stands
+// before their paths. Copies that are not there yet are made.
+func copyVariables(to *model.Store, toPrefix string, from *model.Store, fromPrefix string, variables []layers.Variable) error {
 	for _, v := range variables {
-		value, err := from.GetVariable(prefix + v.Path()).Value()
+		value, err := from.GetVariable(fromPrefix + v.Path()).Value()
 		if err == nil {
 			value, err = value.LocalClone()
 		}
-		if err != nil {
-			return fmt.Errorf("copying %s: %w", prefix+v.Path(), err)
+		if err == nil {
+			if existing := to.GetVariable(toPrefix + v.Path()); existing != nil {
+				err = existing.SetValue(value)
+			} else {
+				_, err = to.CreateVariable(toPrefix+v.Path(), value)
+			}
 		}
-		if existing := to.GetVariable(v.Path()); existing != nil {
-			err = existing.SetValue(value)
-		} else {
-			_, err = to.CreateVariable(v.Path(), value)
-		}
 		if err != nil {
-			return fmt.Errorf("copying %s: %w", prefix+v.Path(), err)
+			return fmt.Errorf("copying %s: %w", fromPrefix+v.Path(), err)
 		}
 	}
 	return nil

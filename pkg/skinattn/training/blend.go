@@ -13,8 +13,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
-// Box is a rectangle in a photo: top, left, bottom and right in pixels; bottom and right
-// are excluded. The zero value is empty.
+// Box is a rectangle in a photo: top, left, bottom and right in pixels, bottom and right
+// excluded. The zero value is empty.
 type Box [4]float32
 
 // Blend mixes each photo of a batch with another photo of the batch, its partner, by mixup
@@ -75,7 +75,7 @@ func (b *Blend) tensor(size int) *tensors.Tensor {
 func blended(photos, metadata, partner, blend *graph.Node) (photosOut, metadataOut *graph.Node) {
 	batch, size := photos.Shape().Dimensions[0], photos.Shape().Dimensions[1]
 	photos = graph.ConvertDType(photos, dtypes.Float32)
-	share := graph.Reshape(graph.Slice(blend, graph.AxisRange(), graph.AxisRange(0, 1)), batch, 1, 1, 1)
+	share := column(blend, 0, batch, 1, 1, 1)
 	own := graph.Mul(share, graph.OneMinus(inBox(graph.Slice(blend, graph.AxisRange(), graph.AxisRange(2, 6)), size)))
 	return mixed(photos, partners(photos, partner), own),
 		mixed(metadata, partners(metadata, partner), graph.ExpandAxes(labelShare(blend), -1))
@@ -83,7 +83,7 @@ func blended(photos, metadata, partner, blend *graph.Node) (photosOut, metadataO
 
 // labelShare returns the share of each photo's own label, [B].
 func labelShare(blend *graph.Node) *graph.Node {
-	return graph.Reshape(graph.Slice(blend, graph.AxisRange(), graph.AxisRange(1, 2)), blend.Shape().Dimensions[0])
+	return column(blend, 1, blend.Shape().Dimensions[0])
 }
 
 // partners returns the rows of x in the order of the partners.
@@ -100,7 +100,7 @@ func mixed(own, other, share *graph.Node) *graph.Node {
 func inBox(boxes *graph.Node, size int) *graph.Node {
 	g, batch := boxes.Graph(), boxes.Shape().Dimensions[0]
 	edge := func(i int) *graph.Node {
-		return graph.BroadcastToDims(graph.Reshape(graph.Slice(boxes, graph.AxisRange(), graph.AxisRange(i, i+1)), batch, 1, 1, 1), batch, size, size, 1)
+		return graph.BroadcastToDims(column(boxes, i, batch, 1, 1, 1), batch, size, size, 1)
 	}
 	within := func(axis, from, to int) *graph.Node {
 		at := graph.Iota(g, shapes.Make(dtypes.Float32, batch, size, size, 1), axis)

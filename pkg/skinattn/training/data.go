@@ -20,7 +20,7 @@ type Examples struct {
 	features *features           // of the photos, if the backbone is not trained; nil otherwise
 }
 
-// inputs returns what the trained network is fed: photos, or their features.
+// inputs returns the inputs of the trained network: photos, or their features.
 func (e *Examples) inputs() skinattn.Images {
 	if e.features != nil {
 		return skinattn.Floats(len(e.Records), e.features.read)
@@ -29,24 +29,21 @@ func (e *Examples) inputs() skinattn.Images {
 }
 
 // complete fills labels and metadata, unknown ages with meanAge.
-func (e *Examples) complete(meanAge float64) error {
+func (e *Examples) complete(meanAge float64) (err error) {
 	e.labels = make([]int32, len(e.Records))
-	e.metadata = make([]skinattn.Metadata, len(e.Records))
 	for i, r := range e.Records {
 		class, err := ham10000.ClassIndex(r.Dx)
 		if err != nil {
 			return fmt.Errorf("image %s: %w", r.ImageID, err)
 		}
 		e.labels[i] = int32(class)
-		if e.metadata[i], err = skinattn.MetadataOf(r).Complete(meanAge); err != nil {
-			return fmt.Errorf("image %s: %w", r.ImageID, err)
-		}
 	}
-	return nil
+	e.metadata, err = skinattn.CompleteMetadata(e.Records, meanAge)
+	return err
 }
 
-// ageStats are the mean and the population variance of the known ages, which
-// Keras's Normalization takes from the training part, and their count.
+// ageStats returns the count, the mean and the population variance of the known ages.
+// Keras's Normalization takes them from the training part.
 func ageStats(records []ham10000.Record) (mean, variance float64, count int) {
 	for _, r := range records {
 		if r.HasAge() {

@@ -9,15 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
-	"os"
 	"path/filepath"
 
 	"github.com/edsrzf/mmap-go"
-	"github.com/gofrs/flock"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
+	"github.com/skinattn/skinattn/internal/filecache"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
@@ -71,7 +69,7 @@ func (t *trainer) useFeatures(ctx context.Context) (err error) {
 	}
 	defer extractor.Close()
 	for _, examples := range []*Examples{t.Train, t.Val} {
-		if examples.features, err = t.openFeatures(ctx, extractor, t.FeatureDir, examples); err != nil {
+		if examples.features, err = t.openFeatures(ctx, extractor, examples); err != nil {
 			return err
 		}
 	}
@@ -110,93 +108,46 @@ func (t *trainer) featureKey(examples *Examples) (key [sha256.Size]byte, err err
 	return key, nil
 }
 
-// openFeatures opens the features of examples in the folder dir; it computes them if
-// there is no file of them.
-func (t *trainer) openFeatures(ctx context.Context, extractor *skinattn.Extractor, dir string, examples *Examples) (*features, error) {
+// openFeatures opens the features of examples in FeatureDir and computes them if the folder
+// has no file of them.
+func (t *trainer) openFeatures(ctx context.Context, extractor *skinattn.Extractor, examples *Examples) (*features, error) {
 	key, err := t.featureKey(examples)
 	if err != nil {
 		return nil, fmt.Errorf("looking for features: %w", err)
 	}
-	path := filepath.Join(dir, "features-"+hex.EncodeToString(key[:8])+".cache")
-	count, width := len(examples.Records), t.net.FeatureShape().Size()
-	if f := mapFeatures(path, key, count, width); f != nil {
-		return f, nil
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("making the folder for features: %w", err)
-	}
-	lock := flock.New(path + ".lock") // two processes at once would write one partial file
-	if err := lock.Lock(); err != nil {
-		return nil, fmt.Errorf("locking %s: %w", path, err)
-	}
-	defer lock.Close()
-	if f := mapFeatures(path, key, count, width); f != nil {
-		return f, nil
-	}
-	t.log("computing the features of %d images, once (%d MB)", count, 4*count*width>>20)
-	if err := t.writeFeatures(ctx, extractor, path, key, examples); err != nil {
+	path := filepath.Join(t.FeatureDir, "features-"+hex.EncodeToString(key[:8])+".cache")
+	width := t.net.FeatureShape().Size()
+	content, err := filecache.Open(ctx, path,
+		func(content []byte) bool { return validFeatures(content, key, len(examples.Records)*width) },
+		func() error {
+			t.log("computing the features of %d images, once (%d MB)", len(examples.Records), 4*len(examples.Records)*width>>20)
+			return t.writeFeatures(ctx, extractor, path, key, examples)
+		})
+	if err != nil {
 		return nil, err
 	}
-	if f := mapFeatures(path, key, count, width); f != nil {
-		return f, nil
-	}
-	return nil, fmt.Errorf("the features in %s were written but cannot be mapped: check the disk and the memory limits", path)
+	return &features{content, width}, nil
 }
 
-// writeFeatures computes the features of examples into the file at path, which appears
+// validFeatures reports whether a file holds n values under the key.
+func validFeatures(content []byte, key [sha256.Size]byte, n int) bool {
+	return len(content) == featureHeader+4*n && string(content[:featureHeader]) == featureMagic+string(key[:])
+}
+
+// writeFeatures computes the features of examples into the file at path. The file appears
 // when it is complete.
 func (t *trainer) writeFeatures(ctx context.Context, extractor *skinattn.Extractor, path string, key [sha256.Size]byte, examples *Examples) error {
 	return atomicfile.WriteFile(path, func(w io.Writer) error {
 		if _, err := w.Write(append([]byte(featureMagic), key[:]...)); err != nil {
 			return err
 		}
-		raw := make([]byte, 0, 4*t.net.FeatureShape().Size())
 		return extractor.Features(ctx, examples.Images, func(_ int, values []float32) error {
-			raw = raw[:0]
-			for _, v := range values {
-				raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
-			}
-			_, err := w.Write(raw)
-			return err
+			return binary.Write(w, binary.LittleEndian, values)
 		})
 	})
 }
 
-// mapFeatures maps the file at path. It returns nil if the file is missing or holds other
-// features.
-func mapFeatures(path string, key [sha256.Size]byte, count, width int) *features {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil
-	}
-	defer file.Close() // the map outlives the file handle
-	info, err := file.Stat()
-	if err != nil || info.Size() != int64(featureHeader)+4*int64(count)*int64(width) {
-		return nil
-	}
-	mapped, err := mmap.Map(file, mmap.RDONLY, 0)
-	if err != nil {
-		return nil
-	}
-	if string(mapped[:featureHeader]) != featureMagic+string(key[:]) {
-		mapped.Unmap()
-		return nil
-	}
-	return &features{mapped, width}
-}
-
-// read fills dst with the features of example i.
+// read fills dst with the features of example i. A valid file is long enough for Decode.
 func (f *features) read(i int, dst []float32) {
-	raw := f.mapped[featureHeader+4*i*f.width:]
-	for j := range dst[:f.width] {
-		dst[j] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*j:]))
-	}
-}
-
-// close unmaps the file, which stays for the next time.
-func (f *features) close() error {
-	if err := f.mapped.Unmap(); err != nil {
-		return fmt.Errorf("closing the features: %w", err)
-	}
-	return nil
+	binary.Decode(f.mapped[featureHeader+4*i*f.width:], binary.LittleEndian, dst[:f.width])
 }

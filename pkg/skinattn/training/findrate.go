@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-
-	"github.com/gomlx/gomlx/ml/model"
 )
 
 // RatePoint is a step of a learning rate range test.
@@ -15,14 +13,14 @@ type RatePoint struct {
 	Smooth float64 `json:"smooth"` // moving average of the losses, bias removed
 }
 
-// Range is where a learning rate range test goes: Steps rates from Low to High,
-// evenly spaced by their logarithms.
+// Range has the rates of a learning rate range test: Steps rates from Low to High, evenly
+// spaced by their logarithms.
 type Range struct {
 	Low, High float64
 	Steps     int
 }
 
-// DefaultRange covers what Adam is used with, at either epsilon.
+// DefaultRange covers Adam's usual rates, at either epsilon.
 var DefaultRange = Range{Low: 1e-7, High: 10, Steps: 120}
 
 func (r Range) check() error {
@@ -42,37 +40,36 @@ const (
 )
 
 // FindRate trains with a learning rate that rises from step to step (Smith
-// 2017, arXiv 1506.01186), until the loss is four times its lowest or is no
-// number. The folder gets no checkpoint. progress is told each step.
+// 2017, arXiv 1506.01186), until the loss is four times its lowest value or no number. The
+// folder gets no checkpoint. progress, if not nil, is called after each step.
 func FindRate(ctx context.Context, r Run, over Range, progress func(done, total int)) ([]RatePoint, error) {
 	if err := over.check(); err != nil {
 		return nil, err
 	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop() // ends the feed
 	reg := *r.Config.Regime
 	reg.Accumulate, reg.EMA = 0, 0 // each batch shall show its rate
 	r.Config.Regime = &reg
-	t := &trainer{Run: r, store: model.NewStore()}
-	defer t.close()
-	if err := t.prepare(ctx); err != nil {
+	t, err := newTrainer(ctx, r)
+	if err != nil {
 		return nil, err
 	}
+	defer t.close()
 	var points []RatePoint
 	var average float64
 	lowest := math.Inf(1)
-	for epoch := 1; len(points) < over.Steps; epoch++ {
-		feeding, stop := context.WithCancel(ctx)
-		for batch := range t.feed(feeding, epoch, 0) {
+	for epoch := 1; ; epoch++ {
+		for batch := range t.feed(ctx, epoch, 0) {
 			step := len(points)
 			rate := over.rate(step)
 			loss, _, err := t.stepper.Step(batch.Batch, Position{Epoch: epoch, Step: step + 1, Update: step + 1, Rate: rate})
 			if err != nil {
-				stop()
 				return points, err
 			}
 			average = rangeSmoothing*average + (1-rangeSmoothing)*loss
 			smooth := average / (1 - math.Pow(rangeSmoothing, float64(step+1)))
-			if math.IsNaN(loss) || math.IsInf(loss, 0) || smooth > rangeDiverged*lowest {
-				stop()
+			if !finite(loss) || smooth > rangeDiverged*lowest {
 				return points, nil
 			}
 			lowest = min(lowest, smooth)
@@ -81,21 +78,19 @@ func FindRate(ctx context.Context, r Run, over Range, progress func(done, total 
 				progress(len(points), over.Steps)
 			}
 			if len(points) == over.Steps {
-				break
+				return points, nil
 			}
 		}
-		stop()
 		if err := ctx.Err(); err != nil {
 			return points, err
 		}
 	}
-	return points, nil
 }
 
-// SuggestRates reads a range test: the rate at which the smooth loss falls most
-// steeply over the logarithm of the rate, and the one at which it is lowest. A
-// good first rate lies between the first and a tenth of the second. Both are 0
-// if the points are fewer than three.
+// SuggestRates evaluates a range test. It returns the rate at which the smooth loss falls
+// most steeply over the logarithm of the rate, and the rate of the lowest smooth loss. A
+// good first rate lies between the first and a tenth of the second. Both are 0 for fewer
+// than three points.
 func SuggestRates(points []RatePoint) (steepest, lowest float64) {
 	fall, least := math.Inf(1), math.Inf(1)
 	for i, p := range points {

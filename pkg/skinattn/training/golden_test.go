@@ -23,7 +23,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
-// readGolden reads what Keras 2.15 did (tools/golden/keras/make_training.py).
+// readGolden reads values made by Keras 2.15 (tools/golden/keras/make_training.py).
 func readGolden(t *testing.T, name string, into any) {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join("testdata", name))
@@ -71,7 +71,7 @@ func TestAdamEqualsKeras(t *testing.T) {
 				t.Fatal(err)
 			}
 			adam := Adam{Beta1: c.Beta1, Beta2: c.Beta2, Epsilon: c.Epsilon}
-			if err := adam.prepare(store, variables); err != nil {
+			if err := zeros(store, variables, firstMoment, secondMoment); err != nil {
 				t.Fatal(err)
 			}
 			exec := model.MustNewExec(testengine.Open(t).Backend, store, func(_ *model.Scope, gradient, rate *graph.Node) *graph.Node {
@@ -118,7 +118,7 @@ func TestPlateauEqualsKeras(t *testing.T) {
 		}
 		tested++
 		rule := spec.Plateau{Factor: c.Factor, Patience: c.Patience, MinDelta: c.MinDelta, LearningRate: c.MinRate}
-		var state plateauState
+		var state patience
 		rate := c.Start
 		for i, loss := range c.Values {
 			rate = state.next(rule, float64(loss), rate)
@@ -155,7 +155,7 @@ func TestEarlyStopEqualsKeras(t *testing.T) {
 			rule.Monitor = spec.MonitorAccuracy
 		}
 		tested++
-		var state stopState
+		var state patience
 		stopped := 0
 		for i, loss := range c.Values {
 			if state.stop(rule, float64(loss), float64(loss)) {
@@ -268,7 +268,7 @@ func TestDrawHasKerasRanges(t *testing.T) {
 	}
 }
 
-// smallNetwork is that of tools/golden/keras/make_optimizer.py: a convolution, a
+// smallNetwork is the network of tools/golden/keras/make_optimizer.py: a convolution, a
 // batch norm, a ReLU and the softmax.
 func smallNetwork(t *testing.T, size int) (*skinattn.Network, *model.Store) {
 	t.Helper()
@@ -382,7 +382,7 @@ func TestRunsEndWhereTheAuthorsDid(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var stop stopState
+		var stop patience
 		ended := 0
 		for epoch := 1; epoch <= reg.Epochs && ended == 0; epoch++ {
 			loss := c.lowestLoss + .01*float64(c.lowest-epoch)
@@ -405,7 +405,7 @@ func TestLadderOfTheLearningRate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var plateau plateauState
+	var plateau patience
 	rate := reg.LearningRate
 	ladder := []float64{rate}
 	for range 60 {

@@ -145,7 +145,7 @@ func TestNetworksOverfit(t *testing.T) {
 	}
 }
 
-// classBatch are n noise images, whose brightness tells the class.
+// classBatch are n noise images; their brightness depends on the class.
 func classBatch(size, n int) Batch {
 	rng := rand.New(rand.NewPCG(5, 0))
 	b := Batch{Metadata: make([]skinattn.Metadata, n)}

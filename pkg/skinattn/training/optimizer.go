@@ -39,30 +39,20 @@ const (
 	averaged     = "/ema"
 )
 
-// prepare gives each trainable variable its two moments, zero at first.
-func (a Adam) prepare(store *model.Store, variables []layers.Variable) error {
-	if err := zeros(store, firstMoment, variables); err != nil {
-		return err
-	}
-	return zeros(store, secondMoment, variables)
-}
-
-// prepareSums gives each trainable variable a sum of gradients.
-func prepareSums(store *model.Store, variables []layers.Variable) error {
-	return zeros(store, gradientSum, variables)
-}
-
-// zeros creates a tensor of zeros for each trainable variable that has none yet.
-func zeros(store *model.Store, prefix string, variables []layers.Variable) error {
-	for _, v := range variables {
-		if !v.Trainable || store.GetVariable(prefix+v.Path()) != nil {
-			continue
+// zeros creates, under each prefix, a tensor of zeros for each trainable variable that has
+// none yet.
+func zeros(store *model.Store, variables []layers.Variable, prefixes ...string) error {
+	for _, prefix := range prefixes {
+		for _, v := range variables {
+			if !v.Trainable || store.GetVariable(prefix+v.Path()) != nil {
+				continue
+			}
+			created, err := store.CreateVariable(prefix+v.Path(), tensors.FromShape(shapes.Make(dtypes.Float32, v.Shape...)))
+			if err != nil {
+				return fmt.Errorf("preparing the optimizer: %w", err)
+			}
+			created.SetTrainable(false)
 		}
-		created, err := store.CreateVariable(prefix+v.Path(), tensors.FromShape(shapes.Make(dtypes.Float32, v.Shape...)))
-		if err != nil {
-			return fmt.Errorf("preparing the optimizer: %w", err)
-		}
-		created.SetTrainable(false)
 	}
 	return nil
 }

@@ -132,7 +132,7 @@ func TestDrawBlend(t *testing.T) {
 	}
 }
 
-// A photo of 2x2 pixels, one of which is painted with the mean (1+2+3+4)/4.
+// A photo of 2x2 pixels, with one pixel painted with the mean (1+2+3+4)/4.
 func TestCutout(t *testing.T) {
 	var photo []float32
 	for _, v := range []float32{1, 2, 3, 4} {
@@ -288,7 +288,7 @@ func TestMovingAverage(t *testing.T) {
 	best := model.NewStore()
 	for update, d := range []float64{2.0 / 11, 3.0 / 12, .28} {
 		mustStep(t, s, smallBatch(8, update, 0, 4), Position{Epoch: 1, Step: update + 1, Update: update + 1, Rate: .1})
-		if err := copyVariables(best, s.store, averaged, s.net.Graph.Variables()); err != nil {
+		if err := copyVariables(best, "", s.store, averaged, s.net.Graph.Variables()); err != nil {
 			t.Fatal(err)
 		}
 		for _, p := range paths {

@@ -3,12 +3,15 @@ package training
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/skinattn/skinattn/internal/oneline"
+	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
@@ -19,30 +22,23 @@ func Preview(backend compute.Backend, reg *spec.Regime, size int, photo []uint8,
 	if n < 1 || size < 1 || len(photo) != size*size*3 {
 		return nil, nil, fmt.Errorf("previewing the augmentation: %d values are no photo of %d x %d pixels, or %d copies are no number", len(photo), size, size, n)
 	}
-	drawn := make([]Transform, n)
-	affine, colours, boxes := make([][]float32, n), make([][]float32, n), make([][]float32, n)
-	for i := range drawn {
-		t := draw(reg, size, rand.New(rand.NewPCG(seed, uint64(i))))
-		matrix := t.Affine(size)
-		drawn[i], affine[i], boxes[i] = t, matrix[:], t.Cutout[:]
-		colours[i] = []float32{float32(t.Brightness), float32(t.Contrast), float32(t.Saturation)}
+	b := Batch{Pixels: tensors.FromFlatDataAndDimensions(photo, 1, size, size, 3), Rows: make([]int32, n), Transforms: make([]Transform, n)}
+	for i := range b.Transforms {
+		b.Transforms[i] = draw(reg, size, rand.New(rand.NewPCG(seed, uint64(i))))
 	}
 	// The same inputs as a step's: the graph has no operation that the regime does not use.
-	values := map[input]any{inPixels: tensors.FromFlatDataAndDimensions(photo, 1, size, size, 3), inRows: make([]int32, n),
-		inAffine: affine, inColours: colours, inCutout: boxes}
-	var fed []input
-	var args []any
-	for _, in := range inputsOf(&spec.Regime{Augment: reg.Augment}) {
-		if value, used := values[in]; used {
-			fed, args = append(fed, in), append(args, value)
+	s := &Stepper{net: &skinattn.Network{Network: spec.Network{Size: size}}}
+	for _, name := range inputsOf(&spec.Regime{Augment: reg.Augment}) {
+		if name <= inRows || name >= inAffine {
+			s.inputs = append(s.inputs, name)
 		}
 	}
+	args := make([]any, len(s.inputs))
+	for i, name := range s.inputs {
+		args[i] = s.feed(name, b, Position{})
+	}
 	out, err := graph.CallOnce(backend, func(nodes []*graph.Node) *graph.Node {
-		in := map[input]*graph.Node{}
-		for i, node := range nodes {
-			in[fed[i]] = node
-		}
-		return graph.ConvertDType(augmented(in), graph.Const(nodes[0].Graph(), float32(0)).DType())
+		return graph.ConvertDType(augmented(named(s.inputs, nodes)), dtypes.Float32)
 	}, args...)
 	if err != nil {
 		return nil, nil, fmt.Errorf("previewing the augmentation: %w", oneline.Error(err))
@@ -51,9 +47,5 @@ func Preview(backend compute.Backend, reg *spec.Regime, size int, photo []uint8,
 	if err != nil {
 		return nil, nil, fmt.Errorf("previewing the augmentation: %w", err)
 	}
-	photos := make([][]float32, n)
-	for i := range photos {
-		photos[i] = flat[i*len(photo) : (i+1)*len(photo)]
-	}
-	return photos, drawn, nil
+	return slices.Collect(slices.Chunk(flat, len(photo))), b.Transforms, nil
 }

@@ -9,7 +9,7 @@ import (
 
 // entry is one place in the order of an epoch.
 type entry struct {
-	example int // whose photo it shows
+	example int // of the photo
 	// id is unique among the entries of an epoch. The entry's transform is a function of
 	// seed, epoch and id.
 	id int
@@ -76,7 +76,7 @@ func (s *sampler) update(step int) int {
 	return step/s.steps()*s.updates() + step%s.steps()/max(s.reg.Accumulate, 1)
 }
 
-// imagesOfUpdate returns how many images the accumulated update covers if this step,
+// imagesOfUpdate returns the number of images of an accumulated update if this step,
 // counted from 0, completes it, and 0 otherwise.
 func (s *sampler) imagesOfUpdate(step int) int {
 	step %= s.steps()
@@ -101,7 +101,7 @@ func (s *sampler) epoch(epoch int) []entry {
 	return shuffled[:s.images()]
 }
 
-// balanced draws as many entries as there are photos; the classes that occur take turns.
+// balanced draws one entry per photo; the classes that occur take turns.
 // Each class shows all of its photos in a random order before it repeats one.
 func (s *sampler) balanced(epoch int) []entry {
 	// The constant keeps this stream apart from the other uses of the seed.

@@ -9,7 +9,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
-// labelled makes labels with so many photos of each class.
+// labelled makes labels with the given numbers of photos of the classes.
 func labelled(counts ...int) []int32 {
 	var labels []int32
 	for class, n := range counts {
@@ -22,7 +22,7 @@ func labelled(counts ...int) []int32 {
 var split15 = []int{278, 437, 925, 98, 944, 5661, 121}
 
 // Steps an epoch as in the progress bars of the authors' notebooks and, with 919
-// steps of 16 for 9,187 photos, those of [14].
+// steps of 16 for the 9,187 photos of [14].
 func TestStepsOfAnEpoch(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -116,7 +116,7 @@ func TestBalancedSampling(t *testing.T) {
 	}
 }
 
-// Three batches make an update, the last one of an epoch what is left.
+// Three batches make an update, the rest of the batches the last update of an epoch.
 func TestUpdatesOfSteps(t *testing.T) {
 	reg := spec.Regime{Batch: 10, Accumulate: 3}
 	s := newSampler(&reg, 1, labelled(75)) // 8 steps

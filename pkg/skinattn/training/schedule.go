@@ -19,58 +19,53 @@ func scheduled(reg *spec.Regime, rate float64, update, perEpoch int) float64 {
 	return rate
 }
 
-// plateauState is the memory of Keras's ReduceLROnPlateau.
-type plateauState struct {
+// patience counts the epochs since the best validation loss: the memory of Keras's
+// ReduceLROnPlateau and EarlyStopping.
+type patience struct {
 	Seen bool    `json:"seen"` // false until the first epoch is judged
 	Best float64 `json:"best"`
-	Wait int     `json:"wait"`
+	Wait int     `json:"wait"` // epochs
+}
+
+// best is infinite before the first epoch, which JSON can't write.
+func (p *patience) best() float64 {
+	if !p.Seen {
+		return math.Inf(1)
+	}
+	return p.Best
+}
+
+// judge starts the count again if the loss is better, otherwise it adds an epoch.
+func (p *patience) judge(loss float64, better bool) {
+	if better {
+		p.Seen, p.Best, p.Wait = true, loss, 0
+	} else {
+		p.Wait++
+	}
 }
 
 // next returns the learning rate after an epoch with the given validation loss.
-func (s *plateauState) next(p spec.Plateau, loss, learningRate float64) float64 {
-	if p.Factor == 0 {
+func (p *patience) next(rule spec.Plateau, loss, learningRate float64) float64 {
+	if rule.Factor == 0 {
 		return learningRate
 	}
-	if loss < bestSoFar(s.Seen, s.Best)-p.MinDelta {
-		s.Seen, s.Best, s.Wait = true, loss, 0
-		return learningRate
-	}
-	s.Wait++
-	if s.Wait >= p.Patience && learningRate > p.LearningRate {
-		s.Wait = 0
-		return max(learningRate*p.Factor, p.LearningRate)
+	p.judge(loss, loss < p.best()-rule.MinDelta)
+	if p.Wait > 0 && p.Wait >= rule.Patience && learningRate > rule.LearningRate {
+		p.Wait = 0
+		return max(learningRate*rule.Factor, rule.LearningRate)
 	}
 	return learningRate
 }
 
-// bestSoFar is infinite before the first epoch, which JSON can't write.
-func bestSoFar(seen bool, best float64) float64 {
-	if !seen {
-		return math.Inf(1)
-	}
-	return best
-}
-
-// stopState is the memory of Keras's EarlyStopping.
-type stopState struct {
-	Seen bool    `json:"seen"`
-	Best float64 `json:"best"`
-	Wait int     `json:"wait"`
-}
-
 // stop judges an epoch by its validation loss or accuracy and reports whether training ends
 // after it.
-func (s *stopState) stop(e spec.EarlyStop, loss, accuracy float64) bool {
-	if e.Patience == 0 {
+func (p *patience) stop(rule spec.EarlyStop, loss, accuracy float64) bool {
+	if rule.Patience == 0 {
 		return false
 	}
-	if e.Monitor == spec.MonitorAccuracy {
+	if rule.Monitor == spec.MonitorAccuracy {
 		loss = -accuracy
 	}
-	if loss+e.MinDelta < bestSoFar(s.Seen, s.Best) {
-		s.Seen, s.Best, s.Wait = true, loss, 0
-		return false
-	}
-	s.Wait++
-	return s.Wait >= e.Patience
+	p.judge(loss, loss+rule.MinDelta < p.best())
+	return p.Wait >= rule.Patience
 }

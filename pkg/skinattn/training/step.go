@@ -3,6 +3,7 @@ package training
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
@@ -17,7 +18,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
-// Batch is what one step is trained on.
+// Batch is the input of one step.
 type Batch struct {
 	// Pixels holds photos, uint8 RGB [N Size Size 3], or, for a network after the cut,
 	// features, float32 [N FeatureShape]. N may be larger than the batch: Pixels may be
@@ -80,18 +81,17 @@ func NewStepper(backend compute.Backend, store *model.Store, net *skinattn.Netwo
 	if s.selection, err = newSelection(net, reg); err != nil {
 		return nil, err
 	}
-	variables := net.Graph.Variables()
-	if err := s.optimizer.prepare(store, variables); err != nil {
+	variables, state := net.Graph.Variables(), []string{firstMoment, secondMoment}
+	if reg.Accumulate > 1 {
+		state = append(state, gradientSum)
+	}
+	if err := zeros(store, variables, state...); err != nil {
 		return nil, err
 	}
-	if reg.Accumulate > 1 {
-		if err := prepareSums(store, variables); err != nil {
-			return nil, err
-		}
-	}
-	if reg.EMA > 0 {
-		if err := prepareAverage(store, variables); err != nil {
-			return nil, err
+	if reg.EMA > 0 { // the averages begin with the present weights
+		missing := slices.DeleteFunc(slices.Clone(variables), func(v layers.Variable) bool { return store.GetVariable(averaged+v.Path()) != nil })
+		if err := copyVariables(store, averaged, store, "", missing); err != nil {
+			return nil, fmt.Errorf("preparing the moving average: %w", err)
 		}
 	}
 	s.inputs = inputsOf(reg)
@@ -121,31 +121,33 @@ const (
 // inputsOf lists the inputs of a regime's steps.
 func inputsOf(reg *spec.Regime) []input {
 	list := []input{inPixels, inRows, inMetadata, inLabels, inWeights, inRate, inRNG}
-	a := reg.Augment
-	for _, optional := range []struct {
-		wanted bool
-		inputs []input
-	}{
-		{a != spec.Augment{}, []input{inAffine}},
-		{a.Brightness != 0 || a.Contrast != 0 || a.Saturation != 0, []input{inColours}},
-		{a.Cutout != 0, []input{inCutout}},
-		{reg.Mix != spec.Mix{}, []input{inPartner, inBlend}},
-		{reg.Accumulate > 1, []input{inImages}},
-		{reg.EMA > 0, []input{inDecay}},
-	} {
-		if optional.wanted {
-			list = append(list, optional.inputs...)
+	add := func(wanted bool, inputs ...input) {
+		if wanted {
+			list = append(list, inputs...)
 		}
 	}
+	a := reg.Augment
+	add(a != spec.Augment{}, inAffine)
+	add(a.Brightness != 0 || a.Contrast != 0 || a.Saturation != 0, inColours)
+	add(a.Cutout != 0, inCutout)
+	add(reg.Mix != spec.Mix{}, inPartner, inBlend)
+	add(reg.Accumulate > 1, inImages)
+	add(reg.EMA > 0, inDecay)
 	return list
+}
+
+// named returns the parameters of a graph by input.
+func named(inputs []input, nodes []*graph.Node) map[input]*graph.Node {
+	in := map[input]*graph.Node{}
+	for i, name := range inputs {
+		in[name] = nodes[i]
+	}
+	return in
 }
 
 // build adds one step to the graph: forward pass, loss, gradients, update.
 func (s *Stepper) build(frozen map[string]bool, nodes []*graph.Node) []*graph.Node {
-	in := map[input]*graph.Node{}
-	for i, name := range s.inputs {
-		in[name] = nodes[i]
-	}
+	in := named(s.inputs, nodes)
 	builder := &layers.Builder{Store: s.store, Training: true, RNG: in[inRNG], Frozen: frozen}
 	pixels, metadata := augmented(in), in[inMetadata]
 	if in[inBlend] != nil {
@@ -198,9 +200,8 @@ func (s *Stepper) update(frozen map[string]bool, loss *graph.Node, in map[input]
 	}
 }
 
-// Step makes the step at a position. It returns the batch's loss and how many of its
-// images the network classified correctly in this step, that is with dropout and before
-// the update.
+// Step makes the step at a position. It returns the batch's loss and the number of images
+// that the network classified correctly in this step, with dropout and before the update.
 func (s *Stepper) Step(b Batch, at Position) (loss float64, correct int, err error) {
 	exec, err := s.exec(at.Epoch)
 	if err != nil {
@@ -233,21 +234,22 @@ func (s *Stepper) feed(name input, b Batch, at Position) *tensors.Tensor {
 	case inPixels:
 		return b.Pixels
 	case inRows:
-		return tensors.FromFlatDataAndDimensions(b.Rows, n)
+		return vector(b.Rows...)
 	case inMetadata:
 		return tensors.FromFlatDataAndDimensions(skinattn.EncodeMetadata(b.Metadata), n, skinattn.MetadataWidth)
 	case inLabels:
-		return tensors.FromFlatDataAndDimensions(b.Labels, n)
+		return vector(b.Labels...)
 	case inWeights:
 		weights := make([]float32, n)
 		for i, label := range b.Labels {
 			weights[i] = s.weights[label]
 		}
-		return tensors.FromFlatDataAndDimensions(weights, n)
+		return vector(weights...)
 	case inRate:
 		return tensors.FromScalar(float32(s.optimizer.rate(at.Rate, at.Update)))
 	case inRNG:
-		return rngState(s.seed, at.Step)
+		source := rand.NewPCG(s.seed, uint64(at.Step)) // the dropout of a step draws from it
+		return vector(source.Uint64(), source.Uint64(), source.Uint64())
 	case inAffine:
 		return perPhoto(6, func(t Transform) []float32 { matrix := t.Affine(s.net.Size); return matrix[:] })
 	case inColours:
@@ -257,11 +259,11 @@ func (s *Stepper) feed(name input, b Batch, at Position) *tensors.Tensor {
 	case inCutout:
 		return perPhoto(4, func(t Transform) []float32 { return t.Cutout[:] })
 	case inPartner:
-		return tensors.FromFlatDataAndDimensions(b.Blend.Partner, n)
+		return vector(b.Blend.Partner...)
 	case inBlend:
 		return b.Blend.tensor(s.net.Size)
 	case inImages:
-		return tensors.FromFlatDataAndDimensions([]float32{float32(n), float32(at.Images)}, 2)
+		return vector(float32(n), float32(at.Images))
 	case inDecay:
 		return tensors.FromScalar(float32(s.decay(at)))
 	}
@@ -291,8 +293,6 @@ func (s *Stepper) Close() {
 	}
 }
 
-// rngState returns the random state from which the dropout of a step draws.
-func rngState(seed uint64, step int) *tensors.Tensor {
-	source := rand.NewPCG(seed, uint64(step))
-	return tensors.FromFlatDataAndDimensions([]uint64{source.Uint64(), source.Uint64(), source.Uint64()}, 3)
+func vector[T float32 | int32 | uint64](values ...T) *tensors.Tensor {
+	return tensors.FromFlatDataAndDimensions(values, len(values))
 }

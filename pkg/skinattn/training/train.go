@@ -19,7 +19,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
-// Run is a training run: what Train needs.
+// Run is the input of Train.
 type Run struct {
 	Engine *engine.Engine
 	Folder *run.Folder // locked; its config.json is Config
@@ -31,17 +31,17 @@ type Run struct {
 	// Weights fills the first weights of a new run, such as the backbone's. It may
 	// leave variables unset: they are drawn from the seed. nil: all are drawn.
 	Weights func(net *skinattn.Network, store *model.Store) error
-	// FeatureDir is where features of the frozen backbone are kept if
+	// FeatureDir is the folder for features of the frozen backbone, which are kept if
 	// Config.FeatureCache is set.
 	FeatureDir string
-	// SaveEvery is the time between checkpoints within an epoch; 0: only its end
-	// has one. It does not change what is learned.
+	// SaveEvery is the time between checkpoints within an epoch; 0: only its end has one.
+	// It does not change the weights.
 	SaveEvery time.Duration
 	// Watch follows the run; nil: nobody does.
 	Watch Watcher
 }
 
-// Watcher is told how a run goes on.
+// Watcher follows the progress of a run.
 type Watcher interface {
 	// Log gets a line for people.
 	Log(line string)
@@ -51,23 +51,23 @@ type Watcher interface {
 	EndEpoch(row run.Epoch, best bool)
 }
 
-// state is what a checkpoint keeps beside the weights and Adam's moments.
+// state is kept in a checkpoint beside the weights and Adam's moments.
 type state struct {
-	Epoch        int          `json:"epoch"` // epochs finished
-	Step         int          `json:"step"`  // updates made
-	LearningRate float64      `json:"learning_rate"`
-	Plateau      plateauState `json:"plateau"`
-	EarlyStop    stopState    `json:"early_stop"`
-	BestEpoch    int          `json:"best_epoch"` // 0: none yet
-	BestAccuracy float64      `json:"best_val_accuracy"`
-	Finished     bool         `json:"finished"` // the stopping rule has fired
-	History      []run.Epoch  `json:"history"`
+	Epoch        int         `json:"epoch"` // epochs finished
+	Step         int         `json:"step"`  // updates made
+	LearningRate float64     `json:"learning_rate"`
+	Plateau      patience    `json:"plateau"`
+	EarlyStop    patience    `json:"early_stop"`
+	BestEpoch    int         `json:"best_epoch"` // 0: none yet
+	BestAccuracy float64     `json:"best_val_accuracy"`
+	Finished     bool        `json:"finished"` // the stopping rule has fired
+	History      []run.Epoch `json:"history"`
 
-	// of the running epoch: its first Images of the epoch's order are done
+	// Running is the running epoch: the first Images of its order are done.
 	Running partial `json:"running"`
 }
 
-// partial is an epoch so far.
+// partial is the beginning of an epoch.
 type partial struct {
 	Images  int     `json:"images"`
 	Loss    float64 `json:"loss"` // summed over images
@@ -91,7 +91,7 @@ var ErrInterrupted = errors.New("interrupted: the state is saved")
 type trainer struct {
 	Run
 	net     *skinattn.Network
-	trained *skinattn.Network // net, or what comes after the cut where the features are known
+	trained *skinattn.Network // net, or its part after the cut where features are computed once
 	store   *model.Store
 	// average holds the moving average of the weights; nil if the regime has none.
 	average *model.Store
@@ -103,17 +103,17 @@ type trainer struct {
 	saved   time.Time // when the newest checkpoint was written or loaded
 }
 
-// Train trains until the stopping rule or the last epoch, from the beginning or
-// from the newest checkpoint in the folder, and leaves the best weights, by
-// validation accuracy, and the history there. Cancelling ctx saves the state,
-// also in the middle of an epoch, and returns ErrInterrupted. A process that
-// is killed loses what came after the newest checkpoint, and nothing else.
+// Train trains until the stopping rule or the last epoch, from the beginning or from the
+// newest checkpoint in the folder, and leaves the best weights, by validation accuracy,
+// and the history there. Cancelling ctx saves the state, also in the middle of an epoch,
+// and returns ErrInterrupted. A killed process loses the steps after the newest
+// checkpoint, and nothing else.
 func Train(ctx context.Context, r Run) error {
-	t := &trainer{Run: r, store: model.NewStore()}
-	defer t.close()
-	if err := t.prepare(ctx); err != nil {
+	t, err := newTrainer(ctx, r)
+	if err != nil {
 		return err
 	}
+	defer t.close()
 	for !t.state.Finished && t.state.Epoch < t.Config.Regime.Epochs {
 		if err := t.epoch(ctx); err != nil {
 			return err
@@ -122,7 +122,21 @@ func Train(ctx context.Context, r Run) error {
 	return nil
 }
 
-// close frees what prepare has set up.
+// newTrainer sets a run up: its network, first or saved weights and steps. Close the
+// trainer after use.
+func newTrainer(ctx context.Context, r Run) (*trainer, error) {
+	t := &trainer{Run: r, store: model.NewStore()}
+	if t.Watch == nil {
+		t.Watch = Watchers{}
+	}
+	if err := t.prepare(ctx); err != nil {
+		t.close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// close frees the memory of prepare.
 func (t *trainer) close() {
 	if t.stepper != nil {
 		t.stepper.Close()
@@ -132,19 +146,13 @@ func (t *trainer) close() {
 	}
 	for _, examples := range []*Examples{t.Train, t.Val} {
 		if examples.features != nil {
-			examples.features.close() // read only: there is nothing to lose
+			examples.features.mapped.Unmap() // read only: there is nothing to lose
 		}
 	}
 }
-func (t *trainer) warn(line string) { t.log("%s", line) }
 
-func (t *trainer) log(format string, args ...any) {
-	if t.Watch != nil {
-		t.Watch.Log(fmt.Sprintf(format, args...))
-	}
-}
+func (t *trainer) log(format string, args ...any) { t.Watch.Log(fmt.Sprintf(format, args...)) }
 
-// prepare sets up the network, its first or saved weights and the step.
 func (t *trainer) prepare(ctx context.Context) (err error) {
 	reg := t.Config.Regime
 	if err := reg.Check(ham10000.NumClasses); err != nil {
@@ -159,7 +167,7 @@ func (t *trainer) prepare(ctx context.Context) (err error) {
 		}
 	}
 	t.state.LearningRate = reg.LearningRate
-	switch err := checkpoint.Load(t.Folder, checkpoint.Last, t.store, &t.state, t.warn); {
+	switch err := checkpoint.Load(t.Folder, checkpoint.Last, t.store, &t.state, t.Watch.Log); {
 	case err == nil:
 		t.log("going on after epoch %d, step %d", t.state.Epoch, t.state.Step)
 		if err := t.consistent(); err != nil {
@@ -197,7 +205,7 @@ func (t *trainer) prepare(ctx context.Context) (err error) {
 	}
 	if reg.EMA > 0 {
 		t.average = model.NewStore()
-		if err := copyVariables(t.average, t.store, "", t.net.Graph.Variables()); err != nil {
+		if err := copyVariables(t.average, "", t.store, "", t.net.Graph.Variables()); err != nil {
 			return err
 		}
 	}
@@ -214,8 +222,8 @@ func (t *trainer) validated() *model.Store {
 	return t.store
 }
 
-// consistent reconciles the folder with the loaded checkpoint, wherever the process before
-// was killed: it deletes best weights newer than the checkpoint, forgets a best epoch whose
+// consistent reconciles the folder with the loaded checkpoint, wherever the previous
+// process was killed: it deletes best weights newer than the checkpoint, forgets a best epoch whose
 // file is missing, and rewrites history.csv.
 func (t *trainer) consistent() error {
 	if err := t.net.CheckStore(t.store); err != nil {
@@ -225,7 +233,7 @@ func (t *trainer) consistent() error {
 		return err
 	}
 	var best state
-	err := checkpoint.Load(t.Folder, checkpoint.Best, nil, &best, t.warn)
+	err := checkpoint.Load(t.Folder, checkpoint.Best, nil, &best, t.Watch.Log)
 	if err != nil && !errors.Is(err, checkpoint.ErrNone) {
 		return err
 	}
@@ -255,13 +263,10 @@ func (t *trainer) firstWeights() error {
 	return layers.Initialize(t.store, t.net.Graph.Variables(), t.Config.Seed)
 }
 
-// epoch trains one epoch, or what is left of an interrupted one, validates and
-// saves.
+// epoch trains one epoch, or the rest of an interrupted epoch, validates and saves.
 func (t *trainer) epoch(ctx context.Context) error {
 	number := t.state.Epoch + 1
-	if t.Watch != nil {
-		t.Watch.StartEpoch(number, t.Config.Regime.Epochs, t.sampler.images())
-	}
+	t.Watch.StartEpoch(number, t.Config.Regime.Epochs, t.sampler.images())
 	if err := t.updates(ctx, number); err != nil {
 		return err
 	}
@@ -310,9 +315,7 @@ func (t *trainer) updates(ctx context.Context, epoch int) error {
 		done.Wait += wait.Seconds()
 		done.Seconds += time.Since(last).Seconds()
 		last = time.Now()
-		if t.Watch != nil {
-			t.Watch.Step(done.Images, done.loss(), done.accuracy())
-		}
+		t.Watch.Step(done.Images, done.loss(), done.accuracy())
 		if t.SaveEvery > 0 && time.Since(t.saved) >= t.SaveEvery {
 			if err := t.save(checkpoint.Last); err != nil {
 				return err
@@ -361,9 +364,7 @@ func (t *trainer) finish(row run.Epoch) error {
 	if err := t.Folder.WriteHistory(s.History); err != nil {
 		return err
 	}
-	if t.Watch != nil {
-		t.Watch.EndEpoch(row, better)
-	}
+	t.Watch.EndEpoch(row, better)
 	return nil
 }
 

@@ -24,7 +24,7 @@ import (
 
 const testSize = 32
 
-// blobs are n noise images whose mean brightness tells the class.
+// blobs are n noise images; their mean brightness depends on the class.
 func blobs(n int, seed uint64) *Examples {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	images := make([][]uint8, n)
@@ -131,8 +131,8 @@ func TestInterruptedRunWithAllOptionsGoesOnToTheSameBytes(t *testing.T) {
 	})
 }
 
-// resumesToTheSameBytes compares a run that is stopped in both of its epochs
-// with one that is not.
+// resumesToTheSameBytes compares a run stopped in both of its epochs with an
+// uninterrupted run.
 func resumesToTheSameBytes(t *testing.T, change func(*Run)) {
 	t.Helper()
 	whole := filepath.Join(t.TempDir(), "whole")
@@ -179,7 +179,7 @@ func loss(t *testing.T, dir string) string {
 	return strings.Join(strings.Split(lines[len(lines)-1], ",")[2:8], ",")
 }
 
-// train trains to the end and returns what was logged.
+// train trains to the end and returns the log.
 func train(t *testing.T, r Run) (log string) {
 	t.Helper()
 	var lines []string
@@ -256,8 +256,8 @@ func TestDamagedCheckpoints(t *testing.T) {
 	expectWhole(t, dir)
 }
 
-// Best weights that are lost are named and not counted on; what is best from
-// then on is what is there.
+// Lost best weights are named and no longer count; the best weights from then on are the
+// weights in the folder.
 func TestDamagedBest(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	r := quickRun(t, dir, false)
@@ -341,7 +341,7 @@ func TestMovedRunGoesOn(t *testing.T) {
 	expectWhole(t, moved)
 }
 
-// Checkpoints within an epoch do not change what is learned, and one is enough
+// Checkpoints within an epoch do not change the weights, and one is enough
 // to go on from.
 func TestSaveEvery(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
@@ -352,7 +352,7 @@ func TestSaveEvery(t *testing.T) {
 	if err := os.RemoveAll(checkpoint.Newest(r.Folder, checkpoint.Last)); err != nil {
 		t.Fatal(err)
 	}
-	// The one before is that of the last step, before the validation.
+	// The checkpoint before it is of the last step, before the validation.
 	if log := train(t, quickRun(t, dir, true)); !strings.Contains(log, "going on after epoch 1, step 8") {
 		t.Errorf("the log: %s", log)
 	}

@@ -13,7 +13,7 @@ import (
 // validate measures the network on the validation part.
 func (t *trainer) validate(ctx context.Context) (row run.Epoch, err error) {
 	if t.average != nil {
-		if err := copyVariables(t.average, t.store, averaged, t.trained.Graph.Variables()); err != nil {
+		if err := copyVariables(t.average, "", t.store, averaged, t.trained.Graph.Variables()); err != nil {
 			return row, err
 		}
 	}

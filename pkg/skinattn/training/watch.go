@@ -41,25 +41,17 @@ func (w Watchers) EndEpoch(row run.Epoch, best bool) {
 
 // Board passes every finished epoch on to TensorBoard.
 type Board struct {
-	writer *tensorboard.Writer
-	warn   func(line string)
+	Watchers // none: the other calls do nothing
+	writer   *tensorboard.Writer
+	warn     func(line string)
 }
 
 // NewBoard writes TensorBoard's event files to dir. If an epoch can't be written, warn is
 // called once and the training goes on.
 func NewBoard(dir string, warn func(line string)) (*Board, error) {
 	writer, err := tensorboard.Create(dir, time.Now())
-	return &Board{writer, warn}, err
+	return &Board{writer: writer, warn: warn}, err
 }
-
-// Log implements Watcher.
-func (*Board) Log(string) {}
-
-// StartEpoch implements Watcher.
-func (*Board) StartEpoch(int, int, int) {}
-
-// Step implements Watcher.
-func (*Board) Step(int, float64, float64) {}
 
 // EndEpoch implements Watcher.
 func (b *Board) EndEpoch(row run.Epoch, _ bool) {
