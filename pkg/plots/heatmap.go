@@ -14,8 +14,6 @@ import (
 	"golang.org/x/image/math/f64"
 	"gonum.org/v1/plot/palette"
 	"gonum.org/v1/plot/palette/moreland"
-
-	"github.com/skinattn/skinattn/pkg/eval/saliency"
 )
 
 // HeatMap is a map over a picture, such as the attention of a network: equal
@@ -46,6 +44,24 @@ func (m HeatMap) limits(fromZero bool) (low, high float64) {
 		low, high = min(low, 0), max(high, 0)
 	}
 	return low, high
+}
+
+// at returns the bilinear value at (x, y), both from 0 to 1 over the picture, by
+// the rule of [saliency.Upsample] but in float64: a picture shows one grey level
+// more or less where float32 rounds the other way.
+func (m HeatMap) at(x, y float64) float64 {
+	y0, y1, fy := between(y, m.Rows)
+	x0, x1, fx := between(x, m.Cols)
+	above, below := m.Values[y0*m.Cols:], m.Values[y1*m.Cols:]
+	return (above[x0]*(1-fx)+above[x1]*fx)*(1-fy) + (below[x0]*(1-fx)+below[x1]*fx)*fy
+}
+
+// between returns the cells whose centres enclose a place, from 0 to 1 over n
+// cells, and the share of the second.
+func between(at float64, n int) (i, next int, share float64) {
+	at = min(max(at*float64(n)-0.5, 0), float64(n-1))
+	i = int(at)
+	return i, min(i+1, n-1), at - float64(i)
 }
 
 // HeatStyle is the look of a map over a photo. The zero value is the default.
@@ -169,18 +185,17 @@ func (s HeatStyle) blend(img *image.RGBA, m HeatMap) {
 	opacity := max(cmp.Or(s.Opacity, defaultOpacity), 0)
 	colors := s.colors()
 	low, high := m.limits(s.FromZero)
-	shares := make([]float32, len(m.Values)) // of the colours
-	for i, v := range m.Values {
-		switch {
-		case high > low:
-			shares[i] = float32((v - low) / (high - low))
-		case !s.FromZero: // a map of equal values
-			shares[i] = 0.5
-		}
-	}
 	b := img.Bounds()
-	for i, share := range saliency.Upsample(shares, m.Rows, m.Cols, b.Dy(), b.Dx()) {
-		mix(img.Pix[img.PixOffset(i%b.Dx(), i/b.Dx()):], colors[int(math.Round(float64(share)*(heatSteps-1)))], opacity)
+	for y := range b.Dy() {
+		for x := range b.Dx() {
+			share := 0.5 // of the colours, for a map of equal values
+			if high > low {
+				share = (m.at((float64(x)+0.5)/float64(b.Dx()), (float64(y)+0.5)/float64(b.Dy())) - low) / (high - low)
+			} else if s.FromZero {
+				share = 0
+			}
+			mix(img.Pix[img.PixOffset(x, y):], colors[int(math.Round(share*(heatSteps-1)))], opacity)
+		}
 	}
 }
 
