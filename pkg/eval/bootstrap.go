@@ -1,10 +1,12 @@
 package eval
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
+	"sort"
 )
 
 // Unit is the thing that a bootstrap resample draws: a lesion or an image.
@@ -134,12 +136,7 @@ func BootstrapFunc(ctx context.Context, t *Table, names []string, statistic func
 	return bootstrap(ctx, d, names, func() func([]uint32) []float64 { return statistic }, opts)
 }
 
-func (o Options) level() float64 {
-	if o.Level == 0 {
-		return 0.95
-	}
-	return o.Level
-}
+func (o Options) level() float64 { return cmp.Or(o.Level, 0.95) }
 
 func (o Options) validate() error {
 	if o.Resamples < 1 {
@@ -220,15 +217,8 @@ func (r *Replicates) P(i int) float64 {
 	if err != nil {
 		return math.NaN()
 	}
-	below, above := 0, 0
-	for _, v := range values {
-		if v <= 0 {
-			below++
-		}
-		if v >= 0 {
-			above++
-		}
-	}
+	below := sort.Search(len(values), func(i int) bool { return values[i] > 0 }) // at most 0
+	above := len(values) - sort.SearchFloat64s(values, 0)                        // at least 0
 	return min(1, 2*float64(1+min(below, above))/float64(1+len(values)))
 }
 

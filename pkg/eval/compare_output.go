@@ -27,14 +27,7 @@ func (c *Comparison) MarshalJSON() ([]byte, error) {
 // is a dash; the JSON form has the reasons and all metrics.
 func (c *Comparison) Table() string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "%s", count(c.N, "image"))
-	if c.Unknown > 0 {
-		fmt.Fprintf(&out, " (%d more without a known class left out)", c.Unknown)
-	}
-	if c.Bootstrap != nil {
-		fmt.Fprintf(&out, "; paired %s", c.Bootstrap)
-	}
-	fmt.Fprintf(&out, "\n\n%s", differenceTable(c.Differences, "A", "B"))
+	out.WriteString(firstLine(c.N, c.Unknown, "paired ", c.Bootstrap) + differenceTable(c.Differences, "A", "B"))
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	out.WriteString("\nAUROC, DeLong's paired test\n")
 	fmt.Fprintln(w, "\tA\tB\tB - A\t\tp\tp (Holm)")

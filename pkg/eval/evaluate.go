@@ -67,18 +67,12 @@ func (m *Metrics) Matches(t *Table, opts Options) bool {
 		Resamples: opts.Resamples, Seed: opts.Seed, Unit: resampledUnit(t.known, opts.Unit), Method: opts.Method,
 		Level: opts.level(), Units: m.Bootstrap.Units, Stratified: opts.Stratified, TableSHA256: t.SHA256(),
 	}
-	if *m.Bootstrap != want || len(m.Groups) != len(groups) {
-		return false
+	sameGroups := slices.EqualFunc(m.Groups, groups, func(a GroupMetrics, b columnGroup) bool {
+		return a.Class == b.name && slices.Equal(a.Members, b.members)
+	})
+	lacksInterval := func(path string) bool { // in an older file, of a newer metric
+		_, ok := m.CI[path]
+		return !ok
 	}
-	for i, g := range groups {
-		if m.Groups[i].Class != g.name || !slices.Equal(m.Groups[i].Members, g.members) {
-			return false
-		}
-	}
-	for _, path := range m.Paths() { // an older file lacks the intervals of newer metrics
-		if _, ok := m.CI[path]; !ok {
-			return false
-		}
-	}
-	return true
+	return *m.Bootstrap == want && sameGroups && !slices.ContainsFunc(m.Paths(), lacksInterval)
 }

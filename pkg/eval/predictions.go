@@ -49,15 +49,7 @@ func (p *Predictions) Len() int { return len(p.ImageIDs) }
 // in class order on a tie.
 func (p *Predictions) Predicted(i int) int { return argmax(p.Probs[i]) }
 
-func argmax(row []float32) int {
-	best := 0
-	for k, v := range row {
-		if v > row[best] {
-			best = k
-		}
-	}
-	return best
-}
+func argmax(row []float32) int { return slices.Index(row, slices.Max(row)) }
 
 // ClassIndex returns the column of the named class, or -1.
 func (p *Predictions) ClassIndex(name string) int { return slices.Index(p.Classes, name) }

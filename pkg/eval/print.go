@@ -11,15 +11,7 @@ import (
 // the reasons.
 func (m *Metrics) Table() string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "%s", count(m.N, "image"))
-	if m.Unknown > 0 {
-		fmt.Fprintf(&out, " (%d more without a known class left out)", m.Unknown)
-	}
-	if b := m.Bootstrap; b != nil {
-		fmt.Fprintf(&out, "; %s", b)
-	}
-	out.WriteString("\n\n")
-
+	out.WriteString(firstLine(m.N, m.Unknown, "", m.Bootstrap))
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	headlines(func(path, text string) {
 		v, _ := m.Value(path)
@@ -64,6 +56,18 @@ func (m *Metrics) Table() string {
 	w.Flush()
 	m.writeReasons(&out)
 	return out.String()
+}
+
+// firstLine is the first line of a text table, with an empty line.
+func firstLine(n, unknown int, paired string, b *BootstrapInfo) string {
+	text := count(n, "image")
+	if unknown > 0 {
+		text += fmt.Sprintf(" (%d more without a known class left out)", unknown)
+	}
+	if b != nil {
+		text += fmt.Sprintf("; %s%s", paired, b)
+	}
+	return text + "\n\n"
 }
 
 // writeReasons writes the reasons of undefined values, each once.

@@ -46,10 +46,6 @@ func NewROCBands(ctx context.Context, t *Table, fpr []float64, opts Options) (*R
 	opts.Method = PercentileCI
 	table := t.orders()
 	k, n := len(known.Classes), len(fpr)
-	support := make([][]int, k) // rows of each class
-	for i, truth := range known.Truth {
-		support[truth] = append(support[truth], i)
-	}
 	names := make([]string, (k+3)*n)
 	for i := range names {
 		names[i] = fmt.Sprintf("curve %d at %g", i/n, fpr[i%n])
@@ -60,13 +56,9 @@ func NewROCBands(ctx context.Context, t *Table, fpr []float64, opts Options) (*R
 		macro, weighted, micro := curve(k), curve(k+1), curve(k+2)
 		classes, images := 0.0, 0.0
 		for c := range k {
-			tprAt(table.perClass[c], counts, fpr, curve(c))
+			weight := tprAt(table.perClass[c], counts, fpr, curve(c))
 			if math.IsNaN(curve(c)[0]) {
 				continue
-			}
-			weight := 0.0
-			for _, i := range support[c] {
-				weight += float64(counts[i])
 			}
 			classes, images = classes+1, images+weight
 			for g, v := range curve(c) {
@@ -103,19 +95,19 @@ func NewROCBands(ctx context.Context, t *Table, fpr []float64, opts Options) (*R
 // tprAt sets out to the true positive rates at the given rising false positive
 // rates of a ranking in which image i has multiplicity counts[i]: on the straight
 // lines between the points of distinct scores, and the upper end of a vertical
-// step. All are NaN without positives or without negatives.
-func tprAt(ranking []entry, counts []uint32, fpr, out []float64) {
-	var all tie
+// step. All are NaN without positives or without negatives. It returns the number of
+// positives.
+func tprAt(ranking []entry, counts []uint32, fpr, out []float64) (positives float64) {
+	negatives := 0.0
 	for _, t := range down(ranking, counts) {
-		all.positives += t.positives
-		all.negatives += t.negatives
+		positives += float64(t.positives)
+		negatives += float64(t.negatives)
 	}
-	positives, negatives := float64(all.positives), float64(all.negatives)
 	if positives == 0 || negatives == 0 {
 		for g := range out {
 			out[g] = math.NaN()
 		}
-		return
+		return positives
 	}
 	tp, fp, g := 0, 0, 0
 	for _, t := range down(ranking, counts) {
@@ -133,4 +125,5 @@ func tprAt(ranking []entry, counts []uint32, fpr, out []float64) {
 	for ; g < len(fpr); g++ {
 		out[g] = 1
 	}
+	return positives
 }

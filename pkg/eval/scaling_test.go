@@ -128,8 +128,8 @@ func TestScalingErrors(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	// Vector scaling is finite even where every image is predicted rightly, and
-	// with a class that is absent.
+	// Vector scaling is finite even if every image is predicted correctly, and with an
+	// absent class.
 	p := syntheticPredictions(newRNG(5), 60, 4, 0)
 	for i := range p.Truth {
 		p.Truth[i] = min(p.Predicted(i), 2)

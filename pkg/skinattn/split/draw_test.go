@@ -8,8 +8,8 @@ import (
 )
 
 func TestApportion(t *testing.T) {
-	// From scikit-learn 1.5.2's sklearn.utils.extmath._approximate_mode, cases in
-	// which 30 random states all gave the same answer.
+	// Expected values: scikit-learn 1.5.2, sklearn.utils.extmath._approximate_mode, with
+	// equal results for 30 random states.
 	tests := []struct {
 		counts []int
 		draws  int
@@ -42,8 +42,8 @@ func TestApportion(t *testing.T) {
 }
 
 func TestApportionBreaksTiesAtRandom(t *testing.T) {
-	// scikit-learn's documentation example: with these counts, two of the first
-	// three classes get one draw each, any two.
+	// The example in scikit-learn's documentation: any two of the first three classes get
+	// one draw each.
 	seen := make(map[[4]int]int)
 	const trials = 3000
 	for seed := range uint64(trials) {

@@ -85,8 +85,8 @@ func TestFileContents(t *testing.T) {
 }
 
 func TestDrawIsStable(t *testing.T) {
-	// Recorded from this program. A change here changes every split that people
-	// have made: it needs a reason and a line in the changelog.
+	// The checksums come from this program. A new checksum means that the same seed now
+	// draws other splits: such a change needs a reason and a line in the changelog.
 	want := map[string]string{
 		Paper:                "7a538f385ee9be901e7f5ce65efd48920618289f7ee23d659e5d4982261e5a1d",
 		Grouped:              "0645220e54413336217f0996eae2b26d0395bc03a4873aeaced5c886c258e4f7",

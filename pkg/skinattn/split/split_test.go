@@ -13,8 +13,8 @@ import (
 )
 
 func TestSmallDataSets(t *testing.T) {
-	// Every number of lesions gives a split that keeps its promises or an error
-	// that says why; a class may be absent from a part.
+	// Every number of lesions gives a split that keeps its promises, or an error with the
+	// reason; a class may be absent from a part.
 	for lesions := range 40 {
 		records := synthetic(uint64(lesions), lesions)
 		for name, opts := range configurations(2) {
