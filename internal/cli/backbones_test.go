@@ -72,12 +72,12 @@ func backbonesDocument(rows []backboneRow) string {
 
 # The networks
 
-Each is layer for layer what Keras 2.15 builds, under Keras's names and in Keras's order, up to the layer at which the authors
+Each network has the layers that Keras 2.15 builds, with Keras's names and in Keras's order, up to the layer at which the authors
 cut it. Then come the Soft-Attention block and the last dense layer, with or without the metadata branch.
 
 ## Cuts and parameters
 
-The index is Keras's, in the model with top. Parameters are counted in the built graphs; a test holds them against the authors'
+The index is Keras's, in the model with top. Parameters are counted in the built graphs; a test compares them with the authors'
 model summaries where there are any. "MD" is the metadata regime, "AD" the augmented one, which has no metadata; in brackets what is trainable.
 
 | network | input | cut | index | map | to the cut | MD | AD |
@@ -131,7 +131,7 @@ and normalises with ImageNet's means and deviations, "none" leaves 0..255 for a 
 
 The drawings are made from the built networks, as the authors trained them (MD, or AD where there is no MD): "skinattn backbones --draw NAME".
 They are the counterparts of the paper's figures. Figure 2 (both branches) is a drawing as a whole; Figure 3 with Table A1 is the left column of DenseNet201,
-InceptionResNetV2, ResNet50, ResNet152 and NASNetLarge, Figure 4 with Table A2 that of the MobileNets and NASNetMobile, each with the cut of the authors'
+InceptionResNetV2, ResNet50, ResNet152 and NASNetLarge, Figure 4 with Table A2 is the left column of the MobileNets and NASNetMobile, each with the cut of the authors'
 code, which the paper describes otherwise; Figure 5 (metadata) is the right column; Figures 6 and 7 (Soft-Attention layer and block) are the orange boxes.
 `)
 	for _, r := range rows {
