@@ -72,7 +72,7 @@ func (c *tally) add(name string, ci Interval, truth float64) {
 	}
 }
 
-// report logs the shares and checks those that do not start with unbounded.
+// report logs the shares and checks every share whose name does not start with unbounded.
 func (c *tally) report(t *testing.T, unbounded string) {
 	for _, name := range c.names {
 		share := float64(c.held[name]) / float64(c.trials[name])

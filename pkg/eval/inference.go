@@ -96,8 +96,8 @@ func Summarize(values []float64, level float64) (Summary, error) {
 // Holm returns the p-values adjusted for their number by Holm's (1979)
 // step-down procedure: in rising order p_1..p_m, the running maximum of
 // (m-i+1) p_i, at most 1. If the tests with an adjusted value of at most alpha are
-// rejected, the chance of any false rejection is at most alpha, whatever the
-// dependence between tests. A NaN stays NaN and does not count as a test. A value
+// rejected, the chance of any false rejection is at most alpha, even if the tests
+// depend on each other. A NaN stays NaN and does not count as a test. A value
 // outside [0, 1] is an error.
 func Holm(p []float64) ([]float64, error) {
 	adjusted := slices.Clone(p)

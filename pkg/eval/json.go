@@ -42,7 +42,7 @@ func (ci Interval) MarshalJSON() ([]byte, error) {
 	return json.Marshal([2]float64{ci.Low, ci.High})
 }
 
-// UnmarshalJSON reads what [Interval.MarshalJSON] writes.
+// UnmarshalJSON reads the output of [Interval.MarshalJSON].
 func (ci *Interval) UnmarshalJSON(text []byte) error {
 	if string(text) == "null" {
 		*ci = undefinedInterval
@@ -133,8 +133,8 @@ func (m *Metrics) MarshalJSON() ([]byte, error) {
 		}).MarshalJSON()
 }
 
-// UnmarshalJSON reads what [Metrics.MarshalJSON] writes. Metrics that every
-// metrics.json has are required; what older files lack is NaN.
+// UnmarshalJSON reads the output of [Metrics.MarshalJSON]. Metrics that every
+// metrics.json has are required; metrics that older files lack are NaN.
 func (m *Metrics) UnmarshalJSON(text []byte) error {
 	var head struct {
 		N         int                        `json:"n"`

@@ -141,7 +141,7 @@ func (s *Split) Check() error {
 	return nil
 }
 
-// checkRows checks the promises of every split, whatever its protocol.
+// checkRows checks the promises of every split, independent of its protocol.
 func checkRows(rows []Row) error {
 	known := rowCheck{map[string]int{}, map[string]string{}}
 	for i, r := range rows {
