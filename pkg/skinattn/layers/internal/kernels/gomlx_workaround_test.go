@@ -85,12 +85,12 @@ func TestWrongVersion(t *testing.T) {
 		{"", &struct {
 			scalars kept
 			builder any
-		}{builder: &builder{}}},
+		}{builder: &builder{cacheReductions: kept{}}}},
 		{"scalars", &struct{ builder any }{&builder{}}},
 		{"scalars", &struct {
 			scalars []int
 			builder any
-		}{builder: &builder{}}},
+		}{builder: &builder{cacheReductions: kept{}}}},
 		{"cacheReductions", &struct{ scalars kept }{}},
 		{"cacheReductions", &struct {
 			scalars kept
