@@ -32,7 +32,8 @@ type evaluated struct {
 	calibration *eval.Scaling // nil without --calibrate
 }
 
-// Run evaluates the inputs, each or together.
+// Run evaluates each input by itself or, as the flags say, compares, summarises or
+// combines them.
 func (c *evaluateCommand) Run(s *session) error {
 	opts := eval.DefaultOptions()
 	opts.Resamples, opts.Seed, opts.Stratified = c.Resamples, s.seed(), c.Stratified

@@ -91,7 +91,7 @@ func (c *explainCommand) measure(s *session) (*attention.Scored, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The baseline with ImageNet weights needs their file.
+	// The ImageNet baseline is left out if its weights file is missing.
 	weights, err := weights.Path(net.Backbone)
 	if err == nil {
 		_, err = os.Stat(weights)

@@ -152,7 +152,7 @@ func TestShowConfig(t *testing.T) {
 	t.Setenv("SKINATTN_DATA", "")
 	ad := shown(t, "--regime", "ad/as-run", "--protocol", "paper", "--test-share", ".15", "--seed", "4")
 	if ad.Regime.Name != "ad/as-run" || ad.Regime.Batch != 50 || ad.Network.Metadata || ad.Network.Resize != "stretch" || ad.Network.ChannelOrder != "rgb" ||
-		ad.Data.Protocol != "paper" || ad.Data.TestShare != .15 || ad.Init != "imagenet" || ad.Seed != 4 {
+		ad.Format != run.Format || ad.Data.Protocol != "paper" || ad.Data.TestShare != .15 || ad.Init != "imagenet" || ad.Seed != 4 {
 		t.Errorf("%+v, regime %+v", ad, ad.Regime)
 	}
 	plain := shown(t, "--weights", "random")

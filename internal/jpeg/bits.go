@@ -65,8 +65,8 @@ func (r *bitReader) symbol(t *huffmanTable) (uint8, error) {
 	return symbol, nil
 }
 
-// number reads the signed number of size bits, from 1 to 15, behind a code (T.81
-// F.2.2.1, EXTEND).
+// number reads the signed value of size bits (1 to 15) that follows a Huffman code
+// (T.81 F.2.2.1, EXTEND).
 func (r *bitReader) number(size int) int32 {
 	v := int32(r.bits >> (64 - uint(size)&63))
 	if r.bits>>63 == 0 {

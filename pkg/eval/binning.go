@@ -127,7 +127,7 @@ func decomposeBrier(p *Predictions, counts []uint32, binning Binning, bins int) 
 }
 
 // cut puts probabilities into bins. Value i has multiplicity counts[i]; outcome[i]
-// says whether the predicted event happened.
+// reports whether the predicted event happened.
 func cut(values []float64, outcome []bool, counts []uint32, binning Binning, bins int) []Bin {
 	if binning == EqualMass {
 		return newConfidenceRanking(values, outcome).bins(counts, total(counts), bins)

@@ -46,7 +46,8 @@ type McNemarTest struct {
 	P     float64 `json:"p"`
 }
 
-// Compare compares two models on the same images: tables that [Align]. Resamples
+// Compare compares two models. Their tables must have the same images, truths and
+// classes; see [Align]. Resamples
 // are paired: each scores both models on the same draw of lesions or images. DeLong's
 // variance is clustered by lesion if opts.Unit is [ByLesion]. McNemar's test takes
 // images as independent, so its p-value is too small if lesions have many photos. If

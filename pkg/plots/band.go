@@ -56,8 +56,8 @@ type ROCPanels struct {
 	Title   string
 }
 
-// NewROCPanels returns the curves of t with their bands (see [eval.NewROCBands])
-// and with the intervals that m has of the areas.
+// NewROCPanels returns the ROC curves of t, with the bands of bands (see
+// [eval.NewROCBands]) and the AUROC intervals of m.
 func NewROCPanels(t *eval.Table, m *eval.Metrics, bands *eval.ROCBands) (*ROCPanels, error) {
 	roc, err := NewROC(t)
 	if err != nil {

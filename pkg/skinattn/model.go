@@ -97,7 +97,7 @@ func (m *Model) MeanAge() float64 {
 	return float64(tensors.ToScalar[float32](v.MustValue()))
 }
 
-// Batch is the number of images that are predicted at once.
+// Batch is the greatest number of images that are predicted at once.
 func (m *Model) Batch() int { return m.program.batch }
 
 // AttentionShape is [heads rows cols] of Prediction.Attention, nil without

@@ -53,8 +53,8 @@ type Feed struct {
 // end, and padding up to the given number of rows.
 type Input func(start, end, rows int) *tensors.Tensor
 
-// Run computes the outputs for all images and hands each image's to use, in order. The
-// slices, one for each output that is copied, are reused: use must not keep them. A batch
+// Run computes the outputs for all images and calls use with the outputs of each image, in
+// order. The slices, one for each output that is copied, are reused: use must not keep them. A batch
 // that is not full is padded, so that a few compiled graphs, with a power of two images
 // each, serve any number of images.
 func (p *Program) Run(ctx context.Context, feed Feed, use func(i int, outputs [][]float32) error) error {

@@ -56,7 +56,7 @@ type Cell struct {
 	Metric, Backbone, Regime, Source string
 }
 
-// Discrepancy is a mistake in printed values, with its explanation.
+// Discrepancy explains printed values that contradict the authors' log or each other.
 type Discrepancy struct {
 	ID string `json:"id"`
 	// Checks lists the checks that the values fail: CheckLog, CheckRowMean.
@@ -88,7 +88,7 @@ type Claim struct {
 	ID     string  `json:"id"`
 	Title  string  `json:"title"`
 	Quotes []Quote `json:"quotes"`
-	// Verdict says whether the authors' logs support the claim, Logged gives the
+	// Verdict reports whether the authors' logs support the claim, Logged gives the
 	// particulars.
 	Verdict string   `json:"verdict"`
 	Logged  []string `json:"logged"`

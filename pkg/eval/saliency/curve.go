@@ -99,7 +99,7 @@ func Blur(photo []float32, width int, sigma float64) []float32 {
 	return pass(rows, width, height, 3, 3*width)
 }
 
-// Uniform is an even map of n pixels.
+// Uniform returns a map of n equal values.
 func Uniform(n int) []float32 { return slices.Repeat([]float32{1}, n) }
 
 // Gaussian is a map of size x size pixels with a round Gaussian in its centre,

@@ -68,7 +68,7 @@ func (m *Mask) dilate(distance float64) []bool {
 	return near
 }
 
-// interior says whether all four neighbours of a pixel are inside: every pixel near
+// interior reports whether all four neighbours of a pixel are inside: every pixel near
 // it is then inside or near another pixel inside.
 func (m *Mask) interior(x, y int) bool {
 	at := y*m.Width + x

@@ -26,10 +26,10 @@ func (m Metric) Label() string { return metricLabels[m] }
 // String is the metric's name in CSV and JSON.
 func (m Metric) String() string { return metricNames[m] }
 
-// LowerIsBetter says whether a good map has a low value.
+// LowerIsBetter reports whether a good map has a low value.
 func (m Metric) LowerIsBetter() bool { return m == Deletion }
 
-// OfCurve says whether the metric comes from predictions of changed pictures,
+// OfCurve reports whether the metric comes from predictions of changed pictures,
 // and not from the mask.
 func (m Metric) OfCurve() bool { return m == Deletion || m == Insertion }
 

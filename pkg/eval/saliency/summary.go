@@ -21,7 +21,8 @@ const (
 	Ceiling  Kind = "ceiling"  // made from the mask itself
 )
 
-// KindOf is the kind of a method by its name.
+// KindOf returns the kind that a method's name begins with ("baseline:" or
+// "ceiling:"), otherwise Measured.
 func KindOf(method string) Kind {
 	kind, _, found := strings.Cut(method, ":")
 	if k := Kind(kind); found && (k == Baseline || k == Ceiling) {
@@ -195,7 +196,7 @@ func (t *Table) Summarize(ctx context.Context, opts eval.Options) (*Summary, err
 	return s, nil
 }
 
-// even says whether a method's map has the scores of an even one. The chance that
+// even reports whether a method's map has the scores of an even one. The chance that
 // another has all of them to four decimals is slight. Under a mask that fills the
 // picture all maps score alike, so none counts there.
 func (image *Image) even(method int) bool {

@@ -26,7 +26,7 @@ import (
 // Kinds of checkpoints, the first part of their folders' names.
 const (
 	Last = "last" // weights, optimizer and training state, to go on from
-	Best = "best" // the weights with the best result on the validation part
+	Best = "best" // the kept weights: of the best epoch, or of the last one where the regime says so
 )
 
 // keep is the number of checkpoints that stay of each kind: the newest, and the one before

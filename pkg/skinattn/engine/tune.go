@@ -18,10 +18,10 @@ type flagSet struct {
 // xlaFlags has the flags by wheel: XLA ends the process when it meets a flag that it
 // does not know.
 //
-// The scheduler decides in which order a graph's operations run. The default
-// keeps all nine taps of each depthwise convolution's gradient alive at once, so
-// that they could run side by side: 3.6 GB of working memory for MobileNetV2 at
-// 224 px and batch 32, in place of 1.4.
+// The scheduler decides in which order a graph's operations run. The default keeps
+// the products of all nine kernel offsets of each depthwise convolution's gradient
+// alive at once, so that they could run side by side: 3.6 GB of working memory for
+// MobileNetV2 at 224 px and batch 32, in place of 1.4.
 //
 // XLA uses vectors of 256 bits unless asked for more. Vectors of 512 bits take 5 to
 // 10 % off a training step that does not wait for memory (see internal/allocator).

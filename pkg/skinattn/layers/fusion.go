@@ -48,7 +48,8 @@ func (b *Builder) momentsOf(name string) kernels.Moments {
 	return b.moments[name]
 }
 
-// widening is a layer as a kernels.Pointwise; ok is false if the layer is not a 1x1 convolution or adds too few channels.
+// widening returns a layer as a kernels.Pointwise. ok is false unless the layer is a 1x1 convolution without bias that
+// widens enough, on XLA's CPU client (see kernels.NewPointwise).
 func (b *Builder) widening(name string) (wide kernels.Pointwise, ok bool) {
 	layer := b.net.Layer(name)
 	conv, ok := layer.Op.(Conv2D)

@@ -336,7 +336,7 @@ func (o TrainOptions) config() (run.Config, *skinattn.Network, error) {
 	if o.FastDevRun {
 		o.Regime = fastRegime(o.Regime)
 	}
-	cfg := run.Config{Network: o.Network, Seed: o.Seed, Regime: &o.Regime, Init: RandomWeights, FeatureCache: o.FeatureCache, FastDevRun: o.FastDevRun}
+	cfg := run.Config{Format: run.Format, Network: o.Network, Seed: o.Seed, Regime: &o.Regime, Init: RandomWeights, FeatureCache: o.FeatureCache, FastDevRun: o.FastDevRun}
 	if o.Weights != RandomWeights {
 		cfg.Init = imagenetInit
 	}

@@ -85,13 +85,13 @@ type Folder struct {
 // Path is the path of a file in the folder.
 func (f *Folder) Path(name string) string { return filepath.Join(f.Dir, name) }
 
-// Has says whether the folder has a regular file of that name.
+// Has reports whether the folder has a regular file of that name.
 func (f *Folder) Has(name string) bool {
 	info, err := os.Stat(f.Path(name))
 	return err == nil && info.Mode().IsRegular()
 }
 
-// Is says whether a folder has a file that only a run folder has.
+// Is reports whether a folder has a file that only a run folder has.
 func Is(dir string) bool {
 	f := &Folder{Dir: dir}
 	return f.Has(ConfigFile) || f.Has(SplitFile) || f.Has(PredictionsFile(split.Test))
@@ -179,7 +179,7 @@ func (f *Folder) removeLeftovers() error {
 	return nil
 }
 
-// Locked says whether this process holds the folder's lock.
+// Locked reports whether this process holds the folder's lock.
 func (f *Folder) Locked() bool { return f.lock != nil }
 
 // Close releases the lock.

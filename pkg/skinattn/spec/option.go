@@ -77,10 +77,10 @@ func (o Option) Text(of any) string {
 	return fmt.Sprint(value.Interface())
 }
 
-// optional says whether config.json leaves out the zero value.
+// optional reports whether config.json leaves out the zero value.
 func (o Option) optional() bool { return strings.Contains(o.tag.Get("json"), ",omit") }
 
-// list says whether the option has several values.
+// list reports whether the option has several values.
 func (o Option) list() bool { return o.Type.Kind() == reflect.Slice || o.Type.Kind() == reflect.Array }
 
 // Placeholder stands for the flag's value, or for one value of a list, in --help.
@@ -141,7 +141,7 @@ func (o Option) Values() string {
 	return strings.ReplaceAll(o.tag.Get("enum"), ",", ", ")
 }
 
-// BeyondPaper says whether the networks of the paper's tables lack the option.
+// BeyondPaper reports whether the networks of the paper's tables lack the option.
 func (o Option) BeyondPaper() bool { return o.tag.Get("beyond") == "paper" }
 
 // check returns an error unless value, or each of its elements, is allowed.
@@ -170,7 +170,7 @@ func (o Option) check(value reflect.Value) error {
 	return nil
 }
 
-// within says whether a number lies in limits, such as "[0,1)" or "(0,]", and
+// within reports whether a number lies in limits, such as "[0,1)" or "(0,]", and
 // says the limits in words.
 func within(limits string, number float64) (ok bool, text string) {
 	end := len(limits) - 1

@@ -166,7 +166,7 @@ func (f *Freeze) Parse(text string) (err error) {
 	return nil
 }
 
-// Frozen says whether the layers are frozen in an epoch, counted from 1.
+// Frozen reports whether the layers are frozen in an epoch, counted from 1.
 func (f Freeze) Frozen(epoch int) bool { return f.Epochs == 0 || epoch <= f.Epochs }
 
 // Augment changes a photo at random each time it is seen; the zero value changes

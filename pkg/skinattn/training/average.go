@@ -9,12 +9,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 )
 
-// The moving average of the weights (EMA): after each update t, average =
-// d*average + (1-d)*weight with d = min(EMA, (1+t)/(10+t)), as in TensorFlow's
-// ExponentialMovingAverage, so that the first weights lose their influence soon. The moving
-// statistics of batch norms are averaged, too.
-
-// average moves the averages towards the new values in the graph.
+// average updates the moving averages of the weights (EMA) in the graph, batch norms'
+// moving statistics included: average = d*average + (1-d)*weight with the decay d.
 func average(store *model.Store, g *graph.Graph, variables []layers.Variable, decay *graph.Node) {
 	for _, v := range variables {
 		mean, value := store.GetVariable(averaged+v.Path()), store.GetVariable(v.Path()).NodeValue(g)
@@ -23,8 +19,10 @@ func average(store *model.Store, g *graph.Graph, variables []layers.Variable, de
 	}
 }
 
-// decay returns the decay of the average at a position. Before the last batch of an update
-// it is 1, which leaves the average unchanged.
+// decay returns the decay of the average at a position: min(EMA, (1+t)/(10+t)) after update
+// t, as in TensorFlow's ExponentialMovingAverage, so that the first weights lose their
+// influence soon. Before the last batch of an update it is 1, which leaves the average
+// unchanged.
 func (s *Stepper) decay(at Position) float64 {
 	if s.reg.Accumulate > 1 && at.Images == 0 {
 		return 1

@@ -42,7 +42,8 @@ func (e *Examples) complete(meanAge float64) (err error) {
 	return err
 }
 
-// ageStats returns the count, the mean and the population variance of the known ages.
+// ageStats returns the mean and the population variance of the known ages, in years, and
+// their number; 0, 1, 0 if no age is known.
 // Keras's Normalization takes them from the training part.
 func ageStats(records []ham10000.Record) (mean, variance float64, count int) {
 	for _, r := range records {

@@ -104,7 +104,8 @@ type trainer struct {
 }
 
 // Train trains until the stopping rule or the last epoch, from the beginning or from the
-// newest checkpoint in the folder, and leaves the best weights, by validation accuracy,
+// newest checkpoint in the folder, and leaves the kept weights
+// (of the epoch with the best validation accuracy, or of the last one, as the regime says)
 // and the history there. Cancelling ctx saves the state, also in the middle of an epoch,
 // and returns ErrInterrupted. A killed process loses the steps after the newest
 // checkpoint, and nothing else.
@@ -170,7 +171,7 @@ func (t *trainer) prepare(ctx context.Context) (err error) {
 	switch err := checkpoint.Load(t.Folder, checkpoint.Last, t.store, &t.state, t.Watch.Log); {
 	case err == nil:
 		t.log("going on after epoch %d, step %d", t.state.Epoch, t.state.Step)
-		if err := t.consistent(); err != nil {
+		if err := t.reconcile(); err != nil {
 			return err
 		}
 	case errors.Is(err, checkpoint.ErrNone):
@@ -222,10 +223,11 @@ func (t *trainer) validated() *model.Store {
 	return t.store
 }
 
-// consistent reconciles the folder with the loaded checkpoint, wherever the previous
-// process was killed: it deletes best weights newer than the checkpoint, forgets a best epoch whose
-// file is missing, and rewrites history.csv.
-func (t *trainer) consistent() error {
+// reconcile brings folder and loaded checkpoint together, wherever the previous process
+// was killed: it deletes best weights newer than the checkpoint, falls back to the best
+// weights before if the newest are lost, and rewrites history.csv. Weights that do not
+// fit config.json are an error.
+func (t *trainer) reconcile() error {
 	if err := t.net.CheckStore(t.store); err != nil {
 		return fmt.Errorf("%s: the checkpoint does not fit the run's config.json: %w", t.Folder.Dir, err)
 	}

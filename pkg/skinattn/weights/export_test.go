@@ -97,7 +97,7 @@ func predictOne(t *testing.T, dir string) []float32 {
 	return predictions[0].Probabilities
 }
 
-// isLarge says whether a test takes long that fills and writes all weights.
+// isLarge reports whether a test takes long that fills and writes all weights.
 func isLarge(g *layers.Graph) bool {
 	total, _ := g.Parameters()
 	return total > 10_000_000

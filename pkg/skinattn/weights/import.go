@@ -49,7 +49,7 @@ func (o ImportOptions) logf(format string, args ...any) {
 	}
 }
 
-// Report describes a Keras file and says whether it fits a network.
+// Report describes a Keras file and reports whether it fits a network.
 type Report struct {
 	File         string `json:"file"`
 	SHA256       string `json:"sha256,omitempty"`

@@ -284,7 +284,7 @@ func (ins *inspection) sharesLayers(whole *layers.Graph, b *backbone.Backbone, n
 	return fmt.Errorf("it has no weights of %s (its layers start with %s): is it another network?", b.Title, strings.Join(names, ", "))
 }
 
-// fitsByOrder says whether ImageNet weights fit whose layers have other names.
+// fitsByOrder reports whether ImageNet weights fit whose layers have other names.
 func (ins *inspection) fitsByOrder(b *backbone.Backbone) bool {
 	cfg, err := skinattn.AuthorsNetwork(b.Name, spec.Metadata)
 	if err != nil {
@@ -322,7 +322,7 @@ func cutOf(file *keras.File, whole *layers.Graph, name func(string) string, auth
 	return ends[0]
 }
 
-// connected says whether the file has the layers that feed the given layer. A layer of
+// connected reports whether the file has the layers that feed the given layer. A layer of
 // the head can have the name of a layer in the backbone's top ("dropout").
 func connected(file *keras.File, whole *layers.Graph, name func(string) string, layer *layers.Layer) bool {
 	for _, input := range layer.Inputs {

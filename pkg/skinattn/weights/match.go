@@ -97,7 +97,7 @@ func wholeBackbone(n *skinattn.Network) (*backbone.Backbone, *layers.Graph, erro
 
 // orderedNames pairs the layers with weights of the whole backbone, with or without its
 // top, and the layers with weights of the file, both in their order. beyond are the
-// file's layers that part lacks. ok says whether all tensors of each pair have the same
+// file's layers that part lacks. ok reports whether all tensors of each pair have the same
 // shapes.
 func orderedNames(file *keras.File, whole, part *layers.Graph) (name func(string) string, beyond []string, ok bool) {
 	theirs := weighted(file, slices.Clone(file.Layers))

@@ -99,9 +99,9 @@ func (d depthwiseGradient) toKernel(seen, padded *Node) *Node {
 	return d.total(materialize(d.addOffsets(nil, both[0], both[1]), seen))
 }
 
-// zeroSums is the first accumulator for addOffsets, of of's type.
-func (d depthwiseGradient) zeroSums(of *Node) *Node {
-	return graph.Zeros(of.Graph(), like(of, d.out[0], d.out[1], foldedWidth(d.out[2]), d.offsets(), d.out[3]))
+// zeroSums returns the initial accumulator for addOffsets, in x's graph and dtype.
+func (d depthwiseGradient) zeroSums(x *Node) *Node {
+	return graph.Zeros(x.Graph(), like(x, d.out[0], d.out[1], foldedWidth(d.out[2]), d.offsets(), d.out[3]))
 }
 
 // addOffsets adds to sums [B H' W" offsets C] the products of each kernel offset's window view with the cotangent, with

@@ -43,7 +43,7 @@ func steps(start, n, stride int) graph.SliceAxisSpec {
 	return graph.AxisRange(start, start+extent(n, stride)).Stride(stride)
 }
 
-// extent is the number of rows or columns between a kernel offset's first and last place in n windows, both included.
+// extent returns the span, in rows or columns, of n positions that are stride apart.
 func extent(n, stride int) int { return (n-1)*stride + 1 }
 
 // view gives a part of the padded map [B H W C]; start counts rows and columns from a kernel offset.

@@ -42,8 +42,8 @@ type LaTeX struct {
 	Notes []string // paragraphs below
 }
 
-// Widths are the columns' shares of the line: row, column, printed and logged have
-// their own, the others are alike.
+// Widths returns each column's share of the line width: fixed for the first four
+// columns (row, column, printed, logged); the others share the rest equally.
 func (t LaTeX) Widths() []float64 {
 	widths := []float64{0.13, 0.08, 0.06, 0.12}
 	for others := len(t.Head) - len(widths); len(widths) < len(t.Head); {
