@@ -74,7 +74,7 @@ func (c *doctorCommand) Run(s *session) error {
 	}
 	add("gpu", true, gpu, "")
 
-	detail, mend := "", "scripts/download.sh data/ham10000 fetches HAM10000 (3 GB); then set $SKINATTN_DATA to the folder"
+	detail, mend := "", "scripts/download.sh data/ham10000 fetches HAM10000 (3 GB); then set $SKINATTN_DATA to the folder; 'skinattn demo' works without it"
 	data, err := ham10000.Open(s.Data)
 	if err == nil {
 		err = data.RequireImages(data.Records)

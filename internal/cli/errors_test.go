@@ -120,7 +120,7 @@ func mistakes(t *testing.T, dir string) []mistake {
 		{"size beyond memory", append(train, "--data", dir+"/nophoto", "--size", "100000", "--run", dir+"/run"), 2, []string{"--size is 100000"}},
 		{"learning rate NaN", append(train, "--data", dir+"/nophoto", "--learning-rate", "NaN", "--run", dir+"/run"), 2, []string{"--learning-rate", "NaN"}},
 		{"epsilon infinite", append(train, "--data", dir+"/nophoto", "--epsilon", "Inf", "--run", dir+"/run"), 2, []string{"--epsilon", "Inf"}},
-		{"learning rate -1", append(train, "--data", dir+"/nophoto", "--learning-rate=-1", "--run", dir+"/run"), 2, []string{"learning rate is -1"}},
+		{"learning rate -1", append(train, "--data", dir+"/nophoto", "--learning-rate=-1", "--run", dir+"/run"), 2, []string{"--learning-rate is -1"}},
 		{"dropout 1", append(train, "--data", dir+"/nophoto", "--dropout", "1", "--run", dir+"/run"), 2, []string{"dropout is 1"}},
 		{"patience -1", append(train, "--data", dir+"/nophoto", "--stop-patience=-1", "--run", dir+"/run"), 2, []string{"patience", "-1"}},
 		{"two class weights", append(train, "--data", dir+"/nophoto", "--class-weights", "1,2", "--run", dir+"/run"), 2, []string{"2 class weights", "7 classes"}},

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
@@ -70,16 +72,25 @@ func (f regimeFlags) given(use func(o optionFlag, value reflect.Value) error) er
 	return nil
 }
 
-// change sets the options whose flags were given. --class-weights alone switches
-// --class-weighting off, and the reverse.
+// change sets the options whose flags were given. An empty word for an option of the
+// network restores the authors' choice for the backbone. --class-weights alone
+// switches --class-weighting off, and the reverse.
 func (f regimeFlags) change(r *spec.Regime, n *spec.Network) error {
 	given := map[string]bool{}
 	err := f.given(func(o optionFlag, value reflect.Value) error {
 		given[o.Flag] = true
-		if o.network {
-			return o.Set(n, value)
+		if !o.network {
+			return o.Set(r, value)
 		}
-		return o.Set(r, value)
+		if value.Kind() == reflect.String && value.IsZero() && n.Backbone != "" {
+			authors, err := skinattn.AuthorsNetwork(n.Backbone, r.Variant)
+			if err != nil {
+				return err
+			}
+			o.In(n).Set(o.In(&authors))
+			return nil
+		}
+		return o.Set(n, value)
 	})
 	switch weights, weighting := given["class-weights"], given["class-weighting"]; {
 	case weights && !weighting:
@@ -88,4 +99,13 @@ func (f regimeFlags) change(r *spec.Regime, n *spec.Network) error {
 		r.ClassWeights = nil
 	}
 	return err
+}
+
+// optionUsage is a usage error about options, which names the flag of a wrong value.
+func optionUsage(err error) error {
+	var value *spec.ValueError
+	if errors.As(err, &value) && value.Flag != "" {
+		return usagef("--%s %s", value.Flag, value.Fault)
+	}
+	return usageError{err}
 }

@@ -159,6 +159,19 @@ func TestShowConfig(t *testing.T) {
 	if plain.Regime.Name != spec.Default || plain.Init != "random" || plain.Network.Cut != "block_14_depthwise" {
 		t.Errorf("%+v, regime %+v", plain, plain.Regime)
 	}
+	// An empty word is the authors' choice for the backbone, whatever the regime has.
+	empty := shown(t, "--backbone", "resnet50", "--regime", "ad/as-printed", "--channel-order=", "--preprocess=", "--head=", "--weights", "random")
+	authors, err := skinattn.AuthorsNetwork("resnet50", spec.Augmented)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := empty.Network; n.ChannelOrder != authors.ChannelOrder || n.Preprocess != authors.Preprocess || n.Head != "gap" {
+		t.Errorf("%+v, want the words of %+v", n, authors)
+	}
+	code, _, errs := call(t, "train", "--show-config", "--backbone", "mobilenet_v2", "--metadata-branch-dropout", "1")
+	if code != exitUsage || !strings.Contains(errs, "--metadata-branch-dropout is 1; it must be in [0, 1)") {
+		t.Errorf("code %d, %s", code, errs)
+	}
 	for _, args := range [][]string{{"--freeze", "backbone:0"}, {"--layer-rates", "backbone"}, {"--layer-rates", "=1"}, {"--regime", "best"},
 		{"--freeze", "blok_"}, {"--feature-cache"}, {"--feature-cache", "--freeze", "backbone", "--zoom", ".1"}} {
 		if code, out, _ := call(t, append([]string{"train", "--show-config", "--backbone", "mobilenet_v2"}, args...)...); code == 0 {

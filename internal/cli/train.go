@@ -139,7 +139,7 @@ func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err erro
 		return opts, err
 	}
 	if err := cmp.Or(opts.Regime.Check(ham10000.NumClasses), opts.Network.Check()); err != nil {
-		return opts, usageError{err}
+		return opts, optionUsage(err)
 	}
 	return opts, nil
 }
@@ -168,7 +168,7 @@ func (c *trainCommand) named(opts *pipeline.TrainOptions, backbone, name string)
 		return err
 	}
 	if err := resolved.Check(ham10000.NumClasses); err != nil {
-		return usageError{err}
+		return optionUsage(err)
 	}
 	opts.Network, err = skinattn.Resolve(backbone, resolved)
 	return err

@@ -97,6 +97,10 @@ func TestFiguresOfRuns(t *testing.T) {
 	dir := t.TempDir()
 	writeRun(t, filepath.Join(dir, "net-leaky-seed1"), true)
 	writeRun(t, filepath.Join(dir, "net-clean-seed1"), false)
+	// A configuration that can't be read costs its own figures alone.
+	if err := os.WriteFile(filepath.Join(dir, "net-clean-seed1", run.ConfigFile), []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	out := filepath.Join(dir, "out")
 	_, err := Draw(t.Context(), []string{filepath.Join(dir, "net-leaky-seed1"), filepath.Join(dir, "net-clean-seed1")}, out,
 		Options{Style: plots.Paper(), Formats: []string{"svg"}, Intervals: eval.Options{Resamples: 20, Seed: 1}})

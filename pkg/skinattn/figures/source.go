@@ -101,7 +101,8 @@ func readInputs(inputs []string) ([]source, error) {
 	return all, nil
 }
 
-// readRun loads a run folder. Only the predictions file is required.
+// readRun loads a run folder. Only the predictions file is required; figures that need
+// a configuration are left out if config.json can't be read.
 func (in *source) readRun() error {
 	folder := &run.Folder{Dir: in.dir}
 	in.path = folder.Path(run.PredictionsFile(split.Test))
@@ -115,11 +116,8 @@ func (in *source) readRun() error {
 	if in.epochs, err = folder.History(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	switch cfg, err := folder.Config(); {
-	case err == nil:
+	if cfg, err := folder.Config(); err == nil {
 		in.config = &cfg
-	case !errors.Is(err, fs.ErrNotExist):
-		return err
 	}
 	return nil
 }

@@ -144,9 +144,11 @@ func TestMigrateWithOtherPhotos(t *testing.T) {
 
 func TestFormatsThatAreNot(t *testing.T) {
 	f := &Folder{Dir: t.TempDir()}
-	for _, format := range []string{"2", "-1"} {
+	for format, want := range map[string]string{
+		"2":  "the run folder has format 2, and this version reads formats up to 1; take a newer version",
+		"-1": "the run folder has format -1, and there is no such format",
+	} {
 		write(t, f.Path(ConfigFile), `{"format": `+format+`, "weather": "fine"}`)
-		want := "the run folder has format " + format + ", and this version reads formats up to 1; take a newer version"
 		if _, err := f.Config(); err == nil || err.Error() != "reading "+f.Path(ConfigFile)+": "+want {
 			t.Errorf("format %s: %v", format, err)
 		}

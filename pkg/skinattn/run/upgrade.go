@@ -22,7 +22,9 @@ func upgrade(text []byte) (upgraded []byte, format int, err error) {
 		return text, Format, nil
 	}
 	switch {
-	case format < 0 || format > Format:
+	case format < 0:
+		return nil, format, fmt.Errorf("the run folder has format %d, and there is no such format", format)
+	case format > Format:
 		return nil, format, fmt.Errorf("the run folder has format %d, and this version reads formats up to %d; take a newer version", format, Format)
 	case format == Format:
 		return text, format, nil

@@ -96,10 +96,12 @@ func (o Option) Placeholder() string {
 // textual is an element of a list that is given as text on the command line.
 type textual interface{ Parse(text string) error }
 
-// FlagType is the type of the flag's value: the option's own, or for a list a slice
-// of its elements or of their texts.
+// FlagType is the type of the flag's value: string for words, for a list a slice of
+// its elements or of their texts, otherwise the option's own.
 func (o Option) FlagType() reflect.Type {
 	switch {
+	case o.Type.Kind() == reflect.String:
+		return reflect.TypeFor[string]()
 	case !o.list():
 		return o.Type
 	case reflect.PointerTo(o.Type.Elem()).Implements(reflect.TypeFor[textual]()):
@@ -112,7 +114,7 @@ func (o Option) FlagType() reflect.Type {
 func (o Option) Set(of any, value reflect.Value) error {
 	field := o.In(of)
 	if !o.list() {
-		field.Set(value)
+		field.Set(value.Convert(o.Type))
 		return nil
 	}
 	list := reflect.New(o.Type).Elem()
@@ -144,7 +146,15 @@ func (o Option) Values() string {
 // BeyondPaper reports whether the networks of the paper's tables lack the option.
 func (o Option) BeyondPaper() bool { return o.tag.Get("beyond") == "paper" }
 
-// check returns an error unless value, or each of its elements, is allowed.
+// ValueError says that an option has a value that is not allowed.
+type ValueError struct {
+	Option
+	Fault string // "is 2; it must be in [0, 1)"
+}
+
+func (e *ValueError) Error() string { return e.words() + " " + e.Fault }
+
+// check returns a *ValueError unless value, or each of its elements, is allowed.
 func (o Option) check(value reflect.Value) error {
 	enum, limits := o.tag.Get("enum"), o.tag.Get("range")
 	switch words := strings.Split(enum, ","); {
@@ -153,7 +163,7 @@ func (o Option) check(value reflect.Value) error {
 			words = append(words, "empty")
 		}
 		last := len(words) - 1
-		return fmt.Errorf("%s is %q; it must be %s or %s", o.words(), value, strings.Join(words[:last], ", "), words[last])
+		return &ValueError{o, fmt.Sprintf("is %q; it must be %s or %s", value, strings.Join(words[:last], ", "), words[last])}
 	case limits == "":
 	case value.Kind() == reflect.Slice, value.Kind() == reflect.Array:
 		for i := range value.Len() {
@@ -164,7 +174,7 @@ func (o Option) check(value reflect.Value) error {
 	default:
 		number := value.Convert(reflect.TypeFor[float64]()).Float()
 		if ok, text := within(limits, number); !ok {
-			return fmt.Errorf("%s is %v; it must be %s", o.words(), value, text)
+			return &ValueError{o, fmt.Sprintf("is %v; it must be %s", value, text)}
 		}
 	}
 	return nil
