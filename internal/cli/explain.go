@@ -27,7 +27,7 @@ type explainCommand struct {
 	Images       []string `arg:"" optional:"" name:"image" help:"Photos, JPEG or PNG of any size."`
 	Out          string   `help:"Folder for pictures and maps." placeholder:"DIR"`
 	Class        string   `help:"The class to explain, such as mel (default: the predicted one)." placeholder:"CLASS"`
-	Method       []string `help:"What to compute: ${methods} (default: soft-attention,grad-cam)." placeholder:"NAME,..."`
+	Method       []string `help:"What to compute: ${methods} (default: soft-attention,grad-cam)." placeholder:"NAME"`
 	Layer        string   `help:"For Grad-CAM: a layer by its Keras name, cut (before the Soft-Attention) or attended (after it)." default:"cut" placeholder:"NAME"`
 	Samples      int      `help:"For SmoothGrad: noisy copies." default:"25" placeholder:"N"`
 	Noise        float64  `help:"For SmoothGrad: the noise's standard deviation as a share of the photo's range." default:"0.15" placeholder:"X"`

@@ -17,7 +17,7 @@ type figureStyle struct {
 	WidthMM float64  `help:"Width in millimetres, instead of the style's." name:"width-mm" placeholder:"MM"`
 	DPI     int      `help:"Resolution of PNG files, instead of the style's." name:"dpi" placeholder:"N"`
 	Font    string   `help:"Typeface: sans or serif (default: the style's, sans)." placeholder:"NAME"`
-	Format  []string `help:"File formats: ${enum}." default:"svg,png" enum:"svg,pdf,png" placeholder:"NAME,..."`
+	Format  []string `help:"File formats: ${enum}." default:"svg,png" enum:"svg,pdf,png" placeholder:"NAME"`
 }
 
 // Limits of a figure's size: a narrower figure cannot hold a label, and a larger number
@@ -56,7 +56,7 @@ func (f figureStyle) style() (plots.Style, error) {
 type figuresCommand struct {
 	Inputs []string `arg:"" name:"run-or-csv" help:"Run folders or predictions CSV files; several are drawn side by side."`
 	Out    string   `help:"Folder for the figures." required:"" placeholder:"DIR"`
-	Metric []string `help:"Metrics of the forest plot, as metrics.json names them (default: accuracy,balanced_accuracy,macro_f1,auroc_macro)." placeholder:"NAME,..."`
+	Metric []string `help:"Metrics of the forest plot, as metrics.json names them (default: accuracy,balanced_accuracy,macro_f1,auroc_macro)." placeholder:"NAME"`
 	figureStyle
 }
 

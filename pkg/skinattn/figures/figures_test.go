@@ -137,7 +137,8 @@ func TestShortNames(t *testing.T) {
 		{"a-128px-seed1 a-128px-seed2", "seed1 seed2"},
 		{"net-paper-seed1 net-modern-grouped-seed1", "paper modern-grouped"},
 		{"net-seed1", "net-seed1"},
-		{"net net-long", "net net-long"}, // one would have no name
+		{"net-grouped-128px-seed1 net-modern-grouped-128px-seed1", "grouped modern-grouped"}, // the first would have no name
+		{"net net-long", "net net-long"},                                                     // one would have no name
 		{"a-b b-a", "a-b b-a"},
 		{"x y", "x y"},
 	} {

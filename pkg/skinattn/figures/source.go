@@ -123,7 +123,8 @@ func (in *source) readRun() error {
 }
 
 // shortNames returns the inputs' names without the words, between hyphens, that
-// all names share: legends have little room.
+// all names share: legends have little room. Where a name would lose all its words, or
+// two become equal, only the words go that all names begin or end with.
 func shortNames(inputs []source) []string {
 	names := make([]string, len(inputs))
 	var common []string
@@ -143,10 +144,37 @@ func shortNames(inputs []source) []string {
 		words := slices.DeleteFunc(strings.Split(name, "-"), func(w string) bool { return slices.Contains(common, w) })
 		short[i] = strings.Join(words, "-")
 		if short[i] == "" || slices.Contains(short[:i], short[i]) {
-			return names
+			return trimEnds(names)
 		}
 	}
 	return short
+}
+
+// trimEnds drops the words that all names begin with, then the words that all names
+// end with, and leaves each name at least one word.
+func trimEnds(names []string) []string {
+	words := make([][]string, len(names))
+	for i, name := range names {
+		words[i] = strings.Split(name, "-")
+	}
+	shared := func(word func(words []string) string) bool {
+		return !slices.ContainsFunc(words, func(w []string) bool { return len(w) < 2 || word(w) != word(words[0]) })
+	}
+	for shared(func(w []string) string { return w[0] }) {
+		for i := range words {
+			words[i] = words[i][1:]
+		}
+	}
+	for shared(func(w []string) string { return w[len(w)-1] }) {
+		for i := range words {
+			words[i] = words[i][:len(words[i])-1]
+		}
+	}
+	trimmed := make([]string, len(names))
+	for i, w := range words {
+		trimmed[i] = strings.Join(w, "-")
+	}
+	return trimmed
 }
 
 // classes counts the images by class and, where the split is known, by part.
