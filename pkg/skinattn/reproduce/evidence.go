@@ -25,10 +25,10 @@ func (r *Report) evidence(c paper.Claim) (evidence, error) {
 	const best = "inception_resnet_v2"
 	switch c.Switch {
 	case "soft_attention":
-		return r.ablation("Soft-Attention", "--no-soft-attention", []string{"network.soft_attention", "regime.soft_attention"},
+		return r.ablation("Soft-Attention", "--no-soft-attention", []string{"network.soft_attention"},
 			func(run *Run) bool { return run.config.Network.SoftAttention })
 	case "metadata":
-		return r.ablation("metadata", "--no-metadata", []string{"network.metadata", "regime.metadata"},
+		return r.ablation("metadata", "--no-metadata", []string{"network.metadata"},
 			func(run *Run) bool { return run.config.Network.Metadata })
 	case "class_weights":
 		return r.ablation("class weights", "--class-weights 1,1,1,1,1,1,1", []string{"regime.class_weights", "regime.class_weighting"}, (*Run).weighted)
