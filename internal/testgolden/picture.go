@@ -1,4 +1,5 @@
-// Package testgolden compares pictures with golden files.
+// Package testgolden compares pictures with golden files, and the generated parts of
+// documents with what generates them.
 package testgolden
 
 import (

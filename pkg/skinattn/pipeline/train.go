@@ -263,11 +263,7 @@ func (o TrainOptions) photos(parts *split.Split) *ham10000.Dataset {
 	if !o.FastDevRun {
 		return o.Data
 	}
-	wanted := map[string]bool{}
-	for _, row := range parts.Rows {
-		wanted[row.ImageID] = true
-	}
-	return o.Data.Only(wanted)
+	return parts.Photos(o.Data)
 }
 
 // comparable fills in, from the run's configuration, the values that the options

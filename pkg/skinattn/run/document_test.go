@@ -3,11 +3,11 @@ package run
 import (
 	"flag"
 	"fmt"
-	"os"
 	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/skinattn/skinattn/internal/testgolden"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
@@ -47,22 +47,7 @@ func jsonType(t reflect.Type) string {
 }
 
 func TestDocumentHasTheOptions(t *testing.T) {
-	const begin, end = "<!-- begin: made by go test ./pkg/skinattn/run -update -->\n", "<!-- end -->\n"
-	page := text(t, document)
-	before, rest, found := strings.Cut(page, begin)
-	generated, after, closed := strings.Cut(rest, end)
-	if !found || !closed {
-		t.Fatalf("%s has lost the marks of its generated part", document)
-	}
-	if generated == optionTables() {
-		return
-	}
-	if !*update {
-		t.Fatalf("%s does not show the options as they are; 'go test ./pkg/skinattn/run -update' writes them", document)
-	}
-	if err := os.WriteFile(document, []byte(before+begin+optionTables()+end+after), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	testgolden.Generated(t, document, "go test ./pkg/skinattn/run -update", optionTables(), *update)
 }
 
 // fieldNames are the JSON names of a struct's fields, of structs in it with their

@@ -55,11 +55,7 @@ func (f *Folder) sourceSize(ctx context.Context, cfg Config, data *ham10000.Data
 		if err != nil {
 			return "", err
 		}
-		wanted := map[string]bool{}
-		for _, row := range parts.Rows {
-			wanted[row.ImageID] = true
-		}
-		data = data.Only(wanted)
+		data = parts.Photos(data)
 	}
 	if err := data.RequireImages(data.Records); err != nil {
 		return "", err

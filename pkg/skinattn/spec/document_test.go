@@ -4,11 +4,12 @@ import (
 	"cmp"
 	"flag"
 	"fmt"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/skinattn/skinattn/internal/testgolden"
 )
 
 var update = flag.Bool("update", false, "write the generated part of docs/training.md anew")
@@ -23,25 +24,7 @@ func TestDocumentShowsEveryDifference(t *testing.T) {
 }
 
 func TestTrainingDocument(t *testing.T) {
-	const path, begin, end = "../../../docs/training.md", "<!-- begin: made by go test ./pkg/skinattn/spec -update -->\n", "<!-- end -->\n"
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, found := strings.Cut(string(raw), begin)
-	generated, after, closed := strings.Cut(rest, end)
-	if !found || !closed {
-		t.Fatalf("%s has lost the marks of its generated part", path)
-	}
-	if generated == document() {
-		return
-	}
-	if !*update {
-		t.Fatalf("%s does not show the regimes as they are; 'go test ./pkg/skinattn/spec -update' writes them", path)
-	}
-	if err := os.WriteFile(path, []byte(before+begin+document()+end+after), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	testgolden.Generated(t, "../../../docs/training.md", "go test ./pkg/skinattn/spec -update", document(), *update)
 }
 
 // document is the generated part of docs/training.md: the table of regimes side by

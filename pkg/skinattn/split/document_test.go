@@ -3,38 +3,19 @@ package split
 import (
 	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
+
+	"github.com/skinattn/skinattn/internal/testgolden"
 )
 
 var update = flag.Bool("update", false, "write the generated parts of docs/training.md and docs/reproduce.md anew")
 
 // The documents agree with the table of protocols.
 func TestDocuments(t *testing.T) {
-	const begin, end = "<!-- begin: made by go test ./pkg/skinattn/split -update -->\n", "<!-- end -->\n"
-	for path, want := range map[string]string{
-		"../../../docs/training.md":  protocolsDocument(),
-		"../../../docs/reproduce.md": columnsDocument(),
-	} {
-		raw, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		before, rest, found := strings.Cut(string(raw), begin)
-		generated, after, closed := strings.Cut(rest, end)
-		switch {
-		case !found || !closed:
-			t.Errorf("%s has lost the marks of its generated part", path)
-		case generated == want:
-		case !*update:
-			t.Errorf("%s does not show the protocols as they are; 'go test ./pkg/skinattn/split -update' writes them", path)
-		default:
-			if err := os.WriteFile(path, []byte(before+begin+want+end+after), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	const command = "go test ./pkg/skinattn/split -update"
+	testgolden.Generated(t, "../../../docs/training.md", command, protocolsDocument(), *update)
+	testgolden.Generated(t, "../../../docs/reproduce.md", command, columnsDocument(), *update)
 }
 
 // protocolsDocument is the table of protocols in docs/training.md.

@@ -75,6 +75,15 @@ func rowsOf(records []ham10000.Record, parts map[string]Part) []Row {
 	return rows
 }
 
+// Photos returns data with the records of the split's images alone.
+func (s *Split) Photos(data *ham10000.Dataset) *ham10000.Dataset {
+	wanted := map[string]bool{}
+	for _, row := range s.Rows {
+		wanted[row.ImageID] = true
+	}
+	return data.Only(wanted)
+}
+
 // Part returns the rows of part p, in the order of Rows.
 func (s *Split) Part(p Part) []Row {
 	var rows []Row
