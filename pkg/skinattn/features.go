@@ -41,6 +41,15 @@ func (n *Network) AfterCut() (*Network, error) {
 // FeatureShape is the shape of the cut layer's output.
 func (n *Network) FeatureShape() layers.Shape { return n.Graph.Layer(n.Cut).Out }
 
+// PhotoShape is the shape of one photo as training takes it: [PhotoSize PhotoSize 3], or
+// FeatureShape for a network after the cut.
+func (n *Network) PhotoShape() layers.Shape {
+	if n.fromFeatures {
+		return n.FeatureShape()
+	}
+	return layers.Shape{n.PhotoSize(), n.PhotoSize(), 3}
+}
+
 // InputShape is the shape of one image as the network takes it: [Size Size 3], or
 // FeatureShape for a network after the cut.
 func (n *Network) InputShape() layers.Shape {

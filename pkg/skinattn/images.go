@@ -61,14 +61,15 @@ func (im Images) InMemory(length int) Images {
 	return Floats(im.n, func(i int, dst []float32) { copy(dst, kept[i]) })
 }
 
-// turned returns views of square photos of size pixels; see [imaging.Rotation]. Views of
-// bytes are floats, too, because interpolated pixels are no whole numbers.
-func (im Images) turned(size int, degrees float64, mirror bool) Images {
-	rotation := imaging.NewRotation(size, degrees, mirror)
+// turned returns views of size x size pixels of square photos of source x source pixels;
+// see [imaging.Rotation]. Views of bytes are floats, too, because interpolated pixels are
+// no whole numbers.
+func (im Images) turned(source, size int, degrees float64, mirror bool) Images {
+	rotation := imaging.NewRotation(source, size, degrees, mirror)
 	if im.bytes != nil {
 		return Floats(im.n, func(i int, dst []float32) { rotation.Bytes(dst, im.bytes(i)) })
 	}
-	upright := make([]float32, size*size*3)
+	upright := make([]float32, source*source*3)
 	return Floats(im.n, func(i int, dst []float32) {
 		im.floats(i, upright)
 		rotation.Floats(dst, upright)

@@ -7,17 +7,32 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
 
-// PredictViews computes the predictions with spec.Network.Views turned views of each image;
-// without views it is [Model.Predict].
+// Upright returns photos [PhotoSize PhotoSize 3] as the network takes them,
+// [Size Size 3].
+func (n *Network) Upright(photos Images) Images {
+	if n.PhotoSize() == n.Size {
+		return photos
+	}
+	return photos.turned(n.PhotoSize(), n.Size, 0, false)
+}
+
+// PredictViews computes the predictions with spec.Network.Views turned views of each
+// photo, [PhotoSize PhotoSize 3]; without views it is [Model.Predict] on upright photos.
 //
 // With views, the probabilities are the mean over the views, the logits are the
 // logarithms of the probabilities, and there are no attention maps. View k of n is turned
-// by (k+1/2)*360/n degrees, and every second view is mirrored. No view is turned by 0
-// degrees: training has turned photos at random and thus smoothed them by interpolation,
-// and the network recognises unsmoothed photos less well.
+// by k*360/n degrees, and every second view is mirrored. Where photos are not oversampled
+// all views are turned by half a step more, so that none is upright: training has turned
+// photos at random and thus smoothed them by interpolation, and the network recognises
+// unsmoothed photos less well.
 func (m *Model) PredictViews(ctx context.Context, r Request) ([]Prediction, error) {
 	if m.Views == 0 {
+		r.Images = m.Upright(r.Images)
 		return m.Predict(ctx, r)
+	}
+	first := 0.
+	if m.Oversample == 0 {
+		first = .5
 	}
 	n := r.Images.Len()
 	predictions := make([]Prediction, n)
@@ -26,7 +41,7 @@ func (m *Model) PredictViews(ctx context.Context, r Request) ([]Prediction, erro
 	}
 	for view := range m.Views {
 		turned := Request{Metadata: r.Metadata,
-			Images: r.Images.turned(m.Size, (float64(view)+.5)*360/float64(m.Views), view%2 == 1)}
+			Images: r.Images.turned(m.PhotoSize(), m.Size, (float64(view)+first)*360/float64(m.Views), view%2 == 1)}
 		if r.Progress != nil {
 			turned.Progress = func(done, _ int) { r.Progress(view*n+done, m.Views*n) }
 		}

@@ -43,17 +43,18 @@ func ExplainFiles(ctx context.Context, network *skinattn.Model, paths []string, 
 			results[i].Path = path
 			if results[i].Photo, results[i].Err = imaging.DecodeFile(path); results[i].Err == nil {
 				readable = append(readable, i)
-				pixels = append(pixels, network.Resize.Resize(results[i].Photo, network.Size))
+				pixels = append(pixels, network.Resize.Resize(results[i].Photo, network.PhotoSize()))
 			}
 		}
+		photos := skinattn.Floats(len(pixels), func(i int, dst []float32) { copy(dst, pixels[i]) })
 		request := explain.Request{
-			Images:   skinattn.Floats(len(pixels), func(i int, dst []float32) { copy(dst, pixels[i]) }),
+			Images:   network.Upright(photos),
 			Metadata: slices.Repeat([]skinattn.Metadata{metadata}, len(pixels)),
 			Classes:  slices.Repeat([]int{class}, len(pixels)),
 		}
 		var views []skinattn.Prediction
 		if network.Views > 0 {
-			if views, err = network.PredictViews(ctx, skinattn.Request{Images: request.Images, Metadata: request.Metadata}); err != nil {
+			if views, err = network.PredictViews(ctx, skinattn.Request{Images: photos, Metadata: request.Metadata}); err != nil {
 				return err
 			}
 			for i, p := range views {

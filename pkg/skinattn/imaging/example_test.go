@@ -54,7 +54,7 @@ func ExamplePreprocess_Apply() {
 func ExampleRotation() {
 	photo := []uint8{10, 10, 10, 20, 20, 20, 30, 30, 30, 40, 40, 40}
 	turned := make([]float32, len(photo))
-	imaging.NewRotation(2, 90, false).Bytes(turned, photo)
+	imaging.NewRotation(2, 2, 90, false).Bytes(turned, photo)
 	fmt.Printf("%.0f %.0f\n%.0f %.0f\n", turned[0], turned[3], turned[6], turned[9])
 	// Output:
 	// 30 10

@@ -16,9 +16,13 @@ const (
 	// Stretch resizes by nearest neighbour, changing the aspect ratio
 	// ([StretchResize]): the authors' augmented-data regime.
 	Stretch ResizeMode = "stretch"
+	// Antialias crops as CenterCrop and reduces with antialiasing ([AntialiasResize]), so
+	// that copies of a photo in several sizes look alike to the network.
+	Antialias ResizeMode = "antialias"
 )
 
-// String names the mode in file names and messages: "center-crop" or "stretch".
+// String names the mode in file names and messages: "center-crop", "stretch" or
+// "antialias".
 func (f ResizeMode) String() string {
 	if f == CenterCrop {
 		return "center-crop"
@@ -28,13 +32,17 @@ func (f ResizeMode) String() string {
 
 // number stands for the mode in the header of a cache file.
 func (f ResizeMode) number() uint32 {
-	if f == Stretch {
+	switch f {
+	case Stretch:
 		return 1
+	case Antialias:
+		return 2
 	}
 	return 0
 }
 
-// Resize brings img to size x size pixels; see [SmartResize] and [StretchResize].
+// Resize brings img to size x size pixels; see [SmartResize], [StretchResize] and
+// [AntialiasResize].
 func (f ResizeMode) Resize(img *RGB, size int) []float32 { return f.resized(img, size, size) }
 
 // resized returns a picture [height][width][3], or nil if it would be empty.
@@ -49,17 +57,20 @@ func (f ResizeMode) resized(img *RGB, height, width int) []float32 {
 
 // resize writes the picture [height][width][3] to dst.
 func (f ResizeMode) resize(dst []float32, img *RGB, height, width int) {
-	if f == Stretch {
+	switch f {
+	case Stretch:
 		stretchResize(dst, img, height, width)
-	} else {
+	case Antialias:
+		antialiasResize(dst, img, height, width)
+	default:
 		smartResize(dst, img, height, width)
 	}
 }
 
 // Validate returns an error if f is not one of the named values.
 func (f ResizeMode) Validate() error {
-	if f != CenterCrop && f != Stretch {
-		return fmt.Errorf("resize is %q; it must be %s or empty (%s)", string(f), Stretch, CenterCrop)
+	if f != CenterCrop && f != Stretch && f != Antialias {
+		return fmt.Errorf("resize is %q; it must be %s, %s or empty (%s)", string(f), Stretch, Antialias, CenterCrop)
 	}
 	return nil
 }

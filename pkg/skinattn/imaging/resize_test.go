@@ -46,7 +46,7 @@ func TestResizeStaysWithinPixels(t *testing.T) {
 		for i := range uniform.Pix {
 			uniform.Pix[i] = 77
 		}
-		for name, resize := range map[string]func(*RGB, int, int) []float32{"smart": SmartResize, "stretch": StretchResize} {
+		for name, resize := range map[string]func(*RGB, int, int) []float32{"smart": SmartResize, "stretch": StretchResize, "antialias": AntialiasResize} {
 			got := resize(img, h, w)
 			if len(got) != 3*h*w {
 				t.Fatalf("%s: %d values for %d x %d", name, len(got), h, w)

@@ -2,10 +2,11 @@ package imaging
 
 import "math"
 
-// Rotation turns square photos clockwise about their centre and then mirrors them left to
-// right where wanted: by bilinear interpolation, with the nearest pixel beyond the edge, as
-// the augmentation of training does. Where the pixels come from is worked out once for all
-// photos. A Rotation is safe for use by several goroutines.
+// Rotation turns square photos clockwise about their centre, mirrors them left to right
+// where wanted and brings them to the size of the network's input, all in one step: by
+// bilinear interpolation, with the nearest pixel beyond the edge, as the augmentation of
+// training does. Without a turn it is [SmartResize]. Where the pixels come from is worked
+// out once for all photos. A Rotation is safe for use by several goroutines.
 type Rotation struct {
 	taps []turnTap // by pixel of the result, in row-major order
 }
@@ -17,22 +18,25 @@ type turnTap struct {
 	right, down                        float32
 }
 
-// NewRotation prepares turning photos of size x size pixels by degrees.
-func NewRotation(size int, degrees float64, mirror bool) *Rotation {
+// NewRotation prepares turning photos of source x source pixels by degrees. The results
+// have size x size pixels.
+func NewRotation(source, size int, degrees float64, mirror bool) *Rotation {
 	sin, cos := math.Sincos(degrees * math.Pi / 180)
-	centre, last := float64(size)/2-.5, float64(size-1)
+	scale := float64(source) / float64(size)
+	sin, cos = sin*scale, cos*scale
+	middle, centre, last := float64(size)/2-.5, float64(source)/2-.5, float64(source-1)
 	r := &Rotation{make([]turnTap, 0, size*size)}
 	for row := range size {
 		for col := range size {
-			dy, dx := float64(row)-centre, float64(col)-centre
+			dy, dx := float64(row)-middle, float64(col)-middle
 			if mirror {
 				dx = -dx
 			}
 			y := min(max(cos*dy-sin*dx+centre, 0), last)
 			x := min(max(sin*dy+cos*dx+centre, 0), last)
 			top, left := int(y), int(x)
-			above, below := 3*(top*size+left), 3*(min(top+1, size-1)*size+left)
-			next := 3 * (min(left+1, size-1) - left)
+			above, below := 3*(top*source+left), 3*(min(top+1, source-1)*source+left)
+			next := 3 * (min(left+1, source-1) - left)
 			r.taps = append(r.taps, turnTap{int32(above), int32(above + next), int32(below), int32(below + next),
 				float32(x - float64(left)), float32(y - float64(top))})
 		}
@@ -40,8 +44,8 @@ func NewRotation(size int, degrees float64, mirror bool) *Rotation {
 	return r
 }
 
-// Floats writes the turned photo src [size size 3] to dst, which has the same shape and
-// must not be src.
+// Floats writes the turned photo src [source source 3] to dst [size size 3], which must
+// not be src.
 func (r *Rotation) Floats(dst, src []float32) { turn(r, dst, src) }
 
 // Bytes is Floats for a photo of whole numbers.
@@ -62,7 +66,7 @@ func turn[T float32 | uint8](r *Rotation, dst []float32, src []T) {
 	}
 }
 
-// Turn is [Rotation.Floats] for a single photo.
+// Turn is [Rotation.Floats] for a single photo that keeps its size.
 func Turn(dst, src []float32, size int, degrees float64, mirror bool) {
-	NewRotation(size, degrees, mirror).Floats(dst, src)
+	NewRotation(size, size, degrees, mirror).Floats(dst, src)
 }

@@ -108,7 +108,7 @@ func PredictFiles(ctx context.Context, network *skinattn.Model, paths []string, 
 			results[i].Err = err
 			continue
 		}
-		readable, photos = append(readable, i), append(photos, network.Resize.Resize(photo, network.Size))
+		readable, photos = append(readable, i), append(photos, network.Resize.Resize(photo, network.PhotoSize()))
 	}
 	predictions, err := network.PredictViews(ctx, skinattn.Request{
 		Images:    skinattn.Floats(len(photos), func(i int, dst []float32) { copy(dst, photos[i]) }),

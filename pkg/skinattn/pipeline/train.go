@@ -115,7 +115,7 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 		}
 	}
 	data := opts.photos(parts)
-	cache, err := data.OpenImages(ctx, cfg.Network.Size, cfg.Network.Resize, opts.Progress)
+	cache, err := data.OpenImages(ctx, cfg.Network.PhotoSize(), cfg.Network.Resize, opts.Progress)
 	if err != nil {
 		return err
 	}

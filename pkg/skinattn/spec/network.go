@@ -3,6 +3,7 @@ package spec
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 )
@@ -20,7 +21,10 @@ type Network struct {
 	Dropout       float64            `json:"dropout" default:"0.5" range:"[0,1)" help:"Rate after the Soft-Attention block." label:"dropout after Soft-Attention"`
 	ChannelOrder  imaging.Order      `json:"channel_order" enum:"rgb,bgr" help:"rgb or bgr; empty: as the authors fed the network." zero:"of the notebook: bgr"`
 	Preprocess    imaging.Preprocess `json:"preprocess" enum:"tf,caffe,torch,none" help:"tf, caffe, torch or none; empty: as the authors scaled the pixels." label:"pixel scaling" zero:"of the notebook"`
-	Resize        imaging.ResizeMode `json:"resize,omitempty" enum:"stretch" help:"empty (centre crop, bilinear) or stretch (nearest pixel)." zero:"centre crop, bilinear"`
+	Resize        imaging.ResizeMode `json:"resize,omitempty" enum:"stretch,antialias" help:"empty (centre crop, bilinear), stretch (nearest pixel) or antialias (centre crop, bilinear with antialiasing)." zero:"centre crop, bilinear"`
+	// Oversample lets turned, moved and enlarged views be as sharp as upright ones: a view
+	// is sampled from the larger photo in one step, which also reduces it.
+	Oversample float64 `json:"oversample,omitempty" range:"[0,4]" help:"Width of the photos that views, upright ones too, are sampled from, as a multiple of the input's width; 0: photos of the input's width." label:"width of the photos that views are sampled from" zero:"of the input"`
 	// BatchNormMomentum is for short runs: with the Keras network's own, the moving
 	// averages need thousands of steps to settle.
 	BatchNormMomentum float64 `json:"batch_norm_momentum,omitempty" range:"[0,1)" help:"Decay of the moving averages, in place of the network's own." label:"batch-norm momentum" zero:"the network's"`
@@ -92,10 +96,22 @@ func (n Network) With(over Network) Network {
 	return n
 }
 
+// PhotoSize is the width and height in pixels of the photos that the network's views are
+// sampled from: Size, or Oversample times as much.
+func (n Network) PhotoSize() int {
+	if n.Oversample == 0 {
+		return n.Size
+	}
+	return int(math.Round(n.Oversample * float64(n.Size)))
+}
+
 // Check finds options that make no sense.
 func (n Network) Check() error {
 	if err := checkOptions(NetworkOptions(), &n, false); err != nil {
 		return err
+	}
+	if n.Oversample > 0 && n.Oversample < 1 {
+		return fmt.Errorf("oversample is %g; it must be 0 or at least 1", n.Oversample)
 	}
 	for i, units := range n.MetadataUnits {
 		if i > 0 && units > 0 && n.MetadataUnits[i-1] == 0 {

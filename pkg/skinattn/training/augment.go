@@ -83,10 +83,11 @@ func (t Transform) metadataOnly() Transform {
 		dropAge: t.dropAge, dropSex: t.dropSex, dropLocalization: t.dropLocalization}
 }
 
-// Affine returns the matrix of the transform for photos of size x size pixels: rotation,
-// shift and zoom about the centre, composed as in Keras's apply_affine_transform, then the
-// flips. [imaging.Rotation] does rotation and horizontal flip on the host.
-func (t Transform) Affine(size int) Affine {
+// Affine returns the matrix of the transform from photos of source x source pixels to views
+// of size x size: rotation, shift and zoom about the centre, composed as in Keras's
+// apply_affine_transform, then the flips. [imaging.Rotation] does rotation and horizontal
+// flip on the host.
+func (t Transform) Affine(source, size int) Affine {
 	sin, cos := math.Sincos(t.Theta * math.Pi / 180)
 	// rotation * shift * zoom
 	a, b := cos*t.ZX, -sin*t.ZY
@@ -101,6 +102,11 @@ func (t Transform) Affine(size int) Affine {
 	}
 	if t.FlipH {
 		row, col, b, d = row+b*last, col+d*last, -b, -d
+	}
+	if source != size { // the centre of pixel 0 lies half a pixel inside of either grid
+		scale := float64(source) / float64(size)
+		a, b, row = a*scale, b*scale, (row+.5)*scale-.5
+		c, d, col = c*scale, d*scale, (col+.5)*scale-.5
 	}
 	return Affine{float32(a), float32(b), float32(row), float32(c), float32(d), float32(col)}
 }
@@ -119,29 +125,29 @@ func (t Transform) hide(m skinattn.Metadata, meanAge float64) skinattn.Metadata 
 	return m
 }
 
-// warp picks the photos at rows [B] of pixels, uint8 [N S S 3], and transforms them by
-// affine, float32 [B 6]; the result is float32 [B S S 3].
-func warp(pixels, rows, affine *graph.Node) *graph.Node {
+// warp picks the photos at rows [B] of pixels, uint8 [N P P 3], and transforms them by
+// affine, float32 [B 6], to views of size S, float32 [B S S 3].
+func warp(pixels, rows, affine *graph.Node, size int) *graph.Node {
 	g := pixels.Graph()
-	batch, size := rows.Shape().Dimensions[0], pixels.Shape().Dimensions[1]
+	batch, source := rows.Shape().Dimensions[0], pixels.Shape().Dimensions[1]
 	grid := shapes.Make(dtypes.Float32, batch, size, size)
 	r, c := graph.Iota(g, grid, 1), graph.Iota(g, grid, 2)
 	coefficient := func(i int) *graph.Node { return column(affine, i, batch, 1, 1) }
-	source := func(first int) *graph.Node {
+	origin := func(first int) *graph.Node {
 		at := graph.Add(graph.Add(graph.Mul(r, coefficient(first)), graph.Mul(c, coefficient(first+1))), coefficient(first+2))
-		return graph.ClipScalar(at, 0, float64(size-1))
+		return graph.ClipScalar(at, 0, float64(source-1))
 	}
-	y, x := source(0), source(3)
+	y, x := origin(0), origin(3)
 	top, left := graph.Floor(y), graph.Floor(x)
 	down, right := graph.ExpandAxes(graph.Sub(y, top), -1), graph.ExpandAxes(graph.Sub(x, left), -1)
 
 	flat := graph.Reshape(pixels, -1, 3)
-	first := graph.MulScalar(graph.Reshape(graph.ConvertDType(rows, dtypes.Int32), batch, 1, 1), float64(size*size))
+	first := graph.MulScalar(graph.Reshape(graph.ConvertDType(rows, dtypes.Int32), batch, 1, 1), float64(source*source))
 	tap := func(dy, dx float64) *graph.Node {
 		at := func(v *graph.Node, step float64) *graph.Node {
-			return graph.ConvertDType(graph.MinScalar(graph.AddScalar(v, step), float64(size-1)), dtypes.Int32)
+			return graph.ConvertDType(graph.MinScalar(graph.AddScalar(v, step), float64(source-1)), dtypes.Int32)
 		}
-		index := graph.Add(first, graph.Add(graph.MulScalar(at(top, dy), float64(size)), at(left, dx)))
+		index := graph.Add(first, graph.Add(graph.MulScalar(at(top, dy), float64(source)), at(left, dx)))
 		return graph.ConvertDType(graph.Gather(flat, graph.ExpandAxes(index, -1)), dtypes.Float32)
 	}
 	mix := func(a, b, share *graph.Node) *graph.Node { return graph.Add(a, graph.Mul(graph.Sub(b, a), share)) }
@@ -153,13 +159,13 @@ func column(x *graph.Node, i int, shape ...int) *graph.Node {
 	return graph.Reshape(graph.Slice(x, graph.AxisRange(), graph.AxisRange(i, i+1)), shape...)
 }
 
-// augmented returns the photos of the batch [B S S 3], changed as the step's inputs say:
-// uint8 if there is no augmentation, float32 otherwise.
-func augmented(in map[input]*graph.Node) *graph.Node {
+// augmented returns the views of the batch [B S S 3] of size S, made as the step's inputs
+// say: uint8 if nothing is to be done, float32 otherwise.
+func augmented(in map[input]*graph.Node, size int) *graph.Node {
 	if in[inAffine] == nil {
 		return graph.Gather(in[inPixels], graph.ExpandAxes(in[inRows], -1))
 	}
-	photos := warp(in[inPixels], in[inRows], in[inAffine])
+	photos := warp(in[inPixels], in[inRows], in[inAffine], size)
 	if in[inColours] != nil {
 		photos = colourJitter(photos, in[inColours])
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+	"gonum.org/v1/gonum/stat"
 
 	"github.com/skinattn/skinattn/internal/testengine"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
@@ -21,8 +22,8 @@ func warped(t *testing.T, transform Transform) (red [9]float32) {
 	for i := range 9 {
 		flat[27+3*i] = uint8(10*(i/3) + i%3)
 	}
-	matrix := transform.Affine(3)
-	out, err := graph.CallOnce(testengine.Open(t).Backend, warp,
+	matrix := transform.Affine(3, 3)
+	out, err := graph.CallOnce(testengine.Open(t).Backend, warpTo(3),
 		tensors.FromFlatDataAndDimensions(flat, 2, 3, 3, 3), []int32{1}, [][]float32{matrix[:]})
 	if err != nil {
 		t.Fatal(err)
@@ -153,29 +154,78 @@ func TestScheduled(t *testing.T) {
 // Predictions turn photos on the host, training turns them in the graph.
 func TestTurnIsWarp(t *testing.T) {
 	const size = 9
-	rng := rand.New(rand.NewPCG(3, 4))
-	flat, photo := make([]uint8, size*size*3), make([]float32, size*size*3)
-	for i := range flat {
-		flat[i] = uint8(rng.IntN(256))
-		photo[i] = float32(flat[i])
-	}
 	for _, tc := range []struct {
+		source  int
 		degrees float64
 		mirror  bool
-	}{{0, false}, {0, true}, {22.5, false}, {67.5, true}, {-180, false}, {301, true}} {
-		matrix := Transform{Theta: tc.degrees, ZX: 1, ZY: 1, FlipH: tc.mirror}.Affine(size)
-		out, err := graph.CallOnce(testengine.Open(t).Backend, warp,
-			tensors.FromFlatDataAndDimensions(flat, 1, size, size, 3), []int32{0}, [][]float32{matrix[:]})
+	}{{9, 0, false}, {9, 0, true}, {9, 22.5, false}, {9, 67.5, true}, {9, -180, false}, {9, 301, true},
+		{13, 0, false}, {13, 67.5, true}, {14, 301, true}, {18, -90, false}} {
+		photo := noise(tc.source)
+		matrix := Transform{Theta: tc.degrees, ZX: 1, ZY: 1, FlipH: tc.mirror}.Affine(tc.source, size)
+		out, err := graph.CallOnce(testengine.Open(t).Backend,
+			warpTo(size),
+			tensors.FromFlatDataAndDimensions(photo, 1, tc.source, tc.source, 3), []int32{0}, [][]float32{matrix[:]})
 		if err != nil {
 			t.Fatal(err)
 		}
 		want := tensors.MustCopyFlatData[float32](out)
-		got := make([]float32, len(photo))
-		imaging.Turn(got, photo, size, tc.degrees, tc.mirror)
+		got := make([]float32, size*size*3)
+		imaging.NewRotation(tc.source, size, tc.degrees, tc.mirror).Bytes(got, photo)
 		for i := range got {
 			if math.Abs(float64(got[i]-want[i])) > .01 {
 				t.Fatalf("%+v: value %d is %g, in the graph %g", tc, i, got[i], want[i])
 			}
 		}
 	}
+}
+
+// noise is a photo of independent pixels, [size size 3].
+func noise(size int) []uint8 {
+	rng := rand.New(rand.NewPCG(3, 4))
+	photo := make([]uint8, size*size*3)
+	for i := range photo {
+		photo[i] = uint8(rng.IntN(256))
+	}
+	return photo
+}
+
+// A network is trained on turned views and shown upright photos. Sampled from photos one
+// and a half times as wide, both keep the same share of the variance of independent pixels:
+// per axis .625 upright (the weights of the two pixels are .25 and .75) and 2/3 turned (the
+// weights are equally distributed). Sampled from photos of the input's width, turned views
+// keep as little, and upright photos keep all.
+func TestTurnedViewsAreAsSharpAsUprightOnes(t *testing.T) {
+	const size = 64
+	for _, tc := range []struct {
+		source          int
+		upright, turned float64
+	}{{96, .625 * .625, 4. / 9}, {64, 1, 4. / 9}} {
+		photo := noise(tc.source)
+		variance := stat.Variance(floats(photo), nil)
+		for degrees, want := range map[float64]float64{0: tc.upright, 40: tc.turned} {
+			view := make([]float32, size*size*3)
+			imaging.NewRotation(tc.source, size, degrees, false).Bytes(view, photo)
+			// The middle, because pixels beyond the edge repeat the edge.
+			var inner []float64
+			for row := 16; row < 48; row++ {
+				inner = append(inner, floats(view[3*(row*size+16):][:3*32])...)
+			}
+			if kept := stat.Variance(inner, nil) / variance; math.Abs(kept-want) > .04 {
+				t.Errorf("from %d pixels, turned by %g degrees: %.3f of the variance is kept, want %.3f", tc.source, degrees, kept, want)
+			}
+		}
+	}
+}
+
+func floats[T uint8 | float32](values []T) []float64 {
+	out := make([]float64, len(values))
+	for i, v := range values {
+		out[i] = float64(v)
+	}
+	return out
+}
+
+// warpTo is warp to views of a size.
+func warpTo(size int) func(pixels, rows, affine *graph.Node) *graph.Node {
+	return func(pixels, rows, affine *graph.Node) *graph.Node { return warp(pixels, rows, affine, size) }
 }

@@ -13,19 +13,27 @@ import (
 // Examples are the labelled images of one part of a split.
 type Examples struct {
 	Records []ham10000.Record
-	// Images has the photo of each record.
+	// Images has the photo of each record, [PhotoSize PhotoSize 3].
 	Images   skinattn.Images
 	labels   []int32
 	metadata []skinattn.Metadata // completed
 	features *features           // of the photos, if the backbone is not trained; nil otherwise
 }
 
-// inputs returns the inputs of the trained network: photos, or their features.
-func (e *Examples) inputs() skinattn.Images {
+// photos returns what training steps take: photos, or their features.
+func (e *Examples) photos() skinattn.Images {
 	if e.features != nil {
 		return skinattn.Floats(len(e.Records), e.features.read)
 	}
 	return e.Images
+}
+
+// inputs returns what the trained network takes: upright photos, or their features.
+func (e *Examples) inputs(net *skinattn.Network) skinattn.Images {
+	if e.features != nil {
+		return e.photos()
+	}
+	return net.Upright(e.Images)
 }
 
 // complete fills labels and metadata, unknown ages with meanAge.

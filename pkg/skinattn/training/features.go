@@ -86,7 +86,7 @@ func (t *trainer) featureKey(examples *Examples) (key [sha256.Size]byte, err err
 	for _, r := range examples.Records {
 		ids = append(ids, r.ImageID)
 	}
-	if err := json.NewEncoder(hash).Encode([]any{cfg.Backbone, cfg.Cut, cfg.Size, cfg.ChannelOrder, cfg.Preprocess, cfg.Resize,
+	if err := json.NewEncoder(hash).Encode([]any{cfg.Backbone, cfg.Cut, cfg.Size, cfg.PhotoSize(), cfg.ChannelOrder, cfg.Preprocess, cfg.Resize,
 		t.Engine.Kind, t.Config.Data.ImagesSHA256, ids}); err != nil {
 		return key, err
 	}
@@ -141,7 +141,7 @@ func (t *trainer) writeFeatures(ctx context.Context, extractor *skinattn.Extract
 		if _, err := w.Write(append([]byte(featureMagic), key[:]...)); err != nil {
 			return err
 		}
-		return extractor.Features(ctx, examples.Images, func(_ int, values []float32) error {
+		return extractor.Features(ctx, t.net.Upright(examples.Images), func(_ int, values []float32) error {
 			return binary.Write(w, binary.LittleEndian, values)
 		})
 	})

@@ -42,9 +42,7 @@ func (t *trainer) batch(epoch int, entries []entry) fedBatch {
 	reg, pixels := t.Config.Regime, t.Config.Network.Size
 	b := fedBatch{}
 	drawn := transforms(reg, pixels, t.Config.Seed, epoch, entries)
-	if reg.Augment != (spec.Augment{}) {
-		b.Transforms = drawn
-	}
+	b.Transforms = drawn
 	for i, e := range entries {
 		b.indices = append(b.indices, e.example)
 		b.Rows = append(b.Rows, int32(i))
@@ -54,6 +52,6 @@ func (t *trainer) batch(epoch int, entries []entry) fedBatch {
 	if reg.Mix != (spec.Mix{}) {
 		b.Blend = drawBlend(reg.Mix, pixels, len(entries), t.Config.Seed, epoch, entries[0])
 	}
-	b.Pixels = t.Train.inputs().Tensor(b.indices, t.trained.InputShape())
+	b.Pixels = t.Train.photos().Tensor(b.indices, t.trained.PhotoShape())
 	return b
 }

@@ -200,10 +200,10 @@ func TestWarpEqualsKeras(t *testing.T) {
 	for _, c := range golden.Cases {
 		// Keras's x is the column.
 		transform := Transform{Theta: -c.Theta, TX: c.TY, TY: c.TX, ZX: *cmp.Or(c.ZY, &one), ZY: *cmp.Or(c.ZX, &one), FlipH: c.FlipHorizontal, FlipV: c.FlipVertical}
-		matrix := transform.Affine(size)
+		matrix := transform.Affine(size, size)
 		matrices = append(matrices, matrix[:]...)
 	}
-	out, err := graph.CallOnce(testengine.Open(t).Backend, warp,
+	out, err := graph.CallOnce(testengine.Open(t).Backend, warpTo(size),
 		tensors.FromFlatDataAndDimensions(pixels, 1, size, size, 3), make([]int32, n), tensors.FromFlatDataAndDimensions(matrices, n, 6))
 	if err != nil {
 		t.Fatal(err)

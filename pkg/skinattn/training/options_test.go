@@ -154,7 +154,7 @@ func TestCropStaysInside(t *testing.T) {
 	least := 1.0
 	for _, d := range transforms(&reg, size, 1, 1, entries) {
 		least = min(least, d.ZX*d.ZY)
-		m := d.Affine(size)
+		m := d.Affine(size, size)
 		for _, corner := range []float32{0, size - 1} {
 			row, col := m[0]*corner+m[2], m[4]*corner+m[5]
 			if row < -.51 || row > size-.49 || col < -.51 || col > size-.49 {

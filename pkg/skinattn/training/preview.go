@@ -2,6 +2,7 @@ package training
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -15,20 +16,22 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
-// Preview augments a photo, RGB [size size 3], n times as a regime does in training, by the
-// same graph, for people to look at. Result i has the same shape, is not rounded, and was
-// made by transform i. The draws depend on seed and i alone; a training run draws others.
+// Preview augments a photo, RGB [p p 3], n times as a regime does in training, by the same
+// graph, for people to look at. A photo may be larger than size, as with
+// spec.Network.Oversample. Result i has shape [size size 3], is not rounded, and was made by
+// transform i. The draws depend on seed and i alone; a training run draws others.
 func Preview(backend compute.Backend, reg *spec.Regime, size int, photo []uint8, seed uint64, n int) ([][]float32, []Transform, error) {
-	if n < 1 || size < 1 || len(photo) != size*size*3 {
-		return nil, nil, fmt.Errorf("previewing the augmentation: %d values are no photo of %d x %d pixels, or %d copies are no number", len(photo), size, size, n)
+	source := int(math.Round(math.Sqrt(float64(len(photo)) / 3)))
+	if n < 1 || size < 1 || source < size || len(photo) != source*source*3 {
+		return nil, nil, fmt.Errorf("previewing the augmentation: %d values are no square photo of %d x %d pixels or more, or %d copies are no number", len(photo), size, size, n)
 	}
-	b := Batch{Pixels: tensors.FromFlatDataAndDimensions(photo, 1, size, size, 3), Rows: make([]int32, n), Transforms: make([]Transform, n)}
+	b := Batch{Pixels: tensors.FromFlatDataAndDimensions(photo, 1, source, source, 3), Rows: make([]int32, n), Transforms: make([]Transform, n)}
 	for i := range b.Transforms {
 		b.Transforms[i] = draw(reg, size, rand.New(rand.NewPCG(seed, uint64(i))))
 	}
 	// The same inputs as a step's: the graph has no operation that the regime does not use.
-	s := &Stepper{net: &skinattn.Network{Network: spec.Network{Size: size}}}
-	for _, name := range inputsOf(&spec.Regime{Augment: reg.Augment}) {
+	s := &Stepper{net: &skinattn.Network{Network: spec.Network{Size: size, Oversample: float64(source) / float64(size)}}}
+	for _, name := range inputsOf(&spec.Regime{Augment: reg.Augment}, source != size) {
 		if name <= inRows || name >= inAffine {
 			s.inputs = append(s.inputs, name)
 		}
@@ -38,7 +41,7 @@ func Preview(backend compute.Backend, reg *spec.Regime, size int, photo []uint8,
 		args[i] = s.feed(name, b, Position{})
 	}
 	out, err := graph.CallOnce(backend, func(nodes []*graph.Node) *graph.Node {
-		return graph.ConvertDType(augmented(named(s.inputs, nodes)), dtypes.Float32)
+		return graph.ConvertDType(augmented(named(s.inputs, nodes), size), dtypes.Float32)
 	}, args...)
 	if err != nil {
 		return nil, nil, fmt.Errorf("previewing the augmentation: %w", oneline.Error(err))
@@ -47,5 +50,5 @@ func Preview(backend compute.Backend, reg *spec.Regime, size int, photo []uint8,
 	if err != nil {
 		return nil, nil, fmt.Errorf("previewing the augmentation: %w", err)
 	}
-	return slices.Collect(slices.Chunk(flat, len(photo))), b.Transforms, nil
+	return slices.Collect(slices.Chunk(flat, size*size*3)), b.Transforms, nil
 }

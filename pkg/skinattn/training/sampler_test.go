@@ -79,7 +79,7 @@ func TestCopiesOfAnEpoch(t *testing.T) {
 func TestPhotosBesideCopiesStayAsTheyAre(t *testing.T) {
 	reg := spec.Regime{Augment: spec.Augment{Rotation: 180, Shift: .1, Zoom: .1, Brightness: .5}, MetadataDropout: .5}
 	drawn := transforms(&reg, 32, 1, 1, []entry{{id: 3}, {id: 3, asIs: true}})
-	if still := (Transform{ZX: 1, ZY: 1}).Affine(32); drawn[1].Affine(32) != still || drawn[1].Brightness != 1 {
+	if still := (Transform{ZX: 1, ZY: 1}).Affine(32, 32); drawn[1].Affine(32, 32) != still || drawn[1].Brightness != 1 {
 		t.Errorf("%+v", drawn[1])
 	}
 	if drawn[0].Theta == 0 || drawn[0].dropAge != drawn[1].dropAge || drawn[0].dropSex != drawn[1].dropSex {

@@ -20,8 +20,8 @@ import (
 
 // Batch is the input of one step.
 type Batch struct {
-	// Pixels holds photos, uint8 RGB [N Size Size 3], or, for a network after the cut,
-	// features, float32 [N FeatureShape]. N may be larger than the batch: Pixels may be
+	// Pixels holds photos, uint8 RGB [N PhotoSize PhotoSize 3], or, for a network after the
+	// cut, features, float32 [N FeatureShape]. N may be larger than the batch: Pixels may be
 	// the whole training part, kept on the engine.
 	Pixels *tensors.Tensor
 	// Rows are the rows of Pixels that make the batch.
@@ -29,7 +29,7 @@ type Batch struct {
 	Metadata []skinattn.Metadata // completed
 	Labels   []int32             // class indices
 	// Transforms has one transform for each photo. A regime without augmentation ignores
-	// it.
+	// it, unless the network's photos are larger than its input.
 	Transforms []Transform
 	// Blend says how pairs of photos are mixed. A regime without mixing ignores it.
 	Blend *Blend
@@ -94,7 +94,7 @@ func NewStepper(backend compute.Backend, store *model.Store, net *skinattn.Netwo
 			return nil, fmt.Errorf("preparing the moving average: %w", err)
 		}
 	}
-	s.inputs = inputsOf(reg)
+	s.inputs = inputsOf(reg, net.PhotoShape().Size() != net.InputShape().Size())
 	return s, nil
 }
 
@@ -102,7 +102,7 @@ func NewStepper(backend compute.Backend, store *model.Store, net *skinattn.Netwo
 type input int
 
 const (
-	inPixels   input = iota // uint8 [N S S 3]
+	inPixels   input = iota // uint8 [N P P 3]
 	inRows                  // int32 [B]
 	inMetadata              // float32 [B MetadataWidth]
 	inLabels                // int32 [B]
@@ -118,8 +118,9 @@ const (
 	inDecay                 // float32: of the moving average
 )
 
-// inputsOf lists the inputs of a regime's steps.
-func inputsOf(reg *spec.Regime) []input {
+// inputsOf lists the inputs of a regime's steps. larger says that photos are larger than the
+// network's input.
+func inputsOf(reg *spec.Regime, larger bool) []input {
 	list := []input{inPixels, inRows, inMetadata, inLabels, inWeights, inRate, inRNG}
 	add := func(wanted bool, inputs ...input) {
 		if wanted {
@@ -127,7 +128,7 @@ func inputsOf(reg *spec.Regime) []input {
 		}
 	}
 	a := reg.Augment
-	add(a != spec.Augment{}, inAffine)
+	add(larger || a != spec.Augment{}, inAffine)
 	add(a.Brightness != 0 || a.Contrast != 0 || a.Saturation != 0, inColours)
 	add(a.Cutout != 0, inCutout)
 	add(reg.Mix != spec.Mix{}, inPartner, inBlend)
@@ -149,7 +150,7 @@ func named(inputs []input, nodes []*graph.Node) map[input]*graph.Node {
 func (s *Stepper) build(frozen map[string]bool, nodes []*graph.Node) []*graph.Node {
 	in := named(s.inputs, nodes)
 	builder := &layers.Builder{Store: s.store, Training: true, RNG: in[inRNG], Frozen: frozen}
-	pixels, metadata := augmented(in), in[inMetadata]
+	pixels, metadata := augmented(in, s.net.Size), in[inMetadata]
 	if in[inBlend] != nil {
 		pixels, metadata = blended(pixels, metadata, in[inPartner], in[inBlend])
 	}
@@ -251,7 +252,7 @@ func (s *Stepper) feed(name input, b Batch, at Position) *tensors.Tensor {
 		source := rand.NewPCG(s.seed, uint64(at.Step)) // the dropout of a step draws from it
 		return vector(source.Uint64(), source.Uint64(), source.Uint64())
 	case inAffine:
-		return perPhoto(6, func(t Transform) []float32 { matrix := t.Affine(s.net.Size); return matrix[:] })
+		return perPhoto(6, func(t Transform) []float32 { matrix := t.Affine(s.net.PhotoSize(), s.net.Size); return matrix[:] })
 	case inColours:
 		return perPhoto(3, func(t Transform) []float32 {
 			return []float32{float32(t.Brightness), float32(t.Contrast), float32(t.Saturation)}

@@ -17,7 +17,7 @@ func (t *trainer) validate(ctx context.Context) (row run.Epoch, err error) {
 			return row, err
 		}
 	}
-	predictions, err := t.model.Predict(ctx, skinattn.Request{Images: t.Val.inputs(), Metadata: t.Val.metadata})
+	predictions, err := t.model.Predict(ctx, skinattn.Request{Images: t.Val.inputs(t.net), Metadata: t.Val.metadata})
 	if err != nil {
 		return row, err
 	}

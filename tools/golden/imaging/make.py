@@ -79,7 +79,12 @@ def resize_cases():
         png = io.BytesIO()
         Image.fromarray(src).save(png, "PNG")
         stretch = keras.utils.img_to_array(keras.utils.load_img(io.BytesIO(png.getvalue()), target_size=(th, tw)))
-        for method, result in (("smart", smart), ("stretch", stretch)):
+        # smart_resize's crop, then TensorFlow's antialiased resize.
+        crop_h, crop_w = max(1, min(h, int(w * th / tw))), max(1, min(w, int(h * tw / th)))
+        top, left = (h - crop_h) // 2, (w - crop_w) // 2
+        cropped = src[top:top + crop_h, left:left + crop_w].astype(np.float32)
+        antialias = tf.image.resize(cropped, (th, tw), method="bilinear", antialias=True).numpy()
+        for method, result in (("smart", smart), ("stretch", stretch), ("antialias", antialias)):
             result = np.asarray(result, dtype="<f4")[::step, ::step]
             cases.append({
                 "name": name, "method": method, "width": w, "height": h,

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# recipe.sh SKINATTN DATA WEIGHTS OUT: the short runs by which the options of the regime `modern`
+# were chosen (docs/training.md). Each run changes one thing; the validation part alone is looked at.
+# A second start goes on where the first stopped.
+set -euo pipefail
+skinattn=$1 data=$2 weights=$3 out=$4
+common=(--backbone mobilenet_v2 --protocol grouped --regime modern --size 128 --epochs 10 --seed 1 --data "$data" --weights "$weights" --quiet)
+
+trial() {
+  local name=$1 run=$out/$1 resume=()
+  shift
+  [ -f "$run/metrics.json" ] && return
+  [ -f "$run/config.json" ] && resume=(--resume)
+  echo "$(date +%T) $name"
+  "$skinattn" train "${common[@]}" --run "$run" "$@" "${resume[@]}"
+}
+
+trial as-before --resize= --oversample 0 --views 8
+trial sharp
+trial crop --crop .4 --shift 0 --zoom 0
+trial rate-double --learning-rate 1e-3
+trial cutmix --cutmix 1
+trial balanced --sampling balanced --class-weights 1,1,1,1,1,1,1
+trial ema --ema .998
+trial mixup --mixup .2
+trial rate-backbone --layer-rates backbone=.3 --learning-rate 1e-3
+trial no-smoothing --label-smoothing 0
+trial gap --head gap
