@@ -50,6 +50,10 @@ type Regime struct {
 	MissingAge      string  `json:"missing_age" enum:"drop,impute" help:"Images without an age: drop (in training and validation) or impute."`
 	MetadataDropout float64 `json:"metadata_dropout,omitempty" range:"[0,1)" help:"Probability of hiding each of age, sex and localization in training." label:"hidden metadata"`
 
+	// MetadataAbsent is for photos that will come without metadata, as those of the
+	// official ISIC 2018 test.
+	MetadataAbsent float64 `json:"metadata_absent,omitempty" range:"[0,1)" help:"Probability of hiding age, sex and localization together in training." label:"hidden metadata, all at once"`
+
 	// Variant decides about cut, head and pixels of the network; see package backbone.
 	Variant Variant `json:"notebook,omitempty" enum:"augmented" help:"Whose cut, head and pixels: empty (the authors' metadata notebook) or augmented." label:"cut, head and pixels of the authors' notebook" zero:"metadata"`
 	// Network's non-zero options replace the options of the authors' network; see

@@ -70,7 +70,7 @@ var table = []Regime{
 		Schedule: Cosine, WarmUp: 1, Select: SelectLast,
 		ClassWeights:   []float64{2.61, 2.09, 1.43, 4.41, 1.42, .58, 3.97},
 		MissingAge:     ImputeAge,
-		LabelSmoothing: .05, MetadataDropout: .1,
+		LabelSmoothing: .05, MetadataDropout: .1, MetadataAbsent: .3,
 		Augment: Augment{Rotation: 180, Shift: .1, Zoom: .15, HorizontalFlip: true, VerticalFlip: true,
 			Brightness: .15, Contrast: .15, Saturation: .15},
 		Network: Network{ChannelOrder: "rgb", Resize: imaging.Antialias, Oversample: 1.5, SoftAttention: true, Metadata: true, Dropout: .5, BatchNormMomentum: .99},

@@ -60,6 +60,9 @@ func draw(reg *spec.Regime, size int, rng *rand.Rand) Transform {
 	if a.Cutout > 0 {
 		t.Cutout = square(rng, size, a.Cutout)
 	}
+	if rng.Float64() < reg.MetadataAbsent {
+		t.dropAge, t.dropSex, t.dropLocalization = true, true, true
+	}
 	return t
 }
 
