@@ -107,7 +107,7 @@ type logged struct {
 
 func (l *logged) Log(line string) { l.lines = append(l.lines, line) }
 
-// Another engine or plug-in gives a warning, the same one none.
+// Another engine, plug-in, processor or number of cores gives a warning, the same ones none.
 func TestResumeOnAnotherEngine(t *testing.T) {
 	now := &engine.Engine{Kind: engine.CPU, Wheel: "plug-in 1.0"}
 	same := run.CurrentEnvironment(now.Kind, now.Wheel)
@@ -117,8 +117,10 @@ func TestResumeOnAnotherEngine(t *testing.T) {
 	}{
 		"the same":        {func(*run.Environment) {}, ""},
 		"another version": {func(e *run.Environment) { e.Commit = "abc" }, ""},
-		"engine":          {func(e *run.Environment) { e.Engine, e.Plugin = engine.Go, "" }, "the run began with go on " + same.Arch + " and goes on with cpu (plug-in 1.0)"},
+		"engine":          {func(e *run.Environment) { e.Engine, e.Plugin = engine.Go, "" }, "the run began with go on "},
 		"plug-in":         {func(e *run.Environment) { e.Plugin = "plug-in 0.9" }, "the run began with cpu (plug-in 0.9) on"},
+		"cores":           {func(e *run.Environment) { e.Cores = 1000 }, "the run began with cpu (plug-in 1.0) on 1000 cores of "},
+		"processor":       {func(e *run.Environment) { e.CPU = "Z80" }, "cores of Z80 (" + same.Arch + ") and goes on with cpu (plug-in 1.0) on "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			folder, watch := &run.Folder{Dir: t.TempDir()}, &logged{}

@@ -1,6 +1,8 @@
 package run
 
 import (
+	"cmp"
+	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
@@ -23,14 +25,14 @@ type Environment struct {
 	Modules  map[string]string `json:"modules"`
 }
 
-// Computes names engine, plug-in and architecture, which decide about the last
-// digits of computed numbers.
+// Computes names engine, plug-in, processor and number of cores, which decide about the
+// last digits of computed numbers: XLA divides sums among the cores.
 func (e Environment) Computes() string {
 	engine := e.Engine
 	if e.Plugin != "" {
 		engine += " (" + e.Plugin + ")"
 	}
-	return engine + " on " + e.Arch
+	return fmt.Sprintf("%s on %d cores of %s (%s)", engine, e.Cores, cmp.Or(e.CPU, "an unknown processor"), e.Arch)
 }
 
 // RecordedModules are the paths of the modules whose versions decide about numbers.
