@@ -24,6 +24,7 @@ func Align(tables ...*Table) ([]*Table, error) {
 		if err != nil {
 			return nil, err
 		}
+		fitted.notes = t.notes
 		aligned = append(aligned, fitted)
 	}
 	return aligned, nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 )
 
@@ -105,6 +106,9 @@ type Replicates struct {
 	Jackknife [][]float64
 
 	strata [][]int // units by stratum
+	// obstacles are, by statistic, the reasons why it has no interval, whatever its
+	// resamples are: empty where it may have one. Nil: all may.
+	obstacles []string
 }
 
 // Bootstrap resamples t as opts says and returns all metrics of each resample.
@@ -116,13 +120,18 @@ func Bootstrap(ctx context.Context, t *Table, opts Options) (*Replicates, error)
 	}
 	ranked := t.ranked(groups)
 	d := newDesign(t.known, opts.Unit, opts.Stratified, nil)
-	return bootstrap(ctx, d, ranked.newMetrics().Paths(), func() func([]uint32) []float64 {
+	r, err := bootstrap(ctx, d, ranked.newMetrics().Paths(), func() func([]uint32) []float64 {
 		scratch := ranked.newMetrics()
 		return func(counts []uint32) []float64 {
 			ranked.score(counts, scratch)
 			return scratch.Values()
 		}
 	}, opts)
+	if err != nil {
+		return nil, err
+	}
+	r.obstacles = ranked.obstacles(d)
+	return r, nil
 }
 
 // BootstrapFunc resamples any statistics of the images of t. For the table in which
@@ -187,21 +196,30 @@ func bootstrap(ctx context.Context, d *design, names []string, newStatistic func
 
 // Interval returns the interval of statistic Paths[i] at the given level by the
 // method of Info. An undefined interval is NaN and the error says why: the
-// statistic is undefined for the table or in more than a tenth of the resamples, or
-// the BCa correction is undefined.
+// statistic is undefined for the table or in more than a tenth of the resamples; there is
+// a single lesion or image to draw, so that all resamples are equal; resampling shifts the
+// statistic, as it does calibration errors and any statistic whose interval does not hold
+// its own value; or the BCa correction is undefined.
 func (r *Replicates) Interval(i int, level float64) (Interval, error) {
 	values, err := r.defined(i)
 	if err != nil {
 		return undefinedInterval, err
 	}
-	if r.Info.Method == PercentileCI {
-		return sortedPercentile(values, level), nil
+	ci := sortedPercentile(values, level)
+	if r.Info.Method == BCaCI {
+		if ci, err = bcaInterval(r.Estimate[i], values, acceleration(statisticOf(r.Jackknife, i), r.strata), level); err != nil {
+			return ci, err
+		}
 	}
-	return bcaInterval(r.Estimate[i], values, acceleration(statisticOf(r.Jackknife, i), r.strata), level)
+	if ci.Defined() && !ci.holds(r.Estimate[i]) {
+		return undefinedInterval, errors.New("resampling shifts the value out of its own interval")
+	}
+	return ci, nil
 }
 
 // Percentile returns the percentile interval of statistic Paths[i] at the given
-// level over the resamples in which it is defined, and their share.
+// level over the resamples in which it is defined, and their share, without the checks of
+// [Replicates.Interval].
 func (r *Replicates) Percentile(i int, level float64) (ci Interval, defined float64) {
 	values := sortedDefined(statisticOf(r.Values, i))
 	return sortedPercentile(values, level), float64(len(values)) / float64(len(r.Values))
@@ -222,17 +240,65 @@ func (r *Replicates) P(i int) float64 {
 	return min(1, 2*float64(1+min(below, above))/float64(1+len(values)))
 }
 
+// AtFloor reports whether [Replicates.P] of statistic Paths[i] is the least that so many
+// resamples can give, because all of them lie on one side of zero: the p-value is then at
+// most P.
+func (r *Replicates) AtFloor(i int) bool {
+	values, err := r.defined(i)
+	return err == nil && (values[0] > 0 || values[len(values)-1] < 0)
+}
+
 // defined returns the sorted values of statistic i in the resamples that define it,
 // or an error if they are too few for an interval.
 func (r *Replicates) defined(i int) ([]float64, error) {
 	if math.IsNaN(r.Estimate[i]) {
 		return nil, errors.New("the value itself is undefined")
 	}
+	if r.Info.Units == 1 {
+		return nil, oneUnit(r.Info.Unit)
+	}
+	if r.obstacles != nil && r.obstacles[i] != "" {
+		return nil, errors.New(r.obstacles[i])
+	}
 	values := sortedDefined(statisticOf(r.Values, i))
 	if share := float64(len(values)) / float64(len(r.Values)); share < minDefined {
 		return nil, fmt.Errorf("defined in only %.0f %% of the resamples", 100*share)
 	}
 	return values, nil
+}
+
+// oneUnit is the error of resampling a single unit.
+func oneUnit(unit Unit) error {
+	return fmt.Errorf("a single %s: every resample is the table itself", unit)
+}
+
+// obstacles returns, in the order of [Metrics.Paths], the reasons why a metric has no
+// interval from resamples of d; empty where it may have one. A metric of a
+// class whose images, or whose other images, are all of one unit says nothing about other
+// units, even where strata keep this unit in every resample.
+func (t *ranked) obstacles(d *design) (reasons []string) {
+	for _, s := range overallMetrics {
+		reasons = append(reasons, s.noInterval)
+	}
+	for i, r := range t.newMetrics().rows() {
+		_, positive := t.targets[i].column(t.p)
+		var with, without int // units with an image of the class, and with another
+		for _, rows := range d.units {
+			with += indicator(slices.ContainsFunc(rows, func(row int) bool { return positive[row] }))
+			without += indicator(slices.ContainsFunc(rows, func(row int) bool { return !positive[row] }))
+		}
+		for _, s := range classMetrics {
+			reason := s.noInterval
+			switch {
+			case with == 1 && s.name != "specificity":
+				reason = "all images of " + r.Class + " are of one " + d.unit.String()
+			case without == 1 && s.name != "recall":
+				reason = "all images but those of " + r.Class + " are of one " + d.unit.String()
+			}
+			reasons = append(reasons, reason)
+		}
+	}
+	return reasons
 }
 
 // statisticOf returns statistic i of each resample.

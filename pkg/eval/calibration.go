@@ -1,10 +1,16 @@
 package eval
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
-// ECEBins is the number of equal-mass bins of the expected calibration error in
-// [Metrics].
+// ECEBins is the number of bins of the calibration errors in [Metrics].
 const ECEBins = 15
+
+// eceLabel names a calibration error with its bins: tools that say "ECE" mean bins of
+// either kind.
+func eceLabel(binning Binning) string { return fmt.Sprintf("ECE, %d %s bins", ECEBins, binning) }
 
 // nllClip keeps the logarithm finite: probabilities are clipped to
 // [nllClip, 1-nllClip]. It is the float64 rounding unit, scikit-learn's choice

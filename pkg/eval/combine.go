@@ -71,7 +71,14 @@ func Combine(how Combination, tables ...*Table) (*Table, error) {
 		}
 		probs[i] = normalized(row)
 	}
-	return newTable(first.withProbs(probs))
+	combined, err := newTable(first.withProbs(probs))
+	if err != nil {
+		return nil, err
+	}
+	for i, t := range tables {
+		combined.notes = append(combined.notes, prefixed(fmt.Sprintf("table %d: ", i+1), t.notes)...)
+	}
+	return combined, nil
 }
 
 // terms returns the terms of table p in the mean of class k, by image.

@@ -26,6 +26,9 @@ type Comparison struct {
 	// path; the key of its interval and p-value begins with "ci.", the key of a
 	// DeLong test with "delong.".
 	Undefined map[string]string
+	// Notes are caveats of the two tables (see [Table.Notes]), with "A: " or "B: " before
+	// each; callers may add more.
+	Notes []string
 }
 
 // AUROCDifference is the paired DeLong test of the area of one class or group.
@@ -82,6 +85,7 @@ func Compare(ctx context.Context, a, b *Table, opts Options) (*Comparison, error
 			c.McNemar.OnlyB++
 		}
 	}
+	c.Notes = append(prefixed("A: ", a.Notes()), prefixed("B: ", b.Notes())...)
 	c.McNemar.P = McNemar(c.McNemar.OnlyA, c.McNemar.OnlyB)
 	return c, nil
 }
@@ -103,6 +107,7 @@ func (c *Comparison) addDifferences(ctx context.Context, a, b *ranked, opts Opti
 		if err != nil {
 			return err
 		}
+		replicates.obstacles = a.obstacles(d)
 		c.Bootstrap = &replicates.Info
 	}
 	c.Differences = differences(c.A, c.B, replicates, opts.level(), c.Undefined)

@@ -19,7 +19,7 @@ func (c *Comparison) MarshalJSON() ([]byte, error) {
 	return object{
 		{"n", c.N}, {"n_unknown", c.Unknown}, {"classes", c.Classes}, {"differences", byPath(c.Differences)},
 		{"delong", tests}, {"mcnemar", c.McNemar}, {"bootstrap", c.Bootstrap}, {"undefined", c.Undefined},
-	}.MarshalJSON()
+	}.with("notes", c.Notes).MarshalJSON()
 }
 
 // Table returns the comparison as text for a terminal: the headline metrics of
@@ -27,15 +27,15 @@ func (c *Comparison) MarshalJSON() ([]byte, error) {
 // is a dash; the JSON form has the reasons and all metrics.
 func (c *Comparison) Table() string {
 	var out strings.Builder
-	out.WriteString(firstLine(c.N, c.Unknown, "paired ", c.Bootstrap) + differenceTable(c.Differences, "A", "B"))
+	out.WriteString(firstLine(c.N, c.Unknown, "paired ", c.Bootstrap, c.Notes) + differenceTable(c.Differences, "A", "B"))
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	out.WriteString("\nAUROC, DeLong's paired test\n")
 	fmt.Fprintln(w, "\tA\tB\tB - A\t\tp\tp (Holm)")
 	for _, d := range c.AUROC {
 		name := strings.TrimSuffix(d.Metric[strings.Index(d.Metric, ".")+1:], ".auroc")
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, decimal(d.A), decimal(d.B), decimal(d.Difference), d.CI.text(), pValue(d.P), pValue(d.PHolm))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, decimal(d.A), decimal(d.B), decimal(d.Difference), d.CI.text(), FormatP(d.P, false), FormatP(d.PHolm, false))
 	}
 	w.Flush()
-	fmt.Fprintf(&out, "\nMcNemar, exact: A alone is right on %s, B alone on %d; p %s\n", count(c.McNemar.OnlyA, "image"), c.McNemar.OnlyB, pValue(c.McNemar.P))
+	fmt.Fprintf(&out, "\nMcNemar, exact: A alone is right on %s, B alone on %d; p %s\n", count(c.McNemar.OnlyA, "image"), c.McNemar.OnlyB, FormatP(c.McNemar.P, false))
 	return out.String()
 }

@@ -43,8 +43,8 @@ func ReadPredictions(path string) (table *Table, err error) {
 // become the nearest float32. A UTF-8 byte order mark and CRLF line ends, as
 // spreadsheets write them, are accepted.
 //
-// The rows are checked as by [Predictions.Validate]. A mistake in a row is a
-// [RowError].
+// The rows are checked as by [Predictions.Validate], and rounded rows are normalised, with
+// a note ([Table.Notes]). A mistake in a row is a [RowError].
 func ParsePredictions(r io.Reader) (*Table, error) {
 	t, err := csvtable.NewReader(r, "")
 	if err != nil {
@@ -66,7 +66,7 @@ func readPredictions(t *csvtable.Reader) (*Table, error) {
 	if err := t.Each(func(fields []string) error { return p.appendRecord(fields, seen) }); err != nil {
 		return nil, err
 	}
-	return newTable(p)
+	return normalizedTable(p)
 }
 
 // appendRecord parses and validates one row.

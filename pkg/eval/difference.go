@@ -18,13 +18,16 @@ type Difference struct {
 	// [Holm].
 	CI Interval
 	P  float64
+	// PAtFloor says that P is the least that so many resamples can give: the p-value is
+	// at most P ([Replicates.AtFloor]).
+	PAtFloor bool
 }
 
 // MarshalJSON writes a difference without the name of its metric, which is the key
 // of the difference.
 func (d Difference) MarshalJSON() ([]byte, error) {
 	return object{
-		{"a", number(d.A)}, {"b", number(d.B)}, {"difference", number(d.Difference)}, {"ci", d.CI}, {"p", number(d.P)},
+		{"a", number(d.A)}, {"b", number(d.B)}, {"difference", number(d.Difference)}, {"ci", d.CI}, {"p", number(d.P)}, {"p_at_floor", d.PAtFloor},
 	}.MarshalJSON()
 }
 
@@ -54,7 +57,7 @@ func differences(a, b *Metrics, replicates *Replicates, level float64, undefined
 			if d.CI, err = replicates.Interval(i, level); err != nil {
 				undefined["ci."+path] = err.Error()
 			}
-			d.P = replicates.P(i)
+			d.P, d.PAtFloor = replicates.P(i), replicates.AtFloor(i)
 		}
 		out = append(out, d)
 	}
@@ -73,6 +76,9 @@ func (r *Replicates) columns(first, last int) *Replicates {
 		return out
 	}
 	c.Values = cut(r.Values)
+	if r.obstacles != nil {
+		c.obstacles = r.obstacles[first:last]
+	}
 	if r.Jackknife != nil {
 		c.Jackknife = cut(r.Jackknife)
 	}
@@ -94,7 +100,7 @@ func differenceTable(differences []Difference, a, b string) string {
 	fmt.Fprintf(w, "\t%s\t%s\t%s - %s\t\tp\n", a, b, b, a)
 	headlines(func(path, text string) {
 		d := differences[slices.IndexFunc(differences, func(d Difference) bool { return d.Metric == path })]
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", text, decimal(d.A), decimal(d.B), decimal(d.Difference), d.CI.text(), pValue(d.P))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", text, decimal(d.A), decimal(d.B), decimal(d.Difference), d.CI.text(), FormatP(d.P, d.PAtFloor))
 	})
 	w.Flush()
 	return out.String()

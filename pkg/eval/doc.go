@@ -55,7 +55,7 @@
 //     has its parts.
 //   - ECE is computed for the top class over equal-mass bins; two more metrics take
 //     equal-width bins and the classwise error (see [Table.ECE],
-//     [Table.ClasswiseECE]).
+//     [Table.ClasswiseECE]). None has an interval: resampling raises them.
 //
 // # Intervals and tests
 //

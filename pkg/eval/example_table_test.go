@@ -19,7 +19,7 @@ func ExampleNewTable() {
 	})
 	fmt.Println(err)
 	// Output:
-	// predictions: image 1 ("ISIC_2"): the probabilities of mel,nv sum to 0.75, not 1 (within 0.0001)
+	// predictions: image 1 ("ISIC_2"): the probabilities of mel,nv sum to 0.75, not 1 (within 0.001)
 }
 
 // A bad row is a RowError, in every kind of file.

@@ -61,8 +61,9 @@ func ExampleMetrics_Table() {
 	// Cohen's kappa                    0.167  [-0.500, 0.545]
 	// negative log-likelihood          0.561  [0.308, 0.804]
 	// Brier score                      0.328  [0.130, 0.524]
-	// calibration error (ECE)          0.360  [0.220, 0.460]
+	// ECE, 15 equal-mass bins          0.360  -
 	// top-2 accuracy                   1.000  [1.000, 1.000]
+	// ECE, 15 equal-width bins         0.360  -
 	//
 	//   class  images  precision  recall  specificity     F1  AUROC     AP  partial  sens@90  sens@95
 	//     bkl       0          -       -        1.000      -      -      -        -        -        -
@@ -78,10 +79,12 @@ func ExampleMetrics_Table() {
 	//
 	// -: undefined
 	//    ci.paper_balanced_accuracy: defined in only 69 % of the resamples
+	//    ci.ece: a calibration error is a mean of absolute values, which resampling raises: an interval of resamples lies too high and may not hold the value
 	//    per_class.bkl.precision: class bkl is never predicted
 	//    per_class.bkl.recall: no image of class bkl
 	//    per_class.bkl.f1: class bkl is neither in the truth nor predicted
-	//    ci.per_class.mel.recall: defined in only 70 % of the resamples
+	//    ci.per_class.mel.precision: all images of mel are of one lesion
+	//    ci.per_class.nv.precision: all images but those of nv are of one lesion
 }
 
 func ExampleNewROC() {

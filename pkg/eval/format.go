@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 )
 
 // Defined reports whether the interval has ends.
@@ -35,16 +36,34 @@ func (ci Interval) text() string {
 	return FormatCI(ci, "%.3f")
 }
 
-// pValue writes p with two significant digits, or as "<0.0001".
-func pValue(p float64) string {
+// FormatP writes a p-value with two significant digits, or as "<0.0001"; a dash if it is
+// NaN. One at the floor of its resamples is an upper bound (see [Replicates.AtFloor]),
+// rounded up: "<=0.001".
+func FormatP(p float64, atFloor bool) string {
 	switch {
 	case math.IsNaN(p):
 		return "-"
 	case p < 0.0001:
 		return "<0.0001"
+	case atFloor:
+		unit := math.Pow(10, math.Floor(math.Log10(p))-1)
+		return fmt.Sprintf("<=%.2g", math.Ceil(p/unit-1e-9)*unit)
 	default:
 		return fmt.Sprintf("%.2g", p)
 	}
+}
+
+// prefixed puts a prefix before each text.
+func prefixed(prefix string, texts []string) (out []string) {
+	for _, text := range texts {
+		out = append(out, prefix+text)
+	}
+	return out
+}
+
+// notes writes caveats for a text table, a line each.
+func notes(texts []string) string {
+	return strings.Join(prefixed("note: ", texts), "\n") + strings.Repeat("\n", min(1, len(texts)))
 }
 
 // decimal writes a value for a text table, as a dash if it is undefined.

@@ -13,6 +13,13 @@ import (
 // Interval is a confidence interval.
 type Interval struct{ Low, High float64 }
 
+// holds reports whether a value lies in the interval, but for the rounding of sums that
+// add the same numbers in another order.
+func (ci Interval) holds(value float64) bool {
+	slack := 1e-12 * max(1, math.Abs(value))
+	return ci.Low-slack <= value && value <= ci.High+slack
+}
+
 var undefinedInterval = Interval{math.NaN(), math.NaN()}
 
 // PercentileInterval returns the percentile bootstrap interval: the quantiles

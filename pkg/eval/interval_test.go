@@ -90,14 +90,17 @@ func TestEvaluateBCa(t *testing.T) {
 	}
 }
 
-// Stratified resamples have the class counts of the table, so that a class of one
-// lesion is never missing.
+// Stratified resamples have the class counts of the table, so that a class of two
+// images is never missing. Of plain resamples an eighth lacks it.
 func TestStratifiedBootstrap(t *testing.T) {
 	p := syntheticPredictions(newRNG(1), 60, 2, 0)
 	for i := range p.Truth {
 		p.Truth[i] = 0
 	}
-	p.Truth[10] = 1
+	p.Truth[10], p.Truth[11] = 1, 1
+	if plain, err := Evaluate(ctx, tableOf(p), Options{Resamples: 1000, Unit: ByImage}); err != nil || plain.CI[ClassPath("class1", "auroc")].Defined() {
+		t.Errorf("plain: %v, %v", plain.CI[ClassPath("class1", "auroc")], err)
+	}
 	m, err := Evaluate(ctx, tableOf(p), Options{Resamples: 50, Unit: ByImage, Stratified: true})
 	if err != nil {
 		t.Fatal(err)

@@ -87,6 +87,14 @@ func (o object) MarshalJSON() ([]byte, error) {
 	return append(text, '}'), nil
 }
 
+// with adds a list of texts, unless it is empty.
+func (o object) with(key string, texts []string) object {
+	if len(texts) > 0 {
+		o = append(o, member{key, texts})
+	}
+	return o
+}
+
 // numbers returns the metrics of a T as members.
 func numbers[T, S any](metrics []metric[T, S], of *T) object {
 	var o object
@@ -130,7 +138,7 @@ func (m *Metrics) MarshalJSON() ([]byte, error) {
 			{"confusion", m.Confusion}, {"per_class", classes}, {"groups", groups},
 			{"brier_decomposition", numbers(brierParts, &m.BrierParts)},
 			{"ci", intervals}, {"bootstrap", m.Bootstrap}, {"undefined", undefined},
-		}).MarshalJSON()
+		}.with("notes", m.Notes)).MarshalJSON()
 }
 
 // UnmarshalJSON reads the output of [Metrics.MarshalJSON]. Metrics that every
@@ -147,6 +155,7 @@ func (m *Metrics) UnmarshalJSON(text []byte) error {
 		CI        map[string]Interval        `json:"ci"`
 		Bootstrap *BootstrapInfo             `json:"bootstrap"`
 		Undefined map[string]string          `json:"undefined"`
+		Notes     []string                   `json:"notes"`
 	}
 	var values map[string]json.RawMessage
 	if err := errors.Join(json.Unmarshal(text, &head), json.Unmarshal(text, &values)); err != nil {
@@ -163,6 +172,7 @@ func (m *Metrics) UnmarshalJSON(text []byte) error {
 	read := newMetrics(head.Classes, nil)
 	read.N, read.Unknown = head.N, head.Unknown
 	read.Confusion, read.Bootstrap, read.Undefined = head.Confusion, head.Bootstrap, head.Undefined
+	read.Notes = head.Notes
 	if len(head.CI) > 0 {
 		read.CI = head.CI
 	}
@@ -185,8 +195,27 @@ func (m *Metrics) UnmarshalJSON(text []byte) error {
 		return err
 	}
 	read.explainMissing()
+	read.dropFalseIntervals()
 	*m = *read
 	return nil
+}
+
+// dropFalseIntervals takes out intervals that an older file has and that this package
+// does not give any more (see [Replicates.Interval]), with the reason.
+func (m *Metrics) dropFalseIntervals() {
+	drop := func(path, reason string) {
+		if ci, ok := m.CI[path]; ok && ci.Defined() && reason != "" {
+			m.CI[path], m.Undefined["ci."+path] = undefinedInterval, reason
+		}
+	}
+	for _, s := range overallMetrics {
+		drop(s.name, s.noInterval)
+	}
+	if m.Bootstrap != nil && m.Bootstrap.Units == 1 {
+		for path := range m.CI {
+			drop(path, oneUnit(m.Bootstrap.Unit).Error())
+		}
+	}
 }
 
 // explainMissing gives a reason for values that an older file lacks.

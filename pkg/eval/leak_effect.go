@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -23,6 +24,7 @@ type LeakEffect struct {
 	// Undefined gives the reason for each NaN in Differences, by metric path; the key
 	// of an interval and p-value begins with "ci.".
 	Undefined map[string]string
+	Notes     []string // caveats of the table, see [Table.Notes]; callers may add more
 }
 
 // MeasureLeak evaluates the leaked images of known truth and the clean images (see
@@ -50,7 +52,7 @@ func MeasureLeak(ctx context.Context, t *Table, leaked func(imageID string) bool
 		parts[s] = part.ranked(groups)
 		metrics[s] = parts[s].metrics(repeatOne(len(rows[s])))
 	}
-	e := &LeakEffect{Clean: metrics[0], Leaked: metrics[1], Undefined: make(map[string]string)}
+	e := &LeakEffect{Clean: metrics[0], Leaked: metrics[1], Undefined: make(map[string]string), Notes: t.Notes()}
 	e.Clean.Unknown = t.Unknown()
 	paths := e.Clean.Paths()
 	n := len(paths)
@@ -74,6 +76,17 @@ func MeasureLeak(ctx context.Context, t *Table, leaked func(imageID string) bool
 		if err != nil {
 			return nil, err
 		}
+		for _, part := range parts {
+			own := newDesign(part.p, d.unit, false, nil)
+			reasons := part.obstacles(own)
+			if len(own.units) == 1 {
+				reasons = slices.Repeat([]string{oneUnit(d.unit).Error()}, n)
+			}
+			replicates.obstacles = append(replicates.obstacles, reasons...)
+		}
+		for i := range n { // a difference needs both
+			replicates.obstacles = append(replicates.obstacles, cmp.Or(replicates.obstacles[i], replicates.obstacles[n+i]))
+		}
 		e.Bootstrap = &replicates.Info
 		for s, m := range metrics {
 			m.Bootstrap = e.Bootstrap
@@ -91,7 +104,7 @@ func (e *LeakEffect) MarshalJSON() ([]byte, error) {
 	return object{
 		{"clean", e.Clean}, {"leaked", e.Leaked}, {"differences", byPath(e.Differences)},
 		{"bootstrap", e.Bootstrap}, {"undefined", e.Undefined},
-	}.MarshalJSON()
+	}.with("notes", e.Notes).MarshalJSON()
 }
 
 // Table returns the headline metrics of both sets as text for a terminal.
@@ -100,5 +113,5 @@ func (e *LeakEffect) Table() string {
 	if e.Bootstrap != nil {
 		how = fmt.Sprintf("; %s", e.Bootstrap)
 	}
-	return fmt.Sprintf("%s clean, %d leaked%s\n\n%s", count(e.Clean.N, "image"), e.Leaked.N, how, differenceTable(e.Differences, "clean", "leaked"))
+	return fmt.Sprintf("%s clean, %d leaked%s\n%s\n%s", count(e.Clean.N, "image"), e.Leaked.N, how, notes(e.Notes), differenceTable(e.Differences, "clean", "leaked"))
 }

@@ -17,9 +17,16 @@ type metric[T, S any] struct {
 	// reason says why the value is undefined although there are images; empty for the
 	// general reason, see explainUndefined.
 	reason string
-	quiet  bool // not in text tables; the JSON form has all
-	later  bool // older metrics.json files lack the metric
+	// noInterval says why the metric has no interval and no p-value from resamples; empty
+	// for a metric that has.
+	noInterval string
+	quiet      bool // not in text tables; the JSON form has all
+	later      bool // older metrics.json files lack the metric
 }
+
+// biased is why a calibration error has no interval: docs/statistics.md has the measured
+// coverage.
+const biased = "a calibration error is a mean of absolute values, which resampling raises: an interval of resamples lies too high and may not hold the value"
 
 const oneClass = "truth and predictions are all of one class"
 
@@ -58,15 +65,15 @@ var (
 			of: func(m *Metrics) *float64 { return &m.NLL }, value: func(s *scoring) float64 { return s.nllSum / float64(s.n) }},
 		{name: "brier", label: "Brier score", text: "Brier score",
 			of: func(m *Metrics) *float64 { return &m.Brier }, value: func(s *scoring) float64 { return s.brierSum / float64(s.n) }},
-		{name: "ece", label: "ECE", text: "calibration error (ECE)",
+		{name: "ece", label: eceLabel(EqualMass), text: eceLabel(EqualMass), noInterval: biased,
 			of: func(m *Metrics) *float64 { return &m.ECE }, value: (*scoring).ece},
 		{name: "top2_accuracy", label: "Top-2 accuracy", text: "top-2 accuracy", later: true,
 			of: func(m *Metrics) *float64 { return &m.Top2Accuracy }, value: func(s *scoring) float64 { return ratio(s.top2, s.n) }},
 		{name: "top3_accuracy", label: "Top-3 accuracy", text: "top-3 accuracy", quiet: true, later: true,
 			of: func(m *Metrics) *float64 { return &m.Top3Accuracy }, value: func(s *scoring) float64 { return ratio(s.top3, s.n) }},
-		{name: "ece_equal_width", label: "ECE, equal-width bins", text: "ECE, equal-width bins", quiet: true, later: true,
+		{name: "ece_equal_width", label: eceLabel(EqualWidth), text: eceLabel(EqualWidth), noInterval: biased, later: true,
 			of: func(m *Metrics) *float64 { return &m.ECEEqualWidth }, value: (*scoring).equalWidthECE},
-		{name: "ece_classwise", label: "ECE, classwise", text: "ECE, classwise", quiet: true, later: true,
+		{name: "ece_classwise", label: "Classwise " + eceLabel(EqualWidth), text: "classwise " + eceLabel(EqualWidth), noInterval: biased, quiet: true, later: true,
 			of: func(m *Metrics) *float64 { return &m.ECEClasswise }, value: (*scoring).classwiseECE},
 		{name: "macro_specificity", label: "Macro specificity", text: "specificity, macro", quiet: true, later: true,
 			of: func(m *Metrics) *float64 { return &m.MacroSpecificity }, value: ofConfusion(Confusion.MacroSpecificity)},

@@ -31,7 +31,7 @@ type Metrics struct {
 	Kappa                 float64 // Cohen's; see [Confusion.Kappa]
 	NLL                   float64 // mean of -ln p(truth), in nats; probabilities clipped to 2^-52
 	Brier                 float64 // sum of squares over classes, 0 to 2 (Brier 1950)
-	ECE                   float64 // top class, [ECEBins] equal-mass bins; see [Table.ECE]
+	ECE                   float64 // top class, [ECEBins] equal-mass bins; see [Table.ECE]. No interval: resampling raises it
 	Top2Accuracy          float64 // see [Table.TopK]
 	Top3Accuracy          float64 // see [Table.TopK]
 	ECEEqualWidth         float64 // top class, [ECEBins] equal-width bins; see [Table.ECE]
@@ -52,6 +52,8 @@ type Metrics struct {
 	// Undefined gives the reason for each NaN, by path; the interval of metric m has
 	// the path "ci.m".
 	Undefined map[string]string
+	// Notes are caveats of the table ([Table.Notes]) and whatever callers add.
+	Notes []string
 }
 
 // ClassMetrics are the metrics of one class against the rest.

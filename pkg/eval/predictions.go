@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -18,6 +19,79 @@ const TruthUnknown = -1
 // half-precision engines and tables with six digits, and is far below any difference
 // that a metric would show.
 const SumTolerance = 1e-4
+
+// RoundedTolerance is the greatest difference between 1 and the sum of n probabilities
+// that were rounded to the given number of digits: half a unit of the last digit each.
+// Tables of predictions take rows that were rounded to three or four digits, within this
+// tolerance, and divide them by their sum.
+func RoundedTolerance(n, digits int) float64 { return float64(n) * 0.5 * math.Pow10(-digits) }
+
+// exactSum is the difference between 1 and the sum of a row below which it is not
+// normalised: rounding to four digits makes at least twice as much.
+const exactSum = 5e-5
+
+// roundedDigits returns 3 or 4 if the probabilities of a row are whole multiples of
+// 0.001 or 0.0001, as rounded numbers are, and 0 otherwise.
+func roundedDigits(row []float32) int {
+	for _, digits := range []int{3, 4} {
+		scale := math.Pow10(digits)
+		whole := func(v float32) bool {
+			scaled := float64(v) * scale
+			return math.Abs(scaled-math.Round(scaled)) <= 1e-7*scale // float32 rounds by less
+		}
+		if !slices.ContainsFunc(row, func(v float32) bool { return !whole(v) }) {
+			return digits
+		}
+	}
+	return 0
+}
+
+// rowSum returns the sum of a row, the greatest difference from 1 that it may have, and
+// whether the row is to be normalised: rounding is why it differs from 1.
+func rowSum(row []float32) (sum, tolerance float64, normalize bool) {
+	for _, v := range row {
+		sum += float64(v)
+	}
+	digits := roundedDigits(row)
+	if digits == 0 {
+		return sum, SumTolerance, false
+	}
+	const float32Rounding = 1e-6 // of decimal fractions that became float32
+	tolerance = max(SumTolerance, RoundedTolerance(len(row), digits)) + float32Rounding
+	return sum, tolerance, math.Abs(sum-1) > exactSum
+}
+
+// normalize divides the rounded rows by their sum and returns a note about them, empty
+// if there are none.
+func (p *Predictions) normalize() (note string) {
+	changed, low, high := 0, math.Inf(1), math.Inf(-1)
+	for _, row := range p.Probs {
+		sum, _, rounded := rowSum(row)
+		if !rounded {
+			continue
+		}
+		changed, low, high = changed+1, min(low, sum), max(high, sum)
+		for k, v := range row {
+			row[k] = float32(float64(v) / sum)
+		}
+	}
+	if changed == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d rows of probabilities are rounded to three or four digits and sum to %.4f to %.4f: each was divided by its sum", changed, len(p.Probs), low, high)
+}
+
+// notOne writes a sum with enough digits to show that it differs from 1 by more than the
+// tolerance.
+func notOne(sum, tolerance float64) string {
+	for digits := 6; digits < 17; digits++ {
+		text := strconv.FormatFloat(sum, 'g', digits, 64)
+		if shown, err := strconv.ParseFloat(text, 64); err == nil && math.Abs(shown-1) > tolerance*(1+1e-12) {
+			return text
+		}
+	}
+	return strconv.FormatFloat(sum, 'g', -1, 64)
+}
 
 // roundingSlack lets a probability exceed 1 by a few float32 rounding errors, as
 // the average of several softmax outputs does.
@@ -56,7 +130,8 @@ func (p *Predictions) ClassIndex(name string) int { return slices.Index(p.Classe
 
 // Validate returns an error for the first mistake in p: slices of different lengths, bad class names, missing or repeated image ids,
 // a true class out of range, or probabilities that are not finite, not in
-// [0, 1] (except for float32 rounding) or do not sum to 1 within [SumTolerance].
+// [0, 1] (except for float32 rounding) or do not sum to 1 within [SumTolerance] or, if
+// they are rounded to three or four digits, [RoundedTolerance].
 func (p *Predictions) Validate() error {
 	if err := validateClasses(p.Classes); err != nil {
 		return err
@@ -101,16 +176,14 @@ func (p *Predictions) validateRow(i int, seen map[string]bool) error {
 	if len(row) != len(p.Classes) {
 		return csvtable.Errorf("", "%d probabilities for %d classes", len(row), len(p.Classes))
 	}
-	sum := 0.0
 	for k, v := range row {
 		// The comparison is written so that NaN fails it.
 		if !(v >= 0 && v <= 1+roundingSlack) {
 			return csvtable.Errorf(p.Classes[k], "probability %v is not in [0, 1]", v)
 		}
-		sum += float64(v)
 	}
-	if math.Abs(sum-1) > SumTolerance {
-		return csvtable.Errorf("", "the probabilities of %s sum to %.6g, not 1 (within %g)", strings.Join(p.Classes, ","), sum, SumTolerance)
+	if sum, tolerance, _ := rowSum(row); math.Abs(sum-1) > tolerance {
+		return csvtable.Errorf("", "the probabilities of %s sum to %s, not 1 (within %.2g)", strings.Join(p.Classes, ","), notOne(sum, tolerance), tolerance)
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 // the reasons.
 func (m *Metrics) Table() string {
 	var out strings.Builder
-	out.WriteString(firstLine(m.N, m.Unknown, "", m.Bootstrap))
+	out.WriteString(firstLine(m.N, m.Unknown, "", m.Bootstrap, m.Notes))
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	headlines(func(path, text string) {
 		v, _ := m.Value(path)
@@ -58,8 +58,8 @@ func (m *Metrics) Table() string {
 	return out.String()
 }
 
-// firstLine is the first line of a text table, with an empty line.
-func firstLine(n, unknown int, paired string, b *BootstrapInfo) string {
+// firstLine is the first line of a text table, with the notes and an empty line.
+func firstLine(n, unknown int, paired string, b *BootstrapInfo, caveats []string) string {
 	text := count(n, "image")
 	if unknown > 0 {
 		text += fmt.Sprintf(" (%d more without a known class left out)", unknown)
@@ -67,7 +67,7 @@ func firstLine(n, unknown int, paired string, b *BootstrapInfo) string {
 	if b != nil {
 		text += fmt.Sprintf("; %s%s", paired, b)
 	}
-	return text + "\n\n"
+	return text + "\n" + notes(caveats) + "\n"
 }
 
 // writeReasons writes the reasons of undefined values, each once.

@@ -14,6 +14,7 @@ type RunSummary struct {
 	Metrics []MetricSummary // in the order of [Metrics.Paths]
 	// Undefined gives the reason for each NaN summary, by metric path.
 	Undefined map[string]string
+	Notes     []string // caveats of the runs, with "run 1: " before each; callers may add more
 }
 
 // MetricSummary summarises one metric over several runs.
@@ -38,6 +39,7 @@ func SummarizeRuns(runs []*Metrics, level float64) (*RunSummary, error) {
 		if !slices.Equal(m.Paths(), paths) {
 			return nil, fmt.Errorf("summarising runs: run %d has other classes or groups than run 1", r+1)
 		}
+		s.Notes = append(s.Notes, prefixed(fmt.Sprintf("run %d: ", r+1), m.Notes)...)
 		for i, v := range m.Values() {
 			columns[i] = append(columns[i], v)
 			if reason, undefined := m.Undefined[paths[i]]; undefined && s.Undefined[paths[i]] == "" {
@@ -63,12 +65,13 @@ func (s *RunSummary) MarshalJSON() ([]byte, error) {
 	for _, m := range s.Metrics {
 		metrics = append(metrics, member{m.Metric, object{{"mean", number(m.Mean)}, {"sd", number(m.SD)}, {"ci", m.CI}}})
 	}
-	return object{{"runs", s.Runs}, {"metrics", metrics}, {"undefined", s.Undefined}}.MarshalJSON()
+	return object{{"runs", s.Runs}, {"metrics", metrics}, {"undefined", s.Undefined}}.with("notes", s.Notes).MarshalJSON()
 }
 
 // Table returns the headline metrics as text for a terminal.
 func (s *RunSummary) Table() string {
 	var out strings.Builder
+	out.WriteString(notes(s.Notes))
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "%s\tmean\tsd\tt interval\n", count(s.Runs, "run"))
 	headlines(func(path, text string) {

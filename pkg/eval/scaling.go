@@ -91,5 +91,9 @@ func (s *Scaling) Apply(t *Table) (*Table, error) {
 		softmax(logits)
 		probs[i] = normalized(logits)
 	}
-	return newTable(p.withProbs(probs))
+	scaled, err := newTable(p.withProbs(probs))
+	if err == nil {
+		scaled.notes = t.notes
+	}
+	return scaled, err
 }

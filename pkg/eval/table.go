@@ -15,12 +15,14 @@ type Table struct {
 	rows  *Predictions // all rows; no other code can change these slices
 	known *Predictions // the rows of known truth
 	at    []int        // for each row of known, its number in rows
+	notes []string
 
 	once   sync.Once
 	sorted sorted // of known; see [Table.orders]
 }
 
-// NewTable checks p as [Predictions.Validate] does and copies it.
+// NewTable checks p as [Predictions.Validate] does and copies it. Rounded rows are
+// normalised; see [RoundedTolerance] and [Table.Notes].
 func NewTable(p *Predictions) (*Table, error) {
 	if err := p.Validate(); err != nil {
 		return nil, fmt.Errorf("predictions: %w", err)
@@ -29,7 +31,17 @@ func NewTable(p *Predictions) (*Table, error) {
 	for i, row := range rows.Probs {
 		rows.Probs[i] = slices.Clone(row)
 	}
-	return newTable(rows)
+	return normalizedTable(rows)
+}
+
+// normalizedTable returns a table of valid rows, of which rounded ones are normalised.
+func normalizedTable(rows *Predictions) (*Table, error) {
+	note := rows.normalize()
+	t, err := newTable(rows)
+	if err == nil && note != "" {
+		t.notes = []string{note}
+	}
+	return t, err
 }
 
 // newTable returns a table of valid rows, which must not change.
@@ -48,6 +60,11 @@ func (t *Table) Len() int { return t.rows.Len() }
 // Unknown returns the number of images whose true class is not known.
 func (t *Table) Unknown() int { return t.rows.Len() - t.known.Len() }
 
+// Notes are caveats that belong beside every number from the table: what was changed in
+// rounded rows. [Evaluate] and the other functions of this package that judge a table
+// repeat them.
+func (t *Table) Notes() []string { return slices.Clone(t.notes) }
+
 // Classes returns the names of the classes in their order.
 func (t *Table) Classes() []string { return slices.Clone(t.rows.Classes) }
 
@@ -60,6 +77,7 @@ func (t *Table) Predictions() *Predictions { return t.rows.columns() }
 func (t *Table) Where(keep func(i int) bool) *Table {
 	rows := slices.DeleteFunc(upTo(t.Len()), func(i int) bool { return !keep(i) })
 	part, _ := newTable(t.rows.pick(rows)) // no error: it has no more rows than t
+	part.notes = t.notes
 	return part
 }
 
@@ -131,7 +149,7 @@ func (t *Table) Score(counts []uint32, groups []Group) (*Metrics, error) {
 		}
 	}
 	m := t.ranked(resolved).metrics(once)
-	m.Unknown = t.Unknown()
+	m.Unknown, m.Notes = t.Unknown(), t.Notes()
 	return m, nil
 }
 

@@ -18,8 +18,9 @@ import (
 // histogram of the confidences beneath. A calibrated model lies on the diagonal;
 // below it, the model is overconfident.
 type Reliability struct {
-	Bins []eval.Bin
-	ECE  float64
+	Bins []eval.Bin // of equal mass
+	// ECE is over Bins, ECEEqualWidth over as many bins of equal width.
+	ECE, ECEEqualWidth float64
 	// Histogram counts images by confidence in bars of equal width from 0 to 1.
 	Histogram []int
 	Title     string
@@ -31,7 +32,7 @@ const histogramBars = 20
 // NewReliability returns the diagram of t with as many bins as the calibration
 // error in its metrics.
 func NewReliability(t *eval.Table) *Reliability {
-	f := &Reliability{Bins: t.Reliability(eval.EqualMass, eval.ECEBins), ECE: t.ECE(eval.EqualMass, eval.ECEBins), Histogram: make([]int, histogramBars)}
+	f := &Reliability{Bins: t.Reliability(eval.EqualMass, eval.ECEBins), ECE: t.ECE(eval.EqualMass, eval.ECEBins), ECEEqualWidth: t.ECE(eval.EqualWidth, eval.ECEBins), Histogram: make([]int, histogramBars)}
 	p := t.Predictions()
 	for i, truth := range p.Truth {
 		if truth != eval.TruthUnknown {
@@ -53,7 +54,8 @@ func (f *Reliability) addTo(p *plot.Plot, s Style) (legend, error) {
 	if len(f.Bins) == 0 {
 		return key, errors.New("reliability: no image of known class")
 	}
-	key.heading(fmt.Sprintf("ECE %.3f", f.ECE))
+	key.heading(fmt.Sprintf("ECE, %d equal-mass bins: %.3f", eval.ECEBins, f.ECE))
+	key.heading(fmt.Sprintf("ECE, %d equal-width bins: %.3f", eval.ECEBins, f.ECEEqualWidth))
 	p.X.Label.Text, p.Y.Label.Text = "Confidence", "Accuracy"
 	s.addGrid(p, true, true)
 	s.addDiagonal(p)

@@ -19,11 +19,11 @@ func number(v float64) any {
 }
 
 // MarshalJSON writes an estimate as an object of value, ci and, of a
-// difference, p.
+// difference, p and whether p is an upper bound.
 func (e Estimate) MarshalJSON() ([]byte, error) {
 	object := map[string]any{"value": number(e.Value), "ci": e.CI}
 	if !math.IsNaN(e.P) {
-		object["p"] = e.P
+		object["p"], object["p_at_floor"] = e.P, e.PAtFloor
 	}
 	return json.Marshal(object)
 }

@@ -84,8 +84,10 @@ type Estimate struct {
 	Value float64
 	CI    eval.Interval
 	// P is the two-sided p-value of a difference of zero ([eval.Replicates.P]), not
-	// adjusted for the number of comparisons; NaN for a mean.
-	P float64
+	// adjusted for the number of comparisons; NaN for a mean. PAtFloor says that it is an
+	// upper bound ([eval.Replicates.AtFloor]).
+	P        float64
+	PAtFloor bool
 }
 
 // groupNames are the groups of a table.
@@ -226,7 +228,7 @@ func estimate(r *eval.Replicates, a, b int) Estimate {
 		e.CI = ci
 	}
 	if b >= 0 {
-		e.P = one.P(0)
+		e.P, e.PAtFloor = one.P(0), one.AtFloor(0)
 	}
 	return e
 }

@@ -60,7 +60,7 @@ func DifferenceTable(a, b string, differences []eval.Difference, paths ...string
 	for _, path := range paths {
 		d := Difference(differences, path)
 		rows = append(rows, []string{eval.Label(path), fmt.Sprintf("%.3f", d.A), fmt.Sprintf("%.3f", d.B),
-			Change(d.Difference, d.CI), fmt.Sprintf("%.3f", d.P)})
+			Change(d.Difference, d.CI), eval.FormatP(d.P, d.PAtFloor)})
 	}
 	Table([]string{"metric", a, b, b + " less " + a, "p"}, rows)
 }

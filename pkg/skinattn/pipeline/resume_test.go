@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/skinattn/skinattn/internal/atomicfile"
 	"github.com/skinattn/skinattn/internal/testengine"
 	"github.com/skinattn/skinattn/pkg/skinattn"
@@ -86,6 +88,13 @@ func TestResumeBeforeTheFirstCheckpoint(t *testing.T) {
 	if final() != want {
 		t.Error("the run started from other weights")
 	}
+	environment, err := (&run.Folder{Dir: opts.Dir}).Environment()
+	if err != nil || len(environment.Resumptions) != 1 {
+		t.Fatalf("%+v, %v", environment, err)
+	}
+	if r := environment.Resumptions[0]; r.Epoch != 0 || r.Step != 0 || r.Environment.Engine != engine.Go || len(r.Notes) != 0 {
+		t.Errorf("resumption %+v", r)
+	}
 
 	kill()
 	file.Tensors[0].Data[0]++
@@ -118,6 +127,7 @@ func TestResumeOnAnotherEngine(t *testing.T) {
 		"the same":        {func(*run.Environment) {}, ""},
 		"another version": {func(e *run.Environment) { e.Commit = "abc" }, ""},
 		"engine":          {func(e *run.Environment) { e.Engine, e.Plugin = engine.Go, "" }, "the run began with go on "},
+		"not known":       {func(e *run.Environment) { *e = run.Environment{} }, "it can't be told"},
 		"plug-in":         {func(e *run.Environment) { e.Plugin = "plug-in 0.9" }, "the run began with cpu (plug-in 0.9) on"},
 		"cores":           {func(e *run.Environment) { e.Cores = 1000 }, "the run began with cpu (plug-in 1.0) on 1000 cores of "},
 		"processor":       {func(e *run.Environment) { e.CPU = "Z80" }, "cores of Z80 (" + same.Arch + ") and goes on with cpu (plug-in 1.0) on "},
@@ -129,7 +139,13 @@ func TestResumeOnAnotherEngine(t *testing.T) {
 			if err := folder.WriteEnvironment(environment); err != nil {
 				t.Fatal(err)
 			}
-			TrainOptions{Watch: watch}.warnOfEngine(folder, now)
+			resumed := TrainOptions{Watch: watch}.resumption(folder, now)
+			if diff := cmp.Diff(same, resumed.Environment); diff != "" {
+				t.Error(diff)
+			}
+			if noted := strings.Join(resumed.Notes, "\n"); !strings.Contains(noted, c.want) || (noted == "") != (c.want == "") {
+				t.Errorf("noted %q, want %q", noted, c.want)
+			}
 			if said := strings.Join(watch.lines, "\n"); !strings.Contains(said, c.want) || (said == "") != (c.want == "") || len(watch.lines) > 1 {
 				t.Errorf("said %q, want %q", said, c.want)
 			}

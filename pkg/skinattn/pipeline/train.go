@@ -127,7 +127,7 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 	}
 
 	if opts.Resume {
-		opts.warnOfEngine(folder, eng)
+		trainer.Resumed = opts.resumption(folder, eng)
 		err = folder.RequireConfig(cfg)
 	} else if cfg.Data.SourceSize, err = data.SourceSize(ctx); err == nil {
 		err = begin(folder, cfg, parts, eng)
@@ -186,17 +186,25 @@ func begin(folder *run.Folder, cfg run.Config, parts *split.Split, eng *engine.E
 	return folder.WriteConfig(cfg)
 }
 
-// warnOfEngine logs a warning if a run goes on with another engine, plug-in or
-// architecture, which changes the last digits.
-func (o TrainOptions) warnOfEngine(folder *run.Folder, eng *engine.Engine) {
+// resumption describes the engine that a run goes on with. It logs and notes another
+// engine, plug-in or architecture than the run began with, which changes the last digits.
+func (o TrainOptions) resumption(folder *run.Folder, eng *engine.Engine) *run.Resumption {
+	r := &run.Resumption{Environment: run.CurrentEnvironment(eng.Kind, eng.Wheel)}
+	note := ""
 	began, err := folder.Environment()
-	if err != nil {
+	switch then, now := began.Computes(), r.Environment.Computes(); {
+	case err != nil: // environment.json tells from now on
 		o.log(fmt.Sprintf("warning: it can't be told which engine the run began with: %v", err))
-		return
+	case began.Engine == "":
+		note = "it can't be told which engine the run began with"
+	case then != now:
+		note = fmt.Sprintf("the run began with %s and goes on with %s: its weights will not be, byte for byte, those of an uninterrupted run", then, now)
 	}
-	if then, now := began.Computes(), run.CurrentEnvironment(eng.Kind, eng.Wheel).Computes(); then != now {
-		o.log(fmt.Sprintf("warning: the run began with %s and goes on with %s: its weights will not be, byte for byte, those of an uninterrupted run", then, now))
+	if note != "" {
+		o.log("warning: " + note)
+		r.Notes = append(r.Notes, note)
 	}
+	return r
 }
 
 // match reads the file of first weights, pairs it with the network, and returns the

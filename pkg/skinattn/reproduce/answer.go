@@ -3,6 +3,7 @@ package reproduce
 import (
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/skinattn/skinattn/pkg/eval/paper"
 	"github.com/skinattn/skinattn/pkg/skinattn/reproduce/internal/render"
@@ -33,7 +34,8 @@ type Record struct {
 	Regime        string   `json:"regime,omitempty"`
 	Seed          uint64   `json:"seed,omitempty"`
 	Discrepancies []string `json:"discrepancies,omitempty"`
-	Note          string   `json:"note,omitempty"`
+	// Note is a remark on a printed number, or the caveats of a run that was resumed.
+	Note string `json:"note,omitempty"`
 }
 
 // finite is a number for JSON, nil for NaN.
@@ -97,6 +99,7 @@ func (x *Record) fill(source, metric string, v Value) {
 	x.Value, x.Low, x.High = finite(v.Value), finite(v.CI.Low), finite(v.CI.High)
 	x.N, x.LeakRate = v.Run.metrics.N, finite(v.Run.leak.Share())
 	x.Run, x.Size, x.Regime, x.Seed = v.Run.Name, v.Run.config.Network.Size, v.Run.regimeName(), v.Run.config.Seed
+	x.Note = strings.Join(v.Run.environment.Caveats(), "; ")
 }
 
 // recordsCSV is cells.csv.

@@ -124,6 +124,9 @@ func (r *Report) runDeviations(run *Run) []deviation {
 			add("end of training", fmt.Sprintf("early stopping, patience %d", reg.EarlyStop.Patience), fmt.Sprintf("the limit of %d epochs", reg.Epochs))
 		}
 	}
+	for _, note := range run.environment.Caveats() {
+		add("training", "in one go", note)
+	}
 	switch run.config.Data.Protocol {
 	case split.Paper:
 		share := map[string]float64{paper.Metadata: 0.10, paper.Augmented: 0.15}[run.family()]

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/eval/paper"
@@ -96,9 +97,9 @@ func (r *Report) comparisons(pairs [][2]*Run) (render.Grid, error) {
 		for _, m := range comparedMetrics {
 			d := difference(c.Differences, m.path)
 			one.differences = append(one.differences, d.Difference)
-			line = append(line, fmt.Sprintf("%+.3f%s, %s", d.Difference, interval(d.CI), pValue(d.P)))
+			line = append(line, fmt.Sprintf("%+.3f%s, %s", d.Difference, interval(d.CI), pValue(d.P, d.PAtFloor)))
 		}
-		g.Add(append(line, fmt.Sprintf("%d against %d images, %s", c.McNemar.OnlyB, c.McNemar.OnlyA, pValue(c.McNemar.P)))...)
+		g.Add(append(line, fmt.Sprintf("%d against %d images, %s", c.McNemar.OnlyB, c.McNemar.OnlyA, pValue(c.McNemar.P, false)))...)
 		all = append(all, one)
 	}
 	for _, repeated := range grouped(all, func(c compared) string { return c.settings }) { // of other seeds
@@ -136,10 +137,13 @@ func (r *Report) protocolText(run *Run) string {
 	return text
 }
 
-func pValue(v float64) string {
+// pValue writes a p-value; one at the floor of its resamples is an upper bound.
+func pValue(v float64, atFloor bool) string {
 	switch {
 	case math.IsNaN(v):
 		return "p undefined"
+	case atFloor:
+		return "p " + strings.Replace(eval.FormatP(v, true), "=", "= ", 1)
 	case v < 0.001:
 		return "p < 0.001"
 	}

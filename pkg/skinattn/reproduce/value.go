@@ -48,6 +48,10 @@ func (r *Run) addMacroSpecificity(ctx context.Context) error {
 	if r.metrics.CI == nil {
 		r.metrics.CI = make(map[string]eval.Interval)
 	}
-	r.metrics.CI[path], _ = replicates.Percentile(0, opts.Level)
+	ci, err := replicates.Interval(0, opts.Level)
+	if err != nil { // as of a single lesion
+		ci = noInterval
+	}
+	r.metrics.CI[path] = ci
 	return nil
 }

@@ -23,6 +23,29 @@ type Environment struct {
 	Commit   string            `json:"commit,omitempty"`   // of this module
 	Modified bool              `json:"modified,omitempty"` // the commit had uncommitted changes on top
 	Modules  map[string]string `json:"modules"`
+	// Resumptions are in order of time; empty for a run that was trained in one go.
+	Resumptions []Resumption `json:"resumptions,omitempty"`
+}
+
+// Resumption says where a run went on, on what, and what may make it differ from an
+// uninterrupted run.
+type Resumption struct {
+	Epoch int `json:"epoch"` // epochs finished before
+	Step  int `json:"step"`  // updates made before
+	// Environment is the machine and the program that went on.
+	Environment Environment `json:"environment"`
+	// Notes are sentences: another engine, lost checkpoints.
+	Notes []string `json:"notes,omitempty"`
+}
+
+// Caveats are the notes of all resumptions, each with its place.
+func (e Environment) Caveats() (notes []string) {
+	for _, r := range e.Resumptions {
+		for _, note := range r.Notes {
+			notes = append(notes, fmt.Sprintf("resumed after epoch %d, step %d: %s", r.Epoch, r.Step, note))
+		}
+	}
+	return notes
 }
 
 // Computes names engine, plug-in, processor and number of cores, which decide about the
@@ -80,6 +103,18 @@ func (f *Folder) Environment() (Environment, error) {
 		err = f.decode(EnvironmentFile, text, &e)
 	}
 	return e, err
+}
+
+// AddResumption adds a resumption to environment.json. A file that is missing or damaged
+// is replaced by one that says so in the resumption's notes.
+func (f *Folder) AddResumption(r Resumption) error {
+	e, err := f.Environment()
+	if err != nil {
+		e = Environment{}
+		r.Notes = append(r.Notes, fmt.Sprintf("what the run began with is not known: %v", err))
+	}
+	e.Resumptions = append(e.Resumptions, r)
+	return f.WriteEnvironment(e)
 }
 
 // WriteEnvironment writes environment.json.

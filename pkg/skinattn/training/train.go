@@ -37,6 +37,9 @@ type Run struct {
 	// SaveEvery is the time between checkpoints within an epoch; 0: only its end has one.
 	// It does not change the weights.
 	SaveEvery time.Duration
+	// Resumed is set for a run that goes on: environment.json gets it, completed by the
+	// place where the run goes on and by what was lost.
+	Resumed *run.Resumption
 	// Watch follows the run; nil: nobody does.
 	Watch Watcher
 }
@@ -168,7 +171,7 @@ func (t *trainer) prepare(ctx context.Context) (err error) {
 		}
 	}
 	t.state.LearningRate = reg.LearningRate
-	switch err := checkpoint.Load(t.Folder, checkpoint.Last, t.store, &t.state, t.Watch.Log); {
+	switch err := checkpoint.Load(t.Folder, checkpoint.Last, t.store, &t.state, t.caveat); {
 	case err == nil:
 		t.log("going on after epoch %d, step %d", t.state.Epoch, t.state.Step)
 		if err := t.reconcile(); err != nil {
@@ -183,6 +186,12 @@ func (t *trainer) prepare(ctx context.Context) (err error) {
 		}
 	default:
 		return err
+	}
+	if t.Resumed != nil {
+		t.Resumed.Epoch, t.Resumed.Step = t.state.Epoch, t.state.Step
+		if err := t.Folder.AddResumption(*t.Resumed); err != nil {
+			return err
+		}
 	}
 	mean, _, _ := ageStats(t.Train.Records)
 	for _, examples := range []*Examples{t.Train, t.Val} {
@@ -214,6 +223,14 @@ func (t *trainer) prepare(ctx context.Context) (err error) {
 	return err
 }
 
+// caveat logs a warning, which environment.json keeps with the resumption.
+func (t *trainer) caveat(warning string) {
+	t.Watch.Log(warning)
+	if t.Resumed != nil {
+		t.Resumed.Notes = append(t.Resumed.Notes, strings.TrimPrefix(warning, "warning: "))
+	}
+}
+
 // validated returns the weights that are validated and kept as the best: the moving
 // average if there is one, otherwise the trained weights themselves.
 func (t *trainer) validated() *model.Store {
@@ -235,12 +252,12 @@ func (t *trainer) reconcile() error {
 		return err
 	}
 	var best state
-	err := checkpoint.Load(t.Folder, checkpoint.Best, nil, &best, t.Watch.Log)
+	err := checkpoint.Load(t.Folder, checkpoint.Best, nil, &best, t.caveat)
 	if err != nil && !errors.Is(err, checkpoint.ErrNone) {
 		return err
 	}
 	if best.BestEpoch != t.state.BestEpoch {
-		t.log("warning: the best weights, of epoch %d, are lost; the best so far are now those of epoch %d", t.state.BestEpoch, best.BestEpoch)
+		t.caveat(fmt.Sprintf("warning: the best weights, of epoch %d, are lost; the best so far are now those of epoch %d", t.state.BestEpoch, best.BestEpoch))
 		t.state.BestEpoch, t.state.BestAccuracy = best.BestEpoch, best.BestAccuracy
 	}
 	return t.Folder.WriteHistory(t.state.History)

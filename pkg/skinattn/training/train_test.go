@@ -269,6 +269,7 @@ func TestDamagedBest(t *testing.T) {
 	for range bests {
 		damage(t, r.Folder, checkpoint.Best)
 		r = quickRun(t, dir, true)
+		r.Resumed = &run.Resumption{Environment: run.CurrentEnvironment(engine.Go, "")}
 		log := train(t, r)
 		if !strings.Contains(log, "is damaged") || !strings.Contains(log, "warning: the best weights, of epoch") {
 			t.Errorf("the log: %s", log)
@@ -280,6 +281,18 @@ func TestDamagedBest(t *testing.T) {
 		t.Fatal(err)
 	}
 	network.Close()
+	// environment.json keeps what was lost.
+	environment, err := r.Folder.Environment()
+	if err != nil || len(environment.Resumptions) != len(bests) {
+		t.Fatalf("%+v, %v", environment, err)
+	}
+	for i, resumed := range environment.Resumptions {
+		notes := strings.Join(resumed.Notes, "\n")
+		if resumed.Epoch != 2 || resumed.Step != 8 || resumed.Environment.Engine != engine.Go || !strings.Contains(notes, "is damaged") || !strings.Contains(notes, "the best weights, of epoch") ||
+			strings.Contains(notes, "warning") || strings.Contains(notes, "what the run began with is not known") != (i == 0) {
+			t.Errorf("resumption %d: %+v", i, resumed)
+		}
+	}
 	if log := strings.Join(lines, "\n"); !strings.Contains(log, `has no checkpoint of kind "best"`) || !strings.Contains(log, "taking the last weights") {
 		t.Errorf("the log: %s", log)
 	}
