@@ -14,6 +14,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/bench"
+	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 )
 
 type benchCommand struct {
@@ -23,6 +24,8 @@ type benchCommand struct {
 	Batch    int    `help:"Images a step (default: ${default})." default:"32" placeholder:"N"`
 	WarmUp   int    `help:"Steps after the first that are not timed (default: ${default})." default:"2" placeholder:"N"`
 	Steps    int    `help:"Steps that are timed (default: ${default})." default:"10" placeholder:"N"`
+
+	ProgramCache bool `help:"Load the programs that were compiled before, in place of compiling them: 'compile' is then the time to load them."`
 }
 
 // Run measures one configuration, or starts a process for each of several.
@@ -31,7 +34,7 @@ func (c *benchCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	eng, err := s.openEngine()
+	eng, err := s.openEngineWith(engine.Options{CompileAnew: !c.ProgramCache})
 	if err != nil {
 		return err
 	}
@@ -52,7 +55,7 @@ func (c *benchCommand) Run(s *session) error {
 		}
 		for _, cfg := range configs {
 			s.log(fmt.Sprintf("measuring %s of %s at %d px", cfg.Mode, cfg.Backbone, cfg.Size))
-			result, err := measureApart(s.ctx, self, kind, cfg)
+			result, err := measureApart(s.ctx, self, kind, cfg, c.ProgramCache)
 			if err != nil {
 				return err
 			}
@@ -100,8 +103,8 @@ func (c *benchCommand) configs(seed uint64) ([]bench.Config, error) {
 }
 
 // measureApart makes a measurement in a process of its own, which runs program.
-func measureApart(ctx context.Context, program, engine string, cfg bench.Config) (result bench.Result, err error) {
-	child := exec.CommandContext(ctx, program, "bench", "--json", "--quiet", "--engine", engine,
+func measureApart(ctx context.Context, program, engine string, cfg bench.Config, programCache bool) (result bench.Result, err error) {
+	child := exec.CommandContext(ctx, program, "bench", "--json", "--quiet", "--engine", engine, fmt.Sprintf("--program-cache=%t", programCache),
 		"--backbone", cfg.Backbone, "--mode", cfg.Mode, "--size", fmt.Sprint(cfg.Size),
 		"--batch", fmt.Sprint(cfg.Batch), "--warm-up", fmt.Sprint(cfg.WarmUp), "--steps", fmt.Sprint(cfg.Steps), "--seed", fmt.Sprint(cfg.Seed))
 	var stdout, stderr bytes.Buffer

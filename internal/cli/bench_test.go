@@ -62,12 +62,12 @@ func TestMeasureApart(t *testing.T) {
 
 	// The script answers with the arguments it was given.
 	echo := program(t, `echo "{\"mode\": \"$*\", \"peak_rss_bytes\": 5}"`)
-	result, err := measureApart(ctx, echo, "cpu", cfg)
+	result, err := measureApart(ctx, echo, "cpu", cfg, true)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := bench.Result{PeakRSSBytes: 5,
-		Mode: "bench --json --quiet --engine cpu --backbone mobilenet_v2 --mode train --size 128 --batch 2 --warm-up 0 --steps 3 --seed 7"}
+		Mode: "bench --json --quiet --engine cpu --program-cache=true --backbone mobilenet_v2 --mode train --size 128 --batch 2 --warm-up 0 --steps 3 --seed 7"}
 	if diff := cmp.Diff(want, result); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -78,14 +78,14 @@ func TestMeasureApart(t *testing.T) {
 		"kill -9 $$":   "signal: killed",
 		"echo nothing": "invalid character",
 	} {
-		if _, err := measureApart(ctx, program(t, script), "cpu", cfg); err == nil || !strings.Contains(err.Error(), text) {
+		if _, err := measureApart(ctx, program(t, script), "cpu", cfg, false); err == nil || !strings.Contains(err.Error(), text) {
 			t.Errorf("%q: error %v, want one with %q", script, err, text)
 		}
 	}
 
 	ctx, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 	defer cancel()
-	if _, err := measureApart(ctx, program(t, "exec sleep 60"), "cpu", cfg); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := measureApart(ctx, program(t, "exec sleep 60"), "cpu", cfg, false); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("stopped from outside: %v", err)
 	}
 }

@@ -275,10 +275,16 @@ func (s *session) seed() uint64 {
 
 // openEngine starts the engine that the flags ask for.
 func (s *session) openEngine() (*engine.Engine, error) {
+	return s.openEngineWith(engine.Options{})
+}
+
+// openEngineWith starts the engine that the flags ask for, with options but for Log.
+func (s *session) openEngineWith(opts engine.Options) (*engine.Engine, error) {
 	if err := engine.CheckName(s.Engine); err != nil {
 		return nil, usageError{err}
 	}
-	eng, err := engine.Open(s.ctx, s.Engine, engine.Options{Log: s.log})
+	opts.Log = s.log
+	eng, err := engine.Open(s.ctx, s.Engine, opts)
 	if err != nil {
 		return nil, err
 	}

@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"text/tabwriter"
 
+	"github.com/skinattn/skinattn/internal/programs"
 	"github.com/skinattn/skinattn/internal/userdir"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
@@ -14,7 +16,8 @@ import (
 )
 
 type doctorCommand struct {
-	Fetch bool `help:"Fetch the engine's plug-in if it is missing."`
+	Fetch             bool `help:"Fetch the engine's plug-in if it is missing."`
+	EmptyProgramCache bool `help:"Remove all compiled programs that were kept."`
 }
 
 // finding is one line of the diagnosis.
@@ -36,6 +39,11 @@ type diagnosis struct {
 func (c *doctorCommand) Run(s *session) error {
 	if err := engine.CheckName(s.Engine); err != nil {
 		return usageError{err}
+	}
+	if c.EmptyProgramCache {
+		if err := emptyProgramCache(s); err != nil {
+			return err
+		}
 	}
 	var d diagnosis
 	add := func(what string, ok bool, detail, mend string) {
@@ -105,6 +113,7 @@ func (c *doctorCommand) Run(s *session) error {
 		const wanted = 4 << 30
 		add("disk", free > wanted, fmt.Sprintf("%.1f GB free for %s", float64(free)/1e9, cacheDir), "make room, or set $XDG_CACHE_HOME to another disk")
 	}
+	keptPrograms(add)
 	kernel, ok := notebookKernel()
 	add("notebooks", ok, kernel, "scripts/notebooks.sh setup installs the Go kernel for Jupyter (needs Python 3)")
 
@@ -129,4 +138,38 @@ func (c *doctorCommand) Run(s *session) error {
 	}
 	fmt.Fprintln(table)
 	return table.Flush()
+}
+
+// keptPrograms tells about the cache of compiled programs.
+func keptPrograms(add func(what string, ok bool, detail, mend string)) {
+	const what = "program cache"
+	cache, err := programs.Open()
+	switch {
+	case errors.Is(err, programs.ErrOff):
+		add(what, true, err.Error(), "")
+		return
+	case err != nil:
+		add(what, false, err.Error(), "correct the variable or unset it: programs are compiled anew in every process")
+		return
+	}
+	used, err := cache.Usage()
+	if err != nil {
+		add(what, false, err.Error(), fmt.Sprintf("set $%s to a folder that can be written", programs.EnvFolder))
+		return
+	}
+	add(what, true, fmt.Sprintf("%s compiled for the CPU, %.1f MB of at most %.0f MB in %s", plural(used.Programs, "program"), float64(used.Bytes)/1e6, float64(cache.Limit)/1e6, cache.Dir), "")
+}
+
+// emptyProgramCache removes all compiled programs.
+func emptyProgramCache(s *session) error {
+	cache, err := programs.Open()
+	if err != nil {
+		return fmt.Errorf("the program cache: %w", err)
+	}
+	removed, err := cache.Empty()
+	if err != nil {
+		return fmt.Errorf("emptying the program cache: %w", err)
+	}
+	s.log(fmt.Sprintf("removed %s (%.1f MB) from %s", plural(removed.Programs, "compiled program"), float64(removed.Bytes)/1e6, cache.Dir))
+	return nil
 }

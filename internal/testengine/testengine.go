@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/skinattn/skinattn/internal/allocator"
+	"github.com/skinattn/skinattn/internal/programs"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 )
 
@@ -25,8 +26,7 @@ func Named(t testing.TB, name string) *engine.Engine {
 	mutex.Lock()
 	defer mutex.Unlock()
 	if engines[name] == nil {
-		allocator.Use() // as the command does
-		eng, err := engine.Open(context.Background(), name, engine.Options{Log: func(line string) { fmt.Fprintln(os.Stderr, line) }})
+		eng, err := open(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -34,6 +34,28 @@ func Named(t testing.TB, name string) *engine.Engine {
 	}
 	return engines[name]
 }
+
+// open opens an engine as the command does. Tests load and keep compiled programs where
+// the command does, too: also those that give the process a cache folder of its own
+// before they open an engine.
+func open(name string) (*engine.Engine, error) {
+	allocator.Use()
+	if kept != "" && os.Getenv(programs.EnvFolder) == "" {
+		os.Setenv(programs.EnvFolder, kept)
+		defer os.Unsetenv(programs.EnvFolder)
+	}
+	return engine.Open(context.Background(), name, engine.Options{Log: func(line string) { fmt.Fprintln(os.Stderr, line) }})
+}
+
+// kept is the folder for compiled programs when the process starts, empty if none are
+// kept.
+var kept = func() string {
+	cache, err := programs.Open()
+	if err != nil {
+		return ""
+	}
+	return cache.Dir
+}()
 
 // Both returns Open's engine and the pure Go one, or one engine where they are the same.
 func Both(t testing.TB) []*engine.Engine {

@@ -61,6 +61,10 @@ type Options struct {
 	Log func(line string)
 	// Offline forbids fetching a plug-in that is not installed yet.
 	Offline bool
+	// CompileAnew compiles every program, and keeps none, in place of loading programs
+	// that an earlier process compiled for the CPU. The first engine of a process that
+	// uses a plug-in decides.
+	CompileAnew bool
 }
 
 func (o Options) logf(format string, args ...any) {
@@ -161,7 +165,7 @@ func openCPU(ctx context.Context, opts Options) (*Engine, error) {
 		return nil, err
 	}
 	// One device: it uses all cores. The plug-in would show several virtual ones.
-	return openXLA(CPU, plugin, wheel, map[string]any{"cpu_device_count": int64(1)})
+	return openXLA(CPU, plugin, wheel, map[string]any{"cpu_device_count": int64(1)}, opts)
 }
 
 func openCUDA(ctx context.Context, opts Options) (*Engine, error) {
@@ -173,7 +177,7 @@ func openCUDA(ctx context.Context, opts Options) (*Engine, error) {
 		return nil, err
 	}
 	// float32 throughout: TF32 would cost the agreement with Keras.
-	return openXLA(CUDA, plugin+",tf32=false,preallocate=false", wheel, nil)
+	return openXLA(CUDA, plugin+",tf32=false,preallocate=false", wheel, nil, opts)
 }
 
 // GPUSeen reports whether an NVIDIA driver's device file is present.

@@ -3,12 +3,16 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/gomlx/go-xla/compute/xla"
+	"github.com/gomlx/go-xla/pjrt"
 
 	"github.com/skinattn/skinattn/internal/oneline"
+	"github.com/skinattn/skinattn/internal/programs"
 )
 
 // XLABuilt reports whether this program was built with XLA, which needs cgo.
@@ -16,13 +20,39 @@ const XLABuilt = true
 
 // openXLA starts XLA. config is the plug-in's path, with go-xla's options after
 // commas; options go to the plug-in's client.
-func openXLA(kind, config, wheel string, options map[string]any) (*Engine, error) {
+func openXLA(kind, config, wheel string, options map[string]any, opts Options) (*Engine, error) {
 	// go-xla would otherwise fetch a plug-in from a release page.
 	xla.EnableAutoInstall(false)
-	backend, err := xla.NewWithOptions(config, options)
 	plugin, _, _ := strings.Cut(config, ",")
+	opening.Lock()
+	defer opening.Unlock()
+	if kind == CPU && !opts.CompileAnew {
+		keepPrograms(plugin, opts)
+	}
+	backend, err := xla.NewWithOptions(config, options)
 	if err != nil {
 		return nil, fmt.Errorf("starting XLA with the plug-in %s: %w", plugin, oneline.Error(err))
 	}
 	return &Engine{Backend: backend, Kind: kind, Plugin: plugin, Wheel: wheel}, nil
+}
+
+// opening guards go-xla's table of plug-ins, which RegisterPreloadedPlugin changes
+// without a lock (go-xla v0.4.3).
+var opening sync.Mutex
+
+// keepPrograms lets go-xla use the plug-in through a table of functions that keeps
+// compiled programs. go-xla takes a plug-in that it has under this name, here its path,
+// for loaded. Where programs can't be kept, go-xla loads the plug-in itself.
+func keepPrograms(plugin string, opts Options) {
+	cache, err := programs.Open()
+	if err == nil {
+		var table uintptr
+		var isNew bool
+		if table, isNew, err = cache.Plugin(plugin, func(line string) { opts.logf("%s", line) }); isNew {
+			err = pjrt.RegisterPreloadedPlugin(plugin, table)
+		}
+	}
+	if err != nil && !errors.Is(err, programs.ErrOff) && !errors.Is(err, errors.ErrUnsupported) {
+		opts.logf("note: compiled programs are not kept: %v", err)
+	}
 }

@@ -5,4 +5,6 @@ package engine
 // XLABuilt reports whether this program was built with XLA, which needs cgo.
 const XLABuilt = false
 
-func openXLA(string, string, string, map[string]any) (*Engine, error) { return nil, ErrNotBuilt }
+func openXLA(string, string, string, map[string]any, Options) (*Engine, error) {
+	return nil, ErrNotBuilt
+}

@@ -1,0 +1,177 @@
+//go:build cgo && linux
+
+package programs
+
+/*
+#cgo LDFLAGS: -ldl
+#include <stdlib.h>
+#include "plugin.h"
+*/
+import "C"
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"unsafe"
+)
+
+// kept is the one plug-in of the process whose programs are kept.
+var kept struct {
+	sync.Mutex
+	path  string
+	table uintptr
+	keeper
+}
+
+// keeper answers the requests of a plug-in's users.
+type keeper struct {
+	cache *Cache
+	surroundings
+	hash    func() (string, error) // of the plug-in's file, worked out when it is first needed
+	warn    func(line string)      // says once that programs cannot be kept
+	counted Counts
+}
+
+// Counts tells what became of the programs that were asked for.
+type Counts struct {
+	Loaded   int // kept programs
+	Compiled int
+}
+
+// Plugin loads the PJRT plug-in at path and returns the address of a table of functions
+// (PJRT_Api, as GetPjrtApi would return it) through which programs are kept in c; new
+// is false if the process had it before. A process keeps the programs of one plug-in,
+// in one cache. warn gets a line, once, if programs cannot be saved.
+func (c *Cache) Plugin(path string, warn func(line string)) (table uintptr, isNew bool, err error) {
+	kept.Lock()
+	defer kept.Unlock()
+	if kept.table != 0 {
+		if kept.path != path {
+			return 0, false, errors.New("another plug-in is loaded")
+		}
+		return kept.table, false, nil
+	}
+	if info, err := os.Stat(c.Dir); err == nil && info.Mode().Perm()&0o002 != 0 {
+		return 0, false, fmt.Errorf("anyone may write to %s", c.Dir)
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, false, err
+	}
+	around, err := currentSurroundings()
+	if err != nil {
+		return 0, false, err
+	}
+	if around.dumps() {
+		return 0, false, errors.New("XLA is to dump what it compiles")
+	}
+	name := C.CString(path)
+	defer C.free(unsafe.Pointer(name))
+	var api *C.PJRT_Api
+	if wrong := C.skinattn_programs_open(name, &api); wrong != nil {
+		return 0, false, fmt.Errorf("the plug-in %s: %s", path, C.GoString(wrong))
+	}
+	kept.path, kept.table = path, uintptr(unsafe.Pointer(api))
+	kept.keeper = keeper{cache: c, surroundings: around, warn: warn, hash: sync.OnceValues(func() (string, error) { return c.fileHash(path) })}
+	return kept.table, true, nil
+}
+
+// Counted returns the counts of the process.
+func Counted() Counts {
+	kept.Lock()
+	defer kept.Unlock()
+	return kept.counted
+}
+
+// skinattnProgramsCompile stands for the plug-in's PJRT_Client_Compile.
+//
+//export skinattnProgramsCompile
+func skinattnProgramsCompile(args *C.PJRT_Client_Compile_Args) *C.PJRT_Error {
+	return kept.compile(args)
+}
+
+func (k *keeper) compile(args *C.PJRT_Client_Compile_Args) *C.PJRT_Error {
+	key, err := k.keyOf(args)
+	if err != nil {
+		k.fail(err)
+		return C.skinattn_programs_compile(args)
+	}
+	if program := k.cache.Load(key); program != nil {
+		if err := load(args, program); err == nil {
+			k.count(&k.counted.Loaded)
+			return nil
+		}
+		k.cache.Remove(key)
+	}
+	if failed := C.skinattn_programs_compile(args); failed != nil {
+		return failed
+	}
+	k.count(&k.counted.Compiled)
+	if err := k.save(key, args.executable); err != nil {
+		k.fail(err)
+	}
+	return nil
+}
+
+func (k *keeper) keyOf(args *C.PJRT_Client_Compile_Args) (Key, error) {
+	around := k.surroundings
+	var err error
+	if around.plugin, err = k.hash(); err != nil {
+		return "", err
+	}
+	return around.key(request{
+		format:  C.GoStringN(args.program.format, C.int(args.program.format_size)),
+		code:    view(args.program.code, args.program.code_size),
+		options: view(args.compile_options, args.compile_options_size),
+		devices: int(C.skinattn_programs_devices(args.client)),
+	}), nil
+}
+
+// load hands a kept program to the plug-in.
+func load(args *C.PJRT_Client_Compile_Args, program []byte) error {
+	var loaded *C.PJRT_LoadedExecutable
+	if failed := C.skinattn_programs_load(args.client, (*C.char)(unsafe.Pointer(unsafe.SliceData(program))), C.size_t(len(program)), &loaded); failed != nil {
+		return errorOf(failed)
+	}
+	args.executable = loaded
+	return nil
+}
+
+// save keeps a program that was just compiled.
+func (k *keeper) save(key Key, executable *C.PJRT_LoadedExecutable) error {
+	var serialized C.PJRT_Executable_Serialize_Args
+	if failed := C.skinattn_programs_serialize(executable, &serialized); failed != nil {
+		return errorOf(failed)
+	}
+	defer C.skinattn_programs_free(&serialized)
+	return k.cache.Save(key, view(serialized.serialized_bytes, serialized.serialized_bytes_size))
+}
+
+// fail tells once that programs cannot be kept.
+func (k *keeper) fail(err error) {
+	kept.Lock()
+	warn := k.warn
+	k.warn = nil
+	kept.Unlock()
+	if warn != nil {
+		warn(fmt.Sprintf("note: compiled programs are not kept: %v", err))
+	}
+}
+
+func (k *keeper) count(n *int) {
+	kept.Lock()
+	*n++
+	kept.Unlock()
+}
+
+// view makes C's bytes readable without copying them.
+func view(p *C.char, size C.size_t) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(p)), int(size))
+}
+
+// errorOf frees a plug-in's error and returns its first words.
+func errorOf(failed *C.PJRT_Error) error {
+	text := make([]byte, 500)
+	n := C.skinattn_programs_message(failed, (*C.char)(unsafe.Pointer(&text[0])), C.size_t(len(text)))
+	return errors.New(string(text[:n]))
+}
