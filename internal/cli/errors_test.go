@@ -94,6 +94,8 @@ func mistakes(t *testing.T, dir string) []mistake {
 		{"one fold", []string{"split", "--protocol", "grouped", "--folds", "1", "--out", dir + "/s.csv"}, 2, []string{"--folds 1"}},
 		{"fold beyond the folds", []string{"split", "--protocol", "grouped", "--folds", "5", "--fold", "5", "--out", dir + "/s.csv"}, 2, []string{"--fold 5", "0 to 4"}},
 		{"as run by nobody", []string{"split", "--protocol", "grouped", "--as-run", "--out", dir + "/s.csv"}, 2, []string{"--as-run"}},
+		{"a pair without an arm", []string{"split", "--protocol", "leak-pair", "--out", dir + "/s.csv"}, 2, []string{"--arm with or without"}},
+		{"an arm of a protocol without", append(train, "--data", dir+"/nophoto", "--protocol", "grouped", "--arm", "with", "--run", dir+"/run"), 2, []string{"--arm"}},
 		{"share of everything", []string{"split", "--protocol", "paper", "--test-share", "1", "--out", dir + "/s.csv"}, 2, []string{"--test-share 1"}},
 		{"share of a fixed protocol", append(train, "--data", dir+"/nophoto", "--protocol", "grouped", "--test-share", ".2", "--run", dir+"/run"), 2, []string{"--test-share"}},
 		{"run folder in use for something else", append(train, "--data", dir+"/nophoto", "--run", dir+"/full"), 1, []string{"not empty", "something"}},

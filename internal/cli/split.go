@@ -18,6 +18,7 @@ type splitCommand struct {
 	Folds    int     `help:"Protocol ${folds}: number of folds." placeholder:"K"`
 	Fold     int     `help:"Protocol ${folds} with --folds: which fold is the test part, from 0." placeholder:"I"`
 	AsRun    bool    `help:"Protocol ${as_run}: no validation part, the test selects, as the authors of [14] did."`
+	Arm      string  `help:"Protocol ${arm}: which of the two arms, ${arms}: with other photos of the test lesions in train, or with as many of other lesions." placeholder:"NAME"`
 	Share    float64 `name:"test-share" help:"Protocol ${test_share}: share of the images to hold out, .15 or .2 as in the authors' other notebooks (default: .1)." placeholder:"X"`
 }
 
@@ -32,7 +33,7 @@ func protocolTable() string {
 
 // Run draws and writes a split.
 func (c *splitCommand) Run(s *session) error {
-	opts := split.Options{Seed: s.seed(), Folds: c.Folds, Fold: c.Fold, AsRun: c.AsRun, TestShare: c.Share}
+	opts := split.Options{Seed: s.seed(), Folds: c.Folds, Fold: c.Fold, AsRun: c.AsRun, TestShare: c.Share, Arm: c.Arm}
 	if err := opts.Check(c.Protocol); err != nil {
 		return splitUsage(err)
 	}

@@ -25,6 +25,7 @@ type trainCommand struct {
 	Backbone *string `help:"Network: ${backbones}." enum:"${backbones}" placeholder:"NAME"`
 	Protocol *string `help:"How to split the data: ${protocols} (default: grouped)." enum:"${protocols}" placeholder:"NAME"`
 	Share    float64 `name:"test-share" help:"Protocol ${test_share}: share of the images to hold out (default: .1)." placeholder:"X"`
+	Arm      string  `help:"Protocol ${arm}: which of the two arms, ${arms}." placeholder:"NAME"`
 	Split    string  `help:"Take this split instead of drawing one." placeholder:"FILE"`
 	Dir      string  `name:"run" help:"Run folder to make." placeholder:"DIR"`
 	Resume   bool    `help:"Go on with the run in the folder."`
@@ -100,7 +101,7 @@ func (c *trainCommand) findRate(s *session, eng *engine.Engine, opts pipeline.Tr
 // flags leave them out.
 func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err error) {
 	opts = pipeline.TrainOptions{
-		Protocol: word(c.Protocol), TestShare: c.Share, Seed: s.seed(),
+		Protocol: word(c.Protocol), TestShare: c.Share, Arm: c.Arm, Seed: s.seed(),
 		Weights: c.Weights, Dir: c.Dir, Resume: c.Resume, SaveEvery: c.SaveEvery,
 		FeatureCache: c.Features, FastDevRun: c.Fast, TensorBoard: c.Board,
 	}
@@ -150,7 +151,7 @@ func (c *trainCommand) begun(opts *pipeline.TrainOptions) error {
 		return usagef("--backbone is missing; choose one of %s", strings.Join(backbone.Names(), ", "))
 	}
 	opts.Protocol = cmp.Or(opts.Protocol, split.Grouped)
-	if err := (split.Options{TestShare: c.Share}).Check(opts.Protocol); err != nil {
+	if err := (split.Options{TestShare: c.Share, Arm: c.Arm}).Check(opts.Protocol); err != nil {
 		return splitUsage(err)
 	}
 	opts.Weights = cmp.Or(opts.Weights, imagenet)
@@ -222,6 +223,8 @@ func grammarVars() map[string]string {
 		"folds":      strings.Join(split.NamesTaking(split.OptionFolds), ", "),
 		"as_run":     strings.Join(split.NamesTaking(split.OptionAsRun), ", "),
 		"test_share": strings.Join(split.NamesTaking(split.OptionTestShare), ", "),
+		"arm":        strings.Join(split.NamesTaking(split.OptionArm), ", "),
+		"arms":       strings.Join(split.Arms, " or "),
 		"regimes":    strings.Join(spec.Names(), ","),
 		"regime":     spec.Default,
 		"methods":    strings.Join(explain.MethodNames(), ", "),

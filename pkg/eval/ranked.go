@@ -245,10 +245,38 @@ func (t *ranked) metrics(counts []uint32) *Metrics {
 // score fills every value of m that depends on the images, for the table in which
 // image i has multiplicity counts[i]. m must come from newMetrics of the same table.
 func (t *ranked) score(counts []uint32, m *Metrics) {
+	s := t.sums(counts, m)
+	for i, row := range m.rows() {
+		v := m.Confusion.groupVsRest(&t.targets[i])
+		c := &classScoring{Counts: v}
+		c.auroc, c.ap = rankMetrics(t.rankings[i], counts)
+		c.partial, c.at90, c.at95 = topMetrics(t.rankings[i], counts, v.TP+v.FN, v.FP+v.TN)
+		row.Support = v.TP + v.FN
+		fill(classMetrics, row.ClassMetrics, c)
+	}
+	fill(overallMetrics, m, s)
+}
+
+// overall returns some of the overall metrics, as score would give them.
+func (t *ranked) overall(counts []uint32, wanted []metric[Metrics, *scoring], m *Metrics) []float64 {
+	s := t.sums(counts, m)
+	for k := range m.PerClass {
+		m.PerClass[k].AUROC, m.PerClass[k].AP = rankMetrics(t.rankings[k], counts)
+	}
+	m.BalancedAccuracy = m.Confusion.BalancedAccuracy() // macro_recall takes it from m
+	values := make([]float64, len(wanted))
+	for i := range wanted {
+		values[i] = wanted[i].value(s)
+	}
+	return values
+}
+
+// sums fills the confusion matrix and the number of images of m, and sums over the images.
+func (t *ranked) sums(counts []uint32, m *Metrics) *scoring {
 	for _, row := range m.Confusion {
 		clear(row)
 	}
-	s := scoring{ranked: t, counts: counts, confusion: m.Confusion, m: m}
+	s := &scoring{ranked: t, counts: counts, confusion: m.Confusion, m: m}
 	for i, n := range counts {
 		if n == 0 {
 			continue
@@ -265,15 +293,7 @@ func (t *ranked) score(counts []uint32, m *Metrics) {
 		}
 	}
 	m.N = s.n
-	for i, row := range m.rows() {
-		v := m.Confusion.groupVsRest(&t.targets[i])
-		c := &classScoring{Counts: v}
-		c.auroc, c.ap = rankMetrics(t.rankings[i], counts)
-		c.partial, c.at90, c.at95 = topMetrics(t.rankings[i], counts, v.TP+v.FN, v.FP+v.TN)
-		row.Support = v.TP + v.FN
-		fill(classMetrics, row.ClassMetrics, c)
-	}
-	fill(overallMetrics, m, &s)
+	return s
 }
 
 // fill computes the metrics of a T.

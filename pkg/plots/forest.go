@@ -22,7 +22,9 @@ type Forest struct {
 	Panels []ForestPanel
 	// Columns of panels; 0 means two where there is room.
 	Columns int
-	Title   string
+	// Differences, not values: numbers have a sign, and a line marks zero.
+	Differences bool
+	Title       string
 }
 
 // ForestPanel is one quantity, a value for each row.
@@ -113,12 +115,15 @@ func (f *Forest) Draw(c draw.Canvas, s Style) error {
 			panel := f.Panels[i]
 			p := s.NewPlot("", panel.Label, "")
 			s.addGrid(p, true, false)
+			if f.Differences {
+				p.Add(VerticalRule{0, s.rule(muted)})
+			}
 			p.Add(IntervalRows{panel.Values, panel.Intervals, []IntervalMark{mark}})
-			p.X.Min, p.X.Max = panel.span()
+			p.X.Min, p.X.Max = panel.span(f.Differences)
 			p.X.Tick.Marker = plot.TickerFunc(fewTicks)
 			s.nominalRows(&p.Y, f.Rows)
 			for r := range f.Rows {
-				room = max(room, s.text(smallText).Width(panel.text(r)))
+				room = max(room, s.text(smallText).Width(panel.text(r, f.Differences)))
 			}
 			plots, panels = append(plots, p), append(panels, panel)
 		}
@@ -135,16 +140,20 @@ func (f *Forest) Draw(c draw.Canvas, s Style) error {
 			row := (data.Max.Y - data.Min.Y) / vg.Length(len(f.Rows))
 			for r := range f.Rows {
 				at := vg.Point{X: data.Max.X + s.FontSize*0.8, Y: data.Max.Y - row*(vg.Length(r)+0.5)}
-				c.FillText(s.textAt(smallText, draw.XLeft, draw.YCenter), at, panels[i].text(r))
+				c.FillText(s.textAt(smallText, draw.XLeft, draw.YCenter), at, panels[i].text(r, f.Differences))
 			}
 		}
 	}
 	return nil
 }
 
-// span returns the range of the values and intervals with some air.
-func (p ForestPanel) span() (low, high float64) {
+// span returns the range of the values and intervals, and of zero for differences, with
+// some air.
+func (p ForestPanel) span(differences bool) (low, high float64) {
 	low, high = extent(p.Values, ends(p.Intervals))
+	if differences {
+		low, high = min(low, 0), max(high, 0)
+	}
 	air := 0.06 * (high - low)
 	if !(air > 0) {
 		air = 0.05
@@ -153,11 +162,15 @@ func (p ForestPanel) span() (low, high float64) {
 }
 
 // text returns the number in row r with its interval.
-func (p ForestPanel) text(r int) string {
+func (p ForestPanel) text(r int, signed bool) string {
 	if math.IsNaN(p.Values[r]) {
 		return "–"
 	}
-	verb := fmt.Sprintf("%%.%df", cmp.Or(p.Decimals, 3))
+	sign := ""
+	if signed {
+		sign = "+"
+	}
+	verb := fmt.Sprintf("%%%s.%df", sign, cmp.Or(p.Decimals, 3))
 	return strings.TrimSpace(fmt.Sprintf(verb, p.Values[r]) + " " + eval.FormatCI(intervalAt(p.Intervals, r), verb))
 }
 

@@ -100,9 +100,12 @@ func moreFigures(t testing.TB, p, q *eval.Table, m, n *eval.Metrics) map[string]
 	effect := must(eval.MeasureLeak(t.Context(), p, audit.IsLeaked, eval.Options{Resamples: 50, Seed: 1}))
 	images := []int{327, 514, 1099, 115, 1113, 6705, 142}
 	figures := map[string]Figure{
-		"roc-band":             roc,
-		"roc-panels":           must(NewROCPanels(p, m, bands)),
-		"forest":               must(NewForest(nil, Run{"MobileNetV2", m}, Run{"without Soft-Attention", n})),
+		"roc-band":   roc,
+		"roc-panels": must(NewROCPanels(p, m, bands)),
+		"forest":     must(NewForest(nil, Run{"MobileNetV2", m}, Run{"without Soft-Attention", n})),
+		"forest-differences": &Forest{Rows: []string{"Soft-Attention", "metadata"}, Differences: true, Panels: []ForestPanel{
+			{Label: "Change of accuracy", Values: []float64{0.004, 0.031}, Intervals: []eval.Interval{{Low: -0.006, High: 0.013}, {Low: 0.019, High: 0.043}}},
+			{Label: "Change of macro AUROC", Values: []float64{0.012, math.NaN()}}}},
 		"forest-one":           must(NewForest([]string{"accuracy", "mcc", "per_class.mel.recall"}, Run{"MobileNetV2", m})),
 		"tradeoff":             studyTradeoff(),
 		"leak":                 must(NewLeakBars(classes, NamedAudit{"by image", audit})),
@@ -183,7 +186,7 @@ func TestForestOfRuns(t *testing.T) {
 	if len(f.Panels) != 2 || f.Panels[0].Values[1] != 0.75 || f.Panels[1].Values[0] != 0.5 || f.Panels[1].Label != "Recall, a" || f.Rows[1] != "y" {
 		t.Errorf("%+v", f)
 	}
-	if text := f.Panels[0].text(0); text != "0.750" {
+	if text := f.Panels[0].text(0, false); text != "0.750" {
 		t.Errorf("a value without an interval is written %q", text)
 	}
 	one, err := NewForest([]string{"accuracy", "mcc"}, Run{"x", m})
@@ -192,6 +195,21 @@ func TestForestOfRuns(t *testing.T) {
 	}
 	if _, err := NewForest([]string{"acuracy"}, Run{"x", m}); err == nil || !strings.Contains(err.Error(), "acuracy") {
 		t.Errorf("an unknown metric: %v", err)
+	}
+}
+
+// Differences have a sign, and an axis with zero.
+func TestForestOfDifferences(t *testing.T) {
+	p := ForestPanel{Values: []float64{0.02, -0.015}, Intervals: []eval.Interval{{Low: 0.01, High: 0.03}, {Low: -0.02, High: -0.01}}}
+	if got := p.text(0, true) + " " + p.text(1, true); got != "+0.020 [+0.010, +0.030] -0.015 [-0.020, -0.010]" {
+		t.Errorf("%q", got)
+	}
+	above := ForestPanel{Values: p.Values[:1], Intervals: p.Intervals[:1]}
+	if low, _ := above.span(false); !(low > 0) {
+		t.Errorf("values begin at %v", low)
+	}
+	if low, _ := above.span(true); !(low < 0) {
+		t.Errorf("differences begin at %v", low)
 	}
 }
 

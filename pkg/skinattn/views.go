@@ -8,9 +8,9 @@ import (
 )
 
 // Upright returns photos [PhotoSize PhotoSize 3] as the network takes them,
-// [Size Size 3].
+// [Size Size 3]. The features that a network after the cut takes stay as they are.
 func (n *Network) Upright(photos Images) Images {
-	if n.PhotoSize() == n.Size {
+	if n.PhotoSize() == n.Size || n.fromFeatures {
 		return photos
 	}
 	return photos.turned(n.PhotoSize(), n.Size, 0, false)

@@ -22,7 +22,7 @@ func Reproduction() *reproduce.Report {
 // and name.
 func paperSources() [][2]string {
 	sources := [][2]string{{"printed", "as printed"}, {"logged", "as logged"}, {"built", "counted here"}}
-	for _, p := range split.Protocols {
+	for _, p := range split.Columns() {
 		sources = append(sources, [2]string{p.Column.Key, p.Column.Head})
 	}
 	return sources

@@ -15,12 +15,14 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
+	"github.com/skinattn/skinattn/pkg/skinattn/training"
 )
 
 // Predict writes the predictions of a run's best weights on its validation and test
 // parts, and the metrics of the test part. With one held-out part only, as the authors
-// had it, both tables are equal: the same images select and report. log, which may be
-// nil, gets a line if the best weights are damaged.
+// had it, both tables are equal: the same images select and report. data are the photos
+// that cache was made of. A run that was trained on features is predicted from them. log,
+// which may be nil, gets a line if the best weights are damaged.
 func Predict(ctx context.Context, eng *engine.Engine, folder *run.Folder, data *ham10000.Dataset, cache *imaging.Cache, log func(line string)) error {
 	cfg, err := folder.Config()
 	if err != nil {
@@ -30,7 +32,22 @@ func Predict(ctx context.Context, eng *engine.Engine, folder *run.Folder, data *
 	if err != nil {
 		return err
 	}
-	network, err := checkpoint.LoadModel(folder, eng, log)
+	net, store, err := checkpoint.LoadWeights(folder, log)
+	if err != nil {
+		return err
+	}
+	// Features are of photos as they are, not of turned views.
+	var features *training.Features
+	if cfg.FeatureCache && net.Views == 0 {
+		if features, err = photosOf(data, cache).Features(ctx, eng, net, store, log); err != nil {
+			return err
+		}
+		defer features.Close()
+		if net, err = net.AfterCut(); err != nil {
+			return err
+		}
+	}
+	network, err := skinattn.NewModel(eng.Backend, net, store, 0)
 	if err != nil {
 		return err
 	}
@@ -45,7 +62,13 @@ func Predict(ctx context.Context, eng *engine.Engine, folder *run.Folder, data *
 		if len(set.Records) == 0 {
 			continue
 		}
-		if tables[part], err = predictPart(ctx, network, set.Records, set.Images); err != nil {
+		images := set.Images
+		if features != nil {
+			if images, err = features.Of(set.Records); err != nil {
+				return err
+			}
+		}
+		if tables[part], err = predictPart(ctx, network, set.Records, images); err != nil {
 			return err
 		}
 	}

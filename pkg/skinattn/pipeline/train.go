@@ -31,11 +31,12 @@ type TrainOptions struct {
 	Data    *ham10000.Dataset
 	Network spec.Network // for a backbone and Regime, skinattn.Resolve gives it
 	Regime  spec.Regime  // its Network is ignored
-	// Split is the division of the data; nil draws Protocol with Seed and, where
-	// it is not 0, TestShare.
+	// Split is the division of the data; nil draws Protocol with Seed and, where they
+	// are set, TestShare and Arm.
 	Split     *split.Split
 	Protocol  string
 	TestShare float64
+	Arm       string
 	Seed      uint64
 	// Weights is a Keras applications file for the backbone, or RandomWeights.
 	Weights string
@@ -104,7 +105,7 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 	if err != nil {
 		return err
 	}
-	cfg.Data.Protocol, cfg.Data.TestShare = parts.Protocol, parts.TestShare
+	cfg.Data.Protocol, cfg.Data.TestShare, cfg.Data.Arm = parts.Protocol, parts.TestShare, parts.Arm
 	cfg.Data.SplitSHA256 = parts.Summary().SHA256
 	if opts.Resume {
 		if err := opts.comparable(folder, &cfg); err != nil {
@@ -157,7 +158,7 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 	if err := training.Train(ctx, trainer); err != nil {
 		return err
 	}
-	err = Predict(ctx, eng, folder, opts.Data, cache, opts.log)
+	err = Predict(ctx, eng, folder, data, cache, opts.log)
 	if err != nil && ctx.Err() != nil {
 		return training.ErrInterrupted // nothing but the predictions is to be done again
 	}
@@ -256,7 +257,7 @@ func (o TrainOptions) parts(folder *run.Folder) (*split.Split, error) {
 	parts := o.Split
 	if parts == nil {
 		var err error
-		if parts, err = split.New(o.Protocol, o.Data.Records, split.Options{Seed: o.Seed, TestShare: o.TestShare}); err != nil {
+		if parts, err = split.New(o.Protocol, o.Data.Records, split.Options{Seed: o.Seed, TestShare: o.TestShare, Arm: o.Arm}); err != nil {
 			return nil, err
 		}
 	}
@@ -299,7 +300,7 @@ func (o TrainOptions) comparable(folder *run.Folder, cfg *run.Config) error {
 
 // newRun is the training by the options, without network and first weights.
 func (o TrainOptions) newRun(eng *engine.Engine, folder *run.Folder, cfg run.Config, parts *split.Split, cache *imaging.Cache) (trainer training.Run, err error) {
-	trainer = training.Run{Engine: eng, Folder: folder, Config: cfg, FeatureDir: userdir.Cache(),
+	trainer = training.Run{Engine: eng, Folder: folder, Config: cfg, Photos: photosOf(o.photos(parts), cache),
 		SaveEvery: o.SaveEvery, Watch: o.Watch}
 	if trainer.Train, err = examples(o.Data, parts, split.Train, cache, cfg.Regime); err != nil {
 		return trainer, err
@@ -310,6 +311,18 @@ func (o TrainOptions) newRun(eng *engine.Engine, folder *run.Folder, cfg run.Con
 	}
 	trainer.Val, err = examples(o.Data, parts, selection, cache, cfg.Regime)
 	return trainer, err
+}
+
+// photosOf are all photos of data, with the user's cache folder for their features.
+func photosOf(data *ham10000.Dataset, cache *imaging.Cache) training.Photos {
+	photos := training.Photos{SHA256: cache.ContentHash(), FeatureDir: userdir.Cache()}
+	at := make([]int, len(data.Records))
+	for i, r := range data.Records {
+		photos.IDs = append(photos.IDs, r.ImageID)
+		at[i], _ = cache.Index(r.ImageID) // the cache was made of these records
+	}
+	photos.Images = skinattn.Bytes(len(at), func(i int) []uint8 { return cache.Image(at[i]) })
+	return photos
 }
 
 // log passes a line on to Watch.
@@ -323,9 +336,9 @@ func (o TrainOptions) log(line string) {
 // weights, which 'train --show-config' prints.
 func (o TrainOptions) Config() (run.Config, error) {
 	cfg, _, err := o.config()
-	cfg.Data.Protocol, cfg.Data.TestShare = o.Protocol, o.TestShare
+	cfg.Data.Protocol, cfg.Data.TestShare, cfg.Data.Arm = o.Protocol, o.TestShare, o.Arm
 	if o.Split != nil {
-		cfg.Data.Protocol, cfg.Data.TestShare = o.Split.Protocol, o.Split.TestShare
+		cfg.Data.Protocol, cfg.Data.TestShare, cfg.Data.Arm = o.Split.Protocol, o.Split.TestShare, o.Split.Arm
 		cfg.Data.SplitSHA256 = o.Split.Summary().SHA256
 	}
 	return cfg, err

@@ -73,7 +73,7 @@ func (r *Report) Records() []Record {
 			if !math.IsNaN(c.Built) {
 				add(func(x *Record) { x.Source, x.Text, x.Value = "built", number(c.Metric, c.Built), finite(c.Built) })
 			}
-			for _, protocol := range split.Protocols {
+			for _, protocol := range split.Columns() {
 				ours, key := c.Ours[protocol.Name], protocol.Column.Key
 				if ours.NotRun {
 					add(func(x *Record) { x.Source, x.Text = key, r.missingText(c, protocol.Name) })

@@ -141,6 +141,23 @@ func (r *Report) runDeviations(run *Run) []deviation {
 	return out
 }
 
+// changes lists the options in which a run differs from its named regime, with its
+// network's. It is empty for a regime that this version does not have.
+func (r *Report) changes(run *Run) []deviation {
+	if run.config.Regime == nil {
+		return nil
+	}
+	named, err := spec.For(run.config.Regime.Name, run.config.Network.Backbone)
+	if err != nil {
+		return nil
+	}
+	found, err := fieldDifferences(named, run.config)
+	if err != nil {
+		return nil
+	}
+	return found
+}
+
 // toldElsewhere are the options of the network with rows of their own.
 var toldElsewhere = []string{"backbone", "size", "soft_attention", "metadata", "attention_window"}
 

@@ -24,21 +24,18 @@ type evidence struct {
 // evidence collects the results of the runs for a claim.
 func (r *Report) evidence(c paper.Claim) (evidence, error) {
 	const best = "inception_resnet_v2"
+	for _, f := range factors {
+		if f.claim == c.Switch {
+			return r.switched(f)
+		}
+	}
 	switch c.Switch {
-	case "soft_attention":
-		return r.ablation("Soft-Attention", "--no-soft-attention", []string{"network.soft_attention"},
-			func(run *Run) bool { return run.config.Network.SoftAttention })
-	case "metadata":
-		return r.ablation("metadata", "--no-metadata", []string{"network.metadata"},
-			func(run *Run) bool { return run.config.Network.Metadata })
-	case "class_weights":
-		return r.ablation("class weights", "--class-weights 1,1,1,1,1,1,1", []string{"regime.class_weights", "regime.class_weighting"}, (*Run).weighted)
 	case "cost":
 		return r.cost(), nil
 	case "backbone":
 		return r.best(best)
 	case "abstract":
-		return r.cellsOf(best, split.Protocols, []string{"accuracy", "macro_precision", "macro_f1", "macro_recall", "auroc_macro", "auroc_micro"})
+		return r.cellsOf(best, split.Columns(), []string{"accuracy", "macro_precision", "macro_f1", "macro_recall", "auroc_macro", "auroc_micro"})
 	case "datta828":
 		datta, err := split.Find(split.Datta828)
 		if err != nil {
@@ -49,27 +46,30 @@ func (r *Report) evidence(c paper.Claim) (evidence, error) {
 	return evidence{}, nil
 }
 
-// ablation compares every two runs that differ in one switch alone.
-func (r *Report) ablation(what, flag string, paths []string, on func(*Run) bool) (evidence, error) {
+// switched compares every two runs that differ in one factor alone. The runs of studies
+// are left to their page.
+func (r *Report) switched(f factor) (evidence, error) {
 	var pairs [][2]*Run
 	for _, with := range r.Runs {
 		for _, without := range r.Runs {
-			if on(with) && !on(without) && with.identity(paths...) == without.identity(paths...) {
+			if f.on(with) && !f.on(without) && with.identity(f.paths...) == without.identity(f.paths...) {
 				pairs = append(pairs, [2]*Run{without, with})
 			}
 		}
 	}
 	if len(pairs) == 0 {
 		command := r.trainCommand("mobilenet_v2", paper.Metadata, split.Grouped)
-		return evidence{Commands: []string{command, command + "-ablated " + flag}}, nil
+		return evidence{Commands: []string{command, command + "-ablated " + f.off}}, nil
 	}
 	g, err := r.comparisons(pairs)
-	return evidence{Kind: "switch", Of: what, Table: g}, err
+	return evidence{Kind: "switch", Of: f.name, Table: g}, err
 }
 
-// comparedMetrics are the metrics of a paired comparison, with their table heads.
-var comparedMetrics = []struct{ path, head string }{
-	{"accuracy", "accuracy"}, {"balanced_accuracy", "balanced accuracy"}, {"macro_f1", "F1, macro"}, {"auroc_macro", "AUROC, macro"},
+// comparedMetrics are the metrics of a paired comparison, with their table heads and
+// their names in a sentence.
+var comparedMetrics = []struct{ path, head, sentence string }{
+	{"accuracy", "accuracy", "accuracy"}, {"balanced_accuracy", "balanced accuracy", "balanced accuracy"},
+	{"macro_f1", "F1, macro", "macro F1"}, {"auroc_macro", "AUROC, macro", "macro AUROC"},
 }
 
 // comparisons tests pairs of runs on the same images: the second less the first.
@@ -210,7 +210,7 @@ func (r *Report) cellsOf(backbone string, protocols []split.Protocol, metrics []
 	for _, metric := range metrics {
 		line := []string{eval.TextLabel(metric)}
 		for _, p := range protocols {
-			ours, err := r.measured(p.Name, paper.Cell{Metric: metric, Backbone: backbone, Regime: paper.Metadata})
+			ours, err := r.valuesOf(p.Name, paper.Cell{Metric: metric, Backbone: backbone, Regime: paper.Metadata})
 			if err != nil {
 				return out, err
 			}

@@ -88,7 +88,7 @@ func series(prefix string, cells []Cell) []plots.BarSeries {
 	}
 	add("as printed", func(c Cell) (float64, eval.Interval) { return c.Printed.Value(), noInterval })
 	add("as logged", func(c Cell) (float64, eval.Interval) { return c.Logged.Value(), noInterval })
-	for _, protocol := range split.Protocols {
+	for _, protocol := range split.Columns() {
 		add(protocol.Column.Head, func(c Cell) (float64, eval.Interval) { return c.Ours[protocol.Name].one() })
 	}
 	return out
@@ -130,7 +130,27 @@ func (r *Report) drawFigures() ([]file, error) {
 	style.Width *= 0.75
 	parameters, seconds := figures.CostFigures(r.costPoints())
 	err := errors.Join(draw("figures/table-6-parameters", parameters, style), draw("figures/table-6-seconds", seconds, style))
-	return files, err
+	if err != nil {
+		return nil, err
+	}
+	studied, err := r.studyFigures()
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range studied {
+		if err := draw(f.Name, f.Figure, studyStyle()); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
+
+// studyStyle has room for two columns of names and numbers.
+func studyStyle() plots.Style {
+	style := plots.PaperWide()
+	style.Width *= 1.5
+	style.DPI = 150 // for docs/img
+	return style
 }
 
 // costPoints are the runs that stand for a metadata network of the paper.

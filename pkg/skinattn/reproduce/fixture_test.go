@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 
@@ -26,6 +27,39 @@ type fixture struct {
 	skill                            float64 // weight of the truth in the predictions
 	change                           func(config *run.Config)
 	asRun                            bool // datta828 without a validation part
+	study                            string
+	arm                              string // of protocol leak-pair
+}
+
+// studies are the runs of the experiments: an ablation with two seeds, of which a third
+// lacks a combination, and both arms of a pair with two seeds, of which a third lacks an arm.
+// More Soft-Attention changes nothing, metadata helps, class weights harm.
+func studies() (all []fixture) {
+	for seed := uint64(1); seed <= 3; seed++ {
+		for cell := range cells {
+			if seed == 3 && cell == 5 {
+				continue
+			}
+			all = append(all, fixture{name: fmt.Sprintf("cell-%d-seed%d", cell, seed), study: "ablation", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.Grouped,
+				size: 64, seed: seed, skill: 0.8 + 0.6*float64(cell>>1&1) - 0.4*float64(cell>>2&1), change: func(c *run.Config) {
+					c.Network.SoftAttention, c.Network.Metadata = cell&1 != 0, cell&2 != 0
+					if cell&4 == 0 {
+						c.Regime.ClassWeights = []float64{1, 1, 1, 1, 1, 1, 1}
+					}
+					c.Data.SplitSHA256 = fmt.Sprint("of seed ", seed)
+				}})
+		}
+		for i, arm := range split.Arms {
+			if seed == 3 && i == 0 {
+				continue
+			}
+			all = append(all, fixture{name: fmt.Sprintf("%s-seed%d", arm, seed), study: "leak-pair", backbone: "mobilenet_v2", regime: "md/as-run", protocol: split.LeakPair,
+				size: 64, seed: seed, skill: 1.2 - 0.4*float64(i), arm: arm, change: func(c *run.Config) {
+					c.Data.Arm, c.Data.SplitSHA256 = arm, fmt.Sprint(arm, seed)
+				}})
+		}
+	}
+	return all
 }
 
 // fixtures have each case that the report distinguishes.
@@ -71,8 +105,8 @@ var writeShared sync.Once
 func results(t *testing.T) string {
 	t.Helper()
 	writeShared.Do(func() {
-		for _, f := range fixtures {
-			f.write(t, filepath.Join(shared, f.name))
+		for _, f := range slices.Concat(fixtures, studies()) {
+			f.write(t, filepath.Join(shared, f.study, f.name))
 		}
 	})
 	return shared
@@ -116,6 +150,9 @@ func oneRun(t *testing.T) (dir, run string) {
 
 func (f fixture) write(t *testing.T, dir string) {
 	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	folder, err := run.Create(dir, false)
 	if err != nil {
 		t.Fatal(err)
@@ -157,7 +194,7 @@ func writeText(t *testing.T, path, text string) {
 
 // split divides the photos; test are the images that are reported.
 func (f fixture) split() (parts *split.Split, test []split.Row) {
-	parts = &split.Split{Protocol: f.protocol, Options: split.Options{Seed: f.seed, AsRun: f.asRun}}
+	parts = &split.Split{Protocol: f.protocol, Options: split.Options{Seed: f.seed, AsRun: f.asRun, Arm: f.arm}}
 	for _, dx := range ham10000.Classes {
 		for lesion := range 12 {
 			for photo := range 2 {
@@ -167,6 +204,14 @@ func (f fixture) split() (parts *split.Split, test []split.Row) {
 				row := split.Row{ImageID: fmt.Sprintf("ISIC_%s_%02d_%d", dx, lesion, photo), LesionID: fmt.Sprintf("HAM_%s_%02d", dx, lesion), Dx: dx, Part: split.Train}
 				held := split.Test
 				switch {
+				case f.protocol == split.LeakPair && lesion%3 == 2: // controls
+					if f.arm == split.ArmWith {
+						continue
+					}
+				case f.protocol == split.LeakPair && lesion%3 == 0 && photo == 1: // siblings
+					if f.arm == split.ArmWithout {
+						continue
+					}
 				case f.protocol == split.Paper: // by image
 					if lesion%3 == 0 && photo == 0 {
 						row.Part = split.Val

@@ -36,7 +36,7 @@ func (v indexView) Link(name, file, anchor string) string {
 }
 
 func (r *Report) index() indexView {
-	v := indexView{Title: indexTitle, Protocols: split.Protocols}
+	v := indexView{Title: indexTitle, Protocols: split.Columns()}
 	for _, t := range r.Tables {
 		v.Tables = append(v.Tables, indexTable{t.ID, "tables/" + t.file(), strings.ToLower(t.file())})
 	}
@@ -90,8 +90,8 @@ func (r *Report) coverage() (combinations int, filledRows string) {
 	type combination struct{ backbone, family string }
 	measured := map[combination]bool{}
 	filled := map[string]map[combination]bool{} // by protocol
-	for _, protocol := range split.Names() {
-		filled[protocol] = map[combination]bool{}
+	for _, protocol := range split.Columns() {
+		filled[protocol.Name] = map[combination]bool{}
 	}
 	for _, t := range r.Tables {
 		for _, c := range t.Cells {
@@ -108,7 +108,7 @@ func (r *Report) coverage() (combinations int, filledRows string) {
 		}
 	}
 	var parts []string
-	for _, protocol := range split.Protocols {
+	for _, protocol := range split.Columns() {
 		parts = append(parts, fmt.Sprintf("%d in *%s*", len(filled[protocol.Name]), protocol.Column.Head))
 	}
 	return len(measured), strings.Join(parts, ", ")

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/eval/paper"
@@ -23,11 +24,13 @@ type BuiltNetwork struct {
 
 // Report compares every table of the paper with the runs.
 type Report struct {
-	Runs   []*Run
+	Runs   []*Run // those of studies left out
 	Tables []*Table
 
-	ctx      context.Context         // of New
-	networks map[string]BuiltNetwork // by name; nil: unknown
+	studies  []*Run                      // the runs of studies
+	measured func() (experiments, error) // of all runs, measured once
+	ctx      context.Context             // of New
+	networks map[string]BuiltNetwork     // by name; nil: unknown
 	paper    []paper.Network
 }
 
@@ -78,7 +81,15 @@ func New(ctx context.Context, runs []*Run, networks []BuiltNetwork) (*Report, er
 			return nil, err
 		}
 	}
-	r := &Report{ctx: ctx, Runs: runs, paper: paper.Networks()}
+	r := &Report{ctx: ctx, paper: paper.Networks()}
+	for _, run := range runs {
+		if run.Study == "" {
+			r.Runs = append(r.Runs, run)
+		} else {
+			r.studies = append(r.studies, run)
+		}
+	}
+	r.measured = sync.OnceValues(r.experiments)
 	if networks != nil {
 		r.networks = map[string]BuiltNetwork{}
 	}
@@ -106,12 +117,13 @@ func (r *Report) cell(c paper.Cell) (Cell, error) {
 	if n := counts[c.Metric]; n > 0 {
 		cell.Built = float64(n)
 	}
-	for _, protocol := range split.Names() {
+	for _, column := range split.Columns() {
+		protocol := column.Name
 		switch class, isCount := strings.CutPrefix(c.Metric, "images."); {
 		case isCount:
 			cell.Ours[protocol] = r.imageCounts(protocol, class)
 		case c.Backbone != "" && isMeasured(c.Metric):
-			ours, err := r.measured(protocol, c)
+			ours, err := r.valuesOf(protocol, c)
 			if err != nil {
 				return cell, err
 			}
@@ -126,8 +138,8 @@ func isMeasured(metric string) bool {
 	return !slices.Contains([]string{"", "parameters", "parameters_imagenet", "depth", "megabytes"}, metric)
 }
 
-// measured finds the values of a protocol's runs for a cell.
-func (r *Report) measured(protocol string, c paper.Cell) (Ours, error) {
+// valuesOf finds the values of a protocol's runs for a cell.
+func (r *Report) valuesOf(protocol string, c paper.Cell) (Ours, error) {
 	var ours Ours
 	for _, run := range r.Runs {
 		if run.config.Data.Protocol != protocol || !run.fills(c.Backbone, c.Regime) {

@@ -48,7 +48,7 @@ func report(t *testing.T, results string, networks []BuiltNetwork) *Report {
 func TestGolden(t *testing.T) {
 	results(t)
 	got := pages()
-	for _, name := range []string{"index.md", "claims.md", "tables/table-2.csv", "tables/table-4.md", "tables/table-5.md", "tables/table-5.csv", "tables/table-5.tex", "tables/table-8.md"} {
+	for _, name := range []string{"index.md", "claims.md", "studies.md", ResultsFile, "tables/table-2.csv", "tables/table-4.md", "tables/table-5.md", "tables/table-5.csv", "tables/table-5.tex", "tables/table-8.md"} {
 		path := filepath.Join("testdata", "golden", filepath.Base(name))
 		if *update {
 			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -298,7 +298,7 @@ func TestTwoReportsAreEqualBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(paths) != 5+3*11+1+2*(5+2)+1 || len(paths) != len(first) {
+	if len(paths) != 7+3*11+1+2*(5+2+2)+1 || len(paths) != len(first) {
 		t.Fatalf("%d and %d files", len(paths), len(first))
 	}
 	for _, path := range paths {

@@ -1,6 +1,7 @@
 package reproduce
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/skinattn/skinattn/internal/parallel"
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
@@ -20,6 +22,9 @@ import (
 // Run is a finished run folder.
 type Run struct {
 	Name string // of the folder
+	// Study is the folder with the runs of one experiment that the run folder lies in;
+	// empty for a run folder that lies among the results themselves.
+	Study string
 
 	folder      *run.Folder
 	config      run.Config
@@ -38,8 +43,9 @@ type Run struct {
 // ErrRunFolder says that a folder is a run folder and not a folder of run folders.
 var ErrRunFolder = errors.New("is a run folder itself")
 
-// Load reads the run folders in dir, in the order of their names. It ignores files
-// in dir, and folders without any file of a run. A damaged or incomplete run folder
+// Load reads the run folders in dir, in the order of their names, and those in the folders
+// of studies: folders in dir that are no run folders and hold some. It ignores files, and
+// all other folders. A damaged or incomplete run folder
 // is an error that names the file. If dir can't be read, the error wraps an
 // *fs.PathError; if dir is itself a run folder, it is an ErrRunFolder.
 func Load(dir string) ([]*Run, error) {
@@ -50,17 +56,33 @@ func Load(dir string) ([]*Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the results: %w", err)
 	}
-	var runs []*Run
+	var paths []string
 	for _, e := range entries {
-		path := filepath.Join(dir, e.Name())
-		if !run.Is(path) {
-			continue
+		switch path := filepath.Join(dir, e.Name()); {
+		case run.Is(path):
+			paths = append(paths, path)
+		case e.IsDir():
+			inside, err := os.ReadDir(path)
+			if err != nil {
+				return nil, fmt.Errorf("reading the results: %w", err)
+			}
+			for _, e := range inside {
+				if below := filepath.Join(path, e.Name()); run.Is(below) {
+					paths = append(paths, below)
+				}
+			}
 		}
-		r, err := read(path)
-		if err != nil {
-			return nil, err
+	}
+	runs := make([]*Run, len(paths))
+	err = parallel.For(context.Background(), len(paths), func(i int) (err error) {
+		runs[i], err = read(paths[i])
+		if study := filepath.Dir(paths[i]); err == nil && study != filepath.Clean(dir) {
+			runs[i].Study = filepath.Base(study)
 		}
-		runs = append(runs, r)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return runs, nil
 }

@@ -57,8 +57,16 @@ func (r *Run) variant() string {
 	if r.family() == paper.Metadata && !r.weighted() {
 		off = append(off, "no class weights")
 	}
+	if r.frozen() {
+		off = append(off, "frozen backbone")
+	}
 	off = append(off, r.config.Network.Additions()...)
 	return strings.Join(off, ", ")
+}
+
+// frozen reports whether the backbone kept its first weights.
+func (r *Run) frozen() bool {
+	return r.config.Regime != nil && slices.ContainsFunc(r.config.Regime.Freeze, func(f spec.Freeze) bool { return f.Layers == spec.Backbone && f.Epochs == 0 })
 }
 
 // fills reports whether the run stands for a row of the paper's tables.

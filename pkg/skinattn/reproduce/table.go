@@ -55,7 +55,7 @@ func (t *Table) asPrinted() render.Grid {
 // otherProtocols explains how a footnote's command changes for the other columns.
 func otherProtocols() string {
 	var flags []string
-	for _, p := range split.Protocols {
+	for _, p := range split.Columns() {
 		switch {
 		case p.OfficialTest:
 			flags = append(flags, render.Code("--protocol "+p.Name+" --test-data DIR")+" for the official test")
@@ -73,7 +73,7 @@ type row struct {
 	cell            Cell
 	printed, logged string
 	built           string   // empty if the table has no such column
-	ours            []string // in the order of split.Protocols
+	ours            []string // in the order of split.Columns
 }
 
 // sources gives every cell as text. The function missing gives the text for a
@@ -88,12 +88,12 @@ func (r *Report) sources(t *Table, missing func(c Cell, protocol string) string)
 				line.built = number(c.Metric, c.Built)
 			}
 		}
-		for _, protocol := range split.Names() {
+		for _, protocol := range split.Columns() {
 			without := ""
-			if c.Ours[protocol].NotRun {
-				without = missing(c, protocol)
+			if c.Ours[protocol.Name].NotRun {
+				without = missing(c, protocol.Name)
 			}
-			line.ours = append(line.ours, c.Ours[protocol].text(c.Metric, without))
+			line.ours = append(line.ours, c.Ours[protocol.Name].text(c.Metric, without))
 		}
 		rows = append(rows, line)
 	}
@@ -138,7 +138,7 @@ func (t *Table) heads() []string {
 		heads = append(heads, "ours, counted in the built network")
 	}
 	if t.trains() {
-		for _, protocol := range split.Protocols {
+		for _, protocol := range split.Columns() {
 			heads = append(heads, protocol.Column.Head)
 		}
 	}
@@ -219,7 +219,7 @@ func (r *Report) latex(t *Table) ([]byte, error) {
 // are in cells.csv.
 func (r *Report) csv(t *Table) []byte {
 	records := [][]string{{"table", "row", "column", "metric", "printed", "logged", "logged_run", "discrepancy", "note", "built"}}
-	for _, protocol := range split.Protocols {
+	for _, protocol := range split.Columns() {
 		records[0] = append(records[0], protocol.Column.Key)
 	}
 	for _, line := range r.sources(t, r.missingText) {

@@ -54,6 +54,14 @@ func (r *Report) files() ([]file, error) {
 	if err != nil {
 		return nil, err
 	}
+	studies, err := r.studiesView(figuresView{})
+	if err != nil {
+		return nil, err
+	}
+	results, err := r.resultsView()
+	if err != nil {
+		return nil, err
+	}
 	embedded := map[string][]byte{}
 	for _, f := range pictures {
 		embedded[f.name] = f.content
@@ -95,11 +103,16 @@ func (r *Report) files() ([]file, error) {
 			file{"tables/" + t.file() + ".tex", latex})
 	}
 	add(page("figures.md", figuresView{embedded}))
+	wholeStudies := studies
+	wholeStudies.figuresView = figuresView{embedded}
+	add(page("studies.md", wholeStudies))
 	files := []file{
 		{"index.md", page("index.md", index)},
 		{"claims.md", add(page("claims.md", claims))},
 		{"deviations.md", add(page("deviations.md", deviations))},
 		{"figures.md", page("figures.md", figuresView{})},
+		{"studies.md", page("studies.md", studies)},
+		{ResultsFile, page("results.md", results)},
 		{"cells.csv", recordsCSV(r.Records())},
 	}
 	if err != nil {

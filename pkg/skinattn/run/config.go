@@ -39,8 +39,10 @@ type Config struct {
 type Data struct {
 	Protocol string `json:"protocol,omitempty"`
 	// TestShare is set where it is not the protocol's own.
-	TestShare   float64 `json:"test_share,omitempty"`
-	SplitSHA256 string  `json:"split_sha256,omitempty"`
+	TestShare float64 `json:"test_share,omitempty"`
+	// Arm is set for a protocol with arms; see split.Options.
+	Arm         string `json:"arm,omitempty"`
+	SplitSHA256 string `json:"split_sha256,omitempty"`
 	// ImagesSHA256 is over the content of all images used, in order.
 	ImagesSHA256 string `json:"images_sha256,omitempty"`
 	// SourceSize is the size of the photos as they lie on disk, such as "448x336";

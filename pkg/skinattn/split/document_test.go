@@ -39,7 +39,7 @@ func protocolsDocument() string {
 func columnsDocument() string {
 	var out strings.Builder
 	out.WriteString("| column | protocol | what is reported |\n| --- | --- | --- |\n")
-	for _, p := range Protocols {
+	for _, p := range Columns() {
 		fmt.Fprintf(&out, "| %s | `%s` | %s |\n", p.Column.Head, p.Name, p.Column.Reported)
 	}
 	return out.String()

@@ -33,6 +33,8 @@ type Summary struct {
 	AsRun bool `json:"as_run,omitempty"`
 	// TestShare is present only if it differs from the protocol's share.
 	TestShare float64 `json:"test_share,omitempty"`
+	// Arm is present only for a protocol with arms.
+	Arm string `json:"arm,omitempty"`
 	// Images and Lesions count by part, Counts counts images by part and class.
 	Images  map[Part]int            `json:"images"`
 	Lesions map[Part]int            `json:"lesions"`
@@ -59,7 +61,7 @@ func checksum(content []byte) string {
 // writes.
 func (s *Split) Summary() Summary {
 	sum := Summary{
-		Protocol: s.Protocol, Seed: s.Seed, Folds: s.Folds, AsRun: s.AsRun, TestShare: s.TestShare,
+		Protocol: s.Protocol, Seed: s.Seed, Folds: s.Folds, AsRun: s.AsRun, TestShare: s.TestShare, Arm: s.Arm,
 		Images: make(map[Part]int), Lesions: make(map[Part]int), Counts: make(map[Part]map[string]int),
 		LeakRateByClass: make(map[string]*float64), SHA256: checksum(s.encode()),
 	}
@@ -164,7 +166,7 @@ func (s *Split) readSummary(csvPath string, content []byte) error {
 		return fmt.Errorf("%s has not the SHA-256 that %s gives, so one of them was changed; write the split anew, or remove the JSON file to use the CSV as it is",
 			csvPath, filepath.Base(path))
 	}
-	opts := Options{Seed: summary.Seed, Folds: summary.Folds, AsRun: summary.AsRun, TestShare: summary.TestShare}
+	opts := Options{Seed: summary.Seed, Folds: summary.Folds, AsRun: summary.AsRun, TestShare: summary.TestShare, Arm: summary.Arm}
 	if summary.Fold != nil {
 		opts.Fold = *summary.Fold
 	}

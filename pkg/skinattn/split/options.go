@@ -20,7 +20,20 @@ type Options struct {
 	// TestShare, if not 0, is the share of the images that protocol paper holds
 	// out instead of a tenth: the authors also ran .15 and .2.
 	TestShare float64
+	// Arm is the half of protocol leak-pair's pair, ArmWith or ArmWithout; the other
+	// protocols have none.
+	Arm string
 }
+
+// The arms of protocol leak-pair: other photos of the test lesions are in train, or photos
+// of other lesions are in their place.
+const (
+	ArmWith    = "with"
+	ArmWithout = "without"
+)
+
+// Arms are the values of Options.Arm.
+var Arms = []string{ArmWith, ArmWithout}
 
 // Option names a field of Options.
 type Option string
@@ -31,6 +44,7 @@ const (
 	OptionFold      Option = "fold"
 	OptionAsRun     Option = "as-run"
 	OptionTestShare Option = "test-share"
+	OptionArm       Option = "arm"
 )
 
 // OptionError reports an option that its protocol does not take, or a value that
@@ -89,6 +103,10 @@ func (o Options) check(protocol string) (*Protocol, error) {
 		return wrong(OptionAsRun, "protocol ", protocol, " has no as-run form; only ", taking(OptionAsRun), " takes ", OptionAsRun)
 	case o.TestShare != 0 && !takes(OptionTestShare):
 		return wrong(OptionTestShare, "protocol ", protocol, " has fixed shares; only ", taking(OptionTestShare), " takes ", OptionTestShare)
+	case o.Arm != "" && !takes(OptionArm):
+		return wrong(OptionArm, "protocol ", protocol, " has no arms; only ", taking(OptionArm), " takes ", OptionArm)
+	case takes(OptionArm) && !slices.Contains(Arms, o.Arm):
+		return wrong(OptionArm, "protocol ", protocol, " needs ", OptionArm, " ", strings.Join(Arms, " or "), fmt.Sprintf("; it is %q", o.Arm))
 	case o.TestShare < 0 || o.TestShare >= 1:
 		return wrong(OptionTestShare, OptionTestShare, " ", o.TestShare, ": it must be above 0 and below 1")
 	}

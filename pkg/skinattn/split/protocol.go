@@ -31,7 +31,8 @@ type Protocol struct {
 	// OfficialTest is set if the test images come from another data set, and are
 	// not in the split.
 	OfficialTest bool
-	// Column describes the runs of the protocol in reports.
+	// Column describes the runs of the protocol in the tables of reports; without a Key
+	// they have no column.
 	Column Column
 
 	draw func(d *draw, records []ham10000.Record, opts Options) map[string]Part // by image id
@@ -53,6 +54,7 @@ const (
 	Datta828 = "datta828"
 	Grouped  = "grouped"
 	ISIC2018 = "isic2018"
+	LeakPair = "leak-pair"
 )
 
 // Protocols are all protocols, in the order of help texts and of columns.
@@ -94,6 +96,24 @@ var Protocols = []Protocol{
 			Reported:    "the official ISIC 2018 test",
 		},
 	},
+	{
+		Name: LeakPair, Summary: "two arms with one test: train has other photos of its lesions, or as many of other lesions",
+		Parts: []Part{Train, Val, Test}, Takes: []Option{OptionArm}, draw: (*draw).leakPair,
+	},
+}
+
+// Columns returns the protocols whose runs have a column in the tables of reports.
+func Columns() []Protocol {
+	return slices.DeleteFunc(slices.Clone(Protocols), func(p Protocol) bool { return p.Column.Key == "" })
+}
+
+// mixes reports whether photos of one lesion may be in both parts, which differ, of a
+// split with the options.
+func (p *Protocol) mixes(o Options, a, b Part) bool {
+	if p.Name == LeakPair {
+		return o.Arm == ArmWith && a != Val && b != Val
+	}
+	return !p.ByLesion
 }
 
 // Names returns the names of all protocols.

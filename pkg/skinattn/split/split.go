@@ -119,8 +119,8 @@ func (s *Split) Select(records []ham10000.Record, p Part) ([]ham10000.Record, er
 }
 
 // Check returns an error if the split breaks a promise of its protocol: no image
-// twice, one diagnosis for a lesion, no empty part and, if Protocol.ByLesion, no
-// lesion in two parts. A split without a protocol needs only images to train on.
+// twice, one diagnosis for a lesion, no empty part, and no lesion in two parts that the
+// protocol keeps apart. A split without a protocol needs only images to train on.
 func (s *Split) Check() error {
 	if err := checkRows(s.Rows); err != nil {
 		return err
@@ -144,10 +144,7 @@ func (s *Split) Check() error {
 			return fmt.Errorf("protocol %s has no part %s, yet %d images are in it", s.Protocol, p, n)
 		}
 	}
-	if protocol.ByLesion {
-		return s.checkLesions(protocol)
-	}
-	return nil
+	return s.checkLesions(protocol)
 }
 
 // checkRows checks the promises of every split, independent of its protocol.
@@ -186,7 +183,7 @@ func (c rowCheck) check(r Row, line int) error {
 	return nil
 }
 
-// checkLesions checks the promises of a protocol by lesion.
+// checkLesions checks the promises of a protocol about lesions.
 func (s *Split) checkLesions(protocol *Protocol) error {
 	first := make(map[string]Row)
 	for _, r := range s.Rows {
@@ -195,7 +192,7 @@ func (s *Split) checkLesions(protocol *Protocol) error {
 			first[r.LesionID] = r
 			continue
 		}
-		if f.Part != r.Part {
+		if f.Part != r.Part && !protocol.mixes(s.Options, f.Part, r.Part) {
 			return fmt.Errorf("lesion %s is in part %s (%s) and in part %s (%s); protocol %s keeps a lesion in one part",
 				r.LesionID, f.Part, f.ImageID, r.Part, r.ImageID, s.Protocol)
 		}

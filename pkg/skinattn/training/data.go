@@ -17,21 +17,21 @@ type Examples struct {
 	Images   skinattn.Images
 	labels   []int32
 	metadata []skinattn.Metadata // completed
-	features *features           // of the photos, if the backbone is not trained; nil otherwise
+	features skinattn.Images     // of the photos, if they are computed once; without images otherwise
 }
 
 // photos returns what training steps take: photos, or their features.
 func (e *Examples) photos() skinattn.Images {
-	if e.features != nil {
-		return skinattn.Floats(len(e.Records), e.features.read)
+	if e.features.Len() > 0 {
+		return e.features
 	}
 	return e.Images
 }
 
 // inputs returns what the trained network takes: upright photos, or their features.
 func (e *Examples) inputs(net *skinattn.Network) skinattn.Images {
-	if e.features != nil {
-		return e.photos()
+	if e.features.Len() > 0 {
+		return e.features
 	}
 	return net.Upright(e.Images)
 }

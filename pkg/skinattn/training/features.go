@@ -13,23 +13,36 @@ import (
 
 	"github.com/edsrzf/mmap-go"
 	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
 	"github.com/skinattn/skinattn/internal/filecache"
 	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
-// features are the outputs of a frozen backbone for the examples of a part, read from a
-// memory-mapped file.
-type features struct {
+// Photos are all photos of a data set. The features of a frozen backbone are computed for
+// all of them at once, so that every part of every split finds its own in one file.
+type Photos struct {
+	IDs    []string
+	Images skinattn.Images // in the order of IDs
+	SHA256 string          // of ids and files, as in run.Config.Data.ImagesSHA256
+	// FeatureDir is the folder for the files of features.
+	FeatureDir string
+}
+
+// Features are the outputs of a frozen backbone for photos, in a memory-mapped file.
+type Features struct {
 	mapped mmap.MMap
-	width  int // values of an example
+	width  int // values of a photo
+	at     map[string]int
 }
 
 // featureMagic begins a file of features. featureKey follows, then the values, float32
-// little-endian, example by example.
-const featureMagic = "skinattn features 1\n"
+// little-endian, photo by photo.
+const featureMagic = "skinattn features 2\n"
 
 const featureHeader = len(featureMagic) + sha256.Size
 
@@ -57,19 +70,17 @@ func allowsFeatures(reg *spec.Regime) error {
 	return ErrFeaturesTrained
 }
 
-// useFeatures takes the features of all examples from files and trains the network after
-// the cut.
+// useFeatures takes the features of all examples from the file and trains the network
+// after the cut.
 func (t *trainer) useFeatures(ctx context.Context) (err error) {
 	if err := Check(t.net, t.Config.Regime, true); err != nil {
 		return err
 	}
-	extractor, err := t.net.NewExtractor(t.Engine.Backend, t.store) // nothing is compiled before it is used
-	if err != nil {
+	if t.features, err = t.Photos.Features(ctx, t.Engine, t.net, t.store, t.Watch.Log); err != nil {
 		return err
 	}
-	defer extractor.Close()
 	for _, examples := range []*Examples{t.Train, t.Val} {
-		if examples.features, err = t.openFeatures(ctx, extractor, examples); err != nil {
+		if examples.features, err = t.features.Of(examples.Records); err != nil {
 			return err
 		}
 	}
@@ -77,25 +88,21 @@ func (t *trainer) useFeatures(ctx context.Context) (err error) {
 	return err
 }
 
-// featureKey is a SHA-256 over everything that decides the features of examples: the
-// photos, their preprocessing, and the network and weights up to the cut.
-func (t *trainer) featureKey(examples *Examples) (key [sha256.Size]byte, err error) {
+// featureKey is a SHA-256 over everything that decides the features: the photos, their
+// preprocessing, the engine, and the network and weights up to the cut. Split, seed, head
+// and regime do not, so that runs which differ in these share a file.
+func (p Photos) featureKey(eng *engine.Engine, net *skinattn.Network, store *model.Store) (key [sha256.Size]byte, err error) {
 	hash := sha256.New()
-	cfg := t.Config.Network
-	var ids []string
-	for _, r := range examples.Records {
-		ids = append(ids, r.ImageID)
-	}
-	if err := json.NewEncoder(hash).Encode([]any{cfg.Backbone, cfg.Cut, cfg.Size, cfg.PhotoSize(), cfg.ChannelOrder, cfg.Preprocess, cfg.Resize,
-		t.Engine.Kind, t.Config.Data.ImagesSHA256, ids}); err != nil {
+	if err := json.NewEncoder(hash).Encode([]any{net.Backbone, net.Cut, net.Size, net.PhotoSize(), net.ChannelOrder, net.Preprocess, net.Resize,
+		eng.Kind, p.SHA256, p.IDs}); err != nil {
 		return key, err
 	}
-	before, err := t.net.UpToCut()
+	before, err := net.UpToCut()
 	if err != nil {
 		return key, err
 	}
 	for _, v := range before.Variables() {
-		values, err := tensors.CopyFlatData[float32](t.store.GetVariable(v.Path()).MustValue())
+		values, err := tensors.CopyFlatData[float32](store.GetVariable(v.Path()).MustValue())
 		if err != nil {
 			return key, fmt.Errorf("reading %s: %w", v.Path(), err)
 		}
@@ -108,25 +115,34 @@ func (t *trainer) featureKey(examples *Examples) (key [sha256.Size]byte, err err
 	return key, nil
 }
 
-// openFeatures opens the features of examples in FeatureDir and computes them if the folder
-// has no file of them.
-func (t *trainer) openFeatures(ctx context.Context, extractor *skinattn.Extractor, examples *Examples) (*features, error) {
-	key, err := t.featureKey(examples)
+// Features opens the features of the photos by net, whose weights are in store, and
+// computes them if FeatureDir has no file of them: minutes for a large data set. Of
+// several processes that want the same file, one computes it. log, which may be nil, gets a
+// line before that.
+// Close the features after use.
+func (p Photos) Features(ctx context.Context, eng *engine.Engine, net *skinattn.Network, store *model.Store, log func(line string)) (*Features, error) {
+	key, err := p.featureKey(eng, net, store)
 	if err != nil {
 		return nil, fmt.Errorf("looking for features: %w", err)
 	}
-	path := filepath.Join(t.FeatureDir, "features-"+hex.EncodeToString(key[:8])+".cache")
-	width := t.net.FeatureShape().Size()
+	path := filepath.Join(p.FeatureDir, "features-"+hex.EncodeToString(key[:8])+".cache")
+	n, width := len(p.IDs), net.FeatureShape().Size()
 	content, err := filecache.Open(ctx, path,
-		func(content []byte) bool { return validFeatures(content, key, len(examples.Records)*width) },
+		func(content []byte) bool { return validFeatures(content, key, n*width) },
 		func() error {
-			t.log("computing the features of %d images, once (%d MB)", len(examples.Records), 4*len(examples.Records)*width>>20)
-			return t.writeFeatures(ctx, extractor, path, key, examples)
+			if log != nil {
+				log(fmt.Sprintf("computing the features of %d images, once for all splits and seeds (%d MB)", n, 4*n*width>>20))
+			}
+			return p.writeFeatures(ctx, eng, net, store, path, key)
 		})
 	if err != nil {
 		return nil, err
 	}
-	return &features{content, width}, nil
+	f := &Features{content, width, make(map[string]int, n)}
+	for i, id := range p.IDs {
+		f.at[id] = i
+	}
+	return f, nil
 }
 
 // validFeatures reports whether a file holds n values under the key.
@@ -134,20 +150,39 @@ func validFeatures(content []byte, key [sha256.Size]byte, n int) bool {
 	return len(content) == featureHeader+4*n && string(content[:featureHeader]) == featureMagic+string(key[:])
 }
 
-// writeFeatures computes the features of examples into the file at path. The file appears
-// when it is complete.
-func (t *trainer) writeFeatures(ctx context.Context, extractor *skinattn.Extractor, path string, key [sha256.Size]byte, examples *Examples) error {
+// writeFeatures computes the features into the file at path, which appears when it is
+// complete.
+func (p Photos) writeFeatures(ctx context.Context, eng *engine.Engine, net *skinattn.Network, store *model.Store, path string, key [sha256.Size]byte) error {
+	extractor, err := net.NewExtractor(eng.Backend, store)
+	if err != nil {
+		return err
+	}
+	defer extractor.Close()
 	return atomicfile.WriteFile(path, func(w io.Writer) error {
 		if _, err := w.Write(append([]byte(featureMagic), key[:]...)); err != nil {
 			return err
 		}
-		return extractor.Features(ctx, t.net.Upright(examples.Images), func(_ int, values []float32) error {
+		return extractor.Features(ctx, net.Upright(p.Images), func(_ int, values []float32) error {
 			return binary.Write(w, binary.LittleEndian, values)
 		})
 	})
 }
 
-// read fills dst with the features of example i. A valid file is long enough for Decode.
-func (f *features) read(i int, dst []float32) {
-	binary.Decode(f.mapped[featureHeader+4*i*f.width:], binary.LittleEndian, dst[:f.width])
+// Of returns the features of records as images for the network after the cut, until f is
+// closed. It is an error if a record's photo is none of the photos.
+func (f *Features) Of(records []ham10000.Record) (skinattn.Images, error) {
+	at := make([]int, len(records))
+	for i, r := range records {
+		var ok bool
+		if at[i], ok = f.at[r.ImageID]; !ok {
+			return skinattn.Images{}, fmt.Errorf("image %s has no features", r.ImageID)
+		}
+	}
+	// A valid file is long enough for Decode.
+	return skinattn.Floats(len(at), func(i int, dst []float32) {
+		binary.Decode(f.mapped[featureHeader+4*at[i]*f.width:], binary.LittleEndian, dst[:f.width])
+	}), nil
 }
+
+// Close unmaps the file.
+func (f *Features) Close() { f.mapped.Unmap() } // read only: there is nothing to lose

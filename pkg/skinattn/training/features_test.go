@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/skinattn/skinattn/internal/safetensors"
+	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
@@ -17,7 +19,29 @@ import (
 func frozenRun(r *Run, features string) {
 	r.Config.Network.Cut = "Conv1_relu"
 	r.Config.Regime.Freeze = []spec.Freeze{{Layers: spec.Backbone}}
-	r.Config.FeatureCache, r.FeatureDir = features != "", features
+	r.Config.FeatureCache = features != ""
+	r.Photos = photosOf(features, r.Val, r.Train)
+}
+
+// photosOf are the photos of parts, in another order than theirs.
+func photosOf(features string, parts ...*Examples) Photos {
+	p := Photos{SHA256: "of the blobs", FeatureDir: features}
+	var photos []func() []uint8
+	for _, part := range parts {
+		for i := len(part.Records) - 1; i >= 0; i-- {
+			p.IDs = append(p.IDs, part.Records[i].ImageID)
+			photos = append(photos, func() []uint8 {
+				floats, bytes := make([]float32, testSize*testSize*3), make([]uint8, testSize*testSize*3)
+				part.Images.Floats(i, floats)
+				for k, v := range floats {
+					bytes[k] = uint8(v)
+				}
+				return bytes
+			})
+		}
+	}
+	p.Images = skinattn.Bytes(len(photos), func(i int) []uint8 { return photos[i]() })
+	return p
 }
 
 // Training on features ends with the weights of training on photos, but for
@@ -25,12 +49,15 @@ func frozenRun(r *Run, features string) {
 func TestFeatureCache(t *testing.T) {
 	cache := t.TempDir()
 	var lines []string
-	train := func(name, features string) map[string]safetensors.Tensor {
+	train := func(name, features string, changes ...func(*Run)) map[string]safetensors.Tensor {
 		t.Helper()
 		dir := filepath.Join(t.TempDir(), name)
 		r := smallRun(t, dir, false)
 		r.Watch = logger(func(line string) { lines = append(lines, line) })
 		frozenRun(&r, features)
+		for _, change := range changes {
+			change(&r)
+		}
 		if err := Train(context.Background(), r); err != nil {
 			t.Fatal(err)
 		}
@@ -46,13 +73,21 @@ func TestFeatureCache(t *testing.T) {
 	}
 	photos := train("photos", "")
 	first := train("first", cache)
-	if log := strings.Join(lines, "\n"); !strings.Contains(log, "features of 30 images") || !strings.Contains(log, "features of 14 images") {
+	if log := strings.Join(lines, "\n"); strings.Count(log, "features of") != 1 || !strings.Contains(log, "features of 44 images") {
 		t.Errorf("the log is %s", log)
 	}
 	lines = nil
 	again := train("again", cache)
 	if log := strings.Join(lines, "\n"); strings.Contains(log, "features of") {
 		t.Errorf("features are computed again: %s", log)
+	}
+	// Another split, seed, head and regime take the same file; other weights do not.
+	train("another split", cache, func(r *Run) {
+		r.Train.Records[0], r.Val.Records[0] = r.Val.Records[0], r.Train.Records[0]
+		r.Config.Regime.Batch, r.Config.Network.SoftAttention = 4, false
+	})
+	if log := strings.Join(lines, "\n"); strings.Contains(log, "features of") {
+		t.Errorf("another split computes features again: %s", log)
 	}
 	for name, want := range photos {
 		got, same := first[name], again[name]
@@ -70,7 +105,7 @@ func TestFeatureCache(t *testing.T) {
 		}
 	}
 	files, _ := filepath.Glob(filepath.Join(cache, "features-*.cache"))
-	if len(files) != 2 {
+	if len(files) != 1 {
 		t.Fatalf("files: %v", files)
 	}
 	content, err := os.ReadFile(files[0])
@@ -78,6 +113,10 @@ func TestFeatureCache(t *testing.T) {
 		t.Fatal(err)
 	}
 	key, n := [32]byte(content[len(featureMagic):]), (len(content)-featureHeader)/4
+	train("other weights", cache, func(r *Run) { r.Config.Seed++ })
+	if log := strings.Join(lines, "\n"); strings.Count(log, "features of") != 1 {
+		t.Errorf("other weights of the backbone take the same features: %s", log)
+	}
 	if !validFeatures(content, key, n) || validFeatures(content[:1000], key, n) || validFeatures(content, [32]byte{}, n) {
 		t.Error("a whole file is not used, or a file that is cut off or has another key is used")
 	}
@@ -90,6 +129,13 @@ func TestInterruptedRunOnFeaturesGoesOnToTheSameBytes(t *testing.T) {
 		r.Config.Regime.EMA = .9
 		r.Config.Regime.Mix.Mixup = .3
 	})
+}
+
+func TestFeaturesOfAnUnknownPhoto(t *testing.T) {
+	f := &Features{at: map[string]int{"known": 0}}
+	if _, err := f.Of([]ham10000.Record{{ImageID: "known"}, {ImageID: "unknown"}}); err == nil || !strings.Contains(err.Error(), "image unknown") {
+		t.Errorf("error %v", err)
+	}
 }
 
 func TestFeatureCacheWantsAFrozenBackbone(t *testing.T) {

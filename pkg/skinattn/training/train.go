@@ -31,9 +31,9 @@ type Run struct {
 	// Weights fills the first weights of a new run, such as the backbone's. It may
 	// leave variables unset: they are drawn from the seed. nil: all are drawn.
 	Weights func(net *skinattn.Network, store *model.Store) error
-	// FeatureDir is the folder for features of the frozen backbone, which are kept if
+	// Photos are those of Train and Val and the others of the data set. They are used if
 	// Config.FeatureCache is set.
-	FeatureDir string
+	Photos Photos
 	// SaveEvery is the time between checkpoints within an epoch; 0: only its end has one.
 	// It does not change the weights.
 	SaveEvery time.Duration
@@ -101,9 +101,11 @@ type trainer struct {
 	stepper *Stepper
 	model   *skinattn.Model
 	sampler *sampler
-	meanAge float64 // of the training part
-	state   state
-	saved   time.Time // when the newest checkpoint was written or loaded
+	// features are nil if the network is trained on photos.
+	features *Features
+	meanAge  float64 // of the training part
+	state    state
+	saved    time.Time // when the newest checkpoint was written or loaded
 }
 
 // Train trains until the stopping rule or the last epoch, from the beginning or from the
@@ -148,10 +150,8 @@ func (t *trainer) close() {
 	if t.model != nil {
 		t.model.Close()
 	}
-	for _, examples := range []*Examples{t.Train, t.Val} {
-		if examples.features != nil {
-			examples.features.mapped.Unmap() // read only: there is nothing to lose
-		}
+	if t.features != nil {
+		t.features.Close()
 	}
 }
 

@@ -3,6 +3,7 @@ package training
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -35,7 +36,7 @@ func blobs(n int, seed uint64) *Examples {
 		for j := range images[i] {
 			images[i][j] = uint8(30*class + rng.IntN(40))
 		}
-		records[i] = ham10000.Record{ImageID: "ISIC_" + string(rune('a'+i%26)), Dx: ham10000.Classes[class],
+		records[i] = ham10000.Record{ImageID: fmt.Sprintf("ISIC_%d_%02d", seed, i), Dx: ham10000.Classes[class],
 			Age: float64(20 + 10*class), Sex: "male", Localization: "back"}
 	}
 	records[0].Age = math.NaN()
