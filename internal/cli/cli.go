@@ -60,6 +60,7 @@ type commands struct {
 	Predict   predictCommand   `cmd:"" help:"Class probabilities of images."`
 	Explain   explainCommand   `cmd:"" help:"Where the network looks: Soft-Attention, Grad-CAM and other maps of images, as pictures."`
 	Figures   figuresCommand   `cmd:"" help:"Every figure that runs allow."`
+	Report    reportCommand    `cmd:"" help:"A page of runs to explore, as one HTML file."`
 	Weights   weightsCommand   `cmd:"" help:"ImageNet and Keras weights: fetch, import, export, check."`
 	Runs      runsCommand      `cmd:"" help:"Run folders of older versions: migrate."`
 	Bench     benchCommand     `cmd:"" help:"Images per second, compile time, peak memory."`

@@ -134,6 +134,32 @@ func (o Option) Set(of any, value reflect.Value) error {
 	return nil
 }
 
+// Arguments returns the command line's flag that gives the option its value in *of, and
+// nothing if *from, of the same type, has this value already or the option has no flag.
+func (o Option) Arguments(of, from any) []string {
+	value := o.In(of)
+	if o.Flag == "" || reflect.DeepEqual(value.Interface(), o.In(from).Interface()) {
+		return nil
+	}
+	switch {
+	case o.Type.Kind() == reflect.Bool && value.Bool():
+		return []string{"--" + o.Flag}
+	case o.Type.Kind() == reflect.Bool:
+		return []string{"--no-" + o.Flag}
+	case o.Type.Kind() == reflect.String:
+		return []string{"--" + o.Flag + "=" + value.String()}
+	case !o.list():
+		return []string{fmt.Sprintf("--%s=%v", o.Flag, value.Interface())}
+	}
+	var elements []string
+	for i := range value.Len() {
+		if element := value.Index(i); o.Type.Kind() == reflect.Slice || !element.IsZero() {
+			elements = append(elements, fmt.Sprint(element.Interface()))
+		}
+	}
+	return []string{"--" + o.Flag + "=" + strings.Join(elements, ",")}
+}
+
 // Values says in words which values are allowed; empty for all of the type.
 func (o Option) Values() string {
 	if limits := o.tag.Get("range"); limits != "" {

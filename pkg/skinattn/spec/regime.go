@@ -140,6 +140,9 @@ type LayerRate struct {
 	Factor float64 `json:"factor"`
 }
 
+// String writes LAYERS=FACTOR.
+func (r LayerRate) String() string { return fmt.Sprintf("%s=%v", r.Layers, r.Factor) }
+
 // Parse reads LAYERS=FACTOR.
 func (r *LayerRate) Parse(text string) (err error) {
 	var factor string
@@ -155,6 +158,14 @@ func (r *LayerRate) Parse(text string) (err error) {
 type Freeze struct {
 	Layers string `json:"layers"`           // beginning of their names, or Backbone
 	Epochs int    `json:"epochs,omitempty"` // number of first epochs; 0: all
+}
+
+// String writes LAYERS, or LAYERS:EPOCHS if they are not frozen for ever.
+func (f Freeze) String() string {
+	if f.Epochs == 0 {
+		return f.Layers
+	}
+	return fmt.Sprintf("%s:%d", f.Layers, f.Epochs)
 }
 
 // Parse reads LAYERS or LAYERS:EPOCHS.
