@@ -73,6 +73,24 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// A regime with a falling learning rate keeps the last weights, the authors' the best ones.
+func TestKeptEpoch(t *testing.T) {
+	if page := made(t, few, "../../../results/mobilenet_v2-modern-grouped-128px-seed1"); !strings.Contains(page, "30 epochs; the kept weights are those of epoch 30.") {
+		t.Error("modern keeps the last epoch's weights")
+	}
+	folder, err := run.Open(groupedRun)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := folder.History()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if page := made(t, few, groupedRun); !strings.Contains(page, fmt.Sprintf("%d epochs; the kept weights are those of epoch %d.", len(rows), run.BestEpoch(rows))) {
+		t.Error("md/as-run keeps the weights of the best epoch")
+	}
+}
+
 // withoutScript is a page without its scripts.
 func withoutScript(page string) string {
 	return regexp.MustCompile(`(?s)<script[^>]*>.*?</script>`).ReplaceAllString(page, "")

@@ -30,7 +30,7 @@ type section struct {
 	Parts     []partRow
 	Curves    []figure
 	Epochs    []run.Epoch
-	BestEpoch int
+	KeptEpoch int
 
 	Overall, PerClass []metricRow
 	Columns           []string // of PerClass
@@ -236,7 +236,7 @@ func (s *section) addHistory(folder *run.Folder) error {
 	if err != nil || len(rows) == 0 {
 		return err
 	}
-	s.Epochs, s.BestEpoch = rows, run.BestEpoch(rows)
+	s.Epochs, s.KeptEpoch = rows, s.config.KeptEpoch(rows)
 	column := func(of func(run.Epoch) float64) (values []float64) {
 		for _, row := range rows {
 			values = append(values, of(row))

@@ -15,7 +15,6 @@ import (
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
-	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
@@ -202,10 +201,7 @@ func (r *Run) readHistory() error {
 		return err
 	}
 	r.epochs = len(epochs)
-	r.bestEpoch = run.BestEpoch(epochs)
-	if r.config.Regime.Select == spec.SelectLast {
-		r.bestEpoch = r.epochs
-	}
+	r.bestEpoch = r.config.KeptEpoch(epochs)
 	r.seconds = run.Median(epochs, func(e run.Epoch) float64 { return e.Seconds })
 	r.throughput = run.Median(epochs, func(e run.Epoch) float64 { return e.TrainImagesPerSecond })
 	return nil

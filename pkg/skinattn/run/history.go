@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
+
 	"github.com/skinattn/skinattn/internal/atomicfile"
 	"github.com/skinattn/skinattn/internal/csvtable"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
@@ -57,6 +59,15 @@ func BestEpoch(rows []Epoch) int {
 		}
 	}
 	return epoch
+}
+
+// KeptEpoch is the epoch whose weights the run keeps to predict with: the last one, or
+// BestEpoch, as the regime says; 0 without epochs.
+func (c Config) KeptEpoch(rows []Epoch) int {
+	if c.Regime != nil && c.Regime.Select == spec.SelectLast && len(rows) > 0 {
+		return rows[len(rows)-1].Epoch
+	}
+	return BestEpoch(rows)
 }
 
 // Median is the median over the epochs of a value, NaN if no epoch has it.
