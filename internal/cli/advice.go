@@ -6,12 +6,14 @@ import (
 	"io/fs"
 	"syscall"
 
+	"github.com/skinattn/skinattn/models"
 	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/explain"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
+	"github.com/skinattn/skinattn/pkg/skinattn/release"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
 	"github.com/skinattn/skinattn/pkg/skinattn/weights"
@@ -23,6 +25,8 @@ var adviceTable = []func(error) string{
 	is("set --data or $SKINATTN_DATA; scripts/download.sh fetches HAM10000, `skinattn demo` works without it", ham10000.ErrNoFolder),
 	as[*ham10000.NotFolderError]("set --data or $SKINATTN_DATA to the folder that holds HAM10000_metadata.csv, or fetch it with scripts/download.sh"),
 	as[*ham10000.MissingImagesError]("put ISIC_*.jpg in any of its subfolders or run scripts/download.sh, `skinattn data check` lists them all"),
+	is("name a run folder with --run", models.ErrNone),
+	as[*ham10000.AmbiguousTruthError]("name one with --truth"),
 	as[*run.NotFolderError]("'skinattn train' or 'skinattn weights import' makes one"),
 	as[*run.InUseError]("wait for it or choose another --run"),
 	as[*run.NotEmptyError]("add --resume to go on with it or choose another --run"),
@@ -42,6 +46,7 @@ var adviceTable = []func(error) string{
 		}
 		return "choose another --out"
 	}),
+	as[*release.OccupiedError]("remove it or choose another --out"),
 	is("use --weights random", weights.ErrNoImageNet),
 	when(func(e *weights.OtherWeightsError) string {
 		return "remove it first, or train with --weights " + e.Keras

@@ -62,7 +62,7 @@ type commands struct {
 	Figures   figuresCommand   `cmd:"" help:"Every figure that runs allow."`
 	Report    reportCommand    `cmd:"" help:"A page of runs to explore, as one HTML file."`
 	Weights   weightsCommand   `cmd:"" help:"ImageNet and Keras weights: fetch, import, export, check."`
-	Runs      runsCommand      `cmd:"" help:"Run folders of older versions: migrate."`
+	Runs      runsCommand      `cmd:"" help:"Run folders: migrate older ones, release a model."`
 	Bench     benchCommand     `cmd:"" help:"Images per second, compile time, peak memory."`
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
 	"github.com/skinattn/skinattn/internal/npy"
+	"github.com/skinattn/skinattn/models"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/attention"
 	"github.com/skinattn/skinattn/pkg/skinattn/explain"
@@ -23,7 +24,7 @@ import (
 )
 
 type explainCommand struct {
-	Dir          string   `name:"run" help:"Run folder with the trained network." placeholder:"DIR"`
+	Dir          string   `name:"run" help:"Run folder with the trained network (default: the released model)." placeholder:"DIR"`
 	Images       []string `arg:"" optional:"" name:"image" help:"Photos, JPEG or PNG of any size."`
 	Out          string   `help:"Folder for pictures and maps." placeholder:"DIR"`
 	Class        string   `help:"The class to explain, such as mel (default: the predicted one)." placeholder:"CLASS"`
@@ -49,10 +50,12 @@ type explanationRow struct {
 	Probability   *float32            `json:"probability,omitempty"` // of the class
 	Probabilities map[string]float32  `json:"probabilities,omitempty"`
 	Metadata      *predictionMetadata `json:"metadata,omitempty"`
-	Mask          string              `json:"mask,omitempty"`
-	Overlay       string              `json:"overlay,omitempty"`
-	Maps          []mapRow            `json:"maps,omitempty"`
-	Error         string              `json:"error,omitempty"`
+	Assumed       []string            `json:"assumed,omitempty"`
+	judgement
+	Mask    string   `json:"mask,omitempty"`
+	Overlay string   `json:"overlay,omitempty"`
+	Maps    []mapRow `json:"maps,omitempty"`
+	Error   string   `json:"error,omitempty"`
 }
 
 // mapRow is a map of an explanationRow, with the options of its method.
@@ -75,8 +78,8 @@ func (c *explainCommand) Run(s *session) error {
 	if c.Score {
 		return c.score(s)
 	}
-	if c.Dir == "" || c.Out == "" || len(c.Images) == 0 {
-		return usagef("explain takes --run DIR, --out DIR and photos, or --score")
+	if c.Out == "" || len(c.Images) == 0 {
+		return usagef("explain takes --out DIR and photos, and --run DIR for another network than the released one; or --score")
 	}
 	given, err := c.given()
 	if err != nil {
@@ -98,7 +101,7 @@ func (c *explainCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	network, err := s.openModel(folder)
+	network, err := s.openPredictor(folder)
 	if err != nil {
 		return err
 	}
@@ -114,15 +117,17 @@ func (c *explainCommand) Run(s *session) error {
 	progress := s.progress("explaining")
 	rows := make([]explanationRow, 0, len(c.Images))
 	failed := 0
-	err = attention.ExplainFiles(s.ctx, network, c.Images, metadata, class, options, func(i int, x attention.FileExplanation) error {
+	err = attention.ExplainFiles(s.ctx, network.Model, c.Images, metadata, class, options, func(i int, x attention.FileExplanation) error {
 		row := explanationRow{Image: x.Path}
 		if x.Err != nil {
 			row.Error = x.Err.Error()
 			failed++
 		} else {
 			if network.Metadata {
-				row.Metadata = (*predictionMetadata)(&metadata)
+				row.Metadata, row.Assumed = (*predictionMetadata)(&metadata), assumed(given)
 			}
+			x.Prediction = network.calibrated(x.Prediction)
+			row.judgement = network.judge(x.Prediction)
 			if err := c.save(&row, x, network.Resize, masks(x.Path), options); err != nil {
 				return err
 			}
@@ -137,7 +142,7 @@ func (c *explainCommand) Run(s *session) error {
 	if s.JSON {
 		err = s.answer(rows)
 	} else {
-		writeExplanations(s.stdout, rows)
+		err = writeExplanations(s.stdout, network, rows)
 	}
 	if err == nil && failed > 0 {
 		err = errors.New(plural(failed, "image") + " could not be read; the others are explained")
@@ -152,7 +157,7 @@ func (c *explainCommand) prepare(s *session) (*run.Folder, *skinattn.Network, ex
 	if err != nil {
 		return nil, nil, options, err
 	}
-	folder, err := run.Open(c.Dir)
+	folder, err := models.Open(c.Dir)
 	if err != nil {
 		return nil, nil, options, err
 	}
@@ -317,13 +322,19 @@ func writeMap(path string, m explain.Map) error {
 	})
 }
 
-func writeExplanations(w io.Writer, rows []explanationRow) {
+func writeExplanations(w io.Writer, network *predictor, rows []explanationRow) error {
+	var text strings.Builder
+	var predicted []predictionRow
 	for _, r := range rows {
 		if r.Error != "" {
-			fmt.Fprintf(w, "%s: error: %s\n", r.Image, r.Error)
+			fmt.Fprintf(&text, "%s: error: %s\n", r.Image, r.Error)
 			continue
 		}
-		fmt.Fprintf(w, "%s: %s (%.4f); maps for %s (%.4f) in %s\n", r.Image, ham10000.ClassName(r.Prediction), r.Probabilities[r.Prediction],
+		fmt.Fprintf(&text, "%s: %s (%.4f); maps for %s (%.4f) in %s\n", r.Image, ham10000.ClassName(r.Prediction), r.Probabilities[r.Prediction],
 			ham10000.ClassName(r.Class), *r.Probability, r.Overlay)
+		predicted = append(predicted, predictionRow{Image: r.Image, Prediction: r.Prediction, Metadata: r.Metadata, Assumed: r.Assumed, judgement: r.judgement})
 	}
+	text.WriteString(notes(network, predicted))
+	_, err := io.WriteString(w, text.String())
+	return err
 }

@@ -81,7 +81,7 @@ func TestWeightsExportErrors(t *testing.T) {
 		"wrong config":   {[]string{"--run", wrongConfig, "--out", out}, exitFailed, `backbone "x" is unknown`},
 		"file there":     {[]string{"--run", dir, "--out", there}, exitFailed, there + " exists; remove it or choose another --out"},
 		"npy over file":  {[]string{"--run", dir, "--out", there, "--format", "npy"}, exitFailed, "not a directory"},
-		"no --run":       {[]string{"--out", out}, exitUsage, "missing flags: --run"},
+		"neither":        {nil, exitUsage, "missing flags: --out"},
 		"no --out":       {[]string{"--run", dir}, exitUsage, "missing flags: --out"},
 		"unknown format": {[]string{"--run", dir, "--out", out, "--format", "onnx"}, exitUsage, "--format must be one of"},
 		"argument":       {[]string{"--run", dir, "--out", out, "more"}, exitUsage, "unexpected argument more"},

@@ -4,18 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"text/tabwriter"
 
+	"github.com/skinattn/skinattn/models"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
-	"github.com/skinattn/skinattn/pkg/skinattn/run"
 )
 
 type predictCommand struct {
-	Dir    string   `name:"run" help:"Run folder with the trained network." required:"" placeholder:"DIR"`
-	Images []string `arg:"" name:"image" help:"Photos, JPEG or PNG of any size."`
+	Dir    string   `name:"run" help:"Run folder with the trained network (default: the released model)." placeholder:"DIR"`
+	Images []string `arg:"" optional:"" name:"image" help:"Photos, JPEG or PNG of any size."`
 	patientFlags
+	testSetFlags
 }
 
 // patientFlags describe a patient.
@@ -31,7 +31,13 @@ type predictionRow struct {
 	Prediction    string              `json:"prediction,omitempty"`
 	Probabilities map[string]float32  `json:"probabilities,omitempty"`
 	Metadata      *predictionMetadata `json:"metadata,omitempty"`
-	Error         string              `json:"error,omitempty"`
+	// Assumed are the fields of Metadata that were not known: the age is then the mean of the
+	// training photos.
+	Assumed []string `json:"assumed,omitempty"`
+	judgement
+	Truth   string `json:"truth,omitempty"`    // the diagnosis, where a test set tells it
+	LeftOut string `json:"left_out,omitempty"` // why a photo of a test set is not predicted
+	Error   string `json:"error,omitempty"`
 }
 
 type predictionMetadata struct {
@@ -45,46 +51,99 @@ func (c *predictCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	folder, err := run.Open(c.Dir)
+	if err := c.check(); err != nil {
+		return err
+	}
+	var set *ham10000.TestSet
+	if c.TestData != "" { // before the engine starts
+		if set, err = c.open(); err != nil {
+			return err
+		}
+	}
+	folder, err := models.Open(c.Dir)
 	if err != nil {
 		return err
 	}
-	network, err := s.openModel(folder)
+	network, err := s.openPredictor(folder)
 	if err != nil {
 		return err
 	}
 	defer network.Close()
+	if set != nil {
+		return c.predictSet(s, network, set)
+	}
 	metadata, err := given.Complete(network.MeanAge())
 	if err != nil {
 		return usageError{err}
 	}
-	results, err := pipeline.PredictFiles(s.ctx, network, c.Images, metadata)
+	results, err := pipeline.PredictFiles(s.ctx, network.Model, c.Images, metadata)
 	if err != nil {
 		return err
 	}
 	rows := make([]predictionRow, len(results))
 	failed := 0
 	for i, r := range results {
-		rows[i] = predictionRow{Image: r.Path}
+		rows[i] = newPredictionRow(network, r, given, metadata)
 		if r.Err != nil {
-			rows[i].Error = r.Err.Error()
 			failed++
-			continue
-		}
-		rows[i].Prediction, rows[i].Probabilities = byClass(r.Probabilities)
-		if network.Metadata {
-			rows[i].Metadata = (*predictionMetadata)(&metadata)
 		}
 	}
 	if s.JSON {
 		err = s.answer(rows)
 	} else {
-		err = writePredictions(s, rows)
+		err = writePredictions(s.stdout, network, rows)
 	}
 	if err == nil && failed > 0 {
 		err = errors.New(plural(failed, "image") + " could not be read; the others are above")
 	}
 	return err
+}
+
+// check returns an error for flags that do not go together.
+func (c *predictCommand) check() error {
+	switch {
+	case c.TestData == "" && len(c.Images) == 0:
+		return usagef("predict takes images, or --test-data DIR")
+	case c.TestData == "":
+		return c.onlyWithTestData()
+	case len(c.Images) > 0:
+		return usagef("--test-data DIR predicts the photos of DIR; leave %s out", c.Images[0])
+	case c.patientFlags != patientFlags{}:
+		return usagef("--age, --sex and --localization are of one patient; with --test-data the table has them, or they are unknown")
+	}
+	return nil
+}
+
+// newPredictionRow is the row of a photo; given is its patient's metadata as far as it is
+// known, and used as it was completed.
+func newPredictionRow(network *predictor, r pipeline.FilePrediction, given, used skinattn.Metadata) predictionRow {
+	row := predictionRow{Image: r.Path}
+	if r.Err != nil {
+		row.Error = r.Err.Error()
+		return row
+	}
+	calibrated := network.calibrated(r.Prediction)
+	row.Prediction, row.Probabilities = byClass(calibrated.Probabilities)
+	row.judgement = network.judge(calibrated)
+	if network.Metadata {
+		row.Metadata, row.Assumed = (*predictionMetadata)(&used), assumed(given)
+	}
+	return row
+}
+
+// assumed lists the fields of metadata that are not known.
+func assumed(given skinattn.Metadata) []string {
+	var fields []string
+	if math.IsNaN(given.Age) {
+		fields = append(fields, "age")
+	}
+	if given.Sex == "" || given.Sex == ham10000.Unknown {
+		fields = append(fields, "sex")
+	}
+	if given.Localization == "" || given.Localization == ham10000.Unknown {
+		fields = append(fields, "localization")
+	}
+	return fields
 }
 
 // byClass returns the most probable class, and the probabilities by class.
@@ -112,27 +171,6 @@ func (f patientFlags) given() (skinattn.Metadata, error) {
 		return given, usageError{err}
 	}
 	return given, nil
-}
-
-func writePredictions(s *session, rows []predictionRow) error {
-	table := tabwriter.NewWriter(s.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprint(table, "image\tprediction")
-	for _, class := range ham10000.Classes {
-		fmt.Fprintf(table, "\t%s", class)
-	}
-	fmt.Fprintln(table)
-	for _, r := range rows {
-		if r.Error != "" {
-			fmt.Fprintf(table, "%s\terror: %s\n", r.Image, r.Error)
-			continue
-		}
-		fmt.Fprintf(table, "%s\t%s", r.Image, ham10000.ClassName(r.Prediction))
-		for _, class := range ham10000.Classes {
-			fmt.Fprintf(table, "\t%.4f", r.Probabilities[class])
-		}
-		fmt.Fprintln(table)
-	}
-	return table.Flush()
 }
 
 func plural(n int, noun string) string {

@@ -27,6 +27,7 @@ type trainCommand struct {
 	Share    float64 `name:"test-share" help:"Protocol ${test_share}: share of the images to hold out (default: .1)." placeholder:"X"`
 	Arm      string  `help:"Protocol ${arm}: which of the two arms, ${arms}." placeholder:"NAME"`
 	Split    string  `help:"Take this split instead of drawing one." placeholder:"FILE"`
+	TestData string  `help:"Protocol ${official_test}: folder with the official test, its photos and the table of their truth, which is then reported (default: the validation part is)." placeholder:"DIR"`
 	Dir      string  `name:"run" help:"Run folder to make." placeholder:"DIR"`
 	Resume   bool    `help:"Go on with the run in the folder."`
 	Size     *int    `help:"Image width and height in pixels (default: the network's own)." placeholder:"PX"`
@@ -61,6 +62,11 @@ func (c *trainCommand) Run(s *session) error {
 	if opts.Data, err = s.openData(); err != nil {
 		return err
 	}
+	if c.TestData != "" {
+		if opts.TestSet, err = ham10000.OpenTestSet(c.TestData, ""); err != nil {
+			return err
+		}
+	}
 	eng, err := s.openEngine()
 	if err != nil {
 		return err
@@ -71,6 +77,9 @@ func (c *trainCommand) Run(s *session) error {
 		return c.findRate(s, eng, opts)
 	}
 	err = pipeline.Train(s.ctx, eng, opts)
+	if errors.Is(err, pipeline.ErrNoTestSet) {
+		return usagef("--test-data: %w", err)
+	}
 	if errors.Is(err, training.ErrInterrupted) {
 		return fmt.Errorf("%w; go on with --resume", err)
 	}
@@ -218,15 +227,16 @@ const imagenet = "imagenet"
 // grammarVars are the lists and defaults in the help texts and choices.
 func grammarVars() map[string]string {
 	return map[string]string{
-		"backbones":  strings.Join(backbone.Names(), ","),
-		"protocols":  strings.Join(split.Names(), ","),
-		"folds":      strings.Join(split.NamesTaking(split.OptionFolds), ", "),
-		"as_run":     strings.Join(split.NamesTaking(split.OptionAsRun), ", "),
-		"test_share": strings.Join(split.NamesTaking(split.OptionTestShare), ", "),
-		"arm":        strings.Join(split.NamesTaking(split.OptionArm), ", "),
-		"arms":       strings.Join(split.Arms, " or "),
-		"regimes":    strings.Join(spec.Names(), ","),
-		"regime":     spec.Default,
-		"methods":    strings.Join(explain.MethodNames(), ", "),
+		"backbones":     strings.Join(backbone.Names(), ","),
+		"protocols":     strings.Join(split.Names(), ","),
+		"folds":         strings.Join(split.NamesTaking(split.OptionFolds), ", "),
+		"as_run":        strings.Join(split.NamesTaking(split.OptionAsRun), ", "),
+		"test_share":    strings.Join(split.NamesTaking(split.OptionTestShare), ", "),
+		"arm":           strings.Join(split.NamesTaking(split.OptionArm), ", "),
+		"arms":          strings.Join(split.Arms, " or "),
+		"official_test": strings.Join(split.WithOfficialTest(), ", "),
+		"regimes":       strings.Join(spec.Names(), ","),
+		"regime":        spec.Default,
+		"methods":       strings.Join(explain.MethodNames(), ", "),
 	}
 }

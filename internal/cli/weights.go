@@ -120,7 +120,7 @@ func (c *weightsImportCommand) Run(s *session) error {
 }
 
 type weightsExportCommand struct {
-	Dir    string `name:"run" help:"Run folder, whose best weights are taken." required:"" placeholder:"DIR"`
+	Dir    string `name:"run" help:"Run folder, whose best weights are taken (default: the released model)." placeholder:"DIR"`
 	Out    string `help:"File to write, or folder for --format npy; it must not be there yet." required:"" placeholder:"PATH"`
 	Format string `help:"h5: Keras's save_weights; npy: a folder of .npy files with an index." enum:"h5,npy" default:"h5" placeholder:"NAME"`
 }

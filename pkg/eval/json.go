@@ -328,9 +328,14 @@ func ReadMetrics(path string) (*Metrics, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading metrics: %w", err)
 	}
+	return ParseMetrics(text, path)
+}
+
+// ParseMetrics reads the text of a metrics.json; errors call the file name.
+func ParseMetrics(text []byte, name string) (*Metrics, error) {
 	m := new(Metrics)
 	if err := json.Unmarshal(text, m); err != nil {
-		return nil, fmt.Errorf("reading metrics: %s: %w", path, err)
+		return nil, fmt.Errorf("reading metrics: %s: %w", name, err)
 	}
 	return m, nil
 }

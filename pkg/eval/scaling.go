@@ -83,17 +83,46 @@ func (s *Scaling) Apply(t *Table) (*Table, error) {
 		return nil, fmt.Errorf("%s scaling: classes %q, but it was fitted on %q", s.Method, p.Classes, s.Classes)
 	}
 	probs := make([][]float32, p.Len())
-	logits := make([]float64, len(p.Classes))
 	for i, row := range p.Probs {
-		for k, v := range row {
-			logits[k] = s.Weight[k]*logProbability(v) + s.Bias[k]
-		}
-		softmax(logits)
-		probs[i] = normalized(logits)
+		probs[i] = s.Probabilities(row)
 	}
 	scaled, err := newTable(p.withProbs(probs))
 	if err == nil {
 		scaled.notes = t.notes
 	}
 	return scaled, err
+}
+
+// Probabilities returns the recalibrated probabilities of one image, a probability for each
+// class of the scaling.
+func (s *Scaling) Probabilities(row []float32) []float32 {
+	logits := make([]float64, len(row))
+	for k, v := range row {
+		logits[k] = s.Weight[k]*logProbability(v) + s.Bias[k]
+	}
+	softmax(logits)
+	return normalized(logits)
+}
+
+// Check returns an error unless s is a scaling of the given classes, such as one that was
+// read from a file.
+func (s *Scaling) Check(classes []string) error {
+	finite := func(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+	switch {
+	case !slices.Equal(s.Classes, classes):
+		return fmt.Errorf("%s scaling: classes %q, want %q", s.Method, s.Classes, classes)
+	case len(s.Weight) != len(classes) || len(s.Bias) != len(classes):
+		return fmt.Errorf("%s scaling: %d weights and %d biases for %d classes", s.Method, len(s.Weight), len(s.Bias), len(classes))
+	case !slices.Contains([]string{"temperature", "vector"}, s.Method):
+		return fmt.Errorf("scaling by %q; known are temperature and vector", s.Method)
+	}
+	for k := range classes {
+		if !finite(s.Weight[k]) || !finite(s.Bias[k]) {
+			return fmt.Errorf("%s scaling: weight %g and bias %g of %s", s.Method, s.Weight[k], s.Bias[k], classes[k])
+		}
+		if s.Method == "temperature" && (s.Weight[k] != s.Weight[0] || !(s.Weight[0] > 0) || s.Bias[k] != 0) {
+			return fmt.Errorf("temperature scaling: weights %v and biases %v; all weights are one positive number, all biases 0", s.Weight, s.Bias)
+		}
+	}
+	return nil
 }

@@ -33,9 +33,11 @@ const (
 // in case the newest is damaged.
 const keep = 2
 
-// Files of a checkpoint.
+// WeightsFile is the file of a checkpoint that has the variables.
+const WeightsFile = "weights.safetensors"
+
+// The other files of a checkpoint.
 const (
-	weightsFile  = "weights.safetensors"
 	stateFile    = "state.json"
 	manifestFile = "manifest.json" // SHA-256 of the other files
 )
@@ -63,7 +65,7 @@ func Save(f *run.Folder, kind, position string, store *model.Store, state any) e
 func save(f *run.Folder, kind, position string, store *model.Store, state any) error {
 	dir := f.Path(run.CheckpointDir)
 	final := filepath.Join(dir, kind+"-"+position)
-	if _, _, err := readCheckpoint(final); err == nil {
+	if _, _, err := readCheckpoint(f, kind+"-"+position); err == nil {
 		return nil
 	}
 	values, err := storeTensors(store)
@@ -88,7 +90,7 @@ func save(f *run.Folder, kind, position string, store *model.Store, state any) e
 			hashes.SHA256[name] = hex.EncodeToString(hash.Sum(nil))
 			return err
 		}
-		if err := write(weightsFile, func(w io.Writer) error { return safetensors.Write(w, values) }); err != nil {
+		if err := write(WeightsFile, func(w io.Writer) error { return safetensors.Write(w, values) }); err != nil {
 			return err
 		}
 		if err := write(stateFile, func(w io.Writer) error { return encodeIndented(w, state) }); err != nil {
@@ -142,7 +144,7 @@ func Newest(f *run.Folder, kind string) string {
 
 // list lists the checkpoints of a kind, the newest first.
 func list(f *run.Folder, kind string) ([]string, error) {
-	entries, err := os.ReadDir(f.Path(run.CheckpointDir))
+	entries, err := f.ReadDir(run.CheckpointDir)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
@@ -174,7 +176,7 @@ func Load(f *run.Folder, kind string, store *model.Store, state any, log func(li
 	}
 	for _, name := range names {
 		path := f.Path(filepath.Join(run.CheckpointDir, name))
-		values, text, err := readCheckpoint(path)
+		values, text, err := readCheckpoint(f, name)
 		if err == nil {
 			err = json.Unmarshal(text, state)
 		}
@@ -207,9 +209,10 @@ func setAside(f *run.Folder, name string) string {
 	return " and was set aside as " + filepath.Base(aside)
 }
 
-// readCheckpoint reads and verifies a checkpoint folder.
-func readCheckpoint(dir string) (values []safetensors.Tensor, state []byte, err error) {
-	text, err := os.ReadFile(filepath.Join(dir, manifestFile))
+// readCheckpoint reads and verifies a checkpoint.
+func readCheckpoint(f *run.Folder, checkpoint string) (values []safetensors.Tensor, state []byte, err error) {
+	dir := run.CheckpointDir + "/" + checkpoint + "/"
+	text, err := f.ReadFile(dir + manifestFile)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -218,7 +221,7 @@ func readCheckpoint(dir string) (values []safetensors.Tensor, state []byte, err 
 		return nil, nil, fmt.Errorf("%s: %w", manifestFile, err)
 	}
 	read := func(name string) ([]byte, error) {
-		content, err := os.ReadFile(filepath.Join(dir, name))
+		content, err := f.ReadFile(dir + name)
 		if err != nil {
 			return nil, err
 		}
@@ -227,7 +230,7 @@ func readCheckpoint(dir string) (values []safetensors.Tensor, state []byte, err 
 		}
 		return content, nil
 	}
-	raw, err := read(weightsFile)
+	raw, err := read(WeightsFile)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -176,10 +176,10 @@ func TestDamagedCheckpoints(t *testing.T) {
 		damage func(t *testing.T, dir string)
 		reason string
 	}{
-		"a bit of the weights":  {change(weightsFile, flip), "weights.safetensors does not have the SHA-256 of the manifest"},
-		"weights cut":           {change(weightsFile, cut), "weights.safetensors does not have the SHA-256"},
-		"weights empty":         {change(weightsFile, empty), "weights.safetensors does not have the SHA-256"},
-		"no weights":            {remove(weightsFile), "no such file"},
+		"a bit of the weights":  {change(WeightsFile, flip), "weights.safetensors does not have the SHA-256 of the manifest"},
+		"weights cut":           {change(WeightsFile, cut), "weights.safetensors does not have the SHA-256"},
+		"weights empty":         {change(WeightsFile, empty), "weights.safetensors does not have the SHA-256"},
+		"no weights":            {remove(WeightsFile), "no such file"},
 		"a bit of the state":    {change(stateFile, flip), "state.json does not have the SHA-256"},
 		"no state":              {remove(stateFile), "no such file"},
 		"manifest empty":        {change(manifestFile, empty), "manifest.json"},
@@ -227,7 +227,7 @@ func TestDamagedCheckpoints(t *testing.T) {
 func TestAllDamaged(t *testing.T) {
 	f := saved(t, Last, 1, 2)
 	for _, name := range names(t, f) {
-		write(t, f.Path(filepath.Join(run.CheckpointDir, name, weightsFile)), "")
+		write(t, f.Path(filepath.Join(run.CheckpointDir, name, WeightsFile)), "")
 	}
 	_, _, warnings, err := load(t, f, Last)
 	if !errors.Is(err, ErrNone) || strings.Count(warnings, "damaged (") != 2 {
@@ -251,7 +251,7 @@ func TestSamePositionAgain(t *testing.T) {
 	if after, err := os.Stat(newest); err != nil || !os.SameFile(before, after) {
 		t.Errorf("it was written anew: %v", err)
 	}
-	write(t, filepath.Join(newest, weightsFile), "")
+	write(t, filepath.Join(newest, WeightsFile), "")
 	saveEpoch(t, f, Last, 1)
 	if value, _, warnings, err := load(t, f, Last); value != 1 || warnings != "" || err != nil {
 		t.Errorf("%g, %q, %v", value, warnings, err)
@@ -322,9 +322,29 @@ func write(t *testing.T, path, content string) {
 // Load passes over a damaged checkpoint without a log, too.
 func TestLoadWithoutALog(t *testing.T) {
 	f := saved(t, Last, 1, 2)
-	write(t, filepath.Join(Newest(f, Last), weightsFile), "x")
+	write(t, filepath.Join(Newest(f, Last), WeightsFile), "x")
 	var state testState
 	if err := Load(f, Last, model.NewStore(), &state, nil); err != nil || state.Epoch != 1 {
 		t.Errorf("epoch %d, %v", state.Epoch, err)
+	}
+}
+
+// A checkpoint of a folder that is not on disk, such as an embedded one.
+func TestLoadFromFS(t *testing.T) {
+	f := saved(t, Best, 3, 4)
+	write(t, f.Path(run.ConfigFile), "{}")
+	if err := os.WriteFile(f.Path(run.CheckpointDir+"/best-epoch00004/state.json"), nil, 0o644); err != nil { // damaged
+		t.Fatal(err)
+	}
+	embedded, err := run.OpenFS(os.DirFS(f.Dir), "models/name")
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, state, warnings, err := load(t, embedded, Best)
+	if err != nil || value != 3 || state.Epoch != 3 || !strings.Contains(warnings, "models/name/checkpoints/best-epoch00004") {
+		t.Errorf("%v, %+v, %v; %s", value, state, err, warnings)
+	}
+	if _, _, _, err := load(t, embedded, Last); !errors.Is(err, ErrNone) {
+		t.Error(err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/skinattn/skinattn/internal/allocator"
+	"github.com/skinattn/skinattn/models"
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
@@ -160,8 +161,19 @@ func Repository() (string, error) {
 	}
 }
 
-// Model is a run's network with its best weights, ready to predict. Close it.
+// Released is the run folder of the released model, which is part of the program: it needs
+// neither a training nor a connection.
+func Released() *run.Folder { return Must(models.Released()) }
+
+// Calibration is the calibration of a run, such as the released model's.
+func Calibration(folder *run.Folder) *run.Calibration { return Must(folder.Calibration()) }
+
+// Model is a run's network with its best weights, ready to predict; of nil, the released
+// model's. Close it.
 func Model(ctx context.Context, folder *run.Folder) *skinattn.Model {
+	if folder == nil {
+		folder = Released()
+	}
 	return Must(checkpoint.LoadModel(folder, Engine(ctx), Log))
 }
 

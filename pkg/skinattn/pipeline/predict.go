@@ -19,11 +19,12 @@ import (
 )
 
 // Predict writes the predictions of a run's best weights on its validation and test
-// parts, and the metrics of the test part. With one held-out part only, as the authors
-// had it, both tables are equal: the same images select and report. data are the photos
-// that cache was made of. A run that was trained on features is predicted from them. log,
-// which may be nil, gets a line if the best weights are damaged.
-func Predict(ctx context.Context, eng *engine.Engine, folder *run.Folder, data *ham10000.Dataset, cache *imaging.Cache, log func(line string)) error {
+// parts, and the metrics of the test part. A test set that is not nil stands for the test
+// part. With one held-out part only, as the authors had it, both tables are equal: the same
+// images select and report. data are the photos that cache was made of. A run that was
+// trained on features is predicted from them. log, which may be nil, gets a line if the
+// best weights are damaged.
+func Predict(ctx context.Context, eng *engine.Engine, folder *run.Folder, data *ham10000.Dataset, cache *imaging.Cache, testSet *ham10000.TestSet, log func(line string)) error {
 	cfg, err := folder.Config()
 	if err != nil {
 		return err
@@ -72,6 +73,18 @@ func Predict(ctx context.Context, eng *engine.Engine, folder *run.Folder, data *
 			return err
 		}
 	}
+	if testSet != nil {
+		whole := network
+		if features != nil { // network begins after the cut
+			if whole, err = checkpoint.LoadModel(folder, eng, log); err != nil {
+				return err
+			}
+			defer whole.Close()
+		}
+		if tables[split.Test], err = predictTestSet(ctx, whole, testSet); err != nil {
+			return err
+		}
+	}
 	// A split that lacks one part uses the other for both.
 	val, test := cmp.Or(tables[split.Val], tables[split.Test]), cmp.Or(tables[split.Test], tables[split.Val])
 	if err := errors.Join(
@@ -86,6 +99,52 @@ func Predict(ctx context.Context, eng *engine.Engine, folder *run.Folder, data *
 	return folder.WriteMetrics(metrics)
 }
 
+// predictTestSet predicts the photos of a test set, all of which must be readable.
+func predictTestSet(ctx context.Context, network *skinattn.Model, set *ham10000.TestSet) (*eval.Table, error) {
+	metadata, err := skinattn.CompleteMetadata(set.Records, network.MeanAge())
+	if err != nil {
+		return nil, err
+	}
+	var rows [][]float32
+	err = PredictPhotos(ctx, network, PhotosOf(set, metadata), func(p FilePrediction) error {
+		rows = append(rows, p.Probabilities)
+		return p.Err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return Table(set.Records, rows)
+}
+
+// PhotosOf are the photos of a test set with their completed metadata.
+func PhotosOf(set *ham10000.TestSet, metadata []skinattn.Metadata) []Photo {
+	photos := make([]Photo, len(set.Records))
+	for i, r := range set.Records {
+		path, _ := set.ImagePath(r.ImageID) // a test set has records of photos only
+		photos[i] = Photo{path, metadata[i]}
+	}
+	return photos
+}
+
+// Table is the table of predictions of records; probabilities has a row for each. An empty
+// diagnosis is an unknown truth.
+func Table(records []ham10000.Record, probabilities [][]float32) (*eval.Table, error) {
+	table := eval.Predictions{Classes: ham10000.Classes, Probs: probabilities}
+	for _, r := range records {
+		class := eval.TruthUnknown
+		if r.Dx != "" {
+			var err error
+			if class, err = ham10000.ClassIndex(r.Dx); err != nil {
+				return nil, fmt.Errorf("image %s: %w", r.ImageID, err)
+			}
+		}
+		table.ImageIDs = append(table.ImageIDs, r.ImageID)
+		table.LesionIDs = append(table.LesionIDs, r.LesionID)
+		table.Truth = append(table.Truth, class)
+	}
+	return eval.NewTable(&table)
+}
+
 // predictPart predicts records, whose photos are images.
 func predictPart(ctx context.Context, network *skinattn.Model, records []ham10000.Record, images skinattn.Images) (*eval.Table, error) {
 	metadata, err := skinattn.CompleteMetadata(records, network.MeanAge())
@@ -96,18 +155,17 @@ func predictPart(ctx context.Context, network *skinattn.Model, records []ham1000
 	if err != nil {
 		return nil, err
 	}
-	table := eval.Predictions{Classes: ham10000.Classes}
-	for i, r := range records {
-		class, err := ham10000.ClassIndex(r.Dx)
-		if err != nil {
-			return nil, fmt.Errorf("image %s: %w", r.ImageID, err)
-		}
-		table.ImageIDs = append(table.ImageIDs, r.ImageID)
-		table.LesionIDs = append(table.LesionIDs, r.LesionID)
-		table.Truth = append(table.Truth, class)
-		table.Probs = append(table.Probs, predictions[i].Probabilities)
+	rows := make([][]float32, len(predictions))
+	for i, p := range predictions {
+		rows[i] = p.Probabilities
 	}
-	return eval.NewTable(&table)
+	return Table(records, rows)
+}
+
+// Photo is an image file and the completed metadata of its patient.
+type Photo struct {
+	Path     string
+	Metadata skinattn.Metadata
 }
 
 // FilePrediction is the prediction for a file, or the error of reading it.
@@ -117,32 +175,68 @@ type FilePrediction struct {
 	Err error
 }
 
-// PredictFiles predicts photos of one patient. They are resized as for training, but
-// not rounded to bytes: the probabilities are Keras's within 1e-4. A file that can't
-// be read has Err set, and the others are predicted.
+// PredictFiles predicts photos of one patient; see [PredictPhotos].
 func PredictFiles(ctx context.Context, network *skinattn.Model, paths []string, metadata skinattn.Metadata) ([]FilePrediction, error) {
-	results := make([]FilePrediction, len(paths))
-	var readable []int
-	var photos [][]float32
+	photos := make([]Photo, len(paths))
 	for i, path := range paths {
-		results[i].Path = path
-		photo, err := imaging.DecodeFile(path)
+		photos[i] = Photo{path, metadata}
+	}
+	results := make([]FilePrediction, 0, len(paths))
+	err := PredictPhotos(ctx, network, photos, func(p FilePrediction) error {
+		results = append(results, p)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return results, nil
+}
+
+// PredictPhotos predicts photos and calls use with each prediction, in order, as soon as
+// it is there: the memory does not grow with the number of photos. They are resized as for training,
+// but not rounded to bytes: the probabilities are Keras's within 1e-4. A file that can't be
+// read has Err set, and the others are predicted.
+func PredictPhotos(ctx context.Context, network *skinattn.Model, photos []Photo, use func(FilePrediction) error) error {
+	for some := range slices.Chunk(photos, network.Batch()) {
+		results, err := predictTogether(ctx, network, some)
+		if err != nil {
+			return err
+		}
+		for _, r := range results {
+			if err := use(r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// predictTogether predicts photos that are in memory at once, in the network's size.
+func predictTogether(ctx context.Context, network *skinattn.Model, photos []Photo) ([]FilePrediction, error) {
+	results := make([]FilePrediction, len(photos))
+	pixels := make([][]float32, len(photos))
+	var readable []int
+	var metadata []skinattn.Metadata
+	for i, file := range photos { // one by one: a photo of a hundred megapixels is a lot of memory
+		results[i].Path = file.Path
+		photo, err := imaging.DecodeFile(file.Path)
 		if err != nil {
 			results[i].Err = err
 			continue
 		}
-		readable, photos = append(readable, i), append(photos, network.Resize.Resize(photo, network.PhotoSize()))
+		pixels[i] = network.Resize.Resize(photo, network.PhotoSize())
+		readable, metadata = append(readable, i), append(metadata, file.Metadata)
 	}
 	predictions, err := network.PredictViews(ctx, skinattn.Request{
-		Images:    skinattn.Floats(len(photos), func(i int, dst []float32) { copy(dst, photos[i]) }),
-		Metadata:  slices.Repeat([]skinattn.Metadata{metadata}, len(photos)),
+		Images:    skinattn.Floats(len(readable), func(k int, dst []float32) { copy(dst, pixels[readable[k]]) }),
+		Metadata:  metadata,
 		Attention: true,
 	})
 	if err != nil {
 		return nil, err
 	}
-	for i, p := range predictions {
-		results[readable[i]].Prediction = p
+	for k, p := range predictions {
+		results[readable[k]].Prediction = p
 	}
 	return results, nil
 }

@@ -38,6 +38,9 @@ type TrainOptions struct {
 	TestShare float64
 	Arm       string
 	Seed      uint64
+	// TestSet has the reported photos of a protocol whose test is official; nil: the
+	// validation part is reported.
+	TestSet *ham10000.TestSet
 	// Weights is a Keras applications file for the backbone, or RandomWeights.
 	Weights string
 	Dir     string // the run folder
@@ -105,6 +108,11 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 	if err != nil {
 		return err
 	}
+	if opts.TestSet != nil {
+		if err := opts.checkTestSet(parts); err != nil {
+			return err
+		}
+	}
 	cfg.Data.Protocol, cfg.Data.TestShare, cfg.Data.Arm = parts.Protocol, parts.TestShare, parts.Arm
 	cfg.Data.SplitSHA256 = parts.Summary().SHA256
 	if opts.Resume {
@@ -158,11 +166,30 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 	if err := training.Train(ctx, trainer); err != nil {
 		return err
 	}
-	err = Predict(ctx, eng, folder, data, cache, opts.log)
+	err = Predict(ctx, eng, folder, data, cache, opts.TestSet, opts.log)
 	if err != nil && ctx.Err() != nil {
 		return training.ErrInterrupted // nothing but the predictions is to be done again
 	}
 	return err
+}
+
+// ErrNoTestSet says that a test set is given to a split that has its test photos already.
+var ErrNoTestSet = errors.New("only a protocol with an official test takes a test set")
+
+// checkTestSet returns an error unless the photos of the test set can be reported.
+func (o TrainOptions) checkTestSet(parts *split.Split) error {
+	if protocol, err := split.Find(parts.Protocol); err != nil || !protocol.OfficialTest {
+		return fmt.Errorf("the split has the protocol %q: %w", parts.Protocol, ErrNoTestSet)
+	}
+	if !o.TestSet.HasTruth() {
+		return fmt.Errorf("no table of the truth lists the photos of %s", o.TestSet.Dir)
+	}
+	for _, image := range parts.Images() {
+		if _, also := o.TestSet.ImagePath(image.ImageID); also {
+			return fmt.Errorf("photo %s of the test set %s is in the split, too", image.ImageID, o.TestSet.Dir)
+		}
+	}
+	return nil
 }
 
 // prepare is the configuration of a run, its network and, for a new run from a file,

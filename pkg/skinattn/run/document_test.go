@@ -78,10 +78,15 @@ func TestDocumentHasEveryField(t *testing.T) {
 	fields = append(fields, fieldNames(reflect.TypeFor[Environment](), "")...)
 	fields = append(fields, "resumptions.epoch", "resumptions.step", "resumptions.environment", "resumptions.notes")
 	fields = append(fields, fieldNames(reflect.TypeFor[Epoch](), "")...)
+	for _, field := range fieldNames(reflect.TypeFor[Calibration](), "") {
+		if !strings.HasPrefix(field, "scaling.") { // in words
+			fields = append(fields, field)
+		}
+	}
 	if len(fields) < 80 {
 		t.Fatalf("only %d fields are found", len(fields))
 	}
-	fields = append(fields, ConfigFile, EnvironmentFile, SplitFile, HistoryFile, RecallFile, TensorBoardDir+"/", MetricsFile,
+	fields = append(fields, ConfigFile, EnvironmentFile, SplitFile, HistoryFile, RecallFile, TensorBoardDir+"/", MetricsFile, CalibrationFile,
 		CheckpointDir+"/", FiguresDir+"/", PredictionsFile("val"), PredictionsFile("test"), lockFile)
 	for _, field := range fields {
 		if !strings.Contains(page, "`"+field+"`") {

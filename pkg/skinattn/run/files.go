@@ -1,13 +1,17 @@
 package run
 
 import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
 // Split reads split.csv and split.json.
 func (f *Folder) Split() (*split.Split, error) {
-	s, err := split.ReadFile(f.Path(SplitFile))
+	s, err := split.Read(f.Path(SplitFile), func(path string) ([]byte, error) { return f.ReadFile(filepath.Base(path)) })
 	return s, f.missing(SplitFile, err)
 }
 
@@ -17,9 +21,23 @@ func (f *Folder) WriteSplit(s *split.Split) error { return s.WriteFile(f.Path(Sp
 // Predictions reads the predictions on a part, split.Val or split.Test. A run has
 // them once its training is finished.
 func (f *Folder) Predictions(part split.Part) (*eval.Table, error) {
-	name := PredictionsFile(part)
-	p, err := eval.ReadPredictions(f.Path(name))
-	return p, f.missing(name, err)
+	return f.predictions(PredictionsFile(part))
+}
+
+func (f *Folder) predictions(name string) (*eval.Table, error) {
+	if f.files == nil {
+		p, err := eval.ReadPredictions(f.Path(name))
+		return p, f.missing(name, err)
+	}
+	text, err := f.readFile(name)
+	if err != nil {
+		return nil, err
+	}
+	p, err := eval.ParsePredictions(bytes.NewReader(text))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Path(name), err)
+	}
+	return p, nil
 }
 
 // WritePredictions writes the predictions on a part.
@@ -30,8 +48,11 @@ func (f *Folder) WritePredictions(part split.Part, p *eval.Table) error {
 // Metrics reads metrics.json, the metrics of the test predictions with their
 // intervals.
 func (f *Folder) Metrics() (*eval.Metrics, error) {
-	m, err := eval.ReadMetrics(f.Path(MetricsFile))
-	return m, f.missing(MetricsFile, err)
+	text, err := f.readFile(MetricsFile)
+	if err != nil {
+		return nil, err
+	}
+	return eval.ParseMetrics(text, f.Path(MetricsFile))
 }
 
 // WriteMetrics writes metrics.json.

@@ -14,6 +14,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
+	"github.com/skinattn/skinattn/internal/csvtable"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
@@ -26,6 +27,7 @@ const (
 	RecallFile      = "history-recall.csv"
 	TensorBoardDir  = "tensorboard"
 	MetricsFile     = "metrics.json"
+	CalibrationFile = "calibration.json"
 	CheckpointDir   = "checkpoints"
 	FiguresDir      = "figures"
 	lockFile        = ".lock"
@@ -78,8 +80,9 @@ func (e *MissingError) Unwrap() error { return fs.ErrNotExist }
 // Folder is a run folder. The value Folder{Dir: dir} reads any file that is there;
 // Open and Create demand more.
 type Folder struct {
-	Dir  string
-	lock *flock.Flock
+	Dir   string
+	files fs.FS // of a folder that is not on disk; nil for one that is
+	lock  *flock.Flock
 }
 
 // Path is the path of a file in the folder.
@@ -87,7 +90,13 @@ func (f *Folder) Path(name string) string { return filepath.Join(f.Dir, name) }
 
 // Has reports whether the folder has a regular file of that name.
 func (f *Folder) Has(name string) bool {
-	info, err := os.Stat(f.Path(name))
+	var info fs.FileInfo
+	var err error
+	if f.files != nil {
+		info, err = fs.Stat(f.files, name)
+	} else {
+		info, err = os.Stat(f.Path(name))
+	}
 	return err == nil && info.Mode().IsRegular()
 }
 
@@ -103,6 +112,16 @@ func Open(dir string) (*Folder, error) {
 	f := &Folder{Dir: dir}
 	if !f.Has(ConfigFile) {
 		return nil, &NotFolderError{dir}
+	}
+	return f, nil
+}
+
+// OpenFS opens a run folder that is not on disk, such as an embedded one, for reading. Errors
+// call it name. Without ConfigFile it is a *NotFolderError.
+func OpenFS(files fs.FS, name string) (*Folder, error) {
+	f := &Folder{Dir: name, files: files}
+	if !f.Has(ConfigFile) {
+		return nil, &NotFolderError{name}
 	}
 	return f, nil
 }
@@ -190,10 +209,43 @@ func (f *Folder) Close() error {
 	return f.lock.Unlock()
 }
 
-// readFile reads a file of the folder whole.
+// ReadFile reads a file of the folder whole. Folders in name are separated by slashes.
+func (f *Folder) ReadFile(name string) ([]byte, error) {
+	if f.files != nil {
+		return fs.ReadFile(f.files, name)
+	}
+	return os.ReadFile(f.Path(filepath.FromSlash(name)))
+}
+
+// ReadDir lists a folder in the folder.
+func (f *Folder) ReadDir(name string) ([]fs.DirEntry, error) {
+	if f.files != nil {
+		return fs.ReadDir(f.files, name)
+	}
+	return os.ReadDir(f.Path(filepath.FromSlash(name)))
+}
+
+// readFile is ReadFile with a *MissingError for a file that is not there.
 func (f *Folder) readFile(name string) ([]byte, error) {
-	text, err := os.ReadFile(f.Path(name))
+	text, err := f.ReadFile(name)
 	return text, f.missing(name, err)
+}
+
+// readTableFile reads a CSV file of the folder.
+func (f *Folder) readTableFile(name string, read func(*csvtable.Reader) error) error {
+	if f.files == nil {
+		return csvtable.ReadFile(f.Path(name), read)
+	}
+	file, err := f.files.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	t, err := csvtable.NewReader(file, f.Path(name))
+	if err != nil {
+		return err
+	}
+	return read(t)
 }
 
 // missing turns the error of a file that is not there into a *MissingError.

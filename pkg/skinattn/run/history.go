@@ -190,7 +190,7 @@ func (f *Folder) History() (rows []Epoch, err error) {
 // readTable reads a table of numbers, the epoch in the first required column, and
 // gives each row to a function. Empty cells and missing columns are NaN.
 func (f *Folder) readTable(name string, required, optional []string, row func(epoch int, values []float64) error) error {
-	err := csvtable.ReadFile(f.Path(name), func(t *csvtable.Reader) error {
+	err := f.readTableFile(name, func(t *csvtable.Reader) error {
 		at, err := t.Columns(required, optional...)
 		if err != nil {
 			return err

@@ -129,8 +129,12 @@ func (s *Split) encode() []byte {
 // protocol is then empty. Errors name the file and the line. If the JSON file exists,
 // it must have the SHA-256 of the CSV file, and the split must keep the protocol's
 // promises (see Split.Check).
-func ReadFile(path string) (*Split, error) {
-	content, err := os.ReadFile(path)
+func ReadFile(path string) (*Split, error) { return Read(path, os.ReadFile) }
+
+// Read is [ReadFile] for files that readFile reads; an fs.ErrNotExist means that a file is
+// not there.
+func Read(path string, readFile func(path string) ([]byte, error)) (*Split, error) {
+	content, err := readFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading the split: %w", err)
 	}
@@ -138,7 +142,7 @@ func ReadFile(path string) (*Split, error) {
 	if s.Rows, err = parse(bytes.NewReader(content), path); err != nil {
 		return nil, err
 	}
-	if err := s.readSummary(path, content); err != nil {
+	if err := s.readSummary(path, content, readFile); err != nil {
 		return nil, err
 	}
 	if err := s.Check(); err != nil {
@@ -149,9 +153,9 @@ func ReadFile(path string) (*Split, error) {
 
 // readSummary takes protocol and options from the JSON file beside the CSV file
 // at csvPath, if there is one.
-func (s *Split) readSummary(csvPath string, content []byte) error {
+func (s *Split) readSummary(csvPath string, content []byte, readFile func(path string) ([]byte, error)) error {
 	path := SummaryPath(csvPath)
-	text, err := os.ReadFile(path)
+	text, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

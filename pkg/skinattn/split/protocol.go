@@ -130,6 +130,18 @@ func NamesTaking(o Option) []string {
 	return names
 }
 
+// WithOfficialTest returns the names of the protocols whose test photos come from another
+// data set.
+func WithOfficialTest() []string {
+	var names []string
+	for _, p := range Protocols {
+		if p.OfficialTest {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
 // Find returns the protocol with a name.
 func Find(name string) (*Protocol, error) {
 	for i := range Protocols {

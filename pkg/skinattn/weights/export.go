@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
+	"github.com/skinattn/skinattn/models"
 	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
-	"github.com/skinattn/skinattn/pkg/skinattn/run"
 )
 
 // Formats of Export.
@@ -20,7 +20,7 @@ const (
 
 // ExportOptions name the run, and the file or folder to write.
 type ExportOptions struct {
-	Run    string // the run folder
+	Run    string // the run folder; empty: the released model
 	Out    string // the file (FormatH5) or folder (FormatNPY) to make
 	Format string
 	// Log, if not nil, gets lines for people.
@@ -45,17 +45,18 @@ type Exported struct {
 // leaves nothing behind.
 func Export(opts ExportOptions) (Exported, error) {
 	exported := Exported{Run: opts.Run, Out: opts.Out, Format: opts.Format}
-	folder, err := run.Open(opts.Run)
+	folder, err := models.Open(opts.Run)
 	if err != nil {
 		return exported, err
 	}
+	exported.Run = folder.Dir
 	net, store, err := checkpoint.LoadWeights(folder, opts.Log)
 	if err != nil {
 		return exported, err
 	}
 	file, err := KerasFile(net, store)
 	if err != nil {
-		return exported, fmt.Errorf("exporting %s: %w", opts.Run, err)
+		return exported, fmt.Errorf("exporting %s: %w", folder.Dir, err)
 	}
 	exported.Backbone, exported.Layers, exported.Tensors = net.Backbone, len(file.Layers), len(file.Tensors)
 	for _, t := range file.Tensors {
@@ -70,7 +71,7 @@ func Export(opts ExportOptions) (Exported, error) {
 		err = fmt.Errorf("format %q is unknown; it must be %s or %s", opts.Format, FormatH5, FormatNPY)
 	}
 	if err != nil {
-		return exported, fmt.Errorf("exporting %s: %w", opts.Run, err)
+		return exported, fmt.Errorf("exporting %s: %w", folder.Dir, err)
 	}
 	exported.SHA256, err = fileOrFolderSHA256(opts.Out)
 	return exported, err

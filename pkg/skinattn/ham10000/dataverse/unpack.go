@@ -193,9 +193,6 @@ func extract(entry *zip.File, target string) error {
 	return errors.Join(err, to.Close())
 }
 
-// neverReleased is in the table of the official test, without a photo.
-const neverReleased = "ISIC_0035068"
-
 // complete returns an error unless folder has every image of the table.
 func (j *job) complete(table, folder string) error {
 	records, err := ham10000.ReadMetadata(table)
@@ -204,7 +201,7 @@ func (j *job) complete(table, folder string) error {
 	}
 	var missing []string
 	for _, r := range records {
-		if r.ImageID != neverReleased && !filled(filepath.Join(folder, r.ImageID+".jpg")) {
+		if r.ImageID != ham10000.NeverReleased && !filled(filepath.Join(folder, r.ImageID+".jpg")) {
 			missing = append(missing, r.ImageID)
 		}
 	}
