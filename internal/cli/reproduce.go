@@ -11,7 +11,11 @@ import (
 type reproduceCommand struct {
 	Out     string `help:"Folder for the pages and tables." required:"" placeholder:"DIR"`
 	Results string `help:"Folder of run folders (default: ${default})." default:"results" placeholder:"DIR"`
+	Studies string `help:"Folder of studies, folders with the runs of one experiment each (default: ${default}, if it is there)." default:"studies" placeholder:"DIR"`
 }
+
+// defaultStudies is the default of --studies: a folder that need not exist.
+const defaultStudies = "studies"
 
 type reproduceAnswer struct {
 	Files []string           `json:"files"`
@@ -27,6 +31,14 @@ func (c *reproduceCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
+	studies, err := reproduce.LoadStudies(c.Studies)
+	if missing := errors.Is(err, fs.ErrNotExist); err != nil && !(missing && c.Studies == defaultStudies) {
+		if missing {
+			return fmt.Errorf("%w; --studies names the folder of studies", err)
+		}
+		return err
+	}
+	runs = append(runs, studies...)
 	networks, err := reproduce.BuiltNetworks()
 	if err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 func TestReproduce(t *testing.T) {
 	t.Setenv("SKINATTN_DATA", "")
 	out := filepath.Join(t.TempDir(), "pages")
-	code, stdout, stderr := call(t, "reproduce", "--out", out, "--results", filepath.Join("..", "..", "results"), "--json")
+	code, stdout, stderr := call(t, "reproduce", "--out", out, "--results", filepath.Join("..", "..", "results"), "--studies", filepath.Join("..", "..", "studies"), "--json")
 	if code != 0 || stderr != "" {
 		t.Fatalf("exit code %d; %s", code, stderr)
 	}
@@ -26,7 +26,7 @@ func TestReproduce(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &answer); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"index.html", "index.md", "claims.md", "deviations.md", "tables/table-5.md", "tables/table-A4.csv", "tables/table-8.tex"} {
+	for _, name := range []string{"index.html", "index.md", "claims.md", "deviations.md", "studies.md", "RESULTS.md", "tables/table-5.md", "tables/table-A4.csv", "tables/table-8.tex"} {
 		if info, err := os.Stat(filepath.Join(out, name)); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -67,6 +67,7 @@ func TestReproduceMistakes(t *testing.T) {
 		{[]string{"reproduce"}, 2, "--out"},
 		{[]string{"reproduce", "--out", t.TempDir(), "--results", results}, 1, "split.csv"},
 		{[]string{"reproduce", "--out", t.TempDir(), "--results", filepath.Join(results, "none")}, 1, "--results"},
+		{[]string{"reproduce", "--out", t.TempDir(), "--results", t.TempDir(), "--studies", filepath.Join(results, "none")}, 1, "--studies"},
 	} {
 		code, stdout, stderr := call(t, c.args...)
 		if code != c.code || stdout != "" || !strings.HasPrefix(stderr, "skinattn: ") || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, c.names) {

@@ -15,6 +15,7 @@ import (
 // Reproduction is the report on the committed runs beside the paper.
 func Reproduction() *reproduce.Report {
 	runs := Must(reproduce.Load(filepath.Join(Must(Repository()), "results")))
+	runs = append(runs, Must(reproduce.LoadStudies(filepath.Join(Must(Repository()), "studies")))...)
 	return Must(reproduce.New(context.Background(), runs, Must(reproduce.BuiltNetworks())))
 }
 

@@ -19,6 +19,8 @@ type evidence struct {
 	Of       string // its subject
 	Table    render.Grid
 	Commands []string
+	// Studied are sentences on the effect of the switch in ablations.
+	Studied []string
 }
 
 // evidence collects the results of the runs for a claim.
@@ -26,7 +28,15 @@ func (r *Report) evidence(c paper.Claim) (evidence, error) {
 	const best = "inception_resnet_v2"
 	for _, f := range factors {
 		if f.claim == c.Switch {
-			return r.switched(f)
+			out, err := r.switched(f)
+			if err != nil {
+				return out, err
+			}
+			out.Studied, err = r.studied(f)
+			if len(out.Studied) > 0 {
+				out.Commands = nil
+			}
+			return out, err
 		}
 	}
 	switch c.Switch {
@@ -63,6 +73,23 @@ func (r *Report) switched(f factor) (evidence, error) {
 	}
 	g, err := r.comparisons(pairs)
 	return evidence{Kind: "switch", Of: f.name, Table: g}, err
+}
+
+// studied are the sentences on a factor in the ablations.
+func (r *Report) studied(f factor) ([]string, error) {
+	e, err := r.measured()
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, a := range e.ablations {
+		for i := range factors {
+			if factors[i].claim == f.claim {
+				out = append(out, a.sentences()[i]+" "+r.ablationView(a).Setting+".")
+			}
+		}
+	}
+	return out, nil
 }
 
 // comparedMetrics are the metrics of a paired comparison, with their table heads and

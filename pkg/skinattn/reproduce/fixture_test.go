@@ -2,7 +2,9 @@ package reproduce
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -106,15 +108,19 @@ func results(t *testing.T) string {
 	t.Helper()
 	writeShared.Do(func() {
 		for _, f := range slices.Concat(fixtures, studies()) {
-			f.write(t, filepath.Join(shared, f.study, f.name))
+			folder := filepath.Join(shared, "results")
+			if f.study != "" {
+				folder = filepath.Join(shared, "studies", f.study)
+			}
+			f.write(t, filepath.Join(folder, f.name))
 		}
 	})
-	return shared
+	return filepath.Join(shared, "results")
 }
 
 // pages are the files of the report on all fixtures, made once.
 var pages = sync.OnceValue(func() map[string]string {
-	runs, err := Load(shared)
+	runs, err := load(filepath.Join(shared, "results"))
 	if err != nil {
 		panic(err)
 	}
@@ -128,6 +134,19 @@ var pages = sync.OnceValue(func() map[string]string {
 	}
 	return byName(files)
 })
+
+// load reads the runs in a folder, and those in the folder of studies beside it.
+func load(results string) ([]*Run, error) {
+	runs, err := Load(results)
+	if err != nil {
+		return nil, err
+	}
+	studies, err := LoadStudies(filepath.Join(filepath.Dir(results), "studies"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return runs, nil
+	}
+	return append(runs, studies...), err
+}
 
 func byName(files []file) map[string]string {
 	out := map[string]string{}

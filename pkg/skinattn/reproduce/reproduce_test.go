@@ -33,7 +33,7 @@ var built = []BuiltNetwork{
 
 func report(t *testing.T, results string, networks []BuiltNetwork) *Report {
 	t.Helper()
-	runs, err := Load(results)
+	runs, err := load(results)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,8 +21,7 @@ import (
 // Run is a finished run folder.
 type Run struct {
 	Name string // of the folder
-	// Study is the folder with the runs of one experiment that the run folder lies in;
-	// empty for a run folder that lies among the results themselves.
+	// Study is the name of the experiment that the run is a part of; see [LoadStudies].
 	Study string
 
 	folder      *run.Folder
@@ -42,42 +41,61 @@ type Run struct {
 // ErrRunFolder says that a folder is a run folder and not a folder of run folders.
 var ErrRunFolder = errors.New("is a run folder itself")
 
-// Load reads the run folders in dir, in the order of their names, and those in the folders
-// of studies: folders in dir that are no run folders and hold some. It ignores files, and
-// all other folders. A damaged or incomplete run folder
+// Load reads the run folders in dir, in the order of their names. It ignores files
+// in dir, and folders without any file of a run. A damaged or incomplete run folder
 // is an error that names the file. If dir can't be read, the error wraps an
 // *fs.PathError; if dir is itself a run folder, it is an ErrRunFolder.
 func Load(dir string) ([]*Run, error) {
 	if _, err := run.Open(dir); err == nil {
 		return nil, fmt.Errorf("reading the results: %s %w", dir, ErrRunFolder)
 	}
-	entries, err := os.ReadDir(dir)
+	paths, err := runFolders(dir)
 	if err != nil {
 		return nil, fmt.Errorf("reading the results: %w", err)
 	}
-	var paths []string
+	return readAll(paths)
+}
+
+// LoadStudies reads the run folders in the folders of dir, each of which holds the runs of
+// one experiment. Errors are as of Load.
+func LoadStudies(dir string) ([]*Run, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("reading the studies: %w", err)
+	}
+	var runs []*Run
 	for _, e := range entries {
-		switch path := filepath.Join(dir, e.Name()); {
-		case run.Is(path):
+		if !e.IsDir() {
+			continue
+		}
+		study, err := Load(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		for _, run := range study {
+			run.Study = e.Name()
+		}
+		runs = append(runs, study...)
+	}
+	return runs, nil
+}
+
+// runFolders lists the folders in dir that have a file of a run.
+func runFolders(dir string) (paths []string, err error) {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if path := filepath.Join(dir, e.Name()); run.Is(path) {
 			paths = append(paths, path)
-		case e.IsDir():
-			inside, err := os.ReadDir(path)
-			if err != nil {
-				return nil, fmt.Errorf("reading the results: %w", err)
-			}
-			for _, e := range inside {
-				if below := filepath.Join(path, e.Name()); run.Is(below) {
-					paths = append(paths, below)
-				}
-			}
 		}
 	}
+	return paths, err
+}
+
+// readAll reads run folders, several at a time.
+func readAll(paths []string) ([]*Run, error) {
 	runs := make([]*Run, len(paths))
-	err = parallel.For(context.Background(), len(paths), func(i int) (err error) {
+	err := parallel.For(context.Background(), len(paths), func(i int) (err error) {
 		runs[i], err = read(paths[i])
-		if study := filepath.Dir(paths[i]); err == nil && study != filepath.Clean(dir) {
-			runs[i].Study = filepath.Base(study)
-		}
 		return err
 	})
 	if err != nil {

@@ -64,7 +64,7 @@ type pairView struct {
 
 // The command that trains the runs of the studies, and the names of their figures.
 const (
-	studiesCommand = "scripts/studies.sh results"
+	studiesCommand = "scripts/studies.sh studies"
 	ablationFigure = "figures/ablation"
 	pairFigure     = "figures/leak-pair"
 )
@@ -91,7 +91,7 @@ func (r *Report) ablationView(a *ablation) ablationView {
 		Setting:   r.settingText(first) + "; " + r.protocolText(first) + "; " + seedsText(a.seeds) + "; " + imagesText(a.n()),
 		Effects:   effectGrid("effect", a.effects),
 		Means:     meanGrid("switched on", a.means),
-		How:       a.info.String(),
+		How:       howText(a.info, a.seeds),
 		Missing:   a.missing,
 		Sentences: a.sentences(),
 	}
@@ -104,7 +104,7 @@ func (r *Report) pairView(p *leakPair) pairView {
 		Trained:   eval.FormatThousands(p.trained()),
 		LeakRate:  percent(p.leakRate()),
 		Table:     render.Grid{Head: []string{"photos", "images", "metric", "without", "with", "with less without"}},
-		How:       p.info.String(),
+		How:       howText(p.info, p.seeds),
 		Sentences: p.sentences(),
 	}
 	for _, population := range p.populations {
@@ -125,8 +125,13 @@ func (r *Report) settingText(run *Run) string {
 func (r *Report) regimeText(run *Run) string {
 	text := render.Code(run.regimeName())
 	var changed []string
+	if run.frozen() {
+		changed = append(changed, "frozen backbone")
+	}
 	for _, d := range r.changes(run) {
-		changed = append(changed, strings.TrimPrefix(strings.TrimPrefix(d.what, "regime."), "network.")+" "+d.here)
+		if d.what != "freeze" || !run.frozen() {
+			changed = append(changed, d.what+" "+d.here)
+		}
 	}
 	if len(changed) > 0 {
 		text += " (" + render.Plain(strings.Join(changed, ", ")) + ")"
@@ -143,6 +148,15 @@ func seedsText(seeds []uint64) string {
 		return "seed " + numbers[0]
 	}
 	return "seeds " + strings.Join(numbers, ", ")
+}
+
+// howText says what the intervals cover.
+func howText(info *eval.BootstrapInfo, seeds []uint64) string {
+	text := info.String()
+	if len(seeds) == 1 {
+		text += ". One seed: the intervals do not cover the chance of the split and of the training"
+	}
+	return text
 }
 
 // imagesText is the number of images of each seed.

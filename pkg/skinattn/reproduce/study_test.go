@@ -137,7 +137,7 @@ func TestSentences(t *testing.T) {
 // The runs of studies are no rows of the paper, and stand in no table of runs.
 func TestStudiesStandApart(t *testing.T) {
 	dir := results(t)
-	runs, err := Load(dir)
+	runs, err := load(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
