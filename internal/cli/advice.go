@@ -4,13 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"syscall"
 
+	"github.com/skinattn/skinattn/internal/csvtable"
 	"github.com/skinattn/skinattn/models"
 	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/explain"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000/convert"
 	"github.com/skinattn/skinattn/pkg/skinattn/keras"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 	"github.com/skinattn/skinattn/pkg/skinattn/release"
@@ -22,9 +25,24 @@ import (
 // adviceTable says what to do about causes of errors: the packages that meet them know
 // neither commands nor flags. The first function with an answer counts.
 var adviceTable = []func(error) string{
+	when(func(e *fs.PathError) string {
+		if !errors.Is(e, fs.ErrPermission) || !readDenied(e.Path) {
+			return ""
+		}
+		return "you may not read it: its owner can change that with chmod, or give you a copy"
+	}),
 	is("set --data or $SKINATTN_DATA; scripts/download.sh fetches HAM10000, `skinattn demo` works without it", ham10000.ErrNoFolder),
+	as[*convert.ExistsError]("choose another --out, or remove it"),
+	as[*ham10000.UnconvertedError]("'skinattn data convert' makes a folder of them that has one"),
+	as[*ham10000.ManyTablesError]("rename the one that counts"),
 	as[*ham10000.NotFolderError]("set --data or $SKINATTN_DATA to the folder that holds HAM10000_metadata.csv, or fetch it with scripts/download.sh"),
 	as[*ham10000.MissingImagesError]("put ISIC_*.jpg in any of its subfolders or run scripts/download.sh, `skinattn data check` lists them all"),
+	when(func(e *csvtable.FormatError) string {
+		if e.Parquet {
+			return "'skinattn data convert' reads Parquet copies of the data set"
+		}
+		return ""
+	}),
 	is("name a run folder with --run", models.ErrNone),
 	as[*ham10000.AmbiguousTruthError]("name one with --truth"),
 	as[*run.NotFolderError]("'skinattn train' or 'skinattn weights import' makes one"),
@@ -73,6 +91,16 @@ var adviceTable = []func(error) string{
 	}),
 	is("make room on that disk, or choose another; a run goes on with --resume", syscall.ENOSPC, syscall.EDQUOT),
 	is("choose a folder that can be written, or change its permissions", syscall.EROFS, fs.ErrPermission),
+}
+
+// readDenied reports whether the file or folder at path is there and may not be read, or
+// may not even be looked for. Where it can be read, writing was denied.
+func readDenied(path string) bool {
+	f, err := os.Open(path)
+	if err == nil {
+		f.Close()
+	}
+	return errors.Is(err, fs.ErrPermission)
 }
 
 // adviceOn returns the advice on an error, empty if there is none.

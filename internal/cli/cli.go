@@ -104,10 +104,27 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) (code
 			panic(cause)
 		}
 	}()
+	grammar := newGrammar()
+	parser := newParser(grammar, stdout, stderr)
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		return report(stderr, usageError{err})
+	}
+	s := &session{common: grammar.common, ctx: ctx, stdout: stdout, stderr: stderr}
+	return report(stderr, parsed.Run(s))
+}
+
+// newGrammar returns the grammar of the command line, for one use.
+func newGrammar() *commands { return &commands{Train: trainCommand{regimeFlags: newRegimeFlags()}} }
+
+// newParser returns a parser that fills in grammar.
+func newParser(grammar *commands, stdout, stderr io.Writer) *kong.Kong {
 	vars := grammarVars()
 	vars["protocol_table"], vars["figures"] = protocolTable(), figures.Summary()
-	grammar := commands{Train: trainCommand{regimeFlags: newRegimeFlags()}}
-	parser, err := kong.New(&grammar,
+	parser, err := kong.New(grammar,
 		kong.Name("skinattn"),
 		kong.Description(description),
 		kong.Writers(stdout, stderr),
@@ -120,15 +137,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) (code
 	if err != nil {
 		panic(err) // an error in the grammar above
 	}
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
-	parsed, err := parser.Parse(args)
-	if err != nil {
-		return report(stderr, usageError{err})
-	}
-	s := &session{common: grammar.common, ctx: ctx, stdout: stdout, stderr: stderr}
-	return report(stderr, parsed.Run(s))
+	return parser
 }
 
 // word is the value of a flag that takes one of several words, empty if it was not
@@ -307,4 +316,13 @@ func (s *session) openModel(folder *run.Folder) (*skinattn.Model, error) {
 }
 
 // openData opens the data folder that the flags ask for.
-func (s *session) openData() (*ham10000.Dataset, error) { return ham10000.Open(s.Data) }
+func (s *session) openData() (*ham10000.Dataset, error) {
+	data, err := ham10000.Open(s.Data)
+	if err != nil {
+		return nil, err
+	}
+	for _, note := range data.Notes() {
+		s.log("note: " + note)
+	}
+	return data, nil
+}

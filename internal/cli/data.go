@@ -4,6 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -12,9 +16,10 @@ import (
 )
 
 type dataCommand struct {
-	Fetch dataFetchCommand `cmd:"" help:"Fetch HAM10000 from Harvard Dataverse."`
-	Check dataCheckCommand `cmd:"" help:"Counts; missing, damaged, odd and duplicate files by name."`
-	Stats dataStatsCommand `cmd:"" help:"Distributions of class, age, sex, localization."`
+	Fetch   dataFetchCommand   `cmd:"" help:"Fetch HAM10000 from Harvard Dataverse."`
+	Check   dataCheckCommand   `cmd:"" help:"Counts; missing, damaged, odd and duplicate files by name."`
+	Stats   dataStatsCommand   `cmd:"" help:"Distributions of class, age, sex, localization."`
+	Convert dataConvertCommand `cmd:"" help:"Make a folder of the published form from another copy of HAM10000."`
 }
 
 type dataCheckCommand struct{}
@@ -51,14 +56,27 @@ func writeReport(w io.Writer, r *ham10000.Report) {
 	}
 	list := func(title string, items []string) {
 		if len(items) > 0 {
-			fmt.Fprintf(w, "%s (%d): %s\n", title, len(items), strings.Join(items, ", "))
+			fmt.Fprintf(w, "%s (%d): %s\n", title, len(items), someNames(items))
 		}
 	}
-	problems := func(files []ham10000.FileProblem) (lines []string) {
+	files := func(title string, files []ham10000.FileProblem) {
+		byFolder := map[string][]string{}
 		for _, f := range files {
-			lines = append(lines, fmt.Sprintf("%s (%s)", f.Path, f.Problem))
+			folder := filepath.Dir(f.Path)
+			byFolder[folder] = append(byFolder[folder], fmt.Sprintf("%s (%s)", f.Path, f.Problem))
 		}
-		return lines
+		if len(byFolder) == 1 {
+			for _, names := range byFolder {
+				list(title, names)
+			}
+			return
+		}
+		if len(files) > 0 {
+			fmt.Fprintf(w, "%s (%d):\n", title, len(files))
+		}
+		for _, folder := range slices.Sorted(maps.Keys(byFolder)) {
+			fmt.Fprintf(w, "  %s (%d): %s\n", folder, len(byFolder[folder]), someNames(byFolder[folder]))
+		}
 	}
 	var sizes, duplicates, doubles []string
 	for _, i := range r.WrongSize {
@@ -70,21 +88,81 @@ func writeReport(w io.Writer, r *ham10000.Report) {
 	for _, d := range r.DoubleFiles {
 		doubles = append(doubles, strings.Join(d.Paths, " and "))
 	}
+	for _, out := range r.LeftOut {
+		list("left out of HAM10000, "+out.Why, out.ImageIDs)
+	}
 	list("missing", r.Missing)
-	list("damaged", problems(r.Damaged))
+	files("damaged", r.Damaged)
+	files("in a format that is not read ('skinattn data convert' makes PNG of BMP, GIF, TIFF and WebP)", r.Unread)
+	list("folders that may not be read", r.Denied)
 	list("of another size", sizes)
-	list("not in the metadata", r.Extra)
+	if len(r.Extra) > 0 {
+		fmt.Fprintf(w, "not in the metadata (%d):\n", len(r.Extra))
+	}
+	for _, group := range r.ExtraByFolder {
+		what := group.What
+		if what != "" {
+			what = ", of " + what
+		}
+		fmt.Fprintf(w, "  %s (%d%s): %s\n", group.Folder, len(group.ImageIDs), what, someNames(group.ImageIDs))
+	}
 	list("equal pixels", duplicates)
 	list("several files", doubles)
+	files("not as taken, by the ISIC Archive", r.Manipulated)
 	fmt.Fprintf(w, "masks: %d\n", r.Masks.Files)
 	list("masks missing", r.Masks.Missing)
-	list("masks damaged", problems(r.Masks.Damaged))
+	files("masks damaged", r.Masks.Damaged)
 	list("masks of unknown images", r.Masks.Extra)
-	if r.Complete {
+	switch {
+	case r.Complete:
 		fmt.Fprintln(w, "This is the complete HAM10000.")
-	} else {
+	case len(r.Differences) > 0:
 		list("not the complete HAM10000", r.Differences)
+	case r.OK:
+		fmt.Fprintln(w, "All photos of HAM10000, with other metadata than in the published table:")
 	}
+	for _, line := range r.MetadataDifferences {
+		fmt.Fprintf(w, "  %s\n", line)
+	}
+}
+
+// Names in a list: runs of image ids with consecutive numbers are shortened in lists that
+// are longer than fewNames, and mostNames are printed.
+const fewNames, mostNames = 20, 60
+
+// someNames joins names. A long list is shortened, and says so.
+func someNames(names []string) string {
+	if len(names) <= fewNames {
+		return strings.Join(names, ", ")
+	}
+	var texts []string
+	for at := 0; at < len(names); {
+		end := at + 1
+		for end < len(names) && follows(names[end-1], names[end]) {
+			end++
+		}
+		if n := end - at; n > 2 {
+			texts = append(texts, fmt.Sprintf("%s to %s (%d)", names[at], names[end-1], n))
+		} else {
+			texts = append(texts, names[at:end]...)
+		}
+		at = end
+	}
+	if more := len(texts) - mostNames; more > 0 {
+		texts = append(texts[:mostNames], fmt.Sprintf("and %d more, which --json lists", more))
+	}
+	return strings.Join(texts, ", ")
+}
+
+// follows reports whether b is the image id after a.
+func follows(a, b string) bool {
+	prefix := len("ISIC_")
+	if len(a) != len(b) || len(a) <= prefix || a[:prefix] != b[:prefix] {
+		return false
+	}
+	m, err := strconv.Atoi(a[prefix:])
+	n, err2 := strconv.Atoi(b[prefix:])
+	return err == nil && err2 == nil && n == m+1
 }
 
 type dataStatsCommand struct {

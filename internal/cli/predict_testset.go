@@ -108,6 +108,15 @@ func leftOut(set *ham10000.TestSet) []predictionRow {
 		path, _ := set.ImagePath(id)
 		rows = append(rows, predictionRow{Image: path, LeftOut: "no row in " + set.MetadataFile})
 	}
+	for _, out := range set.LeftOut {
+		for _, id := range out.ImageIDs {
+			path, found := set.ImagePath(id)
+			if !found {
+				path = id
+			}
+			rows = append(rows, predictionRow{Image: path, LeftOut: "of " + out.Why})
+		}
+	}
 	if set.NeverReleased {
 		rows = append(rows, predictionRow{Image: ham10000.NeverReleased, LeftOut: "it was never released"})
 	}
@@ -125,6 +134,9 @@ func (f testSetFlags) describe(w io.Writer, network *predictor, set *ham10000.Te
 	}
 	if set.NeverReleased {
 		fmt.Fprintf(&text, "%s is in the table, was never released and does not count\n", ham10000.NeverReleased)
+	}
+	for _, out := range set.LeftOut {
+		fmt.Fprintf(&text, "left out: %s of %s\n", plural(len(out.ImageIDs), "row"), out.Why)
 	}
 	if n := len(set.Unlisted); n > 0 {
 		fmt.Fprintf(&text, "left out: %s without a row in the table, such as %s\n", plural(n, "photo"), set.Unlisted[0])

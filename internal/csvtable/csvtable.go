@@ -1,13 +1,14 @@
 // Package csvtable reads CSV tables with a header and says where in the file a
 // mistake is. Every table that this project reads goes through it.
 //
-// A UTF-8 byte order mark and CRLF line ends, as spreadsheets write them, are
-// accepted. A header line with tabs and without a comma makes the tab the
-// separator, as in Dataverse's own conversions.
+// It reads what spreadsheets and pandas write: UTF-8 with or without a byte order mark,
+// UTF-16; lines that end with LF, CRLF or CR; fields between commas, semicolons, tabs or
+// vertical bars, whichever is most frequent in the header; Excel's first line "sep=;".
+// Other files that people take for tables (workbooks, archives, Parquet, web pages, ...)
+// are a [*FormatError].
 package csvtable
 
 import (
-	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -59,26 +60,34 @@ type Reader struct {
 	name   string
 	csv    *csv.Reader
 	header []string
+	before int // lines before those that csv counts
 	line   int
 }
 
 // NewReader reads the header of a table; name stands for the table in errors
 // and may be empty. The header of an empty table has no columns.
 func NewReader(r io.Reader, name string) (*Reader, error) {
-	buffered := bufio.NewReader(r)
-	if mark, _ := buffered.Peek(3); string(mark) == "\uFEFF" {
-		buffered.Discard(3)
+	text, err := textReader(r)
+	if err != nil {
+		return nil, &Error{File: name, Err: err}
 	}
-	t := &Reader{name: name, csv: csv.NewReader(buffered)}
-	head, _ := buffered.Peek(buffered.Size())
-	if line, _, _ := strings.Cut(string(head), "\n"); strings.Contains(line, "\t") && !strings.Contains(line, ",") {
-		t.csv.Comma = '\t'
+	t := &Reader{name: name}
+	head, _ := text.Peek(headBytes)
+	line, _, _ := strings.Cut(string(head), "\n")
+	comma := separatorLine(line)
+	if comma != 0 {
+		text.Discard(len(line) + len("\n"))
+		t.before = 1
+	} else {
+		comma = separator(line)
 	}
+	t.csv = csv.NewReader(text)
+	t.csv.Comma = comma
 	header, err := t.csv.Read()
 	switch err {
 	case nil:
 		t.header = header
-		t.line, _ = t.csv.FieldPos(0)
+		t.line = t.at()
 	case io.EOF:
 		t.line = 1
 	default:
@@ -86,6 +95,12 @@ func NewReader(r io.Reader, name string) (*Reader, error) {
 	}
 	t.csv.ReuseRecord = true
 	return t, nil
+}
+
+// at returns the line of the record that was read last.
+func (t *Reader) at() int {
+	line, _ := t.csv.FieldPos(0)
+	return t.before + line
 }
 
 // ReadFile opens the table at path, reads its header, and lets read do the rest.
@@ -156,7 +171,7 @@ func (t *Reader) Each(row func(fields []string) error) error {
 		if err != nil {
 			return t.place(err)
 		}
-		t.line, _ = t.csv.FieldPos(0)
+		t.line = t.at()
 		if err := row(fields); err != nil {
 			return t.place(err)
 		}
@@ -169,9 +184,9 @@ func (t *Reader) place(err error) error {
 	var parse *csv.ParseError
 	switch {
 	case errors.As(err, &parse) && errors.Is(parse.Err, csv.ErrFieldCount):
-		return &Error{File: t.name, Line: parse.Line, Err: fmt.Errorf("the row has not as many fields as the header: %w", parse.Err)}
+		return &Error{File: t.name, Line: t.before + parse.Line, Err: fmt.Errorf("the row has not as many fields as the header: %w", parse.Err)}
 	case errors.As(err, &parse):
-		return &Error{File: t.name, Line: parse.Line, Err: parse.Err}
+		return &Error{File: t.name, Line: t.before + parse.Line, Err: parse.Err}
 	case errors.As(err, &at):
 		return &Error{File: t.name, Line: t.line, Column: at.Column, Err: at.Err}
 	}

@@ -1,12 +1,14 @@
 package csvtable
 
 import (
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -27,12 +29,22 @@ func read(text string) (rows [][]string, lines []int, err error) {
 func TestReader(t *testing.T) {
 	want := [][]string{{"1", "x\ny"}, {"2", ""}}
 	for name, text := range map[string]string{
-		"plain":           "a,b\n1,\"x\ny\"\n2,\n",
-		"no line end":     "a,b\n1,\"x\ny\"\n2,",
-		"byte order mark": "\uFEFFa,b\n1,\"x\ny\"\n2,\n",
-		"tabs":            "a\tb\n1\t\"x\ny\"\n2\t\n",
-		"CRLF":            "a,b\r\n1,\"x\r\ny\"\r\n2,\r\n",
-		"quoted header":   "\uFEFF\"a\",b\n1,\"x\ny\"\n2,\n",
+		"plain":                          "a,b\n1,\"x\ny\"\n2,\n",
+		"no line end":                    "a,b\n1,\"x\ny\"\n2,",
+		"byte order mark":                "\uFEFFa,b\n1,\"x\ny\"\n2,\n",
+		"tabs":                           "a\tb\n1\t\"x\ny\"\n2\t\n",
+		"CRLF":                           "a,b\r\n1,\"x\r\ny\"\r\n2,\r\n",
+		"quoted header":                  "\uFEFF\"a\",b\n1,\"x\ny\"\n2,\n",
+		"semicolons":                     "a;b\n1;\"x\ny\"\n2;\n",
+		"vertical bars":                  "a|b\n1|\"x\ny\"\n2|\n",
+		"semicolons, a comma in quotes":  "\"a\";b\n1;\"x\ny\"\n2;\n",
+		"CR":                             "a,b\r1,\"x\ry\"\r2,\r",
+		"CR, no line end":                "a,b\r1,\"x\ry\"\r2,",
+		"CR CRLF":                        "a,b\r\r\n1,\"x\r\r\ny\"\r\r\n2,\r\r\n",
+		"UTF-16, little-endian":          utf16Text(false, "\uFEFFa\tb\r\n1\t\"x\r\ny\"\r\n2\t\r\n"),
+		"UTF-16, big-endian":             utf16Text(true, "\uFEFFa;b\n1;\"x\ny\"\n2;\n"),
+		"UTF-16 without a mark":          utf16Text(false, "a,b\n1,\"x\ny\"\n2,\n"),
+		"UTF-16, big-endian without one": utf16Text(true, "a,b\r1,\"x\ry\"\r2,\r"),
 	} {
 		rows, lines, err := read(text)
 		if err != nil {
@@ -46,9 +58,62 @@ func TestReader(t *testing.T) {
 			t.Errorf("%s: lines %v, want %v", name, lines, want)
 		}
 	}
+	// Excel writes this line before the header where the separator is another than the
+	// country's; lines count on.
+	rows, lines, err := read("sep=;\r\na;b\r\n1;\"x\r\ny\"\r\n2;\r\n")
+	if err != nil || !cmp.Equal(rows, want) || !slices.Equal(lines, []int{3, 5}) {
+		t.Errorf("sep=;: %q in lines %v, %v", rows, lines, err)
+	}
 	// After a header with a comma, a tab is an ordinary character.
 	if rows, _, err := read("a,b\tc\n1\t2,3\n"); err != nil || rows[0][0] != "1\t2" {
 		t.Errorf("tab beside a comma: %q, %v", rows, err)
+	}
+}
+
+// utf16Text encodes a text by the standard library, which the reader does not use.
+func utf16Text(bigEndian bool, text string) string {
+	var order binary.AppendByteOrder = binary.LittleEndian
+	if bigEndian {
+		order = binary.BigEndian
+	}
+	var out []byte
+	for _, unit := range utf16.Encode([]rune(text)) {
+		out = order.AppendUint16(out, unit)
+	}
+	return string(out)
+}
+
+// Files that people take for tables, with the first bytes of their formats' definitions.
+func TestFilesThatAreNoTables(t *testing.T) {
+	for text, want := range map[string]string{
+		"PAR1\x15\x04\x15":                        "t.csv: this is a Parquet file, not a table of text",
+		"PK\x03\x04\x14\x00":                      "t.csv: this is a zip archive or an Excel workbook, not a table of text; unpack it, or save the sheet as CSV",
+		"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":        "t.csv: this is an Excel workbook, not a table of text; save the sheet as CSV",
+		"\x1f\x8b\x08\x00":                        "t.csv: this is compressed by gzip, not a table of text; unpack it with gunzip",
+		"\n<!DOCTYPE html><html>":                 "t.csv: this is a web page, not a table of text; fetch the file again",
+		"<HTML>":                                  "t.csv: this is a web page, not a table of text; fetch the file again",
+		"{\"a\": 1}":                              "t.csv: this is JSON, not a table of text; save the table as CSV",
+		"version https://git-lfs.github.com/spec": "t.csv: this is a pointer of Git LFS in place of the file, not a table of text; 'git lfs pull' fetches the file",
+		"\xff\xfe\x00\x00a\x00\x00\x00":           "t.csv: this is text in UTF-32, not a table of text; save it in UTF-8",
+		"\x89PNG\r\n\x1a\n\x00\x00\x00\x0d":       "t.csv: this is a binary file, not a table of text",
+	} {
+		_, err := NewReader(strings.NewReader(text), "t.csv")
+		var wrong *FormatError
+		if !errors.As(err, &wrong) || err.Error() != want || wrong.Parquet != strings.HasPrefix(text, "PAR1") {
+			t.Errorf("%q: %v, want %s", text, err, want)
+		}
+	}
+}
+
+func TestNotNumber(t *testing.T) {
+	for text, want := range map[string]string{
+		"x":     `"x" is not an age`,
+		"0,35":  `"0,35" is not an age: it has a decimal comma; write points, or save the table with the language set to English`,
+		"1,2,3": `"1,2,3" is not an age`,
+	} {
+		if err := NotNumber(text, "an age"); err.Error() != want {
+			t.Errorf("%q: %v, want %s", text, err, want)
+		}
 	}
 }
 
@@ -141,6 +206,9 @@ func FuzzReader(f *testing.F) {
 	f.Add("a,b\n1,\"x\ny\"\n2,\n")
 	f.Add("\uFEFFa\tb\r\n1\t2\r\n")
 	f.Add("a,b\n1,\"\n")
+	f.Add("sep=;\ra;b\r\r\n1;2\r")
+	f.Add(utf16Text(false, "a|b\r1|2"))
+	f.Add("PAR1")
 	f.Fuzz(func(t *testing.T, text string) {
 		table, err := NewReader(strings.NewReader(text), "t.csv")
 		if err == nil {

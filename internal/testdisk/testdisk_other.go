@@ -18,3 +18,6 @@ func (*Disk) Resize(int) {}
 
 // ReadOnly makes the disk read-only.
 func (*Disk) ReadOnly() {}
+
+// AsNobody skips the test.
+func AsNobody(t *testing.T, dir string, f func()) { t.Skip("tested on Linux only") }

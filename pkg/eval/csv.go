@@ -40,8 +40,8 @@ func ReadPredictions(path string) (table *Table, err error) {
 //
 // The class names and their order come from the header; dx is one of them, or
 // empty where the true class is unknown; lesion_id may be empty. Probabilities
-// become the nearest float32. A UTF-8 byte order mark and CRLF line ends, as
-// spreadsheets write them, are accepted.
+// become the nearest float32. What spreadsheets write is accepted: byte order marks,
+// UTF-16, semicolons and tabs, CRLF and CR line ends.
 //
 // The rows are checked as by [Predictions.Validate], and rounded rows are normalised, with
 // a note ([Table.Notes]). A mistake in a row is a [RowError].
@@ -81,7 +81,7 @@ func (p *Predictions) appendRecord(fields []string, seen map[string]bool) error 
 	for k, text := range fields[len(idColumns):] {
 		v, err := strconv.ParseFloat(text, 32)
 		if err != nil {
-			return csvtable.Errorf(p.Classes[k], "%q is not a probability", text)
+			return csvtable.Errorf(p.Classes[k], "%w", csvtable.NotNumber(text, "a probability"))
 		}
 		row[k] = float32(v)
 	}

@@ -40,7 +40,7 @@ func ExampleMetadata_Complete() {
 	fmt.Println(err)
 	// Output:
 	// {Age:51.5 Sex:unknown Localization:back} <nil>
-	// localization "knee" is unknown; choose one of abdomen, acral, back, chest, ear, face, foot, genital, hand, lower extremity, neck, scalp, trunk, unknown, upper extremity
+	// localization "knee" is unknown; choose one of abdomen, acral, back, chest, ear, face, foot, genital, hand, lower extremity, neck, scalp, trunk, unknown, upper extremity, anterior torso, head/neck
 }
 
 // Images are known by number. Bytes, as an image cache has them, stay bytes until they are

@@ -40,7 +40,7 @@ func (m Metadata) Complete(meanAge float64) (Metadata, error) {
 	if m.Sex, err = known("sex", m.Sex, ham10000.Sexes); err != nil {
 		return m, err
 	}
-	m.Localization, err = known("localization", m.Localization, ham10000.Localizations)
+	m.Localization, err = known("localization", m.Localization, ham10000.Sites())
 	return m, err
 }
 
@@ -58,14 +58,16 @@ func known(what, value string, vocabulary []string) (string, error) {
 // which the network normalises itself, then the one-hot words as Keras's StringLookup and
 // CategoryEncoding give them. The vocabularies are HAM10000's; the authors took the words
 // of their training part, which are the same unless the split puts all seven 'acral'
-// images into the other part.
+// images into the other part. A coarse site of the ISIC Archive has the shares of the words
+// that it stands for; see [ham10000.SiteShares].
 func EncodeMetadata(rows []Metadata) []float32 {
 	encoded := make([]float32, len(rows)*MetadataWidth)
 	for i, m := range rows {
 		dst := row(encoded, i, MetadataWidth)
 		dst[0] = float32(m.Age)
 		dst[1+1+slices.Index(ham10000.Sexes, m.Sex)] = 1
-		dst[1+sexWidth+1+slices.Index(ham10000.Localizations, m.Localization)] = 1
+		shares, _ := ham10000.SiteShares(m.Localization)
+		copy(dst[1+sexWidth+1:], shares)
 	}
 	return encoded
 }

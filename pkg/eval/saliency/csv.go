@@ -143,13 +143,13 @@ func (t *Table) parse(record, header []string) (Image, error) {
 	}
 	var err error
 	if image.MaskShare, err = strconv.ParseFloat(record[4], 64); err != nil {
-		return image, csvtable.Errorf("mask_share", "%q is not a number", record[4])
+		return image, csvtable.Errorf("mask_share", "%w", csvtable.NotNumber(record[4], "a number"))
 	}
 	for i, text := range record[len(idColumns):] {
 		v := math.NaN()
 		if text != "" {
 			if v, err = strconv.ParseFloat(text, 64); err != nil || math.IsNaN(v) {
-				return image, csvtable.Errorf(header[len(idColumns)+i], "%q is not a number", text)
+				return image, csvtable.Errorf(header[len(idColumns)+i], "%w", csvtable.NotNumber(text, "a number"))
 			}
 		}
 		image.Scores[i/int(NumMetrics)][i%int(NumMetrics)] = v

@@ -33,6 +33,15 @@ type DoubleFile struct {
 	Paths   []string `json:"paths"` // relative to the data folder
 }
 
+// FolderFiles are files of one folder.
+type FolderFiles struct {
+	Folder string `json:"folder"` // relative to the data folder, "." for itself
+	// What tells what they are, if their image ids do, such as "the test photos of ISIC
+	// 2018".
+	What     string   `json:"what,omitempty"`
+	ImageIDs []string `json:"image_ids"` // sorted
+}
+
 // MaskReport is the part of a Report about the lesion masks.
 type MaskReport struct {
 	Files int `json:"files"`
@@ -60,8 +69,19 @@ type Report struct {
 
 	// Missing are records without an image file.
 	Missing []string `json:"missing"`
-	// Extra are images that the metadata do not list.
+	// Extra are images that the metadata do not list, but for those of LeftOut.
 	Extra []string `json:"extra"`
+	// ExtraByFolder has the images of Extra by the folder of their first file.
+	ExtraByFolder []FolderFiles `json:"extra_by_folder"`
+	// LeftOut are photos that the metadata list and that are not of HAM10000; see
+	// [Dataset].
+	LeftOut []LeftOut `json:"left_out"`
+	// Unread are photos in formats that are not read, such as WebP.
+	Unread []FileProblem `json:"unread"`
+	// Denied are subfolders that may not be read, relative to the data folder.
+	Denied []string `json:"denied"`
+	// Manipulated are records whose photo the ISIC Archive says to be none as taken.
+	Manipulated []FileProblem `json:"manipulated"`
 	// Damaged are image files of records that do not decode.
 	Damaged []FileProblem `json:"damaged"`
 	// WrongSize are images of another size than Width x Height.
@@ -74,10 +94,18 @@ type Report struct {
 	// OK is set if every record has an image that decodes, and every mask file
 	// decodes. The other lists do not affect it.
 	OK bool `json:"ok"`
-	// Complete is set for the whole published data set: OK without Differences.
+	// Complete is set for the whole published data set: OK without Differences and
+	// MetadataDifferences.
 	Complete bool `json:"is_complete_ham10000"`
-	// Differences lists the counts that differ from the published data set.
+	// Differences lists the counts of photos, lesions and diagnoses that differ from the
+	// published data set.
 	Differences []string `json:"differences"`
+	// MetadataDifferences lists the counts of age, sex, site and dx_type that differ, if
+	// the table has as many photos as the published one.
+	MetadataDifferences []string `json:"metadata_differences"`
+	// CoarseSites counts the records by those sites that stand for several words; see
+	// [Dataset.CoarseSites].
+	CoarseSites map[string]int `json:"coarse_sites"`
 }
 
 // decoded is the outcome of decoding an image.
@@ -96,7 +124,8 @@ func (d *Dataset) Check(ctx context.Context, progress func(done, total int)) (*R
 	r := &Report{
 		Dir: d.Dir, Metadata: d.MetadataFile, Records: len(d.Records),
 		ByClass: make(map[string]int), Duplicates: [][]string{}, WrongSize: []SizedImage{},
-		Damaged: []FileProblem{}, DoubleFiles: []DoubleFile{},
+		Damaged: []FileProblem{}, DoubleFiles: []DoubleFile{}, ExtraByFolder: []FolderFiles{}, LeftOut: []LeftOut{}, Unread: []FileProblem{},
+		Denied: []string{}, Manipulated: []FileProblem{}, CoarseSites: d.CoarseSites(),
 	}
 	lesions := make(map[string]bool)
 	listed := make(map[string]bool, len(d.Records))
@@ -106,12 +135,31 @@ func (d *Dataset) Check(ctx context.Context, progress func(done, total int)) (*R
 		listed[rec.ImageID] = true
 		r.ByClass[rec.Dx]++
 		ids = append(ids, rec.ImageID)
+		if rec.Manipulation != "" {
+			path, _ := d.ImagePath(rec.ImageID)
+			r.Manipulated = append(r.Manipulated, FileProblem{rec.ImageID, d.relative(path), rec.Manipulation})
+		}
 	}
 	slices.Sort(ids)
 	r.Lesions = len(lesions)
 
 	var images, masks []string
+	for _, out := range d.LeftOut {
+		r.LeftOut = append(r.LeftOut, out)
+		for _, id := range out.ImageIDs {
+			listed[id] = true
+		}
+	}
 	images, r.Missing, r.Extra = compare(ids, listed, d.images)
+	r.ExtraByFolder = d.byFolder(r.Extra)
+	for _, id := range slices.Sorted(maps.Keys(d.unread)) {
+		for _, path := range d.unread[id] {
+			r.Unread = append(r.Unread, FileProblem{id, d.relative(path), filepath.Ext(path) + " is not read"})
+		}
+	}
+	for _, dir := range d.Denied {
+		r.Denied = append(r.Denied, d.relative(dir))
+	}
 	masks, r.Masks.Missing, r.Masks.Extra = compare(ids, listed, d.masks)
 	r.Images = len(images)
 	r.Masks.Files = len(d.masks)
@@ -149,7 +197,8 @@ func (d *Dataset) Check(ctx context.Context, progress func(done, total int)) (*R
 	r.Masks.Damaged = d.damaged(masks, d.masks, found[len(images):])
 	r.OK = len(r.Missing) == 0 && len(r.Damaged) == 0 && len(r.Masks.Damaged) == 0
 	r.Differences = r.compareWithPublished()
-	r.Complete = r.OK && len(r.Differences) == 0
+	r.MetadataDifferences = compareMetadata(d.Records)
+	r.Complete = r.OK && len(r.Differences) == 0 && len(r.MetadataDifferences) == 0
 	return r, nil
 }
 
@@ -170,6 +219,27 @@ func compare(ids []string, listed map[string]bool, files map[string][]string) (p
 		}
 	}
 	return present, missing, extra
+}
+
+// byFolder groups images by the folder of their first file and by their collection.
+func (d *Dataset) byFolder(ids []string) []FolderFiles {
+	groups := []FolderFiles{}
+	at := make(map[[2]string]int)
+	for _, id := range ids {
+		path, _ := d.ImagePath(id)
+		group := FolderFiles{Folder: filepath.Dir(d.relative(path))}
+		if c := CollectionOf(id); c != Elsewhere {
+			group.What = string(c)
+		}
+		key := [2]string{group.Folder, group.What}
+		i, ok := at[key]
+		if !ok {
+			i = len(groups)
+			at[key], groups = i, append(groups, group)
+		}
+		groups[i].ImageIDs = append(groups[i].ImageIDs, id)
+	}
+	return groups
 }
 
 func decode(path string) decoded {

@@ -48,8 +48,10 @@ func TestCheckNamesEveryFault(t *testing.T) {
 	want := &Report{
 		Dir: d.Dir, Metadata: filepath.Join(d.Dir, "HAM10000_metadata.csv"), Records: 6, Lesions: 5, Images: 5,
 		ByClass: map[string]int{"nv": 2, "mel": 2, "df": 2}, Width: 40, Height: 30,
-		Missing:     []string{"ISIC_0000006"},
-		Extra:       []string{"ISIC_0000099"},
+		Missing:       []string{"ISIC_0000006"},
+		Extra:         []string{"ISIC_0000099"},
+		ExtraByFolder: []FolderFiles{{Folder: "b", ImageIDs: []string{"ISIC_0000099"}}},
+		LeftOut:       []LeftOut{}, Unread: []FileProblem{}, Denied: []string{}, Manipulated: []FileProblem{}, MetadataDifferences: []string{}, CoarseSites: map[string]int{},
 		Damaged:     []FileProblem{{ImageID: "ISIC_0000005", Path: "b/ISIC_0000005.jpg"}},
 		WrongSize:   []SizedImage{{ImageID: "ISIC_0000004", Width: 30, Height: 40}},
 		Duplicates:  [][]string{{"ISIC_0000001", "ISIC_0000003"}},

@@ -10,17 +10,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/skinattn/skinattn/internal/csvtable"
 	"github.com/skinattn/skinattn/internal/userdir"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 )
-
-// metadataNames are the names that the metadata table may have; Open reads the first
-// file that exists. The last two names belong to the official test images of ISIC 2018
-// Task 3, which the authors publish in the same form.
-var metadataNames = []string{
-	"HAM10000_metadata.csv", "HAM10000_metadata", "HAM10000_metadata.tab",
-	"ISIC2018_Task3_Test_GroundTruth.csv", "ISIC2018_Task3_Test_GroundTruth.tab",
-}
 
 // ErrNoFolder is the error of [Open] for an empty folder name.
 var ErrNoFolder = errors.New("no data folder")
@@ -41,6 +34,10 @@ type MissingImagesError struct {
 	Dir     string
 	Missing []string // image ids
 	Records int
+	// Unread are files of missing images in formats that are not read, such as WebP.
+	Unread []string
+	// Denied are folders that may not be read, in which the images may lie.
+	Denied []string
 }
 
 // Error names the first few images.
@@ -50,7 +47,14 @@ func (e *MissingImagesError) Error() string {
 	if len(e.Missing) > named {
 		list += ", ..."
 	}
-	return fmt.Sprintf("%s: %d of %d images are missing (%s)", e.Dir, len(e.Missing), e.Records, list)
+	text := fmt.Sprintf("%s: %d of %d images are missing (%s)", e.Dir, len(e.Missing), e.Records, list)
+	if len(e.Unread) > 0 {
+		text += fmt.Sprintf("; %d are there in a format that is not read, such as %s", len(e.Unread), e.Unread[0])
+	}
+	if len(e.Denied) > 0 {
+		text += fmt.Sprintf("; the folder %s may not be read", e.Denied[0])
+	}
+	return text
 }
 
 const (
@@ -64,15 +68,37 @@ type Dataset struct {
 	Dir string
 	// MetadataFile is the path of the metadata table.
 	MetadataFile string
-	// Records are the rows of the table, in its order.
+	// Records are the rows of the table, in its order, without those of LeftOut.
 	Records []Record
+	// Archive is set if the table is an export of the ISIC Archive.
+	Archive bool
+	// LeftOut are photos of such an export that are not of HAM10000, among them the
+	// official validation and test photos.
+	LeftOut []LeftOut
+	// Denied are subfolders that may not be read, sorted. What lies in them is not seen.
+	Denied []string
 
 	images map[string][]string // paths by image id, sorted; more than one is a double
 	masks  map[string][]string
+	unread map[string][]string // photos in formats that are not read
 }
 
-// Open reads the metadata table of the HAM10000 folder dir and finds its image
-// and mask files in all subfolders, including linked and excluding hidden ones.
+// CoarseSites counts the records by those sites that stand for several words of HAM10000;
+// see [SiteShares] for what a network is told of them.
+func (d *Dataset) CoarseSites() map[string]int {
+	counts := make(map[string]int)
+	for _, r := range d.Records {
+		if !slices.Contains(Localizations, r.Localization) {
+			counts[r.Localization]++
+		}
+	}
+	return counts
+}
+
+// Open reads the metadata table of the data folder dir (see [ReadMetadata]) and finds its
+// image and mask files in all subfolders, including linked and excluding hidden ones and
+// those that may not be read. The folder may have the form of the published data set or
+// that of an export of the ISIC Archive, of which only HAM10000's photos are records.
 // Image files may be missing or damaged: see [Dataset.RequireImages] and
 // [Dataset.Check].
 // If a name lies in several subfolders, the first path in lexical order counts.
@@ -87,50 +113,92 @@ func Open(dir string) (*Dataset, error) {
 	if err != nil {
 		return nil, &NotFolderError{dir, err}
 	}
-	d := &Dataset{Dir: dir, MetadataFile: table, images: make(map[string][]string), masks: make(map[string][]string)}
-	if d.Records, err = ReadMetadata(table); err != nil {
+	d := newDataset(dir)
+	d.MetadataFile = table
+	if err := d.read(); err != nil {
 		return nil, err
 	}
-	if err := d.index(dir, make(map[string]bool)); err != nil {
+	if err := d.indexAll(); err != nil {
 		return nil, fmt.Errorf("listing the data folder: %w", err)
-	}
-	for _, paths := range []map[string][]string{d.images, d.masks} {
-		for _, p := range paths {
-			slices.Sort(p)
-		}
 	}
 	return d, nil
 }
 
-func findMetadata(dir string) (string, error) {
-	info, err := os.Stat(dir)
-	if err != nil {
-		return "", err
+// Notes are lines for people about what of the folder is not in the records, or is in them
+// in another way than in the published table.
+func (d *Dataset) Notes() []string {
+	var notes []string
+	for _, out := range d.LeftOut {
+		notes = append(notes, fmt.Sprintf("left out of HAM10000: %d rows of %s, %s", len(out.ImageIDs), d.MetadataFile, out.Why))
 	}
-	if !info.IsDir() {
-		return "", fmt.Errorf("%s is a file", dir)
+	if d.Archive && len(d.Records) > 0 && CollectionOf(d.Records[0].ImageID) == Elsewhere {
+		notes = append(notes, fmt.Sprintf("%s is an export of the ISIC Archive without HAM10000: %d other photos are taken", d.MetadataFile, len(d.Records)))
 	}
-	for _, name := range metadataNames {
-		path := filepath.Join(dir, name)
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-			return path, nil
+	sites := d.CoarseSites()
+	for _, c := range CoarseSites {
+		if n := sites[c.Name]; n > 0 {
+			notes = append(notes, fmt.Sprintf("the site of %d photos is %q, as the ISIC Archive has it: a network is told %s, each by its share in HAM10000", n, c.Name, strings.Join(c.Stands, " or ")))
 		}
 	}
-	return "", fmt.Errorf("%s holds no %s", dir, metadataNames[0])
+	for _, dir := range d.Denied {
+		notes = append(notes, fmt.Sprintf("skipped %s: it may not be read", dir))
+	}
+	return notes
+}
+
+func newDataset(dir string) *Dataset {
+	return &Dataset{Dir: dir, images: make(map[string][]string), masks: make(map[string][]string), unread: make(map[string][]string)}
+}
+
+// read reads the table.
+func (d *Dataset) read() error {
+	err := csvtable.ReadFile(d.MetadataFile, func(t *csvtable.Reader) (err error) {
+		d.Archive = isArchive(t.Header())
+		d.Records, err = readMetadata(t)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("reading metadata: %w", err)
+	}
+	if d.Archive {
+		if d.Records, d.LeftOut = leaveOut(d.Records); len(d.Records) == 0 {
+			return fmt.Errorf("reading metadata: %s lists no photo of HAM10000, but %d %s", d.MetadataFile, len(d.LeftOut[0].ImageIDs), d.LeftOut[0].Why)
+		}
+	}
+	return nil
+}
+
+// indexAll finds the files of the folder.
+func (d *Dataset) indexAll() error {
+	if err := d.index(d.Dir, make(map[string]bool)); err != nil {
+		return err
+	}
+	for _, paths := range []map[string][]string{d.images, d.masks, d.unread} {
+		for _, p := range paths {
+			slices.Sort(p)
+		}
+	}
+	slices.Sort(d.Denied)
+	return nil
 }
 
 // index records the image and mask files below dir. Folders behind links are
-// entered too (image folders often lie on another disk), each only once.
+// entered too (image folders often lie on another disk), each only once. Those that may
+// not be read, such as the lost+found of a disk, are recorded.
 func (d *Dataset) index(dir string, seen map[string]bool) error {
 	real, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		return err
-	}
-	if seen[real] {
+	if err == nil && seen[real] {
 		return nil
 	}
 	seen[real] = true
-	entries, err := os.ReadDir(dir)
+	var entries []os.DirEntry
+	if err == nil {
+		entries, err = os.ReadDir(dir)
+	}
+	if err != nil && dir != d.Dir && denied(err) {
+		d.Denied = append(d.Denied, dir)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -160,18 +228,14 @@ func (d *Dataset) index(dir string, seen map[string]bool) error {
 }
 
 func (d *Dataset) add(path string) {
-	name := filepath.Base(path)
-	if !strings.HasPrefix(name, idPrefix) {
-		return
-	}
-	if id, ok := strings.CutSuffix(name, maskSuffix); ok {
+	kind, id := fileOf(path)
+	switch kind {
+	case maskFile:
 		d.masks[id] = append(d.masks[id], path)
-		return
-	}
-	switch ext := filepath.Ext(name); strings.ToLower(ext) {
-	case ".jpg", ".jpeg":
-		id := strings.TrimSuffix(name, ext)
+	case photoFile:
 		d.images[id] = append(d.images[id], path)
+	case unreadPhotoFile:
+		d.unread[id] = append(d.unread[id], path)
 	}
 }
 
@@ -180,6 +244,10 @@ func (d *Dataset) ImagePath(id string) (string, bool) { return first(d.images[id
 
 // MaskPath returns the mask file of image id; ok is false if it has none.
 func (d *Dataset) MaskPath(id string) (string, bool) { return first(d.masks[id]) }
+
+// UnreadPath returns the file of image id in a format that is not read; ok is false if
+// there is none.
+func (d *Dataset) UnreadPath(id string) (string, bool) { return first(d.unread[id]) }
 
 func first(paths []string) (string, bool) {
 	if len(paths) == 0 {
@@ -196,10 +264,16 @@ func (d *Dataset) RequireImages(records []Record) error {
 			missing = append(missing, r.ImageID)
 		}
 	}
-	if len(missing) > 0 {
-		return &MissingImagesError{d.Dir, missing, len(records)}
+	if len(missing) == 0 {
+		return nil
 	}
-	return nil
+	e := &MissingImagesError{Dir: d.Dir, Missing: missing, Records: len(records), Denied: d.Denied}
+	for _, id := range missing {
+		if path, ok := first(d.unread[id]); ok {
+			e.Unread = append(e.Unread, path)
+		}
+	}
+	return e
 }
 
 // OpenImages decodes all photos of the data set and makes them squares of size

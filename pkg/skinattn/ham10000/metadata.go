@@ -38,10 +38,14 @@ type Record struct {
 	Age float64
 	// Sex is one of Sexes.
 	Sex string
-	// Localization is the body site, one of Localizations.
+	// Localization is the body site, one of Localizations or the name of one of
+	// CoarseSites.
 	Localization string
 	// Dataset is the source collection, empty in the seven-column form.
 	Dataset string
+	// Manipulation is what an export of the ISIC Archive says of a photo that is none as
+	// taken, such as "synthetic"; empty in other tables.
+	Manipulation string
 }
 
 // HasAge reports whether the patient's age is known.
@@ -51,10 +55,20 @@ func (r Record) HasAge() bool { return !math.IsNaN(r.Age) }
 // line and column, and why. It is the same type as RowError of package eval.
 type RowError = csvtable.Error
 
-// ReadMetadata reads the metadata table at path, comma- or tab-separated. The
-// columns are found by their header names in any order; columns with other
-// names are ignored, and column dataset may be absent. An empty age (or NaN,
-// NA, unknown) is missing, an empty sex or localization is [Unknown].
+// ReadMetadata reads the metadata table at path. The columns are found by their header
+// names in any order; columns with other names are ignored. Package csvtable says which
+// encodings and separators are read.
+//
+// The table has one of two forms. In the published form, column dataset may be absent; an
+// empty age (or NaN, NA, unknown) is missing, an empty sex or localization is [Unknown];
+// a diagnosis may also be spelt out (see [DiagnosisOf]), and image ids may have the ending
+// of their file or small letters (see [CanonicalID]).
+//
+// The other form is the export of the ISIC Archive, which has a column isic_id. Its
+// diagnoses become those of HAM10000 without loss. Its sites are coarser: see [CoarseSites].
+// Photos of the collection's validation and test part, and others that are not HAM10000's,
+// are records like the others ([CollectionOf] tells them); of these, Dx is empty if the
+// diagnosis is none of the seven.
 //
 // Any other value outside the table's vocabulary is a [RowError]: an
 // unknown diagnosis, sex or site, an age that is no number of years, a row too
@@ -72,11 +86,20 @@ func ReadMetadata(path string) (records []Record, err error) {
 }
 
 func readMetadata(t *csvtable.Reader) ([]Record, error) {
+	if isArchive(t.Header()) {
+		return readArchive(t)
+	}
 	required := columns[:len(columns)-1]
 	at, err := t.Columns(required, optionalColumn)
 	if err != nil {
 		return nil, err
 	}
+	return readRecords(t, at, parseRecord)
+}
+
+// readRecords makes a record of each row by parse, whose argument gives the fields of the
+// columns at.
+func readRecords(t *csvtable.Reader, at map[string]int, parse func(field func(column string) string) (Record, error)) ([]Record, error) {
 	var records []Record
 	lineOfImage := make(map[string]int)
 	type diagnosis struct {
@@ -84,8 +107,8 @@ func readMetadata(t *csvtable.Reader) ([]Record, error) {
 		line int
 	}
 	byLesion := make(map[string]diagnosis)
-	err = t.Each(func(fields []string) error {
-		rec, err := parseRecord(func(column string) string {
+	err := t.Each(func(fields []string) error {
+		rec, err := parse(func(column string) string {
 			i, ok := at[column]
 			if !ok {
 				return ""
@@ -113,6 +136,13 @@ func readMetadata(t *csvtable.Reader) ([]Record, error) {
 	return records, err
 }
 
+// ParseRecord makes a record of the fields of the published table, which the function field
+// gives by column; see [ReadMetadata] for their values. The error is a [RowError] with the
+// column.
+func ParseRecord(field func(column string) string) (Record, error) {
+	return parseRecord(func(column string) string { return strings.TrimSpace(field(column)) })
+}
+
 // parseRecord makes a record of a row, whose fields the function field gives.
 func parseRecord(field func(column string) string) (Record, error) {
 	rec := Record{DxType: field("dx_type"), Dataset: field("dataset")}
@@ -120,18 +150,26 @@ func parseRecord(field func(column string) string) (Record, error) {
 		column string
 		set    func(text string) error
 	}{
-		{"image_id", func(text string) (err error) { rec.ImageID, err = text, checkID(text); return err }},
-		{"lesion_id", func(text string) (err error) { rec.LesionID, err = text, checkID(text); return err }},
-		{"dx", func(text string) (err error) { rec.Dx = text; _, err = ClassIndex(text); return err }},
+		{"image_id", func(text string) (err error) { rec.ImageID = CanonicalID(text); return checkID(rec.ImageID) }},
+		{"lesion_id", func(text string) (err error) { rec.LesionID = CanonicalID(text); return checkID(rec.LesionID) }},
+		{"dx", func(text string) (err error) { rec.Dx, err = parseDx(text); return err }},
 		{"age", func(text string) (err error) { rec.Age, err = parseAge(text); return err }},
 		{"sex", func(text string) (err error) { rec.Sex, err = parseValue(text, Sexes); return err }},
-		{"localization", func(text string) (err error) { rec.Localization, err = parseValue(text, Localizations); return err }},
+		{"localization", func(text string) (err error) { rec.Localization, err = parseValue(text, Sites()); return err }},
 	} {
 		if err := p.set(field(p.column)); err != nil {
 			return rec, csvtable.Errorf(p.column, "%w", err)
 		}
 	}
 	return rec, nil
+}
+
+func parseDx(text string) (string, error) {
+	if dx, ok := DiagnosisOf(text); ok {
+		return dx, nil
+	}
+	_, err := ClassIndex(text)
+	return "", err
 }
 
 // checkID refuses characters that a file name or an unquoted CSV field cannot have.
@@ -156,7 +194,7 @@ func parseAge(text string) (float64, error) {
 	}
 	age, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(age >= 0 && age <= maxAge) {
-		return 0, fmt.Errorf("%q is no age in years (0 to %d, or empty where it is not known)", text, maxAge)
+		return 0, csvtable.NotNumber(text, fmt.Sprintf("an age in years (0 to %d, or empty where it is not known)", maxAge))
 	}
 	return age, nil
 }

@@ -57,6 +57,15 @@ func TestReadMetadataForms(t *testing.T) {
 			" HAM_0000118 ,ISIC_0027419, bkl,histo,80 ,male , scalp,vidir_modern\n" +
 			"HAM_0000118,ISIC_0025030,bkl,histo,NA,unknown,lower extremity,vidir_modern\n", want},
 	}
+	tests = append(tests, []struct {
+		name, text string
+		want       []Record
+	}{
+		{"a spreadsheet's, with semicolons", "\ufeff" + strings.ReplaceAll(strings.ReplaceAll(eight, ",", ";"), "\n", "\r\n"), want},
+		{"CR", strings.ReplaceAll(eight, "\n", "\r"), want},
+		{"small letters, endings of files and diagnoses spelt out", strings.NewReplacer("ISIC_0027419", "isic_0027419.JPG", "ISIC_0025030", "ISIC_0025030.jpg",
+			"HAM_0000118", "ham_0000118", "bkl", "benign_keratosis-like_lesions").Replace(eight), want},
+	}...)
 	for _, test := range tests {
 		got, err := parse(test.text)
 		if err != nil {
@@ -152,6 +161,8 @@ func FuzzReadMetadata(f *testing.F) {
 	f.Add([]byte(header8 + "L1,I1,nv,histo,40,male,back,x\nL1,I2,nv,histo,,,,\n"))
 	f.Add([]byte("\ufeffdx\timage_id\tlesion_id\tdx_type\tage\tsex\tlocalization\r\nnv\ta\tb\t\"c\nd\"\tNaN\t\t\r\n"))
 	f.Add([]byte(header8 + "L1,I1"))
+	f.Add([]byte(archiveHeader + "ISIC_0024306,IL_1,45,,,,Benign melanocytic proliferations,Nevus,histopathology,male\n"))
+	f.Add([]byte("isic_id;lesion_id;diagnosis;sex\rISIC_0024306.jpg;IL_1;nevus;\r"))
 	path := filepath.Join(f.TempDir(), "meta.csv")
 	f.Fuzz(func(t *testing.T, content []byte) {
 		records, err := parse(string(content))
@@ -160,6 +171,12 @@ func FuzzReadMetadata(f *testing.F) {
 				t.Errorf("error %q does not name the file", err)
 			}
 			return
+		}
+		for i := range records {
+			if records[i].Dx == "" { // of a photo that is not of HAM10000
+				return
+			}
+			records[i].Manipulation = "" // has no column
 		}
 		if err := WriteMetadata(path, records); err != nil {
 			t.Fatal(err)

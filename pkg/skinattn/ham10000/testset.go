@@ -64,8 +64,10 @@ func (e *AmbiguousTruthError) Error() string {
 //
 //	image,MEL,NV,BCC,AKIEC,BKL,DF,VASC
 //
-// and a 1 in the column of the diagnosis. If truth is empty, the table is searched by its
-// name (a metadata table's, or one with "GroundTruth" in it): below dir, and then beside
+// and a 1 in the column of the diagnosis. Of an export of the ISIC Archive, which has HAM10000
+// and its official validation and test photos in one folder, the test photos are taken, or
+// else the validation photos; the others are LeftOut. If truth is empty, the table is searched by its
+// name (a metadata table's, metadata.csv, or one with "GroundTruth" in it): below dir, and then beside
 // dir and in the folders there. Only a table that lists photos of dir counts, and two of
 // them are an [*AmbiguousTruthError]. Without any, no truth is known, which is no error.
 //
@@ -75,20 +77,17 @@ func OpenTestSet(dir, truth string) (*TestSet, error) {
 	if dir == "" {
 		return nil, ErrNoFolder
 	}
-	set := &TestSet{Dataset: &Dataset{Dir: dir, images: make(map[string][]string), masks: make(map[string][]string)}}
+	set := &TestSet{Dataset: newDataset(dir)}
 	if info, err := os.Stat(dir); err != nil {
 		return nil, &NotFolderError{dir, err}
 	} else if !info.IsDir() {
 		return nil, &NotFolderError{dir, fmt.Errorf("%s is a file", dir)}
 	}
-	if err := set.index(dir, make(map[string]bool)); err != nil {
+	if err := set.indexAll(); err != nil {
 		return nil, fmt.Errorf("listing the test photos: %w", err)
 	}
 	if len(set.images) == 0 {
 		return nil, fmt.Errorf("%s holds no photo %s*.jpg", dir, idPrefix)
-	}
-	for _, paths := range set.images {
-		slices.Sort(paths)
 	}
 	var err error
 	if truth == "" {
@@ -108,7 +107,44 @@ func OpenTestSet(dir, truth string) (*TestSet, error) {
 		}
 		return set, nil
 	}
+	if err := set.choose(); err != nil {
+		return nil, err
+	}
 	return set, set.pair()
+}
+
+// choose keeps, of an export of the ISIC Archive, one collection: the test photos of ISIC
+// 2018 if there are any, else the validation photos, else others that are not HAM10000's.
+// The other photos become LeftOut.
+func (t *TestSet) choose() error {
+	err := csvtable.ReadFile(t.MetadataFile, func(table *csvtable.Reader) error {
+		t.Archive = isArchive(table.Header())
+		return nil
+	})
+	if err != nil || !t.Archive {
+		return err
+	}
+	byCollection := make(map[Collection][]Record)
+	for _, r := range t.Records {
+		c := CollectionOf(r.ImageID)
+		byCollection[c] = append(byCollection[c], r)
+	}
+	t.Records = nil
+	for _, c := range []Collection{Test, Validation, Elsewhere, Training} {
+		switch records := byCollection[c]; {
+		case len(records) == 0:
+		case t.Records == nil:
+			t.Records = records
+		default:
+			out := LeftOut{Why: string(c)}
+			for _, r := range records {
+				out.ImageIDs = append(out.ImageIDs, r.ImageID)
+			}
+			slices.Sort(out.ImageIDs)
+			t.LeftOut = append(t.LeftOut, out)
+		}
+	}
+	return nil
 }
 
 // pair compares the table with the photos.
@@ -122,6 +158,11 @@ func (t *TestSet) pair() error {
 	rows := make(map[string]bool, len(t.Records))
 	for _, r := range t.Records {
 		rows[r.ImageID] = true
+	}
+	for _, out := range t.LeftOut {
+		for _, id := range out.ImageIDs {
+			rows[id] = true
+		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(t.images)) {
 		if !rows[id] {
@@ -200,7 +241,7 @@ func truthTables(dir string, depth int) ([]string, error) {
 				return fs.SkipDir
 			}
 		case entry.IsDir():
-		case slices.Contains(metadataNames, name),
+		case slices.Contains(metadataNames, name), strings.EqualFold(name, archiveName),
 			strings.Contains(name, "GroundTruth") && slices.Contains([]string{".csv", ".tab"}, filepath.Ext(name)):
 			tables = append(tables, path)
 		}
@@ -231,7 +272,7 @@ func readTruth(path string) (records []Record, err error) {
 		switch {
 		case has("image"):
 			records, err = readOneHot(t)
-		case has("image_id"):
+		case has("image_id"), isArchive(names):
 			records, err = readMetadata(t)
 		default:
 			err = t.Errorf("the header has neither the columns of a ground truth (image,%s) nor of a metadata table (%s)",
@@ -255,7 +296,7 @@ func readOneHot(t *csvtable.Reader) ([]Record, error) {
 	var records []Record
 	lineOf := make(map[string]int)
 	err = t.Each(func(fields []string) error {
-		id := strings.TrimSuffix(strings.TrimSpace(fields[at["image"]]), ".jpg")
+		id := CanonicalID(fields[at["image"]])
 		if err := checkID(id); err != nil {
 			return csvtable.Errorf("image", "%w", err)
 		}

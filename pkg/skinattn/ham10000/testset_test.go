@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 const oneHot = "image,MEL,NV,BCC,AKIEC,BKL,DF,VASC\n"
@@ -161,5 +163,32 @@ func TestOfficialValidationPhotos(t *testing.T) {
 		if _, also := set.ImagePath(r.ImageID); also {
 			t.Errorf("%s is in HAM10000, too", r.ImageID)
 		}
+	}
+}
+
+// In an export of the ISIC Archive, all three collections lie in one folder. The table is
+// written by hand after its form.
+func TestTestSetOfAnArchiveExport(t *testing.T) {
+	dir := t.TempDir()
+	row := func(id string) string {
+		return id + ",IL_" + id + ",45,head/neck,,Benign,x,Nevus,histopathology,male\n"
+	}
+	ids := []string{"ISIC_0024306", "ISIC_0024307", "ISIC_0034321", "ISIC_0034524"}
+	table := archiveHeader
+	for _, id := range ids {
+		table += row(id)
+		write(t, filepath.Join(dir, id+".jpg"), nil)
+	}
+	write(t, filepath.Join(dir, "metadata.csv"), []byte(table))
+	set, err := OpenTestSet(dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(set.Records) != 1 || set.Records[0].ImageID != "ISIC_0034524" || set.Records[0].Dx != "nv" || len(set.Unlisted) != 0 {
+		t.Errorf("records %+v, unlisted %q", set.Records, set.Unlisted)
+	}
+	want := []LeftOut{{string(Validation), ids[2:3]}, {string(Training), ids[:2]}}
+	if diff := cmp.Diff(want, set.LeftOut); diff != "" {
+		t.Errorf("left out (-want +got):\n%s", diff)
 	}
 }

@@ -74,7 +74,7 @@ func (s *section) addData(ctx context.Context, opts Options) error {
 	}{
 		{"Age", append(ages, ham10000.Unknown), ageGroup},
 		{"Sex", ham10000.Sexes, func(r ham10000.Record) string { return r.Sex }},
-		{"Site", ham10000.Localizations, func(r ham10000.Record) string { return r.Localization }},
+		{"Site", ham10000.Sites(), func(r ham10000.Record) string { return r.Localization }},
 	} {
 		table, err := s.groupsBy(ctx, by.title, by.groups, func(id string) (string, bool) { r, ok := byID[id]; return by.of(r), ok }, opts)
 		if err != nil {

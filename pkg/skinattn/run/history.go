@@ -202,7 +202,7 @@ func (f *Folder) readTable(name string, required, optional []string, row func(ep
 				if i, ok := at[column]; ok && strings.TrimSpace(cells[i]) != "" {
 					var err error
 					if v, err = strconv.ParseFloat(cells[i], 64); err != nil {
-						return csvtable.Errorf(column, "%q is not a number", cells[i])
+						return csvtable.Errorf(column, "%w", csvtable.NotNumber(cells[i], "a number"))
 					}
 				}
 				values = append(values, v)

@@ -1,0 +1,309 @@
+package convert
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/skinattn/skinattn/internal/atomicfile"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+)
+
+// parquetFiles lists, sorted, the Parquet files of a source: itself, or those below the
+// folder unless it has a metadata table.
+func parquetFiles(from string) ([]string, error) {
+	info, err := os.Stat(from)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		if strings.EqualFold(filepath.Ext(from), ".parquet") {
+			return []string{from}, nil
+		}
+		return nil, fmt.Errorf("%s is neither a folder nor a Parquet file", from)
+	}
+	if _, err := ham10000.Open(from); err == nil {
+		return nil, nil
+	} else if _, unconverted := errors.AsType[*ham10000.UnconvertedError](err); !unconverted {
+		return nil, err
+	}
+	var files []string
+	err = filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil && path == from {
+			return err
+		}
+		if err == nil && !entry.IsDir() && strings.EqualFold(filepath.Ext(path), ".parquet") {
+			files = append(files, path)
+		}
+		return nil
+	})
+	slices.Sort(files)
+	return files, err
+}
+
+// ParquetError says where a Parquet file can't be used.
+type ParquetError struct {
+	File string
+	Row  int64 // from 1; 0 if it is in no one row
+	Err  error
+}
+
+func (e *ParquetError) Error() string {
+	if e.Row > 0 {
+		return fmt.Sprintf("%s: row %d: %v", e.File, e.Row, e.Err)
+	}
+	return fmt.Sprintf("%s: %v", e.File, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *ParquetError) Unwrap() error { return e.Err }
+
+// names are columns by what they are called in copies at Hugging Face.
+var names = map[string]string{
+	"image_id": "image_id", "isic_id": "image_id", "lesion_id": "lesion_id", "dx": "dx", "label": "dx", "diagnosis": "dx",
+	"dx_type": "dx_type", "age": "age", "sex": "sex", "localization": "localization", "dataset": "dataset",
+	"image.bytes": "photo", "image.path": "path", "img.bytes": "photo", "img.path": "path", "image": "photo",
+}
+
+// parquet writes the photos of Parquet files and returns their records, in the order of the
+// files. The same photo may be in several rows.
+func (j *job) parquet(files []string) ([]ham10000.Record, error) {
+	c := &collection{job: j, at: make(map[string]int)}
+	total := int64(0)
+	for _, file := range files {
+		n, err := rowsOf(file)
+		if err != nil {
+			return nil, err
+		}
+		total += n
+	}
+	c.total = int(total)
+	if err := os.MkdirAll(filepath.Join(j.to, imagesDir), 0o755); err != nil {
+		return nil, err
+	}
+	for _, file := range files {
+		if err := eachRow(file, c.add); err != nil {
+			return nil, err
+		}
+	}
+	lesions := make(map[string]ham10000.Record)
+	for _, r := range c.records {
+		if first, ok := lesions[r.LesionID]; ok && first.Dx != r.Dx {
+			return nil, fmt.Errorf("lesion %s is %s (%s) and %s (%s)", r.LesionID, first.Dx, first.ImageID, r.Dx, r.ImageID)
+		}
+		lesions[r.LesionID] = r
+	}
+	return c.records, nil
+}
+
+// collection gathers the records of rows.
+type collection struct {
+	*job
+	records     []ham10000.Record
+	sums        [][sha256.Size]byte // of the photos
+	at          map[string]int      // by image
+	done, total int
+}
+
+// add takes a row: texts by column of the published table, "path", and the photo's bytes.
+func (c *collection) add(fields map[string]string, photo []byte) error {
+	if err := c.ctx.Err(); err != nil {
+		return err
+	}
+	if fields["image_id"] == "" {
+		fields["image_id"] = filepath.Base(fields["path"])
+	}
+	id := ham10000.CanonicalID(fields["image_id"])
+	if id == "" || id == "." {
+		return errors.New("the row has no image id (a column image_id or isic_id, or the path of the photo); without ids, photos of one lesion can't be told, and this copy is of no use here")
+	}
+	if p, ok := c.published[id]; ok && fields["lesion_id"] == "" {
+		fields["lesion_id"] = p.LesionID
+	}
+	if fields["lesion_id"] == "" {
+		return fmt.Errorf("photo %s has no lesion id; the published table has it", id)
+	}
+	r, err := ham10000.ParseRecord(func(column string) string { return fields[column] })
+	if err != nil {
+		return err
+	}
+	if r, err = c.fill(r); err != nil {
+		return err
+	}
+	sum := sha256.Sum256(photo)
+	c.done++
+	if c.Progress != nil {
+		c.Progress(c.done, c.total)
+	}
+	if i, ok := c.at[r.ImageID]; ok {
+		first := c.records[i]
+		if same := first.LesionID == r.LesionID && first.Dx == r.Dx; !same {
+			return fmt.Errorf("photo %s is %s of lesion %s here, and %s of %s in a row before", r.ImageID, r.Dx, r.LesionID, first.Dx, first.LesionID)
+		}
+		c.result.Repeated++
+		if sum != c.sums[i] {
+			c.result.Changed++
+		}
+		return nil
+	}
+	c.at[r.ImageID] = len(c.records)
+	c.records, c.sums = append(c.records, r), append(c.sums, sum)
+	if len(photo) == 0 {
+		c.result.Missing = append(c.result.Missing, r.ImageID)
+		return nil
+	}
+	end := ending(photo)
+	if end == "" {
+		if photo, err = recode(photo); err != nil {
+			return fmt.Errorf("photo %s: %w", r.ImageID, err)
+		}
+		end = ".png"
+		c.result.Recoded++
+	}
+	return atomicfile.WriteBytes(filepath.Join(c.to, imagesDir, r.ImageID+end), photo)
+}
+
+// open opens a Parquet file.
+func open(path string) (*os.File, *parquet.File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err == nil {
+		var p *parquet.File
+		if p, err = parquet.OpenFile(f, info.Size(), parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true)); err == nil {
+			return f, p, nil
+		}
+	}
+	f.Close()
+	return nil, nil, &ParquetError{File: path, Err: err}
+}
+
+// guard makes an error of a panic of the reader, which damaged files can cause.
+func guard(path string, err *error) {
+	if cause := recover(); cause != nil {
+		*err = &ParquetError{File: path, Err: fmt.Errorf("the file is damaged: %v", cause)}
+	}
+}
+
+func rowsOf(path string) (n int64, err error) {
+	defer guard(path, &err)
+	f, p, err := open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	return p.NumRows(), nil
+}
+
+// eachRow calls use for each row of a file.
+func eachRow(path string, use func(fields map[string]string, photo []byte) error) (err error) {
+	defer guard(path, &err)
+	f, p, err := open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	columns := map[int]string{}
+	for i, leaf := range p.Schema().Columns() {
+		if what, ok := names[strings.Join(leaf, ".")]; ok {
+			columns[i] = what
+		}
+	}
+	labels := classLabels(p)
+	row := int64(0)
+	buffer := make([]parquet.Row, 1) // a photo is large
+	for _, group := range p.RowGroups() {
+		rows := group.Rows()
+		defer rows.Close()
+		for {
+			n, err := rows.ReadRows(buffer)
+			if n > 0 {
+				row++
+				fields, photo := map[string]string{}, []byte(nil)
+				for _, v := range buffer[0] {
+					switch what := columns[v.Column()]; {
+					case what == "" || v.IsNull():
+					case what == "photo":
+						photo = v.ByteArray()
+					case fields[what] == "":
+						fields[what] = text(v, labels)
+					}
+				}
+				if err := use(fields, photo); err != nil {
+					return &ParquetError{File: path, Row: row, Err: err}
+				}
+			}
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				return &ParquetError{File: path, Row: row + 1, Err: err}
+			}
+			if n == 0 {
+				return &ParquetError{File: path, Row: row + 1, Err: io.ErrNoProgress}
+			}
+		}
+	}
+	return nil
+}
+
+// text is a value as a table of text has it.
+func text(v parquet.Value, labels []string) string {
+	switch v.Kind() {
+	case parquet.ByteArray, parquet.FixedLenByteArray:
+		return string(v.ByteArray())
+	case parquet.Double:
+		return strconv.FormatFloat(v.Double(), 'g', -1, 64)
+	case parquet.Float:
+		return strconv.FormatFloat(float64(v.Float()), 'g', -1, 32)
+	case parquet.Int32, parquet.Int64:
+		n := v.Int64()
+		if v.Kind() == parquet.Int32 {
+			n = int64(v.Int32())
+		}
+		if v.Column() >= 0 && n >= 0 && n < int64(len(labels)) {
+			return labels[n]
+		}
+		return strconv.FormatInt(n, 10)
+	}
+	return ""
+}
+
+// classLabels are the names of the classes that the file's description for the library
+// datasets gives to the numbers of its column of labels, nil if there are none.
+func classLabels(p *parquet.File) []string {
+	about, ok := p.Lookup("huggingface")
+	if !ok {
+		return nil
+	}
+	var description struct {
+		Info struct {
+			Features map[string]json.RawMessage `json:"features"`
+		} `json:"info"`
+	}
+	if json.Unmarshal([]byte(about), &description) != nil {
+		return nil
+	}
+	for name, feature := range description.Info.Features {
+		var label struct {
+			Names []string `json:"names"`
+			Type  string   `json:"_type"`
+		}
+		if names[name] == "dx" && json.Unmarshal(feature, &label) == nil && label.Type == "ClassLabel" {
+			return label.Names
+		}
+	}
+	return nil
+}
