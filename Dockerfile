@@ -12,7 +12,7 @@
 # The command line alone, on a small Debian:
 #   docker build --target cli -t skinattn-cli .
 #
-# None holds photos of patients or trained weights. On Linux, add
+# None holds photos of patients. The only weights are those of the released model (models/). On Linux, add
 # --user "$(id -u):$(id -g)" to the last to write into folders of your own.
 
 ARG GO_VERSION=1.26.8

@@ -86,8 +86,11 @@ func metrics(group bool) []string {
 	return paths
 }
 
+// evaluator computes evaluations; resamples is the number of bootstrap resamples.
+type evaluator struct{ resamples int }
+
 // evaluate computes the metrics of a table with intervals from resampled lesions.
-func evaluate(ctx context.Context, set, group, value string, table *eval.Table) (Evaluation, error) {
+func (ev evaluator) evaluate(ctx context.Context, set, group, value string, table *eval.Table) (Evaluation, error) {
 	e := Evaluation{Set: set, Group: group, Value: value, Images: table.Len() - table.Unknown(), Metrics: map[string]Estimate{}}
 	rows := table.Predictions()
 	lesions := map[string]bool{}
@@ -101,7 +104,9 @@ func evaluate(ctx context.Context, set, group, value string, table *eval.Table) 
 		lesions[id] = true
 	}
 	e.Lesions = len(lesions)
-	m, err := eval.Evaluate(ctx, table, eval.DefaultOptions())
+	opts := eval.DefaultOptions()
+	opts.Resamples = ev.resamples
+	m, err := eval.Evaluate(ctx, table, opts)
 	if err != nil {
 		return e, fmt.Errorf("evaluating %s %s: %w", set, value, err)
 	}
@@ -141,17 +146,17 @@ func subgroups() []subgroup {
 	return groups
 }
 
-// evaluateAll computes the evaluations of a run, whose metadata are in data.
-func evaluateAll(ctx context.Context, folder *run.Folder, data *ham10000.Dataset) ([]Evaluation, error) {
+// all computes the evaluations of a run, whose metadata are in data.
+func (ev evaluator) all(ctx context.Context, folder *run.Folder, data *ham10000.Dataset) ([]Evaluation, error) {
 	val, err := folder.Predictions(split.Val)
 	if err != nil {
 		return nil, err
 	}
-	all, err := evaluate(ctx, string(split.Val), "", "", val)
+	whole, err := ev.evaluate(ctx, string(split.Val), "", "", val)
 	if err != nil {
 		return nil, err
 	}
-	evaluations := []Evaluation{all}
+	evaluations := []Evaluation{whole}
 	records := map[string]ham10000.Record{}
 	for _, r := range data.Records {
 		records[r.ImageID] = r
@@ -167,7 +172,7 @@ func evaluateAll(ctx context.Context, folder *run.Folder, data *ham10000.Dataset
 		if part.Len() == 0 {
 			continue
 		}
-		e, err := evaluate(ctx, string(split.Val), g.group, g.value, part)
+		e, err := ev.evaluate(ctx, string(split.Val), g.group, g.value, part)
 		if err != nil {
 			return nil, err
 		}
@@ -182,7 +187,7 @@ func evaluateAll(ctx context.Context, folder *run.Folder, data *ham10000.Dataset
 		if err != nil {
 			return nil, err
 		}
-		e, err := evaluate(ctx, set, "", "", table)
+		e, err := ev.evaluate(ctx, set, "", "", table)
 		if err != nil {
 			return nil, err
 		}

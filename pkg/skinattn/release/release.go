@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"embed"
@@ -16,6 +17,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
+	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
@@ -36,6 +38,8 @@ type Options struct {
 	// Data has the metadata of the run's validation photos, for the metrics of subgroups.
 	Data *ham10000.Dataset
 	Log  func(line string) // gets lines for people, if not nil
+
+	resamples int // for tests; 0: as many as metrics.json has
 }
 
 // Released describes a released model.
@@ -86,7 +90,7 @@ func Make(ctx context.Context, opts Options) (Released, error) {
 		return made, fmt.Errorf("calibrating %s: %w", opts.Run, err)
 	}
 	made.Calibration = *calibration
-	evaluations, err := evaluateAll(ctx, from, opts.Data)
+	evaluations, err := evaluator{cmp.Or(opts.resamples, eval.DefaultOptions().Resamples)}.all(ctx, from, opts.Data)
 	if err != nil {
 		return made, err
 	}

@@ -1,7 +1,6 @@
 package release
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -148,7 +147,7 @@ func TestMake(t *testing.T) {
 	dir, data := finished(t)
 	before := contents(t, dir)
 	out := filepath.Join(t.TempDir(), "models", "small")
-	made, err := Make(t.Context(), Options{Run: dir, Out: out, Data: data})
+	made, err := Make(t.Context(), Options{Run: dir, Out: out, Data: data, resamples: 50})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +221,7 @@ func TestMake(t *testing.T) {
 
 	// Equal runs give equal bytes; a file changed later is noticed.
 	again := filepath.Join(t.TempDir(), "small")
-	if _, err := Make(t.Context(), Options{Run: dir, Out: again, Data: data}); err != nil {
+	if _, err := Make(t.Context(), Options{Run: dir, Out: again, Data: data, resamples: 50}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(files, contents(t, again)); diff != "" {
@@ -244,7 +243,7 @@ func TestMakeWithATestSet(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := filepath.Join(t.TempDir(), "small")
-	if _, err := Make(t.Context(), Options{Run: dir, Out: out, Data: data}); err != nil {
+	if _, err := Make(t.Context(), Options{Run: dir, Out: out, Data: data, resamples: 50}); err != nil {
 		t.Fatal(err)
 	}
 	card := contents(t, out)[CardFile]
@@ -291,7 +290,7 @@ func TestMakeRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		out := filepath.Join(t.TempDir(), "small")
-		_, err := Make(t.Context(), Options{Run: dir, Out: out, Data: data})
+		_, err := Make(t.Context(), Options{Run: dir, Out: out, Data: data, resamples: 50})
 		if err == nil || c.err != nil && !errors.As(err, c.err) {
 			t.Errorf("%s: %v", c.name, err)
 		}
@@ -300,12 +299,12 @@ func TestMakeRefuses(t *testing.T) {
 		}
 	}
 	dir, data = finished(t)
-	if _, err := Make(t.Context(), Options{Run: dir, Out: filepath.Dir(dir), Data: data}); !errors.As(err, &occupied) {
+	if _, err := Make(t.Context(), Options{Run: dir, Out: filepath.Dir(dir), Data: data, resamples: 50}); !errors.As(err, &occupied) {
 		t.Error(err)
 	}
 	few := *data
 	few.Records = data.Records[:1]
-	if _, err := Make(t.Context(), Options{Run: dir, Out: filepath.Join(t.TempDir(), "small"), Data: &few}); err == nil || !strings.Contains(err.Error(), "is not in "+data.MetadataFile) {
+	if _, err := Make(t.Context(), Options{Run: dir, Out: filepath.Join(t.TempDir(), "small"), Data: &few, resamples: 50}); err == nil || !strings.Contains(err.Error(), "is not in "+data.MetadataFile) {
 		t.Error(err)
 	}
 }
@@ -377,7 +376,7 @@ func checkEvaluations(t *testing.T, folder *run.Folder) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := evaluateAll(context.Background(), folder, data)
+		again, err := evaluator{eval.DefaultOptions().Resamples}.all(t.Context(), folder, data)
 		if err != nil {
 			t.Fatal(err)
 		}
