@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+	"syscall"
 	"unsafe"
 )
 
@@ -53,9 +54,7 @@ func (c *Cache) Plugin(path string, warn func(line string)) (table uintptr, isNe
 		}
 		return kept.table, false, nil
 	}
-	if info, err := os.Stat(c.Dir); err == nil && info.Mode().Perm()&0o002 != 0 {
-		return 0, false, fmt.Errorf("anyone may write to %s", c.Dir)
-	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := c.trust(); err != nil {
 		return 0, false, err
 	}
 	around, err := currentSurroundings()
@@ -74,6 +73,24 @@ func (c *Cache) Plugin(path string, warn func(line string)) (table uintptr, isNe
 	kept.path, kept.table = path, uintptr(unsafe.Pointer(api))
 	kept.keeper = keeper{cache: c, surroundings: around, warn: warn, hash: sync.OnceValues(func() (string, error) { return c.fileHash(path) })}
 	return kept.table, true, nil
+}
+
+// trust returns an error if others may put machine code into the folder.
+func (c *Cache) trust() error {
+	info, err := os.Stat(c.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.Mode().Perm()&0o002 != 0 {
+		return fmt.Errorf("anyone may write to %s", c.Dir)
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Uid != 0 && int(stat.Uid) != os.Geteuid() {
+		return fmt.Errorf("%s belongs to another user", c.Dir)
+	}
+	return nil
 }
 
 // Counted returns the counts of the process.

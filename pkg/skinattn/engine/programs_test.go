@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -300,7 +301,7 @@ func TestProgramsDependOnFlags(t *testing.T) {
 }
 
 // Where programs cannot be kept they are compiled, and one line says so: on a disk that
-// is full or read-only, and in a folder that anyone may write to.
+// is full or read-only, and in a folder into which others may have put programs.
 func TestProgramsThatCannotBeKept(t *testing.T) {
 	needCPU(t)
 	disk := testdisk.New(t, 24<<10)
@@ -322,12 +323,20 @@ func TestProgramsThatCannotBeKept(t *testing.T) {
 		t.Errorf("read-only disk: %q", readOnly.Log)
 	}
 
-	anyone := t.TempDir()
-	if err := os.Chmod(anyone, 0o777); err != nil {
+	other := t.TempDir()
+	refused := func(why string) {
+		t.Helper()
+		a := process(t, some[:1], programs.EnvFolder+"="+other)
+		if a.Counts != (programs.Counts{}) || len(a.Log) != 1 || a.Log[0] != "note: compiled programs are not kept: "+why {
+			t.Errorf("%+v", a)
+		}
+	}
+	if err := os.Chmod(other, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	open := process(t, some[:1], programs.EnvFolder+"="+anyone)
-	if open.Counts != (programs.Counts{}) || len(open.Log) != 1 || open.Log[0] != "note: compiled programs are not kept: anyone may write to "+anyone {
-		t.Errorf("a folder that is open to anyone: %+v", open)
+	refused("anyone may write to " + other)
+	if err := errors.Join(os.Chmod(other, 0o755), os.Chown(other, 12345, 12345)); err != nil { // testdisk needs root, too
+		t.Fatal(err)
 	}
+	refused(other + " belongs to another user")
 }
