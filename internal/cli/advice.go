@@ -10,6 +10,7 @@ import (
 	"github.com/skinattn/skinattn/internal/csvtable"
 	"github.com/skinattn/skinattn/models"
 	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
+	"github.com/skinattn/skinattn/pkg/skinattn/crate"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/explain"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
@@ -65,6 +66,7 @@ var adviceTable = []func(error) string{
 		return "choose another --out"
 	}),
 	as[*release.OccupiedError]("remove it or choose another --out"),
+	is("choose another --out", crate.ErrOccupied),
 	is("use --weights random", weights.ErrNoImageNet),
 	when(func(e *weights.OtherWeightsError) string {
 		return "remove it first, or train with --weights " + e.Keras

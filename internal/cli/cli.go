@@ -63,6 +63,7 @@ type commands struct {
 	Report    reportCommand    `cmd:"" help:"A page of runs to explore, as one HTML file."`
 	Weights   weightsCommand   `cmd:"" help:"ImageNet and Keras weights: fetch, import, export, check."`
 	Runs      runsCommand      `cmd:"" help:"Run folders: migrate older ones, release a model."`
+	Export    exportCommand    `cmd:"" help:"Run folders as an RO-Crate for a repository."`
 	Bench     benchCommand     `cmd:"" help:"Images per second, compile time, peak memory."`
 }
 
@@ -91,6 +92,9 @@ func Main(args []string, stdout, stderr io.Writer) (code int) {
 	return execute(ctx, args, stdout, stderr)
 }
 
+// programName is the name of the command.
+const programName = "skinattn"
+
 // exit carries kong's wish to leave, after --help, through a panic.
 type exit int
 
@@ -111,10 +115,12 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) (code
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		return report(stderr, usageError{err})
+		err = usageError{err}
+	} else {
+		s := &session{common: grammar.common, ctx: ctx, stdout: stdout, stderr: stderr}
+		err = parsed.Run(s)
 	}
-	s := &session{common: grammar.common, ctx: ctx, stdout: stdout, stderr: stderr}
-	return report(stderr, parsed.Run(s))
+	return report(stderr, err, commandOf(parsed, err), args)
 }
 
 // newGrammar returns the grammar of the command line, for one use.
@@ -125,7 +131,7 @@ func newParser(grammar *commands, stdout, stderr io.Writer) *kong.Kong {
 	vars := grammarVars()
 	vars["protocol_table"], vars["figures"] = protocolTable(), figures.Summary()
 	parser, err := kong.New(grammar,
-		kong.Name("skinattn"),
+		kong.Name(programName),
 		kong.Description(description),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { panic(exit(code)) }),
@@ -198,8 +204,8 @@ const description = `Reproduces "Diagnostic support of skin lesion classificatio
 
 Try 'skinattn demo' first: it needs no data. 'skinattn COMMAND --help' has examples.`
 
-// report writes an error as one line and returns the exit code for it.
-func report(stderr io.Writer, err error) int {
+// report writes the error of a command as one line and returns the exit code for it.
+func report(stderr io.Writer, err error, command string, args []string) int {
 	if err == nil {
 		return exitDone
 	}
@@ -211,7 +217,10 @@ func report(stderr io.Writer, err error) int {
 	case errors.Is(err, context.Canceled):
 		code, text = exitInterrupted, "interrupted; the same command begins again"
 	case usage:
-		code, text = exitUsage, fmt.Sprintf("wrong usage: %s; see 'skinattn --help'", text)
+		if meant := suggest(text, args); meant != "" {
+			text += fmt.Sprintf("; did you mean %q?", meant)
+		}
+		code, text = exitUsage, fmt.Sprintf("wrong usage: %s; see '%s --help'", text, command)
 	}
 	fmt.Fprintf(stderr, "skinattn: %s\n", text)
 	return code
@@ -222,6 +231,11 @@ func (s *session) log(line string) {
 	if !s.Quiet {
 		fmt.Fprintln(s.stderr, line)
 	}
+}
+
+// warn writes a line that people must not miss, also with --quiet: what an answer lacks.
+func (s *session) warn(line string) {
+	fmt.Fprintln(s.stderr, "skinattn: warning: "+strings.ReplaceAll(line, "\n", "; "))
 }
 
 // answer writes value as JSON.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
 )
 
@@ -25,6 +26,9 @@ func (c *demoCommand) Run(s *session) error {
 		return usagef("--images is %d; it must be above 0", c.Images)
 	case c.Epochs < 0:
 		return usagef("--epochs is %d; it must not be negative", c.Epochs)
+	}
+	if err := requireMap(spec.Network{Backbone: pipeline.DemoBackbone, Size: c.Size, SoftAttention: true}); err != nil {
+		return err
 	}
 	eng, err := s.openEngine()
 	if err != nil {
@@ -46,7 +50,7 @@ func (c *demoCommand) Run(s *session) error {
 	if err := evaluate.Run(s); err != nil {
 		return err
 	}
-	s.log("summary: " + filepath.Join(c.Out, pipeline.DemoSummary))
+	s.log("summary: " + filepath.Join(c.Out, pipeline.DemoSummary) + " (open it in a browser; it ends with what to try next)")
 	s.log("figures: " + filepath.Join(c.Out, pipeline.DemoFigures))
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/skinattn/skinattn/internal/programs"
@@ -31,6 +32,7 @@ type finding struct {
 // diagnosis is the JSON answer.
 type diagnosis struct {
 	Findings    []finding       `json:"findings"`
+	Verdict     string          `json:"verdict"`
 	Environment run.Environment `json:"environment"`
 }
 
@@ -103,7 +105,7 @@ func (c *doctorCommand) Run(s *session) error {
 		if err != nil {
 			detail = "not there: " + path
 		}
-		add("weights "+b.Name, err == nil, detail, fmt.Sprintf("'skinattn weights fetch %s', or set $%s to a folder that has the file", b.Name, weights.EnvDir))
+		add(weightsPrefix+b.Name, err == nil, detail, fmt.Sprintf("'skinattn weights fetch %s', or set $%s to a folder that has the file", b.Name, weights.EnvDir))
 	}
 	cacheDir := userdir.Cache()
 	free, err := freeBytes(cacheDir)
@@ -118,6 +120,7 @@ func (c *doctorCommand) Run(s *session) error {
 	add("notebooks", ok, kernel, "scripts/notebooks.sh setup installs the Go kernel for Jupyter (needs Python 3)")
 
 	d.Environment = run.CurrentEnvironment(eng.Kind, eng.Wheel)
+	d.Verdict = d.verdict(eng.Kind)
 	if s.JSON {
 		return s.answer(d)
 	}
@@ -137,8 +140,44 @@ func (c *doctorCommand) Run(s *session) error {
 		fmt.Fprintf(table, ", %s %s", module, d.Environment.Modules[module])
 	}
 	fmt.Fprintln(table)
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(s.stdout, "\nverdict: "+d.Verdict)
+	return err
 }
+
+// verdict says in one sentence what works on this machine now, and what to do first.
+func (d *diagnosis) verdict(kind string) string {
+	missing := map[string]bool{}
+	weights := 0
+	for _, f := range d.Findings {
+		missing[f.What] = !f.OK
+		if f.OK && strings.HasPrefix(f.What, weightsPrefix) {
+			weights++
+		}
+	}
+	var text string
+	switch {
+	case missing["disk"]:
+		text = "little room on the disk: see above"
+	case missing["data"]:
+		text = "ready for 'skinattn demo'; HAM10000 is not there, without which no real photo can be trained on"
+	case weights == 0:
+		text = "ready to evaluate and predict; 'skinattn weights fetch mobilenet_v2' comes before training from ImageNet"
+	default:
+		text = fmt.Sprintf("ready to train: data, and ImageNet weights of %s", plural(weights, "network"))
+	}
+	if missing["engine"] {
+		text += "; with the pure Go engine, which is many times slower than XLA: see 'engine' above"
+	} else if kind == engine.CUDA {
+		text += "; on the GPU"
+	}
+	return text
+}
+
+// weightsPrefix begins the names of the findings about ImageNet weights.
+const weightsPrefix = "weights "
 
 // keptPrograms tells about the cache of compiled programs.
 func keptPrograms(add func(what string, ok bool, detail, mend string)) {

@@ -77,13 +77,16 @@ func mistakes(t *testing.T, dir string) []mistake {
 	splitPart := split("splitpart.csv", "ISIC_1,HAM_1,nv,dev\n")
 	splitTwice := split("splittwice.csv", strings.Repeat("ISIC_1,HAM_1,nv,train\n", 2))
 
-	train := []string{"train", "--backbone", "mobilenet_v2", "--weights", "random", "--size", "32"}
+	train := []string{"train", "--backbone", "mobilenet_v2", "--weights", "random", "--size", "64"}
 	return []mistake{
 		{"no data folder", append(train, "--run", dir+"/run"), 1, []string{"--data", "SKINATTN_DATA", "demo"}},
 		{"data folder is not there", []string{"data", "check", "--data", dir + "/nowhere"}, 1, []string{"nowhere", "--data"}},
 		{"metadata row without an image", append(train, "--data", dir+"/nophoto", "--split", writeSplitFile(t, dir), "--run", dir+"/run"), 1, []string{"ISIC_1", "missing", "data check"}},
 		{"unknown class", []string{"data", "stats", "--data", dir + "/badclass"}, 1, []string{"wart", "HAM10000_metadata.csv:2"}},
 		{"unknown backbone", []string{"train", "--backbone", "alexnet", "--run", dir + "/run"}, 2, []string{"alexnet"}},
+		{"size with a map of one position", append(train, "--run", dir+"/run", "--size", "32"), 2, []string{"--size", "1x1", "least size is 33 px"}},
+		{"size too small for the network", []string{"train", "--backbone", "inception_resnet_v2", "--run", dir + "/run", "--size", "40", "--no-soft-attention"}, 2, []string{"--size", "least size is"}},
+		{"demo with a map of one position", []string{"demo", "--size", "16", "--out", dir + "/demo"}, 2, []string{"--size", "least size is 33 px"}},
 		{"no backbone", []string{"train", "--run", dir + "/run"}, 2, []string{"--backbone"}},
 		{"unknown protocol", []string{"split", "--protocol", "random", "--out", dir + "/s.csv"}, 2, []string{"random"}},
 		{"unknown command", []string{"dance"}, 2, []string{"dance"}},
@@ -323,7 +326,7 @@ func TestReport(t *testing.T) {
 		{fmt.Errorf("decoding: %w", context.Canceled), 130, "skinattn: interrupted; the same command begins again\n"},
 	} {
 		var stderr bytes.Buffer
-		if code := report(&stderr, c.err); code != c.code || stderr.String() != c.line {
+		if code := report(&stderr, c.err, programName, nil); code != c.code || stderr.String() != c.line {
 			t.Errorf("%v: code %d, line %q; want %d, %q", c.err, code, stderr.String(), c.code, c.line)
 		}
 	}

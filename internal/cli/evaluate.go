@@ -19,7 +19,7 @@ type evaluateCommand struct {
 	Calibrate   string   `help:"Recalibrate the predictions first, fitted on these: a run folder (its validation predictions) or a CSV file." placeholder:"RUN-OR-CSV"`
 	Calibration string   `help:"With --calibrate: ${enum} scaling." enum:"temperature,vector" default:"temperature" placeholder:"WORD"`
 	Combine     string   `help:"Evaluate one combination of all inputs, which must be of the same images: mean, geometric or rank." xor:"several" placeholder:"WORD"`
-	Compare     bool     `help:"Compare two inputs of the same images: differences, DeLong's and McNemar's tests." xor:"several"`
+	Compare     bool     `help:"Compare two inputs on the images that both have: differences, DeLong's and McNemar's tests." xor:"several"`
 	Seeds       bool     `help:"Summarise the inputs as runs of several seeds: mean, standard deviation, t interval." xor:"several"`
 	Leak        bool     `help:"Audit the split of a run, and judge leaked and clean test images apart." xor:"several"`
 }
@@ -169,15 +169,26 @@ func (c *evaluateCommand) compare(s *session, inputs []evaluated, opts eval.Opti
 	if len(inputs) != 2 {
 		return usagef("--compare takes two inputs, not %d", len(inputs))
 	}
-	comparison, err := eval.Compare(s.ctx, inputs[0].table, inputs[1].table, opts)
+	a, b, shared := eval.Shared(inputs[0].table, inputs[1].table)
+	if shared.Both == 0 {
+		return fmt.Errorf("comparing: %s and %s have no photo in common; compare runs of one split", inputs[0].path, inputs[1].path)
+	}
+	comparison, err := eval.Compare(s.ctx, a, b, opts)
 	if err != nil {
 		return err
 	}
 	if s.JSON {
-		return s.answerWith(comparison, "inputs", []string{inputs[0].path, inputs[1].path})
+		text, err := withKey(comparison, "inputs", []string{inputs[0].path, inputs[1].path})
+		if err != nil {
+			return err
+		}
+		return s.answerWith(text, "shared", shared)
 	}
 	for i, in := range inputs {
 		fmt.Fprintf(s.stdout, "%c: %s%s\n", 'A'+i, in.path, in.note)
+	}
+	if !shared.Same() {
+		fmt.Fprintf(s.stdout, "the two were made on different photos: %d and %d, of which they share %d; only these are compared\n", shared.A, shared.B, shared.Both)
 	}
 	fmt.Fprint(s.stdout, comparison.Table())
 	return nil

@@ -123,6 +123,28 @@ func TestEvaluate(t *testing.T) {
 		t.Errorf("compared: %+v", compared)
 	}
 
+	// Runs of different splits are compared on what they share: here all but two of 120 photos.
+	text, err := os.ReadFile(filepath.Join(bad, "predictions-test.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(string(text), "\n")
+	fewer := filepath.Join(t.TempDir(), "fewer.csv")
+	if err := os.WriteFile(fewer, []byte(strings.Join(append(lines[:3:3], lines[5:]...), "")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var shared struct {
+		N      int
+		Shared eval.SharedImages
+	}
+	answer(t, &shared, append(few, good, fewer, "--compare")...)
+	if shared.N != 118 || shared.Shared != (eval.SharedImages{A: 120, B: 118, Both: 118}) {
+		t.Errorf("shared: %+v", shared)
+	}
+	if _, stdout, _ := call(t, append(few, good, fewer, "--compare")...); !strings.Contains(stdout, "120 and 118, of which they share 118") {
+		t.Errorf("the text does not say what is shared: %s", stdout)
+	}
+
 	var seeds struct {
 		Runs    int
 		Inputs  []string
@@ -209,7 +231,7 @@ func TestEvaluateMistakes(t *testing.T) {
 		names []string
 	}{
 		{"compare one", []string{good, "--compare"}, 2, []string{"--compare", "two"}},
-		{"compare other images", []string{csv, val, "--compare"}, 1, []string{"test_0", "missing"}},
+		{"compare other images", []string{csv, val, "--compare"}, 1, []string{"no photo in common"}},
 		{"leak of two", []string{good, good, "--leak"}, 2, []string{"--leak", "one"}},
 		{"leak of a file", []string{csv, "--leak"}, 1, []string{"--leak", "split"}},
 		{"two modes", []string{good, good, "--leak", "--compare"}, 2, []string{"--leak", "--compare"}},

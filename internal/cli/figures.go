@@ -73,9 +73,11 @@ func (c *figuresCommand) Run(s *session) error {
 	}
 	opts := figures.Options{Style: style, Formats: c.Format, Intervals: eval.DefaultOptions(), Metrics: c.Metric}
 	opts.Intervals.Seed = s.seed()
+	opts.Warn = s.warn
 	if s.Data != "" {
 		if opts.Data, err = s.openData(); err != nil {
-			return err
+			opts.Data = nil
+			s.warn("figures of the data set left out: " + withAdvice(err))
 		}
 	}
 	paths, err := figures.Draw(s.ctx, c.Inputs, c.Out, opts)

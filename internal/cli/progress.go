@@ -72,16 +72,22 @@ func (s *session) progress(title string) func(done, total int) {
 	}
 }
 
-// trainingBar is a training.Watcher that shows a run: a bar for the running epoch, which also says how long the
-// run can still take, and a line for each finished epoch.
+// trainingBar is a training.Watcher that shows a run: a bar for the running epoch or, without a terminal, a line a
+// minute, both with the time that the run can still take, and a line for each finished epoch.
 type trainingBar struct {
-	s      *session
-	bar    *progressbar.ProgressBar
-	header bool
-	epoch  string
-	rest   restOfRun
-	start  time.Time // of the epoch
+	s        *session
+	bar      *progressbar.ProgressBar
+	header   bool
+	epoch    string
+	compiled bool
+	rest     restOfRun
+	start    time.Time // of the epoch
+	said     time.Time // time of the last line
+	now      func() time.Time
 }
+
+// lineEvery is the time between lines about a running epoch where there is no terminal.
+const lineEvery = time.Minute
 
 // restOfRun has the facts for an estimate of the time that a run still needs.
 type restOfRun struct {
@@ -104,21 +110,41 @@ func (r restOfRun) after(done int, elapsed time.Duration) time.Duration {
 	return whole - elapsed + later*time.Duration(r.epochs)
 }
 
-func newTrainingBar(s *session) *trainingBar { return &trainingBar{s: s} }
+func newTrainingBar(s *session) *trainingBar { return &trainingBar{s: s, now: time.Now} }
 
 func (b *trainingBar) Log(line string) { b.s.log(line) }
 
 func (b *trainingBar) StartEpoch(epoch, epochs, total int) {
 	b.epoch = fmt.Sprintf("epoch %d of at most %d", epoch, epochs)
 	b.bar = b.s.imageBar(total, b.epoch)
-	b.start, b.rest.epochs, b.rest.total = time.Now(), epochs-epoch, total
+	b.start, b.rest.epochs, b.rest.total = b.now(), epochs-epoch, total
+	b.said = b.start
+	switch {
+	case b.compiled:
+	case b.bar != nil:
+		b.bar.Describe(b.epoch + "  compiling (once)")
+	default:
+		b.s.log("compiling (once)")
+	}
 }
 
 func (b *trainingBar) Step(done int, loss, accuracy float64) {
-	if b.bar != nil {
-		rest := b.rest.after(done, time.Since(b.start)).Round(time.Second)
+	now := b.now()
+	if !b.compiled {
+		b.compiled = true
+		if b.bar != nil {
+			b.bar.Clear()
+		}
+		b.s.log(fmt.Sprintf("compiled, and the first batch trained, in %s", now.Sub(b.start).Round(100*time.Millisecond)))
+	}
+	rest := b.rest.after(done, now.Sub(b.start)).Round(time.Second)
+	switch {
+	case b.bar != nil:
 		b.bar.Describe(fmt.Sprintf("%s  loss %.4f  accuracy %.3f  run ends in at most %s", b.epoch, loss, accuracy, rest))
 		b.bar.Set(done)
+	case now.Sub(b.said) >= lineEvery:
+		b.said = now
+		b.s.log(fmt.Sprintf("%s: %d of %d images, loss %.4f, accuracy %.3f; the run ends in at most %s", b.epoch, done, b.rest.total, loss, accuracy, rest))
 	}
 }
 

@@ -23,7 +23,7 @@ type reproduceAnswer struct {
 }
 
 func (c *reproduceCommand) Run(s *session) error {
-	runs, err := reproduce.Load(c.Results)
+	runs, unfinished, err := reproduce.LoadFinished(c.Results)
 	var folder *fs.PathError
 	if errors.Is(err, reproduce.ErrRunFolder) || errors.As(err, &folder) && folder.Path == c.Results {
 		return fmt.Errorf("%w; --results names the folder of run folders", err)
@@ -39,6 +39,9 @@ func (c *reproduceCommand) Run(s *session) error {
 		return err
 	}
 	runs = append(runs, studies...)
+	for _, u := range unfinished {
+		s.warn(fmt.Sprintf("run %s is left out: its training is not finished (it has no %s)", u.Name, u.Missing))
+	}
 	networks, err := reproduce.BuiltNetworks()
 	if err != nil {
 		return err

@@ -59,6 +59,14 @@ func TestReproduceMistakes(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(run, "config.json"), []byte(`{"network":{"backbone":"mobilenet_v2","size":128}}`), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	// Without its metrics it is a run that is not finished, which the others do not suffer from.
+	code, _, stderr := call(t, "reproduce", "--quiet", "--out", t.TempDir(), "--results", results)
+	if code != 0 || !strings.Contains(stderr, "warning: run half is left out: its training is not finished (it has no history.csv)") {
+		t.Errorf("an unfinished run: exit code %d, %s", code, stderr)
+	}
+	if err := os.WriteFile(filepath.Join(run, "metrics.json"), []byte(`{}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		args  []string
 		code  int

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 
@@ -45,9 +47,13 @@ func (c *splitCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
+	if err := os.MkdirAll(filepath.Dir(c.Out), 0o755); err != nil {
+		return fmt.Errorf("making the folder for the split: %w", err)
+	}
 	if err := parts.WriteFile(c.Out); err != nil {
 		return err
 	}
+	s.log(fmt.Sprintf("wrote %s and %s; next: skinattn train --split %s --backbone mobilenet_v2 --run runs/NAME", c.Out, split.SummaryPath(c.Out), c.Out))
 	if s.JSON {
 		return s.answer(parts.Summary())
 	}

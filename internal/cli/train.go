@@ -151,7 +151,24 @@ func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err erro
 	if err := cmp.Or(opts.Regime.Check(ham10000.NumClasses), opts.Network.Check()); err != nil {
 		return opts, optionUsage(err)
 	}
+	if !c.Resume {
+		return opts, requireMap(opts.Network)
+	}
 	return opts, nil
+}
+
+// requireMap refuses an input whose map leaves Soft-Attention no choice, or that is too
+// small for the network.
+func requireMap(network spec.Network) error {
+	b, err := backbone.Find(network.Backbone)
+	if err != nil {
+		return err
+	}
+	small, ok := errors.AsType[*backbone.SizeError](b.CheckSize(network.Size, network.Cut))
+	if ok && (network.SoftAttention || small.Err != nil) {
+		return usagef("--size: %w", small)
+	}
+	return nil
 }
 
 // begun fills in the regime of a new run and its network.

@@ -168,7 +168,7 @@ func TestRefuses(t *testing.T) {
 		{"two frames", insert(baseline, markerSOS, 0, baseline[slices.Index(baseline, 0xC0)-1:][:19]...), "more than one frame"},
 		{"image in image", insert(baseline, markerSOS, 0, 0xFF, markerSOI), "second image"},
 		{"segment of length 1", insert(baseline, markerSOS, 0, 0xFF, 0xFE, 0, 1), "length 1"},
-		{"junk between segments", insert(baseline, markerSOS, 0, 7), "byte 0x07 in place of a marker"},
+		{"junk without a marker", slices.Concat(baseline[:end], []byte{7, 0xFF, 0, 8}), "unexpected EOF"},
 		{"DRI of 3 bytes", insert(baseline, markerSOS, 0, 0xFF, markerDRI, 0, 5, 0, 0, 0), "restart interval of 3 bytes"},
 		{"short quantisation table", insert(baseline, markerSOS, 0, 0xFF, markerDQT, 0, 4, 0, 1), "short quantisation table"},
 		{"quantisation destination 4", set(baseline, markerDQT, 0, 4, 4), "destination 4"},
@@ -191,7 +191,6 @@ func TestRefuses(t *testing.T) {
 		{"progressive: DC and AC together", set(progressive, markerSOS, 0, 12, 5), "coefficients 0 to 5"},
 		{"progressive: bit 15", set(progressive, markerSOS, 0, 13, 15), "bit 15"},
 		{"progressive: refinement first", set(progressive, markerSOS, 0, 13, 0x21), "repeated or missing"},
-		{"a byte of coded data left over", slices.Insert(bytes.Clone(baseline), end, 1), "damaged data: more"},
 		{"coded data left out", slices.Delete(bytes.Clone(baseline), coded+20, end), "damaged data: less"},
 		{"wrong restart marker", func() []byte { d := bytes.Clone(restart); d[secondRestart+1]++; return d }(), "in place of restart marker 1"},
 		{"restart interval left out", slices.Delete(bytes.Clone(restart), secondRestart-10, secondRestart+2), "damaged data"},
@@ -221,9 +220,12 @@ func TestAccepts(t *testing.T) {
 		"fill bytes before a marker":           slices.Insert(bytes.Clone(data), sos, 0xFF, 0xFF),
 		"fill bytes behind a scan":             slices.Insert(bytes.Clone(data), end, 0xFF, 0xFF),
 		"restart marker behind the last block": slices.Insert(bytes.Clone(data), end, 0xFF, markerRST0),
-		"comment":                              slices.Insert(bytes.Clone(data), sos, 0xFF, 0xFE, 0, 3, 'x'),
-		"bytes behind the image":               append(bytes.Clone(data), "behind"...),
-		"extended sequential":                  bytes.Replace(data, []byte{0xFF, 0xC0}, []byte{0xFF, 0xC1}, 1),
+		// As libjpeg, which warns of "extraneous bytes before marker".
+		"stray byte between segments": slices.Insert(bytes.Clone(data), sos, 7),
+		"stray bytes behind a scan":   slices.Insert(bytes.Clone(data), end, 1, 0xFF, 0, 2),
+		"comment":                     slices.Insert(bytes.Clone(data), sos, 0xFF, 0xFE, 0, 3, 'x'),
+		"bytes behind the image":      append(bytes.Clone(data), "behind"...),
+		"extended sequential":         bytes.Replace(data, []byte{0xFF, 0xC0}, []byte{0xFF, 0xC1}, 1),
 	} {
 		got, err := decodeFrame(other, nil)
 		if err != nil {

@@ -165,9 +165,10 @@ func (s *scan) decodeMCU(decode blockDecoder, x, y int) error {
 	return nil
 }
 
-// endInterval goes to the marker behind the scan or restart interval.
+// endInterval goes to the end of what was read of the scan or restart interval. Bytes
+// between the last block and the next marker are skipped with it, as libjpeg does.
 func (d *decoder) endInterval(s *scan) error {
-	if s.fill(); s.n >= 8 || s.eobRun > 0 { // up to 7 bits fill the last byte
+	if s.eobRun > 0 {
 		return invalid("damaged data: more than the blocks of a scan or restart interval")
 	}
 	d.pos = s.pos

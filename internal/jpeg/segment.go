@@ -45,8 +45,6 @@ func (d *decoder) segment() (marker uint8, payload []byte, err error) {
 		return 0, nil, err
 	}
 	switch {
-	case marker == 0:
-		return 0, nil, invalid("coded data outside a scan")
 	case marker == markerSOI:
 		return 0, nil, invalid("a second image begins inside the first")
 	case marker == markerDHP:
@@ -72,20 +70,25 @@ func (d *decoder) segment() (marker uint8, payload []byte, err error) {
 }
 
 // marker reads a marker, before which any number of bytes 0xFF may stand (T.81
-// B.1.1.2).
+// B.1.1.2). Other bytes in its place, which some programs leave between segments and
+// before the end of the image, are skipped, as libjpeg does with a warning; so are bytes
+// 0xFF of coded data.
 func (d *decoder) marker() (uint8, error) {
-	start := d.pos
-	for d.pos < len(d.data) && d.data[d.pos] == 0xFF {
+	for {
+		for d.pos < len(d.data) && d.data[d.pos] != 0xFF {
+			d.pos++
+		}
+		for d.pos < len(d.data) && d.data[d.pos] == 0xFF {
+			d.pos++
+		}
+		if d.pos == len(d.data) {
+			return 0, truncated("place of a marker")
+		}
 		d.pos++
+		if marker := d.data[d.pos-1]; marker != 0 {
+			return marker, nil
+		}
 	}
-	if d.pos == len(d.data) {
-		return 0, truncated("place of a marker")
-	}
-	if d.pos == start {
-		return 0, invalid("byte %#02x in place of a marker", d.data[d.pos])
-	}
-	d.pos++
-	return d.data[d.pos-1], nil
 }
 
 // parseQuantTables reads a DQT segment (T.81 B.2.4.1).

@@ -26,6 +26,18 @@ type Options struct {
 	// Data, if not nil, is described in figures too, and gives the photos of a
 	// gallery and of class samples, where it has them.
 	Data *ham10000.Dataset
+	// Warn, if not nil, is told of what is left out because an optional file (split,
+	// history, photo) is damaged; without it, damage is an error.
+	Warn func(line string)
+}
+
+// tolerate returns err, or nil if it is told to Warn. The end of ctx is no damage.
+func (o Options) tolerate(ctx context.Context, what string, err error) error {
+	if err == nil || o.Warn == nil || ctx.Err() != nil {
+		return err
+	}
+	o.Warn(fmt.Sprintf("%s left out: %v", what, err))
+	return nil
 }
 
 var formats = []string{"svg", "pdf", "png"}
@@ -41,7 +53,7 @@ const ContactSheet = "contact-sheet.png"
 // one input then begins with the input's name. If ctx is done before the intervals
 // are found, its error is returned.
 func Draw(ctx context.Context, inputs []string, out string, opts Options) ([]string, error) {
-	all, err := readInputs(inputs)
+	all, err := readInputs(ctx, inputs, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +68,7 @@ func Draw(ctx context.Context, inputs []string, out string, opts Options) ([]str
 		if err := in.evaluate(ctx, opts.Intervals); err != nil {
 			return nil, fmt.Errorf("drawing %s: %w", in.path, err)
 		}
-		own, err := draw(OneInput, &study{Options: opts, source: in})
+		own, err := draw(ctx, OneInput, &study{Options: opts, source: in})
 		if err != nil {
 			return nil, fmt.Errorf("drawing %s: %w", in.path, err)
 		}
@@ -67,13 +79,13 @@ func Draw(ctx context.Context, inputs []string, out string, opts Options) ([]str
 			figures = append(figures, f)
 		}
 	}
-	compared, err := draw(AllInputs, &study{Options: opts, inputs: all})
+	compared, err := draw(ctx, AllInputs, &study{Options: opts, inputs: all})
 	if err != nil {
 		return nil, err
 	}
 	figures = append(figures, compared...)
 	if opts.Data != nil {
-		described, err := draw(DataSet, &study{Options: opts, stats: opts.Data.Stats()})
+		described, err := draw(ctx, DataSet, &study{Options: opts, stats: opts.Data.Stats()})
 		if err != nil {
 			return nil, err
 		}
@@ -85,7 +97,7 @@ func Draw(ctx context.Context, inputs []string, out string, opts Options) ([]str
 // OfData returns the figures that describe a data set and need none of its
 // photos.
 func OfData(stats *ham10000.Stats) ([]plots.NamedFigure, error) {
-	return draw(DataSet, &study{stats: stats})
+	return draw(context.Background(), DataSet, &study{stats: stats})
 }
 
 // Save writes figures in every format into the folder out, making it if

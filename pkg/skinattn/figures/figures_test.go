@@ -93,6 +93,36 @@ func writeRun(t *testing.T, dir string, leaky bool) {
 	}
 }
 
+// Damage to what is not needed costs the figures that need it, and is told; without a
+// listener it is an error.
+func TestFiguresWithoutDamagedFiles(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "net")
+	writeRun(t, dir, true)
+	writeTable(t, dir, twoClasses)
+	for name, content := range map[string]string{"split.csv": "image_id\nx\n", "history.csv": "epoch\ntwelve\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	opts := Options{Style: plots.Paper(), Formats: []string{"svg"}}
+	if _, err := Draw(t.Context(), []string{dir}, t.TempDir(), opts); err == nil {
+		t.Error("nobody is told of the damage")
+	}
+	var told []string
+	opts.Warn = func(line string) { told = append(told, line) }
+	out := t.TempDir()
+	if _, err := Draw(t.Context(), []string{dir}, out, opts); err != nil {
+		t.Fatal(err)
+	}
+	all := strings.Join(told, "\n")
+	if len(told) != 2 || !strings.Contains(all, "split.csv") || !strings.Contains(all, "history.csv") {
+		t.Errorf("told: %s", all)
+	}
+	if !exists(filepath.Join(out, "confusion.svg")) || exists(filepath.Join(out, "learning.svg")) {
+		t.Error("want the confusion matrix without the learning curves")
+	}
+}
+
 func TestFiguresOfRuns(t *testing.T) {
 	dir := t.TempDir()
 	writeRun(t, filepath.Join(dir, "net-leaky-seed1"), true)

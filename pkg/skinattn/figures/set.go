@@ -1,6 +1,7 @@
 package figures
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -127,17 +128,17 @@ var Set = []Entry{
 }
 
 // draw returns the figures of a scope that the study allows.
-func draw(of Scope, s *study) ([]plots.NamedFigure, error) {
+func draw(ctx context.Context, of Scope, s *study) ([]plots.NamedFigure, error) {
 	var figures []plots.NamedFigure
 	for _, e := range Set {
 		if e.Of != of {
 			continue
 		}
 		f, err := e.draw(s)
-		if err != nil {
+		if err := s.tolerate(ctx, "figure "+e.Name, err); err != nil {
 			return nil, err
 		}
-		if f != nil {
+		if err == nil && f != nil {
 			figures = append(figures, plots.NamedFigure{Name: e.Name, Figure: f})
 		}
 	}
@@ -155,6 +156,16 @@ func Summary() string {
 		lines = append(lines, fmt.Sprintf("  %-*s  %s", width, e.Name, strings.ReplaceAll(e.Shows, "`", "")))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// Caption says what a figure of [Set] shows, as plain text; it is empty for another name.
+func Caption(name string) string {
+	for _, e := range Set {
+		if e.Name == name {
+			return strings.ReplaceAll(e.Shows, "`", "")
+		}
+	}
+	return ""
 }
 
 // runs returns the metrics of all inputs under their short names.

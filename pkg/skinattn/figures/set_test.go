@@ -43,7 +43,7 @@ func shortRun(t *testing.T, images int) string {
 // TestSet draws every figure of the table from a run with all files and a data
 // set with photos of the predicted images.
 func TestSet(t *testing.T) {
-	inputs, err := readInputs([]string{shortRun(t, 200)})
+	inputs, err := readInputs(t.Context(), []string{shortRun(t, 200)}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestSet(t *testing.T) {
 
 // A study without anything draws nothing that needs a file or photos.
 func TestSetWithoutFiles(t *testing.T) {
-	inputs, err := readInputs([]string{writeTable(t, t.TempDir(), twoClasses)})
+	inputs, err := readInputs(t.Context(), []string{writeTable(t, t.TempDir(), twoClasses)}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestStoredMetrics(t *testing.T) {
 	folder := &run.Folder{Dir: dir}
 	opts := eval.Options{Resamples: 50, Seed: 1}
 	stored := func(opts eval.Options) *eval.Metrics {
-		inputs, err := readInputs([]string{dir})
+		inputs, err := readInputs(t.Context(), []string{dir}, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -71,7 +71,7 @@ func (in *source) stored(opts eval.Options) *eval.Metrics {
 
 // readInputs reads everything before anything is drawn. It fails if two inputs
 // would write the same files.
-func readInputs(inputs []string) ([]source, error) {
+func readInputs(ctx context.Context, inputs []string, opts Options) ([]source, error) {
 	var all []source
 	taken := map[string]string{}
 	for _, input := range inputs {
@@ -86,7 +86,7 @@ func readInputs(inputs []string) ([]source, error) {
 		taken[in.name] = input
 		if info.IsDir() {
 			in.dir = input
-			err = in.readRun()
+			err = in.readRun(ctx, opts)
 		} else {
 			in.table, err = eval.ReadPredictions(in.path)
 		}
@@ -103,7 +103,7 @@ func readInputs(inputs []string) ([]source, error) {
 
 // readRun loads a run folder. Only the predictions file is required; figures that need
 // a configuration are left out if config.json can't be read.
-func (in *source) readRun() error {
+func (in *source) readRun(ctx context.Context, opts Options) error {
 	folder := &run.Folder{Dir: in.dir}
 	in.path = folder.Path(run.PredictionsFile(split.Test))
 	var err error
@@ -111,10 +111,16 @@ func (in *source) readRun() error {
 		return err
 	}
 	if in.split, err = folder.Split(); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+		in.split = nil
+		if err := opts.tolerate(ctx, "figures of the split", err); err != nil {
+			return err
+		}
 	}
 	if in.epochs, err = folder.History(); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+		in.epochs = nil
+		if err := opts.tolerate(ctx, "figures of the epochs", err); err != nil {
+			return err
+		}
 	}
 	if cfg, err := folder.Config(); err == nil {
 		in.config = &cfg

@@ -18,8 +18,18 @@ func (f format) orientation(file io.ReadSeeker) int {
 			return tag.Tag == "Orientation" && tag.Namespace == "IFD0"
 		},
 		HandleTag: func(tag imagemeta.TagInfo) error {
-			if v, ok := tag.Value.(uint16); ok && v >= 1 && v <= 8 {
-				orientation = int(v)
+			// EXIF says SHORT; some programs write a LONG, which Pillow takes, too.
+			var value int64
+			switch v := tag.Value.(type) {
+			case uint16:
+				value = int64(v)
+			case uint32:
+				value = int64(v)
+			case int32:
+				value = int64(v)
+			}
+			if value >= 1 && value <= 8 {
+				orientation = int(value)
 			}
 			return imagemeta.ErrStopWalking
 		},

@@ -27,6 +27,9 @@ const (
 	DemoRun  = "run"
 )
 
+// DemoBackbone is the demo's network.
+const DemoBackbone = "mobilenet_v2"
+
 // ErrOtherDemo says that a folder has a demo with other options.
 var ErrOtherDemo = errors.New("has a run on other images")
 
@@ -67,7 +70,7 @@ func Demo(ctx context.Context, eng *engine.Engine, opts DemoOptions) error {
 	if opts.Epochs > 0 {
 		reg.Epochs = opts.Epochs
 	}
-	network, err := skinattn.Resolve("mobilenet_v2", reg)
+	network, err := skinattn.Resolve(DemoBackbone, reg)
 	if err != nil {
 		return err
 	}

@@ -6,8 +6,10 @@ import (
 	"html/template"
 	"io"
 	"path/filepath"
+	"strings"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
+	"github.com/skinattn/skinattn/pkg/skinattn/figures"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
@@ -23,8 +25,11 @@ var summaryHTML string
 
 var summaryPage = template.Must(template.New("summary").Parse(summaryHTML))
 
+// demoFigure is a figure of the page.
+type demoFigure struct{ Path, Name, Caption string }
+
 // writeDemoSummary writes the demo's page: the training, the metrics, the figures.
-func writeDemoSummary(dir string, figures []string) error {
+func writeDemoSummary(dir string, drawn []string) error {
 	folder, err := run.Open(filepath.Join(dir, DemoRun))
 	if err != nil {
 		return err
@@ -45,14 +50,15 @@ func writeDemoSummary(dir string, figures []string) error {
 		Config      run.Config
 		Train, Test int // photos
 		Table       string
-		Figures     []string
+		Figures     []demoFigure
 	}{Config: cfg, Train: len(parts.Part(split.Train)), Test: len(parts.Part(split.Test)), Table: metrics.Table()}
-	for _, path := range figures {
+	for _, path := range drawn {
 		relative, err := filepath.Rel(dir, path)
 		if err != nil {
 			return fmt.Errorf("writing the summary: %w", err)
 		}
-		page.Figures = append(page.Figures, filepath.ToSlash(relative))
+		name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+		page.Figures = append(page.Figures, demoFigure{filepath.ToSlash(relative), name, figures.Caption(name)})
 	}
 	return atomicfile.WriteFile(filepath.Join(dir, DemoSummary), func(w io.Writer) error { return summaryPage.Execute(w, page) })
 }

@@ -46,6 +46,56 @@ var ErrRunFolder = errors.New("is a run folder itself")
 // is an error that names the file. If dir can't be read, the error wraps an
 // *fs.PathError; if dir is itself a run folder, it is an ErrRunFolder.
 func Load(dir string) ([]*Run, error) {
+	paths, err := resultFolders(dir)
+	if err != nil {
+		return nil, err
+	}
+	return readAll(paths)
+}
+
+// Unfinished is a run folder whose training has not ended: it has a configuration and no
+// metrics.
+type Unfinished struct {
+	Name    string
+	Missing string // the first file that it lacks
+}
+
+// LoadFinished is Load, but runs whose training has not ended are no error: they are
+// returned apart.
+func LoadFinished(dir string) (runs []*Run, unfinished []Unfinished, err error) {
+	paths, err := resultFolders(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	var finished []string
+	for _, path := range paths {
+		if missing := unfinishedFile(&run.Folder{Dir: path}); missing != "" {
+			unfinished = append(unfinished, Unfinished{filepath.Base(path), missing})
+		} else {
+			finished = append(finished, path)
+		}
+	}
+	runs, err = readAll(finished)
+	return runs, unfinished, err
+}
+
+// unfinishedFile names the first file that a run gets in its training and does not have,
+// metrics.json being the last of them. It is empty for a folder without a configuration,
+// which no training leaves.
+func unfinishedFile(f *run.Folder) string {
+	if !f.Has(run.ConfigFile) || f.Has(run.MetricsFile) {
+		return ""
+	}
+	for _, name := range []string{run.HistoryFile, predictionsFile} {
+		if !f.Has(name) {
+			return name
+		}
+	}
+	return run.MetricsFile
+}
+
+// resultFolders lists the run folders of a folder of results.
+func resultFolders(dir string) ([]string, error) {
 	if _, err := run.Open(dir); err == nil {
 		return nil, fmt.Errorf("reading the results: %s %w", dir, ErrRunFolder)
 	}
@@ -53,7 +103,7 @@ func Load(dir string) ([]*Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the results: %w", err)
 	}
-	return readAll(paths)
+	return paths, nil
 }
 
 // LoadStudies reads the run folders in the folders of dir, each of which holds the runs of

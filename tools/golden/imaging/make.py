@@ -149,9 +149,9 @@ ADOBE = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00"  # and the transform
 def decode_cases():
     cases = []
 
-    def case(name, data, want, by, step=1):
+    def case(name, data, want, by, step=1, opencv=True):
         ext = "png" if data[:4] == b"\x89PNG" else "jpg"
-        if ext == "jpg" and "cmyk" not in name and "ycck" not in name:  # inks: each library has its own way
+        if opencv and ext == "jpg" and "cmyk" not in name and "ycck" not in name:  # inks: each library has its own way
             assert (want == opencv_rgb(data)).all(), name
         cases.append({
             "file": write(f"{name}.{ext}", data), "by": by, "step": step,
@@ -254,6 +254,27 @@ def decode_cases():
     exif[0x0112] = 6
     data = pillow(pattern(12, 7), "PNG", exif=exif)
     case("exif-6-png", data, np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data)))), "pillow")
+
+    # The orientation as LONG. OpenCV overlooks it in big-endian order (findings/opencv-exif-long-orientation.sh).
+    for order, magic in (("little", b"II*\0"), ("big", b"MM\0*")):
+        number = lambda v, size: v.to_bytes(size, order)
+        tiff = magic + number(8, 4) + number(1, 2) + number(0x0112, 2) + number(4, 2) + number(1, 4) + number(6, 4) + number(0, 4)
+        data = pillow(lesion(24, 16), "JPEG", quality=85, subsampling=0, exif=b"Exif\0\0" + tiff)
+        want = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))))
+        case(f"exif-6-long-{order}", data, want, "pillow", opencv=order == "little")
+
+    # Bytes where a marker should be, of which libjpeg warns.
+    plain = pillow(lesion(37, 27), "JPEG", quality=85, subsampling=2)
+    progressive = pillow(lesion(37, 27), "JPEG", quality=85, subsampling=2, progressive=True)
+    restart = pillow(lesion(37, 27), "JPEG", quality=85, subsampling=2, restart_marker_blocks=2)
+    sos, second = plain.index(b"\xff\xda"), restart.index(b"\xff\xd1")
+    for name, data in [
+        ("jpeg-stray-end", plain[:-2] + b"\x01\x02\xff\x00\x03" + plain[-2:]),
+        ("jpeg-stray-progressive", progressive[:-2] + bytes(9) + progressive[-2:]),
+        ("jpeg-stray-segments", plain[:sos] + b"\x07\xff\x00\x08" + plain[sos:]),
+        ("jpeg-stray-restart", restart[:second] + bytes(3) + restart[second:]),
+    ]:
+        case(name, data, pillow_rgb(data), "pillow")
     return cases
 
 
