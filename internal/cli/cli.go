@@ -13,12 +13,15 @@ import (
 	"os"
 	"os/signal"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 
+	"github.com/skinattn/skinattn/internal/oneline"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
@@ -42,7 +45,7 @@ type common struct {
 	Seed   *uint64 `help:"Seed of everything random (default: 1)." placeholder:"N" group:"common"`
 	Engine string  `help:"What computes: auto, cuda, cpu (both XLA) or go." env:"SKINATTN_ENGINE" default:"auto" placeholder:"NAME" group:"common"`
 	JSON   bool    `help:"Answer in JSON." name:"json" group:"common"`
-	Quiet  bool    `help:"No progress, errors only." short:"q" group:"common"`
+	Quiet  bool    `help:"No progress; warnings, notes and errors only." short:"q" group:"common"`
 }
 
 // commands is the command line's grammar.
@@ -73,6 +76,9 @@ type session struct {
 	ctx    context.Context
 	stdout io.Writer
 	stderr io.Writer
+	// caveats are the warnings and notes that were logged, which JSON answers repeat.
+	caveats []string
+	logging sync.Mutex
 }
 
 // usageError is a mistake in the command line.
@@ -89,8 +95,36 @@ func Main(args []string, stdout, stderr io.Writer) (code int) {
 	defer stop()
 	// A second Ctrl-C must work even while the first is being handled.
 	go func() { <-ctx.Done(); stop() }()
-	return execute(ctx, args, stdout, stderr)
+	code = execute(ctx, args, stdout, stderr)
+	if file, ok := stdout.(io.Closer); ok { // some file systems tell only now that the disk is full
+		if err := file.Close(); err != nil && code == exitDone {
+			code = report(stderr, unwritten(err), programName, args)
+		}
+	}
+	return code
 }
+
+// answerWriter keeps the first error of writing an answer: commands write many pieces, and
+// an answer that was not written whole is a failure, whatever the command says.
+type answerWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (a *answerWriter) Write(p []byte) (int, error) {
+	if a.err != nil {
+		return 0, a.err
+	}
+	n, err := a.w.Write(p)
+	if err == nil && n < len(p) {
+		err = io.ErrShortWrite
+	}
+	a.err = err
+	return n, err
+}
+
+// unwritten is the error of an answer that could not be written.
+func unwritten(err error) error { return fmt.Errorf("writing the answer: %w", err) }
 
 // programName is the name of the command.
 const programName = "skinattn"
@@ -99,26 +133,36 @@ const programName = "skinattn"
 type exit int
 
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) (code int) {
+	answer := &answerWriter{w: stdout}
 	defer func() {
 		switch cause := recover().(type) {
 		case nil:
-		case exit:
+		case exit: // after a help text
 			code = int(cause)
+			if answer.err != nil {
+				code = report(stderr, unwritten(answer.err), programName, args)
+			}
 		default:
 			panic(cause)
 		}
 	}()
 	grammar := newGrammar()
-	parser := newParser(grammar, stdout, stderr)
+	parser := newParser(grammar, answer, stderr)
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
 	parsed, err := parser.Parse(args)
-	if err != nil {
+	switch {
+	case answer.err != nil: // of a help text
+		err = unwritten(answer.err)
+	case err != nil:
 		err = usageError{err}
-	} else {
-		s := &session{common: grammar.common, ctx: ctx, stdout: stdout, stderr: stderr}
+	default:
+		s := &session{common: grammar.common, ctx: ctx, stdout: answer, stderr: stderr}
 		err = parsed.Run(s)
+		if answer.err != nil && (err == nil || errors.Is(err, answer.err)) {
+			err = unwritten(answer.err)
+		}
 	}
 	return report(stderr, err, commandOf(parsed, err), args)
 }
@@ -204,12 +248,13 @@ const description = `Reproduces "Diagnostic support of skin lesion classificatio
 
 Try 'skinattn demo' first: it needs no data. 'skinattn COMMAND --help' has examples.`
 
-// report writes the error of a command as one line and returns the exit code for it.
+// report writes the error of a command as one line and returns the exit code for it. What the error
+// repeats of files is shortened, the user's own arguments are not.
 func report(stderr io.Writer, err error, command string, args []string) int {
 	if err == nil {
 		return exitDone
 	}
-	text := strings.Join(strings.Fields(strings.ReplaceAll(withAdvice(err), "\n", "; ")), " ")
+	text := oneline.Short(strings.ReplaceAll(withAdvice(err), "\n", "; "), given(args)...)
 	code := exitFailed
 	switch _, usage := errors.AsType[usageError](err); {
 	case errors.Is(err, training.ErrInterrupted):
@@ -226,15 +271,62 @@ func report(stderr io.Writer, err error, command string, args []string) int {
 	return code
 }
 
-// log writes a line for people, unless --quiet.
+// given are the texts of the user's arguments, values of flags by themselves.
+func given(args []string) (texts []string) {
+	for _, arg := range args {
+		if _, value, ok := strings.Cut(arg, "="); ok && strings.HasPrefix(arg, "--") {
+			arg = value
+		}
+		texts = append(texts, arg)
+	}
+	return texts
+}
+
+// log writes a line for people. --quiet drops it, unless it is a caveat: a line that begins
+// with "warning: " or "note: ".
 func (s *session) log(line string) {
-	if !s.Quiet {
+	s.logging.Lock()
+	defer s.logging.Unlock()
+	caveat := isCaveat(line)
+	if caveat {
+		line = oneline.Short(line)
+		s.caveats = append(s.caveats, line)
+	}
+	if caveat || !s.Quiet {
 		fmt.Fprintln(s.stderr, line)
 	}
 }
 
+func isCaveat(line string) bool {
+	return strings.HasPrefix(line, "warning: ") || strings.HasPrefix(line, "note: ")
+}
+
+// notes are the given caveats, and those that were logged, each once: the value of the key
+// "notes" of JSON answers.
+func (s *session) notes(known ...string) []string {
+	s.logging.Lock()
+	defer s.logging.Unlock()
+	var all []string
+	add := func(text string) {
+		if !slices.ContainsFunc(all, func(other string) bool { return strings.HasSuffix(other, text) }) {
+			all = append(all, text)
+		}
+	}
+	for _, text := range known {
+		add(text)
+	}
+	for _, line := range s.caveats {
+		_, text, _ := strings.Cut(line, ": ")
+		add(text)
+	}
+	return all
+}
+
 // warn writes a line that people must not miss, also with --quiet: what an answer lacks.
 func (s *session) warn(line string) {
+	s.logging.Lock()
+	defer s.logging.Unlock()
+	s.caveats = append(s.caveats, "warning: "+oneline.Short(line))
 	fmt.Fprintln(s.stderr, "skinattn: warning: "+strings.ReplaceAll(line, "\n", "; "))
 }
 

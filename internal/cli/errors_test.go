@@ -232,6 +232,10 @@ func TestMistakesWithARun(t *testing.T) {
 	if err := os.WriteFile(bad, []byte("no photo"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	empty := filepath.Join(dir, "empty")
+	if err := os.Mkdir(empty, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	other := filepath.Join(dir, "other.csv")
 	if err := os.WriteFile(other, []byte("image_id,lesion_id,dx,part\nISIC_1,HAM_1,nv,train\nISIC_2,HAM_2,nv,val\n"), 0o644); err != nil {
 		t.Fatal(err)
@@ -261,7 +265,7 @@ func TestMistakesWithARun(t *testing.T) {
 		{"weights that are none", []string{"train", "--run", filepath.Join(dir, "new"), "--quiet", "--backbone", "mobilenet_v2", "--cut", "Conv1_relu", "--size", "32",
 			"--weights", bad}, 1, "reading Keras weights " + bad + ": not an HDF5 file"},
 		{"demo over a run on other images", []string{"demo", "--out", dir, "--images", "50", "--quiet"}, 1, dir + " has a run on other images; choose another --out"},
-		{"predict a folder", []string{"predict", "--run", runDir, data}, 1, "1 image could not be read; the others are above"},
+		{"predict a folder without photos", []string{"predict", "--run", runDir, empty}, 1, "looking for photos in " + empty + ": no .jpg, .jpeg, .png files are in it"},
 		{"predict what is no photo", []string{"predict", "--run", runDir, bad, photos[0], filepath.Join(dir, "none.jpg")}, 1, "2 images could not be read"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -284,10 +288,20 @@ func TestMistakesWithARun(t *testing.T) {
 		t.Error(stderr)
 	}
 	code, stdout, _ := call(t, "predict", "--run", runDir, "--json", bad, photos[0], data)
+	code2, text, _ := call(t, "predict", "--run", runDir, bad, photos[0], data)
 	var rows []predictionRow
-	if err := json.Unmarshal([]byte(stdout), &rows); err != nil || code != 1 || len(rows) != 3 ||
-		!strings.Contains(rows[0].Error, bad) || rows[1].Error != "" || len(rows[1].Probabilities) != 7 || !strings.Contains(rows[2].Error, data) {
+	if err := json.Unmarshal([]byte(stdout), &rows); err != nil || code != 1 || len(rows) != 42 ||
+		!strings.Contains(rows[0].Error, bad) || rows[1].Error != "" || len(rows[1].Probabilities) != 7 || rows[41].Image != photos[39] || rows[41].Error != "" {
 		t.Errorf("exit code %d, answer %s", code, stdout)
+	}
+	// The JSON is what an encoder of the whole list writes; the table has a row a photo.
+	var whole bytes.Buffer
+	if err := writeJSON(&whole, rows); err != nil || whole.String() != stdout {
+		t.Errorf("the answer is not as of one list: %v", err)
+	}
+	lines := strings.Split(text, "\n")
+	if code2 != 1 || !strings.HasPrefix(lines[0], "image ") || !strings.Contains(lines[1], bad+" ") || !strings.Contains(lines[1], "error: ") || !strings.HasPrefix(lines[42], photos[39]+"  ") {
+		t.Errorf("exit code %d, text %s", code2, text)
 	}
 }
 

@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
@@ -26,7 +29,9 @@ type evaluateCommand struct {
 
 // evaluated is an input that was read.
 type evaluated struct {
-	path, note  string
+	path        string
+	fit         string   // how the table was recalibrated, for people
+	notes       []string // caveats of the run
 	table       *eval.Table
 	stored      *eval.Metrics // of a run's metrics.json; nil if there is none
 	calibration *eval.Scaling // nil without --calibrate
@@ -70,10 +75,13 @@ func (c *evaluateCommand) Run(s *session) error {
 				return fmt.Errorf("evaluating %s: %w", in.path, err)
 			}
 		}
+		with := *metrics
+		with.Notes = s.notes(slices.Concat(metrics.Notes, in.notes)...)
 		if !s.JSON {
-			fmt.Fprintf(s.stdout, "%s%s\n%s", in.path, in.note, metrics.Table())
+			fmt.Fprintf(s.stdout, "%s%s\n%s", in.path, in.fit, with.Table())
 			continue
 		}
+		metrics = &with
 		var answer any = metrics
 		if in.calibration != nil {
 			if answer, err = withKey(metrics, "calibration", in.calibration); err != nil {
@@ -132,7 +140,7 @@ func (c *evaluateCommand) read() ([]evaluated, error) {
 			return nil, fmt.Errorf("calibrating %s: %w", in.path, err)
 		}
 		in.calibration = scaling
-		in.note += fmt.Sprintf("\n%s, fitted on %s (%d images; their loss from %.3f to %.3f)", scalingName(scaling), path, scaling.N, scaling.NLLBefore, scaling.NLLAfter)
+		in.fit = fmt.Sprintf("\n%s, fitted on %s (%d images; their loss from %.3f to %.3f)", scalingName(scaling), path, scaling.N, scaling.NLLBefore, scaling.NLLAfter)
 	}
 	return inputs, nil
 }
@@ -150,12 +158,12 @@ func (c *evaluateCommand) combine(inputs []evaluated) ([]evaluated, error) {
 	if err := how.UnmarshalText([]byte(c.Combine)); err != nil {
 		return nil, usageError{err}
 	}
-	one := evaluated{path: c.Combine + " of", calibration: inputs[0].calibration}
+	one := evaluated{path: c.Combine + " of", fit: inputs[0].fit, calibration: inputs[0].calibration}
 	var tables []*eval.Table
 	for _, in := range inputs {
 		tables = append(tables, in.table)
 		one.path += " " + in.path
-		one.note += in.note
+		one.notes = append(one.notes, of(in.path, in.notes)...)
 	}
 	var err error
 	if one.table, err = eval.Combine(how, tables...); err != nil {
@@ -177,6 +185,10 @@ func (c *evaluateCommand) compare(s *session, inputs []evaluated, opts eval.Opti
 	if err != nil {
 		return err
 	}
+	for i, in := range inputs {
+		comparison.Notes = append(comparison.Notes, of(string(rune('A'+i)), in.notes)...)
+	}
+	comparison.Notes = s.notes(comparison.Notes...)
 	if s.JSON {
 		text, err := withKey(comparison, "inputs", []string{inputs[0].path, inputs[1].path})
 		if err != nil {
@@ -185,7 +197,7 @@ func (c *evaluateCommand) compare(s *session, inputs []evaluated, opts eval.Opti
 		return s.answerWith(text, "shared", shared)
 	}
 	for i, in := range inputs {
-		fmt.Fprintf(s.stdout, "%c: %s%s\n", 'A'+i, in.path, in.note)
+		fmt.Fprintf(s.stdout, "%c: %s%s\n", 'A'+i, in.path, in.fit)
 	}
 	if !shared.Same() {
 		fmt.Fprintf(s.stdout, "the two were made on different photos: %d and %d, of which they share %d; only these are compared\n", shared.A, shared.B, shared.Both)
@@ -209,11 +221,15 @@ func (c *evaluateCommand) seeds(s *session, inputs []evaluated) error {
 	if err != nil {
 		return err
 	}
+	for i, in := range inputs {
+		summary.Notes = append(summary.Notes, of(fmt.Sprintf("run %d", i+1), in.notes)...)
+	}
+	summary.Notes = s.notes(summary.Notes...)
 	if s.JSON {
 		return s.answerWith(summary, "inputs", paths)
 	}
 	for _, in := range inputs {
-		fmt.Fprintf(s.stdout, "%s%s\n", in.path, in.note)
+		fmt.Fprintf(s.stdout, "%s%s\n", in.path, in.fit)
 	}
 	fmt.Fprint(s.stdout, summary.Table())
 	return nil
@@ -236,6 +252,7 @@ func (c *evaluateCommand) leak(s *session, inputs []evaluated, opts eval.Options
 	if err != nil {
 		return err
 	}
+	effect.Notes = s.notes(slices.Concat(effect.Notes, inputs[0].notes)...)
 	if s.JSON {
 		return s.answerWith(effect, "audit", audit)
 	}
@@ -247,8 +264,17 @@ func (c *evaluateCommand) leak(s *session, inputs []evaluated, opts eval.Options
 	return nil
 }
 
-// readInput reads the predictions of a run folder or of a CSV file. The note says
-// beside the numbers that a run's split leaks.
+// of puts a name before each note.
+func of(name string, notes []string) (named []string) {
+	for _, note := range notes {
+		named = append(named, name+": "+note)
+	}
+	return named
+}
+
+// readInput reads the predictions of a run folder or of a CSV file. The notes of a run say
+// beside the numbers that its split leaks, or that this is not known, and how the run was
+// resumed.
 func readInput(input string, part split.Part) (in evaluated, err error) {
 	info, err := os.Stat(input)
 	if err != nil {
@@ -267,12 +293,27 @@ func readInput(input string, part split.Part) (in evaluated, err error) {
 	if stored, err := folder.Metrics(); err == nil { // else they are computed
 		in.stored = stored
 	}
+	in.notes = runNotes(folder)
+	return in, nil
+}
+
+// runNotes are the caveats of a run's numbers. Predictions alone are enough for numbers, so
+// that a file that is missing or damaged is a caveat, too.
+func runNotes(folder *run.Folder) (notes []string) {
 	parts, err := folder.Split()
 	if err != nil {
-		return in, nil // predictions alone are enough
+		notes = append(notes, fmt.Sprintf("it is not known whether the split leaks: %v", err))
+	} else if rate := parts.LeakRate().Overall.Share(); rate > 0 {
+		notes = append(notes, fmt.Sprintf("leaky: %s of the held-out images show a lesion that was trained on", percent(rate)))
 	}
-	if rate := parts.LeakRate().Overall.Share(); rate > 0 {
-		in.note = fmt.Sprintf(" (leaky: %s of the held-out images show a lesion that was trained on)", percent(rate))
+	return append(notes, runCaveats(folder)...)
+}
+
+// runCaveats are the caveats of a run's network: how the run was resumed.
+func runCaveats(folder *run.Folder) []string {
+	environment, err := folder.Environment()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return []string{fmt.Sprintf("it is not known whether the run was resumed: %v", err)}
 	}
-	return in, nil
+	return environment.Caveats()
 }

@@ -65,6 +65,9 @@ type mapRow struct {
 	File    string   `json:"file"`
 	Height  int      `json:"height"`
 	Width   int      `json:"width"`
+	Low     float32  `json:"low"` // least value
+	High    float32  `json:"high"`
+	Flat    bool     `json:"flat"` // the map points nowhere
 	Layer   string   `json:"layer,omitempty"`
 	Samples int      `json:"samples,omitempty"`
 	Noise   *float64 `json:"noise,omitempty"`
@@ -287,7 +290,8 @@ func (c *explainCommand) save(row *explanationRow, x attention.FileExplanation, 
 
 // describe returns the row of a map.
 func describe(m explain.Map, file string, options explain.Options) mapRow {
-	row := mapRow{Method: string(m.Method), Head: m.Head, File: file, Height: m.Height, Width: m.Width}
+	row := mapRow{Method: string(m.Method), Head: m.Head, File: file, Height: m.Height, Width: m.Width, Flat: m.Flat()}
+	row.Low, row.High = m.Range()
 	switch m.Method {
 	case explain.GradCAM, explain.GradCAMPlusPlus:
 		row.Layer = options.Layer
@@ -300,6 +304,11 @@ func describe(m explain.Map, file string, options explain.Options) mapRow {
 		}
 	}
 	return row
+}
+
+// name is the method, with the number of a single head.
+func (m mapRow) name() string {
+	return explain.Map{Method: explain.Method(m.Method), Head: m.Head}.Name()
 }
 
 // writeMap writes a map's values: npy, or CSV without a header.
@@ -332,6 +341,11 @@ func writeExplanations(w io.Writer, network *predictor, rows []explanationRow) e
 		}
 		fmt.Fprintf(&text, "%s: %s (%.4f); maps for %s (%.4f) in %s\n", r.Image, ham10000.ClassName(r.Prediction), r.Probabilities[r.Prediction],
 			ham10000.ClassName(r.Class), *r.Probability, r.Overlay)
+		for _, m := range r.Maps {
+			if m.Flat {
+				fmt.Fprintf(&text, "  %s is flat and points nowhere: %.4g to %.4g\n", m.name(), m.Low, m.High)
+			}
+		}
 		predicted = append(predicted, predictionRow{Image: r.Image, Prediction: r.Prediction, Metadata: r.Metadata, Assumed: r.Assumed, judgement: r.judgement})
 	}
 	text.WriteString(notes(network, predicted))

@@ -37,6 +37,9 @@ func drawOverlay(row *explanationRow, x attention.FileExplanation, fit imaging.R
 		if m.Head > 0 {
 			title = fmt.Sprintf("Head %d", m.Head)
 		}
+		if m.Flat() {
+			title += ", flat"
+		}
 		values := make([]float64, len(m.Values))
 		for i, v := range m.Values {
 			values[i] = float64(v)

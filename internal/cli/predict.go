@@ -3,7 +3,12 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/skinattn/skinattn/models"
 	"github.com/skinattn/skinattn/pkg/skinattn"
@@ -13,7 +18,7 @@ import (
 
 type predictCommand struct {
 	Dir    string   `name:"run" help:"Run folder with the trained network (default: the released model)." placeholder:"DIR"`
-	Images []string `arg:"" optional:"" name:"image" help:"Photos, JPEG or PNG of any size."`
+	Images []string `arg:"" optional:"" name:"image" help:"Photos, JPEG or PNG of any size, or folders of them."`
 	patientFlags
 	testSetFlags
 }
@@ -76,28 +81,54 @@ func (c *predictCommand) Run(s *session) error {
 	if err != nil {
 		return usageError{err}
 	}
-	results, err := pipeline.PredictFiles(s.ctx, network.Model, c.Images, metadata)
+	photos, err := c.photos(metadata)
 	if err != nil {
 		return err
 	}
-	rows := make([]predictionRow, len(results))
+	answer := newPredictionAnswer(s, network, photos)
 	failed := 0
-	for i, r := range results {
-		rows[i] = newPredictionRow(network, r, given, metadata)
-		if r.Err != nil {
+	err = pipeline.PredictPhotos(s.ctx, network.Model, photos, func(p pipeline.FilePrediction) error {
+		if p.Err != nil {
 			failed++
 		}
-	}
-	if s.JSON {
-		err = s.answer(rows)
-	} else {
-		err = writePredictions(s.stdout, network, rows)
+		return answer.add(newPredictionRow(network, p, given, metadata))
+	})
+	if closed := answer.close(); err == nil {
+		err = closed
 	}
 	if err == nil && failed > 0 {
 		err = errors.New(plural(failed, "image") + " could not be read; the others are above")
 	}
 	return err
 }
+
+// photos are the photos of one patient: files, and all JPEG and PNG files below folders, in
+// the order of their names. A folder without any is an error.
+func (c *predictCommand) photos(metadata skinattn.Metadata) (photos []pipeline.Photo, err error) {
+	for _, path := range c.Images {
+		if info, err := os.Stat(path); err != nil || !info.IsDir() {
+			photos = append(photos, pipeline.Photo{Path: path, Metadata: metadata}) // the row says what is wrong
+			continue
+		}
+		before := len(photos)
+		err := filepath.WalkDir(path, func(file string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() && slices.Contains(photoEndings, strings.ToLower(filepath.Ext(file))) {
+				photos = append(photos, pipeline.Photo{Path: file, Metadata: metadata})
+			}
+			return err
+		})
+		if err == nil && len(photos) == before {
+			err = fmt.Errorf("no %s files are in it", strings.Join(photoEndings, ", "))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("looking for photos in %s: %w", path, err)
+		}
+	}
+	return photos, nil
+}
+
+// photoEndings are the endings of files that are predicted in folders.
+var photoEndings = []string{".jpg", ".jpeg", ".png"}
 
 // check returns an error for flags that do not go together.
 func (c *predictCommand) check() error {

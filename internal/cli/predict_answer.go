@@ -1,43 +1,111 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 )
 
 // purpose stands below predictions for people.
 const purpose = "for research and teaching; not a medical device"
 
-// writePredictions writes predictions for people, and below them what they rest on.
-func writePredictions(w io.Writer, network *predictor, rows []predictionRow) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprint(table, "image\tprediction")
-	for _, class := range ham10000.Classes {
-		fmt.Fprintf(table, "\t%s", class)
+// predictionAnswer writes each prediction as soon as it is there: a row of a table for people
+// or an entry of a JSON array.
+type predictionAnswer struct {
+	w       io.Writer
+	network *predictor
+	json    bool
+	rows    []predictionRow
+	image   int // width of the first column, of the longest path
+}
+
+func newPredictionAnswer(s *session, network *predictor, photos []pipeline.Photo) *predictionAnswer {
+	a := &predictionAnswer{w: s.stdout, network: network, json: s.JSON, image: len("image")}
+	for _, photo := range photos {
+		a.image = max(a.image, utf8.RuneCountInString(photo.Path))
 	}
-	fmt.Fprintln(table)
-	for _, r := range rows {
-		if r.Error != "" {
-			fmt.Fprintf(table, "%s\terror: %s\n", r.Image, r.Error)
-			continue
+	return a
+}
+
+// add writes a row.
+func (a *predictionAnswer) add(r predictionRow) error {
+	first := len(a.rows) == 0
+	a.rows = append(a.rows, r)
+	if a.json {
+		text, err := json.MarshalIndent(r, "  ", "  ")
+		if err != nil {
+			return err
 		}
-		fmt.Fprintf(table, "%s\t%s", r.Image, ham10000.ClassName(r.Prediction))
-		for _, class := range ham10000.Classes {
-			fmt.Fprintf(table, "\t%.4f", r.Probabilities[class])
+		between := ",\n  "
+		if first {
+			between = "[\n  "
 		}
-		fmt.Fprintln(table)
-	}
-	if err := table.Flush(); err != nil {
+		_, err = io.WriteString(a.w, between+string(text))
 		return err
 	}
-	_, err := io.WriteString(w, notes(network, rows))
+	var line strings.Builder
+	if first {
+		fmt.Fprintf(&line, "%-*s  %-*s", a.image, "image", longestClassName, "prediction")
+		for _, class := range ham10000.Classes {
+			fmt.Fprintf(&line, "  %-6s", class)
+		}
+		line.WriteByte('\n')
+	}
+	if r.Error != "" {
+		fmt.Fprintf(&line, "%-*s  error: %s\n", a.image, r.Image, r.Error)
+	} else {
+		fmt.Fprintf(&line, "%-*s  %-*s", a.image, r.Image, longestClassName, ham10000.ClassName(r.Prediction))
+		for _, class := range ham10000.Classes {
+			fmt.Fprintf(&line, "  %.4f", r.Probabilities[class])
+		}
+		line.WriteByte('\n')
+	}
+	_, err := io.WriteString(a.w, line.String())
 	return err
 }
+
+// close ends the answer, also behind an error: the rows are then the photos before.
+func (a *predictionAnswer) close() error {
+	switch {
+	case !a.json:
+		_, err := io.WriteString(a.w, notes(a.network, a.rows))
+		return err
+	case len(a.rows) == 0:
+		_, err := io.WriteString(a.w, "[]\n")
+		return err
+	default:
+		_, err := io.WriteString(a.w, "\n]\n")
+		return err
+	}
+}
+
+// writePredictions writes predictions for people, and below them what they rest on.
+func writePredictions(w io.Writer, network *predictor, rows []predictionRow) error {
+	a := &predictionAnswer{w: w, network: network, image: len("image")}
+	for _, r := range rows {
+		a.image = max(a.image, utf8.RuneCountInString(r.Image))
+	}
+	for _, r := range rows {
+		if err := a.add(r); err != nil {
+			return err
+		}
+	}
+	return a.close()
+}
+
+// longestClassName is the width of the second column.
+var longestClassName = func() (n int) {
+	for _, class := range ham10000.Classes {
+		n = max(n, utf8.RuneCountInString(ham10000.ClassName(class)))
+	}
+	return n
+}()
 
 // notes are lines about what predictions rest on.
 func notes(network *predictor, rows []predictionRow) string {

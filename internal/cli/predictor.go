@@ -15,6 +15,7 @@ type predictor struct {
 	*skinattn.Model
 	name        string           // of the run
 	calibration *run.Calibration // nil: the run has none
+	notes       []string         // caveats of the network
 }
 
 // openPredictor loads a run's network, and its calibration if it has one. Close it.
@@ -27,7 +28,7 @@ func (s *session) openPredictor(folder *run.Folder) (*predictor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &predictor{network, folder.Dir, calibration}, nil
+	return &predictor{network, folder.Dir, calibration, s.notes(runCaveats(folder)...)}, nil
 }
 
 // judgement is the part of a JSON answer that says how far a prediction can be trusted.
@@ -37,6 +38,7 @@ type judgement struct {
 	Calibrated bool     `json:"calibrated,omitempty"`
 	Confidence *float32 `json:"confidence,omitempty"` // the largest probability
 	Uncertain  *bool    `json:"uncertain,omitempty"`
+	Notes      []string `json:"notes,omitempty"` // caveats of the network, such as lost weights
 }
 
 // calibrated recalibrates the probabilities of a prediction if the run is calibrated.
@@ -49,7 +51,7 @@ func (p *predictor) calibrated(raw skinattn.Prediction) skinattn.Prediction {
 
 // judge judges a prediction with calibrated probabilities.
 func (p *predictor) judge(calibrated skinattn.Prediction) judgement {
-	j := judgement{Model: p.name}
+	j := judgement{Model: p.name, Notes: p.notes}
 	if p.calibration != nil {
 		confidence, uncertain := slices.Max(calibrated.Probabilities), p.calibration.Uncertain(calibrated.Probabilities)
 		j.Calibrated, j.Confidence, j.Uncertain = true, &confidence, &uncertain

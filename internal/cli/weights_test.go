@@ -39,7 +39,7 @@ func runWeights(t *testing.T, ctx context.Context, args ...string) (code int, st
 	} else {
 		err = parsed.Run(&session{common: grammar.common, ctx: ctx, stdout: &out, stderr: &log})
 	}
-	code = report(&log, err, programName, nil)
+	code = report(&log, err, programName, args)
 	return code, out.String(), log.String()
 }
 

@@ -16,13 +16,15 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/skinattn/skinattn/internal/oneline"
 )
 
 // Error is a mistake in a table. Its text is
 //
 //	FILE:LINE: column COLUMN: cause
 //
-// without the parts that are not known.
+// without the parts that are not known. Values of the table in it are shortened.
 type Error struct {
 	File   string // empty for a table that is not a file
 	Line   int    // of the file, from 1 at the header; 0 if the mistake is in no one line
@@ -41,9 +43,9 @@ func (e *Error) Error() string {
 		place = fmt.Sprintf("line %d: ", e.Line)
 	}
 	if e.Column != "" {
-		place += "column " + e.Column + ": "
+		place += "column " + oneline.Clip(e.Column, oneline.Limit/2) + ": "
 	}
-	return place + e.Err.Error()
+	return place + oneline.Short(e.Err.Error())
 }
 
 // Unwrap returns the cause.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
 	"github.com/skinattn/skinattn/internal/csvtable"
+	"github.com/skinattn/skinattn/internal/oneline"
 )
 
 // idColumns are the columns before the classes.
@@ -74,7 +75,7 @@ func (p *Predictions) appendRecord(fields []string, seen map[string]bool) error 
 	truth := TruthUnknown
 	if dx := fields[2]; dx != "" {
 		if truth = p.ClassIndex(dx); truth < 0 {
-			return csvtable.Errorf("dx", "unknown class %q (the header has %s)", dx, strings.Join(p.Classes, ", "))
+			return csvtable.Errorf("dx", "unknown class %q (the header has %s)", dx, oneline.List(p.Classes))
 		}
 	}
 	row := make([]float32, len(p.Classes))

@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"github.com/skinattn/skinattn/internal/csvtable"
+	"github.com/skinattn/skinattn/internal/oneline"
 )
 
 // TruthUnknown is the Truth of an image whose class is not known.
@@ -146,7 +147,7 @@ func (p *Predictions) Validate() error {
 	seen := make(map[string]bool, n)
 	for i := range n {
 		if err := p.validateRow(i, seen); err != nil {
-			return fmt.Errorf("image %d (%q): %w", i, p.ImageIDs[i], err)
+			return fmt.Errorf("image %d (%q): %w", i, oneline.Clip(p.ImageIDs[i], oneline.Limit/2), err)
 		}
 	}
 	return nil
@@ -183,7 +184,7 @@ func (p *Predictions) validateRow(i int, seen map[string]bool) error {
 		}
 	}
 	if sum, tolerance, _ := rowSum(row); math.Abs(sum-1) > tolerance {
-		return csvtable.Errorf("", "the probabilities of %s sum to %s, not 1 (within %.2g)", strings.Join(p.Classes, ","), notOne(sum, tolerance), tolerance)
+		return csvtable.Errorf("", "the probabilities of %s sum to %s, not 1 (within %.2g)", oneline.Clip(strings.Join(p.Classes, ","), oneline.Limit), notOne(sum, tolerance), tolerance)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
 	"github.com/skinattn/skinattn/internal/csvtable"
+	"github.com/skinattn/skinattn/internal/oneline"
 )
 
 // unit is the last written digit. Readers compare means of many scores, whose
@@ -138,7 +139,7 @@ func (t *Table) parse(record, header []string) (Image, error) {
 		Scores: make([]Scores, len(t.Methods))}
 	for i, class := range []int{image.Truth, image.Predicted} {
 		if class < 0 {
-			return image, csvtable.Errorf(idColumns[2+i], "unknown class %q; known are %s", record[2+i], strings.Join(t.Classes, ", "))
+			return image, csvtable.Errorf(idColumns[2+i], "unknown class %q; known are %s", record[2+i], oneline.List(t.Classes))
 		}
 	}
 	var err error

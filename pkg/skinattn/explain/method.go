@@ -78,6 +78,20 @@ type Map struct {
 	Values        []float32
 }
 
+// flatShare is the range of a flat map as a share of its greatest value: a difference that
+// no picture shows.
+const flatShare = 0.01
+
+// Range returns the least and the greatest value of the map.
+func (m Map) Range() (low, high float32) { return slices.Min(m.Values), slices.Max(m.Values) }
+
+// Flat reports whether the map points nowhere: its values differ by less than a hundredth of
+// the greatest magnitude. A picture of such a map shows one colour, whichever that is.
+func (m Map) Flat() bool {
+	low, high := m.Range()
+	return high-low <= flatShare*max(high, -low)
+}
+
 // Name returns the method's name, or, for the map of one head, "attention-head-03" and so
 // on.
 func (m Map) Name() string {

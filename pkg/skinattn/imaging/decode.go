@@ -9,6 +9,7 @@ import (
 	"image/png"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/bep/imagemeta"
 
@@ -17,8 +18,10 @@ import (
 
 const (
 	// MaxPixels is the size of the largest image that is decoded: 100 million pixels,
-	// 300 MB as RGB and at most 1.2 GB more while decoding (a progressive CMYK JPEG, a
-	// 16-bit PNG). The size is checked in the header, before memory is allocated.
+	// 300 MB as RGB and at most 1.2 GB more while decoding (a progressive CMYK JPEG; a
+	// 16-bit PNG 0.8 GB). The size is checked in the header, before memory is allocated.
+	// Images that are decoded at the same time have no more pixels together: a large one
+	// waits for the others, on however many cores.
 	MaxPixels = 100_000_000
 
 	// MaxFileBytes is the largest image file that is read: 512 MiB.
@@ -144,10 +147,15 @@ func decode(data []byte, maxPixels int) (*RGB, error) {
 	if err != nil {
 		return nil, err
 	}
+	taken := 0
+	defer func() { decoding.give(taken) }()
 	img, err := f.decode(data, func(width, height int) error {
 		// The division keeps the test safe from overflow on 32-bit machines.
 		if width > maxPixels/height {
 			return fmt.Errorf("image of %d x %d pixels is more than the limit of %d pixels", width, height, maxPixels)
+		}
+		if taken == 0 { // a damaged file may have two headers
+			taken = decoding.take(width * height)
 		}
 		return nil
 	})
@@ -229,14 +237,63 @@ func describe(err error) error {
 	return err
 }
 
-// toRGB converts a PNG image, over white where it is transparent.
+// toRGB converts a PNG image, over white where it is transparent, some rows at a time.
 func toRGB(src image.Image) *RGB {
-	page := image.NewRGBA(src.Bounds())
-	draw.Draw(page, page.Rect, image.White, image.Point{}, draw.Src)
-	draw.Draw(page, page.Rect, src, page.Rect.Min, draw.Over)
-	dst := newRGB(page.Rect.Dx(), page.Rect.Dy())
-	for i := range dst.Width * dst.Height {
-		copy(dst.Pix[3*i:3*i+3], page.Pix[4*i:])
+	const rows = 64
+	bounds := src.Bounds()
+	dst := newRGB(bounds.Dx(), bounds.Dy())
+	out := dst.Pix
+	for y := bounds.Min.Y; y < bounds.Max.Y; y += rows {
+		strip := bounds
+		strip.Min.Y, strip.Max.Y = y, min(y+rows, bounds.Max.Y)
+		page := image.NewRGBA(strip)
+		draw.Draw(page, strip, image.White, image.Point{}, draw.Src)
+		draw.Draw(page, strip, src, strip.Min, draw.Over)
+		for i := range strip.Dx() * strip.Dy() {
+			copy(out[3*i:3*i+3], page.Pix[4*i:])
+		}
+		out = out[3*strip.Dx()*strip.Dy():]
 	}
 	return dst
+}
+
+// decoding is the memory for decoding that all cores have in common.
+var decoding = newBudget(MaxPixels)
+
+// budget is a number of pixels that may be decoded at the same time. One photo of the
+// greatest size takes it all, and ordinary photos never wait.
+type budget struct {
+	mu   sync.Mutex
+	free *sync.Cond
+	left int
+	all  int
+}
+
+func newBudget(pixels int) *budget {
+	b := &budget{left: pixels, all: pixels}
+	b.free = sync.NewCond(&b.mu)
+	return b
+}
+
+// take waits until there is room for pixels and returns what to give back.
+func (b *budget) take(pixels int) int {
+	pixels = min(pixels, b.all)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for b.left < pixels {
+		b.free.Wait()
+	}
+	b.left -= pixels
+	return pixels
+}
+
+// give returns pixels that were taken.
+func (b *budget) give(pixels int) {
+	if pixels == 0 {
+		return
+	}
+	b.mu.Lock()
+	b.left += pixels
+	b.mu.Unlock()
+	b.free.Broadcast()
 }
