@@ -72,6 +72,9 @@ var adviceTable = []func(error) string{
 		return "remove it first, or train with --weights " + e.Keras
 	}),
 	is("'skinattn weights export --format npy' makes one", keras.ErrNoIndex),
+	is("name it so", weights.ErrNotKeras),
+	as[*weights.NestedError]("build the model on the backbone's own tensors, keras.Model(base.input, head(base.layers[-28].output)), give its layers the weights with get_weights and set_weights, and save that"),
+	as[*keras.ForeignError](`load it in Keras and save it whole in one file, with model.save("model.keras") in Keras 3 and model.save("model.h5") in Keras 2`),
 	when(func(e *weights.MismatchError) string {
 		if e.More > 0 {
 			return "'skinattn weights check' lists them"

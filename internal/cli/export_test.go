@@ -22,15 +22,21 @@ func importedRun(t *testing.T) string {
 
 func TestWeightsExport(t *testing.T) {
 	dir := importedRun(t)
-	for _, format := range []string{"h5", "npy"} {
-		out := filepath.Join(t.TempDir(), "new", "weights."+format)
-		code, stdout, stderr := runWeights(t, t.Context(), "export", "--run", dir, "--out", out, "--format", format)
-		if want := out + ": mobilenet_v2, 148 layers, 225 tensors, 1354714 parameters\n"; code != exitDone || stdout != want || stderr != "" {
+	for _, c := range []struct{ format, ending, says string }{
+		{"h5", "h5", "148 layers, 225 tensors, 1354714 parameters\n"},
+		{"npy", "npy", "148 layers, 225 tensors, 1354714 parameters\n"},
+		{"keras3", "keras", "154 layers, 225 tensors, 1354714 parameters\n" + // with Soft-Attention in nine layers, without two of StringLookup
+			"Soft-Attention looks at channels 0, 1, 2 (first) with JAX, torch and TensorFlow: the file cuts them out, so every backend reads the same\n"},
+	} {
+		out := filepath.Join(t.TempDir(), "new", "weights."+c.ending)
+		code, stdout, stderr := runWeights(t, t.Context(), "export", "--run", dir, "--out", out, "--format", c.format)
+		if want := out + ": mobilenet_v2, " + c.says; code != exitDone || stdout != want || stderr != "" {
 			t.Errorf("code %d, answer %q, want %q, log %q", code, stdout, want, stderr)
 		}
 		// The exported file fits and is imported without further flags.
 		code, stdout, stderr = runWeights(t, t.Context(), "check", out, "--backbone", "mobilenet_v2")
 		want := "network: mobilenet_v2 up to block_14_depthwise, with Soft-Attention, with metadata, 224 px, channels bgr, scaling tf\n" +
+			"Soft-Attention looks at channels 0, 1, 2 (first): as the export says\n" +
 			"fits: 225 variables, each filled by one tensor\n"
 		if code != exitDone || !strings.HasSuffix(stdout, want) || stderr != "" {
 			t.Errorf("code %d, answer %q, want %q at its end, log %q", code, stdout, want, stderr)

@@ -13,9 +13,9 @@ import (
 
 type weightsCommand struct {
 	Fetch  weightsFetchCommand  `cmd:"" help:"Download ImageNet weights from Keras's address."`
-	Import weightsImportCommand `cmd:"" help:"Take in a Keras HDF5 file: ImageNet weights, or a trained network as a run folder."`
-	Export weightsExportCommand `cmd:"" help:"Write a run's weights as a file that Keras loads, or as a folder of .npy files."`
-	Check  weightsCheckCommand  `cmd:"" help:"Say what a Keras HDF5 file is and whether it fits a network."`
+	Import weightsImportCommand `cmd:"" help:"Take in a Keras file: ImageNet weights, or a trained network as a run folder."`
+	Export weightsExportCommand `cmd:"" help:"Write a run's network as a file that Keras loads, or as a folder of .npy files."`
+	Check  weightsCheckCommand  `cmd:"" help:"Say what a Keras file is and whether it fits a network."`
 }
 
 type weightsFetchCommand struct {
@@ -67,16 +67,14 @@ type kerasFileFlags struct {
 	ChannelOrder *string `help:"What the network was fed: rgb or bgr (default: bgr with metadata, rgb without, as the authors did)." enum:"rgb,bgr" placeholder:"ORDER"`
 	Preprocess   *string `help:"How its pixels were scaled: tf, caffe, torch or none (default: as the authors did)." enum:"tf,caffe,torch,none" placeholder:"MODE"`
 
-	AttentionWindow string `help:"Channels that its Soft-Attention looks at: first (what TensorFlow documents) or center (what its CPU kernel reads)." enum:"first,center" default:"first" placeholder:"WINDOW"`
+	AttentionWindow *string `help:"Channels that its Soft-Attention looks at: first (0, 1, 2: JAX, torch, TensorFlow's documentation) or center (the middle three: TensorFlow on a CPU); default: as the file shows, else first." enum:"first,center" placeholder:"WINDOW"`
 }
 
 func (f kerasFileFlags) options(s *session, file string) (weights.ImportOptions, error) {
 	opts := weights.ImportOptions{
 		Keras: file, Backbone: f.Backbone, Cut: f.Cut, Size: f.Size,
-		ChannelOrder: imaging.Order(word(f.ChannelOrder)), Preprocess: imaging.Preprocess(word(f.Preprocess)), Log: s.log,
-	}
-	if f.AttentionWindow == spec.CenterWindow {
-		opts.AttentionWindow = f.AttentionWindow
+		ChannelOrder: imaging.Order(word(f.ChannelOrder)), Preprocess: imaging.Preprocess(word(f.Preprocess)),
+		AttentionWindow: word(f.AttentionWindow), Log: s.log,
 	}
 	if f.Size < 0 {
 		return opts, usagef("--size is %d; it must be above 0", f.Size)
@@ -85,7 +83,7 @@ func (f kerasFileFlags) options(s *session, file string) (weights.ImportOptions,
 }
 
 type weightsImportCommand struct {
-	Keras string `help:"Keras HDF5 file (.h5, .hdf5), or an npy folder of 'weights export'." required:"" placeholder:"FILE"`
+	Keras string `help:"Keras file (.h5, .hdf5, .weights.h5, .keras), or an npy folder of 'weights export'." required:"" placeholder:"FILE"`
 	kerasFileFlags
 	Dir string `name:"run" help:"Run folder to make; needed unless the file holds ImageNet weights." placeholder:"DIR"`
 }
@@ -122,7 +120,7 @@ func (c *weightsImportCommand) Run(s *session) error {
 type weightsExportCommand struct {
 	Dir    string `name:"run" help:"Run folder, whose best weights are taken (default: the released model)." placeholder:"DIR"`
 	Out    string `help:"File to write, or folder for --format npy; it must not be there yet." required:"" placeholder:"PATH"`
-	Format string `help:"h5: Keras's save_weights; npy: a folder of .npy files with an index." enum:"h5,npy" default:"h5" placeholder:"NAME"`
+	Format string `help:"h5: weights for the authors' network in Keras 2; keras3: a whole model for Keras 3 (PATH ends in .keras); npy: a folder of .npy files with an index." enum:"h5,keras3,npy" default:"h5" placeholder:"NAME"`
 }
 
 func (c *weightsExportCommand) Run(s *session) error {
@@ -134,11 +132,14 @@ func (c *weightsExportCommand) Run(s *session) error {
 		return s.answer(made)
 	}
 	fmt.Fprintf(s.stdout, "%s: %s, %d layers, %d tensors, %d parameters\n", made.Out, made.Backbone, made.Layers, made.Tensors, made.Parameters)
+	if w := made.AttentionWindow; w != nil {
+		fmt.Fprintf(s.stdout, "Soft-Attention looks at channels %s (%s) with JAX, torch and TensorFlow: %s\n", w.Channels, w.Window, w.Because)
+	}
 	return nil
 }
 
 type weightsCheckCommand struct {
-	File string `arg:"" help:"Keras HDF5 file (.h5, .hdf5), or an npy folder of 'weights export'."`
+	File string `arg:"" help:"Keras file (.h5, .hdf5, .weights.h5, .keras), or an npy folder of 'weights export'."`
 	kerasFileFlags
 }
 
@@ -187,6 +188,16 @@ func writeWeightsReport(s *session, r weights.Report) {
 			n.Backbone, n.Cut, with(n.SoftAttention), with(n.Metadata), n.Size, n.ChannelOrder, n.Preprocess)
 	} else if r.Cut != "" {
 		fmt.Fprintf(s.stdout, "network: %s up to %s\n", r.Backbone, r.Cut)
+	}
+	if w := r.AttentionWindow; w != nil {
+		fmt.Fprintf(s.stdout, "Soft-Attention looks at channels %s (%s): %s\n", w.Channels, w.Window, w.Because)
+		if !w.Known {
+			other := weights.FirstWindow
+			if w.Window == other {
+				other = spec.CenterWindow
+			}
+			fmt.Fprintf(s.stdout, "  --attention-window %s if it looked at channels %s\n", other, w.Otherwise)
+		}
 	}
 	if r.Fits {
 		fmt.Fprintf(s.stdout, "fits: %d variables, each filled by one tensor\n", r.Variables)

@@ -78,6 +78,8 @@ func TestWeightsImport(t *testing.T) {
 	code, stdout, stderr := runWeights(t, t.Context(), "import", "--keras", path, "--backbone", "mobilenet_v2", "--run", dir)
 	want := path + ": weights of a trained network (save_weights), 225 tensors, 1354714 parameters, Keras 2.15.0\n" +
 		"network: mobilenet_v2 up to block_14_depthwise, with Soft-Attention, with metadata, 224 px, channels bgr, scaling tf\n" +
+		"Soft-Attention looks at channels 0, 1, 2 (first): Keras wrote the file with TensorFlow, whose CPU kernel reads others\n" +
+		"  --attention-window center if it looked at channels 478, 479, 480\n" +
 		"fits: 225 variables, each filled by one tensor\n" +
 		"run folder " + dir + "; now: skinattn predict --run " + dir + " IMAGE...\n"
 	if code != exitDone || stdout != want || stderr != "" {

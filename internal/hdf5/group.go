@@ -87,6 +87,48 @@ func (g *Group) walk(visit func(d *Dataset) error, seen map[uint64]bool, depth i
 	return nil
 }
 
+// WalkGroups calls visit with every group below g, each once however many links lead to it,
+// depth first and in the order of their names.
+func (g *Group) WalkGroups(visit func(below *Group) error) error {
+	return g.walkGroups(visit, map[uint64]bool{g.address: true}, 0)
+}
+
+func (g *Group) walkGroups(visit func(below *Group) error, seen map[uint64]bool, depth int) error {
+	if depth > maxDepth {
+		return g.errorf(g.address, "groups nest deeper than %d", maxDepth)
+	}
+	if err := g.load(); err != nil {
+		return err
+	}
+	for _, l := range g.links {
+		if l.reason != "" || seen[l.address] {
+			continue
+		}
+		seen[l.address] = true
+		o, err := g.follow(l)
+		if err != nil {
+			return err
+		}
+		if !o.isGroup() {
+			continue
+		}
+		below := &Group{object: o}
+		if err := visit(below); err != nil {
+			return err
+		}
+		if err := below.walkGroups(visit, seen, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Has reports whether the group has a link of that name.
+func (g *Group) Has(name string) (bool, error) {
+	err := g.load()
+	return err == nil && g.lookup(name) != nil, err
+}
+
 // open follows path part by part.
 func (g *Group) open(path string) (*object, error) {
 	parts := strings.Split(strings.Trim(path, "/"), "/")

@@ -2,6 +2,7 @@ package backbone
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
@@ -30,7 +31,8 @@ var mobileNetV3Small = &Backbone{
 	Rows: []string{"Table 5 (MD)", "Table 7 (MD)", "Table A2", "Table A3 (MD)", "Table A4 (MD)", "Table A5"},
 	Differs: "The paper replaces the last two 1x1 convolutions; the code also drops the last bottleneck's squeeze-and-excite and projection. " +
 		"The authors' augmented run pools the map to 2x2 before the attention and scales the pixels twice.",
-	build: buildMobileNetV3(mobileNetV3SmallBlocks, 1024),
+	keras3Name: mobileNetV3Keras3Name,
+	build:      buildMobileNetV3(mobileNetV3SmallBlocks, 1024),
 }
 
 var mobileNetV3Large = &Backbone{
@@ -62,7 +64,8 @@ var mobileNetV3Large = &Backbone{
 	Rows: []string{"Table 5 (MD; cut -34)", "Table 6 (cut -34)", "Table 7 (MD)", "Table A2", "Table A3 (MD)", "Table A4 (MD)", "Table A5 (accuracy: cut -34)"},
 	Differs: "The paper mixes two runs: its accuracy is of the cut -34, all else of the cut -28. It replaces the last two 1x1 convolutions; " +
 		"the code also drops the last bottleneck's squeeze-and-excite and projection.",
-	build: buildMobileNetV3(mobileNetV3LargeBlocks, 1280),
+	keras3Name: mobileNetV3Keras3Name,
+	build:      buildMobileNetV3(mobileNetV3LargeBlocks, 1280),
 }
 
 // bottleneck is a row of table 1 or 2 of the MobileNetV3 paper: the channels of
@@ -182,4 +185,10 @@ func (b builder) hardSigmoid(x string) string {
 // hardSwish is x times its hard sigmoid.
 func (b builder) hardSwish(x string) string {
 	return b.auto("multiply", layers.Multiply{}, x, b.hardSigmoid(x))
+}
+
+// mobileNetV3Keras3Name is Keras 3's name for a layer with a name of its own:
+// "expanded_conv_1_squeeze_excite_avg_pool" for "expanded_conv_1/squeeze_excite/AvgPool".
+func mobileNetV3Keras3Name(name string) string {
+	return strings.ToLower(strings.NewReplacer("/BatchNorm", "_bn", "AvgPool", "avg_pool", "/", "_").Replace(name))
 }

@@ -69,6 +69,8 @@ type Backbone struct {
 	// Differs describes where the paper and the authors' code differ.
 	Differs string
 
+	// keras3Name translates the names of layers that Keras 3 has renamed; nil if it has not.
+	keras3Name func(name string) string
 	// build adds the whole ImageNet network behind the input x, top included, as Keras
 	// numbers and names its layers.
 	build func(b builder, x string)

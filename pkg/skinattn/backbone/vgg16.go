@@ -64,15 +64,15 @@ func (b builder) vggGroup(x string, filters int, windows ...int) string {
 	for _, window := range windows {
 		conv := biased(same(filters, window, 1))
 		conv.Init = layers.HeNormal
-		x = b.auto("batch_normalization", b.bn, b.auto("conv2d", convReLU{conv}, x))
+		x = b.auto("batch_normalization", b.bn, b.auto("conv2d", ConvReLU{conv}, x))
 	}
 	return x
 }
 
-// convReLU is keras.layers.Conv2D with activation="relu".
-type convReLU struct{ layers.Conv2D }
+// ConvReLU is keras.layers.Conv2D with activation="relu".
+type ConvReLU struct{ layers.Conv2D }
 
 // Build implements layers.Op.
-func (c convReLU) Build(b *layers.Builder, layer *layers.Layer, inputs ...*layers.Node) *layers.Node {
+func (c ConvReLU) Build(b *layers.Builder, layer *layers.Layer, inputs ...*layers.Node) *layers.Node {
 	return layers.ReLU{}.Build(b, layer, c.Conv2D.Build(b, layer, inputs...))
 }

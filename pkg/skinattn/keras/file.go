@@ -1,11 +1,14 @@
 package keras
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/skinattn/skinattn/internal/hdf5"
@@ -26,9 +29,21 @@ func (t *Tensor) Weight() string {
 	return name
 }
 
+// Layout says how a file keeps its tensors.
+type Layout string
+
+// Layouts of files.
+const (
+	LayoutH5      Layout = "h5"         // HDF5 with lists of layers and weights: .h5 and .hdf5, of every Keras
+	LayoutWeights Layout = "weights.h5" // HDF5 with variables by number: .weights.h5
+	LayoutArchive Layout = "keras"      // a .keras archive, or its unzipped folder
+	LayoutNPY     Layout = "npy"        // a folder of WriteFolder
+)
+
 // File is the content of a Keras weight file.
 type File struct {
-	Path string
+	Path   string
+	Layout Layout
 	// Model says that the file holds a whole model: configuration, weights and perhaps
 	// the state of the optimizer, which is not read. Other files hold weights alone.
 	Model bool
@@ -36,14 +51,69 @@ type File struct {
 	// in files of weights.
 	ModelConfig  string
 	KerasVersion string   // version of Keras that wrote the file, empty if the file does not say
-	Layers       []string // all layers in the order of layer_names, with or without weights
-	Tensors      []Tensor // in the order of layer_names and weight_names
-	Unlisted     []string // paths of datasets among the weights that no weight_names lists
+	Backend      string   // what Keras computed with, such as "jax"; empty if the file does not say
+	Layers       []string // all layers, with or without weights: as layer_names or config.json has them, or by class
+	Tensors      []Tensor // in the order of Layers and, within a layer, of the file
+	Unlisted     []string // paths of datasets among the weights that belong to no layer
+	// Unnamed says that the file does not have the names of its layers, as files named
+	// .weights.h5 of Keras before 3.6. Each layer is then called by its class and its number
+	// in the class, such as "conv2d_3", in the order of the model.
+	Unnamed bool
+	// Nested are the layers that are models with weights of their own.
+	Nested []string
 	// Network describes the network in a file that this project exported, where Keras's
 	// layout has no room for it: JSON, unchecked; empty in files of Keras.
 	Network string
 
 	byLayer map[string][]int
+	classes map[string]string // see Class
+}
+
+// Class returns the class of a layer in snake case, such as "conv2d", empty if the file
+// does not say.
+func (f *File) Class(layer string) string { return f.classes[layer] }
+
+// Translated returns the file under other names: layer translates the name of a layer, ""
+// leaves the layer out, and tensor, which may be nil, translates a tensor whose layer has
+// its new name already. more are further layers, without weights. Two layers of one name
+// are an error.
+func (f *File) Translated(layer func(name string) string, tensor func(Tensor) Tensor, more ...string) (*File, error) {
+	to := *f
+	to.Layers, to.Tensors, to.Nested, to.Unnamed = nil, nil, nil, false
+	to.byLayer, to.classes = map[string][]int{}, map[string]string{}
+	put := func(name, class string) error {
+		if to.HasLayer(name) {
+			return fmt.Errorf("two layers would be called %q", name)
+		}
+		to.Layers, to.byLayer[name], to.classes[name] = append(to.Layers, name), nil, class
+		return nil
+	}
+	for _, name := range f.Layers {
+		if to := layer(name); to != "" {
+			if err := put(to, f.classes[name]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, name := range more {
+		if err := put(name, ""); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range f.Nested {
+		to.Nested = append(to.Nested, layer(name))
+	}
+	for _, t := range f.Tensors {
+		if t.Layer = layer(t.Layer); t.Layer == "" {
+			continue
+		}
+		if tensor != nil {
+			t = tensor(t)
+		}
+		to.byLayer[t.Layer] = append(to.byLayer[t.Layer], len(to.Tensors))
+		to.Tensors = append(to.Tensors, t)
+	}
+	return &to, nil
 }
 
 // LayerTensors returns the tensors of a layer in the order of its
@@ -69,10 +139,11 @@ const modelGroup = "model_weights"
 // since TensorFlow 2.6 has the group, mostly without variables.
 const topLevelGroup = "top_level_model_weights"
 
-// ReadFile reads all tensors of a Keras HDF5 file, or of a folder that
-// WriteFolder made. An error is one line that names the file and the fault:
-// not HDF5, truncated, no layer list, a tensor that is missing, listed twice or
-// not finite.
+// ReadFile reads all tensors of a Keras file in any layout: HDF5, a .keras archive,
+// or a folder, which is such an archive unzipped or was made by WriteFolder. An
+// error is one line that names the file and the fault: not HDF5, truncated, no
+// layer list, a tensor that is missing, listed twice or not finite. A form of
+// model that Keras knows and this package does not read is a *ForeignError.
 func ReadFile(path string) (*File, error) {
 	f, err := readFile(path)
 	if err != nil {
@@ -107,14 +178,7 @@ func readFile(path string) (*File, error) {
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("not a regular file")
 	}
-	h5, err := hdf5.New(in, info.Size())
-	if errors.Is(err, hdf5.ErrNotHDF5) {
-		return nil, fmt.Errorf("%w%s", err, hint(in))
-	}
-	if err != nil {
-		return nil, err
-	}
-	f, err := read(h5)
+	f, err := readContent(in, info.Size())
 	if err != nil {
 		return nil, err
 	}
@@ -122,26 +186,45 @@ func readFile(path string) (*File, error) {
 	return f, nil
 }
 
-// hint says what a file that is not HDF5 may be.
-func hint(in *os.File) string {
+// readContent reads the first size bytes of in.
+func readContent(in io.ReaderAt, size int64) (*File, error) {
 	head := make([]byte, 16)
 	n, _ := in.ReadAt(head, 0)
-	switch text := string(head[:n]); {
-	case n == 0:
-		return ": it is empty"
-	case strings.HasPrefix(text, "PK\x03\x04"):
-		return ": it is a zip archive, perhaps a .keras file; load it in Keras and save with save_weights(\"weights.h5\")"
-	case strings.HasPrefix(text, "version https://"):
-		return ": it is a Git LFS pointer; fetch the file itself"
-	case strings.HasPrefix(strings.ToLower(strings.TrimSpace(text)), "<"):
-		return ": it is a web page or XML"
+	if bytes.HasPrefix(head[:n], []byte("PK")) {
+		return readArchive(in, size)
 	}
-	return ""
+	h5, err := hdf5.New(in, size)
+	if errors.Is(err, hdf5.ErrNotHDF5) {
+		if what := hint(string(head[:n])); what != nil {
+			return nil, fmt.Errorf("%w: %w", err, what)
+		}
+		return nil, err
+	}
+	if err != nil {
+		return nil, err
+	}
+	return read(h5)
+}
+
+// hint says what a file may be that is not HDF5 and begins with head, nil if it is
+// unknown.
+func hint(head string) error {
+	switch {
+	case head == "":
+		return errors.New("it is empty")
+	case strings.HasPrefix(head, "version https://"):
+		return errors.New("it is a Git LFS pointer; fetch the file itself")
+	case strings.HasPrefix(strings.ToLower(strings.TrimSpace(head)), "<"):
+		return errors.New("it is a web page or XML")
+	case strings.HasPrefix(strings.TrimSpace(head), "{"):
+		return &ForeignError{"JSON, perhaps the list of weights in several files (.weights.json)"}
+	}
+	return nil
 }
 
 // read collects the tensors of an open file.
 func read(h5 *hdf5.File) (*File, error) {
-	f := &File{byLayer: map[string][]int{}}
+	f := &File{Layout: LayoutH5, byLayer: map[string][]int{}}
 	group := h5.Root()
 	if model, err := group.Group(modelGroup); err == nil {
 		group, f.Model = model, true
@@ -150,17 +233,28 @@ func read(h5 *hdf5.File) (*File, error) {
 	}
 	layers, err := names(group, "layer_names")
 	if errors.Is(err, hdf5.ErrNotFound) {
-		return nil, errors.New("no attribute layer_names: not a weight file of Keras 2 (files named .weights.h5 have another layout; " +
-			"load it in Keras 2 and save with save_weights(\"weights.h5\"))")
+		byNumber, numberErr := hasVariables(h5.Root())
+		switch {
+		case numberErr != nil:
+			return nil, numberErr
+		case !byNumber:
+			return nil, errors.New("no attribute layer_names and no group layers: it holds no weights that Keras wrote")
+		}
+		f, err := readVariables(h5, nil)
+		if err == nil {
+			f.Network, err = text(networkAttribute, h5.Root())
+		}
+		return f, err
 	}
 	if err != nil {
 		return nil, err
 	}
-	var versionErr, configErr, networkErr error
+	var versionErr, backendErr, configErr, networkErr error
 	f.KerasVersion, versionErr = text("keras_version", h5.Root(), group)
+	f.Backend, backendErr = text("backend", h5.Root(), group)
 	f.ModelConfig, configErr = text("model_config", h5.Root())
 	f.Network, networkErr = text(networkAttribute, h5.Root())
-	if err := cmp.Or(versionErr, configErr, networkErr); err != nil {
+	if err := cmp.Or(versionErr, backendErr, configErr, networkErr); err != nil {
 		return nil, err
 	}
 	r := reader{file: f, paths: map[string]bool{}, budget: h5.Size()}
@@ -224,7 +318,18 @@ func (r *reader) layer(parent *hdf5.Group, layer string) error {
 		r.file.byLayer[layer] = append(r.file.byLayer[layer], len(r.file.Tensors))
 		r.file.Tensors = append(r.file.Tensors, t)
 	}
+	if holdsLayers(weights) {
+		r.file.Nested = append(r.file.Nested, layer)
+	}
 	return nil
+}
+
+// holdsLayers reports whether the names of a layer's weights begin with the names of
+// several layers, as those of a model do: "conv/kernel:0", "dense/kernel:0".
+func holdsLayers(weights []string) bool {
+	owner := func(name string) string { return name[:max(strings.LastIndexByte(name, '/'), 0)] }
+	const most = 4 // the most weights of a layer without layers inside
+	return len(weights) > most && slices.ContainsFunc(weights, func(name string) bool { return owner(name) != owner(weights[0]) })
 }
 
 func (r *reader) tensor(group *hdf5.Group, name string) (Tensor, error) {

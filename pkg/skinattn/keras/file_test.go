@@ -73,7 +73,7 @@ func TestReadFile(t *testing.T) {
 
 func TestReadFileErrors(t *testing.T) {
 	for name, text := range map[string]string{
-		"no_layer_names":  "no attribute layer_names: not a weight file of Keras 2",
+		"no_layer_names":  "no attribute layer_names and no group layers",
 		"layer_twice":     `layer_names lists the layer "conv" twice`,
 		"layer_missing":   `layer "dense": /: "dense": not found`,
 		"no_weight_names": `layer "conv": /conv: attribute "weight_names": not found`,
@@ -101,7 +101,8 @@ func TestNotAWeightFile(t *testing.T) {
 		"empty":     {"", "not an HDF5 file: it is empty"},
 		"text":      {"image_id,lesion_id,dx\n", "not an HDF5 file"},
 		"page":      {"<!DOCTYPE html>\n", "it is a web page"},
-		"zip":       {"PK\x03\x04........", "perhaps a .keras file"},
+		"zip":       {"PK\x03\x04........", "it begins like a zip archive: zip: not a valid zip file"},
+		"shards":    {`{"metadata": {}, "weight_map": {}}`, "the list of weights in several files (.weights.json)"},
 		"pointer":   {"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"},
 		"truncated": {string(whole[:len(whole)-1]), "the file is truncated: its header says 17192 bytes, it has 17191"},
 	} {

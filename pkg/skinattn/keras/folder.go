@@ -1,6 +1,7 @@
 package keras
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -76,7 +77,7 @@ func (f *File) WriteFolder(dir string) error {
 	})
 }
 
-// readFolder reads a folder of WriteFolder. Only files within the folder are opened,
+// readFolder reads a folder of WriteFolder, or an unzipped archive. Only files within the folder are opened,
 // whatever the index says.
 func readFolder(dir string) (*File, error) {
 	root, err := os.OpenRoot(dir)
@@ -85,10 +86,17 @@ func readFolder(dir string) (*File, error) {
 	}
 	defer root.Close()
 	list, err := readIndex(root)
-	if err != nil {
-		return nil, err
+	if errors.Is(err, ErrNoIndex) && hasMembers(root) {
+		f, err := readUnzipped(root)
+		if err == nil {
+			f.Path = dir
+		}
+		return f, err
 	}
-	f := &File{Path: dir, Layers: list.Layers, Network: string(list.Network), byLayer: map[string][]int{}}
+	if err != nil {
+		return nil, cmp.Or(foreign(root), err)
+	}
+	f := &File{Path: dir, Layout: LayoutNPY, Layers: list.Layers, Network: string(list.Network), byLayer: map[string][]int{}}
 	for _, layer := range list.Layers {
 		if f.HasLayer(layer) {
 			return nil, fmt.Errorf("%s lists the layer %q twice", IndexFile, layer)
@@ -157,20 +165,26 @@ func readIndex(root *os.Root) (*index, error) {
 
 // readArray reads a regular file of the folder.
 func readArray(root *os.Root, name string) ([]int, []float32, error) {
-	if !filepath.IsLocal(name) {
-		return nil, nil, errors.New("it lies outside the folder")
-	}
-	info, err := root.Lstat(name)
-	if err != nil {
-		return nil, nil, withoutPath(err)
-	}
-	if !info.Mode().IsRegular() { // a pipe would block
-		return nil, nil, errors.New("not a regular file")
-	}
-	file, err := root.Open(name)
+	file, size, err := openRegular(root, name)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer file.Close()
-	return npy.Read(file, info.Size())
+	return npy.Read(file, size)
+}
+
+// openRegular opens a regular file of the folder.
+func openRegular(root *os.Root, name string) (*os.File, int64, error) {
+	if !filepath.IsLocal(name) {
+		return nil, 0, errors.New("it lies outside the folder")
+	}
+	info, err := root.Lstat(name)
+	if err != nil {
+		return nil, 0, withoutPath(err)
+	}
+	if !info.Mode().IsRegular() { // a pipe would block
+		return nil, 0, errors.New("not a regular file")
+	}
+	file, err := root.Open(name)
+	return file, info.Size(), err
 }

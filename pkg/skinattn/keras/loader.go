@@ -25,8 +25,9 @@ func NewLoader(f *File) *Loader {
 // taken before are errors that name the tensor.
 //
 // A weight matches by the last part of the tensor's name without ":0". Names
-// of older Keras versions match too: "conv1_W_1:0" is the kernel of its layer,
-// "conv1_b:0" the bias, "bn_running_std:0" the moving variance.
+// of other Keras versions match too: "conv1_W_1:0" is the kernel of its layer,
+// "conv1_b:0" the bias, "bn_running_std:0" the moving variance, and Keras 3 has a
+// kernel where Keras 2 has a depthwise_kernel.
 func (l *Loader) Take(layer, weight string, shape ...int) ([]float32, error) {
 	if !l.file.HasLayer(layer) {
 		return nil, fmt.Errorf("%s: no layer %q%s", l.file.Path, layer, l.nearby())
@@ -47,12 +48,13 @@ func (l *Loader) Take(layer, weight string, shape ...int) ([]float32, error) {
 }
 
 // match finds the tensor of a layer by the name of its weight: by the exact name, else
-// by the name that today's Keras gives the weight.
+// by the name that other versions of Keras give the weight.
 func (l *Loader) match(layer, weight string) (int, error) {
 	indexes := l.file.byLayer[layer]
 	for _, same := range []func(*Tensor) bool{
 		func(t *Tensor) bool { return t.Weight() == weight },
 		func(t *Tensor) bool { return modernName(t.Weight()) == weight },
+		func(t *Tensor) bool { return t.Weight() == "kernel" && weight == "depthwise_kernel" },
 	} {
 		found := -1
 		for _, i := range indexes {

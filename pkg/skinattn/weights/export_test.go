@@ -2,6 +2,7 @@ package weights
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,8 +40,11 @@ func TestExportThenImport(t *testing.T) {
 	cfg.ChannelOrder, cfg.Preprocess = "rgb", "caffe" // unlike the authors' network, which an import assumes
 	dir := trained(t, cfg)
 	want := predictOne(t, dir)
-	for _, format := range []string{FormatH5, FormatNPY} {
-		out := filepath.Join(t.TempDir(), "new", "weights")
+	for _, format := range []string{FormatH5, FormatNPY, FormatKeras3} {
+		out, layers, form := filepath.Join(t.TempDir(), "new", "weights"), 148, FormSaveWeights
+		if format == FormatKeras3 {
+			out, layers, form = out+".keras", 154, FormModel
+		}
 		made, err := Export(ExportOptions{Run: dir, Out: out, Format: format})
 		if err != nil {
 			t.Fatal(err)
@@ -51,11 +55,15 @@ func TestExportThenImport(t *testing.T) {
 		}
 		// Keras counts 1,354,714 parameters at 224 px; here the last kernel has 1 position
 		// in place of 16, hence 15 x 7 parameters less for each of 1,920 channels.
-		expect := Exported{Run: dir, Out: out, Format: format, SHA256: sum, Backbone: "mobilenet_v2", Layers: 148, Tensors: 225, Parameters: 1153114}
+		expect := Exported{Run: dir, Out: out, Format: format, SHA256: sum, Backbone: "mobilenet_v2", Layers: layers, Tensors: 225, Parameters: 1153114}
+		if w := made.AttentionWindow; (w != nil) != (format == FormatKeras3) || w != nil && (w.Channels != "0, 1, 2" || !w.Known) {
+			t.Errorf("%s: attention window %+v", format, w)
+		}
+		made.AttentionWindow = nil
 		if made != expect {
 			t.Errorf("made %+v, want %+v", made, expect)
 		}
-		again := filepath.Join(t.TempDir(), "again")
+		again := filepath.Join(t.TempDir(), "again"+filepath.Ext(out))
 		if made, err := Export(ExportOptions{Run: dir, Out: again, Format: format}); err != nil || made.SHA256 != sum {
 			t.Errorf("%s: the second export differs from the first, %v", format, err)
 		}
@@ -64,11 +72,11 @@ func TestExportThenImport(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if *imported.Network != cfg || imported.SHA256 != sum || imported.Form != FormSaveWeights || imported.Tensors != 225 {
+		if *imported.Network != cfg || imported.SHA256 != sum || imported.Form != form || imported.Tensors != 225 {
 			t.Errorf("%s: imported %+v", format, imported)
 		}
 		expectWeights(t, back, cfg)
-		if format == FormatNPY {
+		if format != FormatH5 {
 			continue // the same network and weights; a prediction takes seconds to compile
 		}
 		if got := predictOne(t, back); !slices.Equal(got, want) {
@@ -119,6 +127,9 @@ func TestExportOfOtherNetworks(t *testing.T) {
 	variant.MetadataBatchNorm, variant.MetadataUnits, variant.MetadataDropout = spec.BatchNormBoth, [3]int{40, 30}, .2
 	variant.ExtendedDense, variant.Head, variant.Dropout = 20, spec.GAP, .25
 	configs["variant"] = variant
+	gamma := authors(t, 64)
+	gamma.Gamma, gamma.AttentionWindow = true, spec.CenterWindow
+	configs["gamma"] = gamma
 	plain := authors(t, 64)
 	plain.SoftAttention, plain.Metadata = false, false
 	configs["plain"] = plain
@@ -134,19 +145,25 @@ func TestExportOfOtherNetworks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			path := filepath.Join(t.TempDir(), "w.h5")
-			if err := writeH5(file, path); err != nil {
-				t.Fatal(err)
-			}
-			back := filepath.Join(t.TempDir(), "back")
-			imported, err := Import(ImportOptions{Keras: path, Backbone: cfg.Backbone, Dir: back})
+			archive, err := Archive(net, store)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if *imported.Network != cfg {
-				t.Errorf("network %+v, want %+v", *imported.Network, cfg)
+			for ending, write := range map[string]func(io.Writer) error{".h5": file.Write, ".keras": archive.Write} {
+				path := filepath.Join(t.TempDir(), "w"+ending)
+				if err := writeFile(write, path); err != nil {
+					t.Fatal(err)
+				}
+				back := filepath.Join(t.TempDir(), "back")
+				imported, err := Import(ImportOptions{Keras: path, Backbone: cfg.Backbone, Dir: back})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if *imported.Network != cfg {
+					t.Errorf("%s: network %+v, want %+v", ending, *imported.Network, cfg)
+				}
+				expectWeights(t, back, cfg)
 			}
-			expectWeights(t, back, cfg)
 		})
 	}
 }
@@ -168,7 +185,8 @@ func TestExportErrors(t *testing.T) {
 	}{
 		"no run":            {ExportOptions{Run: parent, Out: "x", Format: FormatH5}, parent + " is not a run folder"},
 		"no checkpoint":     {ExportOptions{Run: empty, Out: "x", Format: FormatH5}, "the run has no checkpoint"},
-		"unknown format":    {ExportOptions{Run: dir, Out: "x", Format: "onnx"}, `format "onnx" is unknown; it must be h5 or npy`},
+		"unknown format":    {ExportOptions{Run: dir, Out: "x", Format: "onnx"}, `format "onnx" is unknown; it must be h5, keras3 or npy`},
+		"name for Keras":    {ExportOptions{Run: dir, Out: filepath.Join(parent, "x.h5"), Format: FormatKeras3}, "x.h5: the name does not end in .keras"},
 		"file there":        {ExportOptions{Run: dir, Out: there, Format: FormatH5}, there + " exists"},
 		"folder there":      {ExportOptions{Run: dir, Out: parent, Format: FormatH5}, parent + " exists"},
 		"folder not empty":  {ExportOptions{Run: dir, Out: parent, Format: FormatNPY}, "folder " + parent + " is not empty (it has there)"},

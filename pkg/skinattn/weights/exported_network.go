@@ -27,6 +27,10 @@ func (ins *inspection) identifyExport(opts ImportOptions, b *backbone.Backbone) 
 	cfg.Size = cmp.Or(opts.Size, cfg.Size)
 	cfg.ChannelOrder = cmp.Or(opts.ChannelOrder, cfg.ChannelOrder)
 	cfg.Preprocess = cmp.Or(opts.Preprocess, cfg.Preprocess)
+	because := "as the export says"
+	if opts.AttentionWindow != "" {
+		cfg.AttentionWindow, _, because = shownWindow(opts, ins.file)
+	}
 	const mostPools = 16 // a network can't have more, and NewNetwork builds each
 	if cfg.PoolsBefore > mostPools {
 		return fmt.Errorf("its description of the network has %d poolings before the attention", cfg.PoolsBefore)
@@ -36,5 +40,6 @@ func (ins *inspection) identifyExport(opts ImportOptions, b *backbone.Backbone) 
 		return fmt.Errorf("its description of the network: %w", err)
 	}
 	ins.Cut = ins.net.Cut
+	ins.AttentionWindow = windowOf(ins.net, true, because)
 	return nil
 }

@@ -1,6 +1,7 @@
 package weights
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -25,7 +26,7 @@ const (
 
 // ImportOptions name a Keras file, the network in it and the run folder to make.
 type ImportOptions struct {
-	Keras    string // the Keras HDF5 file, or an npy folder
+	Keras    string // the Keras file, or an npy folder
 	Backbone string
 	Dir      string // the run folder to make; not needed for ImageNet weights
 
@@ -35,8 +36,8 @@ type ImportOptions struct {
 	Size         int    // pixels
 	ChannelOrder imaging.Order
 	Preprocess   imaging.Preprocess
-	// AttentionWindow is an option of spec.Network. Networks that Keras trained on a CPU
-	// need spec.CenterWindow, for that is the window of its CPU kernel.
+	// AttentionWindow is FirstWindow or spec.CenterWindow. Networks that TensorFlow trained
+	// on a CPU need spec.CenterWindow, for that is the window of its CPU kernel.
 	AttentionWindow string
 
 	// Log, if not nil, gets lines for people.
@@ -55,6 +56,7 @@ type Report struct {
 	SHA256       string `json:"sha256,omitempty"`
 	Form         string `json:"form,omitempty"` // one of the Form constants
 	KerasVersion string `json:"keras_version,omitempty"`
+	Layout       string `json:"layout,omitempty"` // a keras.Layout
 	Tensors      int    `json:"tensors"`
 	Parameters   int    `json:"parameters"`
 
@@ -62,6 +64,9 @@ type Report struct {
 	Cut      string `json:"cut,omitempty"`
 	// Network is the network that the file holds; nil for ImageNet weights.
 	Network *spec.Network `json:"network,omitempty"`
+	// AttentionWindow says which channels the network's Soft-Attention looks at; nil
+	// without one.
+	AttentionWindow *AttentionWindow `json:"attention_window,omitempty"`
 
 	Fits      bool     `json:"fits"`
 	Variables int      `json:"variables"`    // variables of the network (up to the cut for ImageNet weights)
@@ -148,15 +153,24 @@ func Import(opts ImportOptions) (Imported, error) {
 	return imported, nil
 }
 
-// install copies ImageNet weights to the place where training looks for them. It
-// overwrites a file there only if the file does not fit the backbone.
+// install copies ImageNet weights to the place where training looks for them, in the
+// layout of Keras's own files. It overwrites a file there only if the file does not fit the
+// backbone.
 func install(opts ImportOptions, ins *inspection) (string, error) {
 	path, err := Path(opts.Backbone)
 	if err != nil {
 		return "", err
 	}
 	if installed, err := SHA256(path); err == nil {
-		if installed == ins.SHA256 {
+		want := ins.SHA256
+		if !ins.isH5() {
+			sum := sha256.New()
+			if err := ins.file.Write(sum); err != nil {
+				return "", fmt.Errorf("installing %s: %w", opts.Keras, err)
+			}
+			want = fmt.Sprintf("%x", sum.Sum(nil))
+		}
+		if installed == want {
 			return path, nil
 		}
 		if fitsApplications(path, opts.Backbone) == nil {
@@ -167,7 +181,7 @@ func install(opts ImportOptions, ins *inspection) (string, error) {
 		return "", fmt.Errorf("installing %s: %w", opts.Keras, err)
 	}
 	return path, atomicfile.WriteFile(path, func(w io.Writer) error {
-		if isFolder(opts.Keras) {
+		if !ins.isH5() {
 			return ins.file.Write(w)
 		}
 		digest, err := copyDigest(w, opts.Keras)

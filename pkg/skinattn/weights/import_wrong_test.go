@@ -40,7 +40,7 @@ func TestWrongFiles(t *testing.T) {
 		"empty":         {content: nil, text: "not an HDF5 file: it is empty"},
 		"text":          {content: []byte("image_id,lesion_id,dx\n"), text: "not an HDF5 file"},
 		"web page":      {content: []byte("<html>"), text: "it is a web page"},
-		"keras archive": {content: []byte("PK\x03\x04...."), text: "perhaps a .keras file"},
+		"keras archive": {content: []byte("PK\x03\x04...."), text: "it begins like a zip archive: zip: not a valid zip file"},
 		"truncated":     {content: whole[:len(whole)-1], text: "the file is truncated"},
 		"no longer HDF5 inside": {content: append(slices.Clone(whole[:96]), make([]byte, len(whole)-96)...),
 			text: "no object header here"},

@@ -31,13 +31,13 @@ func inspect(opts ImportOptions) (*inspection, error) {
 	if err != nil {
 		return ins, err
 	}
-	if ins.file, err = keras.ReadFile(opts.Keras); err != nil {
+	if ins.file, err = readFile(opts.Keras, b); err != nil {
 		return ins, err
 	}
 	if ins.SHA256, err = fileOrFolderSHA256(opts.Keras); err != nil {
 		return ins, fmt.Errorf("reading Keras weights %s: %w", opts.Keras, err)
 	}
-	ins.KerasVersion, ins.Tensors = ins.file.KerasVersion, len(ins.file.Tensors)
+	ins.KerasVersion, ins.Layout, ins.Tensors = ins.file.KerasVersion, string(ins.file.Layout), len(ins.file.Tensors)
 	for _, t := range ins.file.Tensors {
 		ins.Parameters += len(t.Data)
 	}
@@ -59,6 +59,9 @@ func inspect(opts ImportOptions) (*inspection, error) {
 	ins.Fits = ins.match.Err() == nil
 	return ins, nil
 }
+
+// isH5 reports whether the file lists layers and weights as Keras's own ImageNet files do.
+func (ins *inspection) isH5() bool { return ins.file.Layout == keras.LayoutH5 }
 
 // form recognises the form of a file: the authors' head has layers of three classes that
 // no backbone has up to its cut.
@@ -126,7 +129,8 @@ func (ins *inspection) identify(opts ImportOptions, b *backbone.Backbone) error 
 	}
 	cfg.ChannelOrder = cmp.Or(opts.ChannelOrder, cfg.ChannelOrder)
 	cfg.Preprocess = cmp.Or(opts.Preprocess, cfg.Preprocess)
-	cfg.AttentionWindow = opts.AttentionWindow
+	window, known, because := shownWindow(opts, ins.file)
+	cfg.AttentionWindow = window
 	if !b.HasTail() {
 		ins.headByNames(&cfg, whole)
 	}
@@ -145,6 +149,9 @@ func (ins *inspection) identify(opts ImportOptions, b *backbone.Backbone) error 
 	}
 	if ins.net, err = ins.sized(opts, cfg); err != nil && end != cfg.Cut {
 		err = fmt.Errorf("%w; the backbone in the file ends at %s, not at %s", err, end, cfg.Cut)
+	}
+	if err == nil {
+		ins.AttentionWindow = windowOf(ins.net, known, because)
 	}
 	return err
 }

@@ -33,27 +33,92 @@ func KerasFile(n *skinattn.Network, store *model.Store) (*keras.File, error) {
 		if layer == nil {
 			continue
 		}
-		for _, v := range layer.Op.Variables(n.Graph.InputShapes(layer)...) {
-			v.Layer = layer.Name
-			stored := store.GetVariable(v.Path())
-			if stored == nil {
-				return nil, fmt.Errorf("the weights lack %s", v.Path())
-			}
-			value, err := stored.Value()
-			if err != nil {
-				return nil, fmt.Errorf("reading %s: %w", v.Path(), err)
-			}
-			data, err := tensors.CopyFlatData[float32](value)
-			if err != nil {
-				return nil, fmt.Errorf("reading %s: %w", v.Path(), err)
-			}
-			if len(data) != v.Shape.Size() {
-				return nil, fmt.Errorf("%s has %d values where the network has shape %v", v.Path(), len(data), v.Shape)
-			}
-			file.Tensors = append(file.Tensors, keras.Tensor{Name: weightName(name, layer, v), Layer: name, Shape: v.Shape, Data: data})
+		tensors, err := stored(n, layer, store)
+		if err != nil {
+			return nil, err
+		}
+		for i, v := range layer.Op.Variables(n.Graph.InputShapes(layer)...) {
+			t := tensors[i]
+			t.Name, t.Layer = weightName(name, layer, v), name
+			file.Tensors = append(file.Tensors, t)
 		}
 	}
 	return file, nil
+}
+
+// stored reads the variables of a layer from a store, in Keras's order and under the names
+// that they have here.
+func stored(n *skinattn.Network, layer *layers.Layer, store *model.Store) ([]keras.Tensor, error) {
+	var all []keras.Tensor
+	for _, v := range layer.Op.Variables(n.Graph.InputShapes(layer)...) {
+		v.Layer = layer.Name
+		stored := store.GetVariable(v.Path())
+		if stored == nil {
+			return nil, fmt.Errorf("the weights lack %s", v.Path())
+		}
+		value, err := stored.Value()
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", v.Path(), err)
+		}
+		data, err := tensors.CopyFlatData[float32](value)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", v.Path(), err)
+		}
+		if len(data) != v.Shape.Size() {
+			return nil, fmt.Errorf("%s has %d values where the network has shape %v", v.Path(), len(data), v.Shape)
+		}
+		all = append(all, keras.Tensor{Name: v.Name, Layer: layer.Name, Shape: v.Shape, Data: data})
+	}
+	return all, nil
+}
+
+// Archive returns the authors' network with the weights in store as a model of Keras 3
+// made of Keras's own layers: every backend computes the same. All variables must be in
+// store.
+func Archive(n *skinattn.Network, store *model.Store) (*keras.Archive, error) {
+	m, err := newModel3(n)
+	if err != nil {
+		return nil, err
+	}
+	network, err := json.Marshal(n.Network)
+	if err != nil {
+		return nil, err
+	}
+	archive := &keras.Archive{Name: "skinattn_" + n.Backbone, Network: string(network)}
+	if archive.Config, err = m.config(archive.Name); err != nil {
+		return nil, err
+	}
+	if archive.Metadata, err = m.metadata(); err != nil {
+		return nil, err
+	}
+	for _, node := range m.nodes {
+		layer := keras.ArchivedLayer{Class: keras.SnakeCase(node.class), Name: node.name}
+		if node.ours != nil {
+			all, err := stored(n, node.ours, store)
+			if err != nil {
+				return nil, err
+			}
+			layer.Variables = node.variables(all)
+		}
+		archive.Layers = append(archive.Layers, layer)
+	}
+	return archive, nil
+}
+
+// variables are those of the layer's variables that the node has. The attention's gamma is
+// the kernel of a convolution of its own.
+func (n *node) variables(all []keras.Tensor) []keras.Tensor {
+	var own []keras.Tensor
+	for _, t := range all {
+		switch {
+		case n.variable == t.Name:
+			t.Shape = []int{1, 1, 1, 1}
+		case n.variable != "" || n.class == "Conv3D" && t.Name == "gamma":
+			continue
+		}
+		own = append(own, t)
+	}
+	return own
 }
 
 // weightName is Keras's name for a variable of a layer; name is Keras's for the layer.

@@ -14,12 +14,16 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 )
 
-// LoadBackbone fills the variables of n up to its cut from the Keras
-// applications weights file at path, with or without top. Every variable is
+// LoadBackbone fills the variables of n up to its cut from the weights of Keras
+// applications in the file at path, with or without top. Every variable is
 // filled exactly once and every tensor of the file up to the cut is used exactly
 // once; anything else is an error that names it, and store is then unchanged.
 func LoadBackbone(path string, n *skinattn.Network, store *model.Store) error {
-	file, err := keras.ReadFile(path)
+	b, err := backbone.Find(n.Backbone)
+	if err != nil {
+		return err
+	}
+	file, err := readFile(path, b)
 	if err != nil {
 		return err
 	}
@@ -173,7 +177,12 @@ func MatchNetwork(n *skinattn.Network, file *keras.File) (*Match, error) {
 // InceptionResNetV2 of a session begins with conv2d_203. The numbers of one backbone
 // have no gap.
 func namesIn(file *keras.File, b *backbone.Backbone, whole *layers.Graph) func(layer string) string {
-	needed := map[string]bool{} // layers up to a cut
+	return numberedIn(file, neededLayers(b, whole))
+}
+
+// neededLayers are the layers up to a cut.
+func neededLayers(b *backbone.Backbone, whole *layers.Graph) map[string]bool {
+	needed := map[string]bool{}
 	for _, cut := range b.Cuts {
 		if part, err := whole.Cut(cut.Layer); err == nil {
 			for _, layer := range part.Layers() {
@@ -181,6 +190,11 @@ func namesIn(file *keras.File, b *backbone.Backbone, whole *layers.Graph) func(l
 			}
 		}
 	}
+	return needed
+}
+
+// numberedIn is namesIn for a backbone with the given layers.
+func numberedIn(file *keras.File, needed map[string]bool) func(layer string) string {
 	first := map[string]int{} // a class's lowest number in the file; every file has that layer
 	for class := range needed {
 		if numbers := file.Numbered(class); len(numbers) > 0 {

@@ -28,7 +28,8 @@ type configLayer struct {
 // inputLayer, stringLookup and dropout are the hyperparameters of their classes.
 type (
 	inputLayer struct {
-		Shape []*int `json:"batch_input_shape"` // null: any
+		Shape2 []*int `json:"batch_input_shape"` // of Keras 2; null: any
+		Shape3 []*int `json:"batch_shape"`       // of Keras 3
 	}
 	stringLookup struct {
 		Vocabulary any // a list, or the name of a file
@@ -62,10 +63,14 @@ func ofClass[T any](c modelConfig, class string) (names []string, configs []T) {
 func (c modelConfig) size() (int, error) {
 	names, inputs := ofClass[inputLayer](c, "InputLayer")
 	for i, input := range inputs {
-		if len(input.Shape) != 4 || input.Shape[1] == nil || input.Shape[2] == nil {
+		shape := input.Shape2
+		if shape == nil {
+			shape = input.Shape3
+		}
+		if len(shape) != 4 || shape[1] == nil || shape[2] == nil {
 			continue
 		}
-		height, width := *input.Shape[1], *input.Shape[2]
+		height, width := *shape[1], *shape[2]
 		if height != width {
 			return 0, fmt.Errorf("input layer %q takes images of %d x %d pixels; the networks here take square ones", names[i], width, height)
 		}
