@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/csv"
@@ -20,85 +21,124 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/skinattn/skinattn/internal/testengine"
 	"github.com/skinattn/skinattn/internal/testlong"
 	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
+	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/synthetic"
 )
 
-var testEngine = flag.String("engine", "go", "engine that the killed runs train on")
+var testEngine = flag.String("engine", engine.Go, "engine that the runs of all tests but the killed ones train on")
 
-// lab has the command, a small data set, and an undisturbed run, for all tests of
-// this file.
-type lab struct {
-	dir     string
-	command string
-	whole   outcome
-	took    time.Duration // the undisturbed run
-}
-
-var openLab = sync.OnceValues(func() (*lab, error) {
+// base is the folder of all labs, with the command and a small data set.
+var base = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "skinattn-crash-")
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	l := &lab{dir: dir, command: filepath.Join(dir, "skinattn")}
-	if out, err := exec.Command("go", "build", "-o", l.command, ".").CombinedOutput(); err != nil {
-		return l, fmt.Errorf("building the command: %w\n%s", err, out)
+	if out, err := exec.Command("go", "build", "-o", filepath.Join(dir, "skinattn"), ".").CombinedOutput(); err != nil {
+		return dir, fmt.Errorf("building the command: %w\n%s", err, out)
 	}
 	options := synthetic.Options{Images: 70, Seed: 1, Width: 64, Height: 48}
-	if err := synthetic.Generate(context.Background(), l.data(), options, nil); err != nil {
-		return l, err
-	}
-	whole := filepath.Join(dir, "whole")
-	for range 2 { // the first one fills the image cache
-		if err := os.RemoveAll(whole); err != nil {
-			return l, err
-		}
-		start := time.Now()
-		if out, err := l.train(whole).CombinedOutput(); err != nil {
-			return l, fmt.Errorf("training: %w\n%s", err, out)
-		}
-		l.took = time.Since(start)
-	}
-	l.whole, err = outcomeOf(whole)
-	return l, err
+	return dir, synthetic.Generate(context.Background(), filepath.Join(dir, "data"), options, nil)
 })
+
+// lab has an undisturbed run with some options on an engine, to compare other runs with.
+type lab struct {
+	base, dir string
+	command   string
+	engine    string
+	options   options
+	cache     string // empty: the cache folder of all labs
+	whole     outcome
+	took      time.Duration // the undisturbed run
+}
+
+// options are flags of a training.
+type options struct {
+	name   string
+	begin  []string // of a new run, beside the lab's own
+	resume []string // beside --resume
+}
+
+// Options of runs: the demo's regime, and one with state of every kind.
+var (
+	plainOptions = options{name: "demo regime"}
+	everyOption  = options{
+		name: "every option",
+		begin: strings.Fields(`--ema .9 --accumulate 2 --tensorboard --freeze backbone --feature-cache --mixup .3 --sampling balanced
+			--loss focal --focal-gamma 1.5 --label-smoothing .1 --metadata-dropout .2 --class-weighting balanced --stop-patience 5`),
+		resume: []string{"--tensorboard"},
+	}
+)
+
+var (
+	labs      = map[string]*lab{}
+	labsMutex sync.Mutex
+)
 
 func TestMain(m *testing.M) {
 	flag.Parse()
 	code := m.Run()
-	if l, _ := openLab(); l != nil {
-		os.RemoveAll(l.dir)
+	if len(labs) > 0 {
+		dir, _ := base()
+		os.RemoveAll(dir)
 	}
 	os.Exit(code)
 }
 
-// newLab opens the lab for a test.
-func newLab(t *testing.T) *lab {
+// newLab opens the lab of the demo's regime for a test.
+func newLab(t *testing.T) *lab { return labOf(t, *testEngine, plainOptions) }
+
+// labOf opens a lab, which all tests with the same engine and options share.
+func labOf(t *testing.T, engine string, options options) *lab {
 	t.Helper()
-	l, err := openLab()
+	labsMutex.Lock()
+	defer labsMutex.Unlock()
+	name := engine + " " + options.name
+	if l := labs[name]; l != nil {
+		return l
+	}
+	dir, err := base()
 	if err != nil {
+		t.Fatal(err)
+	}
+	l := &lab{base: dir, dir: filepath.Join(dir, name), command: filepath.Join(dir, "skinattn"), engine: engine, options: options}
+	labs[name] = l
+	whole := filepath.Join(l.dir, "whole")
+	for range 2 { // the first one fills the caches
+		if err := os.RemoveAll(whole); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		if out, err := l.train(whole).CombinedOutput(); err != nil {
+			t.Fatalf("training: %v\n%s", err, out)
+		}
+		l.took = time.Since(start)
+	}
+	if l.whole, err = outcomeOf(whole); err != nil {
 		t.Fatal(err)
 	}
 	return l
 }
 
-func (l *lab) data() string { return filepath.Join(l.dir, "data") }
+func (l *lab) data() string { return filepath.Join(l.base, "data") }
 
 // train trains a network that is cut early, so that it takes a second, and
 // saves its state after every step.
 func (l *lab) train(dir string, args ...string) *exec.Cmd {
-	return l.skinattn(append([]string{"train", "--run", dir, "--backbone", "mobilenet_v2", "--cut", "block_1_depthwise", "--size", "32",
-		"--weights", "random", "--regime", "demo", "--epochs", "2", "--batch", "16", "--save-every", "1ns"}, args...)...)
+	begin := []string{"train", "--run", dir, "--backbone", "mobilenet_v2", "--cut", "block_1_depthwise", "--size", "32",
+		"--weights", "random", "--regime", "demo", "--epochs", "2", "--batch", "16", "--save-every", "1ns"}
+	return l.skinattn(slices.Concat(begin, l.options.begin, args)...)
 }
 
-// skinattn returns the command with the user's environment and a cache folder of the lab.
+// skinattn returns the command with the user's environment and a cache folder of all labs.
 func (l *lab) skinattn(args ...string) *exec.Cmd {
-	command := exec.Command(l.command, append(args, "--data", l.data(), "--engine", *testEngine, "--json")...)
-	command.Env = append(os.Environ(), "XDG_CACHE_HOME="+filepath.Join(l.dir, "cache"))
+	command := exec.Command(l.command, append(args, "--data", l.data(), "--engine", l.engine, "--json")...)
+	command.Env = append(os.Environ(), "XDG_CACHE_HOME="+cmp.Or(l.cache, filepath.Join(l.base, "cache")))
 	return command
 }
 
@@ -163,7 +203,7 @@ func (l *lab) expectWhole(t *testing.T, dir string) {
 		t.Error(err)
 		return
 	}
-	if diff := cmp.Diff(l.whole, got); diff != "" {
+	if diff := gocmp.Diff(l.whole, got); diff != "" {
 		t.Errorf("the run differs from an undisturbed one (-undisturbed +this):\n%s", diff)
 	}
 	if left := leftovers(t, dir); len(left) > 0 {
@@ -191,7 +231,7 @@ func leftovers(t *testing.T, dir string) (names []string) {
 
 // resume goes on with a run under its own settings.
 func (l *lab) resume(dir string) *exec.Cmd {
-	return l.skinattn("train", "--run", dir, "--resume", "--save-every", "1ns")
+	return l.skinattn(append([]string{"train", "--run", dir, "--resume", "--save-every", "1ns"}, l.options.resume...)...)
 }
 
 // goOn returns the command with which a user goes on after a killed process: train
@@ -266,11 +306,18 @@ func (k killing) await(dir string, ended chan error) bool {
 // SIGKILL comes at any moment, also within a save. The resumed run ends with the same
 // weights, history and predictions as an undisturbed run.
 func TestKilledRunGoesOnToTheSameBytes(t *testing.T) {
-	for _, kills := range []int{3, 50} {
-		t.Run(fmt.Sprintf("%d kills", kills), func(t *testing.T) {
-			testlong.Skip(t, kills > 3)
-			killAndGoOn(t, newLab(t), kills)
-		})
+	for _, kind := range []string{engine.Go, engine.CPU} {
+		for _, options := range []options{plainOptions, everyOption} {
+			for _, kills := range []int{3, 50} {
+				t.Run(fmt.Sprintf("%s, %s, %d kills", kind, options.name, kills), func(t *testing.T) {
+					testlong.Skip(t, kills > 3 || kind != engine.Go) // XLA compiles, or loads, in every process
+					if kind != engine.Go {
+						testengine.Named(t, kind) // fails where there is none, and fetches it where need be
+					}
+					killAndGoOn(t, labOf(t, kind, options), kills)
+				})
+			}
+		}
 	}
 }
 
@@ -279,6 +326,10 @@ func killAndGoOn(t *testing.T, l *lab, kills int) {
 	for i := range kills {
 		random := rand.New(rand.NewPCG(uint64(i), 0x4b494c4c))
 		dir := filepath.Join(l.dir, fmt.Sprintf("killed-%02d", i))
+		l := *l
+		if i%5 == 0 { // also while photos and features are computed
+			l.cache = filepath.Join(l.dir, fmt.Sprintf("cache-%02d", i))
+		}
 		k := killing{inSave: i%2 == 1}
 		for {
 			if k.inSave {
@@ -310,6 +361,7 @@ func killAndGoOn(t *testing.T, l *lab, kills int) {
 			t.Fatalf("kill %d: %+v, left %v", i, k, left)
 		}
 		os.RemoveAll(dir)
+		os.RemoveAll(l.cache)
 	}
 	t.Logf("%d kills, %d of them inside a save, %d killed once more; an undisturbed run takes %v", kills, insideSave, again, l.took)
 	if insideSave == 0 {
@@ -317,11 +369,12 @@ func killAndGoOn(t *testing.T, l *lab, kills int) {
 	}
 }
 
-// SIGINT and SIGTERM save and exit with 130, at any moment.
+// SIGINT, SIGTERM and SIGHUP save and exit with 130, at any moment. A terminal that goes
+// away may send SIGHUP twice.
 func TestInterruptedProcessSavesAndExits130(t *testing.T) {
 	l := newLab(t)
 	dir := filepath.Join(t.TempDir(), "run")
-	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
 		command := l.goOn(dir)
 		var log bytes.Buffer
 		command.Stderr = &log
@@ -334,6 +387,9 @@ func TestInterruptedProcessSavesAndExits130(t *testing.T) {
 			t.Fatalf("it ended before: %v\n%s", <-ended, log.String())
 		}
 		command.Process.Signal(signal)
+		if signal == syscall.SIGHUP {
+			command.Process.Signal(signal)
+		}
 		<-ended
 		if code := command.ProcessState.ExitCode(); code != 130 {
 			t.Errorf("%s: exit code %d, want 130", signal, code)
@@ -344,6 +400,27 @@ func TestInterruptedProcessSavesAndExits130(t *testing.T) {
 	}
 	if out, err := l.goOn(dir).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
+	}
+	l.expectWhole(t, dir)
+}
+
+// Under nohup, a run outlives its terminal.
+func TestNohup(t *testing.T) {
+	l := newLab(t)
+	dir := filepath.Join(t.TempDir(), "run")
+	command := l.train(dir)
+	command.Path, command.Args = "/bin/sh", append([]string{"sh", "-c", `trap "" HUP; exec "$@"`, "sh"}, command.Args...)
+	ended := make(chan error, 1)
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { ended <- command.Wait() }()
+	if !(killing{save: 2}).await(dir, ended) {
+		t.Fatalf("it ended before: %v", <-ended)
+	}
+	command.Process.Signal(syscall.SIGHUP)
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 	l.expectWhole(t, dir)
 }

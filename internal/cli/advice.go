@@ -49,7 +49,16 @@ var adviceTable = []func(error) string{
 	as[*run.NotFolderError]("'skinattn train' or 'skinattn weights import' makes one"),
 	as[*run.InUseError]("wait for it or choose another --run"),
 	as[*run.NotEmptyError]("add --resume to go on with it or choose another --run"),
-	as[*run.ConfigMismatchError]("leave them out or start a new run"),
+	when(func(e *run.ConfigMismatchError) string {
+		for _, f := range e.Fields {
+			if f.Path == "data.images_sha256" || f.Path == "data.metadata_sha256" { // no flag changes the photos
+				return "name the unchanged data with --data or start a new run"
+			}
+		}
+		return "leave them out or start a new run"
+	}),
+	as[*run.EditedError]("restore the file or start a new run"),
+	as[*pipeline.EpochsError]("start a new run with that many"),
 	when(func(e *pipeline.WeightsError) string {
 		if e.SHA256 != "" {
 			return "name that file with --weights"

@@ -95,6 +95,8 @@ func Main(args []string, stdout, stderr io.Writer) (code int) {
 	defer stop()
 	// A second Ctrl-C must work even while the first is being handled.
 	go func() { <-ctx.Done(); stop() }()
+	ctx, stopHangup := onHangup(ctx)
+	defer stopHangup()
 	code = execute(ctx, args, stdout, stderr)
 	if file, ok := stdout.(io.Closer); ok { // some file systems tell only now that the disk is full
 		if err := file.Close(); err != nil && code == exitDone {

@@ -250,7 +250,7 @@ func TestMistakesWithARun(t *testing.T) {
 	}{
 		{"resume with another size", append(resume, "--size", "64"), 1, "can't be resumed with other settings: network.size (the run has 32, now 64); leave them out"},
 		{"resume with another batch", append(resume, "--batch", "8"), 1, "regime.batch (the run has 16, now 8)"},
-		{"resume with more epochs", append(resume, "--epochs", "2"), 1, "regime.epochs (the run has 1, now 2)"},
+		{"resume with another schedule and more epochs", append(resume, "--schedule", "cosine", "--epochs", "2"), 1, `regime.schedule (the run has none, now "cosine")`},
 		{"resume with another rate", append(resume, "--learning-rate", ".5"), 1, "regime.learning_rate (the run has 0.001, now 0.5)"},
 		{"resume with another regime", append(resume, "--regime", "md/as-run"), 1, `regime.name (the run has "demo", now "md/as-run")`},
 		{"resume with another seed", append(resume, "--seed", "7"), 1, "seed (the run has 1, now 7)"},

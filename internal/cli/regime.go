@@ -72,6 +72,15 @@ func (f regimeFlags) given(use func(o optionFlag, value reflect.Value) error) er
 	return nil
 }
 
+// has reports whether a flag was given.
+func (f regimeFlags) has(flag string) (found bool) {
+	f.given(func(o optionFlag, _ reflect.Value) error {
+		found = found || o.Flag == flag
+		return nil
+	})
+	return found
+}
+
 // change sets the options whose flags were given. An empty word for an option of the
 // network restores the authors' choice for the backbone. --class-weights alone
 // switches --class-weighting off, and the reverse.

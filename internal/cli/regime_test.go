@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -100,6 +101,9 @@ func otherValue(t *testing.T, o spec.Option, of any) []string {
 	case int:
 		return []string{flag, strconv.FormatInt(value.Int()+8, 10)}
 	case float64:
+		if o.Flag == "oversample" { // 0 or at least 1
+			return []string{flag, "1.5"}
+		}
 		return []string{flag, strconv.FormatFloat(value.Float()/2+.125, 'g', -1, 64)}
 	case []float64:
 		return []string{flag, "1,2,3,4,5,6,7"}
@@ -171,6 +175,24 @@ func TestShowConfig(t *testing.T) {
 	code, _, errs := call(t, "train", "--show-config", "--backbone", "mobilenet_v2", "--metadata-branch-dropout", "1")
 	if code != exitUsage || !strings.Contains(errs, "--metadata-branch-dropout is 1; it must be in [0, 1)") {
 		t.Errorf("code %d, %s", code, errs)
+	}
+	for _, c := range []struct{ args, says string }{
+		{"--copies-per-photo 1000000000", "--copies-per-photo is 1000000000; it must be in [0, 100]"},
+		{"--mixup 1e300", "--mixup is 1e+300; it must be in [0, 100]"},
+		{"--loss focal --focal-gamma 1e30", "--focal-gamma is 1e+30; it must be in [0, 20]"},
+		{"--class-weights 1,1,1,1,1,1,0", "--class-weights is 0; it must be in [1e-6, 1e6]"},
+		{"--batch 1000000000", "--batch is 1000000000; it must be in [1, 10000]"},
+		{"--metadata-units 1000000000", "--metadata-units is 1000000000; it must be in [0, 16384]"},
+		{"--layer-rates backbone=NaN", `layer rate "backbone"=NaN`},
+		{"--size 4097", "--size is 4097; it must be in 1 to 4096 pixels"},
+	} {
+		args := append([]string{"train", "--show-config", "--backbone", "mobilenet_v2"}, strings.Fields(c.args)...)
+		if code, _, errs := call(t, args...); code != exitUsage || !strings.Contains(errs, c.says) {
+			t.Errorf("%s: code %d, %s; want %q", c.args, code, errs, c.says)
+		}
+	}
+	if err := (spec.Network{Size: maxSize + 1}).Check(); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("[0, %d]", maxSize)) {
+		t.Errorf("maxSize is not the bound of the option: %v", err)
 	}
 	for _, args := range [][]string{{"--freeze", "backbone:0"}, {"--layer-rates", "backbone"}, {"--layer-rates", "=1"}, {"--regime", "best"},
 		{"--freeze", "blok_"}, {"--feature-cache"}, {"--feature-cache", "--freeze", "backbone", "--zoom", ".1"}} {

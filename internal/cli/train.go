@@ -29,7 +29,7 @@ type trainCommand struct {
 	Split    string  `help:"Take this split instead of drawing one." placeholder:"FILE"`
 	TestData string  `help:"Protocol ${official_test}: folder with the official test, its photos and the table of their truth, which is then reported (default: the validation part is)." placeholder:"DIR"`
 	Dir      string  `name:"run" help:"Run folder to make." placeholder:"DIR"`
-	Resume   bool    `help:"Go on with the run in the folder."`
+	Resume   bool    `help:"Go on with the run in the folder; with --epochs N, up to more epochs than before."`
 	Size     *int    `help:"Image width and height in pixels (default: the network's own)." placeholder:"PX"`
 	Weights  string  `help:"Keras applications file to start from, 'imagenet' (as fetched; the default) or 'random'." placeholder:"FILE"`
 	Cut      string  `help:"Layer at which the backbone ends (default: where the authors cut it)." placeholder:"LAYER"`
@@ -111,7 +111,7 @@ func (c *trainCommand) findRate(s *session, eng *engine.Engine, opts pipeline.Tr
 func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err error) {
 	opts = pipeline.TrainOptions{
 		Protocol: word(c.Protocol), TestShare: c.Share, Arm: c.Arm, Seed: s.seed(),
-		Weights: c.Weights, Dir: c.Dir, Resume: c.Resume, SaveEvery: c.SaveEvery,
+		Weights: c.Weights, Dir: c.Dir, Resume: c.Resume, RaiseEpochs: c.has("epochs"), SaveEvery: c.SaveEvery,
 		FeatureCache: c.Features, FastDevRun: c.Fast, TensorBoard: c.Board,
 	}
 	if c.Size != nil && (*c.Size < 1 || *c.Size > maxSize) {

@@ -4,6 +4,9 @@
 //
 // A test is long if it calls package testlong: the sources tell such functions, and
 // SKINATTN_LONG=names their long subtests. Other tests keep their results.
+//
+// With -fuzz N it runs the fuzz tests instead, or those that match a pattern, with N
+// executions in all.
 package main
 
 import (
@@ -19,6 +22,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"text/template"
 	"time"
@@ -38,14 +42,15 @@ func (t test) String() string { return t.Package + " " + t.Name }
 
 func main() {
 	list := flag.Bool("list", false, "print the names of the long tests and run none")
+	executions := flag.Int64("fuzz", 0, "run the fuzz tests instead, with this many executions in all")
 	flag.Parse()
-	if err := run(*list, flag.Args()); err != nil {
+	if err := run(*list, *executions, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "longtests:", err)
 		os.Exit(1)
 	}
 }
 
-func run(list bool, patterns []string) error {
+func run(list bool, executions int64, patterns []string) error {
 	var any []string
 	for _, pattern := range patterns {
 		any = append(any, "(?:"+pattern+")")
@@ -53,6 +58,9 @@ func run(list bool, patterns []string) error {
 	chosen, err := regexp.Compile(strings.Join(any, "|")) // without patterns everything matches
 	if err != nil {
 		return err
+	}
+	if executions > 0 {
+		return fuzz(executions, chosen)
 	}
 	tests, err := find()
 	if err != nil {
@@ -64,7 +72,16 @@ func run(list bool, patterns []string) error {
 		}
 		return nil
 	}
-	if err := errors.Join(read(tests), write(tests)); err != nil {
+	known, targets, err := rows()
+	if err != nil {
+		return err
+	}
+	for i, t := range tests {
+		if at := slices.IndexFunc(known, func(k test) bool { return k.String() == t.String() }); at >= 0 {
+			tests[i] = known[at]
+		}
+	}
+	if err := write(tests, targets); err != nil {
 		return err
 	}
 	ran := 0
@@ -83,7 +100,7 @@ func run(list bool, patterns []string) error {
 		if t.Result != "pass" {
 			failed = append(failed, t.String())
 		}
-		if err := write(tests); err != nil { // after each test: an interruption loses one result
+		if err := write(tests, targets); err != nil { // after each test: an interruption loses one result
 			return err
 		}
 	}
@@ -161,16 +178,9 @@ func goTest(long, pattern string, packages []string, each func(event)) error {
 
 // run runs one test alone.
 func (t *test) run() error {
-	commit, err := output("git", "rev-parse", "--short=8", "HEAD")
+	commit, err := commitNow()
 	if err != nil {
 		return err
-	}
-	changes, err := output("git", "status", "--porcelain", "--", ".", ":!"+document)
-	if err != nil {
-		return err
-	}
-	if changes != "" {
-		commit += "+"
 	}
 	t.Result, t.Seconds, t.Date, t.Commit, t.With = "fail", "", time.Now().UTC().Format(time.DateOnly), commit, with()
 	pattern := "^" + strings.ReplaceAll(regexp.QuoteMeta(t.Name), "/", "$/^") + "$"
@@ -183,6 +193,19 @@ func (t *test) run() error {
 		t.Result, err = "fail", nil
 	}
 	return err
+}
+
+// commitNow is the commit, with a plus if there are changes on top.
+func commitNow() (string, error) {
+	commit, err := output("git", "rev-parse", "--short=8", "HEAD")
+	if err != nil {
+		return "", err
+	}
+	changes, err := output("git", "status", "--porcelain", "--", ".", ":!"+document)
+	if changes != "" {
+		commit += "+"
+	}
+	return commit, err
 }
 
 // output runs a command and returns its standard output.
@@ -205,29 +228,29 @@ func with() string {
 	return fmt.Sprintf("%s, %s, %d cores", runtime.Version(), model, runtime.NumCPU())
 }
 
-// read takes the results of the tests from the document.
-func read(tests []test) error {
+// rows are the results in the document: rows of seven cells are of tests, rows of eight of
+// fuzz tests.
+func rows() (tests []test, targets []target, err error) {
 	text, err := os.ReadFile(document)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil, nil
 	}
-	known := map[string]test{}
 	for line := range strings.Lines(string(text)) {
-		cells := strings.Split(strings.TrimSpace(line), "|")
-		for i := range cells {
-			cells[i] = strings.TrimSpace(cells[i])
+		c := strings.Split(strings.TrimSpace(line), "|")
+		for i := range c {
+			c[i] = strings.TrimSpace(c[i])
 		}
-		if len(cells) == 9 { // the first and the last are outside the bars
-			t := test{cells[1], cells[2], cells[3], cells[4], cells[5], cells[6], cells[7]}
-			known[t.String()] = t
+		if len(c) < 2 || c[1] == "package" || c[1] == "---" {
+			continue
+		}
+		switch len(c) { // the first and the last are outside the bars
+		case 9:
+			tests = append(tests, test{c[1], c[2], c[3], c[4], c[5], c[6], c[7]})
+		case 10:
+			targets = append(targets, target{c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8]})
 		}
 	}
-	for i, t := range tests {
-		if before, ok := known[t.String()]; ok {
-			tests[i] = before
-		}
-	}
-	return nil
+	return tests, targets, err
 }
 
 //go:embed page.md
@@ -242,11 +265,18 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 		}
 		return n
 	},
+	"executions": func(targets []target) (n int) {
+		for _, t := range targets {
+			executions, _ := strconv.Atoi(t.Executions) // empty where it was not run
+			n += executions
+		}
+		return n
+	},
 }).Parse(page))
 
-func write(tests []test) error {
+func write(tests []test, targets []target) error {
 	var b bytes.Buffer
-	if err := pageTemplate.Execute(&b, tests); err != nil {
+	if err := pageTemplate.Execute(&b, map[string]any{"Tests": tests, "Targets": targets}); err != nil {
 		return err
 	}
 	return os.WriteFile(document, b.Bytes(), 0o644)

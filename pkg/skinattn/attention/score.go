@@ -97,7 +97,7 @@ func Score(ctx context.Context, eng *engine.Engine, folder *run.Folder, opts Sco
 		return nil, err
 	}
 	defer s.net.Close()
-	cache, err := opts.Data.OpenImages(ctx, s.net.PhotoSize(), s.net.Resize, opts.follow("decoding photos"))
+	cache, err := opts.Data.OpenImages(ctx, s.net.PhotoSize(), imaging.CacheOptions{Resize: s.net.Resize, Progress: opts.follow("decoding photos"), Log: opts.Log})
 	if err != nil {
 		return nil, err
 	}

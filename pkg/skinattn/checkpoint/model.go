@@ -12,12 +12,15 @@ import (
 )
 
 // LoadWeights returns the run's network and its best weights, or its last weights if it
-// has no best. log, which may be nil, gets a line about each damaged checkpoint and about
-// missing best weights. A run without an intact checkpoint is an ErrNone.
+// has no best. log, which may be nil, gets a line about each damaged checkpoint, about
+// missing best weights and about a config.json that was edited. A run without an intact checkpoint is an ErrNone.
 func LoadWeights(f *run.Folder, log func(line string)) (*skinattn.Network, *model.Store, error) {
 	cfg, err := f.Config()
 	if err != nil {
 		return nil, nil, err
+	}
+	if _, err := f.CheckFingerprint(); err != nil {
+		say(log, "warning: %v", err)
 	}
 	net, err := skinattn.NewNetwork(cfg.Network)
 	if err != nil {

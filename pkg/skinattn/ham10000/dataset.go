@@ -2,6 +2,8 @@ package ham10000
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -278,11 +280,11 @@ func (d *Dataset) RequireImages(records []Record) error {
 
 // OpenImages decodes all photos of the data set and makes them squares of size
 // pixels, or opens the images of an earlier call from the user's cache folder.
-func (d *Dataset) OpenImages(ctx context.Context, size int, fit imaging.ResizeMode, progress func(done, total int)) (*imaging.Cache, error) {
+func (d *Dataset) OpenImages(ctx context.Context, size int, opts imaging.CacheOptions) (*imaging.Cache, error) {
 	if err := d.RequireImages(d.Records); err != nil {
 		return nil, err
 	}
-	return imaging.OpenCache(ctx, userdir.Cache(), d.items(), size, imaging.CacheOptions{Progress: progress, Resize: fit})
+	return imaging.OpenCache(ctx, userdir.Cache(), d.items(), size, opts)
 }
 
 // SourceSize is the size of the photos as they lie on disk; see imaging.SourceSize.
@@ -293,6 +295,17 @@ func (d *Dataset) SourceSize(ctx context.Context) (string, error) {
 // ContentHash identifies the photos; see imaging.ContentHash.
 func (d *Dataset) ContentHash(ctx context.Context) (string, error) {
 	return imaging.ContentHash(ctx, d.items())
+}
+
+// MetadataHash returns the SHA-256, in hexadecimal, over everything of the records that a
+// network or a split may depend on, in their order: image, lesion, diagnosis, age, sex and
+// localization, as they were read.
+func (d *Dataset) MetadataHash() string {
+	h := sha256.New()
+	for _, r := range d.Records {
+		fmt.Fprintf(h, "%q %q %q %g %q %q\n", r.ImageID, r.LesionID, r.Dx, r.Age, r.Sex, r.Localization)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // Only returns the data set with only the records of the wanted images.

@@ -27,6 +27,8 @@ type CacheOptions struct {
 	Workers int
 	// Resize is the way to a square: [CenterCrop] unless set.
 	Resize ResizeMode
+	// Log, if set, gets a line if the file was damaged and is built anew.
+	Log func(line string)
 }
 
 // Cache holds the resized photos of a data set in a memory-mapped file. The operating
@@ -45,7 +47,8 @@ type Cache struct {
 //
 // A cache is valid for the same ids, paths, file sizes and modification times of the
 // sources in the same order, the same size and resize mode and the same version of this
-// package's pipeline. The content of the sources is read while building only: a source
+// package's pipeline, and with pixels that have their checksums, which are compared at every
+// opening. The content of the sources is read while building only: a source
 // rewritten with its old length and time goes unnoticed; delete the cache file to force a
 // new one.
 //
@@ -82,7 +85,7 @@ func OpenCache(ctx context.Context, dir string, items []Item, size int, opts Cac
 		want.Content = c.header.Content // known only from building
 		return ok && c.header == want && int64(len(content)) == want.fileBytes()
 	}
-	c.mapped, err = filecache.Open(ctx, path, valid, func() error { return buildCache(ctx, path, want, sources, opts) })
+	c.mapped, err = filecache.Open(ctx, path, valid, func() error { return buildCache(ctx, path, want, sources, opts) }, opts.Log)
 	if err != nil {
 		return nil, err
 	}

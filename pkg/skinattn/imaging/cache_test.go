@@ -147,6 +147,8 @@ func TestCacheIsRebuilt(t *testing.T) {
 		{"content hash", flip(70)},
 		{"checksum", flip(92)},
 		{"padding", flip(headerBytes - 1)},
+		{"first pixel", flip(headerBytes)},
+		{"last pixel", flip(headerBytes + 4*8*8*3 - 1)},
 		{"short by a byte", resize(-1)},
 		{"long by a byte", resize(1)},
 		{"empty", resize(-1 << 40)},
@@ -249,6 +251,31 @@ func TestCacheErrors(t *testing.T) {
 			}
 			checkNoPixels(t, dir)
 		})
+	}
+}
+
+// Damaged pixels are told, and come back as they were.
+func TestDamagedPixelsAreTold(t *testing.T) {
+	items, dir := writePhotos(t, 4), t.TempDir()
+	c, _ := openCounting(t, dir, items, 8, CacheOptions{})
+	want := bytes.Clone(c.Image(2))
+	path := c.path
+	c.Close()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content[headerBytes+2*len(want)+17] ^= 0x40
+	if err := os.WriteFile(path, content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	again, _ := openCounting(t, dir, items, 8, CacheOptions{Log: func(line string) { lines = append(lines, line) }})
+	if !bytes.Equal(again.Image(2), want) {
+		t.Error("the pixels have changed")
+	}
+	if len(lines) != 1 || !strings.Contains(lines[0], "warning: "+path+" is damaged") {
+		t.Errorf("said %q", lines)
 	}
 }
 

@@ -45,7 +45,7 @@ func FindRate(ctx context.Context, eng *engine.Engine, opts TrainOptions, progre
 	if err != nil {
 		return found, err
 	}
-	cache, err := opts.photos(parts).OpenImages(ctx, cfg.Network.PhotoSize(), cfg.Network.Resize, opts.Progress)
+	cache, err := opts.openImages(ctx, opts.photos(parts), cfg)
 	if err != nil {
 		return found, err
 	}

@@ -44,9 +44,13 @@ type TrainOptions struct {
 	// Weights is a Keras applications file for the backbone, or RandomWeights.
 	Weights string
 	Dir     string // the run folder
-	// Resume goes on with the run in Dir. All other options must be as they were;
-	// Protocol and Weights may be empty.
+	// Resume goes on with the run in Dir, and leaves a finished one as it is. All other
+	// options must be as they were; Protocol and Weights may be empty.
 	Resume bool
+	// RaiseEpochs allows Regime more epochs than the run has. Where that leads to the run
+	// that began with as many, its configuration is changed; elsewhere it is an
+	// *EpochsError.
+	RaiseEpochs bool
 	// FeatureCache computes the features of a frozen backbone once, and keeps
 	// them in the user's cache folder.
 	FeatureCache bool
@@ -89,7 +93,8 @@ func (e *WeightsError) Unwrap() error { return e.Err }
 //     run against the network;
 //  2. the run folder is made, or opened to resume, and locked;
 //  3. the data are split, or the run's split is read; the configuration of a
-//     resumed run is compared (*run.ConfigMismatchError);
+//     resumed run is compared with its fingerprint (*run.EditedError) and with the
+//     options and the data (*run.ConfigMismatchError);
 //  4. the photos are decoded, and their checksum compared with the run's;
 //  5. a new run writes split, environment and, last, configuration;
 //  6. training, then predictions and metrics.
@@ -115,16 +120,19 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 	}
 	cfg.Data.Protocol, cfg.Data.TestShare, cfg.Data.Arm = parts.Protocol, parts.TestShare, parts.Arm
 	cfg.Data.SplitSHA256 = parts.Summary().SHA256
+	data := opts.photos(parts)
+	cfg.Data.MetadataSHA256 = data.MetadataHash()
+	var before resumed
 	if opts.Resume {
-		if err := opts.comparable(folder, &cfg); err != nil {
+		if before, err = opts.compare(folder, &cfg); err != nil {
 			return err
 		}
-		if err := folder.RequireConfig(cfg); err != nil {
-			return err
+		if before.finished && opts.TestSet == nil { // a test set can be reported afterwards
+			opts.log("the run is finished: its files stay as they are")
+			return nil
 		}
 	}
-	data := opts.photos(parts)
-	cache, err := data.OpenImages(ctx, cfg.Network.PhotoSize(), cfg.Network.Resize, opts.Progress)
+	cache, err := opts.openImages(ctx, data, cfg)
 	if err != nil {
 		return err
 	}
@@ -137,8 +145,11 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 
 	if opts.Resume {
 		trainer.Resumed = opts.resumption(folder, eng)
-		err = folder.RequireConfig(cfg)
+		if err = folder.RequireConfig(cfg); err == nil && before.epochs > 0 {
+			err = before.raise(folder, &cfg)
+		}
 	} else if cfg.Data.SourceSize, err = data.SourceSize(ctx); err == nil {
+		cfg = cfg.Sealed()
 		err = begin(folder, cfg, parts, eng)
 	}
 	if err != nil {
@@ -302,13 +313,17 @@ func (o TrainOptions) photos(parts *split.Split) *ham10000.Dataset {
 	return parts.Photos(o.Data)
 }
 
+// openImages decodes the photos of data for the network of cfg, or opens their cache.
+func (o TrainOptions) openImages(ctx context.Context, data *ham10000.Dataset, cfg run.Config) (*imaging.Cache, error) {
+	return data.OpenImages(ctx, cfg.Network.PhotoSize(), imaging.CacheOptions{Resize: cfg.Network.Resize, Progress: o.Progress, Log: o.log})
+}
+
 // comparable fills in, from the run's configuration, the values that the options
 // leave open, and the checksum of the images, which is not known yet. The size of the
-// photos follows from the checksum, and older runs lack it.
-func (o TrainOptions) comparable(folder *run.Folder, cfg *run.Config) error {
-	have, err := folder.Config()
-	if err != nil {
-		return err
+// photos follows from the checksum, and older runs lack it and the checksum of the metadata.
+func (o TrainOptions) comparable(have run.Config, cfg *run.Config) (err error) {
+	if have.Data.MetadataSHA256 == "" {
+		cfg.Data.MetadataSHA256 = ""
 	}
 	if o.Protocol != "" {
 		cfg.Data.Protocol = o.Protocol

@@ -33,6 +33,8 @@ type Config struct {
 	FeatureCache bool `json:"feature_cache,omitempty"`
 	// FastDevRun marks a run of a few batches, made as a test of all steps.
 	FastDevRun bool `json:"fast_dev_run,omitempty"`
+	// Fingerprint is over all of the above; see Sealed. Older runs do not have it.
+	Fingerprint string `json:"fingerprint,omitempty"`
 }
 
 // Data identifies the data that a run was trained on.
@@ -45,6 +47,9 @@ type Data struct {
 	SplitSHA256 string `json:"split_sha256,omitempty"`
 	// ImagesSHA256 is over the content of all images used, in order.
 	ImagesSHA256 string `json:"images_sha256,omitempty"`
+	// MetadataSHA256 is over the metadata of all images used; see
+	// ham10000.Dataset.MetadataHash. Older runs do not have it.
+	MetadataSHA256 string `json:"metadata_sha256,omitempty"`
 	// SourceSize is the size of the photos as they lie on disk, such as "448x336";
 	// see imaging.SourceSize. Older runs do not have it.
 	SourceSize string `json:"source_size,omitempty"`
@@ -57,19 +62,7 @@ func (c Config) Values() map[string]json.RawMessage {
 	if err != nil {
 		panic(err) // plain structs always marshal
 	}
-	leaves := map[string]json.RawMessage{}
-	var walk func(path string, node json.RawMessage)
-	walk = func(path string, node json.RawMessage) {
-		var object map[string]json.RawMessage
-		if json.Unmarshal(node, &object) != nil {
-			leaves[path] = node
-		}
-		for key, child := range object {
-			walk(strings.TrimPrefix(path+"."+key, "."), child)
-		}
-	}
-	walk("", text)
-	return leaves
+	return leaves(text)
 }
 
 // ConfigMismatchError says that a run can't go on with another configuration.
@@ -83,18 +76,24 @@ type ConfigMismatchError struct {
 type FieldDifference struct{ Path, Have, Want string }
 
 func (e *ConfigMismatchError) Error() string {
+	return fmt.Sprintf("%s can't be resumed with other settings: %s", e.Dir, differences(e.Fields, "the run has %s, now %s"))
+}
+
+// differences lists fields in words: the first few, and how many more there are. values
+// is the format of the two values.
+func differences(fields []FieldDifference, values string) string {
 	var texts []string
-	for _, f := range e.Fields {
+	for _, f := range fields {
 		at := len(texts)
 		if f.Path == "regime.name" { // the reason for most of the others
 			at = 0
 		}
-		texts = slices.Insert(texts, at, fmt.Sprintf("%s (the run has %s, now %s)", f.Path, cmp.Or(f.Have, "none"), cmp.Or(f.Want, "none")))
+		texts = slices.Insert(texts, at, fmt.Sprintf("%s (%s)", f.Path, fmt.Sprintf(values, cmp.Or(f.Have, "none"), cmp.Or(f.Want, "none"))))
 	}
 	if most := 8; len(texts) > most {
 		texts = append(texts[:most], fmt.Sprintf("and %d more", len(texts)-most))
 	}
-	return fmt.Sprintf("%s can't be resumed with other settings: %s", e.Dir, strings.Join(texts, ", "))
+	return strings.Join(texts, ", ")
 }
 
 // RequireConfig returns a *ConfigMismatchError with all differences unless
@@ -104,20 +103,24 @@ func (f *Folder) RequireConfig(wanted Config) error {
 	if err != nil {
 		return err
 	}
-	wanted.Format = have.Format
+	wanted.Format, wanted.Fingerprint = have.Format, have.Fingerprint
+	if fields := compare(have, wanted); len(fields) > 0 {
+		return &ConfigMismatchError{Dir: f.Dir, Fields: fields}
+	}
+	return nil
+}
+
+// compare lists the values in which two configurations differ, sorted by path.
+func compare(have, wanted Config) (fields []FieldDifference) {
 	a, b := have.Values(), wanted.Values()
 	paths := slices.AppendSeq(slices.Collect(maps.Keys(a)), maps.Keys(b))
 	slices.Sort(paths)
-	mismatch := &ConfigMismatchError{Dir: f.Dir}
 	for _, path := range slices.Compact(paths) {
 		if x, y := string(a[path]), string(b[path]); x != y {
-			mismatch.Fields = append(mismatch.Fields, FieldDifference{path, x, y})
+			fields = append(fields, FieldDifference{path, x, y})
 		}
 	}
-	if len(mismatch.Fields) > 0 {
-		return mismatch
-	}
-	return nil
+	return fields
 }
 
 // Config reads config.json. Older formats are brought to the present one in memory;
@@ -136,7 +139,13 @@ func (f *Folder) config() (cfg Config, format int, err error) {
 	if text, format, err = upgrade(text); err != nil {
 		return cfg, format, fmt.Errorf("reading %s: %w", f.Path(ConfigFile), err)
 	}
-	return cfg, format, f.decode(ConfigFile, text, &cfg)
+	if err := f.decode(ConfigFile, text, &cfg); err != nil {
+		return cfg, format, err
+	}
+	if err := spec.CheckNumbers(&cfg.Network, cfg.Regime); err != nil {
+		return cfg, format, fmt.Errorf("reading %s: %w", f.Path(ConfigFile), err)
+	}
+	return cfg, format, nil
 }
 
 // WriteConfig writes config.json, the last file before training: a folder that

@@ -2,7 +2,10 @@ package run
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/skinattn/skinattn/pkg/eval"
@@ -53,6 +56,23 @@ func (f *Folder) Metrics() (*eval.Metrics, error) {
 		return nil, err
 	}
 	return eval.ParseMetrics(text, f.Path(MetricsFile))
+}
+
+// HasResults reports whether the folder has predictions and metrics, the last of which
+// ends a run.
+func (f *Folder) HasResults() bool {
+	return f.Has(MetricsFile) && f.Has(PredictionsFile(split.Val)) && f.Has(PredictionsFile(split.Test))
+}
+
+// RemoveResults removes predictions, metrics and calibration, for a run that goes on after
+// its end. The metrics go first: without them no run is finished.
+func (f *Folder) RemoveResults() error {
+	for _, name := range []string{MetricsFile, PredictionsFile(split.Val), PredictionsFile(split.Test), CalibrationFile} {
+		if err := os.Remove(f.Path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("removing the results of fewer epochs: %w", err)
+		}
+	}
+	return nil
 }
 
 // WriteMetrics writes metrics.json.

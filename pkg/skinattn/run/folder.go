@@ -167,7 +167,7 @@ func (f *Folder) requireNew() error {
 	if err != nil {
 		return fmt.Errorf("reading the run folder: %w", err)
 	}
-	beginnings := []string{lockFile, EnvironmentFile, SplitFile, filepath.Base(split.SummaryPath(SplitFile))}
+	beginnings := []string{lockFile, EnvironmentFile, SplitFile, filepath.Base(split.SummaryPath(SplitFile)), TensorBoardDir}
 	for _, e := range entries {
 		if !slices.Contains(beginnings, e.Name()) && !atomicfile.IsTemporary(e.Name()) {
 			return &NotEmptyError{f.Dir, e.Name()}

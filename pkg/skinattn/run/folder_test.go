@@ -67,6 +67,8 @@ func TestCreate(t *testing.T) {
 		{name: "new", left: []string{".lock"}},
 		{name: "a start that was killed", files: []string{".lock", "split.csv", "split.json", ".environment.json.12.tmp"},
 			left: []string{".lock", "split.csv", "split.json"}},
+		{name: "a start with TensorBoard's files that was killed", files: []string{".lock", "split.csv", "tensorboard/events.out.tfevents.1.host.1.0"},
+			left: []string{".lock", "split.csv", "tensorboard"}},
 		{name: "a run", files: []string{".lock", "config.json"}, err: "is not empty (it has config.json)"},
 		{name: "somebody's folder", files: []string{"thesis.doc"}, err: "is not empty (it has thesis.doc)"},
 		{name: "resume", files: []string{".lock", "config.json", ".history.csv.7.tmp", "checkpoints/.saving-1/weights.safetensors", "checkpoints/last-1/x"}, resume: true,
@@ -246,5 +248,26 @@ func TestColumns(t *testing.T) {
 	names, values := Columns([]Epoch{row(1, nan), row(2, 0.25)})
 	if strings.Join(names, ",") != "epoch,train_loss,val_accuracy" || values["epoch"][1] != 2 || !math.IsNaN(values["train_loss"][0]) || values["train_loss"][1] != 0.25 {
 		t.Errorf("%v %v", names, values)
+	}
+}
+
+// Numbers in an edited config.json have the bounds of the flags.
+func TestNumbersOutsideTheirBounds(t *testing.T) {
+	for field, want := range map[string]string{
+		`"network": {"size": 1000000000}`:                   "size is 1000000000; it must be in [0, 4096]",
+		`"network": {"size": -1}`:                           "size is -1; it must be in [0, 4096]",
+		`"network": {"oversample": 1e300}`:                  "oversample is 1e+300; it must be in [0, 4]",
+		`"network": {"metadata_units": [1000000000, 0, 0]}`: "metadata units is 1000000000; it must be in [0, 16384]",
+		`"regime": {"epochs": 1, "batch": 1000000000}`:      "batch is 1000000000; it must be in [1, 10000]",
+		`"regime": {"epochs": 1, "batch": 1, "learning_rate": 1, "epsilon": 1, "copies": {"per_photo": 1000000000}}`:      "copies per photo is 1000000000; it must be in [0, 100]",
+		`"regime": {"epochs": 1, "batch": 1, "learning_rate": 1, "epsilon": 1, "class_weights": [1, 1, 1, 1, 1, 1, 0]}`:   "class weights is 0; it must be in [1e-6, 1e6]",
+		`"regime": {"epochs": 1, "batch": 1, "learning_rate": 1, "epsilon": 1, "loss": {"kind": "focal", "gamma": 1e30}}`: "loss gamma is 1e+30; it must be in [0, 20]",
+		`"regime": {"epochs": 1, "batch": 1, "learning_rate": -1, "epsilon": 1}`:                                          "learning rate is -1; it must be above 0",
+	} {
+		f := &Folder{Dir: t.TempDir()}
+		write(t, f.Path(ConfigFile), `{"format": 1, `+field+`}`)
+		if _, err := f.Config(); err == nil || err.Error() != "reading "+f.Path(ConfigFile)+": "+want {
+			t.Errorf("%s: %v, want %s", field, err, want)
+		}
 	}
 }

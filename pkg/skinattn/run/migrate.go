@@ -45,6 +45,11 @@ func Migrate(ctx context.Context, dir string, data *ham10000.Dataset) (Migrated,
 	if !done.Changed {
 		return done, nil
 	}
+	if known, err := folder.CheckFingerprint(); err != nil {
+		return done, err
+	} else if known {
+		cfg = cfg.Sealed()
+	}
 	return done, folder.WriteConfig(cfg)
 }
 

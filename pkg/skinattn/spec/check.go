@@ -2,6 +2,9 @@ package spec
 
 import "fmt"
 
+// maxLayerFactor is above any use, and keeps products with it finite.
+const maxLayerFactor = 1e6
+
 // Check finds settings that make no sense, of the regime and of the network options
 // that it sets.
 func (r Regime) Check(classes int) error {
@@ -24,8 +27,8 @@ func (r Regime) Check(classes int) error {
 		return fmt.Errorf("copies up to %d a class come in batches of %d; there must be at least 1 in a batch", r.Copies.PerClass, r.Copies.Batch)
 	}
 	for _, l := range r.LayerRates {
-		if l.Layers == "" || l.Factor < 0 {
-			return fmt.Errorf("layer rate %q=%g: it needs layers, and a factor of at least 0", l.Layers, l.Factor)
+		if l.Layers == "" || !(l.Factor >= 0 && l.Factor <= maxLayerFactor) { // NaN is neither
+			return fmt.Errorf("layer rate %q=%g: it needs layers, and a factor of 0 to %g", l.Layers, l.Factor, float64(maxLayerFactor))
 		}
 	}
 	for _, f := range r.Freeze {

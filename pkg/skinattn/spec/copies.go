@@ -3,11 +3,11 @@ package spec
 // Copies are augmented photos beside the unchanged photos of every epoch, drawn anew
 // each time. The zero value makes none.
 type Copies struct {
-	PerPhoto int `json:"per_photo,omitempty" range:"[0,]" help:"Augmented copies beside every photo; the photos themselves are then unchanged."`
+	PerPhoto int `json:"per_photo,omitempty" range:"[0,100]" help:"Augmented copies beside every photo; the photos themselves are then unchanged."`
 	// PerClass is not reached exactly: [14] filled the classes with whole batches from
 	// Keras's flow_from_directory.
-	PerClass int `json:"per_class,omitempty" range:"[0,]" help:"Fill every class up to about N images with augmented copies, as [14] did on disk."`
-	Batch    int `json:"batch,omitempty" range:"[0,]" help:"Batch size of the generator that fills the classes."`
+	PerClass int `json:"per_class,omitempty" range:"[0,100000]" help:"Fill every class up to about N images with augmented copies, as [14] did on disk."`
+	Batch    int `json:"batch,omitempty" range:"[0,100000]" help:"Batch size of the generator that fills the classes."`
 }
 
 // Count is the number of copies of a class of n photos.

@@ -13,8 +13,8 @@ import (
 // what the tags leave out; Option explains the tags.
 type Network struct {
 	Backbone string `json:"backbone" flag:"-" help:"Name in the table of networks."`
-	Cut      string `json:"cut" flag:"-" help:"Keras layer at which the backbone ends."` // empty: the authors' cut
-	Size     int    `json:"size" flag:"-" help:"Input width and height in pixels."`      // 0: the backbone's own
+	Cut      string `json:"cut" flag:"-" help:"Keras layer at which the backbone ends."`             // empty: the authors' cut
+	Size     int    `json:"size" flag:"-" range:"[0,4096]" help:"Input width and height in pixels."` // 0: the backbone's own
 
 	SoftAttention bool               `json:"soft_attention" default:"true" help:"Use the Soft-Attention block."` // false: the cut features go on directly
 	Metadata      bool               `json:"metadata" default:"true" help:"Use age, sex and localization."`      // the dense branch for them
@@ -45,11 +45,11 @@ type Network struct {
 	MetadataBatchNorm string `json:"metadata_batch_norm,omitempty" enum:"before,both" help:"Batch norm with ReLU before the dense layers of the metadata branch, or before and after: before or both." beyond:"paper"`
 	// MetadataUnits has 0 in its unused places, which are last. All 0 means one layer
 	// of DefaultMetadataUnits.
-	MetadataUnits [3]int `json:"metadata_units,omitzero" range:"[0,]" help:"Widths of the dense layers of the metadata branch, up to three (default: 4096)." placeholder:"N" beyond:"paper"`
+	MetadataUnits [3]int `json:"metadata_units,omitzero" range:"[0,16384]" help:"Widths of the dense layers of the metadata branch, up to three (default: 4096)." placeholder:"N" beyond:"paper"`
 	// MetadataDropout drops features; the regime's option of that name hides inputs.
 	MetadataDropout float64 `json:"metadata_dropout,omitempty" range:"[0,1)" flag:"metadata-branch-dropout" help:"Dropout rate at the end of the metadata branch." label:"dropout of the metadata branch" beyond:"paper"`
-	ExtendedDense   int     `json:"extended_dense,omitempty" range:"[0,]" help:"Width of one more dense layer, with ReLU, before the last; 0: none." beyond:"paper"`
-	PoolsBefore     int     `json:"pools_before,omitempty" range:"[0,]" help:"Number of 2x2 max poolings before Soft-Attention." beyond:"paper"`
+	ExtendedDense   int     `json:"extended_dense,omitempty" range:"[0,16384]" help:"Width of one more dense layer, with ReLU, before the last; 0: none." beyond:"paper"`
+	PoolsBefore     int     `json:"pools_before,omitempty" range:"[0,10]" help:"Number of 2x2 max poolings before Soft-Attention." beyond:"paper"`
 }
 
 // Pooling says how a feature map becomes a vector.

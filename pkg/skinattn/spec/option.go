@@ -235,3 +235,16 @@ func checkOptions(options []Option, of any, onlySet bool) error {
 	}
 	return nil
 }
+
+// CheckNumbers returns a *ValueError for a number of a network or of a regime, which may be
+// nil, that no flag would take: their file may have been edited. Check also looks at words
+// and at what fits together.
+func CheckNumbers(n *Network, r *Regime) error {
+	numbers := func(options []Option) []Option {
+		return slices.DeleteFunc(options, func(o Option) bool { return o.tag.Get("range") == "" })
+	}
+	if err := checkOptions(numbers(NetworkOptions()), n, false); err != nil || r == nil {
+		return err
+	}
+	return checkOptions(numbers(RegimeOptions()), r, false)
+}

@@ -16,17 +16,17 @@ import (
 type Regime struct {
 	Name string `json:"name" flag:"-" help:"Regime that it began as; single options may differ."`
 
-	Epochs     int `json:"epochs" range:"[1,]" help:"At most this many epochs." label:"epochs, at most"`
-	Batch      int `json:"batch" range:"[1,]" help:"Images a step."`
-	Accumulate int `json:"accumulate,omitempty" range:"[0,]" help:"Batches whose gradients make one update."`
+	Epochs     int `json:"epochs" range:"[1,100000]" help:"At most this many epochs." label:"epochs, at most"`
+	Batch      int `json:"batch" range:"[1,10000]" help:"Images a step."`
+	Accumulate int `json:"accumulate,omitempty" range:"[0,10000]" help:"Batches whose gradients make one update."`
 	// StepsDivisor is how the authors of [14] set steps_per_epoch: the quotient is
 	// rounded up and does not count Copies.
-	StepsDivisor int    `json:"steps_divisor,omitempty" range:"[0,]" help:"End an epoch after n/N steps, n photos being in the training part; 0: when all are seen."`
+	StepsDivisor int    `json:"steps_divisor,omitempty" range:"[0,1000000]" help:"End an epoch after n/N steps, n photos being in the training part; 0: when all are seen."`
 	Sampling     string `json:"sampling,omitempty" enum:"balanced" help:"Which photos make an epoch: empty (each once) or balanced (equally many of every class)." zero:"each once"`
 
 	// Adam in Keras's form; see training.Adam.
 	LearningRate float64     `json:"learning_rate" range:"(0,]" help:"Adam's first learning rate." label:"Adam: learning rate"`
-	Epsilon      float64     `json:"epsilon" range:"(0,]" help:"Adam's epsilon, in Keras's form." label:"Adam: epsilon"`
+	Epsilon      float64     `json:"epsilon" range:"[1e-30,1e6]" help:"Adam's epsilon, in Keras's form." label:"Adam: epsilon"`
 	Beta1        float64     `json:"beta1" range:"[0,1)" help:"Adam's decay of the first moment." label:"Adam: beta1"`
 	Beta2        float64     `json:"beta2" range:"[0,1)" help:"Adam's decay of the second moment." label:"Adam: beta2"`
 	LayerRates   []LayerRate `json:"layer_rates,omitempty" help:"Factor X on the learning rate of the layers whose names begin with LAYERS; 'backbone': all up to the cut." placeholder:"LAYERS=X"`
@@ -40,7 +40,7 @@ type Regime struct {
 	// EMA is lower in the first updates: after t of them at most (1+t)/(10+t).
 	EMA float64 `json:"ema,omitempty" range:"[0,1)" help:"Decay of a moving average of the weights, which is then validated and kept."`
 
-	ClassWeights   []float64 `json:"class_weights,omitempty" range:"[0,]" help:"Seven weights of the loss, in class order." zero:"1"`
+	ClassWeights   []float64 `json:"class_weights,omitempty" range:"[1e-6,1e6]" help:"Seven weights of the loss, in class order." zero:"1"`
 	ClassWeighting string    `json:"class_weighting,omitempty" enum:"balanced" help:"empty (the weights given) or balanced: N/(C*N_i) of the training part." zero:"as given"`
 	Loss           Loss      `json:"loss,omitzero" zero:"cross-entropy"`
 	// LabelSmoothing e trains towards 1-e+e/C for the true class and e/C for the
@@ -99,14 +99,14 @@ func AuthorsVariant(regime string) (v Variant, ok bool) {
 // Plateau is Keras's ReduceLROnPlateau on the validation loss.
 type Plateau struct {
 	Factor       float64 `json:"factor" range:"[0,1)" help:"Multiply the rate by this on a plateau of the validation loss; 0: never."`
-	Patience     int     `json:"patience" range:"[0,]" help:"Epochs without progress that make a plateau."`
+	Patience     int     `json:"patience" range:"[0,100000]" help:"Epochs without progress that make a plateau."`
 	MinDelta     float64 `json:"min_delta" range:"[0,]" help:"Least fall of the loss that counts as progress."`
 	LearningRate float64 `json:"min_learning_rate" range:"[0,]" flag:"min-learning-rate" help:"Lowest learning rate of the plateau rule."`
 }
 
 // EarlyStop is Keras's EarlyStopping.
 type EarlyStop struct {
-	Patience int     `json:"patience" range:"[0,]" flag:"stop-patience" help:"Stop after this many epochs without progress; 0: never."`
+	Patience int     `json:"patience" range:"[0,100000]" flag:"stop-patience" help:"Stop after this many epochs without progress; 0: never."`
 	MinDelta float64 `json:"min_delta" range:"[0,]" flag:"stop-min-delta" help:"Least progress that counts for stopping."`
 	Monitor  string  `json:"monitor,omitempty" enum:"val_accuracy" flag:"stop-monitor" help:"What must make progress: empty (the validation loss) or val_accuracy."`
 }
@@ -188,7 +188,7 @@ func (f Freeze) Frozen(epoch int) bool { return f.Epochs == 0 || epoch <= f.Epoc
 // nothing. The geometry is Keras's ImageDataGenerator with fill mode nearest; see
 // training.Affine.
 type Augment struct {
-	Rotation       float64 `json:"rotation,omitempty" range:"[0,]" flag:"rotation" help:"Turn photos by up to this many degrees."`    // either way
+	Rotation       float64 `json:"rotation,omitempty" range:"[0,360]" flag:"rotation" help:"Turn photos by up to this many degrees."` // either way
 	Shift          float64 `json:"shift,omitempty" range:"[0,1)" flag:"shift" help:"Shift photos by up to this share of their size."` // of height and of width, either way
 	Zoom           float64 `json:"zoom,omitempty" range:"[0,1)" flag:"zoom" help:"Zoom each axis by 1-X..1+X."`
 	HorizontalFlip bool    `json:"horizontal_flip,omitempty" flag:"horizontal-flip" help:"Mirror half of the photos."`
@@ -211,17 +211,17 @@ type Mix struct {
 	// Mixup is alpha of Zhang et al. 2017 (arXiv 1710.09412): with lambda drawn from
 	// Beta(alpha, alpha), a photo, its metadata and its label count lambda, the other's
 	// 1-lambda.
-	Mixup float64 `json:"mixup,omitempty" range:"[0,]" flag:"mixup" help:"Blend pairs of photos, by Beta(X, X)."`
+	Mixup float64 `json:"mixup,omitempty" range:"[0,100]" flag:"mixup" help:"Blend pairs of photos, by Beta(X, X)."`
 	// CutMix is alpha of Yun et al. 2019 (arXiv 1905.04899): a box with 1-lambda
 	// of the area shows the other photo; metadata and label are mixed by area.
-	CutMix float64 `json:"cutmix,omitempty" range:"[0,]" flag:"cutmix" help:"Put a box of one photo into another, its area by Beta(X, X)."`
+	CutMix float64 `json:"cutmix,omitempty" range:"[0,100]" flag:"cutmix" help:"Put a box of one photo into another, its area by Beta(X, X)."`
 }
 
 // Loss is the loss function of the training; the zero value is categorical
 // cross-entropy.
 type Loss struct {
 	Kind  string  `json:"kind,omitempty" enum:"focal,multi-weighted" flag:"loss" help:"empty (cross-entropy), focal or multi-weighted."`
-	Gamma float64 `json:"gamma,omitempty" range:"[0,]" flag:"focal-gamma" help:"Exponent of the losses focal and multi-weighted."`
+	Gamma float64 `json:"gamma,omitempty" range:"[0,20]" flag:"focal-gamma" help:"Exponent of the losses focal and multi-weighted."`
 	// Limit is the probability below which the logarithm stays constant.
 	Limit float64 `json:"limit,omitempty" range:"[0,1)" flag:"outlier-limit" help:"Loss multi-weighted: probability below which a photo is an outlier."`
 }

@@ -39,7 +39,7 @@ func drawBlend(mix spec.Mix, size, n int, seed uint64, epoch int, first entry) *
 	lambda := distuv.Beta{Alpha: alpha, Beta: alpha, Src: source}
 	b := &Blend{}
 	for _, partner := range rng.Perm(n) {
-		share, box := float32(lambda.Rand()), Box{}
+		share, box := float32(betaOf(lambda.Rand(), rng)), Box{}
 		if cut {
 			box = square(rng, size, math.Sqrt(1-float64(share)))
 			share = 1
@@ -49,6 +49,16 @@ func drawBlend(mix spec.Mix, size, n int, seed uint64, epoch int, first entry) *
 		b.Boxes = append(b.Boxes, box)
 	}
 	return b
+}
+
+// betaOf returns x, drawn from Beta(alpha, alpha). For alphas below some hundredths, both
+// of the numbers whose ratio x is may be too small for a float64; the distribution then is
+// a coin's, up to what floats can tell.
+func betaOf(x float64, rng *rand.Rand) float64 {
+	if math.IsNaN(x) {
+		return float64(rng.IntN(2))
+	}
+	return x
 }
 
 // square draws a box around a point anywhere in the photo, with sides that are a share of

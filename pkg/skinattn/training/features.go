@@ -134,7 +134,7 @@ func (p Photos) Features(ctx context.Context, eng *engine.Engine, net *skinattn.
 				log(fmt.Sprintf("computing the features of %d images, once for all splits and seeds (%d MB)", n, 4*n*width>>20))
 			}
 			return p.writeFeatures(ctx, eng, net, store, path, key)
-		})
+		}, log)
 	if err != nil {
 		return nil, err
 	}

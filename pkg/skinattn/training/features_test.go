@@ -131,6 +131,48 @@ func TestInterruptedRunOnFeaturesGoesOnToTheSameBytes(t *testing.T) {
 	})
 }
 
+// Features that were damaged on the disk are told and computed again: training on them
+// ends with the weights of training on the intact ones.
+func TestDamagedFeaturesAreComputedAgain(t *testing.T) {
+	cache := t.TempDir()
+	var lines []string
+	train := func() string {
+		t.Helper()
+		dir := filepath.Join(t.TempDir(), "run")
+		r := smallRun(t, dir, false)
+		r.Watch = logger(func(line string) { lines = append(lines, line) })
+		frozenRun(&r, cache)
+		if err := Train(context.Background(), r); err != nil {
+			t.Fatal(err)
+		}
+		return finalWeights(t, dir)
+	}
+	want := train()
+	files, err := filepath.Glob(filepath.Join(cache, "features-*.cache"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, path := range files {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for at := featureHeader + 3; at < len(content); at += 4 { // exponents
+			content[at] ^= 1
+		}
+		if err := os.WriteFile(path, content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lines = nil
+	if train() != want {
+		t.Error("the run was trained on damaged features")
+	}
+	if log := strings.Join(lines, "\n"); strings.Count(log, "is damaged: ") != len(files) {
+		t.Errorf("the log is %s", log)
+	}
+}
+
 func TestFeaturesOfAnUnknownPhoto(t *testing.T) {
 	f := &Features{at: map[string]int{"known": 0}}
 	if _, err := f.Of([]ham10000.Record{{ImageID: "known"}, {ImageID: "unknown"}}); err == nil || !strings.Contains(err.Error(), "image unknown") {

@@ -120,6 +120,22 @@ func TestDrawBlend(t *testing.T) {
 			t.Error("the same batch draws another blend")
 		}
 	}
+	// Beta(.001, .001) has half of its mass below 1e-300, and no share that is no number:
+	// 640 draws are 0 or 1 but for a few, at even odds within five standard deviations.
+	ones, between := 0, 0
+	for i := range 10 {
+		for _, share := range drawBlend(spec.Mix{Mixup: .001}, size, n, 1, 1, entry{id: i}).Share {
+			switch {
+			case share > .99:
+				ones++
+			case !(share < .01):
+				between++
+			}
+		}
+	}
+	if ones < 257 || ones > 383 || between > 20 {
+		t.Errorf("%d of 640 shares are 1, %d are between", ones, between)
+	}
 	// Both kinds, at even odds: 200 draws, five standard deviations.
 	mixups := 0
 	for i := range 200 {

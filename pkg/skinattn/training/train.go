@@ -65,6 +65,8 @@ type state struct {
 	BestAccuracy float64     `json:"best_val_accuracy"`
 	Finished     bool        `json:"finished"` // the stopping rule has fired
 	History      []run.Epoch `json:"history"`
+	// Config is what the checkpoint was made with. Older checkpoints do not have it.
+	Config *run.Config `json:"config,omitempty"`
 
 	// Running is the running epoch: the first Images of its order are done.
 	Running partial `json:"running"`
@@ -187,6 +189,7 @@ func (t *trainer) prepare(ctx context.Context) (err error) {
 	default:
 		return err
 	}
+	t.state.Config = &t.Config
 	if t.Resumed != nil {
 		t.Resumed.Epoch, t.Resumed.Step = t.state.Epoch, t.state.Step
 		if err := t.Folder.AddResumption(*t.Resumed); err != nil {
@@ -247,6 +250,11 @@ func (t *trainer) validated() *model.Store {
 func (t *trainer) reconcile() error {
 	if err := t.net.CheckStore(t.store); err != nil {
 		return fmt.Errorf("%s: the checkpoint does not fit the run's config.json: %w", t.Folder.Dir, err)
+	}
+	if then := t.state.Config; then != nil {
+		if changed := run.Changed(*then, t.Config); len(changed) > 0 {
+			return &run.EditedError{Dir: t.Folder.Dir, Fields: changed}
+		}
 	}
 	if err := checkpoint.RemoveNewer(t.Folder, checkpoint.Best, t.state.position()); err != nil {
 		return err
@@ -425,4 +433,19 @@ func (e *DivergedError) Error() string {
 // diverged is the error of the given step.
 func (t *trainer) diverged(epoch, step int, loss float64, images []string) error {
 	return &DivergedError{Epoch: epoch, Step: step, Loss: loss, Images: images, Checkpoint: checkpoint.Newest(t.Folder, checkpoint.Last)}
+}
+
+// Saved is what the newest intact checkpoint tells about a run.
+type Saved struct {
+	Epoch   int         // epochs finished
+	Stopped bool        // the stopping rule has ended the training
+	Config  *run.Config // that it was made with; nil in older runs
+}
+
+// ReadSaved reads the newest intact checkpoint to go on from. Without one the error is a
+// checkpoint.ErrNone. log is as in checkpoint.Load.
+func ReadSaved(f *run.Folder, log func(line string)) (Saved, error) {
+	var s state
+	err := checkpoint.Load(f, checkpoint.Last, nil, &s, log)
+	return Saved{Epoch: s.Epoch, Stopped: s.Finished, Config: s.Config}, err
 }
