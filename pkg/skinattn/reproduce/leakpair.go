@@ -108,8 +108,13 @@ func (p *leakPair) leakRate() float64 {
 	return sum / float64(len(p.with))
 }
 
-// trained is the number of training photos of the first seed, equal in both arms.
-func (p *leakPair) trained() int { return len(p.with[0].split.Part(split.Train)) }
+// trained is the number of training photos of each seed, equal in both arms.
+func (p *leakPair) trained() (n []string) {
+	for _, run := range p.with {
+		n = append(n, eval.FormatThousands(len(run.split.Part(split.Train))))
+	}
+	return n
+}
 
 // clear reports whether an effect differs from zero after Holm's adjustment.
 func (m measured) clear() bool { return !math.IsNaN(m.adjusted) && m.adjusted < 0.05 }

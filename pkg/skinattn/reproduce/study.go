@@ -101,7 +101,7 @@ func (r *Report) ablationView(a *ablation) ablationView {
 func (r *Report) pairView(p *leakPair) pairView {
 	v := pairView{
 		Setting:   r.settingText(p.with[0]) + "; " + render.Code(split.LeakPair) + "; " + seedsText(p.seeds),
-		Trained:   eval.FormatThousands(p.trained()),
+		Trained:   enumerate(slices.Compact(p.trained())),
 		LeakRate:  percent(p.leakRate()),
 		Table:     render.Grid{Head: []string{"photos", "images", "metric", "without", "with", "with less without"}},
 		How:       howText(p.info, p.seeds),
