@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/skinattn/skinattn/internal/csvtable"
+	"github.com/skinattn/skinattn/internal/userdir"
 	"github.com/skinattn/skinattn/models"
 	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/crate"
@@ -104,7 +107,21 @@ var adviceTable = []func(error) string{
 		return is("use --engine cpu", engine.ErrNoGPU, engine.ErrPlatform)(e)
 	}),
 	is("make room on that disk, or choose another; a run goes on with --resume", syscall.ENOSPC, syscall.EDQUOT),
+	cacheDenied,
 	is("choose a folder that can be written, or change its permissions", syscall.EROFS, fs.ErrPermission),
+}
+
+// cacheDenied answers if the cache folder can't be made or written, which no flag names.
+func cacheDenied(err error) string {
+	denied, ok := errors.AsType[*fs.PathError](err)
+	if !ok || !errors.Is(denied, syscall.EROFS) && !errors.Is(denied, fs.ErrPermission) {
+		return ""
+	}
+	cache, path := userdir.Cache()+"/", filepath.Clean(denied.Path)+"/"
+	if !strings.HasPrefix(cache, path) && !strings.HasPrefix(path, cache) {
+		return ""
+	}
+	return "set $XDG_CACHE_HOME to a folder that can be written"
 }
 
 // readDenied reports whether the file or folder at path is there and may not be read, or

@@ -124,7 +124,7 @@ func (f *Bars) addTo(p *plot.Plot, s Style) (legend, error) {
 	if p.Y.Max <= p.Y.Min {
 		return key, fmt.Errorf("bars: the value axis from %v to %v is empty", p.Y.Min, p.Y.Max)
 	}
-	s.nominalAxis(&p.X, f.Groups)
+	s.nominalColumns(p, f.Groups)
 	return key, nil
 }
 

@@ -65,7 +65,7 @@ func panelsHeight(s Style, n, columns int, aspect float64, title string) vg.Leng
 
 // newPanel returns an empty plot for a small panel with a name.
 func (s Style) newPanel(name string) *plot.Plot {
-	p := s.NewPlot(name, "", "")
+	p := s.NewPlot(wrapName(name, panelNameWidth), "", "")
 	p.Title.Padding = s.FontSize * 0.15
 	return p
 }

@@ -78,7 +78,7 @@ func (g rowsFromTop) Y(r int) float64    { return float64(r) }
 // rows in place of axes.
 func (s Style) addMatrix(p *plot.Plot, m *Matrix, columns, rows []string) {
 	p.Add(m, Frame{s.thin(axisInk)})
-	s.nominalAxis(&p.X, columns)
-	s.nominalRows(&p.Y, rows)
+	s.nominalColumns(p, columns)
+	s.nominalRows(&p.Y, wrapNames(rows, nameWidth))
 	p.X.LineStyle.Width, p.Y.LineStyle.Width = 0, 0
 }

@@ -196,12 +196,15 @@ func TestCheckpointsOnDemand(t *testing.T) {
 func TestCaveatsOfIncompleteRuns(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "crate")
 	dir := copied(t, "run", "metrics.json", "split.csv")
+	if err := (&run.Folder{Dir: dir}).AddResumption(run.Resumption{Epoch: 3, Step: 70, Notes: []string{"the last checkpoint was lost"}}); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := Write(out, []string{dir}, published); err != nil {
 		t.Fatal(err)
 	}
 	entities := read(t, out)
 	text := entities["./"]["description"].(string)
-	for _, wanted := range []string{"a leak can't be ruled out", "not finished"} {
+	for _, wanted := range []string{"a leak can't be ruled out", "not finished", "resumed after epoch 3, step 70: the last checkpoint was lost."} {
 		if !strings.Contains(text, wanted) {
 			t.Errorf("the description lacks %q: %s", wanted, text)
 		}

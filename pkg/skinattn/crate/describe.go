@@ -139,14 +139,17 @@ func (d *describer) run(s *source) (told string, err error) {
 	if err != nil {
 		return "", err
 	}
-	told = s.name + ": " + summary(config, metrics, parts)
-	folder["description"] = told
-	folder["hasPart"] = references(d.files(s, "", metrics))
-
 	environment, err := optional(s.Environment())
 	if err != nil {
 		return "", err
 	}
+	told = s.name + ": " + summary(config, metrics, parts)
+	for _, caveat := range environment.Caveats() {
+		told += " Note: " + strings.TrimSuffix(caveat, ".") + "."
+	}
+	folder["description"] = told
+	folder["hasPart"] = references(d.files(s, "", metrics))
+
 	verb := "Training"
 	if config.Regime == nil {
 		verb = "Import"
@@ -374,9 +377,5 @@ func circumstances(e run.Environment) string {
 	if e.Engine == "" {
 		return ""
 	}
-	text := fmt.Sprintf(" with engine %s, %s", e.Computes(), e.Go)
-	if e.CPU != "" {
-		text += fmt.Sprintf(", %d cores of %s", e.Cores, e.CPU)
-	}
-	return text
+	return fmt.Sprintf(" with engine %s, %s", e.Computes(), e.Go)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/skinattn/skinattn/pkg/eval"
+	"github.com/skinattn/skinattn/pkg/eval/paper"
 	"github.com/skinattn/skinattn/pkg/skinattn/reproduce/internal/render"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
@@ -18,11 +19,42 @@ const indexTitle = "The paper, as printed, as logged, and here"
 type indexView struct {
 	Title        string
 	Whole        bool
+	Verdicts     []verdict
 	Tables       []indexTable
 	Protocols    []split.Protocol
 	Combinations int    // of network and regime in the printed tables
 	Filled       string // number of combinations with a run, by protocol
 	Runs         render.Grid
+}
+
+// verdict is a claim in a line: what was claimed, the verdict, and the first reason.
+type verdict struct{ Claim, Verdict, Why string }
+
+// verdicts puts every claim of the paper in a line.
+func verdicts() (lines []verdict) {
+	for _, c := range paper.Claims() {
+		word, why := inShort(c.Verdict)
+		lines = append(lines, verdict{render.Plain(c.Title), render.Plain(word), render.Plain(why)})
+	}
+	return lines
+}
+
+// inShort divides the first sentence of a claim's verdict: what stands before the colon or,
+// without one, before the comma, and the reason behind it. A full stop ends a sentence if a
+// space and a capital follow.
+func inShort(text string) (word, why string) {
+	for i := range len(text) - 2 {
+		if text[i] == '.' && text[i+1] == ' ' && text[i+2] >= 'A' && text[i+2] <= 'Z' {
+			text = text[:i]
+			break
+		}
+	}
+	text = strings.TrimSuffix(text, ".")
+	word, why, found := strings.Cut(text, ": ")
+	if !found {
+		word, why, _ = strings.Cut(text, ", ")
+	}
+	return word, why
 }
 
 type indexTable struct{ ID, Path, Anchor string }
@@ -36,7 +68,7 @@ func (v indexView) Link(name, file, anchor string) string {
 }
 
 func (r *Report) index() indexView {
-	v := indexView{Title: indexTitle, Protocols: split.Columns()}
+	v := indexView{Title: indexTitle, Protocols: split.Columns(), Verdicts: verdicts()}
 	for _, t := range r.Tables {
 		v.Tables = append(v.Tables, indexTable{t.ID, "tables/" + t.file(), strings.ToLower(t.file())})
 	}
