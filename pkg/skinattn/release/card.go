@@ -41,7 +41,7 @@ type card struct {
 	Groups                          string
 	Temperature, Threshold, Level   string
 	Calibration, Confidence         string
-	MetadataDropout                 string
+	MetadataDropout, MetadataAbsent string
 	Official                        bool // whether there are official photos, which lack metadata
 }
 
@@ -80,6 +80,9 @@ func (c *card) network(f *run.Folder) error {
 	c.Title, c.Network, c.Parameters = row.Title, net.Network, thousands(total)
 	if r := cfg.Regime; r != nil && r.MetadataDropout > 0 {
 		c.MetadataDropout = decimal(r.MetadataDropout, -1)
+		if r.MetadataAbsent > 0 {
+			c.MetadataAbsent = decimal(r.MetadataAbsent, -1)
+		}
 	}
 	weights, err := f.ReadDir(run.CheckpointDir)
 	if err != nil {

@@ -117,12 +117,24 @@ func (r *Report) settingLine(s setting) []string {
 		n = append(n, eval.FormatThousands(run.metrics.N))
 		epochs = append(epochs, fmt.Sprint(run.epochs))
 	}
-	line := []string{render.Plain(r.title(first.config.Network.Backbone)), r.regimeText(first), render.Code(first.config.Data.Protocol),
+	line := []string{render.Plain(r.title(first.config.Network.Backbone)), r.regimeText(first), first.protocolText(),
 		leakText(s.runs), fmt.Sprint(first.config.Network.Size), strings.Join(seeds, ", "), strings.Join(slices.Compact(n), ", "), strings.Join(slices.Compact(epochs), ", ")}
 	for _, v := range s.values {
 		line = append(line, v.mean())
 	}
 	return line
+}
+
+// protocolText is the run's protocol, and the reported part where it is the validation
+// part: where it chooses nothing but the recipe, a number is still a little too good.
+func (r *Run) protocolText() string {
+	text := render.Code(r.config.Data.Protocol)
+	reported := r.predictions.Predictions().ImageIDs
+	validation := len(reported) > 0 && slices.ContainsFunc(r.split.Part(split.Val), func(row split.Row) bool { return row.ImageID == reported[0] })
+	if validation {
+		text += ", validation part"
+	}
+	return text
 }
 
 // leakText is the leak rate of the reported photos, the mean over runs.

@@ -17,7 +17,7 @@ func TestModernStaysAsItIs(t *testing.T) {
 		`"early_stop":{"patience":0,"min_delta":0},"select":"last","class_weights":[2.61,2.09,1.43,4.41,1.42,0.58,3.97],` +
 		`"label_smoothing":0.05,"missing_age":"impute","metadata_dropout":0.1,"metadata_absent":0.3,"augment":{"rotation":180,"shift":0.1,"zoom":0.15,` +
 		`"horizontal_flip":true,"vertical_flip":true,"brightness":0.15,"contrast":0.15,"saturation":0.15}}`
-	network := Network{ChannelOrder: "rgb", Resize: imaging.Antialias, Oversample: 1.5, SoftAttention: true, Metadata: true, Dropout: .5, BatchNormMomentum: .99}
+	network := Network{ChannelOrder: "rgb", Resize: imaging.Antialias, Oversample: 1.5, SoftAttention: true, Metadata: true, Dropout: .5, BatchNormMomentum: .99, Views: 8}
 	r, err := For("modern", "mobilenet_v2")
 	if err != nil {
 		t.Fatal(err)

@@ -73,7 +73,7 @@ var table = []Regime{
 		LabelSmoothing: .05, MetadataDropout: .1, MetadataAbsent: .3,
 		Augment: Augment{Rotation: 180, Shift: .1, Zoom: .15, HorizontalFlip: true, VerticalFlip: true,
 			Brightness: .15, Contrast: .15, Saturation: .15},
-		Network: Network{ChannelOrder: "rgb", Resize: imaging.Antialias, Oversample: 1.5, SoftAttention: true, Metadata: true, Dropout: .5, BatchNormMomentum: .99},
+		Network: Network{ChannelOrder: "rgb", Resize: imaging.Antialias, Oversample: 1.5, SoftAttention: true, Metadata: true, Dropout: .5, BatchNormMomentum: .99, Views: 8},
 	},
 	{
 		// For a few hundred synthetic images and a few minutes: from random
