@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"os"
@@ -49,7 +50,7 @@ func overridePlugin() (string, error) {
 	}
 	abs, err := filepath.Abs(path)
 	if err == nil {
-		_, err = os.Stat(abs)
+		err = checkWhole(abs)
 	}
 	if err != nil {
 		return "", fmt.Errorf("$%s: %w", EnvPlugin, err)
@@ -72,8 +73,20 @@ func cpuPlugin(ctx context.Context, opts Options) (path, from string, err error)
 		return "", "", err
 	}
 	for _, w := range wheels {
-		if path = filepath.Join(dir, w.file); fileExists(path) {
+		path = filepath.Join(dir, w.file)
+		if !fileExists(path) {
+			continue
+		}
+		err := checkWhole(path)
+		if err == nil {
 			return path, w.String(), nil
+		}
+		if opts.Offline {
+			return "", "", err
+		}
+		opts.logf("warning: %v; it is fetched again", err)
+		if err := os.Remove(path); err != nil {
+			return "", "", err
 		}
 	}
 	if opts.Offline {
@@ -98,6 +111,31 @@ func cpuPlugin(ctx context.Context, opts Options) (path, from string, err error)
 func installCPU(ctx context.Context, w wheel, path string, opts Options) error {
 	return install(ctx, path, path, []wheel{w}, opts, "the XLA plug-in "+w.String()+" (about 65 MB, once)",
 		func(files []string, part string) error { return installer.ExtractFileFromZip(files[0], w.file, part) })
+}
+
+// checkWhole returns an error if a Linux plug-in is cut short or no library at all: the
+// system maps it into memory, and the process would die of the missing pages.
+func checkWhole(path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil || runtime.GOOS != "linux" {
+		return err
+	}
+	library, err := elf.NewFile(file) // reads the tables at both ends of the file
+	if err != nil {
+		return fmt.Errorf("the plug-in %s is damaged: %w", path, err)
+	}
+	size := uint64(info.Size())
+	for _, part := range library.Progs {
+		if part.Off > size || part.Filesz > size-part.Off {
+			return fmt.Errorf("the plug-in %s is damaged: it is cut short after %d bytes", path, size)
+		}
+	}
+	return nil
 }
 
 func fileExists(path string) bool {
