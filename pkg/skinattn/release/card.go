@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
@@ -147,7 +147,9 @@ func (c *card) training(f *run.Folder) error {
 	if err != nil {
 		return err
 	}
-	c.Command = trainCommand(cfg)
+	if c.Command, err = pipeline.TrainCommand(cfg, "runs/"+c.Name); err != nil {
+		return err
+	}
 	history, err := f.History()
 	if err != nil {
 		return err
@@ -189,82 +191,7 @@ func (c *card) training(f *run.Folder) error {
 	return nil
 }
 
-// trainCommand is the command that trains the network of a configuration: flags stand for
-// what differs from the regime.
-func trainCommand(cfg run.Config) string {
-	words := []string{"skinattn train --backbone", cfg.Network.Backbone, "--regime", cfg.Regime.Name, "--protocol", cfg.Data.Protocol,
-		"--size", strconv.Itoa(cfg.Network.Size), "--seed", strconv.FormatUint(cfg.Seed, 10), "--run RUN"}
-	if cfg.Data.TestShare != 0 {
-		words = append(words, "--test-share", decimal(cfg.Data.TestShare, -1))
-	}
-	if cfg.Init == "random" {
-		words = append(words, "--weights random")
-	}
-	if cfg.FeatureCache {
-		words = append(words, "--feature-cache")
-	}
-	regime, err := spec.For(cfg.Regime.Name, cfg.Network.Backbone)
-	if err != nil {
-		return strings.Join(words, " ")
-	}
-	network, err := skinattn.Resolve(cfg.Network.Backbone, *cfg.Regime)
-	if err == nil {
-		network = network.With(regime.Network)
-		if cfg.Network.Cut != network.Cut {
-			words = append(words, "--cut", cfg.Network.Cut)
-		}
-		words = append(words, changed(spec.NetworkOptions(), &cfg.Network, &network)...)
-	}
-	return strings.Join(append(words, changed(spec.RegimeOptions(), cfg.Regime, &regime)...), " ")
-}
-
-// changed are the flags for the options of is that differ from those of was.
-func changed(options []spec.Option, is, was any) []string {
-	var words []string
-	for _, o := range options {
-		a, b := o.In(is), o.In(was)
-		if o.Flag == "" || reflect.DeepEqual(a.Interface(), b.Interface()) || a.Kind() == reflect.Slice && a.Len() == 0 && b.Len() == 0 {
-			continue
-		}
-		if a.Kind() == reflect.Bool {
-			words = append(words, map[bool]string{true: "--", false: "--no-"}[a.Bool()]+o.Flag)
-			continue
-		}
-		words = append(words, "--"+o.Flag, flagText(a))
-	}
-	return words
-}
-
-// flagText is a value as a flag takes it.
-func flagText(v reflect.Value) string {
-	switch v.Kind() {
-	case reflect.Slice, reflect.Array:
-		var texts []string
-		for i := range v.Len() {
-			texts = append(texts, flagText(v.Index(i)))
-		}
-		return strings.Join(texts, ",")
-	case reflect.Float64:
-		return decimal(v.Float(), -1)
-	case reflect.String:
-		if v.String() == "" {
-			return `""`
-		}
-		return v.String()
-	}
-	switch x := v.Interface().(type) {
-	case spec.LayerRate:
-		return x.Layers + "=" + decimal(x.Factor, -1)
-	case spec.Freeze:
-		if x.Epochs > 0 {
-			return x.Layers + ":" + strconv.Itoa(x.Epochs)
-		}
-		return x.Layers
-	}
-	return fmt.Sprint(v.Interface())
-}
-
-// setNames are the names of sets for people.
+// setName is the name of a set for people.
 func setName(set string) string {
 	names := map[string]string{"val": "validation part", "test": "test set", "official-val": "official ISIC 2018 validation photos", "official-test": "official ISIC 2018 test photos"}
 	if name, ok := names[set]; ok {

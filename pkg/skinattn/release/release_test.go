@@ -208,9 +208,9 @@ func TestMake(t *testing.T) {
 	}
 	card := files[CardFile]
 	for _, want := range []string{"# Model card: small\n", fmt.Sprintf("| accuracy | %.3f [", metrics.Accuracy), fmt.Sprintf("| `mel` | %.3f", metrics.PerClass[4].Recall), "| age: under 40 | ", "| sex: female | ",
-		"not a medical device", "CC BY-NC 4.0", "the leak rate is 0", "skinattn weights export --format keras3 --out small.keras", fmt.Sprintf("T = %.3f", made.Calibration.Scaling.Temperature()),
+		"not a medical device", "CC BY-NC 4.0", "hidden with a probability of 0.1, and all three at once with 0.3,", "the leak rate is 0", "skinattn weights export --format keras3 --out small.keras", fmt.Sprintf("T = %.3f", made.Calibration.Scaling.Temperature()),
 		fmt.Sprintf("below **%.2f**", made.Calibration.Confidence.Threshold), "in 2 minutes", "10.1038/sdata.2018.161",
-		"skinattn train --backbone mobilenet_v2 --regime modern --protocol isic2018 --size 32 --seed 1 --run RUN --weights random --cut block_4_depthwise --metadata-units 16,0,0\n"} {
+		"skinattn train --backbone mobilenet_v2 --regime modern --protocol isic2018 --size 32 --cut block_4_depthwise --metadata-units=16 --seed 1 --weights random --run runs/small\n"} {
 		if !strings.Contains(card, want) {
 			t.Errorf("the card lacks %q", want)
 		}
