@@ -60,21 +60,10 @@ func writeConversion(w io.Writer, r *convert.Result) error {
 			filled = append(filled, fmt.Sprintf("%s of %d", column, r.Filled[column]))
 		}
 		line("from the published table %s: %s", r.Published, strings.Join(filled, ", "))
-	} else if coarse := coarseSites(r.CoarseSites); coarse != "" {
+	} else if coarse := ham10000.DescribeCoarseSites(r.CoarseSites); coarse != "" {
 		line("sites as the ISIC Archive has them: %s; with the published table beside the copy ('skinattn data fetch --only-metadata' gets it), they are exact", coarse)
 	}
 	line("now: skinattn data check --data %s", r.Dir)
 	_, err := io.WriteString(w, text.String())
 	return err
-}
-
-// coarseSites lists counts by coarse site.
-func coarseSites(counts map[string]int) string {
-	var texts []string
-	for _, c := range ham10000.CoarseSites {
-		if n := counts[c.Name]; n > 0 {
-			texts = append(texts, fmt.Sprintf("%s %d", c.Name, n))
-		}
-	}
-	return strings.Join(texts, ", ")
 }

@@ -1,6 +1,10 @@
 package ham10000
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // CoarseSite is a word of the ISIC Archive for a site of the body that stands for several
 // words of HAM10000: which of them the photo's was, the archive does not say.
@@ -56,4 +60,16 @@ func SiteShares(site string) (shares []float32, ok bool) {
 		return shares, true
 	}
 	return nil, false
+}
+
+// DescribeCoarseSites writes counts by coarse site as "1429 anterior torso, 1097 head/neck";
+// it is empty if there are none.
+func DescribeCoarseSites(counts map[string]int) string {
+	var texts []string
+	for _, c := range CoarseSites {
+		if n := counts[c.Name]; n > 0 {
+			texts = append(texts, fmt.Sprintf("%d %s", n, c.Name))
+		}
+	}
+	return strings.Join(texts, ", ")
 }

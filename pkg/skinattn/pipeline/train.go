@@ -122,6 +122,9 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 	cfg.Data.SplitSHA256 = parts.Summary().SHA256
 	data := opts.photos(parts)
 	cfg.Data.MetadataSHA256 = data.MetadataHash()
+	if cfg.Network.Metadata {
+		cfg.Data.CoarseSites = ham10000.DescribeCoarseSites(data.CoarseSites())
+	}
 	var before resumed
 	if opts.Resume {
 		if before, err = opts.compare(folder, &cfg); err != nil {

@@ -34,6 +34,7 @@ type card struct {
 	Images, Lesions, SourceSize     string
 	Parts                           string
 	Protocol, ProtocolSummary, Leak string
+	Sites                           string // what the network saw of coarse sites; empty if there are none
 	SplitSeed                       uint64
 	Command, Training               string
 	Overall                         string
@@ -101,6 +102,20 @@ func (c *card) network(f *run.Folder) error {
 	return nil
 }
 
+// coarseSites says what the network saw of the sites that the ISIC Archive has. counts is
+// run.Data's CoarseSites.
+func coarseSites(counts string) string {
+	if counts == "" {
+		return ""
+	}
+	var stands []string
+	for _, site := range ham10000.CoarseSites {
+		stands = append(stands, fmt.Sprintf("%s for %s", site.Name, strings.Join(site.Stands, ", ")))
+	}
+	return "The metadata are those of the ISIC Archive, whose sites are coarser: " + counts + ". They stand for several sites (" + strings.Join(stands, "; ") +
+		"), and the network saw the share of each of these in HAM10000."
+}
+
 func (c *card) data(f *run.Folder) error {
 	cfg, err := f.Config()
 	if err != nil {
@@ -118,6 +133,7 @@ func (c *card) data(f *run.Folder) error {
 	if c.SourceSize == "" {
 		c.SourceSize = "an unrecorded number of"
 	}
+	c.Sites = coarseSites(cfg.Data.CoarseSites)
 	head := append([]string{"part", "photos", "lesions"}, ham10000.Classes...)
 	var rows [][]string
 	for _, count := range parts.Counts() {

@@ -404,3 +404,15 @@ func checkEvaluations(t *testing.T, folder *run.Folder) {
 		}
 	}
 }
+
+// The numbers and words are written by hand.
+func TestCardSaysWhatTheNetworkSawOfCoarseSites(t *testing.T) {
+	if got := coarseSites(""); got != "" {
+		t.Error(got)
+	}
+	want := "The metadata are those of the ISIC Archive, whose sites are coarser: 1429 anterior torso. They stand for several sites (anterior torso for abdomen, chest; head/neck for ear, face, neck, scalp), " +
+		"and the network saw the share of each of these in HAM10000."
+	if got := coarseSites(ham10000.DescribeCoarseSites(map[string]int{"anterior torso": 1429})); got != want {
+		t.Error(got)
+	}
+}

@@ -47,6 +47,9 @@ type Data struct {
 	SplitSHA256 string `json:"split_sha256,omitempty"`
 	// ImagesSHA256 is over the content of all images used, in order.
 	ImagesSHA256 string `json:"images_sha256,omitempty"`
+	// CoarseSites says how many photos of the run have the coarse sites of the ISIC Archive,
+	// as ham10000.DescribeCoarseSites does, if the network has metadata.
+	CoarseSites string `json:"coarse_sites,omitempty"`
 	// MetadataSHA256 is over the metadata of all images used; see
 	// ham10000.Dataset.MetadataHash. Older runs do not have it.
 	MetadataSHA256 string `json:"metadata_sha256,omitempty"`

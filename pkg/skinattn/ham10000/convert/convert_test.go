@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -250,7 +251,8 @@ func TestWrongSources(t *testing.T) {
 	}
 }
 
-// Files with changed bytes give rows or an error that names the file, without a panic.
+// Files with changed bytes give rows or an error that names the file, without a panic and
+// in bounded memory.
 func TestDamagedParquet(t *testing.T) {
 	testlong.Skip(t, false)
 	n := 400
@@ -286,6 +288,12 @@ func TestDamagedParquet(t *testing.T) {
 	}
 	if failed < n/10 {
 		t.Errorf("%d of %d damaged files were refused; hardly any was damaged", failed, n)
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	t.Logf("%d of %d refused; %d MB from the system", failed, n, m.Sys>>20)
+	if m.Sys > 1<<30 {
+		t.Errorf("%d MB were taken from the system", m.Sys>>20)
 	}
 }
 

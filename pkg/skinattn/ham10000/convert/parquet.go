@@ -181,9 +181,14 @@ func open(path string) (*os.File, *parquet.File, error) {
 	}
 	info, err := f.Stat()
 	if err == nil {
+		err = checkFooter(f, info.Size())
+	}
+	if err == nil {
 		var p *parquet.File
 		if p, err = parquet.OpenFile(f, info.Size(), parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true)); err == nil {
-			return f, p, nil
+			if err = checkPages(f, info.Size(), p); err == nil {
+				return f, p, nil
+			}
 		}
 	}
 	f.Close()
