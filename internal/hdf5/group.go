@@ -52,48 +52,31 @@ func (g *Group) Dataset(path string) (*Dataset, error) {
 // Walk calls visit with every dataset below g, each once however many links
 // lead to it, depth first and in the order of their names.
 func (g *Group) Walk(visit func(d *Dataset) error) error {
-	return g.walk(visit, map[uint64]bool{g.address: true}, 0)
-}
-
-func (g *Group) walk(visit func(d *Dataset) error, seen map[uint64]bool, depth int) error {
-	if depth > maxDepth {
-		return g.errorf(g.address, "groups nest deeper than %d", maxDepth)
-	}
-	if err := g.load(); err != nil {
-		return err
-	}
-	for _, l := range g.links {
-		if l.reason != "" || seen[l.address] {
-			continue
+	return g.walk(func(o *object) error {
+		if !o.isDataset() {
+			return nil
 		}
-		seen[l.address] = true
-		o, err := g.follow(l)
+		d, err := newDataset(o)
 		if err != nil {
 			return err
 		}
-		switch {
-		case o.isGroup():
-			err = (&Group{object: o}).walk(visit, seen, depth+1)
-		case o.isDataset():
-			var d *Dataset
-			if d, err = newDataset(o); err == nil {
-				err = visit(d)
-			}
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+		return visit(d)
+	}, map[uint64]bool{g.address: true}, 0)
 }
 
 // WalkGroups calls visit with every group below g, each once however many links lead to it,
 // depth first and in the order of their names.
 func (g *Group) WalkGroups(visit func(below *Group) error) error {
-	return g.walkGroups(visit, map[uint64]bool{g.address: true}, 0)
+	return g.walk(func(o *object) error {
+		if !o.isGroup() {
+			return nil
+		}
+		return visit(&Group{object: o})
+	}, map[uint64]bool{g.address: true}, 0)
 }
 
-func (g *Group) walkGroups(visit func(below *Group) error, seen map[uint64]bool, depth int) error {
+// walk calls visit with every object below g, a group before the objects in it.
+func (g *Group) walk(visit func(o *object) error, seen map[uint64]bool, depth int) error {
 	if depth > maxDepth {
 		return g.errorf(g.address, "groups nest deeper than %d", maxDepth)
 	}
@@ -109,14 +92,13 @@ func (g *Group) walkGroups(visit func(below *Group) error, seen map[uint64]bool,
 		if err != nil {
 			return err
 		}
+		if err := visit(o); err != nil {
+			return err
+		}
 		if !o.isGroup() {
 			continue
 		}
-		below := &Group{object: o}
-		if err := visit(below); err != nil {
-			return err
-		}
-		if err := below.walkGroups(visit, seen, depth+1); err != nil {
+		if err := (&Group{object: o}).walk(visit, seen, depth+1); err != nil {
 			return err
 		}
 	}
