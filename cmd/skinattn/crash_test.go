@@ -373,8 +373,8 @@ func killAndGoOn(t *testing.T, l *lab, kills int) {
 // away may send SIGHUP twice.
 func TestInterruptedProcessSavesAndExits130(t *testing.T) {
 	l := newLab(t)
-	dir := filepath.Join(t.TempDir(), "run")
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		dir := filepath.Join(t.TempDir(), "run") // of its own: a run of few epochs ends soon
 		command := l.goOn(dir)
 		var log bytes.Buffer
 		command.Stderr = &log
@@ -397,11 +397,11 @@ func TestInterruptedProcessSavesAndExits130(t *testing.T) {
 		if !strings.HasSuffix(log.String(), "\nskinattn: interrupted: the state is saved; go on with --resume\n") {
 			t.Errorf("%s: log %q", signal, log.String())
 		}
+		if out, err := l.goOn(dir).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", signal, err, out)
+		}
+		l.expectWhole(t, dir)
 	}
-	if out, err := l.goOn(dir).CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
-	l.expectWhole(t, dir)
 }
 
 // Under nohup, a run outlives its terminal.

@@ -42,7 +42,7 @@ func TestCompareTables(t *testing.T) {
 	differences := []eval.Difference{{Metric: "accuracy", A: .5, B: .75, Difference: .25, CI: eval.Interval{Low: .1, High: .4}, P: .01}}
 	DifferenceTable("old", "new", differences, "accuracy")
 	// One of two photos is right, and the only melanoma is.
-	want := []string{"first", "Accuracy", "0.500", "Recall, mel", "1.000", "new less old", "+0.250 [+0.100, +0.400]", "0.010"}
+	want := []string{"first", "Accuracy", "0.500", "Recall, mel", "1.000", "new less old", "+0.250 [+0.100, +0.400]", "0.01"}
 	page := strings.Join(r.pages, "\n")
 	for _, text := range want {
 		if !strings.Contains(page, ">"+text+"<") {

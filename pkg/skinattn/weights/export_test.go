@@ -239,7 +239,7 @@ func TestImportRefusesDescriptions(t *testing.T) {
 		"another cut":     {change("block_14_depthwise", "nowhere"), `no layer is called "nowhere"`},
 		"another size":    {change(`"size":32`, `"size":96`), `"dense_1/kernel:0" has shape`},
 		"negative size":   {change(`"size":32`, `"size":-32`), "its description of the network: "},
-		"large size":      {change(`"size":32`, `"size":1000000000`), "has shape"},
+		"large size":      {change(`"size":32`, `"size":1000000000`), "size is 1000000000; it must be in [0, 4096]"},
 		"dropout":         {change(`"dropout":0.5`, `"dropout":1`), "dropout is 1; it must be in [0, 1)"},
 		"many poolings":   {change("{", `{"pools_before":1000000000,`), "has 1000000000 poolings before the attention"},
 		"channel order":   {change("bgr", "grb"), "channel order"},

@@ -89,7 +89,7 @@ func TestWrongFiles(t *testing.T) {
 		"other order of words": {content: good(func(f *kerasFile) { f.config = vocabulary }),
 			text: `layer "string_lookup" has the vocabulary ["male" "female" "unknown"]; the networks here have ["female" "male" "unknown"] or`},
 		"not square":           {content: good(func(f *kerasFile) { f.config = wide }), text: `input layer "input_1" takes images of 299 x 224 pixels`},
-		"size below zero":      {content: good(func(f *kerasFile) { f.config = zero }), text: "-7 px"},
+		"size below zero":      {content: good(func(f *kerasFile) { f.config = zero }), text: "size is -7; it must be in [0, 4096]"},
 		"damaged model_config": {content: good(func(f *kerasFile) { f.config = `{"config":` }), text: "reading model_config: unexpected end of JSON"},
 		"not a number":         {content: good(func(f *kerasFile) { f.tensor("Conv1/kernel:0").Data[5] = float32(math.NaN()) }), text: "value 5 is NaN"},
 		"negative variance": {content: good(func(f *kerasFile) { f.tensor("bn_Conv1/moving_variance:0").Data[31] = -1 }),
