@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -120,8 +121,14 @@ func (f *Folder) AddResumption(r Resumption) error {
 // WriteEnvironment writes environment.json.
 func (f *Folder) WriteEnvironment(e Environment) error { return f.writeJSON(EnvironmentFile, e) }
 
-// workingCommit asks git about the working folder, if it is this module's.
+// workingCommit asks git about the working folder if it is this module's and the program
+// was built from it just now, by 'go run'. A program that was built before need not be of
+// the commit that the folder has today.
 func workingCommit() (commit string, modified bool) {
+	program, err := os.Executable()
+	if err != nil || !builtByGoRun(program) {
+		return "", false
+	}
 	if _, err := os.Stat("cmd/skinattn/main.go"); err != nil {
 		return "", false
 	}
@@ -145,4 +152,9 @@ func cpuModel() string {
 		}
 	}
 	return ""
+}
+
+// builtByGoRun reports whether a program lies in a folder that 'go run' builds in.
+func builtByGoRun(program string) bool {
+	return strings.Contains(program, string(filepath.Separator)+"go-build")
 }
