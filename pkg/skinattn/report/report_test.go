@@ -123,8 +123,8 @@ func TestLeakIsSaid(t *testing.T) {
 func TestSideBySide(t *testing.T) {
 	page := made(t, few, groupedRun, paperRun)
 	a, b := readTable(t, groupedRun), readTable(t, paperRun)
-	common := shared(a, b)
-	c, err := eval.Compare(t.Context(), common, shared(b, a), few.Intervals)
+	common, others, _ := eval.Shared(a, b)
+	c, err := eval.Compare(t.Context(), common, others, few.Intervals)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -196,14 +196,14 @@ func (s *section) addSplit(folder *run.Folder) error {
 		byID[im.ImageID] = im
 	}
 	var rate eval.LeakRate
-	unlisted := 0
-	for i, id := range s.table.Predictions().ImageIDs {
+	unlisted, reported := 0, s.table.Predictions()
+	for i, id := range reported.ImageIDs {
 		im, ok := byID[id]
 		if !ok {
 			unlisted++
 			im = eval.SplitImage{ImageID: id}
-			if lesions := s.table.Predictions().LesionIDs; lesions != nil {
-				im.LesionID = lesions[i]
+			if reported.LesionIDs != nil {
+				im.LesionID = reported.LesionIDs[i]
 			}
 		}
 		rate.Add(seen(im))

@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/skinattn/skinattn/pkg/eval"
@@ -32,15 +33,10 @@ var versusMetrics = []string{"accuracy", "balanced_accuracy", "macro_f1", "auroc
 // newVersus compares every run with the first on the images that both report.
 func newVersus(ctx context.Context, runs []*section, opts Options) (*versus, error) {
 	v := &versus{}
+	var known []string
 	for _, path := range versusMetrics {
 		if _, ok := runs[0].metrics.Value(path); ok {
-			v.Rows = append(v.Rows, versusRow{Name: eval.Label(path)})
-		}
-	}
-	known := versusMetrics[:0:0]
-	for _, path := range versusMetrics {
-		if _, ok := runs[0].metrics.Value(path); ok {
-			known = append(known, path)
+			v.Rows, known = append(v.Rows, versusRow{Name: eval.Label(path)}), append(known, path)
 		}
 	}
 	for i, s := range runs {
@@ -67,8 +63,8 @@ func newVersus(ctx context.Context, runs []*section, opts Options) (*versus, err
 // compared is the paired comparison of a run with the first.
 func compared(ctx context.Context, first, other *section, paths []string, opts Options) ([]difference, string, error) {
 	none := make([]difference, len(paths))
-	a, b := shared(first.table, other.table), shared(other.table, first.table)
-	if a.Len() == 0 {
+	a, b, counts := eval.Shared(first.table, other.table)
+	if counts.Both == 0 {
 		return none, fmt.Sprintf("%s and %s report no image in common: their difference is not paired and not tested.", other.Name, first.Name), nil
 	}
 	c, err := eval.Compare(ctx, a, b, opts.Intervals)
@@ -78,12 +74,12 @@ func compared(ctx context.Context, first, other *section, paths []string, opts O
 	for k, path := range paths {
 		for _, d := range c.Differences {
 			if d.Metric == path {
-				none[k] = difference{fmt.Sprintf("%+.3f", d.Difference), strings.TrimSpace(ci(d.CI)), pValue(d.P, opts.Intervals.Resamples)}
+				none[k] = difference{fmt.Sprintf("%+.3f", d.Difference), strings.TrimSpace(ci(d.CI)), pValue(d)}
 			}
 		}
 	}
 	note := fmt.Sprintf("%s less %s, on the %s images that both report (of %s and %s).", other.Name, first.Name,
-		eval.FormatThousands(a.Len()), eval.FormatThousands(other.table.Len()), eval.FormatThousands(first.table.Len()))
+		eval.FormatThousands(counts.Both), eval.FormatThousands(counts.B), eval.FormatThousands(counts.A))
 	for _, s := range []*section{first, other} {
 		if s.Leaky {
 			note += fmt.Sprintf(" %s was trained on lesions of such images, which favours it.", s.Name)
@@ -92,23 +88,14 @@ func compared(ctx context.Context, first, other *section, paths []string, opts O
 	return none, note, nil
 }
 
-// shared is the part of a that b has, too.
-func shared(a, b *eval.Table) *eval.Table {
-	there := map[string]bool{}
-	for _, id := range b.Predictions().ImageIDs {
-		there[id] = true
-	}
-	ids := a.Predictions().ImageIDs
-	return a.Where(func(i int) bool { return there[ids[i]] })
-}
-
-// pValue writes a p-value; resamples cannot tell smaller ones than theirs.
-func pValue(p float64, resamples int) string {
-	switch {
-	case p != p:
+// pValue writes the p-value of a difference, and nothing for an undefined one.
+func pValue(d eval.Difference) string {
+	if math.IsNaN(d.P) {
 		return ""
-	case resamples > 0 && p <= 2/float64(resamples+1):
-		return fmt.Sprintf("p <= %.2g", p)
 	}
-	return fmt.Sprintf("p = %.2g", p)
+	text := eval.FormatP(d.P, d.PAtFloor)
+	if strings.HasPrefix(text, "<") {
+		return "p " + text
+	}
+	return "p = " + text
 }
