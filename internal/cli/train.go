@@ -30,6 +30,7 @@ type trainCommand struct {
 	TestData string  `help:"Protocol ${official_test}: folder with the official test, its photos and the table of their truth, which is then reported (default: the validation part is)." placeholder:"DIR"`
 	Dir      string  `name:"run" help:"Run folder to make." placeholder:"DIR"`
 	Resume   bool    `help:"Go on with the run in the folder; with --epochs N, up to more epochs than before."`
+	Again    string  `help:"Train this run again, by its config.json and split.csv, and say whether the predictions are the same. Flags change what they name; a seed or a protocol asks for a new split." placeholder:"RUN"`
 	Size     *int    `help:"Image width and height in pixels (default: the network's own)." placeholder:"PX"`
 	Weights  string  `help:"Keras applications file to start from, 'imagenet' (as fetched; the default) or 'random'." placeholder:"FILE"`
 	Cut      string  `help:"Layer at which the backbone ends (default: where the authors cut it)." placeholder:"LAYER"`
@@ -77,6 +78,9 @@ func (c *trainCommand) Run(s *session) error {
 		return c.findRate(s, eng, opts)
 	}
 	err = pipeline.Train(s.ctx, eng, opts)
+	if err == nil && c.Again != "" {
+		err = sayWhetherSame(s, c.Again, c.Dir)
+	}
 	if errors.Is(err, pipeline.ErrNoTestSet) {
 		return usagef("--test-data: %w", err)
 	}
@@ -120,9 +124,14 @@ func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err erro
 	if c.SaveEvery < 0 {
 		return opts, usagef("--save-every is %s; it must not be negative", c.SaveEvery)
 	}
-	if c.Resume {
+	switch {
+	case c.Resume && c.Again != "":
+		err = usagef("--again begins a new run, --resume goes on with one; leave one of them out")
+	case c.Resume:
 		err = c.resumed(s, &opts)
-	} else {
+	case c.Again != "":
+		err = c.again(s, &opts)
+	default:
 		err = c.begun(&opts)
 	}
 	if err != nil {
@@ -201,19 +210,23 @@ func (c *trainCommand) named(opts *pipeline.TrainOptions, backbone, name string)
 	return err
 }
 
-// resumed fills in the options of the run to resume. A backbone or a regime that is
-// given takes its place, for the comparison with the run.
+// resumed fills in the options of the run to resume.
 func (c *trainCommand) resumed(s *session, opts *pipeline.TrainOptions) error {
-	folder, err := run.Open(c.Dir)
-	if err != nil {
-		return fmt.Errorf("nothing to resume: %w", err)
+	_, _, err := c.stored(s, c.Dir, "resume", opts)
+	return err
+}
+
+// stored reads the run in dir and fills in its options. A backbone or a regime that is
+// given takes the place of the run's. verb says in errors what is wanted of the run.
+func (c *trainCommand) stored(s *session, dir, verb string, opts *pipeline.TrainOptions) (folder *run.Folder, cfg run.Config, err error) {
+	if folder, err = run.Open(dir); err != nil {
+		return nil, cfg, fmt.Errorf("nothing to %s: %w", verb, err)
 	}
-	cfg, err := folder.Config()
-	if err != nil {
-		return err
+	if cfg, err = folder.Config(); err != nil {
+		return nil, cfg, err
 	}
 	if cfg.Regime == nil {
-		return fmt.Errorf("%s was imported, not trained: there is nothing to resume", c.Dir)
+		return nil, cfg, fmt.Errorf("%s was imported, not trained: there is nothing to %s", dir, verb)
 	}
 	opts.FastDevRun, opts.FeatureCache = cfg.FastDevRun, cfg.FeatureCache
 	if s.Seed == nil {
@@ -221,17 +234,17 @@ func (c *trainCommand) resumed(s *session, opts *pipeline.TrainOptions) error {
 	}
 	opts.Network, opts.Regime = cfg.Network, *cfg.Regime
 	if c.Backbone == nil && c.Regime == nil {
-		return nil
+		return folder, cfg, nil
 	}
 	regime := opts.Regime
 	if err := c.named(opts, cmp.Or(word(c.Backbone), cfg.Network.Backbone), cmp.Or(word(c.Regime), regime.Name)); err != nil {
-		return err
+		return nil, cfg, err
 	}
 	if c.Regime == nil {
 		opts.Regime = regime
 	}
 	opts.Network.Size, opts.Network.Cut = cfg.Network.Size, cfg.Network.Cut
-	return nil
+	return folder, cfg, nil
 }
 
 // maxSize is above any dermatoscope's picture, and keeps a mistyped number from taking
