@@ -16,23 +16,29 @@ func (n *Network) Upright(photos Images) Images {
 	return photos.turned(n.PhotoSize(), n.Size, 0, false)
 }
 
-// PredictViews computes the predictions with spec.Network.Views turned views of each
-// photo, [PhotoSize PhotoSize 3]; without views it is [Model.Predict] on upright photos.
+// PredictView computes the predictions of view k of spec.Network.Views of each photo,
+// [PhotoSize PhotoSize 3]. View k of n is turned by k*360/n degrees, and every second view
+// is mirrored. Where photos are not oversampled all views are turned by half a step more, so
+// that none is upright: training has turned photos at random and thus smoothed them by
+// interpolation, and the network recognises unsmoothed photos less well.
+func (m *Model) PredictView(ctx context.Context, r Request, k int) ([]Prediction, error) {
+	step := float64(k)
+	if m.Oversample == 0 {
+		step += .5
+	}
+	r.Images = r.Images.turned(m.PhotoSize(), m.Size, step*360/float64(m.Views), k%2 == 1)
+	return m.Predict(ctx, r)
+}
+
+// PredictViews computes the predictions with all spec.Network.Views views of each photo,
+// [PhotoSize PhotoSize 3]; without views it is [Model.Predict] on upright photos.
 //
 // With views, the probabilities are the mean over the views, the logits are the
-// logarithms of the probabilities, and there are no attention maps. View k of n is turned
-// by k*360/n degrees, and every second view is mirrored. Where photos are not oversampled
-// all views are turned by half a step more, so that none is upright: training has turned
-// photos at random and thus smoothed them by interpolation, and the network recognises
-// unsmoothed photos less well.
+// logarithms of the probabilities, and there are no attention maps.
 func (m *Model) PredictViews(ctx context.Context, r Request) ([]Prediction, error) {
 	if m.Views == 0 {
 		r.Images = m.Upright(r.Images)
 		return m.Predict(ctx, r)
-	}
-	first := 0.
-	if m.Oversample == 0 {
-		first = .5
 	}
 	n := r.Images.Len()
 	predictions := make([]Prediction, n)
@@ -40,12 +46,11 @@ func (m *Model) PredictViews(ctx context.Context, r Request) ([]Prediction, erro
 		predictions[i].Probabilities = make([]float32, ham10000.NumClasses)
 	}
 	for view := range m.Views {
-		turned := Request{Metadata: r.Metadata,
-			Images: r.Images.turned(m.PhotoSize(), m.Size, (float64(view)+first)*360/float64(m.Views), view%2 == 1)}
+		one := Request{Images: r.Images, Metadata: r.Metadata}
 		if r.Progress != nil {
-			turned.Progress = func(done, _ int) { r.Progress(view*n+done, m.Views*n) }
+			one.Progress = func(done, _ int) { r.Progress(view*n+done, m.Views*n) }
 		}
-		ofView, err := m.Predict(ctx, turned)
+		ofView, err := m.PredictView(ctx, one, view)
 		if err != nil {
 			return nil, err
 		}

@@ -51,6 +51,32 @@ type Record struct {
 // HasAge reports whether the patient's age is known.
 func (r Record) HasAge() bool { return !math.IsNaN(r.Age) }
 
+// ageBounds are the groups of ages that reports and model cards show, in order: each is of
+// the ages below its bound that are in no earlier one.
+var ageBounds = []struct {
+	group string
+	below float64
+}{{"under 40", 40}, {"40 to 59", 60}, {"60 and older", math.Inf(1)}}
+
+// AgeGroups are the values of [Record.AgeGroup], in order.
+func AgeGroups() (groups []string) {
+	for _, b := range ageBounds {
+		groups = append(groups, b.group)
+	}
+	return append(groups, Unknown)
+}
+
+// AgeGroup is the group of the patient's age: three are as many as the rare diagnoses allow.
+// An age of 0 may be an unknown one and is with the young.
+func (r Record) AgeGroup() string {
+	for _, b := range ageBounds {
+		if r.Age < b.below {
+			return b.group
+		}
+	}
+	return Unknown // NaN is below nothing
+}
+
 // RowError is a mistake in a row of a metadata table or a split: which file,
 // line and column, and why. It is the same type as RowError of package eval.
 type RowError = csvtable.Error

@@ -4,6 +4,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -189,4 +190,16 @@ func FuzzReadMetadata(f *testing.F) {
 			t.Errorf("read back (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// A bound belongs to the group above it, as the groups' names say.
+func TestAgeGroup(t *testing.T) {
+	for age, want := range map[float64]string{0: "under 40", 35: "under 40", 39.9: "under 40", 40: "40 to 59", 55: "40 to 59", 60: "60 and older", 85: "60 and older"} {
+		if got := (Record{Age: age}).AgeGroup(); got != want {
+			t.Errorf("age %g is %q, want %q", age, got, want)
+		}
+	}
+	if got := (Record{Age: math.NaN()}).AgeGroup(); got != Unknown || !slices.Contains(AgeGroups(), got) {
+		t.Errorf("no age is %q", got)
+	}
 }

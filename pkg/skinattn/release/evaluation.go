@@ -130,15 +130,10 @@ type subgroup struct {
 	has          func(ham10000.Record) bool
 }
 
-// subgroups are the groups of the model card. An age of 0 may be an unknown one and is
-// with the young.
-func subgroups() []subgroup {
-	age := func(from, below float64) func(ham10000.Record) bool {
-		return func(r ham10000.Record) bool { return r.Age >= from && r.Age < below }
-	}
-	groups := []subgroup{
-		{"age", "under 40", age(0, 40)}, {"age", "40 to 59", age(40, 60)}, {"age", "60 and older", age(60, math.Inf(1))},
-		{"age", ham10000.Unknown, func(r ham10000.Record) bool { return !r.HasAge() }},
+// subgroups are the groups of the model card.
+func subgroups() (groups []subgroup) {
+	for _, age := range ham10000.AgeGroups() {
+		groups = append(groups, subgroup{"age", age, func(r ham10000.Record) bool { return r.AgeGroup() == age }})
 	}
 	for _, sex := range ham10000.Sexes {
 		groups = append(groups, subgroup{"sex", sex, func(r ham10000.Record) bool { return r.Sex == sex }})

@@ -34,24 +34,6 @@ type groupRow struct {
 // without malignant classes.
 var groupColumns = []string{"accuracy", "balanced_accuracy", eval.GroupPath(eval.Malignant.Name, "auroc"), eval.GroupPath(eval.Malignant.Name, "recall")}
 
-// ageGroups are the groups of ages; ages are multiples of 5 in HAM10000.
-var ageGroups = []struct {
-	name  string
-	below float64
-}{{"under 30", 30}, {"30 to 44", 45}, {"45 to 59", 60}, {"60 to 74", 75}, {"75 and older", 1000}}
-
-func ageGroup(r ham10000.Record) string {
-	if !r.HasAge() {
-		return ham10000.Unknown
-	}
-	for _, g := range ageGroups {
-		if r.Age < g.below {
-			return g.name
-		}
-	}
-	return ham10000.Unknown
-}
-
 // addData adds what the data set knows of the reported images: groups of patients, and
 // photos.
 func (s *section) addData(ctx context.Context, opts Options) error {
@@ -63,16 +45,12 @@ func (s *section) addData(ctx context.Context, opts Options) error {
 	for _, r := range opts.Data.Records {
 		byID[r.ImageID] = r
 	}
-	var ages []string
-	for _, g := range ageGroups {
-		ages = append(ages, g.name)
-	}
 	for _, by := range []struct {
 		title  string
 		groups []string
 		of     func(ham10000.Record) string
 	}{
-		{"Age", append(ages, ham10000.Unknown), ageGroup},
+		{"Age", ham10000.AgeGroups(), ham10000.Record.AgeGroup},
 		{"Sex", ham10000.Sexes, func(r ham10000.Record) string { return r.Sex }},
 		{"Site", ham10000.Sites(), func(r ham10000.Record) string { return r.Localization }},
 	} {
