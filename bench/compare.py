@@ -1,4 +1,4 @@
-"""Measures MobileNetV2 in skinattn, Keras and PyTorch in turn, each in a process of its own, and prints the table of docs/performance.md.
+"""Measures MobileNetV2 in skinattn and its peers in turn, each in a process of its own, and prints the table of docs/performance.md.
 
 Run it through run.sh, with nothing else running. The contestants alternate and the whole is done in rounds, so that a slow
 spell of the machine meets all of them; what counts is the ratio of the best rounds. Writes everything measured as JSON.
@@ -11,12 +11,14 @@ import pathlib
 import platform
 import subprocess
 import sys
+import time
 
 from common import PARAMETERS_224
 
 HERE = pathlib.Path(__file__).resolve().parent
-CONTESTANTS = ["skinattn", "keras", "torch"]
-TITLES = {"skinattn": "skinattn", "keras": "Keras", "torch": "PyTorch"}
+TITLES = {"skinattn": "skinattn", "keras": "Keras", "torch": "PyTorch", "torch_compile": "torch.compile", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
+CONTESTANTS = list(TITLES)
+PREDICT_ALONE = ("onnxruntime", "openvino")
 # Timed steps: enough for a median, few enough for the whole table to take less than 12 minutes on two cores. In inference
 # the threads of some processes, anybody's, share a core for the first second: the steps take longer than that.
 STEPS = {("train", 128): 10, ("train", 224): 5, ("infer", 128): 100, ("infer", 224): 40}
@@ -33,16 +35,24 @@ class Failed(Exception):
     """A measurement that could not be made."""
 
 
-def measure(contestant, network, mode, size, steps, args, warm_up=2):
-    what = ["--mode", mode, "--size", str(size), "--batch", str(args.batch), "--steps", str(steps), "--warm-up", str(warm_up)]
+def measure(contestant, network, mode, size, batch, steps, args, warm_up=2, keep_programs=False, **variables):
+    """One measurement, with the seconds of the whole process. variables are added to its environment."""
+    what = ["--mode", mode, "--size", str(size), "--batch", str(batch), "--steps", str(steps), "--warm-up", str(warm_up)]
     if contestant == "skinattn":
         command = [args.skinattn, "bench", "--json", "--quiet", "--backbone", network, *what]
+        if keep_programs:
+            command.append("--program-cache")
     else:
         command = [sys.executable, str(HERE / "peers.py"), "measure", "--peer", contestant, "--network", network, *what]
-    done = subprocess.run(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    start = time.perf_counter()
+    done = subprocess.run(command, env=environment() | variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if done.returncode != 0:
         raise Failed(f"{' '.join(command)} failed with {done.returncode}:\n{done.stderr}")
-    return json.loads(done.stdout) | {"contestant": contestant}
+    return json.loads(done.stdout) | {"contestant": contestant, "process_seconds": time.perf_counter() - start}
+
+
+def contestants_for(mode, args):
+    return [c for c in args.contestants if mode == "infer" or c not in PREDICT_ALONE]
 
 
 def check_parameters(results):
@@ -120,9 +130,9 @@ def main():
     for number in range(1, args.rounds + 1):
         for mode in args.modes:
             for size in args.sizes:
-                for contestant in args.contestants:
+                for contestant in contestants_for(mode, args):
                     steps = args.steps or STEPS.get((mode, size), 8)
-                    r = measure(contestant, "mobilenet_v2", mode, size, steps, args) | {"round": number}
+                    r = measure(contestant, "mobilenet_v2", mode, size, args.batch, steps, args) | {"round": number}
                     results.append(r)
                     print(f"round {number}: {mode} {size} px, {TITLES[contestant]}: {r['images_per_second']:.1f} images/s, "
                           f"first step {r['compile_seconds']:.1f} s more, peak {r['peak_rss_bytes'] / 1e9:.2f} GB", file=sys.stderr)

@@ -1,6 +1,6 @@
-"""Measures training and inference of the authors' networks in skinattn, Keras and PyTorch, and writes the table of docs/performance.md.
+"""Measures training and prediction of the authors' networks in skinattn and its peers, and writes the tables of docs/performance.md.
 
-Run it as bench/run.sh --network all, with nothing else running: 25 minutes on two cores. Every network has a JSON file of its own
+Run it as bench/run.sh --network all, with nothing else running: an hour on two cores. Every network has a JSON file of its own
 in bench/results, and a network that has one is not measured again, so that the command goes on where it was interrupted.
 """
 import argparse
@@ -10,13 +10,16 @@ import os
 import pathlib
 import statistics
 import sys
+import tempfile
 
 import compare
 from common import NETWORKS, TORCH
 
-# Timed steps of training and of inference, and those before, by how much a network has to compute. Steps of the larger ones take
-# seconds, and differ little.
-STEPS = {"small": (6, 12, 2), "medium": (3, 6, 1), "large": (2, 4, 1)}
+# What is measured of a network: mode and batch.
+MEASURED = [("train", 8), ("infer", 1), ("infer", 8), ("infer", 32)]
+# Timed steps of training, and of predictions of one photo and of a batch, and those before, by how much a network has to compute.
+# Steps of the larger ones take seconds, and differ little.
+STEPS = {"small": (6, 100, 12, 2), "medium": (3, 40, 6, 1), "large": (2, 20, 4, 1)}
 WORK = {"densenet201": "medium", "resnet50": "medium", "resnet34": "medium", "resnet152": "large", "vgg16": "large",
         "inception_resnet_v2": "large", "nasnet_large": "large"}
 DOCUMENT = compare.HERE.parent / "docs/performance.md"
@@ -26,67 +29,107 @@ BEGIN, END = "<!-- networks.py: begin -->\n", "<!-- networks.py: end -->\n"
 def measure(name, args):
     """All that is measured of a network, as its file has it."""
     size, without = NETWORKS[name]
-    train, infer, warm_up = STEPS[WORK.get(name, "small")]
+    train, one, many, warm_up = STEPS[WORK.get(name, "small")]
     results = []
+
+    def add(contestant, mode, batch, steps, warm_up, **more):
+        about = {"contestant": contestant, "mode": mode, "batch": batch} | {key: more[key] for key in ("start", "round") if key in more}
+        variables = more.get("variables", {})
+        try:
+            r = compare.measure(contestant, name, mode, size, batch, steps, args, warm_up, bool(variables), **variables)
+        except compare.Failed as error:
+            print(f"networks.py: {error}", file=sys.stderr)
+            r = {"failed": str(error).splitlines()[-1]}
+        else:
+            print(f"{name}, {mode}, batch {batch}, {compare.TITLES[contestant]}: {r['images_per_second']:.1f} images/s, first step "
+                  f"{r['compile_seconds']:.1f} s more, peak {r['peak_rss_bytes'] / 1e9:.2f} GB, process {r['process_seconds']:.1f} s", file=sys.stderr)
+        results.append(r | about)
+
     for number in range(1, args.rounds + 1):
-        for mode, steps in (("train", args.train_steps or train), ("infer", args.infer_steps or infer)):
-            for contestant in args.contestants:
-                if contestant == "torch" and without:
-                    continue
-                try:
-                    r = compare.measure(contestant, name, mode, size, steps, args, warm_up if args.warm_up is None else args.warm_up)
-                except compare.Failed as error:
-                    print(f"networks.py: {error}", file=sys.stderr)
-                    r = {"contestant": contestant, "mode": mode, "failed": str(error).splitlines()[-1]}
-                else:
-                    print(f"{name}, {mode}, {compare.TITLES[contestant]}: {r['images_per_second']:.1f} images/s, first step "
-                          f"{r['compile_seconds']:.1f} s more, peak {r['peak_rss_bytes'] / 1e9:.2f} GB", file=sys.stderr)
-                results.append(r | {"round": number})
+        for mode, batch in MEASURED:
+            steps = args.train_steps or train if mode == "train" else args.infer_steps or (one if batch == 1 else many)
+            for contestant in compare.contestants_for(mode, args):
+                if not (contestant.startswith("torch") and without):
+                    add(contestant, mode, batch, steps, warm_up if args.warm_up is None else args.warm_up, round=number)
+    # From the start of a process to its first answer: with nothing that an earlier process kept, and again.
+    for contestant in args.contestants:
+        if not (contestant.startswith("torch") and without):
+            with tempfile.TemporaryDirectory() as folder:
+                kept = {"SKINATTN_PROGRAM_CACHE": folder, "TORCHINDUCTOR_CACHE_DIR": folder}
+                for start in ("cold", "warm"):
+                    add(contestant, "infer", 1, 1, 0, start=start, variables=kept)
     check_parameters(name, results)
-    return {"network": name, "size": size, "batch": args.batch, "when": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+    return {"network": name, "size": size, "when": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
             "machine": compare.machine(), "measurements": results}
 
 
 def check_parameters(name, results):
     """Keras has as many parameters as skinattn, PyTorch as many more as is known of the library's network."""
     counts = {r["contestant"]: r["parameters"] for r in results if "parameters" in r}
-    if "torch" in counts:
-        counts["torch"] -= TORCH[name].more
+    for contestant in ("torch", "torch_compile"):
+        if contestant in counts:
+            counts[contestant] -= TORCH[name].more
     if len(set(counts.values()) - {0}) > 1:
         sys.exit(f"networks.py: not the same network {name}: {counts} parameters")
 
 
-def cells(measured, mode, contestant):
-    """images/s, step, compile and memory of the best round, as texts."""
-    mine = [r for r in measured["measurements"] if (r["mode"], r["contestant"]) == (mode, contestant)]
-    done = [r for r in mine if "failed" not in r]
-    if not done:
-        return ["failed" if mine else "-"] * 4
-    best = max(done, key=lambda r: r["images_per_second"])
-    step = statistics.median(best["step_seconds"])
-    return [f"{best['images_per_second']:.1f}", f"{step:.3g}", f"{min(r['compile_seconds'] for r in done):.1f}",
-            f"{max(r['peak_rss_bytes'] for r in done) / 1e9:.1f}"]
+def best(measured, mode, batch, contestant):
+    """The best round, and the least first step and the most memory of all; None without one."""
+    mine = [r for r in measured["measurements"] if (r["mode"], r["batch"], r["contestant"]) == (mode, batch, contestant) and "failed" not in r and "start" not in r]
+    if not mine:
+        return None
+    return max(mine, key=lambda r: r["images_per_second"]) | {
+        "compile_seconds": min(r["compile_seconds"] for r in mine), "peak_rss_bytes": max(r["peak_rss_bytes"] for r in mine)}
+
+
+def texts(results, value):
+    return [value(r) if r else "-" for r in results]
+
+
+def ratio(results):
+    """Of skinattn, the first, to the fastest of the others."""
+    others = [r["images_per_second"] for r in results[1:] if r]
+    return f"{results[0]['images_per_second'] / max(others):.2f}x" if results[0] and others else "-"
+
+
+def p99(result):
+    """The 99th percentile of the latencies of a batch, in ms."""
+    return statistics.quantiles(result["step_seconds"], n=100, method="inclusive")[98] * 1e3
 
 
 def table(files):
     """The Markdown between the document's marks."""
-    machine, engines = files[0]["machine"], {}
-    for measured in files:
-        for r in measured["measurements"]:
-            if "engine" in r:
-                engines[r["contestant"]] = r["engine"]
-    titles = [compare.TITLES[c] for c in compare.CONTESTANTS]
+    engines = {r["contestant"]: r["engine"] for f in files for r in f["measurements"] if "engine" in r}
+    machines = dict.fromkeys(f"{f['machine']['cpu']}, {f['machine']['cores']} cores" for f in files)
     days = sorted(f["when"][:10] for f in files)
-    lines = [f"Batch {files[0]['batch']}, float32, {machine['cpu']}, {machine['cores']} cores, {' to '.join(dict.fromkeys((days[0], days[-1])))}, "
-             f"by `bench/run.sh --network all`; {', '.join(engines[c] for c in compare.CONTESTANTS if c in engines)}. "
-             f"Step, first step and memory: {' / '.join(titles)}.", "",
-             f"| network | px | mode | {' | '.join(t + ', images/s' for t in titles)} | step, s | first step, extra s | peak memory, GB |",
-             "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
-    for measured in files:
-        for mode in ("train", "infer"):
-            columns = list(zip(*(cells(measured, mode, c) for c in compare.CONTESTANTS)))
-            lines.append(f"| {measured['network']} | {measured['size']} | {mode} | {' | '.join(columns[0])} | "
-                         + " | ".join(" / ".join(column) for column in columns[1:]) + " |")
+    titles = [compare.TITLES[c] for c in compare.CONTESTANTS]
+    trained = [c for c in compare.CONTESTANTS if c not in compare.PREDICT_ALONE]
+    lines = [f"Float32; {'; '.join(machines)}; {' to '.join(dict.fromkeys((days[0], days[-1])))}, by `bench/run.sh --network all`; "
+             f"{', '.join(engines[c] for c in compare.CONTESTANTS if c in engines)}. Raw values: `bench/results`.", "",
+             "Training at batch 8, images/s; the first step and the memory in the order of the columns:", "",
+             f"| network | px | {' | '.join(compare.TITLES[c] for c in trained)} | skinattn to the best of the others | first step, extra s | peak memory, GB |",
+             "| --- | --- |" + " --- |" * (len(trained) + 3)]
+    for f in files:
+        row = [best(f, "train", 8, c) for c in trained]
+        lines.append(f"| {f['network']} | {f['size']} | {' | '.join(texts(row, lambda r: format(r['images_per_second'], '.1f')))} | {ratio(row)} | "
+                     f"{' / '.join(texts(row, lambda r: format(r['compile_seconds'], '.1f')))} | "
+                     f"{' / '.join(texts(row, lambda r: format(r['peak_rss_bytes'] / 1e9, '.1f')))} |")
+    lines += ["", "Prediction, images/s:", "", f"| network | px | batch | {' | '.join(titles)} | skinattn to the best of the others |",
+              "| --- | --- | --- |" + " --- |" * (len(titles) + 1)]
+    for f in files:
+        for batch in (1, 8, 32):
+            row = [best(f, "infer", batch, c) for c in compare.CONTESTANTS]
+            if any(row):
+                lines.append(f"| {f['network']} | {f['size']} | {batch} | {' | '.join(texts(row, lambda r: format(r['images_per_second'], '.1f')))} | {ratio(row)} |")
+    lines += ["", "One photo: median and 99th percentile of the latency in ms, and the seconds from the start of a process to the end of its second prediction, "
+              "first with nothing kept from earlier ones, then again:", "", f"| network | | {' | '.join(titles)} |", "| --- | --- |" + " --- |" * len(titles)]
+    for f in files:
+        row = [best(f, "infer", 1, c) for c in compare.CONTESTANTS]
+        latency = texts(row, lambda r: f"{statistics.median(r['step_seconds']) * 1e3:.1f}, {p99(r):.1f}")
+        lines.append(f"| {f['network']} | latency | {' | '.join(latency)} |")
+        for start in ("cold", "warm"):
+            row = [next((r for r in f["measurements"] if (r["contestant"], r.get("start")) == (c, start) and "failed" not in r), None) for c in compare.CONTESTANTS]
+            lines.append(f"| {f['network']} | {start} start | {' | '.join(texts(row, lambda r: format(r['process_seconds'], '.1f')))} |")
     missing = "; ".join(f"{name}: {why}" for name, (_, why) in NETWORKS.items() if why)
     return "\n".join(lines + ["", f"Not in PyTorch: {missing}.", ""])
 
@@ -113,7 +156,6 @@ def arguments():
     parser.add_argument("--skinattn", required=True, help="the program (run.sh builds it)")
     parser.add_argument("--network", nargs="+", required=True, choices=["all", *NETWORKS])
     parser.add_argument("--contestants", nargs="+", default=compare.CONTESTANTS, choices=compare.CONTESTANTS)
-    parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--train-steps", type=int, help="timed steps (default: 2 to 6, by network)")
     parser.add_argument("--infer-steps", type=int, help="timed steps (default: 4 to 12, by network)")
@@ -132,10 +174,7 @@ def main():
     for name in NETWORKS if "all" in args.network else args.network:
         path = args.results / (name + ".json")
         if path.exists() and not args.again:
-            have = json.loads(path.read_text())
-            if have["batch"] != args.batch:
-                sys.exit(f"networks.py: {path} is of batch {have['batch']}; choose another --results, or --again")
-            if not any("failed" in r for r in have["measurements"]):
+            if not any("failed" in r for r in json.loads(path.read_text())["measurements"]):
                 print(f"{name} has been measured: {path}", file=sys.stderr)
                 continue
         replace(path, json.dumps(measure(name, args), indent=1) + "\n")

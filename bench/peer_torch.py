@@ -109,9 +109,13 @@ class Peer:
                     take(tensor, f"{name}/{part}")
 
     def train_step(self):
+        return self.trained(self.net)
+
+    def trained(self, forward):
+        """Takes a step and returns the loss; forward computes the network."""
         self.net.train()
         self.adam.zero_grad(set_to_none=True)
-        losses = F.cross_entropy(self.net(self.images, self.metadata), self.labels, reduction="none")
+        losses = F.cross_entropy(forward(self.images, self.metadata), self.labels, reduction="none")
         loss = (losses * self.weights[self.labels]).mean()
         loss.backward()
         self.adam.step()

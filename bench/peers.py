@@ -105,7 +105,7 @@ def main():
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     commands = parser.add_subparsers(required=True)
     one = commands.add_parser("measure")
-    one.add_argument("--peer", choices=["keras", "torch"], required=True)
+    one.add_argument("--peer", choices=["keras", "torch", "torch_compile", "onnxruntime", "openvino"], required=True)
     one.add_argument("--network", choices=common.NETWORKS, default="mobilenet_v2")
     one.add_argument("--mode", choices=["train", "infer"], required=True)
     one.add_argument("--size", type=int, required=True)
