@@ -106,6 +106,7 @@ var adviceTable = []func(error) string{
 		}
 		return is("use --engine cpu", engine.ErrNoGPU, engine.ErrPlatform)(e)
 	}),
+	is("choose another --port; 0 takes a free one", syscall.EADDRINUSE),
 	is("make room on that disk, or choose another; a run goes on with --resume", syscall.ENOSPC, syscall.EDQUOT),
 	cacheDenied,
 	is("choose a folder that can be written, or change its permissions", syscall.EROFS, fs.ErrPermission),

@@ -64,6 +64,7 @@ type commands struct {
 	Explain   explainCommand   `cmd:"" help:"Where the network looks: Soft-Attention, Grad-CAM and other maps of images, as pictures."`
 	Figures   figuresCommand   `cmd:"" help:"Every figure that runs allow."`
 	Report    reportCommand    `cmd:"" help:"A page of runs to explore, as one HTML file."`
+	Serve     serveCommand     `cmd:"" help:"A page where one tries photos, and a JSON API, on this machine."`
 	Weights   weightsCommand   `cmd:"" help:"ImageNet and Keras weights: fetch, import, export, check."`
 	Runs      runsCommand      `cmd:"" help:"Run folders: migrate older ones, release a model."`
 	Export    exportCommand    `cmd:"" help:"Run folders as an RO-Crate for a repository."`

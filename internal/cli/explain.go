@@ -127,7 +127,7 @@ func (c *explainCommand) Run(s *session) error {
 			failed++
 		} else {
 			if network.Metadata {
-				row.Metadata, row.Assumed = (*predictionMetadata)(&metadata), assumed(given)
+				row.Metadata, row.Assumed = (*predictionMetadata)(&metadata), given.Unknown()
 			}
 			x.Prediction = network.calibrated(x.Prediction)
 			row.judgement = network.judge(x.Prediction)

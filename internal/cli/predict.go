@@ -157,24 +157,9 @@ func newPredictionRow(network *predictor, r pipeline.FilePrediction, given, used
 	row.Prediction, row.Probabilities = byClass(calibrated.Probabilities)
 	row.judgement = network.judge(calibrated)
 	if network.Metadata {
-		row.Metadata, row.Assumed = (*predictionMetadata)(&used), assumed(given)
+		row.Metadata, row.Assumed = (*predictionMetadata)(&used), given.Unknown()
 	}
 	return row
-}
-
-// assumed lists the fields of metadata that are not known.
-func assumed(given skinattn.Metadata) []string {
-	var fields []string
-	if math.IsNaN(given.Age) {
-		fields = append(fields, "age")
-	}
-	if given.Sex == "" || given.Sex == ham10000.Unknown {
-		fields = append(fields, "sex")
-	}
-	if given.Localization == "" || given.Localization == ham10000.Unknown {
-		fields = append(fields, "localization")
-	}
-	return fields
 }
 
 // byClass returns the most probable class, and the probabilities by class.
@@ -194,8 +179,9 @@ func byClass(probabilities []float32) (best string, all map[string]float32) {
 func (f patientFlags) given() (skinattn.Metadata, error) {
 	given := skinattn.Metadata{Age: math.NaN(), Sex: f.Sex, Localization: f.Localization}
 	if f.Age != nil {
-		if given.Age = *f.Age; !(given.Age >= 0 && given.Age <= 130) {
-			return given, usagef("--age is %g; it must be in 0 to 130 years", given.Age)
+		given.Age = *f.Age // finite
+		if err := skinattn.CheckAge(given.Age); err != nil {
+			return given, usagef("--age: %w", err)
 		}
 	}
 	if _, err := given.Complete(0); err != nil {

@@ -19,21 +19,31 @@ func (n *Network) UpToCut() (*layers.Graph, error) { return n.Graph.Cut(n.Cut) }
 // float32 [B FeatureShape], in place of pixels. Its variables have the same names as in
 // the whole network.
 func (n *Network) AfterCut() (*Network, error) {
-	before, err := n.UpToCut()
+	graph, err := n.after(n.Cut)
 	if err != nil {
 		return nil, err
 	}
-	after := &Network{Network: n.Network, Graph: &layers.Graph{}, Output: n.Output, fromFeatures: true}
+	return &Network{Network: n.Network, Graph: graph, Output: n.Output, fromFeatures: true}, nil
+}
+
+// after returns the layers that the named layer does not depend on, and that layer as an
+// input.
+func (n *Network) after(name string) (*layers.Graph, error) {
+	before, err := n.Graph.Cut(name)
+	if err != nil {
+		return nil, err
+	}
+	after := &layers.Graph{}
 	err = layers.Try(func() {
-		after.Graph.Add(n.Cut, layers.Input{Dims: n.FeatureShape()})
+		after.Add(name, layers.Input{Dims: n.Graph.Layer(name).Out})
 		for _, layer := range n.Graph.Layers() {
 			if before.Layer(layer.Name) == nil {
-				after.Graph.Add(layer.Name, layer.Op, layer.Inputs...)
+				after.Add(layer.Name, layer.Op, layer.Inputs...)
 			}
 		}
 	})
 	if err != nil {
-		return nil, fmt.Errorf("taking the network after %s apart: %w", n.Cut, err)
+		return nil, fmt.Errorf("taking the network after %s apart: %w", name, err)
 	}
 	return after, nil
 }

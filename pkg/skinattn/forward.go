@@ -1,6 +1,8 @@
 package skinattn
 
 import (
+	"maps"
+
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 
@@ -65,12 +67,20 @@ func (n *Network) Forward(b *layers.Builder, pixels, metadata *graph.Node) map[s
 		inputs[backbone.InputLayer] = n.Preprocessed(pixels)
 	}
 	if n.Metadata {
-		columns := func(from, to int) *graph.Node {
-			return graph.Slice(metadata, graph.AxisRange(), graph.AxisRange(from, to))
-		}
-		inputs[AgeInput] = columns(0, 1)
-		inputs[SexInput] = columns(1, 1+sexWidth)
-		inputs[LocalizationInput] = columns(1+sexWidth, MetadataWidth)
+		maps.Copy(inputs, n.metadataInputs(metadata))
 	}
 	return b.Build(n.Graph, inputs)
+}
+
+// metadataInputs are the inputs of the metadata branch, by layer name, from encoded metadata
+// [B MetadataWidth].
+func (n *Network) metadataInputs(metadata *graph.Node) map[string]*graph.Node {
+	columns := func(from, to int) *graph.Node {
+		return graph.Slice(metadata, graph.AxisRange(), graph.AxisRange(from, to))
+	}
+	return map[string]*graph.Node{
+		AgeInput:          columns(0, 1),
+		SexInput:          columns(1, 1+sexWidth),
+		LocalizationInput: columns(1+sexWidth, MetadataWidth),
+	}
 }

@@ -27,7 +27,7 @@ func (n *Network) addHead(b *backbone.Backbone, whole *layers.Graph) {
 	features := h.features(n.Cut)
 	if n.Metadata {
 		metadata := h.metadata()
-		features = h.g.Add("features_and_metadata", layers.Concatenate{}, features, metadata)
+		features = h.g.Add(joinLayer, layers.Concatenate{}, features, metadata)
 	}
 	if n.ExtendedDense > 0 {
 		features = h.g.Add(h.auto(DenseClass), layers.Dense{Units: n.ExtendedDense, Activation: "relu"}, features)

@@ -29,6 +29,32 @@ func MetadataOf(r ham10000.Record) Metadata {
 	return Metadata{Age: r.Age, Sex: r.Sex, Localization: r.Localization}
 }
 
+// MaxAge is the greatest age that a patient is believed to have, in years.
+const MaxAge = 130
+
+// CheckAge returns an error for an age in years that is not in 0 to [MaxAge]. NaN, the
+// unknown age, is none.
+func CheckAge(age float64) error {
+	if age < 0 || age > MaxAge {
+		return fmt.Errorf("the age is %g; it must be in 0 to %d years", age, MaxAge)
+	}
+	return nil
+}
+
+// Unknown lists the fields that are not known: age, sex, localization.
+func (m Metadata) Unknown() (fields []string) {
+	if math.IsNaN(m.Age) {
+		fields = append(fields, "age")
+	}
+	if m.Sex == "" || m.Sex == ham10000.Unknown {
+		fields = append(fields, "sex")
+	}
+	if m.Localization == "" || m.Localization == ham10000.Unknown {
+		fields = append(fields, "localization")
+	}
+	return fields
+}
+
 // Complete replaces unknown values: the age by meanAge, the mean of the training set, and
 // empty words by "unknown". The error for a word that HAM10000 does not have lists the
 // words that it has.

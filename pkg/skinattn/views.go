@@ -2,9 +2,11 @@ package skinattn
 
 import (
 	"context"
+	"fmt"
 	"math"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 )
 
 // Upright returns photos [PhotoSize PhotoSize 3] as the network takes them,
@@ -22,12 +24,18 @@ func (n *Network) Upright(photos Images) Images {
 // that none is upright: training has turned photos at random and thus smoothed them by
 // interpolation, and the network recognises unsmoothed photos less well.
 func (m *Model) PredictView(ctx context.Context, r Request, k int) ([]Prediction, error) {
+	degrees, mirror := m.view(k)
+	r.Images = r.Images.turned(m.PhotoSize(), m.Size, degrees, mirror)
+	return m.Predict(ctx, r)
+}
+
+// view says how view k is turned.
+func (n *Network) view(k int) (degrees float64, mirror bool) {
 	step := float64(k)
-	if m.Oversample == 0 {
+	if n.Oversample == 0 {
 		step += .5
 	}
-	r.Images = r.Images.turned(m.PhotoSize(), m.Size, step*360/float64(m.Views), k%2 == 1)
-	return m.Predict(ctx, r)
+	return step * 360 / float64(n.Views), k%2 == 1
 }
 
 // PredictViews computes the predictions with all spec.Network.Views views of each photo,
@@ -40,32 +48,89 @@ func (m *Model) PredictViews(ctx context.Context, r Request) ([]Prediction, erro
 		r.Images = m.Upright(r.Images)
 		return m.Predict(ctx, r)
 	}
-	n := r.Images.Len()
-	predictions := make([]Prediction, n)
-	for i := range predictions {
-		predictions[i].Probabilities = make([]float32, ham10000.NumClasses)
+	views := m.NewViews()
+	photo, held := make([]float32, m.PhotoSize()*m.PhotoSize()*3), -1
+	photos := r.Images
+	r.Images = Floats(photos.Len()*views.Len(), func(i int, dst []float32) {
+		if number := i / views.Len(); number != held {
+			photos.Floats(number, photo)
+			held = number
+		}
+		views.Fill(dst, photo, i%views.Len())
+	})
+	return m.PredictTurned(ctx, r)
+}
+
+// PredictTurned is [Model.PredictViews] where the views are there already: the images are
+// those that [Views] makes of the first photo, then those of the second, and so on, while
+// the metadata have an entry for each photo. The views of photos are computed in one batch
+// as far as it has room.
+func (m *Model) PredictTurned(ctx context.Context, r Request) ([]Prediction, error) {
+	if m.Views == 0 {
+		return m.Predict(ctx, r)
 	}
-	for view := range m.Views {
-		one := Request{Images: r.Images, Metadata: r.Metadata}
-		if r.Progress != nil {
-			one.Progress = func(done, _ int) { r.Progress(view*n+done, m.Views*n) }
+	if m.Metadata {
+		if err := m.CheckMetadata(r.Images.Slice(0, r.Images.Len()/m.Views), r.Metadata); err != nil {
+			return nil, fmt.Errorf("predicting: %w", err)
 		}
-		ofView, err := m.PredictView(ctx, one, view)
-		if err != nil {
-			return nil, err
+		ofViews := make([]Metadata, r.Images.Len())
+		for i := range ofViews {
+			ofViews[i] = r.Metadata[i/m.Views]
 		}
-		for i, p := range ofView {
-			for class, probability := range p.Probabilities {
-				predictions[i].Probabilities[class] += probability / float32(m.Views)
+		r.Metadata = ofViews
+	}
+	r.Attention = false
+	turned, err := m.Predict(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	predictions := make([]Prediction, len(turned)/m.Views)
+	for i := range predictions {
+		probabilities, logits := make([]float32, ham10000.NumClasses), make([]float32, ham10000.NumClasses)
+		for _, view := range turned[i*m.Views:][:m.Views] {
+			for class, probability := range view.Probabilities {
+				probabilities[class] += probability / float32(m.Views)
 			}
 		}
-	}
-	for i, p := range predictions {
-		logits := make([]float32, len(p.Probabilities))
-		for class, probability := range p.Probabilities {
+		for class, probability := range probabilities {
 			logits[class] = float32(math.Log(max(float64(probability), math.SmallestNonzeroFloat32)))
 		}
-		predictions[i].Logits = logits
+		predictions[i] = Prediction{Logits: logits, Probabilities: probabilities}
 	}
 	return predictions, nil
+}
+
+// Views makes of a photo the images that its prediction is the mean of. It is safe for use
+// by several goroutines.
+type Views struct {
+	rotations []*imaging.Rotation
+}
+
+// NewViews returns the views of n's predictions: one, upright, for a network without turned
+// views.
+func (n *Network) NewViews() *Views {
+	if n.Views == 0 {
+		if n.PhotoSize() == n.Size {
+			return &Views{[]*imaging.Rotation{nil}} // photos stay as they are
+		}
+		return &Views{[]*imaging.Rotation{imaging.NewRotation(n.PhotoSize(), n.Size, 0, false)}}
+	}
+	v := &Views{}
+	for k := range n.Views {
+		degrees, mirror := n.view(k)
+		v.rotations = append(v.rotations, imaging.NewRotation(n.PhotoSize(), n.Size, degrees, mirror))
+	}
+	return v
+}
+
+// Len is the number of views of a photo, at least 1.
+func (v *Views) Len() int { return len(v.rotations) }
+
+// Fill writes view k, from 0, of photo [PhotoSize PhotoSize 3] to dst [Size Size 3].
+func (v *Views) Fill(dst, photo []float32, k int) {
+	if v.rotations[k] == nil {
+		copy(dst, photo)
+		return
+	}
+	v.rotations[k].Floats(dst, photo)
 }

@@ -66,8 +66,9 @@ func TestPredictViews(t *testing.T) {
 			t.Error("attention maps of what no view saw")
 		}
 	}
+	sweepEqualsViews(t, m, photos[0], metadata)
 	m.Views = 0
-	if !slices.Equal(told, [][2]int{{2, 6}, {4, 6}, {6, 6}}) {
+	if !slices.Equal(told, [][2]int{{4, 6}, {6, 6}}) {
 		t.Errorf("progress was told as %v", told)
 	}
 	plain, err := m.PredictViews(t.Context(), Request{Images: images, Metadata: metadata, Attention: true})
@@ -82,5 +83,40 @@ func TestPredictViews(t *testing.T) {
 	}
 	if _, err := m.Predict(t.Context(), Request{Images: images}); err == nil || !strings.Contains(err.Error(), "2 images have 0 entries of metadata") {
 		t.Errorf("without metadata: %v", err)
+	}
+}
+
+// sweepEqualsViews checks that a sweep gives the predictions of one photo for each patient.
+func sweepEqualsViews(t *testing.T, m *Model, photo []float32, patients []Metadata) {
+	t.Helper()
+	want, err := m.PredictViews(t.Context(), Request{Metadata: patients,
+		Images: Floats(len(patients), func(_ int, dst []float32) { copy(dst, photo) })})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sweeper, err := m.NewSweeper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sweeper.Close()
+	views := m.NewViews()
+	var turned []float32
+	for k := range views.Len() {
+		turned = append(turned, make([]float32, len(photo))...)
+		views.Fill(turned[k*len(photo):], photo, k)
+	}
+	got, err := sweeper.Sweep(t.Context(), turned, patients)
+	if err != nil || len(got) != len(patients) {
+		t.Fatalf("%d predictions, %v", len(got), err)
+	}
+	for i, p := range want {
+		for k, probability := range p.Probabilities {
+			if math.Abs(float64(probability-got[i][k])) > 1e-6 {
+				t.Errorf("patient %d, class %d: %g in a sweep, %g alone", i, k, got[i][k], probability)
+			}
+		}
+	}
+	if slices.Equal(got[0], got[1]) {
+		t.Error("the patient changes nothing")
 	}
 }

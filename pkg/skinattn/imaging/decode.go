@@ -112,17 +112,23 @@ var formats = []format{
 	{"\x89PNG\r\n\x1a\n", "eXIf", imagemeta.PNG, pngSize, decodePNG},
 }
 
+// emptyError is the ErrFormat of a file without bytes.
+type emptyError struct{}
+
+func (*emptyError) Error() string        { return "the file is empty" }
+func (*emptyError) Is(target error) bool { return target == ErrFormat }
+
 // formatOf recognises a file's format by its first bytes.
 func formatOf(data []byte) (format, error) {
 	if len(data) == 0 {
-		return format{}, errors.New("the file is empty")
+		return format{}, &emptyError{}
 	}
 	for _, f := range formats {
 		if bytes.HasPrefix(data, []byte(f.signature)) {
 			return f, nil
 		}
 	}
-	return format{}, errors.New("neither a JPEG nor a PNG image")
+	return format{}, ErrFormat
 }
 
 // Decode decodes a JPEG or PNG image and applies its EXIF orientation, if it
@@ -142,6 +148,23 @@ func formatOf(data []byte) (format, error) {
 // [MaxPixels] is an error. Unreadable EXIF data is ignored.
 func Decode(data []byte) (*RGB, error) { return decode(data, MaxPixels) }
 
+// DecodeUpTo is [Decode] for images of at most maxPixels pixels; a larger one is a
+// [*TooLargeError], before memory is spent on it. More than [MaxPixels] are never decoded.
+func DecodeUpTo(data []byte, maxPixels int) (*RGB, error) {
+	return decode(data, min(maxPixels, MaxPixels))
+}
+
+// ErrFormat says that a file is neither a JPEG nor a PNG image: its first bytes are those of
+// something else, or it is empty.
+var ErrFormat = errors.New("neither a JPEG nor a PNG image")
+
+// TooLargeError says that an image has too many pixels to be decoded.
+type TooLargeError struct{ Width, Height, MaxPixels int }
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("image of %d x %d pixels is more than the limit of %d pixels", e.Width, e.Height, e.MaxPixels)
+}
+
 func decode(data []byte, maxPixels int) (*RGB, error) {
 	f, err := formatOf(data)
 	if err != nil {
@@ -152,7 +175,7 @@ func decode(data []byte, maxPixels int) (*RGB, error) {
 	img, err := f.decode(data, func(width, height int) error {
 		// The division keeps the test safe from overflow on 32-bit machines.
 		if width > maxPixels/height {
-			return fmt.Errorf("image of %d x %d pixels is more than the limit of %d pixels", width, height, maxPixels)
+			return &TooLargeError{width, height, maxPixels}
 		}
 		if taken == 0 { // a damaged file may have two headers
 			taken = decoding.take(width * height)

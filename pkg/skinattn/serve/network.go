@@ -1,0 +1,212 @@
+package serve
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"slices"
+
+	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/explain"
+	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
+)
+
+// network is what computes. Tests have others than [compiled].
+type network interface {
+	// info describes the network.
+	info() *skinattn.Network
+	// meanAge stands in for an unknown age.
+	meanAge() float64
+	// prepare makes the network's input of a decoded photo. It is called by several
+	// goroutines, the methods below by one.
+	prepare(photo *imaging.RGB) *input
+	// together is the greatest number of photos that predict takes.
+	together() int
+	// predict returns the prediction of each photo.
+	predict(inputs []*input) ([]skinattn.Prediction, error)
+	// sweep returns the probabilities of one photo for other patients.
+	sweep(in *input, patients []skinattn.Metadata) ([][]float32, error)
+	// explain returns maps for a class.
+	explain(in *input, class int) ([]explain.Map, error)
+	// release takes back the memory of an input that is not used any more. Several
+	// goroutines call it.
+	release(in *input)
+	// close frees the network.
+	close()
+}
+
+// input is a photo as the network takes it.
+type input struct {
+	size     Size // of the photo as it was sent
+	view     image.Rectangle
+	views    []float32 // see skinattn.Views
+	upright  []float32 // [Size Size 3]
+	metadata skinattn.Metadata
+}
+
+// compiled is a network on an engine.
+type compiled struct {
+	model     *skinattn.Model
+	views     *skinattn.Views
+	whole     *skinattn.Views // the upright photo; views of a network without turned ones
+	sweeper   *skinattn.Sweeper
+	explainer *explain.Explainer
+	most      int
+	buffers   chan []float32 // for input.views
+}
+
+// newCompiled prepares and compiles everything that answers need: nothing is compiled while
+// requests wait. It closes nothing of model's.
+func newCompiled(ctx context.Context, model *skinattn.Model) (c *compiled, err error) {
+	net := *model.Network
+	net.Views = 0
+	c = &compiled{model: model, views: model.NewViews(), whole: net.NewViews()}
+	c.buffers = make(chan []float32, preparedBatches*maxTogether)
+	defer func() {
+		if err != nil {
+			c.close()
+		}
+	}()
+	if model.Metadata {
+		if c.sweeper, err = model.NewSweeper(); err != nil {
+			return nil, err
+		}
+	}
+	options := explain.DefaultOptions()
+	if !model.SoftAttention {
+		options.Methods = []explain.Method{explain.GradCAM}
+	}
+	if c.explainer, err = explain.New(model, options); err != nil {
+		return nil, err
+	}
+	probe := c.prepare(probePhoto())
+	if probe.metadata, err = (skinattn.Metadata{Age: 50}).Complete(0); err != nil {
+		return nil, err
+	}
+	if err := c.chooseBatch(probe); err != nil {
+		return nil, err
+	}
+	if c.sweeper != nil {
+		if _, err := c.sweep(probe, sweepPatients(probe.metadata)); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := c.explain(probe, 0); err != nil {
+		return nil, err
+	}
+	c.release(probe)
+	return c, nil
+}
+
+// maxTogether is the greatest number of photos in a batch, however small their views.
+const maxTogether = 32
+
+// chooseBatch finds out how many photos can be predicted together, a power of two: as many
+// as the model's batch has room for, of those with which a photo's prediction has the same
+// bits as by itself. Programs for other numbers of rows may round differently.
+func (c *compiled) chooseBatch(probe *input) error {
+	alone, err := c.predict([]*input{probe})
+	if err != nil {
+		return err
+	}
+	c.most = 1
+	for n := 2; n <= maxTogether && n*c.views.Len() <= c.model.Batch(); n *= 2 {
+		together, err := c.predict(slices.Repeat([]*input{probe}, n))
+		if err != nil {
+			return err
+		}
+		for _, p := range together {
+			if !slices.Equal(p.Probabilities, alone[0].Probabilities) {
+				return nil
+			}
+		}
+		c.most = n
+	}
+	return nil
+}
+
+// probePhoto has smooth colours and edges, so that every rounding shows.
+func probePhoto() *imaging.RGB {
+	const size = 256
+	photo := &imaging.RGB{Width: size, Height: size, Pix: make([]uint8, 3*size*size)}
+	for y := range size {
+		for x := range size {
+			at := photo.Pix[3*(y*size+x):]
+			at[0], at[1], at[2] = uint8(200-x/4), uint8(150-y/3), uint8((x*y)>>8)
+			if (x-120)*(x-120)+(y-130)*(y-130) < 60*60 {
+				at[0], at[1] = at[0]/2, at[1]/3
+			}
+		}
+	}
+	return photo
+}
+
+func (c *compiled) info() *skinattn.Network { return c.model.Network }
+func (c *compiled) meanAge() float64        { return c.model.MeanAge() }
+func (c *compiled) together() int           { return c.most }
+
+func (c *compiled) prepare(photo *imaging.RGB) *input {
+	width := c.model.Size * c.model.Size * 3
+	pixels := c.model.Resize.Resize(photo, c.model.PhotoSize())
+	in := &input{size: Size{photo.Width, photo.Height}, view: c.model.Resize.View(photo.Width, photo.Height)}
+	select {
+	case in.views = <-c.buffers:
+	default:
+		in.views = make([]float32, c.views.Len()*width)
+	}
+	for k := range c.views.Len() {
+		c.views.Fill(in.views[k*width:][:width], pixels, k)
+	}
+	in.upright = make([]float32, width)
+	c.whole.Fill(in.upright, pixels, 0)
+	return in
+}
+
+func (c *compiled) predict(inputs []*input) ([]skinattn.Prediction, error) {
+	views, width := c.views.Len(), c.model.Size*c.model.Size*3
+	metadata := make([]skinattn.Metadata, len(inputs))
+	for i, in := range inputs {
+		metadata[i] = in.metadata
+	}
+	images := skinattn.Floats(len(inputs)*views, func(i int, dst []float32) {
+		copy(dst, inputs[i/views].views[i%views*width:])
+	})
+	return c.model.PredictTurned(context.Background(), skinattn.Request{Images: images, Metadata: metadata})
+}
+
+func (c *compiled) sweep(in *input, patients []skinattn.Metadata) ([][]float32, error) {
+	return c.sweeper.Sweep(context.Background(), in.views, patients)
+}
+
+func (c *compiled) explain(in *input, class int) ([]explain.Map, error) {
+	explained, err := c.explainer.ExplainAll(context.Background(), explain.Request{
+		Images:   skinattn.Floats(1, func(_ int, dst []float32) { copy(dst, in.upright) }),
+		Metadata: []skinattn.Metadata{in.metadata},
+		Classes:  []int{class},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(explained) != 1 {
+		return nil, fmt.Errorf("explaining: %d explanations of one photo", len(explained))
+	}
+	return explained[0].Maps, nil
+}
+
+// release gives the memory of an input back for the next one.
+func (c *compiled) release(in *input) {
+	select {
+	case c.buffers <- in.views:
+		in.views = nil
+	default:
+	}
+}
+
+func (c *compiled) close() {
+	if c.sweeper != nil {
+		c.sweeper.Close()
+	}
+	if c.explainer != nil {
+		c.explainer.Close()
+	}
+}

@@ -1,0 +1,90 @@
+package skinattn
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+)
+
+// joinLayer joins the vector that the network makes of a photo with the metadata.
+const joinLayer = "features_and_metadata"
+
+// Sweeper predicts one photo of many patients: what depends on the photo alone is computed
+// once. Like its [Program], it compiles at first use, once for each number of patients, and
+// is not for use by several goroutines at once.
+type Sweeper struct {
+	model   *Model
+	views   *Views
+	program *Program
+}
+
+// NewSweeper prepares sweeps of a model. A network without metadata has none: an error.
+// Close the sweeper after use; the model stays as it is.
+func (m *Model) NewSweeper() (*Sweeper, error) {
+	if !m.Metadata {
+		return nil, fmt.Errorf("preparing a sweep: the network takes no metadata")
+	}
+	photo := m.Graph.Layer(joinLayer).Inputs[0]
+	before, err := m.Graph.Cut(photo)
+	if err != nil {
+		return nil, err
+	}
+	after, err := m.after(photo)
+	if err != nil {
+		return nil, err
+	}
+	s := &Sweeper{model: m, views: m.NewViews()}
+	s.program, err = NewProgram("predicting a sweep", m.Backend, m.Store, m.InputShape(), s.views.Len(), func(in []*graph.Node) []*graph.Node {
+		b := &layers.Builder{Store: m.Store, Grouped: true}
+		features := b.Build(before, map[string]*graph.Node{backbone.InputLayer: m.Preprocessed(in[0])})[photo]
+		views, patients := features.Shape().Dim(0), in[1].Shape().Dim(0)
+		// A row for each view and patient, the patients of a view together.
+		rows := func(x *graph.Node, axis int) *graph.Node {
+			width := x.Shape().Dim(-1)
+			x = graph.BroadcastToDims(graph.ExpandDims(x, axis), views, patients, width)
+			return graph.Reshape(x, views*patients, width)
+		}
+		inputs := m.metadataInputs(rows(in[1], 0))
+		inputs[photo] = rows(features, 1)
+		probabilities := (&layers.Builder{Store: m.Store}).Build(after, inputs)[m.Output]
+		probabilities = graph.Reshape(probabilities, views, patients, ham10000.NumClasses)
+		return []*graph.Node{graph.ReduceMean(probabilities, 0)}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Sweep returns the probabilities of a photo for each patient, in class order: those of
+// [Model.PredictTurned] but for rounding. views holds what [Views] makes of the photo, view
+// after view; the metadata are completed.
+func (s *Sweeper) Sweep(ctx context.Context, views []float32, patients []Metadata) ([][]float32, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if len(patients) == 0 {
+		return nil, nil
+	}
+	dims := append([]int{s.views.Len()}, s.model.InputShape()...)
+	images := tensors.FromFlatDataAndDimensions(views, dims...)
+	defer images.FinalizeAll() // the garbage collector does not know its size
+	outputs, err := s.program.call([]any{images, s.model.MetadataInput(patients)(0, len(patients), len(patients))}, 0)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.program.doing, err)
+	}
+	rows := make([][]float32, len(patients))
+	for i := range rows {
+		rows[i] = row(outputs[0], i, ham10000.NumClasses)
+	}
+	return rows, nil
+}
+
+// Close frees the compiled graphs.
+func (s *Sweeper) Close() { s.program.Close() }
