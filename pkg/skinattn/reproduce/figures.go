@@ -133,7 +133,7 @@ func (r *Report) drawFigures() ([]file, error) {
 	if err != nil {
 		return nil, err
 	}
-	studied, err := r.studyFigures()
+	studied, err := r.StudyFigures()
 	if err != nil {
 		return nil, err
 	}

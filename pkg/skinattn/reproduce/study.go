@@ -277,9 +277,73 @@ func (p *leakPair) sentences() []string {
 	}
 }
 
-// studyFigures are the figures of the experiments, by name; a figure without runs is left
-// out.
-func (r *Report) studyFigures() ([]plots.NamedFigure, error) {
+// Study is an experiment of several runs, with its answer: an ablation of protocol grouped
+// or paper, or what the leak is worth (protocol leak-pair).
+type Study struct {
+	Protocol  string
+	Setting   string   // network, regime, seeds and photos, as Markdown
+	Sentences []string // the answer, as Markdown
+	// Effects are main effects, then interactions, of an ablation; of a leak pair, the
+	// effect on all test photos, on those whose siblings were trained on, and on the others.
+	Effects []StudyEffect
+}
+
+// StudyEffect is what a change does to the metrics.
+type StudyEffect struct {
+	Name    string
+	Changes []StudyChange // of accuracy, balanced accuracy, macro F1 and macro AUROC
+}
+
+// StudyChange is the change of one metric: the mean over seeds, its interval of 95 % over
+// resamples of lesions, and the p-value after Holm's adjustment for all effects and metrics
+// of the study.
+type StudyChange struct {
+	Metric string // a path of package eval, such as "balanced_accuracy"
+	Value  float64
+	CI     eval.Interval
+	P      float64
+	// PAtFloor says that resamples can show no smaller P before the adjustment.
+	PAtFloor bool
+}
+
+// Studies are the experiments among the runs: ablations, the protocol to believe first, then
+// leak pairs.
+func (r *Report) Studies() ([]Study, error) {
+	e, err := r.measured()
+	if err != nil {
+		return nil, err
+	}
+	var studies []Study
+	for _, a := range e.ablations {
+		v := r.ablationView(a)
+		studies = append(studies, Study{v.Protocol, v.Setting, v.Sentences, studyEffects(a.effects)})
+	}
+	for _, p := range e.pairs {
+		v := r.pairView(p)
+		study := Study{Protocol: split.LeakPair, Setting: v.Setting, Sentences: v.Sentences}
+		for _, population := range p.populations {
+			change := population.difference
+			change.name = population.name
+			study.Effects = append(study.Effects, studyEffects([]effect{change})...)
+		}
+		studies = append(studies, study)
+	}
+	return studies, nil
+}
+
+func studyEffects(effects []effect) (out []StudyEffect) {
+	for _, e := range effects {
+		of := StudyEffect{Name: e.name}
+		for i, v := range e.values {
+			of.Changes = append(of.Changes, StudyChange{comparedMetrics[i].path, v.Value, v.CI, v.adjusted, v.PAtFloor})
+		}
+		out = append(out, of)
+	}
+	return out
+}
+
+// StudyFigures are the figures of the studies, by name; a figure without runs is left out.
+func (r *Report) StudyFigures() ([]plots.NamedFigure, error) {
 	e, err := r.measured()
 	if err != nil {
 		return nil, err

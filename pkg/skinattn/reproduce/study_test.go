@@ -201,7 +201,7 @@ func TestCommittedPages(t *testing.T) {
 	if want, err := os.ReadFile(page); err != nil || string(want) != made[ResultsFile] {
 		t.Errorf("%s is out of date (%v); '%s' writes it anew", page, err, command)
 	}
-	figures, err := r.studyFigures()
+	figures, err := r.StudyFigures()
 	if err != nil {
 		t.Fatal(err)
 	}
