@@ -57,3 +57,10 @@ func place(ctx context.Context, ch chan struct{}, deadline time.Time) bool {
 		return false
 	}
 }
+
+// waiting is the number of requests that have been admitted and are not answered.
+func (l *limits) waiting(all int) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return all - l.requests
+}

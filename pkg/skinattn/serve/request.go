@@ -257,6 +257,9 @@ func (s *Server) formProblem(r *http.Request, err error) *Problem {
 	if p := s.readProblem(r, err); p != nil {
 		return p
 	}
+	if errors.Is(err, io.EOF) {
+		return malformed.new("The form could not be read: the body does not end with the boundary that its type names.")
+	}
 	return malformed.new("The form could not be read: %s.", short(err.Error()))
 }
 
