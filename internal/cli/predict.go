@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -40,9 +41,10 @@ type predictionRow struct {
 	// training photos.
 	Assumed []string `json:"assumed,omitempty"`
 	judgement
-	Truth   string `json:"truth,omitempty"`    // the diagnosis, where a test set tells it
-	LeftOut string `json:"left_out,omitempty"` // why a photo of a test set is not predicted
-	Error   string `json:"error,omitempty"`
+	Unusual *unusualAnswer `json:"unusual,omitempty"`
+	Truth   string         `json:"truth,omitempty"`    // the diagnosis, where a test set tells it
+	LeftOut string         `json:"left_out,omitempty"` // why a photo of a test set is not predicted
+	Error   string         `json:"error,omitempty"`
 }
 
 type predictionMetadata struct {
@@ -91,7 +93,11 @@ func (c *predictCommand) Run(s *session) error {
 		if p.Err != nil {
 			failed++
 		}
-		return answer.add(newPredictionRow(network, p, given, metadata))
+		row, err := newPredictionRow(s.ctx, network, p, given, metadata)
+		if err != nil {
+			return err
+		}
+		return answer.add(row)
 	})
 	if closed := answer.close(); err == nil {
 		err = closed
@@ -110,21 +116,33 @@ func (c *predictCommand) photos(metadata skinattn.Metadata) (photos []pipeline.P
 			photos = append(photos, pipeline.Photo{Path: path, Metadata: metadata}) // the row says what is wrong
 			continue
 		}
-		before := len(photos)
-		err := filepath.WalkDir(path, func(file string, d fs.DirEntry, err error) error {
-			if err == nil && !d.IsDir() && slices.Contains(photoEndings, strings.ToLower(filepath.Ext(file))) {
-				photos = append(photos, pipeline.Photo{Path: file, Metadata: metadata})
-			}
-			return err
-		})
-		if err == nil && len(photos) == before {
-			err = fmt.Errorf("no %s files are in it", strings.Join(photoEndings, ", "))
-		}
+		files, err := photosBelow(path)
 		if err != nil {
-			return nil, fmt.Errorf("looking for photos in %s: %w", path, err)
+			return nil, err
+		}
+		for _, file := range files {
+			photos = append(photos, pipeline.Photo{Path: file, Metadata: metadata})
 		}
 	}
 	return photos, nil
+}
+
+// photosBelow are all JPEG and PNG files below a folder, in the order of their names. A folder
+// without any is an error.
+func photosBelow(dir string) (files []string, err error) {
+	err = filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && slices.Contains(photoEndings, strings.ToLower(filepath.Ext(file))) {
+			files = append(files, file)
+		}
+		return err
+	})
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("no %s files are in it", strings.Join(photoEndings, ", "))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking for photos in %s: %w", dir, err)
+	}
+	return files, nil
 }
 
 // photoEndings are the endings of files that are predicted in folders.
@@ -147,11 +165,11 @@ func (c *predictCommand) check() error {
 
 // newPredictionRow is the row of a photo; given is its patient's metadata as far as it is
 // known, and used as it was completed.
-func newPredictionRow(network *predictor, r pipeline.FilePrediction, given, used skinattn.Metadata) predictionRow {
-	row := predictionRow{Image: r.Path}
+func newPredictionRow(ctx context.Context, network *predictor, r pipeline.FilePrediction, given, used skinattn.Metadata) (row predictionRow, err error) {
+	row.Image = r.Path
 	if r.Err != nil {
 		row.Error = r.Err.Error()
-		return row
+		return row, nil
 	}
 	calibrated := network.calibrated(r.Prediction)
 	row.Prediction, row.Probabilities = byClass(calibrated.Probabilities)
@@ -159,7 +177,8 @@ func newPredictionRow(network *predictor, r pipeline.FilePrediction, given, used
 	if network.Metadata {
 		row.Metadata, row.Assumed = (*predictionMetadata)(&used), given.Unknown()
 	}
-	return row
+	row.Unusual, err = network.unusual(ctx, r)
+	return row, err
 }
 
 // byClass returns the most probable class, and the probabilities by class.

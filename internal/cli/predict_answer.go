@@ -10,6 +10,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
+	"github.com/skinattn/skinattn/pkg/skinattn/run"
 )
 
 // purpose stands below predictions for people.
@@ -109,12 +110,40 @@ var longestClassName = func() (n int) {
 
 // notes are lines about what predictions rest on.
 func notes(network *predictor, rows []predictionRow) string {
-	return network.describe() + uncertain(network, rows) + unknownMetadata(rows) + purpose + "\n"
+	return network.describe() + uncertain(network, rows) + unusual(rows) + unknownMetadata(rows) + purpose + "\n"
+}
+
+// named is the number of photos that a note names.
+const named = 5
+
+// list names the first of some photos.
+func list(photos []string) string {
+	text := strings.Join(photos[:min(named, len(photos))], ", ")
+	if len(photos) > named {
+		text += fmt.Sprintf(" and %d more", len(photos)-named)
+	}
+	return text
+}
+
+// unusual names the photos that are unlike the training photos, and is empty if none is.
+func unusual(rows []predictionRow) string {
+	var all []string
+	threshold := 0.
+	for _, r := range rows {
+		if r.Unusual != nil && r.Unusual.Unusual {
+			all = append(all, fmt.Sprintf("%s (%.2f)", r.Image, r.Unusual.Score))
+			threshold = r.Unusual.Threshold
+		}
+	}
+	if all == nil {
+		return ""
+	}
+	return fmt.Sprintf("unusual: %s: unlike anything that the network was trained on, so that its answer means little; %s of its validation photos have a score up to %.2f\n",
+		list(all), percent(run.UnusualLevel), threshold)
 }
 
 // uncertain names the photos whose predictions are uncertain, and is empty if none is.
 func uncertain(network *predictor, rows []predictionRow) string {
-	const named = 5
 	var all []string
 	for _, r := range rows {
 		if r.Uncertain != nil && *r.Uncertain {
@@ -124,13 +153,9 @@ func uncertain(network *predictor, rows []predictionRow) string {
 	if all == nil {
 		return ""
 	}
-	list := strings.Join(all[:min(named, len(all))], ", ")
-	if len(all) > named {
-		list += fmt.Sprintf(" and %d more", len(all)-named)
-	}
 	c := network.calibration.Confidence
 	return fmt.Sprintf("uncertain: %s: of %d validation photos with a confidence below %.2f, %s were predicted rightly\n",
-		list, c.Below, c.Threshold, percent(c.AccuracyBelow()))
+		list(all), c.Below, c.Threshold, percent(c.AccuracyBelow()))
 }
 
 // unknownMetadata says in a line which metadata were assumed, and is empty if none were.

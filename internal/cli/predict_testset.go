@@ -67,7 +67,10 @@ func (f testSetFlags) predictSet(s *session, network *predictor, set *ham10000.T
 	var probabilities [][]float32
 	err = pipeline.PredictPhotos(s.ctx, network.Model, photos, func(p pipeline.FilePrediction) error {
 		r := set.Records[len(rows)]
-		row := newPredictionRow(network, p, skinattn.MetadataOf(r), used[len(rows)])
+		row, err := newPredictionRow(s.ctx, network, p, skinattn.MetadataOf(r), used[len(rows)])
+		if err != nil {
+			return err
+		}
 		row.Truth = r.Dx
 		rows = append(rows, row)
 		progress(len(rows), len(photos))

@@ -1,12 +1,17 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
 
 	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/likeness"
+	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 )
 
@@ -16,19 +21,65 @@ type predictor struct {
 	name        string           // of the run
 	calibration *run.Calibration // nil: the run has none
 	notes       []string         // caveats of the network
+	likeness    *likeness.Comparer
 }
 
 // openPredictor loads a run's network, and its calibration if it has one. Close it.
 func (s *session) openPredictor(folder *run.Folder) (*predictor, error) {
+	return s.openPredictorWith(folder, nil)
+}
+
+// openPredictorWith is openPredictor with an index of the photos of data, if not nil, that the
+// run was trained on.
+func (s *session) openPredictorWith(folder *run.Folder, data *ham10000.Dataset) (*predictor, error) {
 	calibration, err := folder.Calibration()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	network, err := s.openModel(folder)
+	eng, err := s.openEngine()
 	if err != nil {
 		return nil, err
 	}
-	return &predictor{network, folder.Dir, calibration, s.notes(runCaveats(folder)...)}, nil
+	network, err := checkpoint.LoadModel(folder, eng, s.log)
+	if err != nil {
+		return nil, err
+	}
+	p := &predictor{Model: network, name: folder.Dir, calibration: calibration, notes: s.notes(runCaveats(folder)...)}
+	var index *likeness.Index
+	if data != nil {
+		index, err = likeness.NewIndex(s.ctx, eng, network, folder, data, s.progress, s.log)
+	}
+	if err == nil {
+		p.likeness, err = likeness.Open(network, folder, index)
+	}
+	if err != nil {
+		network.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// Close frees the network.
+func (p *predictor) Close() {
+	p.likeness.Close()
+	p.Model.Close()
+}
+
+// unusualAnswer is the part of a JSON answer that says how unlike the training photos a photo
+// is.
+type unusualAnswer struct {
+	Score     float64 `json:"score"`
+	Threshold float64 `json:"threshold"`
+	Unusual   bool    `json:"unusual"` // whether the score is above the threshold
+}
+
+// unusual says how unlike the training photos a photo is, nil if the run has no score.
+func (p *predictor) unusual(ctx context.Context, r pipeline.FilePrediction) (*unusualAnswer, error) {
+	if r.Err != nil || p.likeness.Unusual() == nil {
+		return nil, nil
+	}
+	_, verdict, err := p.likeness.Compare(ctx, r.Upright(p.Network), 0)
+	return (*unusualAnswer)(verdict), err
 }
 
 // judgement is the part of a JSON answer that says how far a prediction can be trusted.

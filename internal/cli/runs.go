@@ -1,9 +1,15 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
 
+	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/likeness"
 	"github.com/skinattn/skinattn/pkg/skinattn/release"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 )
@@ -11,6 +17,7 @@ import (
 type runsCommand struct {
 	Migrate runsMigrateCommand `cmd:"" help:"Bring run folders of older versions to the present format."`
 	Release runsReleaseCommand `cmd:"" help:"Make a released model of a finished run: calibrated, with a model card, without training state."`
+	Unusual runsUnusualCommand `cmd:"" help:"Make and measure the score that tells photos unlike all that a run was trained on."`
 }
 
 type runsReleaseCommand struct {
@@ -72,4 +79,54 @@ func (c *runsMigrateCommand) Run(s *session) error {
 		return s.answer(migrated)
 	}
 	return nil
+}
+
+type runsUnusualCommand struct {
+	Dir    string   `arg:"" name:"run" help:"Run folder with its weights, or a released model, whose card and checksums are written anew."`
+	Others []string `help:"More pictures to measure it on, JPEG or PNG: a folder for each kind." placeholder:"DIR" sep:"none"`
+}
+
+func (c *runsUnusualCommand) Run(s *session) error {
+	data, err := s.openData()
+	if err != nil {
+		return err
+	}
+	folder, err := run.Open(c.Dir)
+	if err != nil {
+		return err
+	}
+	opts := likeness.FitOptions{Data: data, Log: s.log, Progress: s.progress}
+	for _, dir := range c.Others {
+		paths, err := photosBelow(dir)
+		if err != nil {
+			return err
+		}
+		opts.Others = append(opts.Others, likeness.Set{Name: filepath.Base(dir), Paths: paths})
+	}
+	eng, err := s.openEngine()
+	if err != nil {
+		return err
+	}
+	network, err := checkpoint.LoadModel(folder, eng, s.log)
+	if err != nil {
+		return err
+	}
+	defer network.Close()
+	unusual, err := likeness.Fit(s.ctx, eng, network, folder, opts)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(folder.WriteUnusual(unusual), release.Seal(c.Dir)); err != nil {
+		return err
+	}
+	if s.JSON {
+		return s.answer(unusual)
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s: unusual above %.3f, as %d of %d validation photos are\n", folder.Path(run.UnusualFile), unusual.Threshold, unusual.Above, unusual.N)
+	for _, other := range unusual.Compared {
+		fmt.Fprintf(&text, "  %s (%d): AUROC %.3f, %s unusual\n", other.Pictures, other.N, other.AUROC, percent(other.Unusual))
+	}
+	_, err = io.WriteString(s.stdout, text.String())
+	return err
 }

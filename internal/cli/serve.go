@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/skinattn/skinattn/models"
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/serve"
 )
@@ -40,18 +41,19 @@ func (c *serveCommand) Run(s *session) error {
 		return fmt.Errorf("listening on %s: %w", net.JoinHostPort(c.Listen, strconv.Itoa(c.Port)), err)
 	}
 	defer listener.Close()
+	var data *ham10000.Dataset
 	if s.Data != "" {
-		data, err := s.openData()
-		if err != nil {
+		if data, err = s.openData(); err != nil {
 			return err
 		}
 		opts.Photo = data.ImagePath
 	}
-	network, err := s.openPredictor(folder)
+	network, err := s.openPredictorWith(folder, data)
 	if err != nil {
 		return err
 	}
 	defer network.Close()
+	opts.Companion = serve.NewCompanion(network.likeness)
 	opts.Name, opts.Calibration, opts.Notes, opts.Version, opts.Log = network.name, network.calibration, network.notes, run.CurrentEnvironment("", "").Commit, s.log
 	server, err := serve.New(s.ctx, network.Model, opts)
 	if err != nil {

@@ -40,7 +40,7 @@ func Predict(ctx context.Context, eng *engine.Engine, folder *run.Folder, data *
 	// Features are of photos as they are, not of turned views.
 	var features *training.Features
 	if cfg.FeatureCache && net.Views == 0 {
-		if features, err = photosOf(data, cache).Features(ctx, eng, net, store, log); err != nil {
+		if features, err = training.PhotosOf(data, cache).Features(ctx, eng, net, store, log); err != nil {
 			return err
 		}
 		defer features.Close()
@@ -173,6 +173,16 @@ type FilePrediction struct {
 	Path string
 	skinattn.Prediction
 	Err error
+
+	photo []float32 // [PhotoSize PhotoSize 3]
+}
+
+// Upright is the photo as network takes it, [Size Size 3], without being turned. Only the
+// predictions that [PredictPhotos] hands over have it.
+func (p FilePrediction) Upright(network *skinattn.Network) []float32 {
+	upright := make([]float32, network.Size*network.Size*3)
+	network.Upright(skinattn.Floats(1, func(_ int, dst []float32) { copy(dst, p.photo) })).Floats(0, upright)
+	return upright
 }
 
 // PredictFiles predicts photos of one patient; see [PredictPhotos].
@@ -183,6 +193,7 @@ func PredictFiles(ctx context.Context, network *skinattn.Model, paths []string, 
 	}
 	results := make([]FilePrediction, 0, len(paths))
 	err := PredictPhotos(ctx, network, photos, func(p FilePrediction) error {
+		p.photo = nil // megabytes
 		results = append(results, p)
 		return nil
 	})
@@ -236,7 +247,7 @@ func predictTogether(ctx context.Context, network *skinattn.Model, photos []Phot
 		return nil, err
 	}
 	for k, p := range predictions {
-		results[readable[k]].Prediction = p
+		results[readable[k]].Prediction, results[readable[k]].photo = p, pixels[readable[k]]
 	}
 	return results, nil
 }

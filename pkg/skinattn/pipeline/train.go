@@ -9,7 +9,6 @@ import (
 
 	"github.com/gomlx/gomlx/ml/model"
 
-	"github.com/skinattn/skinattn/internal/userdir"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
@@ -345,7 +344,7 @@ func (o TrainOptions) comparable(have run.Config, cfg *run.Config) (err error) {
 
 // newRun is the training by the options, without network and first weights.
 func (o TrainOptions) newRun(eng *engine.Engine, folder *run.Folder, cfg run.Config, parts *split.Split, cache *imaging.Cache) (trainer training.Run, err error) {
-	trainer = training.Run{Engine: eng, Folder: folder, Config: cfg, Photos: photosOf(o.photos(parts), cache),
+	trainer = training.Run{Engine: eng, Folder: folder, Config: cfg, Photos: training.PhotosOf(o.photos(parts), cache),
 		SaveEvery: o.SaveEvery, Watch: o.Watch}
 	if trainer.Train, err = examples(o.Data, parts, split.Train, cache, cfg.Regime); err != nil {
 		return trainer, err
@@ -356,18 +355,6 @@ func (o TrainOptions) newRun(eng *engine.Engine, folder *run.Folder, cfg run.Con
 	}
 	trainer.Val, err = examples(o.Data, parts, selection, cache, cfg.Regime)
 	return trainer, err
-}
-
-// photosOf are all photos of data, with the user's cache folder for their features.
-func photosOf(data *ham10000.Dataset, cache *imaging.Cache) training.Photos {
-	photos := training.Photos{SHA256: cache.ContentHash(), FeatureDir: userdir.Cache()}
-	at := make([]int, len(data.Records))
-	for i, r := range data.Records {
-		photos.IDs = append(photos.IDs, r.ImageID)
-		at[i], _ = cache.Index(r.ImageID) // the cache was made of these records
-	}
-	photos.Images = skinattn.Bytes(len(at), func(i int) []uint8 { return cache.Image(at[i]) })
-	return photos
 }
 
 // log passes a line on to Watch.

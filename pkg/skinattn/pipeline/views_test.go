@@ -14,6 +14,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
+	"github.com/skinattn/skinattn/pkg/skinattn/training"
 )
 
 // An upright photo is as good as a turned one to the released model, on the photos of its
@@ -62,7 +63,7 @@ func TestUprightViewIsAsGoodAsTurnedOnes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	photos := photosOf(&ham10000.Dataset{Records: records}, cache)
+	photos := training.PhotosOf(&ham10000.Dataset{Records: records}, cache)
 	accuracy := make([]float64, network.Views)
 	turned := 0.
 	for k := range accuracy {

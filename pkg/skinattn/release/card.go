@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"slices"
 	"strconv"
@@ -43,7 +45,14 @@ type card struct {
 	Temperature, Threshold, Level   string
 	Calibration, Confidence         string
 	MetadataDropout, MetadataAbsent string
-	Official                        bool // whether there are official photos, which lack metadata
+	Unusual                         *unusual // nil: the model has no score of unusual photos
+	Official                        bool     // whether there are official photos, which lack metadata
+}
+
+// unusual is the score of unusual photos.
+type unusual struct {
+	*run.Unusual
+	Threshold, Level, Above, Compared string
 }
 
 // classTable is a table by class of a set.
@@ -52,7 +61,7 @@ type classTable struct{ Set, Table string }
 // Card is the model card of a released model, made from its files.
 func Card(f *run.Folder, name string) ([]byte, error) {
 	c := card{Name: name}
-	for _, fill := range []func(*run.Folder) error{c.network, c.data, c.training, c.results, c.calibration} {
+	for _, fill := range []func(*run.Folder) error{c.network, c.data, c.training, c.results, c.calibration, c.unusual} {
 		if err := fill(f); err != nil {
 			return nil, fmt.Errorf("writing the model card: %w", err)
 		}
@@ -314,6 +323,23 @@ func (c *card) calibration(f *run.Folder) error {
 	}
 	c.Calibration = markdown([]string{"set", "calibration", "negative log-likelihood", "Brier score", "ECE, equal mass", "ECE, equal width"}, errors)
 	c.Confidence = markdown([]string{"set", "uncertain photos", "of them predicted rightly", "other photos", "of them predicted rightly"}, confidence)
+	return nil
+}
+
+func (c *card) unusual(f *run.Folder) error {
+	u, err := f.Unusual()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var rows [][]string
+	for _, other := range u.Compared {
+		rows = append(rows, []string{other.Pictures, thousands(other.N), decimal(other.AUROC, 3), percent(other.Unusual)})
+	}
+	c.Unusual = &unusual{u, decimal(u.Threshold, 3), percent(u.Level), thousands(u.Above),
+		markdown([]string{"pictures", "n", "AUROC against validation photos", "called unusual"}, rows)}
 	return nil
 }
 

@@ -116,20 +116,45 @@ func Make(ctx context.Context, opts Options) (Released, error) {
 		if err := atomicfile.WriteBytes(filepath.Join(dir, LicenseFile), license); err != nil {
 			return err
 		}
-		card, err := Card(to, name)
-		if err != nil {
-			return err
-		}
-		if err := atomicfile.WriteBytes(filepath.Join(dir, CardFile), card); err != nil {
-			return err
-		}
-		made.Files, made.Bytes, err = writeSums(dir)
+		made.Files, made.Bytes, err = seal(to, name)
 		return err
 	})
 	if err != nil {
 		return made, fmt.Errorf("releasing %s: %w", opts.Run, err)
 	}
 	return made, nil
+}
+
+// Seal writes the model card and the checksums of a released model anew, after a change of
+// its files. Any other folder is left as it is.
+func Seal(dir string) error {
+	f := &run.Folder{Dir: dir}
+	if !f.Has(SumsFile) || !f.Has(CardFile) {
+		return nil
+	}
+	absolute, err := filepath.Abs(dir)
+	if err == nil {
+		_, _, err = seal(f, filepath.Base(absolute))
+	}
+	if err != nil {
+		return fmt.Errorf("sealing the released model %s: %w", dir, err)
+	}
+	return nil
+}
+
+// seal writes the card and then the checksums; it returns the number and size of all files.
+func seal(f *run.Folder, name string) (files int, size int64, err error) {
+	card, err := Card(f, name)
+	if err != nil {
+		return 0, 0, err
+	}
+	if err := atomicfile.WriteBytes(f.Path(CardFile), card); err != nil {
+		return 0, 0, err
+	}
+	if err := os.Remove(f.Path(SumsFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, 0, err
+	}
+	return writeSums(f.Dir)
 }
 
 // releasable returns an error unless a run is trained to its end on whole data.
@@ -171,7 +196,7 @@ func releasable(f *run.Folder) error {
 // copied are the files of a run that a released model has, too, where the run has them;
 // predictions come on top.
 var copied = []string{run.ConfigFile, run.EnvironmentFile, run.SplitFile, filepath.Base(split.SummaryPath(run.SplitFile)),
-	run.HistoryFile, run.RecallFile, run.MetricsFile}
+	run.HistoryFile, run.RecallFile, run.MetricsFile, run.UnusualFile, run.UnusualTensorsFile}
 
 func copyFiles(from *run.Folder, dir string) error {
 	names := slices.Clone(copied)

@@ -17,7 +17,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/skinattn/skinattn/internal/atomicfile"
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
@@ -327,13 +326,7 @@ func TestCommittedModel(t *testing.T) {
 			t.Fatal(err)
 		}
 		if *update {
-			if err := atomicfile.WriteBytes(folder.Path(CardFile), card); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.Remove(folder.Path(SumsFile)); err != nil {
-				t.Fatal(err)
-			}
-			if _, _, err := writeSums(dir); err != nil {
+			if err := Seal(dir); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -83,10 +83,12 @@ func TestDocumentHasEveryField(t *testing.T) {
 			fields = append(fields, field)
 		}
 	}
+	fields = append(fields, fieldNames(reflect.TypeFor[Unusual](), "")...)
+	fields = append(fields, fieldNames(reflect.TypeFor[Compared](), "")...)
 	if len(fields) < 80 {
 		t.Fatalf("only %d fields are found", len(fields))
 	}
-	fields = append(fields, ConfigFile, EnvironmentFile, SplitFile, HistoryFile, RecallFile, TensorBoardDir+"/", MetricsFile, CalibrationFile,
+	fields = append(fields, ConfigFile, EnvironmentFile, SplitFile, HistoryFile, RecallFile, TensorBoardDir+"/", MetricsFile, CalibrationFile, UnusualFile, UnusualTensorsFile,
 		CheckpointDir+"/", FiguresDir+"/", PredictionsFile("val"), PredictionsFile("test"), lockFile)
 	for _, field := range fields {
 		if !strings.Contains(page, "`"+field+"`") {

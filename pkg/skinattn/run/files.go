@@ -64,10 +64,10 @@ func (f *Folder) HasResults() bool {
 	return f.Has(MetricsFile) && f.Has(PredictionsFile(split.Val)) && f.Has(PredictionsFile(split.Test))
 }
 
-// RemoveResults removes predictions, metrics and calibration, for a run that goes on after
-// its end. The metrics go first: without them no run is finished.
+// RemoveResults removes predictions, metrics, calibration and the score of unusual photos,
+// for a run that goes on after its end. The metrics go first: without them no run is finished.
 func (f *Folder) RemoveResults() error {
-	for _, name := range []string{MetricsFile, PredictionsFile(split.Val), PredictionsFile(split.Test), CalibrationFile} {
+	for _, name := range []string{MetricsFile, PredictionsFile(split.Val), PredictionsFile(split.Test), CalibrationFile, UnusualFile, UnusualTensorsFile} {
 		if err := os.Remove(f.Path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("removing the results of fewer epochs: %w", err)
 		}

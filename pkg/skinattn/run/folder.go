@@ -20,17 +20,19 @@ import (
 
 // Files and folders of a run folder.
 const (
-	ConfigFile      = "config.json"
-	EnvironmentFile = "environment.json"
-	SplitFile       = "split.csv"
-	HistoryFile     = "history.csv"
-	RecallFile      = "history-recall.csv"
-	TensorBoardDir  = "tensorboard"
-	MetricsFile     = "metrics.json"
-	CalibrationFile = "calibration.json"
-	CheckpointDir   = "checkpoints"
-	FiguresDir      = "figures"
-	lockFile        = ".lock"
+	ConfigFile         = "config.json"
+	EnvironmentFile    = "environment.json"
+	SplitFile          = "split.csv"
+	HistoryFile        = "history.csv"
+	RecallFile         = "history-recall.csv"
+	TensorBoardDir     = "tensorboard"
+	MetricsFile        = "metrics.json"
+	CalibrationFile    = "calibration.json"
+	UnusualFile        = "unusual.json"
+	UnusualTensorsFile = "unusual.safetensors"
+	CheckpointDir      = "checkpoints"
+	FiguresDir         = "figures"
+	lockFile           = ".lock"
 )
 
 // SavingPrefix begins the name of a folder in CheckpointDir while it is written.

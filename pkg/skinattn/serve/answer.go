@@ -62,9 +62,12 @@ type WordSweep struct {
 
 // Similar is a photo of the training part that resembles the photo.
 type Similar struct {
-	ImageID  string  `json:"image_id"`
-	Dx       string  `json:"dx"`       // diagnosis, a class
-	Distance float64 `json:"distance"` // at least 0; the nearest photo comes first
+	ImageID  string `json:"image_id"`
+	LesionID string `json:"lesion_id"`
+	// SameLesion says that a nearer photo of the list shows the same lesion.
+	SameLesion bool    `json:"same_lesion"`
+	Dx         string  `json:"dx"`       // diagnosis, a class
+	Distance   float64 `json:"distance"` // cosine distance of the features, 0 to 2; the nearest photo comes first
 	// Photo is the address of the photo itself, /v1/photos/ID; empty if the server does
 	// not have the photos.
 	Photo string `json:"photo,omitempty"`

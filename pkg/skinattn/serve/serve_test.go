@@ -135,7 +135,7 @@ func (n neighbours) Compare(_ context.Context, photo []float32, most int) ([]Sim
 	if len(photo) != 8*8*3 || most != 5 {
 		return nil, nil, fmt.Errorf("%d values, %d photos", len(photo), most)
 	}
-	return []Similar{{ImageID: "ISIC_1", Dx: "mel", Distance: .5}, {ImageID: "ISIC_2", Dx: "nv", Distance: 1}}, &Unusual{3, 2, true}, n.err
+	return []Similar{{ImageID: "ISIC_1", LesionID: "HAM_1", Dx: "mel", Distance: .5}, {ImageID: "ISIC_2", LesionID: "HAM_1", SameLesion: true, Dx: "nv", Distance: 1}}, &Unusual{3, 2, true}, n.err
 }
 
 func TestCompanion(t *testing.T) {
@@ -146,7 +146,7 @@ func TestCompanion(t *testing.T) {
 	}
 	s := newStubServer(t, &stub{}, Options{Companion: neighbours{}, Photo: func(id string) (string, bool) { return path, id == "ISIC_1" }})
 	got := answered[Prediction](t, post(t, s, "/v1/predict", photo, "similar", "true", "unusual", "true"))
-	want := []Similar{{"ISIC_1", "mel", .5, "/v1/photos/ISIC_1"}, {"ISIC_2", "nv", 1, ""}}
+	want := []Similar{{"ISIC_1", "HAM_1", false, "mel", .5, "/v1/photos/ISIC_1"}, {"ISIC_2", "HAM_1", true, "nv", 1, ""}}
 	if !slices.Equal(got.Similar, want) || *got.Unusual != (Unusual{3, 2, true}) {
 		t.Errorf("%+v", got)
 	}

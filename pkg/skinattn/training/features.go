@@ -12,14 +12,15 @@ import (
 	"path/filepath"
 
 	"github.com/edsrzf/mmap-go"
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
 	"github.com/skinattn/skinattn/internal/filecache"
+	"github.com/skinattn/skinattn/internal/userdir"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
@@ -33,11 +34,58 @@ type Photos struct {
 	FeatureDir string
 }
 
-// Features are the outputs of a frozen backbone for photos, in a memory-mapped file.
+// PhotosOf are all photos of data, of which cache was made, with the user's cache folder for
+// their features.
+func PhotosOf(data *ham10000.Dataset, cache *imaging.Cache) Photos {
+	photos := Photos{SHA256: cache.ContentHash(), FeatureDir: userdir.Cache()}
+	at := make([]int, len(data.Records))
+	for i, r := range data.Records {
+		photos.IDs = append(photos.IDs, r.ImageID)
+		at[i], _ = cache.Index(r.ImageID) // the cache was made of these records
+	}
+	photos.Images = skinattn.Bytes(len(at), func(i int) []uint8 { return cache.Image(at[i]) })
+	return photos
+}
+
+// Features are the outputs of a frozen backbone for photos, or embeddings, in a memory-mapped
+// file.
 type Features struct {
 	mapped mmap.MMap
 	width  int // values of a photo
 	at     map[string]int
+}
+
+// computed is a kind of features: what is computed once of a photo, and kept.
+type computed struct {
+	name    string
+	width   func(net *skinattn.Network) int
+	compute func(ctx context.Context, eng *engine.Engine, net *skinattn.Network, store *model.Store, images skinattn.Images, use func(i int, values []float32) error) error
+}
+
+var features = computed{
+	name:  "features",
+	width: func(net *skinattn.Network) int { return net.FeatureShape().Size() },
+	compute: func(ctx context.Context, eng *engine.Engine, net *skinattn.Network, store *model.Store, images skinattn.Images, use func(i int, values []float32) error) error {
+		extractor, err := net.NewExtractor(eng.Backend, store)
+		if err != nil {
+			return err
+		}
+		defer extractor.Close()
+		return extractor.Features(ctx, images, use)
+	},
+}
+
+var embeddings = computed{
+	name:  "embeddings",
+	width: (*skinattn.Network).EmbeddingWidth,
+	compute: func(ctx context.Context, eng *engine.Engine, net *skinattn.Network, store *model.Store, images skinattn.Images, use func(i int, values []float32) error) error {
+		embedder, err := net.NewEmbedder(eng.Backend, store)
+		if err != nil {
+			return err
+		}
+		defer embedder.Close()
+		return embedder.Embed(ctx, images, use)
+	},
 }
 
 // featureMagic begins a file of features. featureKey follows, then the values, float32
@@ -97,19 +145,8 @@ func (p Photos) featureKey(eng *engine.Engine, net *skinattn.Network, store *mod
 		eng.Kind, p.SHA256, p.IDs}); err != nil {
 		return key, err
 	}
-	before, err := net.UpToCut()
-	if err != nil {
+	if err := net.HashUpToCut(hash, store); err != nil {
 		return key, err
-	}
-	for _, v := range before.Variables() {
-		values, err := tensors.CopyFlatData[float32](store.GetVariable(v.Path()).MustValue())
-		if err != nil {
-			return key, fmt.Errorf("reading %s: %w", v.Path(), err)
-		}
-		fmt.Fprintf(hash, "%s %d\n", v.Path(), len(values))
-		if err := binary.Write(hash, binary.LittleEndian, values); err != nil {
-			return key, err
-		}
 	}
 	hash.Sum(key[:0])
 	return key, nil
@@ -121,19 +158,29 @@ func (p Photos) featureKey(eng *engine.Engine, net *skinattn.Network, store *mod
 // line before that.
 // Close the features after use.
 func (p Photos) Features(ctx context.Context, eng *engine.Engine, net *skinattn.Network, store *model.Store, log func(line string)) (*Features, error) {
+	return p.open(ctx, features, eng, net, store, log)
+}
+
+// Embeddings opens the embeddings of the photos; see [skinattn.Embedder]. They are computed and
+// kept as features are, in a file of their own.
+func (p Photos) Embeddings(ctx context.Context, eng *engine.Engine, net *skinattn.Network, store *model.Store, log func(line string)) (*Features, error) {
+	return p.open(ctx, embeddings, eng, net, store, log)
+}
+
+func (p Photos) open(ctx context.Context, kind computed, eng *engine.Engine, net *skinattn.Network, store *model.Store, log func(line string)) (*Features, error) {
 	key, err := p.featureKey(eng, net, store)
 	if err != nil {
-		return nil, fmt.Errorf("looking for features: %w", err)
+		return nil, fmt.Errorf("looking for %s: %w", kind.name, err)
 	}
-	path := filepath.Join(p.FeatureDir, "features-"+hex.EncodeToString(key[:8])+".cache")
-	n, width := len(p.IDs), net.FeatureShape().Size()
+	path := filepath.Join(p.FeatureDir, kind.name+"-"+hex.EncodeToString(key[:8])+".cache")
+	n, width := len(p.IDs), kind.width(net)
 	content, err := filecache.Open(ctx, path,
 		func(content []byte) bool { return validFeatures(content, key, n*width) },
 		func() error {
 			if log != nil {
-				log(fmt.Sprintf("computing the features of %d images, once for all splits and seeds (%d MB)", n, 4*n*width>>20))
+				log(fmt.Sprintf("computing the %s of %d images, once for all splits and seeds (%d MB)", kind.name, n, 4*n*width>>20))
 			}
-			return p.writeFeatures(ctx, eng, net, store, path, key)
+			return p.writeFeatures(ctx, kind, eng, net, store, path, key)
 		}, log)
 	if err != nil {
 		return nil, err
@@ -152,21 +199,19 @@ func validFeatures(content []byte, key [sha256.Size]byte, n int) bool {
 
 // writeFeatures computes the features into the file at path, which appears when it is
 // complete.
-func (p Photos) writeFeatures(ctx context.Context, eng *engine.Engine, net *skinattn.Network, store *model.Store, path string, key [sha256.Size]byte) error {
-	extractor, err := net.NewExtractor(eng.Backend, store)
-	if err != nil {
-		return err
-	}
-	defer extractor.Close()
+func (p Photos) writeFeatures(ctx context.Context, kind computed, eng *engine.Engine, net *skinattn.Network, store *model.Store, path string, key [sha256.Size]byte) error {
 	return atomicfile.WriteFile(path, func(w io.Writer) error {
 		if _, err := w.Write(append([]byte(featureMagic), key[:]...)); err != nil {
 			return err
 		}
-		return extractor.Features(ctx, net.Upright(p.Images), func(_ int, values []float32) error {
+		return kind.compute(ctx, eng, net, store, net.Upright(p.Images), func(_ int, values []float32) error {
 			return binary.Write(w, binary.LittleEndian, values)
 		})
 	})
 }
+
+// Width is the number of values of a photo.
+func (f *Features) Width() int { return f.width }
 
 // Of returns the features of records as images for the network after the cut, until f is
 // closed. It is an error if a record's photo is none of the photos.
