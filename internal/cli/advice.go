@@ -22,6 +22,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 	"github.com/skinattn/skinattn/pkg/skinattn/release"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/sweep"
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
 	"github.com/skinattn/skinattn/pkg/skinattn/weights"
 )
@@ -76,6 +77,16 @@ var adviceTable = []func(error) string{
 			return "remove it or choose another --out"
 		}
 		return "choose another --out"
+	}),
+	when(func(e *sweep.FailedError) string {
+		if e.Elsewhere {
+			return ""
+		}
+		advice := "'skinattn sweep status' shows why"
+		if e.Again > 0 {
+			advice += ", --retry tries them again"
+		}
+		return advice
 	}),
 	as[*release.OccupiedError]("remove it or choose another --out"),
 	is("choose another --out", crate.ErrOccupied),

@@ -68,6 +68,7 @@ type commands struct {
 	Weights   weightsCommand   `cmd:"" help:"ImageNet and Keras weights: fetch, import, export, check."`
 	Runs      runsCommand      `cmd:"" help:"Run folders: migrate older ones, release a model."`
 	Export    exportCommand    `cmd:"" help:"Run folders as an RO-Crate for a repository."`
+	Sweep     sweepCommand     `cmd:"" help:"Many runs, from a file of axes: here, or on a cluster."`
 	Bench     benchCommand     `cmd:"" help:"Images per second, compile time, peak memory."`
 }
 

@@ -27,8 +27,9 @@ func (c *demoCommand) Run(s *session) error {
 	case c.Epochs < 0:
 		return usagef("--epochs is %d; it must not be negative", c.Epochs)
 	}
-	if err := requireMap(spec.Network{Backbone: pipeline.DemoBackbone, Size: c.Size, SoftAttention: true}); err != nil {
-		return err
+	network := spec.Network{Backbone: pipeline.DemoBackbone, Size: c.Size, SoftAttention: true}
+	if err := (&pipeline.TrainOptions{Network: network}).CheckInput(); err != nil {
+		return optionUsage(err)
 	}
 	eng, err := s.openEngine()
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
+	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
@@ -20,27 +21,10 @@ type regimeFlags struct {
 	Options kong.Plugins `embed:""` // made by newRegimeFlags
 }
 
-// optionFlag is an option and its place in the struct of flags.
-type optionFlag struct {
-	spec.Option
-	network bool // an option of the network, else of the regime
-}
-
-// optionFlags are all options with a flag, in the order of the struct's fields.
-func optionFlags() (flags []optionFlag) {
-	for _, o := range spec.RegimeOptions() {
-		flags = append(flags, optionFlag{o, false})
-	}
-	for _, o := range spec.NetworkOptions() {
-		flags = append(flags, optionFlag{o, true})
-	}
-	return slices.DeleteFunc(flags, func(o optionFlag) bool { return o.Flag == "" })
-}
-
 // newRegimeFlags makes the flags: pointers and slices that are nil unless given.
 func newRegimeFlags() regimeFlags {
 	var fields []reflect.StructField
-	for i, o := range optionFlags() {
+	for i, o := range pipeline.Settings() {
 		t := o.FlagType()
 		tag := fmt.Sprintf("name:%q help:%q placeholder:%q group:%q", o.Flag, o.Help, o.Placeholder(), o.Group)
 		if t.Kind() == reflect.Bool {
@@ -54,10 +38,10 @@ func newRegimeFlags() regimeFlags {
 	return regimeFlags{Options: kong.Plugins{reflect.New(reflect.StructOf(fields)).Interface()}}
 }
 
-// given calls use for every option whose flag was given, with the flag's value.
-func (f regimeFlags) given(use func(o optionFlag, value reflect.Value) error) error {
+// changes are the options whose flags were given, with the flags' values.
+func (f regimeFlags) changes() (changes []pipeline.Change) {
 	values := reflect.ValueOf(f.Options[0]).Elem()
-	for i, o := range optionFlags() {
+	for i, o := range pipeline.Settings() {
 		value := values.Field(i)
 		if value.IsNil() {
 			continue
@@ -65,56 +49,26 @@ func (f regimeFlags) given(use func(o optionFlag, value reflect.Value) error) er
 		if value.Kind() == reflect.Pointer {
 			value = value.Elem()
 		}
-		if err := use(o, value); err != nil {
-			return usageError{fmt.Errorf("--%s: %w", o.Flag, err)}
-		}
+		changes = append(changes, pipeline.Change{Setting: o, Value: value})
 	}
-	return nil
+	return changes
 }
 
 // has reports whether a flag was given.
-func (f regimeFlags) has(flag string) (found bool) {
-	f.given(func(o optionFlag, _ reflect.Value) error {
-		found = found || o.Flag == flag
-		return nil
-	})
-	return found
-}
-
-// change sets the options whose flags were given. An empty word for an option of the
-// network restores the authors' choice for the backbone. --class-weights alone
-// switches --class-weighting off, and the reverse.
-func (f regimeFlags) change(r *spec.Regime, n *spec.Network) error {
-	given := map[string]bool{}
-	err := f.given(func(o optionFlag, value reflect.Value) error {
-		given[o.Flag] = true
-		if !o.network {
-			return o.Set(r, value)
-		}
-		if value.Kind() == reflect.String && value.IsZero() && n.Backbone != "" {
-			authors, err := skinattn.AuthorsNetwork(n.Backbone, r.Variant)
-			if err != nil {
-				return err
-			}
-			o.In(n).Set(o.In(&authors))
-			return nil
-		}
-		return o.Set(n, value)
-	})
-	switch weights, weighting := given["class-weights"], given["class-weighting"]; {
-	case weights && !weighting:
-		r.ClassWeighting = ""
-	case weighting && !weights && r.ClassWeighting != "":
-		r.ClassWeights = nil
-	}
-	return err
+func (f regimeFlags) has(flag string) bool {
+	return slices.ContainsFunc(f.changes(), func(c pipeline.Change) bool { return c.Flag == flag })
 }
 
 // optionUsage is a usage error about options, which names the flag of a wrong value.
 func optionUsage(err error) error {
-	var value *spec.ValueError
-	if errors.As(err, &value) && value.Flag != "" {
+	if value, ok := errors.AsType[*spec.ValueError](err); ok && value.Flag != "" {
 		return usagef("--%s %s", value.Flag, value.Fault)
 	}
-	return usageError{err}
+	if change, ok := errors.AsType[*pipeline.ChangeError](err); ok {
+		return usagef("--%s: %w", change.Flag, change.Err)
+	}
+	if small, ok := errors.AsType[*backbone.SizeError](err); ok {
+		return usagef("--size: %w", small)
+	}
+	return splitUsage(err)
 }

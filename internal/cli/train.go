@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/skinattn/skinattn/pkg/eval"
-	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/explain"
@@ -17,6 +16,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
+	"github.com/skinattn/skinattn/pkg/skinattn/sweep"
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
 	"github.com/skinattn/skinattn/pkg/skinattn/weights"
 )
@@ -26,6 +26,9 @@ type trainCommand struct {
 	Protocol *string `help:"How to split the data: ${protocols} (default: grouped)." enum:"${protocols}" placeholder:"NAME"`
 	Share    float64 `name:"test-share" help:"Protocol ${test_share}: share of the images to hold out (default: .1)." placeholder:"X"`
 	Arm      string  `help:"Protocol ${arm}: which of the two arms, ${arms}." placeholder:"NAME"`
+	Folds    int     `help:"Protocol ${folds}: number of folds." placeholder:"K"`
+	Fold     int     `help:"Protocol ${folds} with --folds: which fold is the test part, from 0." placeholder:"I"`
+	AsRun    bool    `help:"Protocol ${as_run}: no validation part, the test selects, as the authors of [14] did."`
 	Split    string  `help:"Take this split instead of drawing one." placeholder:"FILE"`
 	TestData string  `help:"Protocol ${official_test}: folder with the official test, its photos and the table of their truth, which is then reported (default: the validation part is)." placeholder:"DIR"`
 	Dir      string  `name:"run" help:"Run folder to make." placeholder:"DIR"`
@@ -114,7 +117,7 @@ func (c *trainCommand) findRate(s *session, eng *engine.Engine, opts pipeline.Tr
 // flags leave them out.
 func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err error) {
 	opts = pipeline.TrainOptions{
-		Protocol: word(c.Protocol), TestShare: c.Share, Arm: c.Arm, Seed: s.seed(),
+		Protocol: word(c.Protocol), TestShare: c.Share, Arm: c.Arm, Folds: c.Folds, Fold: c.Fold, AsRun: c.AsRun, Seed: s.seed(),
 		Weights: c.Weights, Dir: c.Dir, Resume: c.Resume, RaiseEpochs: c.has("epochs"), SaveEvery: c.SaveEvery,
 		FeatureCache: c.Features, FastDevRun: c.Fast, TensorBoard: c.Board,
 	}
@@ -137,7 +140,7 @@ func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err erro
 	if err != nil {
 		return opts, err
 	}
-	if opts.Weights == imagenet {
+	if opts.Weights == pipeline.ImageNetWeights {
 		if opts.Weights, err = weights.Path(opts.Network.Backbone); err != nil {
 			return opts, err
 		}
@@ -146,38 +149,27 @@ func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err erro
 		if c.Resume {
 			return opts, usagef("--split can't be changed with --resume; leave it out")
 		}
+		if c.drawn() != (split.Options{}) {
+			return opts, usagef("--split names a split that is drawn already; leave it out, or the flags that draw one")
+		}
 		if opts.Split, err = split.ReadFile(c.Split); err != nil {
 			return opts, err
 		}
 	}
-	if c.Size != nil {
-		opts.Network.Size = *c.Size
-	}
-	opts.Network.Cut = cmp.Or(c.Cut, opts.Network.Cut)
-	if err := c.change(&opts.Regime, &opts.Network); err != nil {
-		return opts, err
-	}
-	if err := cmp.Or(opts.Regime.Check(ham10000.NumClasses), opts.Network.Check()); err != nil {
-		return opts, optionUsage(err)
-	}
-	if !c.Resume {
-		return opts, requireMap(opts.Network)
-	}
 	return opts, nil
 }
 
-// requireMap refuses an input whose map leaves Soft-Attention no choice, or that is too
-// small for the network.
-func requireMap(network spec.Network) error {
-	b, err := backbone.Find(network.Backbone)
-	if err != nil {
-		return err
+// drawn are the options of a split that is to be drawn, without the seed.
+func (c *trainCommand) drawn() split.Options {
+	return split.Options{Folds: c.Folds, Fold: c.Fold, AsRun: c.AsRun, TestShare: c.Share, Arm: c.Arm}
+}
+
+// size is the flag's value, 0 if it was not given.
+func (c *trainCommand) size() int {
+	if c.Size == nil {
+		return 0
 	}
-	small, ok := errors.AsType[*backbone.SizeError](b.CheckSize(network.Size, network.Cut))
-	if ok && (network.SoftAttention || small.Err != nil) {
-		return usagef("--size: %w", small)
-	}
-	return nil
+	return *c.Size
 }
 
 // begun fills in the regime of a new run and its network.
@@ -185,29 +177,17 @@ func (c *trainCommand) begun(opts *pipeline.TrainOptions) error {
 	if c.Backbone == nil {
 		return usagef("--backbone is missing; choose one of %s", strings.Join(backbone.Names(), ", "))
 	}
-	opts.Protocol = cmp.Or(opts.Protocol, split.Grouped)
-	if err := (split.Options{TestShare: c.Share, Arm: c.Arm}).Check(opts.Protocol); err != nil {
-		return splitUsage(err)
+	begin := pipeline.Begin{
+		Backbone: *c.Backbone, Regime: word(c.Regime), Protocol: opts.Protocol, Split: c.drawn(), Size: c.size(), Cut: c.Cut, Weights: c.Weights,
+		FeatureCache: c.Features, FastDevRun: c.Fast, Changes: c.changes(),
 	}
-	opts.Weights = cmp.Or(opts.Weights, imagenet)
-	return c.named(opts, *c.Backbone, cmp.Or(word(c.Regime), spec.Default))
-}
-
-// named fills in the regime of that name and its network on a backbone. The flags of
-// the regime are applied before, as --notebook decides about the network.
-func (c *trainCommand) named(opts *pipeline.TrainOptions, backbone, name string) (err error) {
-	if opts.Regime, err = spec.For(name, backbone); err != nil {
-		return err
-	}
-	resolved := opts.Regime
-	if err := c.change(&resolved, &spec.Network{}); err != nil {
-		return err
-	}
-	if err := resolved.Check(ham10000.NumClasses); err != nil {
+	begin.Split.Seed = opts.Seed
+	made, err := begin.Options()
+	if err != nil {
 		return optionUsage(err)
 	}
-	opts.Network, err = skinattn.Resolve(backbone, resolved)
-	return err
+	opts.Regime, opts.Network, opts.Protocol, opts.Weights = made.Regime, made.Network, made.Protocol, made.Weights
+	return nil
 }
 
 // resumed fills in the options of the run to resume.
@@ -233,17 +213,20 @@ func (c *trainCommand) stored(s *session, dir, verb string, opts *pipeline.Train
 		opts.Seed = cfg.Seed
 	}
 	opts.Network, opts.Regime = cfg.Network, *cfg.Regime
-	if c.Backbone == nil && c.Regime == nil {
-		return folder, cfg, nil
+	if c.Backbone != nil || c.Regime != nil {
+		var named spec.Regime
+		named, opts.Network, err = pipeline.Named(cmp.Or(word(c.Backbone), cfg.Network.Backbone), cmp.Or(word(c.Regime), cfg.Regime.Name), c.changes())
+		if err != nil {
+			return nil, cfg, optionUsage(err)
+		}
+		if c.Regime != nil {
+			opts.Regime = named
+		}
+		opts.Network.Size, opts.Network.Cut = cfg.Network.Size, cfg.Network.Cut
 	}
-	regime := opts.Regime
-	if err := c.named(opts, cmp.Or(word(c.Backbone), cfg.Network.Backbone), cmp.Or(word(c.Regime), regime.Name)); err != nil {
-		return nil, cfg, err
+	if err := opts.Change(c.size(), c.Cut, c.changes()); err != nil {
+		return nil, cfg, optionUsage(err)
 	}
-	if c.Regime == nil {
-		opts.Regime = regime
-	}
-	opts.Network.Size, opts.Network.Cut = cfg.Network.Size, cfg.Network.Cut
 	return folder, cfg, nil
 }
 
@@ -251,22 +234,20 @@ func (c *trainCommand) stored(s *session, dir, verb string, opts *pipeline.Train
 // all memory.
 const maxSize = 4096
 
-// imagenet, as a value of --weights, stands for the fetched file.
-const imagenet = "imagenet"
-
 // grammarVars are the lists and defaults in the help texts and choices.
 func grammarVars() map[string]string {
 	return map[string]string{
-		"backbones":     strings.Join(backbone.Names(), ","),
-		"protocols":     strings.Join(split.Names(), ","),
-		"folds":         strings.Join(split.NamesTaking(split.OptionFolds), ", "),
-		"as_run":        strings.Join(split.NamesTaking(split.OptionAsRun), ", "),
-		"test_share":    strings.Join(split.NamesTaking(split.OptionTestShare), ", "),
-		"arm":           strings.Join(split.NamesTaking(split.OptionArm), ", "),
-		"arms":          strings.Join(split.Arms, " or "),
-		"official_test": strings.Join(split.WithOfficialTest(), ", "),
-		"regimes":       strings.Join(spec.Names(), ","),
-		"regime":        spec.Default,
-		"methods":       strings.Join(explain.MethodNames(), ", "),
+		"backbones":      strings.Join(backbone.Names(), ","),
+		"protocols":      strings.Join(split.Names(), ","),
+		"folds":          strings.Join(split.NamesTaking(split.OptionFolds), ", "),
+		"as_run":         strings.Join(split.NamesTaking(split.OptionAsRun), ", "),
+		"test_share":     strings.Join(split.NamesTaking(split.OptionTestShare), ", "),
+		"arm":            strings.Join(split.NamesTaking(split.OptionArm), ", "),
+		"arms":           strings.Join(split.Arms, " or "),
+		"official_test":  strings.Join(split.WithOfficialTest(), ", "),
+		"regimes":        strings.Join(spec.Names(), ","),
+		"regime":         spec.Default,
+		"sweep_examples": strings.Join(sweep.Examples(), ","),
+		"methods":        strings.Join(explain.MethodNames(), ", "),
 	}
 }

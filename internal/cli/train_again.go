@@ -22,12 +22,15 @@ func (c *trainCommand) again(s *session, opts *pipeline.TrainOptions) error {
 		return err
 	}
 	opts.FastDevRun, opts.FeatureCache = opts.FastDevRun || c.Fast, opts.FeatureCache || c.Features
-	first := imagenet
+	if err := opts.CheckInput(); err != nil {
+		return optionUsage(err)
+	}
+	first := pipeline.ImageNetWeights
 	if cfg.Init == pipeline.RandomWeights {
 		first = cfg.Init
 	}
 	opts.Weights = cmp.Or(c.Weights, first)
-	if s.Seed == nil && c.Protocol == nil && c.Share == 0 && c.Arm == "" {
+	if s.Seed == nil && c.Protocol == nil && c.drawn() == (split.Options{}) {
 		if c.Split == "" {
 			opts.Split, err = folder.Split()
 		}
@@ -37,7 +40,9 @@ func (c *trainCommand) again(s *session, opts *pipeline.TrainOptions) error {
 		opts.Protocol = cfg.Data.Protocol
 		opts.TestShare, opts.Arm = cmp.Or(c.Share, cfg.Data.TestShare), cmp.Or(c.Arm, cfg.Data.Arm)
 	}
-	if err := (split.Options{TestShare: opts.TestShare, Arm: opts.Arm}).Check(opts.Protocol); err != nil {
+	drawn := c.drawn()
+	drawn.TestShare, drawn.Arm = opts.TestShare, opts.Arm
+	if err := drawn.Check(opts.Protocol); err != nil {
 		return splitUsage(err)
 	}
 	return nil

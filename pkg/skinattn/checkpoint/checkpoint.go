@@ -63,6 +63,9 @@ func Save(f *run.Folder, kind, position string, store *model.Store, state any) e
 }
 
 func save(f *run.Folder, kind, position string, store *model.Store, state any) error {
+	if err := f.Writable(); err != nil {
+		return err
+	}
 	dir := f.Path(run.CheckpointDir)
 	final := filepath.Join(dir, kind+"-"+position)
 	if _, _, err := readCheckpoint(f, kind+"-"+position); err == nil {

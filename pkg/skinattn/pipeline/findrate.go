@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/gomlx/gomlx/ml/model"
+
 	"github.com/skinattn/skinattn/pkg/plots"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"

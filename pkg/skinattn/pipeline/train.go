@@ -31,12 +31,14 @@ type TrainOptions struct {
 	Network spec.Network // for a backbone and Regime, skinattn.Resolve gives it
 	Regime  spec.Regime  // its Network is ignored
 	// Split is the division of the data; nil draws Protocol with Seed and, where they
-	// are set, TestShare and Arm.
-	Split     *split.Split
-	Protocol  string
-	TestShare float64
-	Arm       string
-	Seed      uint64
+	// are set, TestShare, Arm, Folds, Fold and AsRun; see split.Options.
+	Split       *split.Split
+	Protocol    string
+	TestShare   float64
+	Arm         string
+	Folds, Fold int
+	AsRun       bool
+	Seed        uint64
 	// TestSet has the reported photos of a protocol whose test is official; nil: the
 	// validation part is reported.
 	TestSet *ham10000.TestSet
@@ -102,11 +104,18 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 	if err != nil {
 		return err
 	}
-	folder, err := run.Create(opts.Dir, opts.Resume)
+	folder, err := run.CreateContext(ctx, opts.Dir, opts.Resume, opts.log)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, folder.Close()) }()
+	ctx, free := folder.Context(ctx)
+	defer func() {
+		if lost := folder.Writable(); err != nil && lost != nil {
+			err = lost // whatever came of it
+		}
+		free()
+		err = errors.Join(err, folder.Close())
+	}()
 
 	parts, err := opts.parts(folder)
 	if err != nil {
@@ -208,7 +217,7 @@ func (o TrainOptions) checkTestSet(parts *split.Split) error {
 // prepare is the configuration of a run, its network and, for a new run from a file,
 // its first weights.
 func (o TrainOptions) prepare() (cfg run.Config, net *skinattn.Network, first *weights.Match, err error) {
-	cfg, net, err = o.config()
+	cfg, net, err = o.config(skinattn.NewNetwork)
 	if err == nil && !o.Resume && cfg.Init != RandomWeights {
 		first, cfg.InitSHA256, err = o.match(net)
 	}
@@ -292,12 +301,17 @@ func (o TrainOptions) weightsAgain(cfg run.Config, net *skinattn.Network, store 
 // split, or a new one.
 func (o TrainOptions) parts(folder *run.Folder) (*split.Split, error) {
 	if o.Resume {
-		return folder.Split()
+		parts, err := folder.Split()
+		if err != nil {
+			return nil, err
+		}
+		return parts, o.sameFold(folder, parts)
 	}
 	parts := o.Split
 	if parts == nil {
 		var err error
-		if parts, err = split.New(o.Protocol, o.Data.Records, split.Options{Seed: o.Seed, TestShare: o.TestShare, Arm: o.Arm}); err != nil {
+		opts := split.Options{Seed: o.Seed, TestShare: o.TestShare, Arm: o.Arm, Folds: o.Folds, Fold: o.Fold, AsRun: o.AsRun}
+		if parts, err = split.New(o.Protocol, o.Data.Records, opts); err != nil {
 			return nil, err
 		}
 	}
@@ -305,6 +319,28 @@ func (o TrainOptions) parts(folder *run.Folder) (*split.Split, error) {
 		parts = thinned(parts, o.Regime.Batch)
 	}
 	return parts, nil
+}
+
+// sameFold returns a *run.ConfigMismatchError unless the run's split is the fold that the
+// options ask for, if they do: config.json, which is compared later, does not have it.
+func (o TrainOptions) sameFold(folder *run.Folder, parts *split.Split) error {
+	var fields []run.FieldDifference
+	compare := func(path string, have, want any) {
+		if have != want {
+			fields = append(fields, run.FieldDifference{Path: path, Have: fmt.Sprint(have), Want: fmt.Sprint(want)})
+		}
+	}
+	if o.Folds != 0 {
+		compare("split.folds", parts.Folds, o.Folds)
+		compare("split.fold", parts.Fold, o.Fold)
+	}
+	if o.AsRun {
+		compare("split.as_run", parts.AsRun, true)
+	}
+	if len(fields) > 0 {
+		return &run.ConfigMismatchError{Dir: folder.Dir, Fields: fields}
+	}
+	return nil
 }
 
 // photos is the data set, for FastDevRun without the photos outside the split.
@@ -366,8 +402,12 @@ func (o TrainOptions) log(line string) {
 
 // Config is the run's configuration as far as it is known without data and
 // weights, which 'train --show-config' prints.
-func (o TrainOptions) Config() (run.Config, error) {
-	cfg, _, err := o.config()
+func (o TrainOptions) Config() (run.Config, error) { return o.ConfigBy(skinattn.NewNetwork) }
+
+// ConfigBy is Config with another way to the network, such as one that keeps networks for
+// thousands of configurations.
+func (o TrainOptions) ConfigBy(build func(spec.Network) (*skinattn.Network, error)) (run.Config, error) {
+	cfg, _, err := o.config(build)
 	cfg.Data.Protocol, cfg.Data.TestShare, cfg.Data.Arm = o.Protocol, o.TestShare, o.Arm
 	if o.Split != nil {
 		cfg.Data.Protocol, cfg.Data.TestShare, cfg.Data.Arm = o.Split.Protocol, o.Split.TestShare, o.Split.Arm
@@ -381,7 +421,7 @@ const imagenetInit = "imagenet"
 
 // config is the run's configuration without the checksums of weights, split and
 // images, and the network that it describes.
-func (o TrainOptions) config() (run.Config, *skinattn.Network, error) {
+func (o TrainOptions) config(build func(spec.Network) (*skinattn.Network, error)) (run.Config, *skinattn.Network, error) {
 	if o.FastDevRun {
 		o.Regime = fastRegime(o.Regime)
 	}
@@ -392,7 +432,7 @@ func (o TrainOptions) config() (run.Config, *skinattn.Network, error) {
 	if err := o.Regime.Check(ham10000.NumClasses); err != nil {
 		return cfg, nil, err
 	}
-	net, err := skinattn.NewNetwork(cfg.Network)
+	net, err := build(cfg.Network)
 	if err != nil {
 		return cfg, nil, err
 	}

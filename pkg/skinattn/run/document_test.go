@@ -89,7 +89,7 @@ func TestDocumentHasEveryField(t *testing.T) {
 		t.Fatalf("only %d fields are found", len(fields))
 	}
 	fields = append(fields, ConfigFile, EnvironmentFile, SplitFile, HistoryFile, RecallFile, TensorBoardDir+"/", MetricsFile, CalibrationFile, UnusualFile, UnusualTensorsFile,
-		CheckpointDir+"/", FiguresDir+"/", PredictionsFile("val"), PredictionsFile("test"), lockFile)
+		CheckpointDir+"/", FiguresDir+"/", PredictionsFile("val"), PredictionsFile("test"), lockFile, leaseDir+"/")
 	for _, field := range fields {
 		if !strings.Contains(page, "`"+field+"`") {
 			t.Errorf("%s does not specify `%s`", document, field)

@@ -19,7 +19,12 @@ func (f *Folder) Split() (*split.Split, error) {
 }
 
 // WriteSplit writes split.csv and split.json.
-func (f *Folder) WriteSplit(s *split.Split) error { return s.WriteFile(f.Path(SplitFile)) }
+func (f *Folder) WriteSplit(s *split.Split) error {
+	if err := f.Writable(); err != nil {
+		return err
+	}
+	return s.WriteFile(f.Path(SplitFile))
+}
 
 // Predictions reads the predictions on a part, split.Val or split.Test. A run has
 // them once its training is finished.
@@ -45,6 +50,9 @@ func (f *Folder) predictions(name string) (*eval.Table, error) {
 
 // WritePredictions writes the predictions on a part.
 func (f *Folder) WritePredictions(part split.Part, p *eval.Table) error {
+	if err := f.Writable(); err != nil {
+		return err
+	}
 	return p.WriteFile(f.Path(PredictionsFile(part)))
 }
 
@@ -67,6 +75,9 @@ func (f *Folder) HasResults() bool {
 // RemoveResults removes predictions, metrics, calibration and the score of unusual photos,
 // for a run that goes on after its end. The metrics go first: without them no run is finished.
 func (f *Folder) RemoveResults() error {
+	if err := f.Writable(); err != nil {
+		return err
+	}
 	for _, name := range []string{MetricsFile, PredictionsFile(split.Val), PredictionsFile(split.Test), CalibrationFile, UnusualFile, UnusualTensorsFile} {
 		if err := os.Remove(f.Path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("removing the results of fewer epochs: %w", err)
@@ -76,4 +87,9 @@ func (f *Folder) RemoveResults() error {
 }
 
 // WriteMetrics writes metrics.json.
-func (f *Folder) WriteMetrics(m *eval.Metrics) error { return m.WriteFile(f.Path(MetricsFile)) }
+func (f *Folder) WriteMetrics(m *eval.Metrics) error {
+	if err := f.Writable(); err != nil {
+		return err
+	}
+	return m.WriteFile(f.Path(MetricsFile))
+}

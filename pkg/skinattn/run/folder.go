@@ -1,6 +1,7 @@
 package run
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,10 +12,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gofrs/flock"
-
 	"github.com/skinattn/skinattn/internal/atomicfile"
 	"github.com/skinattn/skinattn/internal/csvtable"
+	"github.com/skinattn/skinattn/internal/lease"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
@@ -33,6 +33,7 @@ const (
 	CheckpointDir      = "checkpoints"
 	FiguresDir         = "figures"
 	lockFile           = ".lock"
+	leaseDir           = lease.Dir
 )
 
 // SavingPrefix begins the name of a folder in CheckpointDir while it is written.
@@ -49,13 +50,6 @@ type NotFolderError struct{ Dir string }
 
 func (e *NotFolderError) Error() string {
 	return fmt.Sprintf("%s is not a run folder: it has no %s", e.Dir, ConfigFile)
-}
-
-// InUseError says that another process writes into a run folder.
-type InUseError struct{ Dir string }
-
-func (e *InUseError) Error() string {
-	return fmt.Sprintf("run folder %s is in use by another process", e.Dir)
 }
 
 // NotEmptyError says that a folder for a new run holds something already.
@@ -84,7 +78,7 @@ func (e *MissingError) Unwrap() error { return fs.ErrNotExist }
 type Folder struct {
 	Dir   string
 	files fs.FS // of a folder that is not on disk; nil for one that is
-	lock  *flock.Flock
+	lock  *lock // nil for a folder that was opened for reading
 }
 
 // Path is the path of a file in the folder.
@@ -129,10 +123,18 @@ func OpenFS(files fs.FS, name string) (*Folder, error) {
 }
 
 // Create makes a new run folder, or with resume opens an existing one, for
-// writing. A lock keeps a second process out (*InUseError); Close releases it.
+// writing. A lock keeps other processes out, of this machine and of others that share the
+// file system (*InUseError); Close releases it.
 // Without resume, a folder that holds anything but the beginnings of a run is a
 // *NotEmptyError.
 func Create(dir string, resume bool) (*Folder, error) {
+	return CreateContext(context.Background(), dir, resume, nil)
+}
+
+// CreateContext is Create for a folder that a process on another machine may have been
+// killed in: it waits, until ctx ends, to see whether that process gives a sign. log, if it
+// is not nil, is told so before.
+func CreateContext(ctx context.Context, dir string, resume bool, log func(line string)) (*Folder, error) {
 	if resume { // before anything is made
 		if _, err := Open(dir); err != nil {
 			return nil, fmt.Errorf("nothing to resume: %w", err)
@@ -141,14 +143,11 @@ func Create(dir string, resume bool) (*Folder, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("creating the run folder: %w", err)
 	}
-	f := &Folder{Dir: dir, lock: flock.New(filepath.Join(dir, lockFile))}
-	locked, err := f.lock.TryLock()
+	lock, err := lockFolder(ctx, dir, log)
 	if err != nil {
-		return nil, fmt.Errorf("locking the run folder: %w", err)
+		return nil, err
 	}
-	if !locked {
-		return nil, &InUseError{dir}
-	}
+	f := &Folder{Dir: dir, lock: lock}
 	if !resume {
 		err = f.requireNew()
 	}
@@ -169,7 +168,7 @@ func (f *Folder) requireNew() error {
 	if err != nil {
 		return fmt.Errorf("reading the run folder: %w", err)
 	}
-	beginnings := []string{lockFile, EnvironmentFile, SplitFile, filepath.Base(split.SummaryPath(SplitFile)), TensorBoardDir}
+	beginnings := []string{lockFile, leaseDir, EnvironmentFile, SplitFile, filepath.Base(split.SummaryPath(SplitFile)), TensorBoardDir}
 	for _, e := range entries {
 		if !slices.Contains(beginnings, e.Name()) && !atomicfile.IsTemporary(e.Name()) {
 			return &NotEmptyError{f.Dir, e.Name()}
@@ -198,17 +197,6 @@ func (f *Folder) removeLeftovers() error {
 		}
 	}
 	return nil
-}
-
-// Locked reports whether this process holds the folder's lock.
-func (f *Folder) Locked() bool { return f.lock != nil }
-
-// Close releases the lock.
-func (f *Folder) Close() error {
-	if f.lock == nil {
-		return nil
-	}
-	return f.lock.Unlock()
 }
 
 // ReadFile reads a file of the folder whole. Folders in name are separated by slashes.
@@ -277,6 +265,9 @@ func (f *Folder) decode(name string, text []byte, value any) error {
 
 // writeJSON writes value as an indented JSON file of the folder.
 func (f *Folder) writeJSON(name string, value any) error {
+	if err := f.Writable(); err != nil {
+		return err
+	}
 	return atomicfile.WriteFile(f.Path(name), func(w io.Writer) error {
 		encoder := json.NewEncoder(w)
 		encoder.SetIndent("", "  ")

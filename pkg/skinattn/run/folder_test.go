@@ -64,15 +64,15 @@ func TestCreate(t *testing.T) {
 		err    string // "": none
 		left   []string
 	}{
-		{name: "new", left: []string{".lock"}},
+		{name: "new", left: []string{".lease", ".lock"}},
 		{name: "a start that was killed", files: []string{".lock", "split.csv", "split.json", ".environment.json.12.tmp"},
-			left: []string{".lock", "split.csv", "split.json"}},
+			left: []string{".lease", ".lock", "split.csv", "split.json"}},
 		{name: "a start with TensorBoard's files that was killed", files: []string{".lock", "split.csv", "tensorboard/events.out.tfevents.1.host.1.0"},
-			left: []string{".lock", "split.csv", "tensorboard"}},
+			left: []string{".lease", ".lock", "split.csv", "tensorboard"}},
 		{name: "a run", files: []string{".lock", "config.json"}, err: "is not empty (it has config.json)"},
 		{name: "somebody's folder", files: []string{"thesis.doc"}, err: "is not empty (it has thesis.doc)"},
 		{name: "resume", files: []string{".lock", "config.json", ".history.csv.7.tmp", "checkpoints/.saving-1/weights.safetensors", "checkpoints/last-1/x"}, resume: true,
-			left: []string{".lock", "checkpoints", "config.json"}},
+			left: []string{".lease", ".lock", "checkpoints", "config.json"}},
 		{name: "resume nothing", resume: true, err: "nothing to resume: "},
 		{name: "resume a start that was killed", files: []string{"split.csv"}, resume: true, err: "has no config.json", left: []string{"split.csv"}},
 	} {

@@ -133,6 +133,9 @@ func Columns(rows []Epoch) (names []string, values map[string][]float64) {
 // WriteHistory writes history.csv and, beside it, history-recall.csv: the
 // validation recall of each class by epoch, empty where it is not known.
 func (f *Folder) WriteHistory(rows []Epoch) error {
+	if err := f.Writable(); err != nil {
+		return err
+	}
 	return errors.Join(
 		f.writeTable(HistoryFile, historyColumns, rows, (*Epoch).numbers),
 		f.writeTable(RecallFile, recallColumns, rows, func(e *Epoch) []*float64 { return e.ValRecall }))

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Option is a field of Network or Regime with its struct tags, the source of checks,
@@ -35,11 +36,17 @@ type Option struct {
 }
 
 // NetworkOptions are the fields of Network, in order.
-func NetworkOptions() []Option { return optionsOf(reflect.TypeFor[Network](), "", "", nil) }
+func NetworkOptions() []Option { return slices.Clone(networkOptions()) }
 
 // RegimeOptions are the fields of Regime except Network, in order; each field of a
 // nested struct is an option by itself.
-func RegimeOptions() []Option { return optionsOf(reflect.TypeFor[Regime](), "", "", nil) }
+func RegimeOptions() []Option { return slices.Clone(regimeOptions()) }
+
+// The lists are made once: a sweep checks thousands of regimes.
+var (
+	networkOptions = sync.OnceValue(func() []Option { return optionsOf(reflect.TypeFor[Network](), "", "", nil) })
+	regimeOptions  = sync.OnceValue(func() []Option { return optionsOf(reflect.TypeFor[Regime](), "", "", nil) })
+)
 
 func optionsOf(t reflect.Type, path, group string, index []int) (options []Option) {
 	for i := range t.NumField() {
