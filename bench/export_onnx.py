@@ -2,7 +2,7 @@
 
   export_onnx.py --network mobilenet_v2 --size 224 --out FILE.onnx
 
-The weights are those of all contestants. The file takes images in -1..1, [B size size 3], and metadata with the age in years, [B 21],
+The weights are those of all contestants, or those of --weights, a file of 'skinattn weights export'. The file takes images in -1..1, [B size size 3], and metadata with the age in years, [B 21],
 and gives probabilities [B 7]. Beside it, FILE.npz has the probabilities that Keras computes of generated batches' first photo, which
 the engines must give.
 """
@@ -21,10 +21,12 @@ import peers
 OPSET = 17
 
 
-def exported(name, size, threads):
+def exported(name, size, threads, weights=None):
     """The function to export, its signature, and the peer that has its network."""
     peer = peer_keras.Peer(name, size, common.generated_batch(size, 1), threads)
     peer.fill(peers.fill.fill_by_name)
+    if weights:
+        peer.net.load_weights(weights)
     image = tf.TensorSpec((None, size, size, 3), tf.float32, name="images")
     if len(peer.net.inputs) == 1:
         def images_alone(images):
@@ -49,9 +51,10 @@ def main():
     parser.add_argument("--network", choices=common.NETWORKS, required=True)
     parser.add_argument("--size", type=int, required=True)
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--weights", type=pathlib.Path)
     parser.add_argument("--out", type=pathlib.Path, required=True)
     args = parser.parse_args()
-    compute, signature, peer = exported(args.network, args.size, args.threads)
+    compute, signature, peer = exported(args.network, args.size, args.threads, args.weights)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     part = args.out.with_suffix(".part")
     tf2onnx.convert.from_function(tf.function(compute), signature, opset=OPSET, output_path=str(part))

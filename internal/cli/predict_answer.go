@@ -11,10 +11,11 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/serve"
 )
 
 // purpose stands below predictions for people.
-const purpose = "for research and teaching; not a medical device"
+const purpose = serve.Purpose
 
 // predictionAnswer writes each prediction as soon as it is there: a row of a table for people
 // or an entry of a JSON array.

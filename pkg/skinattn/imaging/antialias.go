@@ -13,6 +13,15 @@ func AntialiasResize(img *RGB, height, width int) []float32 {
 
 func antialiasResize(dst []float32, img *RGB, height, width int) {
 	left, top, cropWidth, cropHeight := smartCrop(img.Width, img.Height, height, width)
+	if cropWidth == width && cropHeight == height { // each sample has the weight 1
+		for y := range height {
+			source := img.Pix[3*((top+y)*img.Width+left):][:3*width]
+			for i, v := range source {
+				dst[3*width*y+i] = float32(v)
+			}
+		}
+		return
+	}
 	columns, rows := spans(cropWidth, width), spans(cropHeight, height)
 	narrow := make([]float64, 3*width*cropHeight) // reduced along the rows
 	for y := range cropHeight {
@@ -21,7 +30,7 @@ func antialiasResize(dst []float32, img *RGB, height, width int) {
 		for x, span := range columns {
 			var r, g, b float64
 			for k, weight := range span.weights {
-				pixel := source[3*(span.first+k):][:3]
+				pixel := (*[3]uint8)(source[3*(span.first+k):])
 				// The conversions forbid fused multiply-add, so that every processor
 				// rounds alike.
 				r += float64(float64(pixel[0]) * weight)

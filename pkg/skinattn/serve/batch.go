@@ -23,6 +23,7 @@ type batcher struct {
 	// coming counts the photos that have arrived and are not ready yet. With none, waiting
 	// would gain nothing.
 	coming atomic.Int64
+	warm   chan struct{} // closed when the network has made all its preparations
 	stop   chan struct{}
 	done   sync.WaitGroup
 }
@@ -46,7 +47,7 @@ type task struct {
 
 func newBatcher(net network, wait time.Duration, m *metrics, log func(string)) *batcher {
 	b := &batcher{net: net, wait: wait, metrics: m, log: log,
-		photos: make(chan *predictJob), tasks: make(chan *task), stop: make(chan struct{})}
+		photos: make(chan *predictJob), tasks: make(chan *task), warm: make(chan struct{}), stop: make(chan struct{})}
 	b.done.Go(b.run)
 	return b
 }
@@ -73,6 +74,22 @@ func (b *batcher) do(work func() error) error {
 }
 
 func (b *batcher) run() {
+	// A preparation after each answer, so that neither waits for the end of the other.
+	for more := true; more; {
+		select {
+		case <-b.stop:
+			return
+		case t := <-b.tasks:
+			t.err <- b.protected(t.work)
+		case first := <-b.photos:
+			b.predictAll(b.collect(first))
+		default:
+		}
+		if err := b.protected(func() (err error) { more, err = b.net.warm(); return err }); err != nil {
+			b.log("warning: preparing answers: " + err.Error())
+		}
+	}
+	close(b.warm)
 	for {
 		select {
 		case <-b.stop:

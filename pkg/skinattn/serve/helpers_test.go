@@ -36,6 +36,8 @@ var stubInfo = &skinattn.Network{Network: spec.Network{Backbone: "stub", Size: 8
 func (n *stub) info() *skinattn.Network { return stubInfo }
 func (n *stub) meanAge() float64        { return 50 }
 func (n *stub) together() int           { return max(n.most, 1) }
+func (n *stub) capacity() int           { return n.together() }
+func (n *stub) warm() (bool, error)     { return false, nil }
 func (n *stub) release(*input)          { n.inUse.Add(-1) }
 func (n *stub) close()                  {}
 

@@ -20,7 +20,12 @@ type network interface {
 	// prepare makes the network's input of a decoded photo. It is called by several
 	// goroutines, the methods below by one.
 	prepare(photo *imaging.RGB) *input
-	// together is the greatest number of photos that predict takes.
+	// capacity is the greatest number of photos that predict may ever take.
+	capacity() int
+	// warm makes the next of the preparations without which predict(one photo) works, and
+	// reports whether there are more.
+	warm() (more bool, err error)
+	// together is the greatest number of photos that predict takes now.
 	together() int
 	// predict returns the prediction of each photo.
 	predict(inputs []*input) ([]skinattn.Prediction, error)
@@ -52,16 +57,18 @@ type compiled struct {
 	sweeper   *skinattn.Sweeper
 	explainer *explain.Explainer
 	most      int
-	buffers   chan []float32 // for input.views
+	alone     []skinattn.Prediction // of the probe
+	steps     []func() error        // that warm has not made
+	buffers   chan []float32        // for input.views
 }
 
-// newCompiled prepares and compiles everything that answers need: nothing is compiled while
-// requests wait. It closes nothing of model's.
-func newCompiled(ctx context.Context, model *skinattn.Model) (c *compiled, err error) {
+// newCompiled compiles, or loads, what the prediction of one photo needs. The other programs
+// come with warm: the first answers need not wait for them. It closes nothing of model's.
+func newCompiled(ctx context.Context, model *skinattn.Model, companion Companion) (c *compiled, err error) {
 	net := *model.Network
 	net.Views = 0
-	c = &compiled{model: model, views: model.NewViews(), whole: net.NewViews()}
-	c.buffers = make(chan []float32, preparedBatches*maxTogether)
+	c = &compiled{model: model, views: model.NewViews(), whole: net.NewViews(), most: 1}
+	c.buffers = make(chan []float32, preparedBatches*c.capacity())
 	defer func() {
 		if err != nil {
 			c.close()
@@ -83,45 +90,69 @@ func newCompiled(ctx context.Context, model *skinattn.Model) (c *compiled, err e
 	if probe.metadata, err = (skinattn.Metadata{Age: 50}).Complete(0); err != nil {
 		return nil, err
 	}
-	if err := c.chooseBatch(probe); err != nil {
+	if c.alone, err = c.predict([]*input{probe}); err != nil {
 		return nil, err
+	}
+	for n := 2; n <= c.capacity(); n *= 2 {
+		c.steps = append(c.steps, func() error { return c.tryTogether(probe, n) })
 	}
 	if c.sweeper != nil {
-		if _, err := c.sweep(probe, sweepPatients(probe.metadata)); err != nil {
-			return nil, err
-		}
+		c.steps = append(c.steps, func() error {
+			_, err := c.sweep(probe, sweepPatients(probe.metadata))
+			return err
+		})
 	}
-	if _, err := c.explain(probe, 0); err != nil {
-		return nil, err
+	c.steps = append(c.steps, func() error {
+		_, err := c.explain(probe, 0)
+		return err
+	})
+	if companion != nil && (companion.HasSimilar() || companion.Rule() != nil) {
+		c.steps = append(c.steps, func() error {
+			_, _, err := companion.Compare(context.WithoutCancel(ctx), probe.upright, similarPhotos)
+			return err
+		})
 	}
-	c.release(probe)
 	return c, nil
+}
+
+func (c *compiled) warm() (more bool, err error) {
+	if len(c.steps) == 0 {
+		return false, nil
+	}
+	step := c.steps[0]
+	c.steps = c.steps[1:]
+	return len(c.steps) > 0, step()
 }
 
 // maxTogether is the greatest number of photos in a batch, however small their views.
 const maxTogether = 32
 
-// chooseBatch finds out how many photos can be predicted together, a power of two: as many
-// as the model's batch has room for, of those with which a photo's prediction has the same
-// bits as by itself. Programs for other numbers of rows may round differently.
-func (c *compiled) chooseBatch(probe *input) error {
-	alone, err := c.predict([]*input{probe})
+// capacity is as many photos as the model's batch has room for, a power of two.
+func (c *compiled) capacity() int {
+	n := 1
+	for 2*n <= maxTogether && 2*n*c.views.Len() <= c.model.Batch() {
+		n *= 2
+	}
+	return n
+}
+
+// tryTogether lets n photos be predicted together, a power of two, if half as many may and
+// a photo's prediction then has the same bits as by itself. Programs for other numbers of
+// rows may round differently.
+func (c *compiled) tryTogether(probe *input, n int) error {
+	if c.most < n/2 {
+		return nil
+	}
+	together, err := c.predict(slices.Repeat([]*input{probe}, n))
 	if err != nil {
 		return err
 	}
-	c.most = 1
-	for n := 2; n <= maxTogether && n*c.views.Len() <= c.model.Batch(); n *= 2 {
-		together, err := c.predict(slices.Repeat([]*input{probe}, n))
-		if err != nil {
-			return err
+	for _, p := range together {
+		if !slices.Equal(p.Probabilities, c.alone[0].Probabilities) {
+			return nil
 		}
-		for _, p := range together {
-			if !slices.Equal(p.Probabilities, alone[0].Probabilities) {
-				return nil
-			}
-		}
-		c.most = n
 	}
+	c.most = n
 	return nil
 }
 

@@ -3,8 +3,11 @@ package serve
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
+	"fmt"
 	"mime"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -178,3 +181,31 @@ func TestDocumentSchemas(t *testing.T) {
 		schemaAt(t, "components", "schemas", name)
 	}
 }
+
+// docs/serve.md has the table of problems.
+func TestDocumentationHasTheProblems(t *testing.T) {
+	const path = "../../../docs/serve.md"
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, found := strings.Cut(string(page), "<!-- problems: begin -->\n")
+	_, after, ended := strings.Cut(rest, "<!-- problems: end -->")
+	if !found || !ended {
+		t.Fatal("docs/serve.md has no place for the table of problems")
+	}
+	table := "| `type`, behind `urn:skinattn:problem:` | status | title |\n| --- | --- | --- |\n"
+	for _, k := range kinds {
+		table += fmt.Sprintf("| `%s` | %d | %s |\n", k.name, k.status, k.title)
+	}
+	want := before + "<!-- problems: begin -->\n" + table + "<!-- problems: end -->" + after
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if string(page) != want {
+		t.Error("docs/serve.md has another table of problems; run this test with -update")
+	}
+}
+
+var update = flag.Bool("update", false, "write the table of problems in docs/serve.md anew")

@@ -97,9 +97,10 @@ type Server struct {
 }
 
 // New returns a server for a model, which no one else may use until Close. It compiles, or
-// loads, everything that answers need and takes a second or more.
+// loads, what predictions need and takes a second or more; the rest follows while the server
+// waits, and between the first answers.
 func New(ctx context.Context, model *skinattn.Model, opts Options) (*Server, error) {
-	net, err := newCompiled(ctx, model)
+	net, err := newCompiled(ctx, model, opts.Companion)
 	if err != nil {
 		return nil, fmt.Errorf("preparing the server: %w", err)
 	}
@@ -109,7 +110,7 @@ func New(ctx context.Context, model *skinattn.Model, opts Options) (*Server, err
 func newServer(net network, opts Options) *Server {
 	s := &Server{opts: opts.withDefaults(), net: net, metrics: newMetrics()}
 	s.batcher = newBatcher(net, s.opts.Wait, s.metrics, s.opts.Log)
-	s.limits = newLimits(s.opts.Queue, bodyBytes, runtime.GOMAXPROCS(0), preparedBatches*net.together())
+	s.limits = newLimits(s.opts.Queue, bodyBytes, runtime.GOMAXPROCS(0), preparedBatches*net.capacity())
 	s.handler = s.guarded(s.routes())
 	return s
 }
