@@ -120,6 +120,8 @@ var adviceTable = []func(error) string{
 	is("choose another --port; 0 takes a free one", syscall.EADDRINUSE),
 	is("make room on that disk, or choose another; a run goes on with --resume", syscall.ENOSPC, syscall.EDQUOT),
 	cacheDenied,
+	as[*training.PrecisionError]("train without --precision, or choose another --engine"),
+	as[*engine.DevicesError]("give --devices no more than that, or choose another --engine"),
 	is("choose a folder that can be written, or change its permissions", syscall.EROFS, fs.ErrPermission),
 }
 

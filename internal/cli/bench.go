@@ -15,6 +15,8 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/bench"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
+	"github.com/skinattn/skinattn/pkg/skinattn/training"
 )
 
 type benchCommand struct {
@@ -25,7 +27,9 @@ type benchCommand struct {
 	WarmUp   int    `help:"Steps after the first that are not timed (default: ${default})." default:"2" placeholder:"N"`
 	Steps    int    `help:"Steps that are timed (default: ${default})." default:"10" placeholder:"N"`
 
-	ProgramCache bool `help:"Load the programs that were compiled before, in place of compiling them: 'compile' is then the time to load them."`
+	Devices      int     `help:"Devices of the engine that share each batch of a training (default: ${default})." default:"1" placeholder:"N"`
+	Precision    *string `help:"Number format of matrix products and convolutions in training: ${enum} (default: float32)." enum:"bf16" placeholder:"WORD"`
+	ProgramCache bool    `help:"Load the programs that were compiled before, in place of compiling them: 'compile' is then the time to load them."`
 }
 
 // Run measures one configuration, or starts a process for each of several.
@@ -34,11 +38,14 @@ func (c *benchCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	eng, err := s.openEngineWith(engine.Options{CompileAnew: !c.ProgramCache})
+	eng, err := s.openEngineWith(engine.Options{CompileAnew: !c.ProgramCache, Devices: c.Devices})
 	if err != nil {
 		return err
 	}
 	s.log(fmt.Sprintf("engine: %s", eng))
+	if note := training.PrecisionNote(&spec.Regime{Precision: word(c.Precision)}, eng); note != "" {
+		s.log("note: " + note)
+	}
 	var results []bench.Result
 	if len(configs) == 1 {
 		result, err := bench.Measure(s.ctx, eng, configs[0])
@@ -55,7 +62,7 @@ func (c *benchCommand) Run(s *session) error {
 		}
 		for _, cfg := range configs {
 			s.log(fmt.Sprintf("measuring %s of %s at %d px", cfg.Mode, cfg.Backbone, cfg.Size))
-			result, err := measureApart(s.ctx, self, kind, cfg, c.ProgramCache)
+			result, err := measureApart(s.ctx, self, kind, cfg, c)
 			if err != nil {
 				return err
 			}
@@ -91,22 +98,29 @@ func (c *benchCommand) configs(seed uint64) ([]bench.Config, error) {
 		return nil, usagef("--warm-up must not be below 0")
 	case c.Steps < 1:
 		return nil, usagef("--steps must be above 0")
+	case c.Devices < 1:
+		return nil, usagef("--devices must be above 0")
+	case c.Batch%c.Devices != 0:
+		return nil, usagef("--devices: %w", &training.BatchError{Batch: c.Batch, Devices: c.Devices})
 	}
 	var configs []bench.Config
 	for _, mode := range modes {
 		for _, size := range sizes {
 			configs = append(configs, bench.Config{
-				Backbone: c.Backbone, Mode: mode, Size: size, Batch: c.Batch, WarmUp: c.WarmUp, Steps: c.Steps, Seed: seed})
+				Backbone: c.Backbone, Mode: mode, Size: size, Batch: c.Batch, WarmUp: c.WarmUp, Steps: c.Steps, Seed: seed, Precision: word(c.Precision)})
 		}
 	}
 	return configs, nil
 }
 
 // measureApart makes a measurement in a process of its own, which runs program.
-func measureApart(ctx context.Context, program, engine string, cfg bench.Config, programCache bool) (result bench.Result, err error) {
-	child := exec.CommandContext(ctx, program, "bench", "--json", "--quiet", "--engine", engine, fmt.Sprintf("--program-cache=%t", programCache),
+func measureApart(ctx context.Context, program, engine string, cfg bench.Config, c *benchCommand) (result bench.Result, err error) {
+	child := exec.CommandContext(ctx, program, "bench", "--json", "--quiet", "--engine", engine, fmt.Sprintf("--program-cache=%t", c.ProgramCache), "--devices", fmt.Sprint(c.Devices),
 		"--backbone", cfg.Backbone, "--mode", cfg.Mode, "--size", fmt.Sprint(cfg.Size),
 		"--batch", fmt.Sprint(cfg.Batch), "--warm-up", fmt.Sprint(cfg.WarmUp), "--steps", fmt.Sprint(cfg.Steps), "--seed", fmt.Sprint(cfg.Seed))
+	if cfg.Precision != "" {
+		child.Args = append(child.Args, "--precision", cfg.Precision)
+	}
 	var stdout, stderr bytes.Buffer
 	child.Stdout, child.Stderr = &stdout, &stderr
 	err = child.Run()

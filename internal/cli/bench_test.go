@@ -22,18 +22,19 @@ func TestBenchConfigs(t *testing.T) {
 		want  []bench.Config
 		usage bool // an error of usage
 	}{
-		{name: "the network's own size", flags: benchCommand{Backbone: "mobilenet_v2", Mode: "infer", Batch: 32, Steps: 10},
+		{name: "the network's own size", flags: benchCommand{Devices: 1, Backbone: "mobilenet_v2", Mode: "infer", Batch: 32, Steps: 10},
 			want: []bench.Config{{Backbone: "mobilenet_v2", Mode: "infer", Size: 224, Batch: 32, Steps: 10, Seed: 7}}},
-		{name: "modes times sizes", flags: benchCommand{Backbone: "mobilenet_v2", Mode: "both", Size: []int{128, 64}, Batch: 2, Steps: 3},
+		{name: "modes times sizes", flags: benchCommand{Devices: 1, Backbone: "mobilenet_v2", Mode: "both", Size: []int{128, 64}, Batch: 2, Steps: 3, Precision: new("bf16")},
 			want: []bench.Config{
-				{Backbone: "mobilenet_v2", Mode: "train", Size: 128, Batch: 2, Steps: 3, Seed: 7},
-				{Backbone: "mobilenet_v2", Mode: "train", Size: 64, Batch: 2, Steps: 3, Seed: 7},
-				{Backbone: "mobilenet_v2", Mode: "infer", Size: 128, Batch: 2, Steps: 3, Seed: 7},
-				{Backbone: "mobilenet_v2", Mode: "infer", Size: 64, Batch: 2, Steps: 3, Seed: 7},
+				{Backbone: "mobilenet_v2", Mode: "train", Size: 128, Batch: 2, Steps: 3, Seed: 7, Precision: "bf16"},
+				{Backbone: "mobilenet_v2", Mode: "train", Size: 64, Batch: 2, Steps: 3, Seed: 7, Precision: "bf16"},
+				{Backbone: "mobilenet_v2", Mode: "infer", Size: 128, Batch: 2, Steps: 3, Seed: 7, Precision: "bf16"},
+				{Backbone: "mobilenet_v2", Mode: "infer", Size: 64, Batch: 2, Steps: 3, Seed: 7, Precision: "bf16"},
 			}},
-		{name: "size 0", flags: benchCommand{Backbone: "mobilenet_v2", Mode: "both", Size: []int{128, 0}, Batch: 2, Steps: 3}, usage: true},
-		{name: "batch 0", flags: benchCommand{Backbone: "mobilenet_v2", Mode: "both", Steps: 3}, usage: true},
-		{name: "steps 0", flags: benchCommand{Backbone: "mobilenet_v2", Mode: "both", Batch: 2}, usage: true},
+		{name: "devices that can't share the batch", flags: benchCommand{Devices: 2, Backbone: "mobilenet_v2", Mode: "train", Batch: 3, Steps: 3}, usage: true},
+		{name: "size 0", flags: benchCommand{Devices: 1, Backbone: "mobilenet_v2", Mode: "both", Size: []int{128, 0}, Batch: 2, Steps: 3}, usage: true},
+		{name: "batch 0", flags: benchCommand{Devices: 1, Backbone: "mobilenet_v2", Mode: "both", Steps: 3}, usage: true},
+		{name: "steps 0", flags: benchCommand{Devices: 1, Backbone: "mobilenet_v2", Mode: "both", Batch: 2}, usage: true},
 	} {
 		got, err := c.flags.configs(7)
 		var usage usageError
@@ -57,17 +58,17 @@ func program(t *testing.T, script string) string {
 }
 
 func TestMeasureApart(t *testing.T) {
-	cfg := bench.Config{Backbone: "mobilenet_v2", Mode: "train", Size: 128, Batch: 2, Steps: 3, Seed: 7}
+	cfg := bench.Config{Backbone: "mobilenet_v2", Mode: "train", Size: 128, Batch: 2, Steps: 3, Seed: 7, Precision: "bf16"}
 	ctx := context.Background()
 
 	// The script answers with the arguments it was given.
 	echo := program(t, `echo "{\"mode\": \"$*\", \"peak_rss_bytes\": 5}"`)
-	result, err := measureApart(ctx, echo, "cpu", cfg, true)
+	result, err := measureApart(ctx, echo, "cpu", cfg, &benchCommand{ProgramCache: true, Devices: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := bench.Result{PeakRSSBytes: 5,
-		Mode: "bench --json --quiet --engine cpu --program-cache=true --backbone mobilenet_v2 --mode train --size 128 --batch 2 --warm-up 0 --steps 3 --seed 7"}
+		Mode: "bench --json --quiet --engine cpu --program-cache=true --devices 2 --backbone mobilenet_v2 --mode train --size 128 --batch 2 --warm-up 0 --steps 3 --seed 7 --precision bf16"}
 	if diff := cmp.Diff(want, result); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -78,14 +79,14 @@ func TestMeasureApart(t *testing.T) {
 		"kill -9 $$":   "signal: killed",
 		"echo nothing": "invalid character",
 	} {
-		if _, err := measureApart(ctx, program(t, script), "cpu", cfg, false); err == nil || !strings.Contains(err.Error(), text) {
+		if _, err := measureApart(ctx, program(t, script), "cpu", cfg, &benchCommand{}); err == nil || !strings.Contains(err.Error(), text) {
 			t.Errorf("%q: error %v, want one with %q", script, err, text)
 		}
 	}
 
 	ctx, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 	defer cancel()
-	if _, err := measureApart(ctx, program(t, "exec sleep 60"), "cpu", cfg, false); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := measureApart(ctx, program(t, "exec sleep 60"), "cpu", cfg, &benchCommand{}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("stopped from outside: %v", err)
 	}
 }

@@ -40,6 +40,7 @@ type trainCommand struct {
 	Board    bool    `name:"tensorboard" help:"Leave files for TensorBoard in the run folder, too."`
 	Features bool    `name:"feature-cache" help:"With --freeze backbone and no augmentation: compute the backbone's features once and keep them."`
 	FindRate bool    `name:"find-lr" help:"Do a learning rate range test instead of training: --run gets its table and figure, and is no run folder."`
+	Devices  int     `help:"Devices of the engine, such as GPUs, that share each batch; the updates are those of one (default: ${default})." default:"1" placeholder:"N"`
 	Fast     bool    `name:"fast-dev-run" help:"Go the whole way with a few batches of every part, to see that all works."`
 	Show     bool    `name:"show-config" help:"Print the whole configuration as JSON and train nothing; needs no data."`
 	// Every checkpoint is synced to disk: a tenth of a second for a small network.
@@ -71,11 +72,14 @@ func (c *trainCommand) Run(s *session) error {
 			return err
 		}
 	}
-	eng, err := s.openEngine()
+	eng, err := s.openEngineWith(engine.Options{Devices: c.Devices})
 	if err != nil {
 		return err
 	}
 	s.log(fmt.Sprintf("engine: %s", eng))
+	if eng.Kind == engine.CPU && eng.Devices > 1 {
+		s.log("note: the CPU's devices are virtual: they share the cores, and nothing is gained")
+	}
 	opts.Watch, opts.Progress = newTrainingBar(s), s.progress("decoding images")
 	if c.FindRate {
 		return c.findRate(s, eng, opts)
@@ -127,6 +131,9 @@ func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err erro
 	if c.SaveEvery < 0 {
 		return opts, usagef("--save-every is %s; it must not be negative", c.SaveEvery)
 	}
+	if c.Devices < 1 {
+		return opts, usagef("--devices is %d; it must be at least 1", c.Devices)
+	}
 	switch {
 	case c.Resume && c.Again != "":
 		err = usagef("--again begins a new run, --resume goes on with one; leave one of them out")
@@ -155,6 +162,9 @@ func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err erro
 		if opts.Split, err = split.ReadFile(c.Split); err != nil {
 			return opts, err
 		}
+	}
+	if err := training.CheckDevices(&opts.Regime, c.Devices); err != nil {
+		return opts, usagef("--devices: %w; choose another --batch or --devices", err)
 	}
 	return opts, nil
 }

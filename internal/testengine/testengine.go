@@ -26,9 +26,26 @@ func Named(t testing.TB, name string) *engine.Engine {
 	mutex.Lock()
 	defer mutex.Unlock()
 	if engines[name] == nil {
-		eng, err := open(name)
+		eng, err := open(name, 1)
 		if err != nil {
 			t.Fatal(err)
+		}
+		engines[name] = eng
+	}
+	return engines[name]
+}
+
+// Devices returns XLA on the CPU with n virtual devices, shared like Open's. Without XLA
+// it skips the test.
+func Devices(t testing.TB, n int) *engine.Engine {
+	t.Helper()
+	mutex.Lock()
+	defer mutex.Unlock()
+	name := fmt.Sprintf("%s on %d", engine.CPU, n)
+	if engines[name] == nil {
+		eng, err := open(engine.CPU, n)
+		if err != nil {
+			t.Skip(err)
 		}
 		engines[name] = eng
 	}
@@ -38,13 +55,13 @@ func Named(t testing.TB, name string) *engine.Engine {
 // open opens an engine as the command does. Tests load and keep compiled programs where
 // the command does, too: also those that give the process a cache folder of its own
 // before they open an engine.
-func open(name string) (*engine.Engine, error) {
+func open(name string, devices int) (*engine.Engine, error) {
 	allocator.Use()
 	if kept != "" && os.Getenv(programs.EnvFolder) == "" {
 		os.Setenv(programs.EnvFolder, kept)
 		defer os.Unsetenv(programs.EnvFolder)
 	}
-	return engine.Open(context.Background(), name, engine.Options{Log: func(line string) { fmt.Fprintln(os.Stderr, line) }})
+	return engine.Open(context.Background(), name, engine.Options{Devices: devices, Log: func(line string) { fmt.Fprintln(os.Stderr, line) }})
 }
 
 // kept is the folder for compiled programs when the process starts, empty if none are

@@ -37,6 +37,8 @@ type Config struct {
 	WarmUp   int    // steps after the first that are not timed
 	Steps    int    // timed steps, after the warm-up
 	Seed     uint64 // of the images and of dropout
+	// Precision of the training, as in spec.Regime; predictions are float32.
+	Precision string
 }
 
 // check returns an error for a value that makes a measurement impossible.
@@ -82,6 +84,12 @@ func Measure(ctx context.Context, eng *engine.Engine, cfg Config) (Result, error
 		Backbone: cfg.Backbone, Mode: cfg.Mode, Batch: cfg.Batch, Size: net.Size,
 		Engine: eng.Kind, PeakRSSBytes: peakRSS(),
 	}
+	if cfg.Mode == Train {
+		r.Precision = cfg.Precision
+		if eng.Devices > 1 {
+			r.Devices = eng.Devices
+		}
+	}
 	r.Parameters, _ = net.Graph.Parameters()
 	r.time(seconds[0], seconds[1+cfg.WarmUp:])
 	return r, nil
@@ -110,7 +118,7 @@ func prepare(ctx context.Context, eng *engine.Engine, cfg Config) (step func(i i
 	}
 	examples := generate(net.Size, cfg.Batch, cfg.Seed)
 	if cfg.Mode == Train {
-		step, stop, err = trainStep(eng, net, store, examples, cfg.Seed)
+		step, stop, err = trainStep(eng, net, store, examples, cfg)
 	} else {
 		step, stop, err = inferStep(ctx, eng, net, store, examples)
 	}
@@ -118,12 +126,19 @@ func prepare(ctx context.Context, eng *engine.Engine, cfg Config) (step func(i i
 }
 
 // trainStep is an optimizer step of the default regime.
-func trainStep(eng *engine.Engine, net *skinattn.Network, store *model.Store, e examples, seed uint64) (step func(i int) error, stop func(), err error) {
+func trainStep(eng *engine.Engine, net *skinattn.Network, store *model.Store, e examples, cfg Config) (step func(i int) error, stop func(), err error) {
 	reg, err := spec.Find(spec.Default)
 	if err != nil {
 		return nil, nil, err
 	}
-	stepper, err := training.NewStepper(eng.Backend, store, net, &reg, seed)
+	reg.Batch, reg.Precision = cfg.Batch, cfg.Precision
+	if err := reg.Check(ham10000.NumClasses); err != nil {
+		return nil, nil, err
+	}
+	if err := training.CheckEngine(&reg, eng); err != nil {
+		return nil, nil, err
+	}
+	stepper, err := training.NewStepper(eng, store, net, &reg, cfg.Seed)
 	if err != nil {
 		return nil, nil, err
 	}

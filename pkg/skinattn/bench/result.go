@@ -14,6 +14,9 @@ type Result struct {
 	Batch    int    `json:"batch"`
 	Size     int    `json:"size"`
 	Engine   string `json:"engine"`
+	// Devices shared the batches of a training; 0: one.
+	Devices   int    `json:"devices,omitempty"`
+	Precision string `json:"precision,omitempty"` // of a training; empty: float32
 	// Parameters counts all scalars of the network at this size, which tells
 	// whether a peer's network is the same.
 	Parameters int `json:"parameters"`

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,20 +40,21 @@ type Engine struct {
 	Kind    string // CUDA, CPU or Go
 	Plugin  string // path of the PJRT plug-in, empty for Go
 	Wheel   string // name and version of the pinned wheel the plug-in came from, empty if unknown
+	Devices int    // that share the batches of a training, as Options.Devices asked for; at least 1
 	// Passed has the engines that auto could not start before this one.
 	Passed []*UnavailableError
 }
 
 // String describes the engine in one line.
 func (e *Engine) String() string {
-	switch {
-	case e.Kind == Go:
+	if e.Kind == Go {
 		return "go (GoMLX's pure Go backend)"
-	case e.Wheel != "":
-		return fmt.Sprintf("%s (XLA, %s)", e.Kind, e.Wheel)
-	default:
-		return fmt.Sprintf("%s (XLA, %s)", e.Kind, filepath.Base(e.Plugin))
 	}
+	from := cmp.Or(e.Wheel, filepath.Base(e.Plugin))
+	if e.Devices > 1 {
+		from += fmt.Sprintf(", %d devices", e.Devices)
+	}
+	return fmt.Sprintf("%s (XLA, %s)", e.Kind, from)
 }
 
 // Options of Open.
@@ -65,6 +67,9 @@ type Options struct {
 	// that an earlier process compiled for the CPU. The first engine of a process that
 	// uses a plug-in decides.
 	CompileAnew bool
+	// Devices is the number of devices that are to share the batches of a training; 0: one.
+	// On the CPU they are virtual: the same cores compute.
+	Devices int
 }
 
 func (o Options) logf(format string, args ...any) {
@@ -76,7 +81,9 @@ func (o Options) logf(format string, args ...any) {
 // Open starts the engine called name; an empty name means $SKINATTN_ENGINE, or
 // auto. A plug-in that is missing is fetched first. With auto, an engine that
 // can't start is passed over with one warning to opts.Log and stands in
-// Engine.Passed; with any other name the error is an [*UnavailableError].
+// Engine.Passed; with any other name the error is an [*UnavailableError]. An engine
+// with fewer devices than Options.Devices can't be used: a [*DevicesError], also with
+// auto, which does not pass over GPUs because they are few.
 //
 // Before it loads the CPU plug-in, Open adds flags to the process's environment
 // variable XLA_FLAGS: the plug-in reads flags from nowhere else. A value that the
@@ -91,13 +98,26 @@ func Open(ctx context.Context, name string, opts Options) (*Engine, error) {
 		return nil, err
 	}
 	name = strings.ToLower(name)
-	open := openers[name]
-	if open == nil {
+	if openers[name] == nil {
 		return openAuto(ctx, opts)
 	}
-	eng, err := open(ctx, opts)
+	eng, err := opts.open(ctx, name)
 	if err != nil {
 		return nil, &UnavailableError{name, err}
+	}
+	return eng, nil
+}
+
+// open starts the engine called name, with the devices that o asks for.
+func (o Options) open(ctx context.Context, name string) (*Engine, error) {
+	eng, err := openers[name](ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	eng.Devices = max(1, o.Devices)
+	if have := eng.Backend.NumDevices(); have < eng.Devices {
+		eng.Backend.Finalize()
+		return nil, &DevicesError{Engine: name, Devices: eng.Devices, Have: have}
 	}
 	return eng, nil
 }
@@ -119,10 +139,13 @@ func openAuto(ctx context.Context, opts Options) (*Engine, error) {
 		if kind == CUDA && !GPUSeen() {
 			continue
 		}
-		eng, err := openers[kind](ctx, opts)
+		eng, err := opts.open(ctx, kind)
 		if err == nil {
 			eng.Passed = passed
 			return eng, nil
+		}
+		if few, ok := errors.AsType[*DevicesError](err); ok {
+			return nil, &UnavailableError{kind, few}
 		}
 		passed = append(passed, &UnavailableError{kind, err})
 		switch {
@@ -164,8 +187,8 @@ func openCPU(ctx context.Context, opts Options) (*Engine, error) {
 	if err := setFlags(xlaFlags[wheel].list(wideVectors())); err != nil {
 		return nil, err
 	}
-	// One device: it uses all cores. The plug-in would show several virtual ones.
-	return openXLA(CPU, plugin, wheel, map[string]any{"cpu_device_count": int64(1)}, opts)
+	// One device uses all cores, and several share them. The plug-in would show four.
+	return openXLA(CPU, plugin, wheel, map[string]any{"cpu_device_count": int64(max(1, opts.Devices))}, opts)
 }
 
 func openCUDA(ctx context.Context, opts Options) (*Engine, error) {

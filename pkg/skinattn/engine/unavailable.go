@@ -1,6 +1,9 @@
 package engine
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Why an engine can't be used, for errors.Is; an [UnavailableError] may also wrap
 // other causes, such as a download that failed.
@@ -27,3 +30,14 @@ func (e *UnavailableError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the cause.
 func (e *UnavailableError) Unwrap() error { return e.Err }
+
+// DevicesError says that an engine has fewer devices than shall share the batches.
+type DevicesError struct {
+	Engine  string
+	Devices int // that were asked for
+	Have    int
+}
+
+func (e *DevicesError) Error() string {
+	return fmt.Sprintf("%d devices are asked for, and the engine %s has %d", e.Devices, e.Engine, e.Have)
+}

@@ -20,6 +20,11 @@ type Builder struct {
 	Training bool
 	// RNG is the random state for dropout in training; Build advances it. See graph.RNGStateFromSeedForGraph.
 	RNG *Node
+	// Device is, where several devices compute a batch together, which of them computes: an int32 scalar from 0 on. nil: one
+	// device has the whole batch.
+	Device *Node
+	// BFloat16 rounds the operands of matrix products and convolutions to bfloat16, but for those before a softmax.
+	BFloat16 bool
 	// Frozen names batch norms that use their moving averages also in training, as Keras's layers with trainable=False.
 	Frozen map[string]bool
 	// Grouped computes the feature maps of a large batch in micro-batches, which stay in the processor's cache. It is for
@@ -53,6 +58,9 @@ func (b *Builder) Build(g *Graph, inputs map[string]*Node) map[string]*Node {
 	}
 	if err := kernels.CheckVersion(b.graph); err != nil {
 		panic(err)
+	}
+	if b.BFloat16 {
+		kernels.UseBFloat16(b.graph)
 	}
 	rest := g.Layers()
 	if b.Grouped {

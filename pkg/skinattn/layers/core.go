@@ -64,9 +64,14 @@ func (d Dense) Variables(inputs ...Shape) []Variable {
 	return []Variable{trained("kernel", nil, inputs[0][0], d.Units), trained("bias", Zeros, d.Units)}
 }
 
-// Build implements Op. The values before a softmax are kept as LogitsOf the layer.
+// Build implements Op. The values before a softmax are kept as LogitsOf the layer; they are float32 whatever the
+// precision.
 func (d Dense) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
-	y := kernels.AddChannels(graph.Dot(inputs[0], b.variable(layer, "kernel")).MatMul(), b.variable(layer, "bias"))
+	multiply := kernels.MatMul
+	if d.Activation == "softmax" {
+		multiply = func(x, matrix *Node) *Node { return graph.Dot(x, matrix).MatMul() }
+	}
+	y := kernels.AddChannels(multiply(inputs[0], b.variable(layer, "kernel")), b.variable(layer, "bias"))
 	switch d.Activation {
 	case "":
 		return y
@@ -85,14 +90,18 @@ type Dropout struct {
 	Rate float64
 }
 
-// Build implements Op. It draws from Builder.RNG and moves it on.
+// Build implements Op. It draws from Builder.RNG and moves it on. Every device draws for the whole batch, so that an image
+// gets the same draw on any number of devices.
 func (d Dropout) Build(b *Builder, _ *Layer, inputs ...*Node) *Node {
 	x := inputs[0]
 	if !b.Training || d.Rate == 0 {
 		return x
 	}
 	var draw *Node
-	b.RNG, draw = graph.RandomUniform(b.RNG, x.Shape())
+	whole := x.Shape().Clone()
+	whole.Dimensions[0] *= kernels.Devices(b.graph)
+	b.RNG, draw = graph.RandomUniform(b.RNG, whole)
+	draw = kernels.PartOfBatch(draw, b.Device)
 	keep := graph.GreaterOrEqual(draw, graph.Scalar(x.Graph(), x.DType(), d.Rate))
 	return graph.Where(keep, graph.MulScalar(x, 1/(1-d.Rate)), graph.ZerosLike(x))
 }

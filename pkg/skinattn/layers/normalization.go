@@ -67,7 +67,7 @@ func (n BatchNormalization) vectors(b *Builder, layer *Layer) (scale, shift *Nod
 	if b.Training && !b.Frozen[layer.Name] {
 		batch := b.momentsOf(layer.Inputs[0])
 		unbias, x := 1.0, b.outputs[layer.Inputs[0]]
-		if count := float64(x.Shape().Size() / x.Shape().Dimensions[x.Rank()-1]); x.Rank() == 4 && count > 1 {
+		if count := float64(kernels.Positions(x)); x.Rank() == 4 && count > 1 {
 			unbias = count / (count - 1)
 		}
 		move := func(old, new *Node) *Node {

@@ -104,6 +104,9 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 	if err != nil {
 		return err
 	}
+	if err := training.CheckEngine(cfg.Regime, eng); err != nil { // before the folder is made
+		return err
+	}
 	folder, err := run.CreateContext(ctx, opts.Dir, opts.Resume, opts.log)
 	if err != nil {
 		return err
@@ -230,16 +233,25 @@ func begin(folder *run.Folder, cfg run.Config, parts *split.Split, eng *engine.E
 	if err := folder.WriteSplit(parts); err != nil {
 		return err
 	}
-	if err := folder.WriteEnvironment(run.CurrentEnvironment(eng.Kind, eng.Wheel)); err != nil {
+	if err := folder.WriteEnvironment(environment(eng)); err != nil {
 		return err
 	}
 	return folder.WriteConfig(cfg)
 }
 
+// environment describes the machine with an engine.
+func environment(eng *engine.Engine) run.Environment {
+	env := run.CurrentEnvironment(eng.Kind, eng.Wheel)
+	if eng.Devices > 1 {
+		env.Devices = eng.Devices
+	}
+	return env
+}
+
 // resumption describes the engine that a run goes on with. It logs and notes another
 // engine, plug-in or architecture than the run began with, which changes the last digits.
 func (o TrainOptions) resumption(folder *run.Folder, eng *engine.Engine) *run.Resumption {
-	r := &run.Resumption{Environment: run.CurrentEnvironment(eng.Kind, eng.Wheel)}
+	r := &run.Resumption{Environment: environment(eng)}
 	note := ""
 	began, err := folder.Environment()
 	switch then, now := began.Computes(), r.Environment.Computes(); {

@@ -21,6 +21,7 @@ type Environment struct {
 	Cores    int               `json:"cores"`
 	Engine   string            `json:"engine"`             // engine.CUDA, CPU or Go; "none" for an imported run
 	Plugin   string            `json:"plugin,omitempty"`   // PJRT plug-in and its version
+	Devices  int               `json:"devices,omitempty"`  // that shared the batches; 0: one
 	Commit   string            `json:"commit,omitempty"`   // of this module
 	Modified bool              `json:"modified,omitempty"` // the commit had uncommitted changes on top
 	Modules  map[string]string `json:"modules"`
@@ -49,12 +50,15 @@ func (e Environment) Caveats() (notes []string) {
 	return notes
 }
 
-// Computes names engine, plug-in, processor and number of cores, which decide about the
-// last digits of computed numbers: XLA divides sums among the cores.
+// Computes names engine, plug-in, processor and the numbers of devices and cores, which
+// decide about the last digits of computed numbers: sums are divided among them.
 func (e Environment) Computes() string {
 	engine := e.Engine
 	if e.Plugin != "" {
 		engine += " (" + e.Plugin + ")"
+	}
+	if e.Devices > 1 {
+		engine = fmt.Sprintf("%d devices of %s", e.Devices, engine)
 	}
 	return fmt.Sprintf("%s on %d cores of %s (%s)", engine, e.Cores, cmp.Or(e.CPU, "an unknown processor"), e.Arch)
 }

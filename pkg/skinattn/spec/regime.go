@@ -19,6 +19,9 @@ type Regime struct {
 	Epochs     int `json:"epochs" range:"[1,100000]" help:"At most this many epochs." label:"epochs, at most"`
 	Batch      int `json:"batch" range:"[1,10000]" help:"Images a step."`
 	Accumulate int `json:"accumulate,omitempty" range:"[0,10000]" help:"Batches whose gradients make one update."`
+	// Precision BFloat16 rounds the operands of matrix products and convolutions; moments of
+	// batch norms, loss, gradients and Adam's state stay float32, and so do predictions.
+	Precision string `json:"precision,omitempty" enum:"bf16" help:"Number format of matrix products and convolutions in training: empty (float32) or bf16." zero:"float32"`
 	// StepsDivisor is how the authors of [14] set steps_per_epoch: the quotient is
 	// rounded up and does not count Copies.
 	StepsDivisor int    `json:"steps_divisor,omitempty" range:"[0,1000000]" help:"End an epoch after n/N steps, n photos being in the training part; 0: when all are seen."`
@@ -122,6 +125,8 @@ const (
 	// Balanced draws equally many photos of every class in an epoch: photos of a rare
 	// class several times, photos of a common class not in every epoch.
 	Balanced = "balanced"
+	// BFloat16 is for engines with units for it, such as NVIDIA GPUs from Ampere on.
+	BFloat16 = "bf16"
 	// BalancedWeights are the paper's class weights, which scikit-learn calls
 	// balanced.
 	BalancedWeights = "balanced"

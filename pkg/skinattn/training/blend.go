@@ -81,14 +81,15 @@ func (b *Blend) tensor(size int) *tensors.Tensor {
 }
 
 // blended mixes photos [B S S 3] and encoded metadata [B M] with the partners' photos and
-// metadata. Metadata are mixed by the label's share.
-func blended(photos, metadata, partner, blend *graph.Node) (photosOut, metadataOut *graph.Node) {
+// metadata, which partners returns for those of the batch. Metadata are mixed by the label's
+// share.
+func blended(photos, metadata, blend *graph.Node, partners func(*graph.Node) *graph.Node) (photosOut, metadataOut *graph.Node) {
 	batch, size := photos.Shape().Dimensions[0], photos.Shape().Dimensions[1]
 	photos = graph.ConvertDType(photos, dtypes.Float32)
 	share := column(blend, 0, batch, 1, 1, 1)
 	own := graph.Mul(share, graph.OneMinus(inBox(graph.Slice(blend, graph.AxisRange(), graph.AxisRange(2, 6)), size)))
-	return mixed(photos, partners(photos, partner), own),
-		mixed(metadata, partners(metadata, partner), graph.ExpandAxes(labelShare(blend), -1))
+	return mixed(photos, partners(photos), own),
+		mixed(metadata, partners(metadata), graph.ExpandAxes(labelShare(blend), -1))
 }
 
 // labelShare returns the share of each photo's own label, [B].
@@ -96,8 +97,8 @@ func labelShare(blend *graph.Node) *graph.Node {
 	return column(blend, 1, blend.Shape().Dimensions[0])
 }
 
-// partners returns the rows of x in the order of the partners.
-func partners(x, partner *graph.Node) *graph.Node {
+// partnersOf returns the rows of x in the order of the partners.
+func partnersOf(x, partner *graph.Node) *graph.Node {
 	return graph.Gather(x, graph.ExpandAxes(partner, -1))
 }
 

@@ -329,7 +329,7 @@ func TestTwentyStepsEqualKeras(t *testing.T) {
 			net, store := smallNetwork(t, golden.Size)
 			reg := spec.Regime{Batch: golden.Batch, LearningRate: want.LearningRate, Beta1: .9, Beta2: .999,
 				Epsilon: want.Epsilon, ClassWeights: golden.ClassWeights}
-			stepper, err := NewStepper(testengine.Open(t).Backend, store, net, &reg, 1)
+			stepper, err := NewStepper(testengine.Open(t), store, net, &reg, 1)
 			if err != nil {
 				t.Fatal(err)
 			}

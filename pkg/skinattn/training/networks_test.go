@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
@@ -40,7 +39,7 @@ func smallSize(t *testing.T, b *backbone.Backbone) int {
 
 // newStepper is a stepper of the authors' network on a backbone, with random
 // weights and without dropout, at size pixels.
-func newStepper(t *testing.T, backend compute.Backend, name string, size int) (*Stepper, *skinattn.Network, *model.Store) {
+func newStepper(t *testing.T, eng *engine.Engine, name string, size int) (*Stepper, *skinattn.Network, *model.Store) {
 	t.Helper()
 	cfg, err := skinattn.AuthorsNetwork(name, spec.Metadata)
 	if err != nil {
@@ -55,7 +54,7 @@ func newStepper(t *testing.T, backend compute.Backend, name string, size int) (*
 	if err := layers.Initialize(store, net.Graph.Variables(), 1); err != nil {
 		t.Fatal(err)
 	}
-	stepper, err := NewStepper(backend, store, net, &spec.Regime{LearningRate: 1e-3, Beta1: .9, Beta2: .999, Epsilon: 1e-7}, 1)
+	stepper, err := NewStepper(eng, store, net, &spec.Regime{LearningRate: 1e-3, Beta1: .9, Beta2: .999, Epsilon: 1e-7}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +68,7 @@ func newStepper(t *testing.T, backend compute.Backend, name string, size int) (*
 func TestStepReachesEveryVariable(t *testing.T) {
 	eng := testengine.Named(t, engine.Go)
 	for _, b := range backbone.Table {
-		t.Run(b.Name, func(t *testing.T) { stepReachesEveryVariable(t, eng.Backend, b.Name, smallSize(t, b)) })
+		t.Run(b.Name, func(t *testing.T) { stepReachesEveryVariable(t, eng, b.Name, smallSize(t, b)) })
 	}
 }
 
@@ -80,16 +79,16 @@ func TestStepAtOwnSize(t *testing.T) {
 		t.Run(b.Name, func(t *testing.T) {
 			testlong.Skip(t, true)
 			start := time.Now()
-			stepReachesEveryVariable(t, testengine.Open(t).Backend, b.Name, b.Input)
+			stepReachesEveryVariable(t, testengine.Open(t), b.Name, b.Input)
 			t.Logf("%d px, compiled and stepped in %.0f s", b.Input, time.Since(start).Seconds())
 		})
 	}
 }
 
 // stepReachesEveryVariable takes one step on two images.
-func stepReachesEveryVariable(t *testing.T, backend compute.Backend, name string, size int) {
+func stepReachesEveryVariable(t *testing.T, eng *engine.Engine, name string, size int) {
 	t.Helper()
-	stepper, net, store := newStepper(t, backend, name, size)
+	stepper, net, store := newStepper(t, eng, name, size)
 	values := func(v layers.Variable) []float32 {
 		return tensors.MustCopyFlatData[float32](store.GetVariable(v.Path()).MustValue())
 	}
@@ -123,7 +122,7 @@ func TestNetworksOverfit(t *testing.T) {
 	for _, b := range backbone.Table {
 		t.Run(b.Name, func(t *testing.T) {
 			testlong.Skip(t, true)
-			stepper, net, _ := newStepper(t, testengine.Open(t).Backend, b.Name, smallSize(t, b))
+			stepper, net, _ := newStepper(t, testengine.Open(t), b.Name, smallSize(t, b))
 			batch := classBatch(net.Size, 2*ham10000.NumClasses)
 			const steps, rate = 80, 1e-3
 			var first float64

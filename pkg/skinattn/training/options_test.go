@@ -84,7 +84,7 @@ func TestBlend(t *testing.T) {
 			[]float64{1, 2, 3, 4}, []float64{1, 0}, .3},
 	} {
 		both := call(t, func(photos, metadata, partner, blend *graph.Node) *graph.Node {
-			x, m := blended(photos, metadata, partner, blend)
+			x, m := blended(photos, metadata, blend, func(x *graph.Node) *graph.Node { return partnersOf(x, partner) })
 			return graph.Concatenate([]*graph.Node{graph.Reshape(x, -1), graph.Reshape(m, -1), labelShare(blend)}, 0)
 		}, tensors.FromFlatDataAndDimensions(photos, 2, 2, 2, 3), metadata, c.blend.Partner, c.blend.tensor(2))
 		var red []float32
@@ -193,7 +193,7 @@ func smallStepper(t *testing.T, change func(*spec.Regime)) *Stepper {
 	net, store := smallNetwork(t, 8)
 	reg := spec.Regime{Batch: 4, LearningRate: .01, Beta1: .9, Beta2: .999, Epsilon: .1}
 	change(&reg)
-	s, err := NewStepper(testengine.Open(t).Backend, store, net, &reg, 1)
+	s, err := NewStepper(testengine.Open(t), store, net, &reg, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

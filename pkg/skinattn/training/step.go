@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/distributed"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/skinattn/skinattn/internal/oneline"
 	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
@@ -62,13 +64,15 @@ type Stepper struct {
 	seed      uint64
 	selection selection
 	inputs    []input                // of the graph, in order
-	execs     map[string]*model.Exec // compiled graphs, by the set of frozen layers
+	execs     map[string]*model.Exec // compiled graphs, by the set of frozen layers and the number of devices
+	devices   int                    // that share a batch
+	mesh      *distributed.DeviceMesh
 }
 
 // NewStepper prepares training steps of net by regime reg: with its ClassWeights, whatever
 // its ClassWeighting. Close the stepper after use.
-func NewStepper(backend compute.Backend, store *model.Store, net *skinattn.Network, reg *spec.Regime, seed uint64) (*Stepper, error) {
-	s := &Stepper{backend: backend, store: store, net: net, reg: *reg, seed: seed,
+func NewStepper(eng *engine.Engine, store *model.Store, net *skinattn.Network, reg *spec.Regime, seed uint64) (*Stepper, error) {
+	s := &Stepper{backend: eng.Backend, store: store, net: net, reg: *reg, seed: seed, devices: max(1, eng.Devices),
 		optimizer: Adam{reg.LearningRate, reg.Beta1, reg.Beta2, reg.Epsilon},
 		weights:   make([]float32, ham10000.NumClasses), execs: map[string]*model.Exec{}}
 	for i := range s.weights {
@@ -78,6 +82,9 @@ func NewStepper(backend compute.Backend, store *model.Store, net *skinattn.Netwo
 		}
 	}
 	var err error
+	if s.mesh, err = distributed.NewDeviceMesh([]int{s.devices}, []string{"batch"}); err != nil {
+		return nil, err
+	}
 	if s.selection, err = newSelection(net, reg); err != nil {
 		return nil, err
 	}
@@ -98,7 +105,7 @@ func NewStepper(backend compute.Backend, store *model.Store, net *skinattn.Netwo
 	return s, nil
 }
 
-// input is an input of the step's graph.
+// input is an input of the step's graph. B images are a device's part of the batch.
 type input int
 
 const (
@@ -112,10 +119,11 @@ const (
 	inAffine                // float32 [B 6]
 	inColours               // float32 [B 3]: brightness, contrast, saturation
 	inCutout                // float32 [B 4]: a box
-	inPartner               // int32 [B]: the photo that each photo is mixed with
+	inPartner               // int32 [B]: the place in the whole batch of the photo that each photo is mixed with
 	inBlend                 // float32 [B 6]: see Blend
 	inImages                // float32 [2]: images of the batch, Position.Images
 	inDecay                 // float32: of the moving average
+	inDevice                // int32: which device computes, if several share the batch
 )
 
 // inputsOf lists the inputs of a regime's steps. larger says that photos are larger than the
@@ -147,30 +155,33 @@ func named(inputs []input, nodes []*graph.Node) map[input]*graph.Node {
 }
 
 // build adds one step to the graph: forward pass, loss, gradients, update.
-func (s *Stepper) build(frozen map[string]bool, nodes []*graph.Node) []*graph.Node {
-	in := named(s.inputs, nodes)
-	builder := &layers.Builder{Store: s.store, Training: true, RNG: in[inRNG], Frozen: frozen}
+func (s *Stepper) build(frozen map[string]bool, in map[input]*graph.Node) []*graph.Node {
+	builder := &layers.Builder{Store: s.store, Training: true, RNG: in[inRNG], Device: in[inDevice], Frozen: frozen, BFloat16: s.reg.Precision == spec.BFloat16}
 	pixels, metadata := augmented(in, s.net.Size), in[inMetadata]
+	partners := func(x *graph.Node) *graph.Node { return partnersOf(layers.WholeBatch(x, in[inDevice]), in[inPartner]) }
 	if in[inBlend] != nil {
-		pixels, metadata = blended(pixels, metadata, in[inPartner], in[inBlend])
+		pixels, metadata = blended(pixels, metadata, in[inBlend], partners)
 	}
 	outputs := s.net.Forward(builder, graph.StopGradient(pixels), metadata)
 	logits := outputs[layers.LogitsOf(s.net.Output)]
 
 	perImage := s.lossOf(logits, in[inLabels], in[inWeights])
 	if in[inBlend] != nil {
-		theirs := s.lossOf(logits, partners(in[inLabels], in[inPartner]), partners(in[inWeights], in[inPartner]))
+		theirs := s.lossOf(logits, partners(in[inLabels]), partners(in[inWeights]))
 		perImage = mixed(perImage, theirs, labelShare(in[inBlend]))
 	}
 	loss := graph.ReduceAllMean(perImage)
+	if devices := layers.Devices(loss.Graph()); devices > 1 {
+		loss = graph.DivScalar(loss, float64(devices)) // a device's share of the mean
+	}
 	s.update(frozen, loss, in)
 	predicted := graph.ArgMax(logits, -1, dtypes.Int32)
 	correct := graph.ReduceAllSum(graph.ConvertDType(graph.Equal(predicted, in[inLabels]), dtypes.Float32))
-	return []*graph.Node{loss, correct}
+	return layers.SumOverDevices(loss, correct)
 }
 
 // update adds the gradients of loss and the new values of all trained variables to the
-// graph.
+// graph. loss is a device's share of the batch's.
 func (s *Stepper) update(frozen map[string]bool, loss *graph.Node, in map[input]*graph.Node) {
 	g := loss.Graph()
 	var targets []*model.Variable
@@ -184,7 +195,7 @@ func (s *Stepper) update(frozen map[string]bool, loss *graph.Node, in map[input]
 			factors = append(factors, s.selection.rate(v.Layer))
 		}
 	}
-	gradients := graph.Gradient(loss, values...)
+	gradients := layers.SumOverDevices(graph.Gradient(loss, values...)...)
 	var when *graph.Node
 	if in[inImages] != nil {
 		gradients, when = accumulate(s.store, targets, gradients, in[inImages])
@@ -204,15 +215,29 @@ func (s *Stepper) update(frozen map[string]bool, loss *graph.Node, in map[input]
 // Step makes the step at a position. It returns the batch's loss and the number of images
 // that the network classified correctly in this step, with dropout and before the update.
 func (s *Stepper) Step(b Batch, at Position) (loss float64, correct int, err error) {
-	exec, err := s.exec(at.Epoch)
+	devices := s.sharing(len(b.Rows))
+	exec, err := s.exec(at.Epoch, devices)
 	if err != nil {
 		return 0, 0, err
 	}
-	feed := make([]any, len(s.inputs))
-	for i, name := range s.inputs {
-		feed[i] = s.feed(name, b, at)
+	var feed []any
+	for device := range devices {
+		part, err := b.part(device, devices)
+		if err != nil {
+			return 0, 0, fmt.Errorf("training step %d: dividing the batch: %w", at.Step, err)
+		}
+		for _, name := range s.inputsFor(devices) {
+			switch name {
+			case inDevice:
+				feed = append(feed, tensors.FromScalar(int32(device)))
+			case inImages:
+				feed = append(feed, vector(float32(len(b.Rows)), float32(at.Images)))
+			default:
+				feed = append(feed, s.feed(name, part, at))
+			}
+		}
 	}
-	results, err := exec.Call(feed...)
+	results, err := exec.Call(feed...) // the devices' results are equal
 	if err != nil {
 		return 0, 0, fmt.Errorf("training step %d: %w", at.Step, oneline.Error(err))
 	}
@@ -221,7 +246,15 @@ func (s *Stepper) Step(b Batch, at Position) (loss float64, correct int, err err
 	return loss, correct, nil
 }
 
-// feed returns the value of an input.
+// inputsFor lists the inputs of the graph for a number of devices.
+func (s *Stepper) inputsFor(devices int) []input {
+	if devices == 1 {
+		return s.inputs
+	}
+	return append(slices.Clone(s.inputs), inDevice)
+}
+
+// feed returns the value of an input for a device's part of a batch.
 func (s *Stepper) feed(name input, b Batch, at Position) *tensors.Tensor {
 	n := len(b.Rows)
 	perPhoto := func(width int, values func(Transform) []float32) *tensors.Tensor {
@@ -263,28 +296,44 @@ func (s *Stepper) feed(name input, b Batch, at Position) *tensors.Tensor {
 		return vector(b.Blend.Partner...)
 	case inBlend:
 		return b.Blend.tensor(s.net.Size)
-	case inImages:
-		return vector(float32(n), float32(at.Images))
 	case inDecay:
 		return tensors.FromScalar(float32(s.decay(at)))
 	}
 	panic(fmt.Errorf("input %d of the training step is unknown", name))
 }
 
-// exec returns the compiled graph for the layers that are frozen in an epoch.
-func (s *Stepper) exec(epoch int) (*model.Exec, error) {
+// exec returns the compiled graph for the layers that are frozen in an epoch and the number
+// of devices that share the batch.
+func (s *Stepper) exec(epoch, devices int) (*model.Exec, error) {
 	frozen, key := s.selection.frozen(epoch)
-	if s.execs[key] == nil {
-		exec, err := model.NewExec(s.backend, s.store, func(_ *model.Scope, in []*graph.Node) []*graph.Node {
-			return s.build(frozen, in)
-		})
-		if err != nil {
-			return nil, fmt.Errorf("preparing the training step: %w", err)
-		}
-		exec.SetMaxCache(-1)
-		s.execs[key] = exec
+	key += fmt.Sprintf("on %d", devices)
+	if s.execs[key] != nil {
+		return s.execs[key], nil
 	}
-	return s.execs[key], nil
+	inputs := s.inputsFor(devices)
+	var exec *model.Exec
+	exec, err := model.NewExec(s.backend, s.store, func(_ *model.Scope, nodes []*graph.Node) []*graph.Node {
+		if devices == 1 {
+			return s.build(frozen, named(inputs, nodes))
+		}
+		if err := unsharded(s.backend, s.store); err != nil {
+			panic(err)
+		}
+		outputs := s.build(frozen, named(inputs, nodes))
+		if err := sharded(exec, s.mesh); err != nil {
+			panic(err)
+		}
+		return outputs
+	})
+	if err != nil {
+		return nil, fmt.Errorf("preparing the training step: %w", err)
+	}
+	exec.SetMaxCache(-1)
+	if devices > 1 {
+		exec.SPMD(s.mesh)
+	}
+	s.execs[key] = exec
+	return exec, nil
 }
 
 // Close frees the compiled graphs.

@@ -164,6 +164,12 @@ func (t *trainer) prepare(ctx context.Context) (err error) {
 	if err := reg.Check(ham10000.NumClasses); err != nil {
 		return err
 	}
+	if err := CheckEngine(reg, t.Engine); err != nil {
+		return err
+	}
+	if note := PrecisionNote(reg, t.Engine); note != "" {
+		t.log("note: %s", note)
+	}
 	if len(t.Train.Records) == 0 || len(t.Val.Records) == 0 {
 		return fmt.Errorf("the split leaves %d images to train on and %d to validate on; both must be above 0", len(t.Train.Records), len(t.Val.Records))
 	}
@@ -213,7 +219,7 @@ func (t *trainer) prepare(ctx context.Context) (err error) {
 	}
 	weighted := *reg
 	weighted.ClassWeights = classWeights(reg, t.Train.labels)
-	if t.stepper, err = NewStepper(t.Engine.Backend, t.store, t.trained, &weighted, t.Config.Seed); err != nil {
+	if t.stepper, err = NewStepper(t.Engine, t.store, t.trained, &weighted, t.Config.Seed); err != nil {
 		return err
 	}
 	if reg.EMA > 0 {

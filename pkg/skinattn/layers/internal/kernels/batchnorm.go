@@ -33,13 +33,14 @@ func (n BatchNorm) Normalize(scale, shift *Node, epsilon float64) *Node {
 			}
 			// The cotangents of shift and scale.
 			sum, products := channelSums(cotangent, z)
+			total := sharedSums(sum, products) // mean and variance are those of all devices
 			// The gradient of z is the direct term plus the terms through the batch's variance and mean.
 			scale := vectors[0]
-			byVariance := graph.Mul(scale, graph.Sub(products, graph.Mul(n.Mean, sum)))
+			byVariance := graph.Mul(scale, graph.Sub(total[1], graph.Mul(n.Mean, total[0])))
 			byVariance = graph.Div(byVariance, graph.AddScalar(n.Variance, epsilon))
-			positions := float64(x.Shape().Size() / x.Shape().Dimensions[3])
+			positions := float64(Positions(x))
 			byVariance = graph.DivScalar(byVariance, -positions)
-			byMean := graph.Add(graph.DivScalar(graph.Mul(scale, sum), positions), graph.Mul(byVariance, n.Mean))
+			byMean := graph.Add(graph.DivScalar(graph.Mul(scale, total[0]), positions), graph.Mul(byVariance, n.Mean))
 			moved := graph.OptimizationBarriers(byVariance, graph.Neg(byMean))
 			back := s.expressionOf(cotangent).then([]*Node{z}, []*Node{scale, moved[0], moved[1]},
 				func(cotangent *Node, at func(*Node) *Node) *Node {

@@ -87,12 +87,14 @@ func (c convolution) build(x, kernel *Node, a algorithms) *Node {
 
 func (c convolution) forward(x, kernel *Node, a algorithm) *Node {
 	if a == native {
-		return graph.Convolve(x, kernel).Strides(c.Stride).PaddingPerDim(c.Pad[:]).Done()
+		return inPrecision(x, kernel, func(x, kernel *Node) *Node {
+			return graph.Convolve(x, kernel).Strides(c.Stride).PaddingPerDim(c.Pad[:]).Done()
+		})
 	}
 	if c.offsets() == 1 {
 		return pointwise(c.seen(padMap(x, c.Pad, 1), 0, c.out), graph.Reshape(kernel, c.channels[0], c.channels[1]), false)
 	}
-	y := graph.Dot(c.patches(x), graph.Reshape(kernel, c.offsets()*c.channels[0], c.channels[1])).MatMul()
+	y := MatMul(c.patches(x), graph.Reshape(kernel, c.offsets()*c.channels[0], c.channels[1]))
 	return graph.Reshape(y, c.batch, c.out[0], c.out[1], c.channels[1])
 }
 
@@ -123,7 +125,9 @@ func (c convolution) inputGradient(cotangent, kernel *Node, a algorithm) *Node {
 	if a == native {
 		pad, axes := c.dilationPadding(c.in, c.out), imageAxes
 		axes.KernelInputChannels, axes.KernelOutputChannels = 3, 2
-		return graph.ConvGeneral(cotangent, graph.Reverse(kernel, 0, 1), axes, []int{1, 1}, pad[:], []int{c.Stride, c.Stride}, nil, 1, 1)
+		return inPrecision(cotangent, graph.Reverse(kernel, 0, 1), func(cotangent, kernel *Node) *Node {
+			return graph.ConvGeneral(cotangent, kernel, axes, []int{1, 1}, pad[:], []int{c.Stride, c.Stride}, nil, 1, 1)
+		})
 	}
 	flat := graph.Reshape(kernel, c.offsets()*c.channels[0], c.channels[1])
 	all := pointwise(cotangent, flat, true)
@@ -145,7 +149,7 @@ func (c convolution) kernelGradient(x, cotangent *Node, a algorithm) *Node {
 	product := func(seen, cotangent *Node) *Node {
 		dims := seen.Shape().Dimensions
 		seen = graph.Reshape(seen, -1, dims[len(dims)-1])
-		return graph.DotGeneral(seen, []int{0}, nil, graph.Reshape(cotangent, -1, c.channels[1]), []int{0}, nil)
+		return dotGeneral(seen, []int{0}, nil, graph.Reshape(cotangent, -1, c.channels[1]), []int{0}, nil)
 	}
 	var sum *Node
 	switch a {
@@ -193,7 +197,9 @@ func (c convolution) nativeKernelGradient(x, cotangent *Node) *Node {
 	axes.InputBatch, axes.InputChannels = 3, 0
 	axes.KernelInputChannels, axes.KernelOutputChannels, axes.KernelSpatial = 0, 3, []int{1, 2}
 	axes.OutputBatch, axes.OutputChannels, axes.OutputSpatial = 2, 3, []int{0, 1}
-	return graph.ConvGeneral(x, cotangent, axes, []int{1, 1}, pad[:], nil, []int{c.Stride, c.Stride}, 1, 1)
+	return inPrecision(x, cotangent, func(x, cotangent *Node) *Node {
+		return graph.ConvGeneral(x, cotangent, axes, []int{1, 1}, pad[:], nil, []int{c.Stride, c.Stride}, 1, 1)
+	})
 }
 
 // imageAxes says where the axes of NHWC images and of Keras's kernels are.

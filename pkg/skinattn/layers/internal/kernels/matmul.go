@@ -18,9 +18,9 @@ func pointwise(x, matrix *Node, transposed bool) *Node {
 	rows := asMatrix(x)
 	var y *Node
 	if rows.Rank() == 2 {
-		y = graph.DotGeneral(rows, []int{1}, nil, matrix, []int{from}, nil)
+		y = dotGeneral(rows, []int{1}, nil, matrix, []int{from}, nil)
 	} else {
-		y = graph.DotGeneral(rows, []int{2}, []int{0}, graph.BroadcastPrefix(matrix, 2), []int{1 + from}, []int{0})
+		y = dotGeneral(rows, []int{2}, []int{0}, graph.BroadcastPrefix(matrix, 2), []int{1 + from}, []int{0})
 	}
 	return graph.Reshape(y, dims...)
 }
@@ -44,10 +44,10 @@ func asMatrix(x *Node) *Node {
 func contractPositions(seen, cotangent *Node) *Node {
 	a, b := asMatrix(seen), asMatrix(cotangent)
 	if a.Rank() == 2 {
-		return graph.DotGeneral(a, []int{0}, nil, b, []int{0}, nil)
+		return dotGeneral(a, []int{0}, nil, b, []int{0}, nil)
 	}
 	product := func(a, b *Node) *Node {
-		return graph.ReduceSum(graph.DotGeneral(a, []int{1}, []int{0}, b, []int{1}, []int{0}), 0)
+		return graph.ReduceSum(dotGeneral(a, []int{1}, []int{0}, b, []int{1}, []int{0}), 0)
 	}
 	if a.Shape().Dimensions[2] > b.Shape().Dimensions[2] {
 		return graph.Transpose(product(b, a), 0, 1)

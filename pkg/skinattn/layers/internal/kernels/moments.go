@@ -9,13 +9,18 @@ import (
 // Moments are the means and the biased variances of channels, [C] each.
 type Moments struct{ Mean, Variance *Node }
 
-// MomentsOf computes the moments of x [... C].
+// MomentsOf computes the moments of x [... C], over the images of all devices.
 func MomentsOf(x *Node) Moments {
-	positions := float64(x.Shape().Size() / x.Shape().Dimensions[x.Rank()-1])
-	sum, squares := channelSums(x, x)
-	mean := graph.DivScalar(sum, positions)
-	variance := graph.Sub(graph.DivScalar(squares, positions), graph.Square(mean))
+	positions := float64(Positions(x))
+	sums := sharedSums(channelSums(x, x))
+	mean := graph.DivScalar(sums[0], positions)
+	variance := graph.Sub(graph.DivScalar(sums[1], positions), graph.Square(mean))
 	return Moments{mean, graph.MaxScalar(variance, 0)} // rounding can leave it just below
+}
+
+// Positions is the number of positions of x [... C], counting the images of all devices.
+func Positions(x *Node) int {
+	return x.Shape().Size() / x.Shape().Dimensions[x.Rank()-1] * Devices(x.Graph())
 }
 
 // ConcatMoments joins the moments of maps that are concatenated along the channels.
@@ -52,10 +57,13 @@ func (p Pointwise) Scaled(scale, shift *Node) *Node {
 func (p Pointwise) Moments() Moments {
 	channels := p.In.Shape().Dimensions[3]
 	x := graph.Reshape(p.In, -1, channels)
-	count := float64(x.Shape().Dimensions[0])
 	kernel := graph.Reshape(p.Kernel, channels, -1)
 	mean := graph.ReduceMean(x, 0)
-	square := graph.DivScalar(graph.DotGeneral(x, []int{0}, nil, x, []int{0}, nil), count)
+	square := graph.DivScalar(graph.DotGeneral(x, []int{0}, nil, x, []int{0}, nil), float64(Positions(x)))
+	if devices := Devices(x.Graph()); devices > 1 {
+		shared := sharedSums(graph.DivScalar(mean, float64(devices)), square)
+		mean, square = shared[0], shared[1]
+	}
 	covariance := graph.Sub(square, graph.Mul(graph.ExpandAxes(mean, 1), graph.ExpandAxes(mean, 0)))
 	variance := graph.ReduceSum(graph.Mul(kernel, graph.Dot(covariance, kernel).MatMul()), 0)
 	return Moments{
