@@ -103,19 +103,25 @@ func Square(path string, size int) (image.Image, error) {
 
 // Gallery shows pictures with their captions, columns of them in a row.
 func Gallery(columns int, pictures ...Picture) {
-	var b, plain strings.Builder
+	page, plain, err := galleryHTML(columns, pictures)
+	Check(err)
+	out.html(page, plain)
+}
+
+func galleryHTML(columns int, pictures []Picture) (page, plain string, err error) {
+	var b, lines strings.Builder
 	fmt.Fprintf(&b, `<div style="display: grid; grid-template-columns: repeat(%d, max-content); gap: 8px">`, columns)
 	for _, p := range pictures {
 		mime, content, err := encode(p.Image)
 		if err != nil {
-			Check(fmt.Errorf("showing the picture %q: %w", p.Caption, err))
+			return "", "", fmt.Errorf("showing the picture %q: %w", p.Caption, err)
 		}
 		fmt.Fprintf(&b, `<figure style="margin: 0">%s<figcaption style="font-size: small">%s</figcaption></figure>`,
 			imgTag(mime, content, p.Caption), html.EscapeString(p.Caption))
-		fmt.Fprintf(&plain, "picture: %s\n", p.Caption)
+		fmt.Fprintf(&lines, "picture: %s\n", p.Caption)
 	}
 	b.WriteString("</div>")
-	out.html(b.String(), plain.String())
+	return b.String(), lines.String(), nil
 }
 
 // encode encodes small pictures, whose single pixels may matter, as PNG and larger

@@ -52,7 +52,7 @@ type card struct {
 // unusual is the score of unusual photos.
 type unusual struct {
 	*run.Unusual
-	Threshold, Level, Above, Compared string
+	Images, Threshold, Level, Above, Compared string
 }
 
 // classTable is a table by class of a set.
@@ -338,7 +338,7 @@ func (c *card) unusual(f *run.Folder) error {
 	for _, other := range u.Compared {
 		rows = append(rows, []string{other.Pictures, thousands(other.N), decimal(other.AUROC, 3), percent(other.Unusual)})
 	}
-	c.Unusual = &unusual{u, decimal(u.Threshold, 3), percent(u.Level), thousands(u.Above),
+	c.Unusual = &unusual{u, thousands(u.Images), decimal(u.Threshold, 3), percent(u.Level), thousands(u.Above),
 		markdown([]string{"pictures", "n", "AUROC against validation photos", "called unusual"}, rows)}
 	return nil
 }
