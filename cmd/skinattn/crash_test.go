@@ -370,6 +370,49 @@ func killAndGoOn(t *testing.T, l *lab, kills int) {
 	}
 }
 
+// A cache that is cut short while a run reads it ends the run with one line, and the run goes
+// on to the same bytes with a cache that is made anew.
+func TestCacheCutShortWhileInUse(t *testing.T) {
+	for _, c := range []struct {
+		options options
+		pattern string
+		anew    string
+	}{{plainOptions, "images-*.cache", "decoding images"}, {everyOption, "features-*.cache", "computing the features"}} {
+		l := *labOf(t, *testEngine, c.options)
+		l.cache = t.TempDir()
+		dir := filepath.Join(t.TempDir(), "run")
+		command := l.train(dir)
+		var log bytes.Buffer
+		command.Stderr = &log
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- command.Wait() }()
+		if !(killing{save: 1}).await(dir, ended) {
+			t.Fatalf("it ended before: %v\n%s", <-ended, log.String())
+		}
+		command.Process.Signal(syscall.SIGSTOP)
+		caches, err := filepath.Glob(filepath.Join(l.cache, "skinattn", c.pattern))
+		if err != nil || len(caches) != 1 {
+			t.Fatal(caches, err)
+		}
+		if err := os.Truncate(caches[0], 100); err != nil {
+			t.Fatal(err)
+		}
+		command.Process.Signal(syscall.SIGCONT)
+		<-ended
+		want := caches[0] + " was cut short, or its disk failed, while it was in use; run the command again, which makes the file anew; a training goes on with --resume\n"
+		if code := command.ProcessState.ExitCode(); code != 1 || !strings.HasSuffix(log.String(), want) || strings.Count(log.String(), "skinattn: ") != 1 {
+			t.Errorf("exit code %d, log %s", code, log.String())
+		}
+		if out, err := l.goOn(dir).CombinedOutput(); err != nil || !strings.Contains(string(out), c.anew) {
+			t.Errorf("going on: %v\n%s", err, out)
+		}
+		l.expectWhole(t, dir)
+	}
+}
+
 // SIGINT, SIGTERM and SIGHUP save and exit with 130, at any moment. A terminal that goes
 // away may send SIGHUP twice.
 func TestInterruptedProcessSavesAndExits130(t *testing.T) {

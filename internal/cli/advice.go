@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/skinattn/skinattn/internal/csvtable"
+	"github.com/skinattn/skinattn/internal/filecache"
 	"github.com/skinattn/skinattn/internal/userdir"
 	"github.com/skinattn/skinattn/models"
 	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
@@ -109,6 +110,7 @@ var adviceTable = []func(error) string{
 	is("leave --feature-cache or --cutmix out", training.ErrFeaturesMixed),
 	is("add --freeze backbone to --feature-cache", training.ErrFeaturesTrained),
 	is("choose another --out", pipeline.ErrOtherDemo),
+	as[*filecache.LostError]("run the command again, which makes the file anew; a training goes on with --resume"),
 	as[*training.DivergedError]("start a new run with a lower --learning-rate"),
 	is("a run has its first after an epoch, 'skinattn train --resume' goes on with it", checkpoint.ErrNone),
 	when(func(e *engine.UnavailableError) string {

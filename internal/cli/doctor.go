@@ -7,6 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/skinattn/skinattn/internal/filecache"
 	"github.com/skinattn/skinattn/internal/programs"
 	"github.com/skinattn/skinattn/internal/userdir"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
@@ -19,6 +20,7 @@ import (
 type doctorCommand struct {
 	Fetch             bool `help:"Fetch the engine's plug-in if it is missing."`
 	EmptyProgramCache bool `help:"Remove all compiled programs that were kept."`
+	TidyCache         bool `help:"Remove what killed processes left in the cache folder."`
 }
 
 // finding is one line of the diagnosis.
@@ -46,6 +48,10 @@ func (c *doctorCommand) Run(s *session) error {
 		if err := emptyProgramCache(s); err != nil {
 			return err
 		}
+	}
+	if c.TidyCache {
+		removed := filecache.Tidy(userdir.Cache())
+		s.log(fmt.Sprintf("removed %s (%.1f MB) of killed processes from %s", plural(removed.Files, "file"), float64(removed.Bytes)/1e6, userdir.Cache()))
 	}
 	var d diagnosis
 	add := func(what string, ok bool, detail, mend string) {
@@ -115,6 +121,7 @@ func (c *doctorCommand) Run(s *session) error {
 		const wanted = 4 << 30
 		add("disk", free > wanted, fmt.Sprintf("%.1f GB free for %s", float64(free)/1e9, cacheDir), "make room, or set $XDG_CACHE_HOME to another disk")
 	}
+	cachedFiles(cacheDir, add)
 	keptPrograms(add)
 	kernel, ok := notebookKernel()
 	add("notebooks", ok, kernel, "scripts/notebooks.sh setup installs the Go kernel for Jupyter (needs Python 3)")
@@ -178,6 +185,23 @@ func (d *diagnosis) verdict(kind string) string {
 
 // weightsPrefix begins the names of the findings about ImageNet weights.
 const weightsPrefix = "weights "
+
+// cachedFiles tells about the caches of photos and features.
+func cachedFiles(dir string, add func(what string, ok bool, detail, mend string)) {
+	entries, _ := os.ReadDir(dir) // none if there is no folder yet
+	files, size := 0, int64(0)
+	for _, entry := range entries {
+		if info, err := entry.Info(); err == nil && strings.HasSuffix(entry.Name(), filecache.Extension) {
+			files, size = files+1, size+info.Size()
+		}
+	}
+	detail := fmt.Sprintf("%s of resized photos and features, %.1f GB in %s", plural(files, "file"), float64(size)/1e9, dir)
+	left := filecache.Leftovers(dir)
+	if left.Files > 0 {
+		detail += fmt.Sprintf("; and %s (%.1f MB) of processes that build or were killed", plural(left.Files, "file"), float64(left.Bytes)/1e6)
+	}
+	add("cached files", left.Files == 0, detail, "'skinattn doctor --tidy-cache' removes what killed processes left")
+}
 
 // keptPrograms tells about the cache of compiled programs.
 func keptPrograms(add func(what string, ok bool, detail, mend string)) {

@@ -348,7 +348,7 @@ func writeExplanations(w io.Writer, network *predictor, rows []explanationRow) e
 		}
 		predicted = append(predicted, predictionRow{Image: r.Image, Prediction: r.Prediction, Metadata: r.Metadata, Assumed: r.Assumed, judgement: r.judgement})
 	}
-	text.WriteString(notes(network, predicted))
+	text.WriteString(notes(network, tallyOf(predicted)))
 	_, err := io.WriteString(w, text.String())
 	return err
 }

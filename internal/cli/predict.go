@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -76,6 +77,9 @@ func (c *predictCommand) Run(s *session) error {
 		return err
 	}
 	defer network.Close()
+	network.LimitBatch(pipeline.PhotosTogether)
+	// The garbage is decoded photos: large, without pointers, quick to collect.
+	defer debug.SetGCPercent(debug.SetGCPercent(40))
 	if set != nil {
 		return c.predictSet(s, network, set)
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -23,8 +22,66 @@ type predictionAnswer struct {
 	w       io.Writer
 	network *predictor
 	json    bool
-	rows    []predictionRow
+	tally   tally
 	image   int // width of the first column, of the longest path
+}
+
+// tally is what the lines below predictions tell of them. It takes the same memory for any
+// number of photos.
+type tally struct {
+	rows               int
+	uncertain, unusual some
+	unusualFrom        float64 // the score above which a photo is unusual
+	withMetadata       int
+	assumed            map[string]int // photos by field
+	meanAge            float64        // where an age was assumed
+}
+
+// some are photos of which the first are named.
+type some struct {
+	photos []string
+	more   int
+}
+
+func (s *some) add(photo string) {
+	const named = 5
+	if len(s.photos) < named {
+		s.photos = append(s.photos, photo)
+	} else {
+		s.more++
+	}
+}
+
+func (s some) String() string {
+	text := strings.Join(s.photos, ", ")
+	if s.more > 0 {
+		text += fmt.Sprintf(" and %d more", s.more)
+	}
+	return text
+}
+
+func (t *tally) add(r predictionRow) {
+	t.rows++
+	if r.Uncertain != nil && *r.Uncertain {
+		t.uncertain.add(fmt.Sprintf("%s (%s, %.2f)", r.Image, r.Prediction, *r.Confidence))
+	}
+	if r.Unusual != nil && r.Unusual.Unusual {
+		t.unusual.add(fmt.Sprintf("%s (%.2f)", r.Image, r.Unusual.Score))
+		t.unusualFrom = r.Unusual.Threshold
+	}
+	if r.Metadata == nil {
+		return
+	}
+	t.withMetadata++
+	for _, field := range r.Assumed {
+		if t.assumed == nil {
+			t.assumed = map[string]int{}
+		}
+		t.assumed[field]++
+		if field == "age" {
+			t.meanAge = r.Metadata.Age
+		}
+	}
 }
 
 func newPredictionAnswer(s *session, network *predictor, photos []pipeline.Photo) *predictionAnswer {
@@ -37,8 +94,8 @@ func newPredictionAnswer(s *session, network *predictor, photos []pipeline.Photo
 
 // add writes a row.
 func (a *predictionAnswer) add(r predictionRow) error {
-	first := len(a.rows) == 0
-	a.rows = append(a.rows, r)
+	first := a.tally.rows == 0
+	a.tally.add(r)
 	if a.json {
 		text, err := json.MarshalIndent(r, "  ", "  ")
 		if err != nil {
@@ -76,9 +133,9 @@ func (a *predictionAnswer) add(r predictionRow) error {
 func (a *predictionAnswer) close() error {
 	switch {
 	case !a.json:
-		_, err := io.WriteString(a.w, notes(a.network, a.rows))
+		_, err := io.WriteString(a.w, notes(a.network, a.tally))
 		return err
-	case len(a.rows) == 0:
+	case a.tally.rows == 0:
 		_, err := io.WriteString(a.w, "[]\n")
 		return err
 	default:
@@ -109,76 +166,52 @@ var longestClassName = func() (n int) {
 	return n
 }()
 
-// notes are lines about what predictions rest on.
-func notes(network *predictor, rows []predictionRow) string {
-	return network.describe() + uncertain(network, rows) + unusual(rows) + unknownMetadata(rows) + purpose + "\n"
+// tallyOf is the tally of rows.
+func tallyOf(rows []predictionRow) (t tally) {
+	for _, r := range rows {
+		t.add(r)
+	}
+	return t
 }
 
-// named is the number of photos that a note names.
-const named = 5
-
-// list names the first of some photos.
-func list(photos []string) string {
-	text := strings.Join(photos[:min(named, len(photos))], ", ")
-	if len(photos) > named {
-		text += fmt.Sprintf(" and %d more", len(photos)-named)
-	}
-	return text
+// notes are lines about what predictions rest on.
+func notes(network *predictor, t tally) string {
+	return network.describe() + uncertain(network, t) + unusual(t) + unknownMetadata(t) + purpose + "\n"
 }
 
 // unusual names the photos that are unlike the training photos, and is empty if none is.
-func unusual(rows []predictionRow) string {
-	var all []string
-	threshold := 0.
-	for _, r := range rows {
-		if r.Unusual != nil && r.Unusual.Unusual {
-			all = append(all, fmt.Sprintf("%s (%.2f)", r.Image, r.Unusual.Score))
-			threshold = r.Unusual.Threshold
-		}
-	}
-	if all == nil {
+func unusual(t tally) string {
+	if t.unusual.photos == nil {
 		return ""
 	}
 	return fmt.Sprintf("unusual: %s: unlike anything that the network was trained on, so that its answer means little; %s of its validation photos have a score up to %.2f\n",
-		list(all), percent(run.UnusualLevel), threshold)
+		t.unusual, percent(run.UnusualLevel), t.unusualFrom)
 }
 
 // uncertain names the photos whose predictions are uncertain, and is empty if none is.
-func uncertain(network *predictor, rows []predictionRow) string {
-	var all []string
-	for _, r := range rows {
-		if r.Uncertain != nil && *r.Uncertain {
-			all = append(all, fmt.Sprintf("%s (%s, %.2f)", r.Image, r.Prediction, *r.Confidence))
-		}
-	}
-	if all == nil {
+func uncertain(network *predictor, t tally) string {
+	if t.uncertain.photos == nil {
 		return ""
 	}
 	c := network.calibration.Confidence
 	return fmt.Sprintf("uncertain: %s: of %d validation photos with a confidence below %.2f, %s were predicted rightly\n",
-		list(all), c.Below, c.Threshold, percent(c.AccuracyBelow()))
+		t.uncertain, c.Below, c.Threshold, percent(c.AccuracyBelow()))
 }
 
 // unknownMetadata says in a line which metadata were assumed, and is empty if none were.
-func unknownMetadata(rows []predictionRow) string {
-	rows = slices.DeleteFunc(slices.Clone(rows), func(r predictionRow) bool { return r.Metadata == nil })
+func unknownMetadata(t tally) string {
 	var parts []string
 	for _, field := range []string{"age", "sex", "localization"} {
-		n, example := 0, predictionRow{}
-		for _, r := range rows {
-			if slices.Contains(r.Assumed, field) {
-				n, example = n+1, r
-			}
-		}
+		n := t.assumed[field]
 		if n == 0 {
 			continue
 		}
 		part := field
-		if n < len(rows) {
+		if n < t.withMetadata {
 			part += fmt.Sprintf(" of %s", plural(n, "photo"))
 		}
 		if field == "age" {
-			part += fmt.Sprintf(" (assumed: %.1f years, the mean of the training photos)", example.Metadata.Age)
+			part += fmt.Sprintf(" (assumed: %.1f years, the mean of the training photos)", t.meanAge)
 		}
 		parts = append(parts, part)
 	}

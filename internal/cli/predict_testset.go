@@ -154,7 +154,7 @@ func (f testSetFlags) describe(w io.Writer, network *predictor, set *ham10000.Te
 		return err
 	}
 	if f.Out != "" {
-		_, err := io.WriteString(w, notes(network, rows))
+		_, err := io.WriteString(w, notes(network, tallyOf(rows)))
 		return err
 	}
 	return writePredictions(w, network, rows)

@@ -17,7 +17,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gofrs/flock"
+	"github.com/skinattn/skinattn/internal/filelock"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
 )
@@ -166,16 +166,16 @@ func (d *download) run(ctx context.Context) (downloaded bool, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return false, err
 	}
-	lock := flock.New(filepath.Join(dir, "."+filepath.Base(d.path)+".lock"))
-	locked, err := lock.TryLock()
-	if err == nil && !locked {
+	lockFile := filepath.Join(dir, "."+filepath.Base(d.path)+".lock")
+	lock, err := filelock.Try(lockFile)
+	if err == nil && lock == nil {
 		d.logf("waiting for another process that fetches %s", d.path)
-		_, err = lock.TryLockContext(ctx, 100*time.Millisecond)
+		lock, err = filelock.Acquire(ctx, lockFile)
 	}
 	if err != nil {
 		return false, fmt.Errorf("locking: %w", err)
 	}
-	defer lock.Unlock()
+	defer lock.Release()
 	defer d.tidy()
 	switch err := d.check(d.path); {
 	case err == nil: // another process was faster

@@ -1,6 +1,7 @@
 // Package filecache maps files into memory that are computed once and then kept. Beside
 // each file lie checksums of its parts, which are compared at every opening: content that
-// was damaged on the disk is computed anew, never used.
+// was damaged on the disk is computed anew, never used. Files of processes that were killed
+// are removed when the next file is built in their folder.
 package filecache
 
 import (
@@ -10,11 +11,39 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/edsrzf/mmap-go"
-	"github.com/gofrs/flock"
+
+	"github.com/skinattn/skinattn/internal/filelock"
 )
+
+// File is a file that is mapped into memory, for reading.
+type File struct {
+	// Content is the file's memory until it is closed. Writing to it crashes the program.
+	// If the file may be changed from outside, look at it within [Guard].
+	Content []byte
+
+	path   string
+	file   *os.File
+	mapped mmap.MMap
+}
+
+// Path is the path that the file was opened by.
+func (f *File) Path() string { return f.path }
+
+// Close unmaps the file, which stays for the next time. A nil or closed File is left alone.
+func (f *File) Close() error {
+	if f == nil || f.mapped == nil {
+		return nil
+	}
+	opened.remove(f)
+	f.Content = nil
+	err := errors.Join(f.mapped.Unmap(), f.file.Close()) // Unmap sets mapped to nil
+	if err != nil {
+		return fmt.Errorf("closing %s: %w", f.path, err)
+	}
+	return nil
+}
 
 // Open maps the file at path into memory, for reading. If there is no file, if valid
 // rejects its content, or if the content does not have its checksums, Open calls build,
@@ -24,28 +53,28 @@ import (
 //
 // The comparison reads the whole file, at several GB/s where it is in the system's memory
 // and else at the speed of the disk.
-func Open(ctx context.Context, path string, valid func(content []byte) bool, build func() error, log func(line string)) (mmap.MMap, error) {
-	if content, err := mapped(ctx, path, valid); content != nil || ctx.Err() != nil {
-		return content, errors.Join(err, ctx.Err())
+func Open(ctx context.Context, path string, valid func(content []byte) bool, build func() error, log func(line string)) (*File, error) {
+	if file, err := mapped(ctx, path, valid); file != nil || ctx.Err() != nil {
+		return file, errors.Join(err, ctx.Err())
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("making the folder of %s: %w", path, err)
 	}
-	lock := flock.New(path + ".lock")
-	if _, err := lock.TryLockContext(ctx, 100*time.Millisecond); err != nil {
+	lock, err := filelock.Acquire(ctx, path+lockSuffix)
+	if err != nil {
 		return nil, fmt.Errorf("locking %s: %w", path, err)
 	}
-	// The lock file stays: removing it would let a third process lock a new one while a
-	// second still waits for the old.
-	defer lock.Close()
+	defer lock.Release()
 	// Another process may have built the file while this one waited.
-	content, err := mapped(ctx, path, valid)
-	if content != nil || ctx.Err() != nil {
-		return content, errors.Join(err, ctx.Err())
+	file, err := mapped(ctx, path, valid)
+	if file != nil || ctx.Err() != nil {
+		return file, errors.Join(err, ctx.Err())
 	}
 	if errors.Is(err, errDamaged) && log != nil {
 		log(fmt.Sprintf("warning: %v; it is made anew", err))
 	}
+	tidy(path)
+	Tidy(filepath.Dir(path)) // what is left of other files matters to nobody who waits for this one
 	// A process that is killed behind build leaves a file without checksums, not with
 	// those of another file.
 	if err := os.Remove(path + sumsSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -57,8 +86,8 @@ func Open(ctx context.Context, path string, valid func(content []byte) bool, bui
 	if err := writeSums(ctx, path); err != nil {
 		return nil, fmt.Errorf("writing the checksums of %s: %w", path, err)
 	}
-	if content, err = mapped(ctx, path, valid); content != nil {
-		return content, nil
+	if file, err = mapped(ctx, path, valid); file != nil {
+		return file, nil
 	}
 	return nil, fmt.Errorf("%s was written but cannot be mapped (%w): check the disk and the memory limits", path, err)
 }
@@ -68,22 +97,32 @@ var errInvalid = errors.New("the content is another")
 
 // mapped maps the file at path if it is valid and has its checksums; otherwise the error
 // says why not.
-func mapped(ctx context.Context, path string, valid func(content []byte) bool) (mmap.MMap, error) {
+func mapped(ctx context.Context, path string, valid func(content []byte) bool) (*File, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close() // the map outlives the file handle
 	content, err := mmap.Map(file, mmap.RDONLY, 0)
 	if err != nil {
+		file.Close()
 		return nil, err
 	}
-	if err = errInvalid; valid(content) {
+	f := &File{content, path, file, content}
+	opened.add(f)
+	err = errInvalid
+	if lost := guard(func() {
+		if valid(content) {
+			err = nil
+		}
+	}); lost != nil {
+		err = lost
+	}
+	if err == nil {
 		err = compareSums(ctx, file)
 	}
 	if err != nil {
-		content.Unmap()
+		f.Close()
 		return nil, err
 	}
-	return content, nil
+	return f, nil
 }

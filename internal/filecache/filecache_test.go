@@ -24,10 +24,10 @@ func TestOpenBuildsOnce(t *testing.T) {
 				built.Add(1)
 				return os.WriteFile(path, []byte("valid 1"), 0o600)
 			}, nil)
-			if err != nil || string(content) != "valid 1" {
-				t.Errorf("%q, %v", content, err)
+			if err != nil || string(content.Content) != "valid 1" {
+				t.Errorf("%v, %v", content, err)
 			}
-			content.Unmap()
+			content.Close()
 		})
 	}
 	group.Wait()
@@ -43,10 +43,10 @@ func TestOpenReplacesAnInvalidFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		content, err := Open(t.Context(), path, valid, func() error { return os.WriteFile(path, []byte("valid 2"), 0o600) }, nil)
-		if err != nil || string(content) != "valid 2" {
-			t.Errorf("after %q: %q, %v", old, content, err)
+		if err != nil || string(content.Content) != "valid 2" {
+			t.Errorf("after %q: %v, %v", old, content, err)
 		}
-		content.Unmap()
+		content.Close()
 	}
 }
 
@@ -112,10 +112,10 @@ func TestDamageIsMended(t *testing.T) {
 					built++
 					return os.WriteFile(path, whole, 0o600)
 				}, func(line string) { lines = append(lines, line) })
-				if err != nil || !bytes.Equal(content, whole) {
-					t.Fatalf("%d bytes, %v", len(content), err)
+				if err != nil || !bytes.Equal(content.Content, whole) {
+					t.Fatalf("%d bytes, %v", len(content.Content), err)
 				}
-				content.Unmap()
+				content.Close()
 			}
 			open()
 			content, err := os.ReadFile(path + c.suffix)
@@ -149,10 +149,10 @@ func TestNoChecksums(t *testing.T) {
 	}
 	content, err := Open(t.Context(), path, valid, func() error { return os.WriteFile(path, []byte("valid 3"), 0o600) },
 		func(line string) { t.Error(line) })
-	if err != nil || string(content) != "valid 3" {
-		t.Errorf("%q, %v", content, err)
+	if err != nil || string(content.Content) != "valid 3" {
+		t.Errorf("%v, %v", content, err)
 	}
-	content.Unmap()
+	content.Close()
 }
 
 // Comparing checksums can be cancelled.
@@ -163,7 +163,7 @@ func TestComparingIsCancelled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	content.Unmap()
+	content.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := Open(ctx, path, valid, build, nil); !errors.Is(err, context.Canceled) {
@@ -179,13 +179,13 @@ func BenchmarkComparing(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	content.Unmap()
+	content.Close()
 	b.SetBytes(size)
 	for b.Loop() {
 		content, err := Open(b.Context(), path, valid, build, nil)
 		if err != nil {
 			b.Fatal(err)
 		}
-		content.Unmap()
+		content.Close()
 	}
 }

@@ -23,9 +23,19 @@ type identity struct {
 	SHA256        string // what was worked out for this file
 }
 
+// FileSHA256 returns the SHA-256 of the file at path, hexadecimal. It is kept in the folder
+// of the programs, if there is one, for as long as the file does not change.
+func FileSHA256(path string) (string, error) {
+	cache, err := Open()
+	if err != nil { // switched off, or the environment is wrong, which others tell
+		cache = nil
+	}
+	return cache.fileHash(path)
+}
+
 // fileHash returns the SHA-256 of the file at path. Reading a plug-in of 200 MB takes
 // half a second, so the result is kept in the cache's folder for as long as the file
-// does not change.
+// does not change. A nil cache keeps nothing.
 func (c *Cache) fileHash(path string) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -42,6 +52,9 @@ func (c *Cache) fileHash(path string) (string, error) {
 		id.Changed = [2]int64{int64(stat.Ctim.Sec), int64(stat.Ctim.Nsec)}
 		id.Modified = [2]int64{int64(stat.Mtim.Sec), int64(stat.Mtim.Nsec)}
 	}
+	if c == nil {
+		return sum256(file)
+	}
 	memo := filepath.Join(c.Dir, fmt.Sprintf("plugin-%.8x.json", sha256.Sum256([]byte(path))))
 	var known identity
 	if content, err := os.ReadFile(memo); err == nil && json.Unmarshal(content, &known) == nil {
@@ -50,13 +63,19 @@ func (c *Cache) fileHash(path string) (string, error) {
 			return sum, nil
 		}
 	}
-	hash := sha256.New()
-	if _, err := io.Copy(hash, file); err != nil {
+	if id.SHA256, err = sum256(file); err != nil {
 		return "", err
 	}
-	id.SHA256 = fmt.Sprintf("%x", hash.Sum(nil))
 	if content, err := json.Marshal(id); err == nil && os.MkdirAll(c.Dir, 0o700) == nil {
 		atomicfile.WriteBytes(memo, content) // a folder that cannot be written costs the time
 	}
 	return id.SHA256, nil
+}
+
+func sum256(file io.Reader) (string, error) {
+	hash := sha256.New()
+	if _, err := io.Copy(hash, file); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%x", hash.Sum(nil)), nil
 }

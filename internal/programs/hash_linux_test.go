@@ -66,3 +66,22 @@ func TestFileHash(t *testing.T) {
 		t.Error("a missing file has a hash")
 	}
 }
+
+// Without a cache the result is the same.
+func TestFileSHA256(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "plugin.so")
+	if err := os.WriteFile(path, []byte("one"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range []string{Off, filepath.Join(t.TempDir(), "programs"), "/dev/null/none"} {
+		t.Setenv(EnvFolder, folder)
+		for range 2 {
+			if got, err := FileSHA256(path); got != one || err != nil {
+				t.Errorf("%s: %s, %v", folder, got, err)
+			}
+		}
+	}
+	if _, err := FileSHA256(path + "-none"); err == nil {
+		t.Error("no file, no error")
+	}
+}

@@ -1,10 +1,13 @@
 package skinattn
 
 import (
+	"cmp"
+
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/skinattn/skinattn/internal/filecache"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 )
@@ -29,13 +32,20 @@ func Bytes(n int, photo func(i int) []uint8) Images { return Images{n: n, bytes:
 // Len returns the number of images.
 func (im Images) Len() int { return im.n }
 
-// Floats fills dst with image i. Photos become floats in RGB order, 0..255.
+// Floats fills dst with image i, for a function of other images; elsewhere take [Images.Read].
+// Photos become floats in RGB order, 0..255.
 func (im Images) Floats(i int, dst []float32) {
 	if im.bytes != nil {
 		imaging.RGBOrder.Floats(dst, im.bytes(i))
 		return
 	}
 	im.floats(i, dst)
+}
+
+// Read is Floats with an error in place of a crash if the file of a cache behind the images
+// was cut short.
+func (im Images) Read(i int, dst []float32) error {
+	return filecache.Guard(func() { im.Floats(i, dst) })
 }
 
 // Slice returns the images from start up to end.
@@ -48,17 +58,19 @@ func (im Images) Slice(start, end int) Images {
 
 // InMemory returns images that can be read often at no cost: floats of the given length
 // are read once and kept, because the function behind them may decode files. Bytes stay as
-// they are.
-func (im Images) InMemory(length int) Images {
+// they are. The error is of [Images.Read].
+func (im Images) InMemory(length int) (Images, error) {
 	if im.bytes != nil {
-		return im
+		return im, nil
 	}
 	kept := make([][]float32, im.n)
-	for i := range kept {
-		kept[i] = make([]float32, length)
-		im.floats(i, kept[i])
-	}
-	return Floats(im.n, func(i int, dst []float32) { copy(dst, kept[i]) })
+	err := filecache.Guard(func() {
+		for i := range kept {
+			kept[i] = make([]float32, length)
+			im.floats(i, kept[i])
+		}
+	})
+	return Floats(im.n, func(i int, dst []float32) { copy(dst, kept[i]) }), err
 }
 
 // turned returns views of size x size pixels of square photos of source x source pixels;
@@ -76,11 +88,11 @@ func (im Images) turned(source, size int, degrees float64, mirror bool) Images {
 	})
 }
 
-// Tensor returns images as a batch [len(indices) shape...]: uint8 photos or float32.
-func (im Images) Tensor(indices []int, shape layers.Shape) *tensors.Tensor {
+// Tensor returns images as a batch [len(indices) shape...]: uint8 photos or float32. The
+// error is of [Images.Read].
+func (im Images) Tensor(indices []int, shape layers.Shape) (*tensors.Tensor, error) {
 	batch := tensors.FromShape(im.batch(len(indices), shape))
-	im.fill(batch, indices) // has no error in memory of Go
-	return batch
+	return batch, im.fill(batch, indices)
 }
 
 // batch is the shape of n images on the engine: bytes, or float32.
@@ -94,18 +106,21 @@ func (im Images) batch(n int, shape layers.Shape) shapes.Shape {
 
 // fill writes image indices[k] to row k of a batch, and zeros to the rows behind.
 func (im Images) fill(batch *tensors.Tensor, indices []int) error {
-	width := batch.Size() / batch.Shape().Dimensions[0]
 	if im.bytes != nil {
-		return tensors.MutableFlatData(batch, func(flat []uint8) {
-			fill(flat, indices, width, func(i int, dst []uint8) { copy(dst, im.bytes(i)) })
-		})
+		return fill(batch, indices, func(i int, dst []uint8) { copy(dst, im.bytes(i)) })
 	}
-	return tensors.MutableFlatData(batch, func(flat []float32) { fill(flat, indices, width, im.floats) })
+	return fill(batch, indices, im.floats)
 }
 
-func fill[T float32 | uint8](flat []T, indices []int, width int, write func(i int, dst []T)) {
-	for k, i := range indices {
-		write(i, row(flat, k, width))
-	}
-	clear(flat[len(indices)*width:])
+func fill[T float32 | uint8](batch *tensors.Tensor, indices []int, write func(i int, dst []T)) (err error) {
+	width := batch.Size() / batch.Shape().Dimensions[0]
+	access := tensors.MutableFlatData(batch, func(flat []T) {
+		err = filecache.Guard(func() {
+			for k, i := range indices {
+				write(i, row(flat, k, width))
+			}
+		})
+		clear(flat[len(indices)*width:])
+	})
+	return cmp.Or(access, err)
 }

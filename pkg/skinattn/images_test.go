@@ -128,10 +128,14 @@ func TestFillBatch(t *testing.T) {
 		for k, i := range []int{4, 2, 4} {
 			images.Floats(i, row(want, k, 12))
 		}
-		if got := flat(images.Slice(1, 5).Tensor([]int{3, 1, 3}, layers.Shape{2, 2, 3})); !slices.Equal(got, want) {
+		chosen, err := images.Slice(1, 5).Tensor([]int{3, 1, 3}, layers.Shape{2, 2, 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := flat(chosen); !slices.Equal(got, want) {
 			t.Errorf("%v: chosen images are %v, want %v", shape.DType, got, want)
 		}
-		if kept := images.InMemory(12); kept.Len() != 5 || !kept.batch(3, layers.Shape{2, 2, 3}).Equal(shape) {
+		if kept, err := images.InMemory(12); err != nil || kept.Len() != 5 || !kept.batch(3, layers.Shape{2, 2, 3}).Equal(shape) {
 			t.Errorf("%d images in memory, want 5; or not of %v", kept.Len(), shape.DType)
 		}
 	}

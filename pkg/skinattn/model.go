@@ -97,6 +97,10 @@ func (m *Model) MeanAge() float64 {
 	return float64(tensors.ToScalar[float32](v.MustValue()))
 }
 
+// LimitBatch makes predictions take at most n images at once, a power of two, for less
+// memory.
+func (m *Model) LimitBatch(n int) { m.program.batch = min(m.program.batch, n) }
+
 // Batch is the greatest number of images that are predicted at once.
 func (m *Model) Batch() int { return m.program.batch }
 

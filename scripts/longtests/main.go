@@ -6,7 +6,7 @@
 // SKINATTN_LONG=names their long subtests. Other tests keep their results.
 //
 // With -fuzz N it runs the fuzz tests instead, or those that match a pattern, with N
-// executions in all.
+// executions in all, or for a time such as 30m in all.
 package main
 
 import (
@@ -42,15 +42,16 @@ func (t test) String() string { return t.Package + " " + t.Name }
 
 func main() {
 	list := flag.Bool("list", false, "print the names of the long tests and run none")
-	executions := flag.Int64("fuzz", 0, "run the fuzz tests instead, with this many executions in all")
+	var fuzzing amount
+	flag.Var(&fuzzing, "fuzz", "run the fuzz tests instead, with this many executions, or for this time, in all")
 	flag.Parse()
-	if err := run(*list, *executions, flag.Args()); err != nil {
+	if err := run(*list, fuzzing, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "longtests:", err)
 		os.Exit(1)
 	}
 }
 
-func run(list bool, executions int64, patterns []string) error {
+func run(list bool, fuzzing amount, patterns []string) error {
 	var any []string
 	for _, pattern := range patterns {
 		any = append(any, "(?:"+pattern+")")
@@ -59,8 +60,8 @@ func run(list bool, executions int64, patterns []string) error {
 	if err != nil {
 		return err
 	}
-	if executions > 0 {
-		return fuzz(executions, chosen)
+	if fuzzing != (amount{}) {
+		return fuzz(fuzzing, chosen)
 	}
 	tests, err := find()
 	if err != nil {

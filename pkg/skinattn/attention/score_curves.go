@@ -45,7 +45,9 @@ func (s *scorer) curves(ctx context.Context, methods []scoredMethod, result *Sco
 func (s *scorer) curvesOf(ctx context.Context, i int, methods []scoredMethod) (deletion, insertion [][]float64, err error) {
 	size := s.net.Size
 	photo := make([]float32, 3*size*size)
-	s.images.Floats(i, photo)
+	if err := s.images.Read(i, photo); err != nil {
+		return nil, nil, err
+	}
 	mean, blurred := saliency.MeanColor(photo), saliency.Blur(photo, size, blurShare*float64(size))
 	stops := saliency.Stops(size*size, s.CurveSteps)
 	inner := stops[1:s.CurveSteps] // at the ends all methods have the same picture

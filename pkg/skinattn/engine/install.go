@@ -10,10 +10,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gofrs/flock"
 	"github.com/gomlx/go-xla/installer"
 
 	"github.com/skinattn/skinattn/internal/fetch"
+	"github.com/skinattn/skinattn/internal/filelock"
 )
 
 // wheel is a pinned Python wheel with a PJRT plug-in or its libraries inside.
@@ -34,11 +34,11 @@ func install(ctx context.Context, final, witness string, wheels []wheel, opts Op
 	if err := os.MkdirAll(filepath.Dir(final), 0o755); err != nil {
 		return fmt.Errorf("making the plug-in folder: %w", err)
 	}
-	lock := flock.New(final + ".lock")
-	if _, err := lock.TryLockContext(ctx, 200*time.Millisecond); err != nil {
+	lock, err := filelock.Acquire(ctx, final+".lock")
+	if err != nil {
 		return fmt.Errorf("waiting for another installation (%s.lock): %w", final, err)
 	}
-	defer lock.Unlock()
+	defer lock.Release()
 	if fileExists(witness) { // another process was faster
 		return nil
 	}

@@ -10,22 +10,37 @@ import (
 	"runtime"
 
 	"github.com/gomlx/go-xla/installer"
+
+	"github.com/skinattn/skinattn/internal/programs"
 )
+
+// cpuWheel is a wheel whose plug-in is known.
+type cpuWheel struct {
+	wheel
+	size   int64  // of the plug-in in bytes
+	plugin string // its SHA-256
+}
 
 // cpuWheels has the plug-ins by platform, the preferred one first. The first
 // x86-64 wheel trains three times faster than the second and infers as fast.
-var cpuWheels = map[string][]wheel{
+var cpuWheels = map[string][]cpuWheel{
 	"linux/amd64": {
-		{"lammps-jax-pjrt-cpu", "0.11.2", "pjrt_c_api_cpu_plugin.so",
+		{wheel{"lammps-jax-pjrt-cpu", "0.11.2", "pjrt_c_api_cpu_plugin.so",
 			"1319390d948b39f69f7dade496b7c385149d9ca6097a6b62114da113216d9ad1"},
-		{"xla-cpu-pjrt", "0.0.1", "xla_cpu_pjrt.so",
+			201_600_336, "ad1309ac822b1b24d51b7f9947c7c9fa9ef5d67f390584cbc3d1fa2428fed9c2"},
+		{wheel{"xla-cpu-pjrt", "0.0.1", "xla_cpu_pjrt.so",
 			"55837b6b7b47daa717f2d9a5a03563ea0ceaa338d06a81a1e2d3f060d960decc"},
+			259_284_552, "88c3f28c5900f48ad4a82cab9e79bba9537809743395e341485f8794268820dc"},
 	},
 	"linux/arm64": {
-		{"xla-cpu-pjrt", "0.0.1", "xla_cpu_pjrt.so",
+		{wheel{"xla-cpu-pjrt", "0.0.1", "xla_cpu_pjrt.so",
 			"8f613be6e891858f40d64f9799319502fff42689661944fc18a6ffd8210b30c9"},
+			200_328_224, "fcf411f3e8ff635c2b2cf87215aa7016f460e66d236c3db08309e7486583532d"},
 	},
 }
+
+// platformWheels are the wheels for this platform.
+func platformWheels() []cpuWheel { return cpuWheels[runtime.GOOS+"/"+runtime.GOARCH] }
 
 // PluginDir returns the folder in which go-xla looks for plug-ins and into which
 // this package installs them.
@@ -50,10 +65,10 @@ func overridePlugin() (string, error) {
 	}
 	abs, err := filepath.Abs(path)
 	if err == nil {
-		err = checkWhole(abs)
+		err = checkPlugin(abs, platformWheels())
 	}
 	if err != nil {
-		return "", fmt.Errorf("$%s: %w", EnvPlugin, err)
+		return "", fmt.Errorf("$%s: %w; name a whole plug-in or unset the variable", EnvPlugin, err)
 	}
 	return abs, nil
 }
@@ -64,7 +79,7 @@ func cpuPlugin(ctx context.Context, opts Options) (path, from string, err error)
 	if path, err = overridePlugin(); path != "" || err != nil {
 		return path, "", err
 	}
-	wheels := cpuWheels[runtime.GOOS+"/"+runtime.GOARCH]
+	wheels := platformWheels()
 	if len(wheels) == 0 {
 		return "", "", fmt.Errorf("%w (%s/%s)", ErrPlatform, runtime.GOOS, runtime.GOARCH)
 	}
@@ -77,7 +92,7 @@ func cpuPlugin(ctx context.Context, opts Options) (path, from string, err error)
 		if !fileExists(path) {
 			continue
 		}
-		err := checkWhole(path)
+		err := checkPlugin(path, wheels)
 		if err == nil {
 			return path, w.String(), nil
 		}
@@ -95,7 +110,7 @@ func cpuPlugin(ctx context.Context, opts Options) (path, from string, err error)
 	var failures []error
 	for _, w := range wheels {
 		path = filepath.Join(dir, w.file)
-		if err = installCPU(ctx, w, path, opts); err == nil {
+		if err = installCPU(ctx, w.wheel, path, opts); err == nil {
 			return path, w.String(), nil
 		}
 		opts.logf("warning: %v", err)
@@ -113,8 +128,33 @@ func installCPU(ctx context.Context, w wheel, path string, opts Options) error {
 		func(files []string, part string) error { return installer.ExtractFileFromZip(files[0], w.file, part) })
 }
 
-// checkWhole returns an error if a Linux plug-in is cut short or no library at all: the
-// system maps it into memory, and the process would die of the missing pages.
+// checkPlugin returns an error if a plug-in is damaged: the system maps it into memory, and
+// the process would die of missing pages or of wrong instructions. A file of the length of a
+// known plug-in has its SHA-256; of others, which users bring along, the tables are checked.
+func checkPlugin(path string, known []cpuWheel) error {
+	if err := checkWhole(path); err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	for _, w := range known {
+		if w.size != info.Size() {
+			continue
+		}
+		sum, err := programs.FileSHA256(path)
+		if err != nil {
+			return err
+		}
+		if sum != w.plugin {
+			return fmt.Errorf("the plug-in %s is damaged: it is as long as that of %s and has another SHA-256", path, w)
+		}
+	}
+	return nil
+}
+
+// checkWhole returns an error if a Linux plug-in is cut short or no library at all.
 func checkWhole(path string) error {
 	file, err := os.Open(path)
 	if err != nil {

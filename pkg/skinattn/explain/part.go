@@ -21,7 +21,10 @@ type part struct {
 
 // explain explains one batch of images.
 func (e *Explainer) explain(ctx context.Context, r Request) ([]Explanation, error) {
-	r.Images = r.Images.InMemory(e.network.Size * e.network.Size * 3)
+	var err error
+	if r.Images, err = r.Images.InMemory(e.network.Size * e.network.Size * 3); err != nil {
+		return nil, err
+	}
 	p := &part{Explainer: e, Request: r, values: map[Method][][]float32{}}
 	for _, step := range []func(context.Context) error{p.predict, p.differentiate, p.occlude} {
 		if err := step(ctx); err != nil {

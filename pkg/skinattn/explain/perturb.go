@@ -43,7 +43,9 @@ func (p *part) occlude(ctx context.Context) error {
 	cells := p.Options.cells(p.network.Size)
 	photo := make([]float32, p.network.Size*p.network.Size*3)
 	for i, x := range p.explanations {
-		p.Images.Floats(i, photo)
+		if err := p.Images.Read(i, photo); err != nil {
+			return err
+		}
 		color := p.Options.color(photo)
 		request := skinattn.Request{Images: skinattn.Floats(cells*cells, func(cell int, dst []float32) {
 			copy(dst, photo)

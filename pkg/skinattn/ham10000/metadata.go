@@ -238,17 +238,19 @@ func parseValue(text string, known []string) (string, error) {
 // WriteMetadata writes records to path in the eight-column form that
 // [ReadMetadata] reads, all of it or nothing; a missing age is an empty field.
 func WriteMetadata(path string, records []Record) error {
-	return atomicfile.WriteFile(path, func(w io.Writer) error {
-		out := csv.NewWriter(w)
-		out.Write(columns) // an error stays with the writer until Flush
-		for _, r := range records {
-			age := ""
-			if r.HasAge() {
-				age = strconv.FormatFloat(r.Age, 'f', -1, 64)
-			}
-			out.Write([]string{r.LesionID, r.ImageID, r.Dx, r.DxType, age, r.Sex, r.Localization, r.Dataset})
+	return atomicfile.WriteFile(path, func(w io.Writer) error { return writeMetadata(w, records) })
+}
+
+func writeMetadata(w io.Writer, records []Record) error {
+	out := csv.NewWriter(w)
+	out.Write(columns) // an error stays with the writer until Flush
+	for _, r := range records {
+		age := ""
+		if r.HasAge() {
+			age = strconv.FormatFloat(r.Age, 'f', -1, 64)
 		}
-		out.Flush()
-		return out.Error()
-	})
+		out.Write([]string{r.LesionID, r.ImageID, r.Dx, r.DxType, age, r.Sex, r.Localization, r.Dataset})
+	}
+	out.Flush()
+	return out.Error()
 }

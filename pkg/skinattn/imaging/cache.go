@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"github.com/edsrzf/mmap-go"
 	"github.com/skinattn/skinattn/internal/filecache"
 )
 
@@ -35,10 +34,10 @@ type CacheOptions struct {
 // system keeps as much of it in memory as there is room for, and processes share that
 // memory. A Cache is safe for use by several goroutines.
 type Cache struct {
-	mapped  mmap.MMap
+	file    *filecache.File
+	path    string
 	header  cacheHeader
 	indexOf map[string]int
-	path    string
 }
 
 // OpenCache opens the cache of items at size x size pixels in folder dir and
@@ -79,13 +78,13 @@ func OpenCache(ctx context.Context, dir string, items []Item, size int, opts Cac
 	}
 	want := newHeader(sources, size, opts.Resize)
 	path := filepath.Join(dir, cacheName(sources, size, opts.Resize))
-	c := &Cache{indexOf: indexOf, path: path}
+	c := &Cache{indexOf: indexOf}
 	valid := func(content []byte) (ok bool) {
 		c.header, ok = parseHeader(content)
 		want.Content = c.header.Content // known only from building
 		return ok && c.header == want && int64(len(content)) == want.fileBytes()
 	}
-	c.mapped, err = filecache.Open(ctx, path, valid, func() error { return buildCache(ctx, path, want, sources, opts) }, opts.Log)
+	c.file, err = filecache.Open(ctx, path, valid, func() error { return buildCache(ctx, path, want, sources, opts) }, opts.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -101,11 +100,12 @@ func (c *Cache) ContentHash() string { return hex.EncodeToString(c.header.Conten
 
 // Image returns the pixels of image i, [Size][Size][3], red, green, blue. The result is
 // the file's memory: writing to it crashes the program, and so does reading it after
-// [Cache.Close]. An i outside 0..Len()-1 panics like any slice index.
+// [Cache.Close], or, outside of package filecache's Guard, while another process cuts the
+// file short. An i outside 0..Len()-1 panics like any slice index.
 func (c *Cache) Image(i int) []uint8 {
 	n := c.header.imageBytes()
 	begin := headerBytes + i*n
-	return c.mapped[begin : begin+n : begin+n]
+	return c.file.Content[begin : begin+n : begin+n]
 }
 
 // Index returns the number of the image with the given id.
@@ -115,12 +115,4 @@ func (c *Cache) Index(id string) (int, bool) {
 }
 
 // Close unmaps the file, which stays for the next time.
-func (c *Cache) Close() error {
-	if c.mapped == nil {
-		return nil
-	}
-	if err := c.mapped.Unmap(); err != nil { // sets it to nil
-		return fmt.Errorf("closing the image cache %s: %w", c.path, err)
-	}
-	return nil
-}
+func (c *Cache) Close() error { return c.file.Close() }

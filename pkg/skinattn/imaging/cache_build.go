@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
+	"github.com/skinattn/skinattn/internal/filecache"
 	"github.com/skinattn/skinattn/internal/parallel"
 )
 
@@ -17,7 +18,7 @@ func buildCache(ctx context.Context, path string, header cacheHeader, sources []
 	// Under the lock one name is enough, and the file of a killed builder is overwritten
 	// instead of filling the disk. (Package atomicfile writes from front to back; here
 	// several goroutines write at many places.)
-	partial := path + ".partial"
+	partial := path + filecache.PartialSuffix
 	f, err := os.Create(partial)
 	if err != nil {
 		return fmt.Errorf("building the image cache: %w", err)

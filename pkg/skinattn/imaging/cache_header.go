@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/skinattn/skinattn/internal/filecache"
 )
 
 // pipelineVersion is part of every cache's header. Raise it with any change
@@ -108,7 +110,7 @@ func cacheName(sources []source, size int, resize ResizeMode) string {
 	for _, s := range sources {
 		fmt.Fprintf(h, "%q %q\n", s.ID, s.absPath)
 	}
-	return fmt.Sprintf("images-%dpx-%s-%s.cache", size, resize, hex.EncodeToString(h.Sum(nil)[:8]))
+	return fmt.Sprintf("images-%dpx-%s-%s"+filecache.Extension, size, resize, hex.EncodeToString(h.Sum(nil)[:8]))
 }
 
 // unusable returns one error of one line for the faults of single images, nil where there

@@ -94,7 +94,7 @@ func TestCacheBytesDoNotDependOnWorkers(t *testing.T) {
 	var files [][]byte
 	for _, workers := range []int{1, 4, 100} {
 		c, _ := openCounting(t, t.TempDir(), items, 12, CacheOptions{Workers: workers})
-		data, err := os.ReadFile(c.path)
+		data, err := os.ReadFile(c.file.Path())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -168,7 +168,7 @@ func TestCacheIsRebuilt(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			items, dir := writePhotos(t, 4), t.TempDir()
 			c, _ := openCounting(t, dir, items, 8, CacheOptions{})
-			path := c.path
+			path := c.file.Path()
 			if err := c.Close(); err != nil {
 				t.Fatal(err)
 			}
@@ -177,8 +177,8 @@ func TestCacheIsRebuilt(t *testing.T) {
 			if built != 4 {
 				t.Fatalf("worked on %d images, want all 4", built)
 			}
-			if again.path != path {
-				t.Errorf("moved from %s to %s, leaving the old file", path, again.path)
+			if again.file.Path() != path {
+				t.Errorf("moved from %s to %s, leaving the old file", path, again.file.Path())
 			}
 			img, err := DecodeFile(items[1].Path)
 			if err != nil {
@@ -259,7 +259,7 @@ func TestDamagedPixelsAreTold(t *testing.T) {
 	items, dir := writePhotos(t, 4), t.TempDir()
 	c, _ := openCounting(t, dir, items, 8, CacheOptions{})
 	want := bytes.Clone(c.Image(2))
-	path := c.path
+	path := c.file.Path()
 	c.Close()
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -343,7 +343,7 @@ func TestCacheIsBuiltOnce(t *testing.T) {
 func TestCacheOverwritesWhatAKilledBuilderLeft(t *testing.T) {
 	items, dir := writePhotos(t, 3), t.TempDir()
 	c, _ := openCounting(t, dir, items, 8, CacheOptions{})
-	path := c.path
+	path := c.file.Path()
 	c.Close()
 	good, err := os.ReadFile(path)
 	if err != nil {

@@ -80,7 +80,9 @@ func Fit(ctx context.Context, eng *engine.Engine, model *skinattn.Model, folder 
 		rows := make([][]float32, len(records))
 		for i := range rows {
 			rows[i] = make([]float32, all.Width())
-			images.Floats(i, rows[i])
+			if err := images.Read(i, rows[i]); err != nil {
+				return nil, err
+			}
 		}
 		return rows, nil
 	}

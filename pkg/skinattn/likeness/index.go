@@ -83,7 +83,9 @@ func NewIndex(ctx context.Context, eng *engine.Engine, model *skinattn.Model, fo
 	x := &Index{records, all.Width(), make([]float32, len(records)*all.Width())}
 	for i := range records {
 		row := x.row(i)
-		images.Floats(i, row)
+		if err := images.Read(i, row); err != nil {
+			return nil, err
+		}
 		normalize(row)
 	}
 	return x, nil

@@ -3,13 +3,11 @@ package nb
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
-	"github.com/gofrs/flock"
+	"github.com/skinattn/skinattn/internal/filelock"
 
 	"github.com/skinattn/skinattn/internal/userdir"
 )
@@ -107,14 +105,14 @@ func (n *Notebook) Path(elem ...string) string {
 
 // exclusive runs f while no other process is in exclusive for the same path;
 // notebooks may run side by side.
-func exclusive(ctx context.Context, path string, f func() error) (err error) {
+func exclusive(ctx context.Context, path string, f func() error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("making the folder for %s: %w", path, err)
 	}
-	lock := flock.New(path + ".lock")
-	if _, err := lock.TryLockContext(ctx, 200*time.Millisecond); err != nil {
+	lock, err := filelock.Acquire(ctx, path+".lock")
+	if err != nil {
 		return fmt.Errorf("waiting for another notebook to finish %s: %w", path, err)
 	}
-	defer func() { err = errors.Join(err, lock.Close()) }()
+	defer lock.Release()
 	return f()
 }

@@ -11,7 +11,6 @@ import (
 	"io"
 	"path/filepath"
 
-	"github.com/edsrzf/mmap-go"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
@@ -50,9 +49,9 @@ func PhotosOf(data *ham10000.Dataset, cache *imaging.Cache) Photos {
 // Features are the outputs of a frozen backbone for photos, or embeddings, in a memory-mapped
 // file.
 type Features struct {
-	mapped mmap.MMap
-	width  int // values of a photo
-	at     map[string]int
+	file  *filecache.File
+	width int // values of a photo
+	at    map[string]int
 }
 
 // computed is a kind of features: what is computed once of a photo, and kept.
@@ -172,9 +171,9 @@ func (p Photos) open(ctx context.Context, kind computed, eng *engine.Engine, net
 	if err != nil {
 		return nil, fmt.Errorf("looking for %s: %w", kind.name, err)
 	}
-	path := filepath.Join(p.FeatureDir, kind.name+"-"+hex.EncodeToString(key[:8])+".cache")
+	path := filepath.Join(p.FeatureDir, kind.name+"-"+hex.EncodeToString(key[:8])+filecache.Extension)
 	n, width := len(p.IDs), kind.width(net)
-	content, err := filecache.Open(ctx, path,
+	file, err := filecache.Open(ctx, path,
 		func(content []byte) bool { return validFeatures(content, key, n*width) },
 		func() error {
 			if log != nil {
@@ -185,7 +184,7 @@ func (p Photos) open(ctx context.Context, kind computed, eng *engine.Engine, net
 	if err != nil {
 		return nil, err
 	}
-	f := &Features{content, width, make(map[string]int, n)}
+	f := &Features{file, width, make(map[string]int, n)}
 	for i, id := range p.IDs {
 		f.at[id] = i
 	}
@@ -225,9 +224,9 @@ func (f *Features) Of(records []ham10000.Record) (skinattn.Images, error) {
 	}
 	// A valid file is long enough for Decode.
 	return skinattn.Floats(len(at), func(i int, dst []float32) {
-		binary.Decode(f.mapped[featureHeader+4*at[i]*f.width:], binary.LittleEndian, dst[:f.width])
+		binary.Decode(f.file.Content[featureHeader+4*at[i]*f.width:], binary.LittleEndian, dst[:f.width])
 	}), nil
 }
 
 // Close unmaps the file.
-func (f *Features) Close() { f.mapped.Unmap() } // read only: there is nothing to lose
+func (f *Features) Close() { f.file.Close() } // read only: there is nothing to lose

@@ -10,6 +10,7 @@ import (
 type fedBatch struct {
 	Batch
 	indices []int // of its examples
+	err     error // the photos can't be read
 }
 
 // feed prepares the batches of an epoch in order, ahead of the engine, and closes the
@@ -52,6 +53,6 @@ func (t *trainer) batch(epoch int, entries []entry) fedBatch {
 	if reg.Mix != (spec.Mix{}) {
 		b.Blend = drawBlend(reg.Mix, pixels, len(entries), t.Config.Seed, epoch, entries[0])
 	}
-	b.Pixels = t.Train.photos().Tensor(b.indices, t.trained.PhotoShape())
+	b.Pixels, b.err = t.Train.photos().Tensor(b.indices, t.trained.PhotoShape())
 	return b
 }

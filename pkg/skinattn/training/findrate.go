@@ -61,6 +61,9 @@ func FindRate(ctx context.Context, r Run, over Range, progress func(done, total 
 	lowest := math.Inf(1)
 	for epoch := 1; ; epoch++ {
 		for batch := range t.feed(ctx, epoch, 0) {
+			if batch.err != nil {
+				return points, batch.err
+			}
 			step := len(points)
 			rate := over.rate(step)
 			loss, _, err := t.stepper.Step(batch.Batch, Position{Epoch: epoch, Step: step + 1, Update: step + 1, Rate: rate})

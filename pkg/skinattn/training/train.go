@@ -332,6 +332,9 @@ func (t *trainer) updates(ctx context.Context, epoch int) error {
 	batches := t.feed(feeding, epoch, done.Images)
 	last := time.Now()
 	for batch := range batches {
+		if batch.err != nil {
+			return batch.err
+		}
 		wait := time.Since(last)
 		loss, correct, err := t.stepper.Step(batch.Batch, t.position())
 		if err != nil {

@@ -173,26 +173,40 @@ func (c *collection) add(fields map[string]string, photo []byte) error {
 	return atomicfile.WriteBytes(filepath.Join(c.to, imagesDir, r.ImageID+end), photo)
 }
 
-// open opens a Parquet file.
-func open(path string) (*os.File, *parquet.File, error) {
+// open opens a Parquet file of size bytes.
+func open(f io.ReaderAt, size int64) (*parquet.File, error) {
+	if err := checkFooter(f, size); err != nil {
+		return nil, err
+	}
+	p, err := parquet.OpenFile(f, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
+	if err != nil {
+		return nil, err
+	}
+	return p, checkPages(f, size, p)
+}
+
+// withFile calls use with the Parquet file at path.
+func withFile(path string, use func(*parquet.File) error) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
+	defer f.Close()
 	info, err := f.Stat()
-	if err == nil {
-		err = checkFooter(f, info.Size())
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		var p *parquet.File
-		if p, err = parquet.OpenFile(f, info.Size(), parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true)); err == nil {
-			if err = checkPages(f, info.Size(), p); err == nil {
-				return f, p, nil
-			}
-		}
+	return withContent(path, f, info.Size(), use)
+}
+
+// withContent calls use with a Parquet file of size bytes, which errors call path.
+func withContent(path string, f io.ReaderAt, size int64, use func(*parquet.File) error) (err error) {
+	defer guard(path, &err)
+	p, err := open(f, size)
+	if err != nil {
+		return &ParquetError{File: path, Err: err}
 	}
-	f.Close()
-	return nil, nil, &ParquetError{File: path, Err: err}
+	return use(p)
 }
 
 // guard makes an error of a panic of the reader, which damaged files can cause.
@@ -203,23 +217,20 @@ func guard(path string, err *error) {
 }
 
 func rowsOf(path string) (n int64, err error) {
-	defer guard(path, &err)
-	f, p, err := open(path)
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
-	return p.NumRows(), nil
+	err = withFile(path, func(p *parquet.File) error {
+		n = p.NumRows()
+		return nil
+	})
+	return n, err
 }
 
 // eachRow calls use for each row of a file.
-func eachRow(path string, use func(fields map[string]string, photo []byte) error) (err error) {
-	defer guard(path, &err)
-	f, p, err := open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
+func eachRow(path string, use func(fields map[string]string, photo []byte) error) error {
+	return withFile(path, func(p *parquet.File) error { return rowsIn(p, path, use) })
+}
+
+// rowsIn is eachRow for a file that is open.
+func rowsIn(p *parquet.File, path string, use func(fields map[string]string, photo []byte) error) error {
 	columns := map[int]string{}
 	for i, leaf := range p.Schema().Columns() {
 		if what, ok := names[strings.Join(leaf, ".")]; ok {
