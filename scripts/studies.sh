@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Trains the runs of two studies, one after the other:
+# Trains the runs of three studies, one after the other:
 #
 #   scripts/studies.sh OUT          then again, to go on where it stopped
 #
 #   OUT/ablation/    Soft-Attention x metadata x class weights, every combination,
 #                    protocols grouped and paper, seeds 1 to 3: 48 runs
 #   OUT/leak-pair/   both arms of protocol leak-pair, seeds 1 to 3: 6 runs
+#   OUT/archive-sites/   the whole network on the sites of the ISIC Archive, protocol
+#                    grouped, seeds 1 to 3: 3 runs, whose counterparts on the
+#                    published sites and without metadata are runs of the ablation
 #
 # Only the layers after the cut are trained, on features of MobileNetV2 at 224 pixels
 # that are computed once (1.9 GB in the user's cache folder), so that a run takes a
@@ -16,7 +19,8 @@
 # SKINATTN_DATA must name the HAM10000 folder. SKINATTN_WEIGHTS may name the folder of
 # Keras's weights. SKINATTN may be a built program: one program for all runs of a study
 # (default: it is built from this repository). `scripts/studies.sh --list` prints the
-# run folders and the flags of each.
+# run folders and the flags of each; those of archive-sites/ take their data from the
+# folder OUT/archive-data, which "skinattn data convert --archive-sites" makes.
 set -euo pipefail
 
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -37,6 +41,9 @@ runs() {
 	done
 	ablation grouped 2
 	ablation grouped 3
+	for seed in 1 2 3; do
+		echo "archive-sites/archive-seed$seed --protocol grouped --seed $seed"
+	done
 	for seed in 1 2 3; do
 		ablation paper $seed
 	done
@@ -76,6 +83,10 @@ if [ -z "${SKINATTN:-}" ]; then
 	(cd "$repo" && go build -o "$SKINATTN" ./cmd/skinattn)
 fi
 
+if [ ! -e "$out/archive-data/HAM10000_metadata.csv" ]; then # written last
+	"$SKINATTN" data convert "$SKINATTN_DATA" --archive-sites --out "$out/archive-data" >/dev/null
+fi
+
 failed=0
 while read -r name flags; do
 	run=$out/$name
@@ -83,10 +94,12 @@ while read -r name flags; do
 	if [ -e "$run/metrics.json" ]; then # its last file
 		continue
 	fi
+	data=$SKINATTN_DATA
+	[[ $name != archive-sites/* ]] || data=$out/archive-data
 	# shellcheck disable=SC2206 # flags are words without blanks
-	command=("$SKINATTN" train --run "$run" "${common[@]}" $flags)
+	command=("$SKINATTN" train --run "$run" --data "$data" "${common[@]}" $flags)
 	if [ -e "$run/config.json" ]; then
-		command=("$SKINATTN" train --run "$run" --resume)
+		command=("$SKINATTN" train --run "$run" --data "$data" --resume)
 	else
 		rm -rf "$run" # what a run leaves that was stopped before its first step
 	fi

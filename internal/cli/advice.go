@@ -40,6 +40,7 @@ var adviceTable = []func(error) string{
 	is("set --data or $SKINATTN_DATA; scripts/download.sh fetches HAM10000, `skinattn demo` works without it", ham10000.ErrNoFolder),
 	as[*convert.ExistsError]("choose another --out, or remove it"),
 	as[*ham10000.UnconvertedError]("'skinattn data convert' makes a folder of them that has one"),
+	as[*ham10000.NoLesionsError]("it is part of the challenge's training data; or 'skinattn data fetch DIR --only-metadata' gets HAM10000_metadata.csv, which has everything"),
 	as[*ham10000.ManyTablesError]("rename the one that counts"),
 	as[*ham10000.NotFolderError]("set --data or $SKINATTN_DATA to the folder that holds HAM10000_metadata.csv, or fetch it with scripts/download.sh"),
 	as[*ham10000.MissingImagesError]("put ISIC_*.jpg in any of its subfolders or run scripts/download.sh, `skinattn data check` lists them all"),
@@ -98,7 +99,13 @@ var adviceTable = []func(error) string{
 	is("'skinattn weights export --format npy' makes one", keras.ErrNoIndex),
 	is("name it so", weights.ErrNotKeras),
 	as[*weights.NestedError]("build the model on the backbone's own tensors, keras.Model(base.input, head(base.layers[-28].output)), give its layers the weights with get_weights and set_weights, and save that"),
-	as[*keras.ForeignError](`load it in Keras and save it whole in one file, with model.save("model.keras") in Keras 3 and model.save("model.h5") in Keras 2`),
+	when(func(e *keras.ForeignError) string {
+		const save = `save it whole in one file, with model.save("model.keras") in Keras 3 and model.save("model.h5") in Keras 2`
+		if e.Converted {
+			return "copy its tensors into the network in Keras and " + save
+		}
+		return "load it in Keras and " + save
+	}),
 	when(func(e *weights.MismatchError) string {
 		if e.More > 0 {
 			return "'skinattn weights check' lists them"

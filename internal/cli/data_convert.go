@@ -10,10 +10,11 @@ import (
 )
 
 type dataConvertCommand struct {
-	From      string `arg:"" help:"The copy: a folder, or a Parquet file."`
-	Out       string `help:"Folder to make; the copy's own folder leaves the photos where they are." required:"" placeholder:"DIR"`
-	Published string `help:"The published table, HAM10000_metadata.csv, whose rows take the place of the copy's (default: looked for in the copy's folder and beside it)." placeholder:"FILE"`
-	WithTest  bool   `help:"Also the official ISIC 2018 validation and test photos of an export of the ISIC Archive, into the folders isic2018_val and isic2018_test beside it."`
+	From         string `arg:"" help:"The copy: a folder, or a Parquet file."`
+	Out          string `help:"Folder to make; the copy's own folder leaves the photos where they are." required:"" placeholder:"DIR"`
+	Published    string `help:"The published table, HAM10000_metadata.csv, whose rows take the place of the copy's (default: looked for in the copy's folder and beside it)." placeholder:"FILE"`
+	WithTest     bool   `help:"Also the official ISIC 2018 validation and test photos of an export of the ISIC Archive, into the folders isic2018_val and isic2018_test beside it."`
+	ArchiveSites bool   `help:"Leave of each site what the ISIC Archive has of it, as if the copy were an export: to measure what the coarser sites cost."`
 }
 
 // Run converts, and says what was not as in the published data set.
@@ -21,18 +22,18 @@ func (c *dataConvertCommand) Run(s *session) error {
 	if c.From == "" || c.Out == "" {
 		return usagef("the name of a folder is empty")
 	}
-	result, err := convert.Folder(s.ctx, c.From, c.Out, convert.Options{Published: c.Published, WithTest: c.WithTest, Progress: s.progress("photos")})
+	result, err := convert.Folder(s.ctx, c.From, c.Out, convert.Options{Published: c.Published, WithTest: c.WithTest, ArchiveSites: c.ArchiveSites, Progress: s.progress("photos")})
 	if err != nil {
 		return err
 	}
 	if s.JSON {
 		return s.answer(result)
 	}
-	return writeConversion(s.stdout, result)
+	return c.describe(s.stdout, result)
 }
 
-// writeConversion tells people what was made.
-func writeConversion(w io.Writer, r *convert.Result) error {
+// describe tells people what was made.
+func (c *dataConvertCommand) describe(w io.Writer, r *convert.Result) error {
 	var text strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&text, format+"\n", args...) }
 	line("%s: %s", r.Table, plural(r.Records, "photo"))
@@ -54,7 +55,9 @@ func writeConversion(w io.Writer, r *convert.Result) error {
 	if r.Changed > 0 {
 		line("%d of them have other bytes than the first: the copy may be augmented", r.Changed)
 	}
-	if r.Published != "" {
+	if c.ArchiveSites {
+		line("sites as the ISIC Archive has them, as asked for: %s", ham10000.DescribeCoarseSites(r.CoarseSites))
+	} else if r.Published != "" {
 		var filled []string
 		for _, column := range r.FilledColumns() {
 			filled = append(filled, fmt.Sprintf("%s of %d", column, r.Filled[column]))

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"image"
 	"path/filepath"
 
 	"github.com/skinattn/skinattn/pkg/eval"
@@ -27,7 +29,7 @@ func (c *demoCommand) Run(s *session) error {
 	case c.Epochs < 0:
 		return usagef("--epochs is %d; it must not be negative", c.Epochs)
 	}
-	network := spec.Network{Backbone: pipeline.DemoBackbone, Size: c.Size, SoftAttention: true}
+	network := spec.Network{Backbone: pipeline.DemoBackbone, Cut: pipeline.DemoCut, Size: c.Size, SoftAttention: true}
 	if err := (&pipeline.TrainOptions{Network: network}).CheckInput(); err != nil {
 		return optionUsage(err)
 	}
@@ -39,6 +41,9 @@ func (c *demoCommand) Run(s *session) error {
 	opts := pipeline.DemoOptions{
 		Dir: c.Out, Images: c.Images, Size: c.Size, Epochs: c.Epochs, Seed: s.seed(),
 		Watch: newTrainingBar(s), Generate: s.progress("drawing synthetic lesions"),
+		Overlays: func(ctx context.Context, dir string, paths []string, size int) ([]image.Image, error) {
+			return s.overlaysOn(ctx, eng, dir, paths, size)
+		},
 	}
 	err = pipeline.Demo(s.ctx, eng, opts)
 	if errors.Is(err, training.ErrInterrupted) {

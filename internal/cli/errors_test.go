@@ -86,7 +86,7 @@ func mistakes(t *testing.T, dir string) []mistake {
 		{"unknown backbone", []string{"train", "--backbone", "alexnet", "--run", dir + "/run"}, 2, []string{"alexnet"}},
 		{"size with a map of one position", append(train, "--run", dir+"/run", "--size", "32"), 2, []string{"--size", "1x1", "least size is 33 px"}},
 		{"size too small for the network", []string{"train", "--backbone", "inception_resnet_v2", "--run", dir + "/run", "--size", "40", "--no-soft-attention"}, 2, []string{"--size", "least size is"}},
-		{"demo with a map of one position", []string{"demo", "--size", "16", "--out", dir + "/demo"}, 2, []string{"--size", "least size is 33 px"}},
+		{"demo with a map of one position", []string{"demo", "--size", "16", "--out", dir + "/demo"}, 2, []string{"--size", "least size is 17 px"}},
 		{"no backbone", []string{"train", "--run", dir + "/run"}, 2, []string{"--backbone"}},
 		{"unknown protocol", []string{"split", "--protocol", "random", "--out", dir + "/s.csv"}, 2, []string{"random"}},
 		{"unknown command", []string{"dance"}, 2, []string{"dance"}},

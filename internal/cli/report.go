@@ -8,6 +8,8 @@ import (
 	"github.com/skinattn/skinattn/internal/atomicfile"
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/attention"
+	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
+	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	runreport "github.com/skinattn/skinattn/pkg/skinattn/report" // report is the function that prints errors
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 )
@@ -48,11 +50,20 @@ func (c *reportCommand) Run(s *session) (err error) {
 
 // overlays shows where the network of a run looks in photos.
 func (s *session) overlays(ctx context.Context, dir string, paths []string, size int) ([]image.Image, error) {
+	eng, err := s.openEngine()
+	if err != nil {
+		return nil, err
+	}
+	return s.overlaysOn(ctx, eng, dir, paths, size)
+}
+
+// overlaysOn is overlays on an engine that is open.
+func (s *session) overlaysOn(ctx context.Context, eng *engine.Engine, dir string, paths []string, size int) ([]image.Image, error) {
 	folder, err := run.Open(dir)
 	if err != nil {
 		return nil, err
 	}
-	network, err := s.openModel(folder)
+	network, err := checkpoint.LoadModel(folder, eng, s.log)
 	if err != nil {
 		return nil, err
 	}

@@ -122,8 +122,8 @@ func ReadFile(path string, read func(*Reader) error) error {
 // Header returns the names of the columns as they stand in the file.
 func (t *Reader) Header() []string { return t.header }
 
-// Columns finds columns by their names, white space around them aside. A missing
-// required column and a column that stands there twice are errors. A missing optional
+// Columns finds columns by their names, white space around them aside; where no column has a
+// name, one counts that has it in other letters, such as capitals. A missing required column and a column that stands there twice are errors. A missing optional
 // column has no entry.
 func (t *Reader) Columns(required []string, optional ...string) (map[string]int, error) {
 	at := make(map[string]int)
@@ -137,6 +137,20 @@ func (t *Reader) Columns(required []string, optional ...string) (map[string]int,
 			return nil, t.Errorf("the header names column %s twice", column)
 		}
 		at[column] = i
+	}
+	for _, column := range wanted {
+		if _, found := at[column]; found {
+			continue
+		}
+		for i, other := range t.header {
+			if !strings.EqualFold(strings.TrimSpace(other), column) {
+				continue
+			}
+			if _, twice := at[column]; twice {
+				return nil, t.Errorf("the header names column %s twice", column)
+			}
+			at[column] = i
+		}
 	}
 	missing := slices.DeleteFunc(slices.Clone(required), func(column string) bool {
 		_, ok := at[column]

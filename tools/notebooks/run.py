@@ -36,6 +36,12 @@ def page_of(output):
     return output.get("data", {}).get("text/html", "")
 
 
+def patients_photos():
+    """Whether the data may be photos of patients: a folder is named, and package synthetic did not make it."""
+    folder = os.environ.get("SKINATTN_DATA")
+    return bool(folder) and not (Path(folder) / "synthetic.json").exists()
+
+
 def without_photo(match):
     """Is a picture, unless it may be a photo: then a line in its place."""
     alt, kind, content = match.groups()
@@ -53,7 +59,7 @@ def publishable(notebook):
     def change(text, photos):
         for folder, name in folders:
             text = text.replace(html.escape(folder) if photos else folder, name)
-        return PICTURE.sub(without_photo, text) if photos and os.environ.get("SKINATTN_DATA") else text
+        return PICTURE.sub(without_photo, text) if photos and patients_photos() else text
 
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
@@ -109,10 +115,13 @@ def run(path, out, publish):
         notebook, wrong, _ = execute(path)
     if publish:
         publishable(notebook)
+    language = notebook.metadata.get("language_info", {})
+    if not language.get("pygments_lexer"):  # GoNB's is empty, which nbconvert takes for Python
+        language.pop("pygments_lexer", None)
     # Nothing in the page is fetched from elsewhere.
     exporter = HTMLExporter(template_name="lean", extra_template_basedirs=[str(TOOLS)])
     page, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": path.stem}})
-    if publish and os.environ.get("SKINATTN_DATA") and re.search(r"data:image/(?!svg)", page):
+    if publish and patients_photos() and re.search(r"data:image/(?!svg)", page):
         raise SystemExit(f"{path.stem} shows a picture that can't be told from a photo of a patient: show it with package nb")
     out.mkdir(parents=True, exist_ok=True)
     (out / f"{path.stem}.html").write_text(page, encoding="utf-8")

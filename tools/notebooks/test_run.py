@@ -44,6 +44,17 @@ class Published(unittest.TestCase):
 
     def test_keeps_synthetic_pictures(self):
         self.assertEqual(self.publish(page(self.photo), data="")[0].data["text/html"], self.photo)
+        with tempfile.TemporaryDirectory() as data:
+            self.assertIn("left out here", self.publish(page(self.photo), data=data)[0].data["text/html"])
+            Path(data, "synthetic.json").write_text("{}")
+            self.assertEqual(self.publish(page(self.photo), data=data)[0].data["text/html"], self.photo)
+
+    def test_colours_go(self):
+        made = v4.new_notebook(cells=[v4.new_code_cell("func f() {}")])
+        made.metadata["language_info"] = {"name": "go", "pygments_lexer": ""}  # as GoNB answers
+        with tempfile.TemporaryDirectory() as out, mock.patch.object(run, "execute", return_value=(made, None, False)):
+            run.run(Path("00_start.ipynb"), Path(out), publish=True)
+            self.assertIn('<span class="kd">func</span>', Path(out, "00_start.html").read_text())
 
     def test_leaves_folders_out(self):
         text, table = self.publish(v4.new_output("stream", name="stdout", text=f"/photos/ham/work/a and /photos/ham/b in {Path.home()}/c"),

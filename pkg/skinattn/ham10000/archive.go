@@ -85,9 +85,20 @@ func siteOf(general, special string) (string, error) {
 	return site, nil
 }
 
+// dxTypeOf translates a diagnosis_confirm_type; an unknown one stays as it is.
+func dxTypeOf(confirmation string) string {
+	confirmation = strings.TrimSpace(confirmation)
+	for _, c := range confirmations {
+		if strings.HasPrefix(strings.ToLower(confirmation), c.archive) {
+			return c.dxType
+		}
+	}
+	return strings.Clone(confirmation)
+}
+
 // isArchive reports whether a header is that of an export of the ISIC Archive.
 func isArchive(header []string) bool {
-	return slices.ContainsFunc(header, func(name string) bool { return strings.TrimSpace(name) == archiveRequired[0] })
+	return slices.ContainsFunc(header, func(name string) bool { return strings.EqualFold(strings.TrimSpace(name), archiveRequired[0]) })
 }
 
 // readArchive reads an export of the ISIC Archive. Photos that are not of HAM10000 may have
@@ -138,12 +149,7 @@ func parseArchive(field func(column string) string) (rec Record, err error) {
 	if rec.Dx == "" && strict {
 		return rec, csvtable.Errorf("diagnosis_3", "%q is none of the seven diagnoses", strings.Join(words, ", "))
 	}
-	rec.DxType = field("diagnosis_confirm_type")
-	for _, c := range confirmations {
-		if strings.HasPrefix(strings.ToLower(rec.DxType), c.archive) {
-			rec.DxType = c.dxType
-		}
-	}
+	rec.DxType = dxTypeOf(field("diagnosis_confirm_type"))
 	if rec.Age, err = parseAge(field("age_approx")); err != nil {
 		return rec, csvtable.Errorf("age_approx", "%w", err)
 	}

@@ -340,3 +340,20 @@ func TestRealTableAsArchive(t *testing.T) {
 		t.Errorf("the published table differs from itself: %q", compareMetadata(real.Records))
 	}
 }
+
+// What an export has for each published site, as counted in one of isic-cli 12.4, reads as
+// what ArchiveSite leaves of the site.
+func TestArchiveSite(t *testing.T) {
+	general := map[string]string{
+		"abdomen": "anterior torso", "acral": "palms/soles", "back": "posterior torso", "chest": "anterior torso", "ear": "head/neck", "face": "head/neck",
+		"foot": "lower extremity", "genital": "oral/genital", "hand": "upper extremity", "lower extremity": "lower extremity", "neck": "head/neck",
+		"scalp": "head/neck", "trunk": "", "unknown": "", "upper extremity": "upper extremity",
+	}
+	special := map[string]string{"foot": "acral NOS", "hand": "acral NOS"}
+	for _, site := range Localizations {
+		read, err := siteOf(general[site], special[site])
+		if got := ArchiveSite(site); err != nil || got != read {
+			t.Errorf("%s: %s, the export's %q reads as %s (%v)", site, got, general[site], read, err)
+		}
+	}
+}

@@ -74,6 +74,9 @@ type Dataset struct {
 	Records []Record
 	// Archive is set if the table is an export of the ISIC Archive.
 	Archive bool
+	// LesionsFile is set if the tables are those of ISIC 2018 Task 3: MetadataFile has the
+	// diagnoses and this one the lesions, and age, sex and site are unknown.
+	LesionsFile string
 	// LeftOut are photos of such an export that are not of HAM10000, among them the
 	// official validation and test photos.
 	LeftOut []LeftOut
@@ -100,7 +103,8 @@ func (d *Dataset) CoarseSites() map[string]int {
 // Open reads the metadata table of the data folder dir (see [ReadMetadata]) and finds its
 // image and mask files in all subfolders, including linked and excluding hidden ones and
 // those that may not be read. The folder may have the form of the published data set or
-// that of an export of the ISIC Archive, of which only HAM10000's photos are records.
+// that of an export of the ISIC Archive, of which only HAM10000's photos are records, or
+// that of ISIC 2018 Task 3's training data, which has neither age nor sex nor site.
 // Image files may be missing or damaged: see [Dataset.RequireImages] and
 // [Dataset.Check].
 // If a name lies in several subfolders, the first path in lexical order counts.
@@ -112,12 +116,17 @@ func Open(dir string) (*Dataset, error) {
 		return nil, ErrNoFolder
 	}
 	table, err := findMetadata(dir)
-	if err != nil {
-		return nil, &NotFolderError{dir, err}
-	}
+	read := (*Dataset).read
 	d := newDataset(dir)
+	if err != nil {
+		var truth string
+		if truth, d.LesionsFile = findChallenge(dir); truth == "" {
+			return nil, &NotFolderError{dir, err}
+		}
+		table, read = truth, (*Dataset).readChallenge
+	}
 	d.MetadataFile = table
-	if err := d.read(); err != nil {
+	if err := read(d); err != nil {
 		return nil, err
 	}
 	if err := d.indexAll(); err != nil {
@@ -135,6 +144,9 @@ func (d *Dataset) Notes() []string {
 	}
 	if d.Archive && len(d.Records) > 0 && CollectionOf(d.Records[0].ImageID) == Elsewhere {
 		notes = append(notes, fmt.Sprintf("%s is an export of the ISIC Archive without HAM10000: %d other photos are taken", d.MetadataFile, len(d.Records)))
+	}
+	if d.LesionsFile != "" {
+		notes = append(notes, d.MetadataFile+" has neither age nor sex nor site of the lesion, which count as unknown; with HAM10000_metadata.csv in the folder they are known")
 	}
 	sites := d.CoarseSites()
 	for _, c := range CoarseSites {
@@ -166,6 +178,14 @@ func (d *Dataset) read() error {
 		if d.Records, d.LeftOut = leaveOut(d.Records); len(d.Records) == 0 {
 			return fmt.Errorf("reading metadata: %s lists no photo of HAM10000, but %d %s", d.MetadataFile, len(d.LeftOut[0].ImageIDs), d.LeftOut[0].Why)
 		}
+	}
+	return nil
+}
+
+// readChallenge reads the tables of ISIC 2018 Task 3.
+func (d *Dataset) readChallenge() (err error) {
+	if d.Records, err = readChallenge(d.MetadataFile, d.LesionsFile); err != nil {
+		return fmt.Errorf("reading metadata: %w", err)
 	}
 	return nil
 }

@@ -86,7 +86,8 @@ type RowError = csvtable.Error
 // encodings and separators are read.
 //
 // The table has one of two forms. In the published form, column dataset may be absent; an
-// empty age (or NaN, NA, unknown) is missing, an empty sex or localization is [Unknown];
+// empty age (or NaN, NA, None, unknown) is missing, such a sex or localization is [Unknown];
+// names and values may be in capitals;
 // a diagnosis may also be spelt out (see [DiagnosisOf]), and image ids may have the ending
 // of their file or small letters (see [CanonicalID]).
 //
@@ -214,8 +215,7 @@ func checkID(id string) error {
 }
 
 func parseAge(text string) (float64, error) {
-	switch strings.ToLower(text) {
-	case "", "nan", "na", Unknown:
+	if absent(text) || strings.EqualFold(text, Unknown) {
 		return math.NaN(), nil
 	}
 	age, err := strconv.ParseFloat(text, 64)
@@ -225,14 +225,27 @@ func parseAge(text string) (float64, error) {
 	return age, nil
 }
 
+// absent reports whether a field stands for no value, as pandas and R write it.
+func absent(text string) bool {
+	return slices.Contains([]string{"", "nan", "na", "n/a", "none", "null"}, strings.ToLower(text))
+}
+
+// sexLetters are short forms of Sexes.
+var sexLetters = map[string]string{"f": "female", "m": "male"}
+
+// parseValue finds a value among those known, in small or capital letters.
 func parseValue(text string, known []string) (string, error) {
-	if text == "" {
+	if absent(text) {
 		return Unknown, nil
 	}
-	if !slices.Contains(known, text) {
+	value := strings.ToLower(text)
+	if word, ok := sexLetters[value]; ok {
+		value = word
+	}
+	if !slices.Contains(known, value) {
 		return "", fmt.Errorf("unknown value %q; known are %s", text, strings.Join(known, ", "))
 	}
-	return text, nil
+	return value, nil
 }
 
 // WriteMetadata writes records to path in the eight-column form that

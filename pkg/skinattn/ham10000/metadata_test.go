@@ -63,6 +63,8 @@ func TestReadMetadataForms(t *testing.T) {
 		want       []Record
 	}{
 		{"a spreadsheet's, with semicolons", "\ufeff" + strings.ReplaceAll(strings.ReplaceAll(eight, ",", ";"), "\n", "\r\n"), want},
+		{"capitals", strings.ToUpper(header8) + strings.NewReplacer("male,scalp", "Male,SCALP", "unknown,lower", "n/a,Lower").Replace(strings.TrimPrefix(eight, header8)), want},
+		{"one letter for the sex, None for no value", strings.NewReplacer("male,scalp", "M,scalp", "unknown,lower", "None,lower").Replace(eight), want},
 		{"CR", strings.ReplaceAll(eight, "\n", "\r"), want},
 		{"small letters, endings of files and diagnoses spelt out", strings.NewReplacer("ISIC_0027419", "isic_0027419.JPG", "ISIC_0025030", "ISIC_0025030.jpg",
 			"HAM_0000118", "ham_0000118", "bkl", "benign_keratosis-like_lesions").Replace(eight), want},
@@ -103,7 +105,7 @@ func TestReadMetadataErrors(t *testing.T) {
 		{"age negative", header8 + strings.Replace(row, "40", "-5", 1), []string{"column age", `"-5"`}},
 		{"age too high", header8 + strings.Replace(row, "40", "400", 1), []string{"column age"}},
 		{"age infinite", header8 + strings.Replace(row, "40", "Inf", 1), []string{"column age"}},
-		{"unknown sex", header8 + strings.Replace(row, "male", "Male", 1), []string{"column sex", `"Male"`, "female"}},
+		{"unknown sex", header8 + strings.Replace(row, "male", "Mann", 1), []string{"column sex", `"Mann"`, "female"}},
 		{"unknown site", header8 + strings.Replace(row, "back", "knee", 1), []string{"column localization", `"knee"`, "abdomen"}},
 		{"empty image id", header8 + strings.Replace(row, "I1", "", 1), []string{"column image_id", "empty"}},
 		{"empty lesion id", header8 + strings.Replace(row, "L1", "", 1), []string{"column lesion_id", "empty"}},

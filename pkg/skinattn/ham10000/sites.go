@@ -30,6 +30,21 @@ func Sites() []string {
 	return sites
 }
 
+// ArchiveSite returns what is left of a site of the published table in an export of the ISIC
+// Archive, in this package's words: one of CoarseSites, "unknown" for trunk, or the site
+// itself. Reading an export gives the same.
+func ArchiveSite(site string) string {
+	for _, c := range CoarseSites {
+		if slices.Contains(c.Stands, site) {
+			return c.Name
+		}
+	}
+	if site == "trunk" {
+		return Unknown
+	}
+	return site
+}
+
 // SiteShares returns what a network is told of a site, in the order of Localizations: one
 // for the site's word or, for one of CoarseSites, the shares of the words that it stands
 // for, which sum to one. The shares are those of the words among HAM10000's photos

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"slices"
 	"strings"
 
@@ -44,6 +45,9 @@ func readArchive(in io.ReaderAt, size int64) (*File, error) {
 		members[member.Name] = member
 	}
 	if members[configMember] == nil || members[weightsMember] == nil {
+		if what := foreignArchive(members); what != "" {
+			return nil, &ForeignError{What: what, Converted: strings.Contains(what, pyTorch)}
+		}
 		return nil, fmt.Errorf("a zip archive with %s, not a .keras file with %s and %s", someNames(archive.File), configMember, weightsMember)
 	}
 	config, err := memberText(members[configMember])
@@ -196,6 +200,24 @@ func folderText(root *os.Root, name string) (string, error) {
 	return string(text), err
 }
 
+const pyTorch = "PyTorch"
+
+// foreignArchive says what else the zip archive with these members may be; empty if it is
+// unknown.
+func foreignArchive(members map[string]*zip.File) string {
+	for name := range members {
+		switch {
+		case path.Base(name) == "data.pkl":
+			return "a model or weights of " + pyTorch
+		case name == "model.weights.json":
+			return "a .keras file with its weights in several files"
+		case strings.HasSuffix(name, ".npy"), strings.HasSuffix(name, ".npz"):
+			return "weights in NumPy's form (.npz)"
+		}
+	}
+	return ""
+}
+
 // otherFolders are signs of folders that are not read, by a name in them.
 var otherFolders = []struct{ name, what string }{
 	{"saved_model.pb", "a SavedModel of TensorFlow"},
@@ -204,10 +226,12 @@ var otherFolders = []struct{ name, what string }{
 	{"checkpoint", "a checkpoint of TensorFlow"},
 }
 
-// ForeignError says that a file or folder is a form of model that Keras or TensorFlow
-// writes and that is not read.
+// ForeignError says that a file or folder is a form of model that Keras, TensorFlow or
+// another library writes and that is not read.
 type ForeignError struct {
 	What string // such as "a SavedModel of TensorFlow"
+	// Converted says that Keras does not load it either: its tensors must be copied.
+	Converted bool
 }
 
 func (e *ForeignError) Error() string { return "it is " + e.What }
@@ -221,5 +245,5 @@ func foreign(root *os.Root) error {
 	if at < 0 {
 		return nil
 	}
-	return &ForeignError{otherFolders[at].what}
+	return &ForeignError{What: otherFolders[at].what}
 }

@@ -262,13 +262,41 @@ func TestRefusesZipBombs(t *testing.T) {
 }
 
 func TestNamesForeignFolders(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "saved_model.pb"), nil, 0o600); err != nil {
-		t.Fatal(err)
+	for name, want := range map[string]string{
+		"saved_model.pb":     "a SavedModel of TensorFlow",
+		"checkpoint":         "a checkpoint of TensorFlow",
+		"model.weights.npz":  "NumPy's form",
+		"model.weights.json": "several files",
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := ReadFile(dir)
+		if _, ok := errors.AsType[*ForeignError](err); !ok || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v", name, err)
+		}
 	}
-	_, err := ReadFile(dir)
-	if _, ok := errors.AsType[*ForeignError](err); !ok || !strings.Contains(err.Error(), "it is a SavedModel of TensorFlow") {
-		t.Errorf("error %v", err)
+}
+
+func TestNamesForeignArchives(t *testing.T) {
+	for member, want := range map[string]string{
+		"archive/data.pkl":   "PyTorch",
+		"model.weights.json": "several files",
+		"conv/kernel.npy":    "(.npz)",
+	} {
+		var content bytes.Buffer
+		archive := zip.NewWriter(&content)
+		if _, err := archive.Create(member); err != nil {
+			t.Fatal(err)
+		}
+		if err := archive.Close(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := readBytes(content.Bytes())
+		if _, ok := errors.AsType[*ForeignError](err); !ok || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v", member, err)
+		}
 	}
 }
 

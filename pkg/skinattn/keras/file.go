@@ -217,7 +217,13 @@ func hint(head string) error {
 	case strings.HasPrefix(strings.ToLower(strings.TrimSpace(head)), "<"):
 		return errors.New("it is a web page or XML")
 	case strings.HasPrefix(strings.TrimSpace(head), "{"):
-		return &ForeignError{"JSON, perhaps the list of weights in several files (.weights.json)"}
+		return &ForeignError{What: "JSON, perhaps the list of weights in several files (.weights.json)"}
+	case len(head) > 8 && head[8] == '{' && head[7] == 0: // the length of a description, then it
+		return &ForeignError{"a safetensors file, without the layers of a model", true}
+	case len(head) > 8 && head[4:8] == "TFL3":
+		return &ForeignError{"a model of TensorFlow Lite, whose weights may be rounded", true}
+	case strings.HasPrefix(head, "\x80\x02"):
+		return &ForeignError{"a file of Python's pickle, perhaps of " + pyTorch, true}
 	}
 	return nil
 }

@@ -103,6 +103,9 @@ func TestNotAWeightFile(t *testing.T) {
 		"page":      {"<!DOCTYPE html>\n", "it is a web page"},
 		"zip":       {"PK\x03\x04........", "it begins like a zip archive: zip: not a valid zip file"},
 		"shards":    {`{"metadata": {}, "weight_map": {}}`, "the list of weights in several files (.weights.json)"},
+		"tensors":   {"\x20\x00\x00\x00\x00\x00\x00\x00{\"conv\":{}}", "it is a safetensors file"},
+		"lite":      {"\x1c\x00\x00\x00TFL3\x14\x00", "it is a model of TensorFlow Lite"},
+		"pickle":    {"\x80\x02}q\x00.", "it is a file of Python's pickle"},
 		"pointer":   {"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"},
 		"truncated": {string(whole[:len(whole)-1]), "the file is truncated: its header says 17192 bytes, it has 17191"},
 	} {

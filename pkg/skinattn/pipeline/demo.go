@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
 	"path/filepath"
 	"slices"
 
@@ -27,8 +28,13 @@ const (
 	DemoRun  = "run"
 )
 
-// DemoBackbone is the demo's network.
-const DemoBackbone = "mobilenet_v2"
+// DemoBackbone is the demo's network, cut at DemoCut: at the demo's 64 pixels the attention map
+// has 4 x 4 positions there. At the authors' cut, for 224 pixels, it would have 2 x 2, which
+// show nothing.
+const (
+	DemoBackbone = "mobilenet_v2"
+	DemoCut      = "block_13_expand_relu"
+)
 
 // ErrOtherDemo says that a folder has a demo with other options.
 var ErrOtherDemo = errors.New("has a run on other images")
@@ -42,10 +48,13 @@ type DemoOptions struct {
 	Seed     uint64
 	Watch    training.Watcher
 	Generate func(done, total int) // progress of the photos
+	// Overlays lays the attention maps of the run in a folder over photos; nil leaves them out.
+	// Package attention, on this package's floor, has it.
+	Overlays func(ctx context.Context, run string, paths []string, size int) ([]image.Image, error)
 }
 
 // Demo goes the whole way on synthetic lesions, in Dir: data, split, training,
-// predictions, metrics (Dir/run), figures and a summary page. A run in Dir with the
+// predictions, metrics (Dir/run), figures, attention maps and a summary page. A run in Dir with the
 // same options goes on.
 func Demo(ctx context.Context, eng *engine.Engine, opts DemoOptions) error {
 	dataDir, runDir := filepath.Join(opts.Dir, DemoData), filepath.Join(opts.Dir, DemoRun)
@@ -74,7 +83,7 @@ func Demo(ctx context.Context, eng *engine.Engine, opts DemoOptions) error {
 	if err != nil {
 		return err
 	}
-	network.Size = cmp.Or(opts.Size, network.Size)
+	network.Size, network.Cut = cmp.Or(opts.Size, network.Size), DemoCut
 	if err := Train(ctx, eng, TrainOptions{
 		Data: data, Network: network, Regime: reg,
 		Protocol: split.Grouped, Seed: opts.Seed, Weights: RandomWeights,
@@ -88,5 +97,11 @@ func Demo(ctx context.Context, eng *engine.Engine, opts DemoOptions) error {
 		return err
 	}
 	drawn = slices.DeleteFunc(drawn, func(path string) bool { return filepath.Base(path) == figures.ContactSheet }) // the page shows each
-	return writeDemoSummary(opts.Dir, drawn)
+	var maps []demoFigure
+	if opts.Overlays != nil {
+		if maps, err = opts.drawMaps(ctx, data); err != nil {
+			return err
+		}
+	}
+	return writeDemoSummary(opts.Dir, drawn, maps)
 }

@@ -28,8 +28,9 @@ var summaryPage = template.Must(template.New("summary").Parse(summaryHTML))
 // demoFigure is a figure of the page.
 type demoFigure struct{ Path, Name, Caption string }
 
-// writeDemoSummary writes the demo's page: the training, the metrics, the figures.
-func writeDemoSummary(dir string, drawn []string) error {
+// writeDemoSummary writes the demo's page: the training, the metrics, the attention maps,
+// the figures.
+func writeDemoSummary(dir string, drawn []string, maps []demoFigure) error {
 	folder, err := run.Open(filepath.Join(dir, DemoRun))
 	if err != nil {
 		return err
@@ -47,11 +48,12 @@ func writeDemoSummary(dir string, drawn []string) error {
 		return err
 	}
 	page := struct {
-		Config      run.Config
-		Train, Test int // photos
-		Table       string
-		Figures     []demoFigure
-	}{Config: cfg, Train: len(parts.Part(split.Train)), Test: len(parts.Part(split.Test)), Table: metrics.Table()}
+		Config        run.Config
+		Train, Test   int // photos
+		Table, Notes  string
+		Maps, Figures []demoFigure
+	}{Config: cfg, Train: len(parts.Part(split.Train)), Test: len(parts.Part(split.Test)), Maps: maps}
+	page.Table, page.Notes, _ = strings.Cut(metrics.Table(), "\n-: undefined\n") // why values are missing: lines that may be long
 	for _, path := range drawn {
 		relative, err := filepath.Rel(dir, path)
 		if err != nil {

@@ -21,7 +21,7 @@ func TestDemoSummary(t *testing.T) {
 	for _, e := range figures.Set {
 		drawn = append(drawn, filepath.Join(dir, DemoFigures, e.Name+".svg"))
 	}
-	if err := writeDemoSummary(dir, drawn); err != nil {
+	if err := writeDemoSummary(dir, drawn, []demoFigure{{"maps/ISIC_1.png", "ISIC_1", "nv"}}); err != nil {
 		t.Fatal(err)
 	}
 	content, err := os.ReadFile(filepath.Join(dir, DemoSummary))
@@ -32,7 +32,8 @@ func TestDemoSummary(t *testing.T) {
 	if captions := regexp.MustCompile(`<figcaption><b>[^<]+</b>: [^<]+\.`).FindAllString(page, -1); len(captions) != len(figures.Set) {
 		t.Errorf("%d of %d figures have a caption", len(captions), len(figures.Set))
 	}
-	for _, want := range []string{`<img src="figures/confusion.svg"`, "counts of images by true and predicted class", "What to try next", `name="viewport"`} {
+	for _, want := range []string{`<img src="figures/confusion.svg"`, "counts of images by true and predicted class", "What to try next", `name="viewport"`,
+		`<img src="maps/ISIC_1.png" alt="attention map over photo ISIC_1">`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}

@@ -21,6 +21,7 @@ type resultsView struct {
 	Settings  render.Grid
 	Ablations []ablationView
 	Pairs     []pairView
+	Sites     []siteView
 	Command   string // that trains the runs of the studies
 	Paper     render.Grid
 	Others    string // how a command changes for the other protocols
@@ -41,7 +42,7 @@ func (r *Report) resultsView() (resultsView, error) {
 	if err != nil {
 		return resultsView{}, err
 	}
-	v := resultsView{Ablations: studies.Ablations, Pairs: studies.Pairs, Command: studies.Command, Paper: r.paperRows(), Others: otherProtocols()}
+	v := resultsView{Ablations: studies.Ablations, Pairs: studies.Pairs, Sites: studies.Sites, Command: studies.Command, Paper: r.paperRows(), Others: otherProtocols()}
 	v.Settings.Head = append([]string{"network", "regime", "protocol", "leak", "px", "seeds", "n", "epochs"}, metricHeads()...)
 	for _, s := range settings {
 		v.Settings.Add(r.settingLine(s)...)

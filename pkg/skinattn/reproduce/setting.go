@@ -60,9 +60,15 @@ func (r *Run) variant() string {
 	if r.frozen() {
 		off = append(off, "frozen backbone")
 	}
+	if r.config.Data.CoarseSites != "" {
+		off = append(off, coarseSites)
+	}
 	off = append(off, r.config.Network.Additions()...)
 	return strings.Join(off, ", ")
 }
+
+// coarseSites describes a run on the sites of the ISIC Archive.
+const coarseSites = "sites of the ISIC Archive"
 
 // frozen reports whether the backbone kept its first weights.
 func (r *Run) frozen() bool {
@@ -75,12 +81,12 @@ func (r *Run) fills(backbone, family string) bool {
 }
 
 // identity is config.json as text without the values at the given paths, such as
-// "data.split_sha256". Runs with equal texts differ in these values alone. The size
-// of the photos is left out: it follows from their SHA-256, and older runs lack it.
+// "data.split_sha256". Runs with equal texts differ in these values alone. Three are
+// always left out, which older runs lack: the fingerprint, which is over all others; the
+// size of the photos, which follows from their SHA-256; and the SHA-256 of the metadata.
 func (r *Run) identity(without ...string) string {
 	values := r.config.Values()
-	delete(values, "data.source_size")
-	for _, path := range without {
+	for _, path := range slices.Concat([]string{"fingerprint", "data.source_size", "data.metadata_sha256"}, without) {
 		delete(values, path)
 	}
 	text, err := json.Marshal(values) // keys sorted

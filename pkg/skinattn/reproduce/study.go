@@ -15,6 +15,7 @@ import (
 type experiments struct {
 	ablations []*ablation
 	pairs     []*leakPair
+	sites     []*siteStudy
 }
 
 // experiments finds and measures the experiments among all runs.
@@ -33,7 +34,10 @@ func (r *Report) experiments() (e experiments, err error) {
 		}
 		return rank(a) - rank(b)
 	})
-	e.pairs, err = r.leakPairs(runs)
+	if e.pairs, err = r.leakPairs(runs); err != nil {
+		return e, err
+	}
+	e.sites, err = r.siteStudies(runs)
 	return e, err
 }
 
@@ -42,6 +46,7 @@ type studiesView struct {
 	figuresView
 	Ablations []ablationView
 	Pairs     []pairView
+	Sites     []siteView
 	Command   string // that trains the runs
 }
 
@@ -80,6 +85,9 @@ func (r *Report) studiesView(pictures figuresView) (studiesView, error) {
 	}
 	for _, p := range e.pairs {
 		v.Pairs = append(v.Pairs, r.pairView(p))
+	}
+	for _, s := range e.sites {
+		v.Sites = append(v.Sites, r.siteView(s))
 	}
 	return v, nil
 }
@@ -127,6 +135,9 @@ func (r *Report) regimeText(run *Run) string {
 	var changed []string
 	if run.frozen() {
 		changed = append(changed, "frozen backbone")
+	}
+	if run.config.Data.CoarseSites != "" {
+		changed = append(changed, coarseSites)
 	}
 	for _, d := range r.changes(run) {
 		if d.what != "freeze" || !run.frozen() {

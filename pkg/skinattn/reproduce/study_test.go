@@ -112,6 +112,48 @@ func TestLeakPairOfRuns(t *testing.T) {
 	}
 }
 
+// The third seed lacks a run without metadata (which is cell 5 of the ablation).
+func TestArchiveSites(t *testing.T) {
+	r := report(t, results(t), built)
+	e, err := r.measured()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(e.sites) != 1 {
+		t.Fatalf("%d experiments", len(e.sites))
+	}
+	s := e.sites[0]
+	if !slices.Equal(s.seeds, []uint64{1, 2, 3}) || s.without != nil || len(s.effects) != 1 || len(s.means) != 2 {
+		t.Fatalf("seeds %v, %d runs without metadata, %d differences, %d means", s.seeds, len(s.without), len(s.effects), len(s.means))
+	}
+	mean := func(runs []*Run) (sum float64) {
+		for _, run := range runs {
+			sum += run.metrics.Accuracy / float64(len(runs))
+		}
+		return sum
+	}
+	published, archive := mean(s.published), mean(s.archive)
+	near := func(x, y float64) bool { return math.Abs(x-y) < 1e-12 }
+	if got := s.effects[0].values[0]; !near(got.Value, archive-published) || s.published[0].Name != "cell-7-seed1" || s.archive[0].Name != "archive-seed1" {
+		t.Errorf("%s less %s: %+v, want %v", s.archive[0].Name, s.published[0].Name, got, archive-published)
+	}
+	if !near(s.means[0].values[0].Value, published) || !near(s.means[1].values[0].Value, archive) {
+		t.Errorf("means %+v, want %v and %v", s.means, published, archive)
+	}
+	if s.archive[0].variant() != coarseSites || s.archive[0].fills("mobilenet_v2", "md") || s.archive[0].setting() == s.published[0].setting() {
+		t.Error("a run on the archive's sites counts as one on the published sites")
+	}
+
+	two := slices.DeleteFunc(slices.Concat(s.published, s.archive, r.studies), func(run *Run) bool { return run.config.Seed == 3 })
+	found, err := r.siteStudies(two)
+	if err != nil || len(found) != 1 || len(found[0].without) != 2 || len(found[0].effects) != 2 || len(found[0].means) != 3 {
+		t.Fatalf("with runs without metadata: %+v, %v", found, err)
+	}
+	if got, want := found[0].effects[1].values[0].Value, mean(found[0].without)-mean(found[0].published); !near(got, want) || found[0].without[1].Name != "cell-5-seed2" {
+		t.Errorf("%s: %v, want %v", found[0].effects[1].name, got, want)
+	}
+}
+
 func TestSentences(t *testing.T) {
 	of := func(value, adjusted float64) measured {
 		return measured{Effect: eval.Effect{Value: value, CI: eval.Interval{Low: value - .01, High: value + .01}}, adjusted: adjusted}
@@ -145,10 +187,10 @@ func TestStudiesStandApart(t *testing.T) {
 	for _, run := range runs {
 		counts[run.Study]++
 	}
-	if counts[""] != len(fixtures) || counts["ablation"] != 23 || counts["leak-pair"] != 5 {
+	if counts[""] != len(fixtures) || counts["ablation"] != 23 || counts["leak-pair"] != 5 || counts["archive-sites"] != 3 {
 		t.Errorf("%v", counts)
 	}
-	if r := report(t, dir, built); len(r.Runs) != len(fixtures) || len(r.studies) != 28 {
+	if r := report(t, dir, built); len(r.Runs) != len(fixtures) || len(r.studies) != 31 {
 		t.Errorf("%d runs, %d of studies", len(r.Runs), len(r.studies))
 	}
 	for _, page := range []string{"index.md", "deviations.md", "tables/table-5.md"} {

@@ -1,4 +1,4 @@
-"""The authors' networks as Keras 3 builds and files them: every layer with its variables and, for some, probabilities.
+"""The authors' networks as Keras 3 builds and files them: every layer with its variables and, of each network once, probabilities.
 
     KERAS_BACKEND=tensorflow venv/bin/python tools/golden/keras3/make_networks.py
 
@@ -27,7 +27,7 @@ OUT = pathlib.Path(__file__).resolve().parents[3] / "pkg/skinattn/weights/testda
 SIZES = {"inception_resnet_v2": 128, "nasnet_large": 96}
 PEOPLE = [("networks3/a", 35, "male", "back"), ("networks3/b", 70, "unknown", "lower extremity")]
 # Name of an entry; network; options of build; whether probabilities are computed.
-ENTRIES = [(name, name, {}, name in ("mobilenet_v2", "mobilenet_v3_small")) for name in network.TABLE] + [
+ENTRIES = [(name, name, {}, True) for name in network.TABLE] + [
     ("mobilenet_v3_small same tensor", "mobilenet_v3_small", {"cut": "activation_16", "metadata": False}, False),
     ("mobilenet_v3_large second cut", "mobilenet_v3_large", {"cut": -34}, False),
     ("resnet50 augmented", "resnet50", {"metadata": False, "head": "gap"}, False),

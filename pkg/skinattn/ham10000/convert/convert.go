@@ -29,6 +29,9 @@ type Options struct {
 	// WithTest also makes folders of the official validation and test photos, beside the
 	// new folder: isic2018_val and isic2018_test.
 	WithTest bool
+	// ArchiveSites leaves of each site what the ISIC Archive has of it (see
+	// [ham10000.ArchiveSite]), to measure what the difference costs.
+	ArchiveSites bool
 	// Progress, if not nil, is called after each photo.
 	Progress func(done, total int)
 }
@@ -116,6 +119,11 @@ func Folder(ctx context.Context, from, to string, opts Options) (*Result, error)
 	}
 	if len(records) == 0 {
 		return nil, fmt.Errorf("%s holds no photo of HAM10000", from)
+	}
+	if j.ArchiveSites {
+		for i := range records {
+			records[i].Localization = ham10000.ArchiveSite(records[i].Localization)
+		}
 	}
 	j.result.Records = len(records)
 	j.result.CoarseSites = (&ham10000.Dataset{Records: records}).CoarseSites()

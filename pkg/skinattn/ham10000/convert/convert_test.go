@@ -122,6 +122,30 @@ func TestArchive(t *testing.T) {
 	}
 }
 
+// The published table with the sites that an export has.
+func TestArchiveSites(t *testing.T) {
+	from, to := t.TempDir(), filepath.Join(t.TempDir(), "ham")
+	write(t, filepath.Join(from, "HAM10000_metadata.csv"), "lesion_id,image_id,dx,dx_type,age,sex,localization,dataset\n"+
+		"HAM_1,ISIC_0024306,nv,histo,0,male,chest,rosendahl\n"+
+		"HAM_2,ISIC_0024307,df,histo,45,unknown,back,rosendahl\n"+
+		"HAM_2,ISIC_0024308,df,histo,45,unknown,trunk,rosendahl\n")
+	r, err := Folder(t.Context(), from, to, Options{ArchiveSites: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.CoarseSites) != 1 || r.CoarseSites["anterior torso"] != 1 {
+		t.Errorf("%+v", r)
+	}
+	text, err := os.ReadFile(filepath.Join(to, "HAM10000_metadata.csv"))
+	want := "lesion_id,image_id,dx,dx_type,age,sex,localization,dataset\n" +
+		"HAM_1,ISIC_0024306,nv,histo,0,male,anterior torso,rosendahl\n" +
+		"HAM_2,ISIC_0024307,df,histo,45,unknown,back,rosendahl\n" +
+		"HAM_2,ISIC_0024308,df,histo,45,unknown,unknown,rosendahl\n"
+	if err != nil || string(text) != want {
+		t.Errorf("table\n%s\nwant\n%s (%v)", text, want, err)
+	}
+}
+
 // The published rows take the place of the archive's.
 func TestArchiveBesidePublishedTable(t *testing.T) {
 	from := export(t)
