@@ -80,6 +80,7 @@ var adviceTable = []func(error) string{
 		}
 		return "choose another --out"
 	}),
+	as[*sweep.OtherRunError]("choose another --out"),
 	when(func(e *sweep.FailedError) string {
 		if e.Elsewhere {
 			return ""

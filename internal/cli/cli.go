@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -95,8 +96,9 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 func Main(args []string, stdout, stderr io.Writer) (code int) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// A second Ctrl-C must work even while the first is being handled.
-	go func() { <-ctx.Done(); stop() }()
+	// A second Ctrl-C must work even while the first is being handled. Within a second it is the
+	// same one: a scheduler signals every process of a job, and those pass the signal on.
+	go func() { <-ctx.Done(); time.Sleep(time.Second); stop() }()
 	ctx, stopHangup := onHangup(ctx)
 	defer stopHangup()
 	code = execute(ctx, args, stdout, stderr)

@@ -16,6 +16,10 @@ type sweepCommand struct {
 	Cells   sweepCellsCommand   `cmd:"" help:"List the cells of a sweep, each with the command that trains it."`
 	Run     sweepRunCommand     `cmd:"" help:"Train the cells of a sweep here, one after the other, and go on where that was interrupted."`
 	Status  sweepStatusCommand  `cmd:"" help:"Show the cells of a sweep: done, running, failed, waiting."`
+	Collect sweepCollectCommand `cmd:"" help:"Copy what 'reproduce' reads of the cells that are done."`
+	Slurm   sweepSlurmCommand   `cmd:"" help:"Write job arrays for Slurm, a task for each cell that waits, and submit them."`
+
+	Kubernetes sweepKubernetesCommand `cmd:"" help:"Print an Indexed Job for Kubernetes, a pod for each cell."`
 }
 
 // sweepFile names a sweep.
