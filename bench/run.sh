@@ -3,7 +3,6 @@
 #   bench/run.sh                       MobileNetV2 at 128 and 224 px, in rounds (compare.py)
 #   bench/run.sh --network all         every network at its own size (networks.py); goes on where it was interrupted
 #   bench/run.sh --network NAME...     these alone
-#   bench/run.sh --install-only         installs the peers
 # Installs the peers into bench/.venv on first use. More arguments: --help behind the above.
 #   PYTHON                a Python 3.11 (default: the first found)
 #   SKINATTN_BENCH_VENV   where the peers are installed
@@ -34,7 +33,6 @@ if ! cmp -s "$here/requirements.txt" "$venv/installed.txt"; then
   cp "$here/requirements.txt" "$venv/installed.txt"
 fi
 
-if [[ ${1-} == --install-only ]]; then exit; fi
 mkdir -p "$here/out"
 (cd "$here/.." && go build -o "$here/out/skinattn" ./cmd/skinattn)
 script=compare.py

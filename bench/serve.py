@@ -60,7 +60,9 @@ def form(photo):
 def serving(command, url, request, more=None):
     """A server from before its first answer on, with the seconds that this took."""
     start = time.monotonic()
-    process = subprocess.Popen([str(c) for c in command], env=environment() | (more or {}), cwd=HERE, stdout=subprocess.DEVNULL)
+    # Without the data's folder: the index of similar photos is another thing.
+    variables = environment() | {"SKINATTN_DATA": "", "SKINATTN_TOKEN": ""} | (more or {})
+    process = subprocess.Popen([str(c) for c in command], env=variables, cwd=HERE, stdout=subprocess.DEVNULL)
     try:
         first_answer(url, request, process)
         yield process, time.monotonic() - start
@@ -133,7 +135,6 @@ def main():
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2, help="of ONNX Runtime")
     parser.add_argument("--no-peer", action="store_true", help="leave FastAPI and ONNX Runtime out")
-    parser.add_argument("--exporter", help="a Python with TensorFlow, which writes the ONNX file")
     args = parser.parse_args()
     args.calibration = next((HERE.parent / "models").glob("*/calibration.json"))
     files, answers = photos(args), OUT / "answers.json"
@@ -148,7 +149,7 @@ def main():
         if not args.no_peer:
             if not (OUT / "released.onnx").exists():
                 call(OUT / "skinattn", "weights", "export", "--out", OUT / "released.h5")
-                call(args.exporter, HERE / "export_onnx.py", "--network", "mobilenet_v2", "--size", 224, "--weights", OUT / "released.h5", "--out", OUT / "released.onnx")
+                call(sys.executable, HERE / "export_onnx.py", "--network", "mobilenet_v2", "--size", 224, "--weights", OUT / "released.h5", "--out", OUT / "released.onnx")
             results.append(measure_peer(args, files, answers))
         (OUT / "serve.json").write_text(json.dumps(results, indent=1))
         print(f"round {number + 1} of {args.rounds}", file=sys.stderr)

@@ -3,22 +3,20 @@
 # and ONNX Runtime; prints the table of docs/performance.md.
 #   SKINATTN_DATA=HAM10000 bench/serve.sh              64 clients, 60 seconds each, two rounds
 #   bench/serve.sh --seconds 10 --rounds 1             a short look; more options: --help
-#   PYTHON                      a Python from 3.9 to 3.11 (default: the first found)
-#   SKINATTN_BENCH_VENV         where TensorFlow, which writes the ONNX file, is installed (bench/run.sh installs the same)
-#   SKINATTN_SERVE_VENV         where FastAPI and ONNX Runtime are installed
+#   PYTHON                a Python 3.11 (default: the first found)
+#   SKINATTN_SERVE_VENV   where FastAPI, ONNX Runtime and TensorFlow, which writes the ONNX file, are installed
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-export SKINATTN_BENCH_VENV=${SKINATTN_BENCH_VENV:-$here/.venv}
 venv=${SKINATTN_SERVE_VENV:-$here/.venv-serve}
-"$here/run.sh" --install-only
+# The mark is written last, and holds what was installed: an interrupted or outdated installation is made anew.
 if ! cmp -s "$here/requirements-serve.txt" "$venv/installed.txt"; then
-  echo "installing FastAPI and ONNX Runtime into $venv" >&2
+  echo "installing FastAPI, ONNX Runtime and TensorFlow into $venv" >&2
   rm -rf "$venv"
-  "$SKINATTN_BENCH_VENV/bin/python" -m venv "$venv"
+  "${PYTHON:-python3.11}" -m venv "$venv"
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$here/requirements-serve.txt"
   cp "$here/requirements-serve.txt" "$venv/installed.txt"
 fi
 mkdir -p "$here/out"
 (cd "$here/.." && go build -o "$here/out/skinattn" ./cmd/skinattn && go build -o "$here/out/load" ./scripts/load)
-exec "$venv/bin/python" "$here/serve.py" --exporter "$SKINATTN_BENCH_VENV/bin/python" "$@"
+exec "$venv/bin/python" "$here/serve.py" "$@"

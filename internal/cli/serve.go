@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/skinattn/skinattn/models"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
@@ -105,7 +106,7 @@ func (c *serveCommand) announce(s *session, at *net.TCPAddr) error {
 	}
 	// The part behind # stays in the browser.
 	if c.Token != "" {
-		page.Fragment = "token=" + url.QueryEscape(c.Token)
+		page.Fragment, page.RawFragment = "token="+c.Token, "token="+strings.ReplaceAll(url.QueryEscape(c.Token), "+", "%20")
 	}
 	_, err := fmt.Fprintf(s.stdout, "%s\n%s; Ctrl-C ends\n", page.String(), serve.Purpose)
 	return err

@@ -8,6 +8,7 @@ import (
 	"mime/multipart"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -127,5 +128,21 @@ func TestServeMistakes(t *testing.T) {
 		if code, _, stderr := call(t, append([]string{"serve"}, c.args...)...); code != c.code || !strings.Contains(stderr, c.says) {
 			t.Errorf("%v: exit code %d, want %d: %s", c.args, code, c.code, stderr)
 		}
+	}
+}
+
+// The token in the printed address is the token, whatever characters it has.
+func TestServeAddress(t *testing.T) {
+	const token = "a+b c%41&d=#"
+	var out bytes.Buffer
+	c := serveCommand{Listen: "0.0.0.0", Token: token}
+	if err := c.announce(&session{stdout: &out}, &net.TCPAddr{IP: net.IPv4zero, Port: 8420}); err != nil {
+		t.Fatal(err)
+	}
+	line, rest, _ := strings.Cut(out.String(), "\n")
+	address, behind, _ := strings.Cut(line, "#")
+	values, err := url.ParseQuery(behind) // as URLSearchParams of the page does
+	if err != nil || address != "http://localhost:8420/" || values.Get("token") != token || !strings.Contains(rest, purpose) {
+		t.Errorf("%v %s", err, out.String())
 	}
 }

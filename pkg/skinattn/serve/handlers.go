@@ -234,8 +234,9 @@ func (s *Server) complete(ctx context.Context, q *question, in *input, answer Pr
 		}
 	}
 	if c := s.opts.Companion; c != nil && (q.Similar || q.Unusual) {
+		photo := s.net.upright(in)
 		err := s.batcher.do(func() (err error) {
-			answer.Similar, answer.Unusual, err = c.Compare(context.WithoutCancel(ctx), in.upright, similarPhotos)
+			answer.Similar, answer.Unusual, err = c.Compare(context.WithoutCancel(ctx), photo, similarPhotos)
 			return err
 		})
 		if err != nil {

@@ -33,17 +33,18 @@ type stub struct {
 
 var stubInfo = &skinattn.Network{Network: spec.Network{Backbone: "stub", Size: 8, Metadata: true, SoftAttention: true}}
 
-func (n *stub) info() *skinattn.Network { return stubInfo }
-func (n *stub) meanAge() float64        { return 50 }
-func (n *stub) together() int           { return max(n.most, 1) }
-func (n *stub) capacity() int           { return n.together() }
-func (n *stub) warm() (bool, error)     { return false, nil }
-func (n *stub) release(*input)          { n.inUse.Add(-1) }
-func (n *stub) close()                  {}
+func (n *stub) info() *skinattn.Network  { return stubInfo }
+func (n *stub) meanAge() float64         { return 50 }
+func (n *stub) together() int            { return max(n.most, 1) }
+func (n *stub) upright(*input) []float32 { return make([]float32, 8*8*3) }
+func (n *stub) capacity() int            { return n.together() }
+func (n *stub) warm() (bool, error)      { return false, nil }
+func (n *stub) release(*input)           { n.inUse.Add(-1) }
+func (n *stub) close()                   {}
 
 func (n *stub) prepare(photo *imaging.RGB) *input {
 	n.inUse.Add(1)
-	in := &input{size: Size{photo.Width, photo.Height}, view: image.Rect(0, 0, photo.Width, photo.Height), upright: make([]float32, 8*8*3)}
+	in := &input{size: Size{photo.Width, photo.Height}, view: image.Rect(0, 0, photo.Width, photo.Height)}
 	for k := range 3 {
 		in.views = append(in.views, float32(photo.Pix[k]))
 	}

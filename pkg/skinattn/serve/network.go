@@ -20,6 +20,8 @@ type network interface {
 	// prepare makes the network's input of a decoded photo. It is called by several
 	// goroutines, the methods below by one.
 	prepare(photo *imaging.RGB) *input
+	// upright is the photo itself, [Size Size 3]. Several goroutines call it.
+	upright(in *input) []float32
 	// capacity is the greatest number of photos that predict may ever take.
 	capacity() int
 	// warm makes the next of the preparations without which predict(one photo) works, and
@@ -44,8 +46,8 @@ type network interface {
 type input struct {
 	size     Size // of the photo as it was sent
 	view     image.Rectangle
+	pixels   []float32 // [PhotoSize PhotoSize 3]
 	views    []float32 // see skinattn.Views
-	upright  []float32 // [Size Size 3]
 	metadata skinattn.Metadata
 }
 
@@ -108,7 +110,7 @@ func newCompiled(ctx context.Context, model *skinattn.Model, companion Companion
 	})
 	if companion != nil && (companion.HasSimilar() || companion.Rule() != nil) {
 		c.steps = append(c.steps, func() error {
-			_, _, err := companion.Compare(context.WithoutCancel(ctx), probe.upright, similarPhotos)
+			_, _, err := companion.Compare(context.WithoutCancel(ctx), c.upright(probe), similarPhotos)
 			return err
 		})
 	}
@@ -178,19 +180,23 @@ func (c *compiled) together() int           { return c.most }
 
 func (c *compiled) prepare(photo *imaging.RGB) *input {
 	width := c.model.Size * c.model.Size * 3
-	pixels := c.model.Resize.Resize(photo, c.model.PhotoSize())
-	in := &input{size: Size{photo.Width, photo.Height}, view: c.model.Resize.View(photo.Width, photo.Height)}
+	in := &input{size: Size{photo.Width, photo.Height}, view: c.model.Resize.View(photo.Width, photo.Height),
+		pixels: c.model.Resize.Resize(photo, c.model.PhotoSize())}
 	select {
 	case in.views = <-c.buffers:
 	default:
 		in.views = make([]float32, c.views.Len()*width)
 	}
 	for k := range c.views.Len() {
-		c.views.Fill(in.views[k*width:][:width], pixels, k)
+		c.views.Fill(in.views[k*width:][:width], in.pixels, k)
 	}
-	in.upright = make([]float32, width)
-	c.whole.Fill(in.upright, pixels, 0)
 	return in
+}
+
+func (c *compiled) upright(in *input) []float32 {
+	pixels := make([]float32, c.model.Size*c.model.Size*3)
+	c.whole.Fill(pixels, in.pixels, 0)
+	return pixels
 }
 
 func (c *compiled) predict(inputs []*input) ([]skinattn.Prediction, error) {
@@ -211,7 +217,7 @@ func (c *compiled) sweep(in *input, patients []skinattn.Metadata) ([][]float32, 
 
 func (c *compiled) explain(in *input, class int) ([]explain.Map, error) {
 	explained, err := c.explainer.ExplainAll(context.Background(), explain.Request{
-		Images:   skinattn.Floats(1, func(_ int, dst []float32) { copy(dst, in.upright) }),
+		Images:   skinattn.Floats(1, func(_ int, dst []float32) { c.whole.Fill(dst, in.pixels, 0) }),
 		Metadata: []skinattn.Metadata{in.metadata},
 		Classes:  []int{class},
 	})

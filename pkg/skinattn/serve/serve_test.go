@@ -407,13 +407,15 @@ func TestGracefulStop(t *testing.T) {
 			}
 		})
 	}
-	time.Sleep(300 * time.Millisecond)
+	for right.Load() < 100 {
+		time.Sleep(time.Millisecond)
+	}
 	stop()
 	clients.Wait()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	if lost.Load() > 0 || refused.Load() != 16 || right.Load() < 100 {
+	if lost.Load() > 0 || refused.Load() != 16 {
 		t.Errorf("%d right answers, %d lost, %d refused", right.Load(), lost.Load(), refused.Load())
 	}
 	if n.inUse.Load() != 0 {
