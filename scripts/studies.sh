@@ -9,6 +9,7 @@
 #   OUT/archive-sites/   the whole network on the sites of the ISIC Archive, protocol
 #                    grouped, seeds 1 to 3: 3 runs, whose counterparts on the
 #                    published sites and without metadata are runs of the ablation
+#                    (in the repository, those of seed 3 lie beside them)
 #
 # Only the layers after the cut are trained, on features of MobileNetV2 at 224 pixels
 # that are computed once (1.9 GB in the user's cache folder), so that a run takes a

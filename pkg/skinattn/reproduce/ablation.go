@@ -92,10 +92,11 @@ func factorPaths() []string {
 	return paths
 }
 
-// ablations finds the full factorial experiments among runs, and measures them.
+// ablations finds the full factorial experiments among runs, and measures them. The runs of
+// one are of one study, so that a lone run of another is no seed that lacks the others.
 func (r *Report) ablations(runs []*Run) ([]*ablation, error) {
 	var found []*ablation
-	for _, same := range grouped(runs, func(run *Run) string { return run.identity(factorPaths()...) }) {
+	for _, same := range grouped(runs, func(run *Run) string { return run.Study + "\n" + run.identity(factorPaths()...) }) {
 		a := newAblation(same)
 		if a == nil {
 			continue

@@ -328,7 +328,11 @@ func expectKeras3(t *testing.T, n keras3Network, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	imported, err := Import(ImportOptions{Keras: path, Backbone: n.Network, Dir: dir, Size: n.Size, ChannelOrder: "rgb", Preprocess: cfg.Preprocess, AttentionWindow: FirstWindow})
+	preprocess := cfg.Preprocess
+	if preprocess == "caffe" { // make_networks.py scales for "tf" alone
+		preprocess = "none"
+	}
+	imported, err := Import(ImportOptions{Keras: path, Backbone: n.Network, Dir: dir, Size: n.Size, ChannelOrder: "rgb", Preprocess: preprocess, AttentionWindow: FirstWindow})
 	if err != nil {
 		t.Fatal(err)
 	}
