@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -258,9 +259,23 @@ func (f *Folder) decode(name string, text []byte, value any) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("reading %s: %w", f.Path(name), err)
+		return fmt.Errorf("reading %s: %w", f.Path(name), plainJSON(err))
 	}
 	return nil
+}
+
+// plainJSON says in plain words what is wrong with JSON that people or a full disk changed.
+func plainJSON(err error) error {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Errorf("%s has a value of the wrong kind: %s", cmp.Or(wrong.Field, "the file"), wrong.Value)
+	}
+	if err == io.EOF {
+		return fmt.Errorf("the file is empty: %w", err)
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("the file is cut short: %w", err)
+	}
+	return err
 }
 
 // writeJSON writes value as an indented JSON file of the folder.

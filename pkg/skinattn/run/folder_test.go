@@ -187,7 +187,8 @@ func TestConfigRoundTrip(t *testing.T) {
 func TestConfigThatIsNone(t *testing.T) {
 	f := &Folder{Dir: t.TempDir()}
 	for content, reason := range map[string]string{
-		"": "EOF", "{": "unexpected EOF", `{"network":1}`: "network", `{"weather":"fine"}`: `unknown field "weather"`, `{"seed":-1}`: "seed",
+		"": "the file is empty", "{": "the file is cut short", `{"network":1}`: "network has a value of the wrong kind: number",
+		`{"regime":{"batch":1e99}}`: "regime.batch has a value of the wrong kind: number 1e99", `[]`: "the file has a value of the wrong kind: array", `{"weather":"fine"}`: `unknown field "weather"`, `{"seed":-1}`: "seed",
 		`{"seed":1} {"seed":2}`: "more than one value",
 	} {
 		write(t, f.Path(ConfigFile), content)
