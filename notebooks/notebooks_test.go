@@ -30,7 +30,7 @@ const maxLines = 16
 // shows has, for each tag, what shows such a thing when the main part of a cell
 // calls it.
 var shows = map[string]*regexp.Regexp{
-	"shows-figure": regexp.MustCompile(`\bnb\.(Plot|Figure|Gallery)\(`),
+	"shows-figure": regexp.MustCompile(`\bnb\.(Plot|Figure|Gallery|Explore)\(`),
 	"shows-table":  regexp.MustCompile(`\bnb\.(Table|ShowTraining)\(|\bbook\.Start\(`),
 	"shows-text":   regexp.MustCompile(`\bfmt\.Print|\bnb\.Assert\(|(?m:^!)`),
 }

@@ -137,17 +137,39 @@ go_tools() {
 kernel() {
 	JUPYTER_DATA_DIR=$jupyter_data PATH=$bin:$PATH quietly "$bin/gonb" --install -force_deps -go_work="$repo" ||
 		fail "installing the Go kernel failed"
-	"$venv/bin/python" - "$jupyter_data/kernels/gonb/kernel.json" "$bin:$(dirname "$(command -v go)")" "$(go env GOFLAGS)" <<'PYTHON'
+	"$venv/bin/python" - "$jupyter_data/kernels/gonb/kernel.json" "$bin:$(dirname "$(command -v go)")" "$(go env GOFLAGS)" "$repo/scripts/notebooks.sh" <<'PYTHON'
 import json, os, sys
-path, tools, flags = sys.argv[1:]
+path, tools, flags, script = sys.argv[1:]
 with open(path) as f:
     spec = json.load(f)
+if "kernel" not in spec["argv"]:  # completion is warmed first
+    spec["argv"] = ["bash", script, "kernel", *spec["argv"]]
 spec["env"]["PATH"] = tools + ":${PATH}"
 spec["env"]["GOFLAGS"] = f"{flags} -ldflags=-w".strip()
 spec["env"] |= {name: os.environ[name] for name in ("CC", "CGO_ENABLED") if name in os.environ}
 with open(path, "w") as f:
     json.dump(spec, f, indent=2)
 PYTHON
+}
+
+# warm lets gopls read what the cells import, in the background and behind all else: its
+# first answer takes as long as that. It keeps what it has read in the user's cache
+# folder, where the kernel's gopls finds it.
+warm() {
+	[ -x "$bin/gopls" ] || return 0
+	(
+		dir=$(mktemp -d)
+		trap 'rm -rf "$dir"' EXIT
+		cd "$dir"
+		printf 'module warm\n\ngo %s\n' "$(go env GOVERSION | sed 's/^go//; s/[^0-9.].*//')" >go.mod
+		go work init . "$repo"
+		{
+			echo 'package main'
+			grep -ohE '"\\t([a-z_]+ )?\\"[a-z][^"\\ ]*\\"\\n"' "$repo"/notebooks/*.ipynb | sed -E 's/^"\\t([a-z_]+ )?\\"([^\\]*)\\"\\n"/import _ "\2"/' | sort -u
+			echo 'func main() {}'
+		} >main.go
+		nice -n 19 "$bin/gopls" check main.go
+	) >/dev/null 2>&1 </dev/null &
 }
 
 setup() {
@@ -164,6 +186,13 @@ ready() {
 	if ! installed || [ ! -x "$bin/gonb" ] || [ ! -x "$bin/goimports" ] || [ ! -f "$jupyter_data/kernels/gonb/kernel.json" ]; then
 		setup
 	fi
+}
+
+# kernel_process becomes the kernel; what follows is its command. With nobody at the
+# keyboard nothing is completed.
+kernel_process() {
+	[ "${SKINATTN_LIVE-}" = off ] || warm
+	exec "$@"
 }
 
 run() {
@@ -201,6 +230,7 @@ lab)
 	exec "$venv/bin/jupyter" lab "$@"
 	;;
 run) run "$@" ;;
+kernel) kernel_process "$@" ;; # kernel.json has it
 clean) rm -rf "${SKINATTN_WORK:-${XDG_CACHE_HOME:-$HOME/.cache}/skinattn/notebooks}"/{synthetic,real}-{demo,full} ;;
 strip)
 	ready

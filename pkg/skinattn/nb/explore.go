@@ -60,6 +60,17 @@ func Choose(label string, at int, words ...string) Control {
 	return Control{label: label, to: len(words) - 1, at: at, words: words, text: func(at int) string { return words[at] }}
 }
 
+// Percent is the text of a slider's position that is a number of hundredths.
+func Percent(at int) string { return fmt.Sprintf("%d %%", at) }
+
+// Opacity is a share, 0 to 1, as [plots.HeatStyle] has it, where 0 means something else.
+func Opacity(share float64) float64 {
+	if share == 0 {
+		return -1
+	}
+	return share
+}
+
 // How long Explore waits: for the page's answer that the controls are there, for the first
 // move, and for the next one.
 const (
