@@ -48,6 +48,10 @@ func TestAnswersThatCannotBeWritten(t *testing.T) {
 	if err := os.WriteFile(scores, []byte(twoScores), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	cells := filepath.Join(dir, "cells.yaml")
+	if err := os.WriteFile(cells, []byte("axes: {backbone: mobilenet_v2, seed: 1..2}"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	fresh := 0
 	unused := func() string { fresh++; return filepath.Join(dir, fmt.Sprint("new", fresh)) }
 	few := func(args ...string) []string { return append([]string{"evaluate", "--resamples", "5"}, args...) }
@@ -85,13 +89,22 @@ func TestAnswersThatCannotBeWritten(t *testing.T) {
 		"weights import": {func() []string {
 			return []string{"weights", "import", "--keras", trainedFile(t), "--backbone", "mobilenet_v2", "--run", unused()}
 		}},
-		"weights export": {func() []string { return []string{"weights", "export", "--run", untrained, "--out", unused() + ".h5"} }},
-		"weights check":  {func() []string { return []string{"weights", "check", trainedFile(t), "--backbone", "mobilenet_v2"} }},
-		"report":         {func() []string { return []string{"report", help} }},
-		"export":         {func() []string { return []string{"export", help} }},
-		"runs release":   {func() []string { return []string{"runs", "release", help} }},
-		"runs migrate":   {func() []string { return []string{"runs", "migrate", untrained} }},
-		"bench":          {func() []string { return []string{"bench", help} }},
+		"weights export":   {func() []string { return []string{"weights", "export", "--run", untrained, "--out", unused() + ".h5"} }},
+		"weights check":    {func() []string { return []string{"weights", "check", trainedFile(t), "--backbone", "mobilenet_v2"} }},
+		"report":           {func() []string { return []string{"report", help} }},
+		"export":           {func() []string { return []string{"export", help} }},
+		"runs release":     {func() []string { return []string{"runs", "release", help} }},
+		"runs migrate":     {func() []string { return []string{"runs", "migrate", untrained} }},
+		"runs unusual":     {func() []string { return []string{"runs", "unusual", help} }},
+		"bench":            {func() []string { return []string{"bench", help} }},
+		"serve":            {func() []string { return []string{"serve", help} }},
+		"sweep example":    {func() []string { return []string{"sweep", "example", "small"} }},
+		"sweep cells":      {func() []string { return []string{"sweep", "cells", cells} }},
+		"sweep run":        {func() []string { return []string{"sweep", "run", help} }},
+		"sweep status":     {func() []string { return []string{"sweep", "status", cells} }},
+		"sweep collect":    {func() []string { return []string{"sweep", "collect", help} }},
+		"sweep slurm":      {func() []string { return []string{"sweep", "slurm", help} }},
+		"sweep kubernetes": {func() []string { return []string{"sweep", "kubernetes", help} }},
 	}
 	for _, leaf := range newParser(newGrammar(), io.Discard, io.Discard).Model.Leaves(false) {
 		path := leaf.Path()

@@ -63,7 +63,7 @@ func sameCommand(t *testing.T, cfg run.Config) {
 	}
 	// What data and weights add.
 	cfg.Data = run.Data{Protocol: cfg.Data.Protocol, TestShare: cfg.Data.TestShare}
-	cfg.InitSHA256 = ""
+	cfg.InitSHA256, cfg.Fingerprint = "", ""
 	if !reflect.DeepEqual(got.Values(), cfg.Values()) {
 		t.Errorf("%s\nmeans  %v\nwanted %v", command, got.Values(), cfg.Values())
 	}

@@ -440,9 +440,10 @@ func foreign(words []string) bool {
 var foreignFlags = []string{
 	"--same-allocator",                                                         // of bench/run.sh
 	"--xla_dump_to", "--xla_dump_hlo_as_text", "--xla_cpu_prefer_vector_width", // of $XLA_FLAGS
-	"--network", // of bench/run.sh
-	"--list",    // of scripts/studies.sh
-	"--gpus",    // of docker
+	"--network",  // of bench/run.sh
+	"--list",     // of scripts/studies.sh
+	"--gpus",     // of docker
+	"--parsable", // of sbatch
 }
 
 // inHelp finds the indented examples of a help text, and mentions in its lines.
@@ -501,7 +502,9 @@ func inGo(file, text string) []printed {
 					continue
 				}
 				for _, m := range bareFlag.FindAllStringSubmatch(line, -1) {
-					found = append(found, printed{place, m[1], false})
+					if !foreign(m[1:2]) {
+						found = append(found, printed{place, m[1], false})
+					}
 				}
 			}
 		}

@@ -63,7 +63,8 @@ grids:
 // Every flag of train can be set in a sweep, but for those that have no meaning there.
 func TestSweepTakesTheFlagsOfTrain(t *testing.T) {
 	without := []string{"help", "data", "engine", "json", "quiet", // of every command
-		"split", "run", "resume", "again", "find-lr", "show-config"}
+		"split", "run", "resume", "again", "find-lr", "show-config",
+		"devices"} // no part of a run's configuration: cells go side by side, each on its device
 	parser := newParser(newGrammar(), nil, nil)
 	for _, node := range parser.Model.Children {
 		if node.Name != "train" {
