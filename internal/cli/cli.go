@@ -23,12 +23,9 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/skinattn/skinattn/internal/oneline"
-	"github.com/skinattn/skinattn/pkg/skinattn"
-	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/figures"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
-	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
 )
 
@@ -416,15 +413,6 @@ func (s *session) openEngineWith(opts engine.Options) (*engine.Engine, error) {
 		}
 	}
 	return eng, nil
-}
-
-// openModel loads a run's network on the engine that the flags ask for. Close it.
-func (s *session) openModel(folder *run.Folder) (*skinattn.Model, error) {
-	eng, err := s.openEngine()
-	if err != nil {
-		return nil, err
-	}
-	return checkpoint.LoadModel(folder, eng, s.log)
 }
 
 // openData opens the data folder that the flags ask for.

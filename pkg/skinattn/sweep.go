@@ -47,7 +47,7 @@ func (m *Model) NewSweeper() (*Sweeper, error) {
 		// A row for each view and patient, the patients of a view together.
 		rows := func(x *graph.Node, axis int) *graph.Node {
 			width := x.Shape().Dim(-1)
-			x = graph.BroadcastToDims(graph.ExpandDims(x, axis), views, patients, width)
+			x = graph.BroadcastToDims(graph.InsertAxes(x, axis), views, patients, width)
 			return graph.Reshape(x, views*patients, width)
 		}
 		inputs := m.metadataInputs(rows(in[1], 0))

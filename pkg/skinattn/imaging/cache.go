@@ -35,7 +35,6 @@ type CacheOptions struct {
 // memory. A Cache is safe for use by several goroutines.
 type Cache struct {
 	file    *filecache.File
-	path    string
 	header  cacheHeader
 	indexOf map[string]int
 }

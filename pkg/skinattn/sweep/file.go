@@ -399,18 +399,6 @@ func (g *grid) axis(f *field) *axis {
 	return nil
 }
 
-// excludes reports whether a cell with the values, by field, is left out.
-func (g *grid) excludes(values map[*field]value) bool {
-	return slices.ContainsFunc(g.exclude, func(x exclusion) bool {
-		for f, list := range x.fields {
-			if !slices.ContainsFunc(list, func(v value) bool { return v.String() == values[f].String() }) {
-				return false
-			}
-		}
-		return true
-	})
-}
-
 // resolve follows an alias to its anchor.
 func resolve(node *yaml.Node) *yaml.Node {
 	if node.Kind == yaml.AliasNode {
