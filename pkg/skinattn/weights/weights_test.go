@@ -94,7 +94,7 @@ func TestFetchRefusesWrongWeights(t *testing.T) {
 				t.Errorf("fetched %+v", got)
 			}
 			entries, err := os.ReadDir(dir)
-			if err != nil || len(entries) != 1 || !strings.HasSuffix(entries[0].Name(), ".lock") {
+			if err != nil || len(entries) > 0 {
 				t.Errorf("left behind: %v, %v", entries, err)
 			}
 		})
