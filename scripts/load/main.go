@@ -188,7 +188,7 @@ func (l *load) ask(client *http.Client) {
 		l.counts.MaxOff = max(l.counts.MaxOff, off)
 		if !(off <= l.tolerance) {
 			l.counts.Wrong++
-			l.note(fmt.Sprintf("%s: %s, want %v", q.want.Image, text, q.want.Probabilities))
+			l.note(fmt.Sprintf("%s: %s, want %v", filepath.Base(q.want.Image), text, q.want.Probabilities))
 		}
 	}
 }
