@@ -247,8 +247,8 @@ func rows() (tests []test, targets []target, err error) {
 		switch len(c) { // the first and the last are outside the bars
 		case 9:
 			tests = append(tests, test{c[1], c[2], c[3], c[4], c[5], c[6], c[7]})
-		case 10:
-			targets = append(targets, target{c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8]})
+		case 11:
+			targets = append(targets, target{c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8], c[9]})
 		}
 	}
 	return tests, targets, err
