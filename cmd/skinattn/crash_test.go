@@ -370,6 +370,22 @@ func killAndGoOn(t *testing.T, l *lab, kills int) {
 	}
 }
 
+// startUntilSave starts the command and waits until its run in dir is at a save, counted from
+// 1. It returns what the command writes to its standard error and, once it has ended, its error.
+func startUntilSave(t *testing.T, command *exec.Cmd, dir string, save int) (log *bytes.Buffer, ended chan error) {
+	t.Helper()
+	log, ended = &bytes.Buffer{}, make(chan error, 1)
+	command.Stderr = log
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { ended <- command.Wait() }()
+	if !(killing{save: save}).await(dir, ended) {
+		t.Fatalf("it ended before: %v\n%s", <-ended, log.String())
+	}
+	return log, ended
+}
+
 // A cache that is cut short while a run reads it ends the run with one line, and the run goes
 // on to the same bytes with a cache that is made anew.
 func TestCacheCutShortWhileInUse(t *testing.T) {
@@ -382,16 +398,7 @@ func TestCacheCutShortWhileInUse(t *testing.T) {
 		l.cache = t.TempDir()
 		dir := filepath.Join(t.TempDir(), "run")
 		command := l.train(dir)
-		var log bytes.Buffer
-		command.Stderr = &log
-		if err := command.Start(); err != nil {
-			t.Fatal(err)
-		}
-		ended := make(chan error, 1)
-		go func() { ended <- command.Wait() }()
-		if !(killing{save: 1}).await(dir, ended) {
-			t.Fatalf("it ended before: %v\n%s", <-ended, log.String())
-		}
+		log, ended := startUntilSave(t, command, dir, 1)
 		command.Process.Signal(syscall.SIGSTOP)
 		caches, err := filepath.Glob(filepath.Join(l.cache, "skinattn", c.pattern))
 		if err != nil || len(caches) != 1 {
@@ -424,16 +431,7 @@ func TestInterruptedProcessSavesAndExits130(t *testing.T) {
 		}
 		dir := filepath.Join(t.TempDir(), "run") // of its own: a run of few epochs ends soon
 		command := l.goOn(dir)
-		var log bytes.Buffer
-		command.Stderr = &log
-		if err := command.Start(); err != nil {
-			t.Fatal(err)
-		}
-		ended := make(chan error, 1)
-		go func() { ended <- command.Wait() }()
-		if !(killing{save: 2}).await(dir, ended) {
-			t.Fatalf("it ended before: %v\n%s", <-ended, log.String())
-		}
+		log, ended := startUntilSave(t, command, dir, 2)
 		command.Process.Signal(signal)
 		if signal == syscall.SIGHUP {
 			command.Process.Signal(signal)
@@ -458,14 +456,7 @@ func TestNohup(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	command := l.train(dir)
 	command.Path, command.Args = "/bin/sh", append([]string{"sh", "-c", `trap "" HUP; exec "$@"`, "sh"}, command.Args...)
-	ended := make(chan error, 1)
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() { ended <- command.Wait() }()
-	if !(killing{save: 2}).await(dir, ended) {
-		t.Fatalf("it ended before: %v", <-ended)
-	}
+	_, ended := startUntilSave(t, command, dir, 2)
 	command.Process.Signal(syscall.SIGHUP)
 	if err := <-ended; err != nil {
 		t.Error(err)
@@ -499,14 +490,7 @@ func TestTwoProcessesOnOneRunFolder(t *testing.T) {
 	l := newLab(t)
 	dir := filepath.Join(t.TempDir(), "run")
 	command := l.train(dir)
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- command.Wait() }()
-	if !(killing{save: 1}).await(dir, ended) {
-		t.Fatal("it ended before")
-	}
+	_, ended := startUntilSave(t, command, dir, 1)
 	command.Process.Signal(syscall.SIGSTOP)
 	expectFailure(t, l.resume(dir), "run folder "+dir+" is in use by another process; wait for it")
 	expectFailure(t, l.train(dir), "is in use by another process; wait for it")

@@ -188,8 +188,19 @@ func TestInterruptedSweepGoesOnToTheSameBytes(t *testing.T) {
 			l.expect(t, want)
 			random := rand.New(rand.NewPCG(22, 7))
 			interrupted := 0
+			var alone []int // trainings that were left alone, which go on for a while
+			wait := func() {
+				for _, pid := range alone {
+					for syscall.Kill(pid, 0) == nil {
+						time.Sleep(10 * time.Millisecond)
+					}
+				}
+				alone = nil
+			}
+			defer wait() // they write into a folder that the test removes
 			for round := 0; interrupted < kills; round++ {
 				if round%4 == 0 { // as far as it goes, then from the beginning
+					wait()
 					if err := os.RemoveAll(l.runs); err != nil {
 						t.Fatal(err)
 					}
@@ -220,16 +231,14 @@ func TestInterruptedSweepGoesOnToTheSameBytes(t *testing.T) {
 						t.Errorf("exit code %d, want 130", code)
 					}
 					interrupted++
-					for _, pid := range trainings { // a training that was left alone goes on for a while
-						for how == 2 && round%4 == 3 && syscall.Kill(pid, 0) == nil {
-							time.Sleep(10 * time.Millisecond)
-						}
+					if how == 2 {
+						alone = append(alone, trainings...)
 					}
 				}
 				if round%4 != 3 {
 					continue
 				}
-				// Trainings that were left alone are waited for.
+				wait()
 				for deadline := time.Now().Add(2 * time.Minute); ; {
 					out, _ := l.sweep("run").CombinedOutput()
 					if all := l.status(t); sweep.Count(all, sweep.Done)+sweep.Count(all, sweep.Failed) == len(all) {

@@ -75,9 +75,6 @@ func sayWhetherSame(s *session, first, again string) error {
 	}
 	for _, part := range []split.Part{split.Val, split.Test} {
 		said, err := samePredictions(a, b, part)
-		if missing, ok := errors.AsType[*run.MissingError](err); ok {
-			said, err = fmt.Sprintf("note: %s has no %s to compare with", missing.Dir, missing.File), nil
-		}
 		if err != nil {
 			return err
 		}
@@ -92,16 +89,13 @@ func sayWhetherSame(s *session, first, again string) error {
 // that both runs lack.
 func samePredictions(a, b *run.Folder, part split.Part) (string, error) {
 	name := run.PredictionsFile(part)
-	if !a.Has(name) && !b.Has(name) {
+	switch hasA, hasB := a.Has(name), b.Has(name); {
+	case !hasA && !hasB:
 		return "", nil
-	}
-	first, err := a.Predictions(part)
-	if err != nil {
-		return "", err
-	}
-	again, err := b.Predictions(part)
-	if err != nil {
-		return "", err
+	case !hasA:
+		return fmt.Sprintf("note: %s has no %s to compare with", a.Dir, name), nil
+	case !hasB:
+		return fmt.Sprintf("note: %s has no %s to compare with", b.Dir, name), nil
 	}
 	x, err := a.ReadFile(name)
 	if err != nil {
@@ -113,6 +107,14 @@ func samePredictions(a, b *run.Folder, part split.Part) (string, error) {
 	}
 	if bytes.Equal(x, y) {
 		return fmt.Sprintf("%s: the same as in %s, byte for byte", name, a.Dir), nil
+	}
+	first, err := a.Predictions(part)
+	if err != nil {
+		return "", err
+	}
+	again, err := b.Predictions(part)
+	if err != nil {
+		return "", err
 	}
 	p, q := first.Predictions(), again.Predictions()
 	number := map[string]int{}

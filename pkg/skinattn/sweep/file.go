@@ -295,14 +295,9 @@ func (p *parser) values(f *field, node *yaml.Node) (values []value, err error) {
 	if node.Kind == yaml.SequenceNode {
 		for _, element := range node.Content {
 			element = resolve(element)
-			some, isRange, err := f.rangeOf(element)
-			if !isRange {
-				var v value
-				v, err = f.decode(element)
-				some = []value{v}
-			}
+			some, err := p.valueOrRange(f, element)
 			if err != nil {
-				return nil, p.wrong(element, f.name, element.Value, err)
+				return nil, err
 			}
 			if values = append(values, some...); len(values) > maxCells {
 				return nil, p.wrong(element, f.name, "", fmt.Errorf("there are more than %d values", maxCells))
@@ -310,6 +305,11 @@ func (p *parser) values(f *field, node *yaml.Node) (values []value, err error) {
 		}
 		return values, nil
 	}
+	return p.valueOrRange(f, node)
+}
+
+// valueOrRange reads one value, or all values of a range.
+func (p *parser) valueOrRange(f *field, node *yaml.Node) ([]value, error) {
 	values, isRange, err := f.rangeOf(node)
 	if !isRange {
 		var v value
