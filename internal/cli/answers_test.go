@@ -100,6 +100,7 @@ func TestAnswersThatCannotBeWritten(t *testing.T) {
 		"serve":            {func() []string { return []string{"serve", help} }},
 		"sweep example":    {func() []string { return []string{"sweep", "example", "small"} }},
 		"sweep cells":      {func() []string { return []string{"sweep", "cells", cells} }},
+		"sweep plan":       {func() []string { return []string{"sweep", "plan", cells, "--device", "v100"} }},
 		"sweep run":        {func() []string { return []string{"sweep", "run", help} }},
 		"sweep status":     {func() []string { return []string{"sweep", "status", cells} }},
 		"sweep collect":    {func() []string { return []string{"sweep", "collect", help} }},

@@ -171,7 +171,9 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) (code
 }
 
 // newGrammar returns the grammar of the command line, for one use.
-func newGrammar() *commands { return &commands{Train: trainCommand{regimeFlags: newRegimeFlags()}} }
+func newGrammar() *commands {
+	return &commands{Train: trainCommand{regimeFlags: newRegimeFlags()}, Bench: benchCommand{regimeFlags: newRegimeFlags("batch", "precision", "epochs", "warm-up")}}
+}
 
 // newParser returns a parser that fills in grammar.
 func newParser(grammar *commands, stdout, stderr io.Writer) *kong.Kong {

@@ -21,10 +21,14 @@ type regimeFlags struct {
 	Options kong.Plugins `embed:""` // made by newRegimeFlags
 }
 
-// newRegimeFlags makes the flags: pointers and slices that are nil unless given.
-func newRegimeFlags() regimeFlags {
+// newRegimeFlags makes the flags, but for those that a command has by itself: pointers and
+// slices that are nil unless given.
+func newRegimeFlags(own ...string) regimeFlags {
 	var fields []reflect.StructField
 	for i, o := range pipeline.Settings() {
+		if slices.Contains(own, o.Flag) {
+			continue
+		}
 		t := o.FlagType()
 		tag := fmt.Sprintf("name:%q help:%q placeholder:%q group:%q", o.Flag, o.Help, o.Placeholder(), o.Group)
 		if t.Kind() == reflect.Bool {
@@ -33,17 +37,23 @@ func newRegimeFlags() regimeFlags {
 		if t.Kind() != reflect.Slice {
 			t = reflect.PointerTo(t)
 		}
-		fields = append(fields, reflect.StructField{Name: "Option" + strconv.Itoa(i), Type: t, Tag: reflect.StructTag(tag)})
+		fields = append(fields, reflect.StructField{Name: fieldName(i), Type: t, Tag: reflect.StructTag(tag)})
 	}
 	return regimeFlags{Options: kong.Plugins{reflect.New(reflect.StructOf(fields)).Interface()}}
 }
 
+// fieldName is the name of the struct's field for setting i.
+func fieldName(i int) string { return "Option" + strconv.Itoa(i) }
+
 // changes are the options whose flags were given, with the flags' values.
 func (f regimeFlags) changes() (changes []pipeline.Change) {
+	if f.Options == nil {
+		return nil
+	}
 	values := reflect.ValueOf(f.Options[0]).Elem()
 	for i, o := range pipeline.Settings() {
-		value := values.Field(i)
-		if value.IsNil() {
+		value := values.FieldByName(fieldName(i))
+		if !value.IsValid() || value.IsNil() {
 			continue
 		}
 		if value.Kind() == reflect.Pointer {

@@ -14,6 +14,7 @@ import (
 type sweepCommand struct {
 	Example sweepExampleCommand `cmd:"" help:"Print a sweep's file to begin with: the whole table of the paper, or a small one."`
 	Cells   sweepCellsCommand   `cmd:"" help:"List the cells of a sweep, each with the command that trains it."`
+	Plan    sweepPlanCommand    `cmd:"" help:"Estimate hours, memory and cost of a sweep on a device."`
 	Run     sweepRunCommand     `cmd:"" help:"Train the cells of a sweep here, one after the other, and go on where that was interrupted."`
 	Status  sweepStatusCommand  `cmd:"" help:"Show the cells of a sweep: done, running, failed, waiting."`
 	Collect sweepCollectCommand `cmd:"" help:"Copy what 'reproduce' reads of the cells that are done."`

@@ -257,6 +257,7 @@ func grammarVars() map[string]string {
 		"official_test":  strings.Join(split.WithOfficialTest(), ", "),
 		"regimes":        strings.Join(spec.Names(), ","),
 		"regime":         spec.Default,
+		"devices":        strings.Join(sweep.DeviceNames(), ", "),
 		"sweep_examples": strings.Join(sweep.Examples(), ","),
 		"methods":        strings.Join(explain.MethodNames(), ", "),
 	}

@@ -92,7 +92,7 @@ func (n *Network) upToCut(doing string, backend compute.Backend, store *model.St
 	if err != nil {
 		return nil, err
 	}
-	return NewProgram(doing, backend, store, n.InputShape(), inferenceBatchAt(n.Size), func(in []*graph.Node) []*graph.Node {
+	return NewProgram(doing, backend, store, n.InputShape(), InferenceBatch(n.Size), func(in []*graph.Node) []*graph.Node {
 		outputs := (&layers.Builder{Store: store, Grouped: true}).Build(before, map[string]*graph.Node{backbone.InputLayer: n.Preprocessed(in[0])})
 		return []*graph.Node{output(outputs[n.Cut])}
 	})

@@ -29,8 +29,9 @@ type Model struct {
 // of other sizes have about the same number of pixels.
 const inferenceBatch = 32
 
-// inferenceBatchAt returns the batch for images of size pixels, a power of two.
-func inferenceBatchAt(size int) int {
+// InferenceBatch is the number of images of size pixels that a Model, or an Extractor,
+// computes at once unless it is told otherwise, a power of two.
+func InferenceBatch(size int) int {
 	room := max(1, inferenceBatch*224*224/(size*size))
 	return min(inferenceBatch, 1<<(bits.Len(uint(room))-1))
 }
@@ -40,7 +41,7 @@ func inferenceBatchAt(size int) int {
 // training may change them between calls. Close the model after use.
 func NewModel(backend compute.Backend, net *Network, store *model.Store, batch int) (*Model, error) {
 	if batch <= 0 {
-		batch = inferenceBatchAt(net.Size)
+		batch = InferenceBatch(net.Size)
 	}
 	program, err := NewProgram("predicting", backend, store, net.InputShape(), batch, func(in []*graph.Node) []*graph.Node {
 		outputs := net.Forward(&layers.Builder{Store: store, Grouped: true}, in[0], in[1])

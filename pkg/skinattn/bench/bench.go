@@ -21,11 +21,14 @@ import (
 
 // The modes of a measurement.
 const (
-	Train = "train" // optimizer steps of the default regime
+	Train = "train" // optimizer steps
 	Infer = "infer" // predictions
+	// Host is what a training does beside: decoding photos, opening their cache, saving
+	// checkpoints, computing metrics.
+	Host = "host"
 )
 
-// Modes lists all modes.
+// Modes are the modes that measure a network.
 var Modes = []string{Train, Infer}
 
 // Config is one measurement.
@@ -39,6 +42,17 @@ type Config struct {
 	Seed     uint64 // of the images and of dropout
 	// Precision of the training, as in spec.Regime; predictions are float32.
 	Precision string
+	// Regime is what is trained by, but for its batch and precision; nil: the default one.
+	Regime *spec.Regime
+	// Network is measured in place of the authors' on the backbone, but for its size where
+	// Size is not 0; nil: theirs.
+	Network *spec.Network
+	// FeatureCache measures the network after the cut, on features, as a training with
+	// spec.Backbone frozen and its features computed once does.
+	FeatureCache bool
+	// ProgramCache is noted in the result: the first step may have loaded its program, in
+	// place of compiling it.
+	ProgramCache bool
 }
 
 // check returns an error for a value that makes a measurement impossible.
@@ -80,33 +94,61 @@ func Measure(ctx context.Context, eng *engine.Engine, cfg Config) (Result, error
 		}
 		seconds = append(seconds, time.Since(start).Seconds())
 	}
-	r := Result{
-		Backbone: cfg.Backbone, Mode: cfg.Mode, Batch: cfg.Batch, Size: net.Size,
-		Engine: eng.Kind, PeakRSSBytes: peakRSS(),
+	r, err := Describe(cfg)
+	if err != nil {
+		return r, err
 	}
-	if cfg.Mode == Train {
-		r.Precision = cfg.Precision
-		if eng.Devices > 1 {
-			r.Devices = eng.Devices
-		}
+	r.Size, r.Engine, r.PeakRSSBytes = net.Size, eng.Kind, peakRSS()
+	if cfg.Mode == Train && eng.Devices > 1 {
+		r.Devices = eng.Devices
 	}
 	r.Parameters, _ = net.Graph.Parameters()
 	r.time(seconds[0], seconds[1+cfg.WarmUp:])
 	return r, nil
 }
 
+// Describe is the result of a measurement without its numbers: what it measures.
+func Describe(cfg Config) (r Result, err error) {
+	r = Result{Backbone: cfg.Backbone, Mode: cfg.Mode, Batch: cfg.Batch, Size: cfg.Size, Loaded: cfg.ProgramCache}
+	if cfg.Mode == Host {
+		return r, nil
+	}
+	net, err := cfg.network()
+	if err != nil {
+		return r, err
+	}
+	reg, err := cfg.regime()
+	if err != nil {
+		return r, err
+	}
+	r.Size, r.Work = net.Size, WorkOf(net, reg, cfg.FeatureCache, cfg.Mode)
+	if cfg.Mode == Train {
+		r.Precision = cfg.Precision
+	}
+	return r, nil
+}
+
 // prepare builds the network with weights filled by name and returns a function that
 // takes step i, from 0, and a function that frees the network.
 func prepare(ctx context.Context, eng *engine.Engine, cfg Config) (step func(i int) error, net *skinattn.Network, stop func(), err error) {
-	netCfg, err := skinattn.AuthorsNetwork(cfg.Backbone, spec.Metadata)
+	netCfg, err := cfg.network()
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if cfg.Size > 0 {
-		netCfg.Size = cfg.Size
-	}
 	if net, err = skinattn.NewNetwork(netCfg); err != nil {
 		return nil, nil, nil, err
+	}
+	if cfg.FeatureCache {
+		reg, err := cfg.regime()
+		if err == nil {
+			err = training.Check(net, reg, true)
+		}
+		if err == nil {
+			net, err = net.AfterCut()
+		}
+		if err != nil {
+			return nil, nil, nil, err
+		}
 	}
 	store := model.NewStore()
 	// Random weights without trained batch-norm statistics would let activations fade
@@ -116,7 +158,13 @@ func prepare(ctx context.Context, eng *engine.Engine, cfg Config) (step func(i i
 			return nil, nil, nil, err
 		}
 	}
-	examples := generate(net.Size, cfg.Batch, cfg.Seed)
+	examples := generate(net.PhotoSize(), cfg.Batch, cfg.Seed)
+	if cfg.FeatureCache {
+		examples.features = make([]float32, cfg.Batch*net.FeatureShape().Size())
+		for i := range examples.features {
+			examples.features[i] = float32(examples.images[0][i%len(examples.images[0])]) / 255
+		}
+	}
 	if cfg.Mode == Train {
 		step, stop, err = trainStep(eng, net, store, examples, cfg)
 	} else {
@@ -125,20 +173,42 @@ func prepare(ctx context.Context, eng *engine.Engine, cfg Config) (step func(i i
 	return step, net, stop, err
 }
 
-// trainStep is an optimizer step of the default regime.
-func trainStep(eng *engine.Engine, net *skinattn.Network, store *model.Store, e examples, cfg Config) (step func(i int) error, stop func(), err error) {
+// network is the network to measure.
+func (c Config) network() (net spec.Network, err error) {
+	if c.Network != nil {
+		net = *c.Network
+	} else if net, err = skinattn.AuthorsNetwork(c.Backbone, spec.Metadata); err != nil {
+		return net, err
+	}
+	if c.Size > 0 {
+		net.Size = c.Size
+	}
+	return net, nil
+}
+
+// regime is the regime to train by.
+func (c Config) regime() (*spec.Regime, error) {
 	reg, err := spec.Find(spec.Default)
+	if c.Regime != nil {
+		reg, err = *c.Regime, nil
+	}
+	reg.Batch, reg.Precision = c.Batch, c.Precision
+	return &reg, err
+}
+
+// trainStep is an optimizer step.
+func trainStep(eng *engine.Engine, net *skinattn.Network, store *model.Store, e examples, cfg Config) (step func(i int) error, stop func(), err error) {
+	reg, err := cfg.regime()
 	if err != nil {
 		return nil, nil, err
 	}
-	reg.Batch, reg.Precision = cfg.Batch, cfg.Precision
 	if err := reg.Check(ham10000.NumClasses); err != nil {
 		return nil, nil, err
 	}
-	if err := training.CheckEngine(&reg, eng); err != nil {
+	if err := training.CheckEngine(reg, eng); err != nil {
 		return nil, nil, err
 	}
-	stepper, err := training.NewStepper(eng, store, net, &reg, cfg.Seed)
+	stepper, err := training.NewStepper(eng, store, net, reg, cfg.Seed)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -147,11 +217,23 @@ func trainStep(eng *engine.Engine, net *skinattn.Network, store *model.Store, e 
 		rows[i] = int32(i)
 	}
 	flat := slices.Concat(e.images...)
+	transforms, blend := training.DrawBatch(reg, net.Size, len(rows), cfg.Seed)
 	return func(i int) error {
 		// A new tensor each time: in training, too, every batch comes from the host.
-		pixels := tensors.FromFlatDataAndDimensions(flat, len(rows), net.Size, net.Size, 3)
-		_, _, err := stepper.Step(training.Batch{Pixels: pixels, Rows: rows, Metadata: e.metadata, Labels: e.labels},
-			training.Position{Epoch: 1, Step: i + 1, Update: i + 1, Rate: reg.LearningRate})
+		batch := training.Batch{Rows: rows, Metadata: e.metadata, Labels: e.labels, Transforms: transforms, Blend: blend}
+		shape := append([]int{len(rows)}, net.PhotoShape()...)
+		if e.features != nil {
+			batch.Pixels = tensors.FromFlatDataAndDimensions(e.features, shape...)
+		} else {
+			batch.Pixels = tensors.FromFlatDataAndDimensions(flat, shape...)
+		}
+		at := training.Position{Epoch: max(1, reg.Epochs), Step: i + 1, Update: i + 1, Rate: reg.LearningRate}
+		if n := max(reg.Accumulate, 1); n > 1 {
+			if at.Update = i/n + 1; (i+1)%n == 0 {
+				at.Images = n * len(rows)
+			}
+		}
+		_, _, err := stepper.Step(batch, at)
 		return err
 	}, stepper.Close, nil
 }
@@ -162,7 +244,12 @@ func inferStep(ctx context.Context, eng *engine.Engine, net *skinattn.Network, s
 	if err != nil {
 		return nil, nil, err
 	}
-	request := skinattn.Request{Images: skinattn.Bytes(len(e.images), func(i int) []uint8 { return e.images[i] }), Metadata: e.metadata}
+	images := net.Upright(skinattn.Bytes(len(e.images), func(i int) []uint8 { return e.images[i] }))
+	if e.features != nil {
+		width := len(e.features) / len(e.images)
+		images = skinattn.Floats(len(e.images), func(i int, dst []float32) { copy(dst, e.features[i*width:]) })
+	}
+	request := skinattn.Request{Images: images, Metadata: e.metadata}
 	return func(int) error {
 		_, err := m.Predict(ctx, request)
 		return err
@@ -172,6 +259,7 @@ func inferStep(ctx context.Context, eng *engine.Engine, net *skinattn.Network, s
 // examples are a generated batch.
 type examples struct {
 	images   [][]uint8 // RGB [size size 3]
+	features []float32 // of all images, in place of them; nil for a whole network
 	metadata []skinattn.Metadata
 	labels   []int32
 }

@@ -12,7 +12,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/skinattn/skinattn/internal/testengine"
+	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
+	"github.com/skinattn/skinattn/pkg/skinattn/training"
 )
 
 // The pure Go engine needs no plug-in and does not compile, so a measurement at
@@ -125,5 +128,67 @@ func TestParsePeakRSS(t *testing.T) {
 		if got := parsePeakRSS([]byte(status)); got != want {
 			t.Errorf("%q: %d, want %d", status, got, want)
 		}
+	}
+}
+
+// What a regime does beside is measured, too, and named.
+func TestMeasureRegime(t *testing.T) {
+	eng := testengine.Named(t, engine.Go)
+	reg, err := spec.Find("modern")
+	if err != nil {
+		t.Fatal(err)
+	}
+	net, err := skinattn.Resolve("mobilenet_v2", reg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	net.Cut = "Conv1_relu"
+	reg.EMA, reg.Mix.Mixup, reg.Accumulate = .9, .2, 2
+	cfg := Config{Backbone: "mobilenet_v2", Size: 32, Batch: 2, Steps: 2, Seed: 1, Regime: &reg, Network: &net}
+	for mode, want := range map[string][]string{
+		Train: {"cut=Conv1_relu", "photos=48", WorkAffine, WorkColours, WorkMix, WorkAccumulate, WorkEMA},
+		Infer: {"cut=Conv1_relu", "photos=48"},
+	} {
+		cfg.Mode = mode
+		r, err := Measure(t.Context(), eng, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(r.Work, want) || r.MedianStep() <= 0 {
+			t.Errorf("%s: %v, want %v", mode, r.Work, want)
+		}
+	}
+	// On features, the network after the cut.
+	reg = spec.Regime{}
+	if reg, err = spec.Find(spec.Demo); err != nil {
+		t.Fatal(err)
+	}
+	reg.Freeze = []spec.Freeze{{Layers: spec.Backbone}}
+	net.Oversample = 0
+	cfg.FeatureCache, cfg.Mode = true, Train
+	r, err := Measure(t.Context(), eng, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(r.Work, []string{"cut=Conv1_relu", WorkFeatures}) {
+		t.Errorf("%v", r.Work)
+	}
+	reg.Freeze = nil
+	if _, err := Measure(t.Context(), eng, cfg); !errors.Is(err, training.ErrFeaturesTrained) {
+		t.Errorf("a trained backbone: %v", err)
+	}
+}
+
+func TestMeasureHost(t *testing.T) {
+	if testing.Short() {
+		t.Skip("generates photos")
+	}
+	r, err := MeasureHost(t.Context(), nil, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := r.Host
+	if r.Mode != Host || !h.Synthetic || h.Photos != 60 || h.PhotoSeconds <= 0 || h.PhotoSeconds > 1 || h.OpenSecondsPerGB <= 0 || h.SaveSeconds <= 0 || h.MetricsSecondsPer1000 <= 0 {
+		t.Errorf("%+v", h)
 	}
 }

@@ -17,6 +17,12 @@ type Result struct {
 	// Devices shared the batches of a training; 0: one.
 	Devices   int    `json:"devices,omitempty"`
 	Precision string `json:"precision,omitempty"` // of a training; empty: float32
+	// Work is what a step has beside the default regime's on the authors' network; see WorkOf.
+	Work []string `json:"work,omitempty"`
+	// Loaded is set if the first step may have loaded a program that was compiled before.
+	Loaded bool `json:"program_cache,omitempty"`
+	// Host has the numbers of the mode Host, which has no steps.
+	Host *HostResult `json:"host,omitempty"`
 	// Parameters counts all scalars of the network at this size, which tells
 	// whether a peer's network is the same.
 	Parameters int `json:"parameters"`

@@ -26,14 +26,20 @@ func fastRegime(reg spec.Regime) spec.Regime {
 	return reg
 }
 
+// FastParts are the photos that a run with TrainOptions.FastDevRun keeps of parts of so many
+// photos.
+func FastParts(batch, train, val, test int) (fewTrain, fewVal, fewTest int) {
+	return min(train, fastBatches*batch), min(val, fastHeldOut), min(test, fastHeldOut)
+}
+
 // thinned keeps enough of a split for a few batches, evenly over the classes.
 func thinned(parts *split.Split, batch int) *split.Split {
 	thin := *parts
 	kept := map[string]bool{}
-	for part, n := range map[split.Part]int{split.Train: fastBatches * batch, split.Val: fastHeldOut, split.Test: fastHeldOut} {
+	train, val, test := FastParts(batch, len(parts.Part(split.Train)), len(parts.Part(split.Val)), len(parts.Part(split.Test)))
+	for part, n := range map[split.Part]int{split.Train: train, split.Val: val, split.Test: test} {
 		rows := parts.Part(part)
 		slices.SortStableFunc(rows, func(a, b split.Row) int { return cmp.Compare(a.Dx, b.Dx) })
-		n = min(n, len(rows))
 		for i := range n {
 			kept[rows[i*len(rows)/n].ImageID] = true
 		}

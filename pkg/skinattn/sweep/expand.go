@@ -45,6 +45,13 @@ type prepared struct {
 	words   []string // of the name: network and regime, before the split
 	after   []string // and behind it
 	content []byte   // for the hash
+	size    networkSize
+}
+
+// networkSize is how large a network is.
+type networkSize struct {
+	values      int   // of all variables
+	macs, after int64 // multiply-adds of an image's way through it, and through what is behind the cut
 }
 
 // Expand lists the cells of a sweep, each once, in the order of the file: the first axis
@@ -265,7 +272,15 @@ func (e *expander) prepare(begin pipeline.Begin) (*prepared, error) {
 		}
 	}
 	p := &prepared{options: opts}
-	if p.config, err = opts.ConfigBy(e.network); err != nil {
+	var net *skinattn.Network
+	p.config, err = opts.ConfigBy(func(options spec.Network) (built *skinattn.Network, err error) {
+		net, err = e.network(options)
+		return net, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if p.size, err = e.size(net, p.config.FeatureCache); err != nil {
 		return nil, err
 	}
 	p.content = content(p.config, begin.Weights)
@@ -288,6 +303,19 @@ func (e *expander) network(options spec.Network) (*skinattn.Network, error) {
 		e.networks[options] = net
 	}
 	return net, err
+}
+
+// size measures a network, and what is behind the cut if that is trained alone.
+func (e *expander) size(net *skinattn.Network, features bool) (size networkSize, err error) {
+	size.values, _ = net.Graph.Parameters()
+	size.macs = net.Graph.MultiplyAdds()
+	if features {
+		var after *skinattn.Network
+		if after, err = net.AfterCut(); err == nil {
+			size.after = after.Graph.MultiplyAdds()
+		}
+	}
+	return size, err
 }
 
 // content is the text of all that decides a run but seed and split.

@@ -52,3 +52,30 @@ func Preview(backend compute.Backend, reg *spec.Regime, size int, photo []uint8,
 	}
 	return slices.Collect(slices.Chunk(flat, size*size*3)), b.Transforms, nil
 }
+
+// DrawBatch draws what a regime changes at random in a batch of n photos: the transforms, and
+// how photos are mixed, nil where they are not. It is for steps outside of a run, as those
+// that are timed; draws of a run differ.
+func DrawBatch(reg *spec.Regime, size, n int, seed uint64) ([]Transform, *Blend) {
+	entries := make([]entry, n)
+	for i := range entries {
+		entries[i].id = i
+	}
+	var blend *Blend
+	if reg.Mix != (spec.Mix{}) {
+		blend = drawBlend(reg.Mix, size, n, seed, 1, entries[0])
+	}
+	return transforms(reg, size, seed, 1, entries), blend
+}
+
+// FrozenSets is the number of different sets of layers that a regime freezes in its epochs,
+// one after the other: each has a program of its own.
+func FrozenSets(reg *spec.Regime) int {
+	changes := map[int]bool{}
+	for _, f := range reg.Freeze {
+		if f.Epochs > 0 && f.Epochs < reg.Epochs {
+			changes[f.Epochs] = true
+		}
+	}
+	return 1 + len(changes)
+}

@@ -53,12 +53,30 @@ func byClass(labels []int32) [ham10000.NumClasses][]int {
 }
 
 // images returns the number of entries of an epoch, equal for all epochs.
-func (s *sampler) images() int {
-	if s.reg.StepsDivisor == 0 {
-		return len(s.all)
+func (s *sampler) images() int { return imagesOf(s.reg, len(s.labels), len(s.all)) }
+
+// imagesOf is the number of entries of an epoch for photos of the training part, of which,
+// with their copies, all entries are made.
+func imagesOf(reg *spec.Regime, photos, all int) int {
+	if reg.StepsDivisor == 0 {
+		return all
 	}
-	steps := (len(s.labels) + s.reg.StepsDivisor - 1) / s.reg.StepsDivisor
-	return min(steps*s.reg.Batch, len(s.all))
+	steps := (photos + reg.StepsDivisor - 1) / reg.StepsDivisor
+	return min(steps*reg.Batch, all)
+}
+
+// EpochImages is the number of images that an epoch of a regime shows, copies included, for a
+// training part with so many photos of each class.
+func EpochImages(reg *spec.Regime, classes []int) int {
+	photos, all := 0, 0
+	for _, n := range classes {
+		photos += n
+		all += n
+		if reg.Copies != (spec.Copies{}) {
+			all += reg.Copies.Count(n)
+		}
+	}
+	return imagesOf(reg, photos, all)
 }
 
 // steps returns the number of batches of an epoch.

@@ -140,3 +140,37 @@ func TestBalancedClassWeights(t *testing.T) {
 		}
 	}
 }
+
+// EpochImages counts what the sampler shows, from numbers of photos alone.
+func TestEpochImages(t *testing.T) {
+	classes := []int{3, 5, 11, 1, 11, 67, 2}
+	var labels []int32
+	for class, n := range classes {
+		for range n {
+			labels = append(labels, int32(class))
+		}
+	}
+	for name, reg := range map[string]spec.Regime{
+		"plain":    {Batch: 10},
+		"divisor":  {Batch: 4, StepsDivisor: 50},
+		"copies":   {Batch: 10, Copies: spec.Copies{PerPhoto: 2}},
+		"filled":   {Batch: 10, Copies: spec.Copies{PerClass: 30, Batch: 4}},
+		"balanced": {Batch: 10, Sampling: spec.Balanced},
+	} {
+		if got, want := EpochImages(&reg, classes), len(newSampler(&reg, 1, labels).epoch(1)); got != want {
+			t.Errorf("%s: %d, the sampler shows %d", name, got, want)
+		}
+	}
+}
+
+func TestFrozenSets(t *testing.T) {
+	for want, freeze := range map[int][]spec.Freeze{
+		1: {{Layers: spec.Backbone}},
+		2: {{Layers: spec.Backbone, Epochs: 3}, {Layers: "block_1_", Epochs: 3}, {Layers: "dense", Epochs: 10}},
+		3: {{Layers: spec.Backbone, Epochs: 3}, {Layers: "block_1_", Epochs: 4}},
+	} {
+		if got := FrozenSets(&spec.Regime{Epochs: 10, Freeze: freeze}); got != want {
+			t.Errorf("%v: %d, want %d", freeze, got, want)
+		}
+	}
+}
