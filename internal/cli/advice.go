@@ -42,6 +42,17 @@ var adviceTable = []func(error) string{
 	as[*ham10000.UnconvertedError]("'skinattn data convert' makes a folder of them that has one"),
 	as[*ham10000.NoLesionsError]("it is part of the challenge's training data; or 'skinattn data fetch DIR --only-metadata' gets HAM10000_metadata.csv, which has everything"),
 	as[*ham10000.ManyTablesError]("rename the one that counts"),
+	when(func(e *ham10000.NoTableError) string {
+		switch _, other := errors.AsType[*csvtable.FormatError](e); {
+		case e.Folder != "":
+			return "name that one with --data or $SKINATTN_DATA"
+		case other:
+			return "put the table there as HAM10000_metadata.csv"
+		case e.File != nil || e.Sorted:
+			return "'skinattn data fetch DIR --only-metadata' gets HAM10000_metadata.csv, which goes into that folder"
+		}
+		return ""
+	}),
 	as[*ham10000.NotFolderError]("set --data or $SKINATTN_DATA to the folder that holds HAM10000_metadata.csv, or fetch it with scripts/download.sh"),
 	as[*ham10000.MissingImagesError]("put ISIC_*.jpg in any of its subfolders or run scripts/download.sh, `skinattn data check` lists them all"),
 	when(func(e *csvtable.FormatError) string {

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"image"
 	"path/filepath"
 
 	"github.com/skinattn/skinattn/pkg/eval"
+	"github.com/skinattn/skinattn/pkg/skinattn/attention"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
@@ -41,7 +41,7 @@ func (c *demoCommand) Run(s *session) error {
 	opts := pipeline.DemoOptions{
 		Dir: c.Out, Images: c.Images, Size: c.Size, Epochs: c.Epochs, Seed: s.seed(),
 		Watch: newTrainingBar(s), Generate: s.progress("drawing synthetic lesions"),
-		Overlays: func(ctx context.Context, dir string, paths []string, size int) ([]image.Image, error) {
+		Overlays: func(ctx context.Context, dir string, paths []string, size int) ([]attention.Overlay, error) {
 			return s.overlaysOn(ctx, eng, dir, paths, size)
 		},
 	}

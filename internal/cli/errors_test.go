@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/synthetic"
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
 )
@@ -147,7 +148,7 @@ func mistakes(t *testing.T, dir string) []mistake {
 		{"probability NaN", []string{"evaluate", nanCSV}, 1, []string{"nan.csv:2: column akiec: ", "NaN"}},
 		{"probabilities that do not sum to 1", []string{"evaluate", sumCSV}, 1, []string{"sum.csv:2: ", "1.5"}},
 		{"predictions without a column", []string{"evaluate", columnCSV}, 1, []string{"column.csv:1: ", "lesion_id"}},
-		{"row without a column", []string{"evaluate", shortCSV}, 1, []string{"short.csv:2: ", "wrong number of fields"}},
+		{"row without a column", []string{"evaluate", shortCSV}, 1, []string{"short.csv:2: ", "9 fields and the header 10"}},
 		{"prediction twice", []string{"evaluate", twiceCSV}, 1, []string{"twice.csv:3: ", "ISIC_1"}},
 		{"folder without predictions", []string{"evaluate", dir + "/full"}, 1, []string{"full", "predictions-test.csv"}},
 		{"resamples -1", []string{"evaluate", headerCSV, "--resamples=-1"}, 2, []string{"--resamples is -1"}},
@@ -286,6 +287,39 @@ func TestMistakesWithARun(t *testing.T) {
 		t.Errorf("a run was begun: %v", made)
 	}
 
+	// A file that was edited is to blame, whatever its values then make impossible.
+	config, err := os.ReadFile(filepath.Join(runDir, run.ConfigFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, edit, resume, predict string
+	}{
+		{"two class weights", `.regime.class_weights = [1, 2]`, "config.json was changed after the run began", ""},
+		{"without a regime", `.regime = null`, "config.json was changed after the run began", ""},
+		{"an unknown network", `.network.backbone = "nope"`, "config.json was changed after the run began", "config.json: backbone"},
+		{"a cut that is none", `.network.cut = "nope"`, "config.json was changed after the run began", "config.json: cutting mobilenet_v2"},
+		{"another size", `.network.size = 0`, "config.json was changed after the run began", "does not fit config.json"},
+	} {
+		t.Run("edited: "+c.name, func(t *testing.T) {
+			edited := filepath.Join(t.TempDir(), "run")
+			if err := os.CopyFS(edited, os.DirFS(runDir)); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(edited, run.ConfigFile), editJSON(t, config, c.edit), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			code, _, stderr := call(t, "train", "--run", edited, "--quiet", "--resume")
+			if code != 1 || !strings.Contains(stderr, c.resume) {
+				t.Errorf("resuming: exit code %d, %q", code, stderr)
+			}
+			code, _, stderr = call(t, "predict", "--run", edited, "--quiet", photos[0])
+			if c.predict != "" && (code != 1 || !strings.Contains(stderr, c.predict)) {
+				t.Errorf("predicting: exit code %d, %q", code, stderr)
+			}
+		})
+	}
+
 	// --resume alone is enough, whatever the regime. The row of an unreadable image
 	// names it, and the other images are predicted.
 	if code, _, stderr := call(t, resume...); code != 0 {
@@ -392,4 +426,24 @@ func TestBackbonesAnswersFromTheBuiltGraph(t *testing.T) {
 		}
 	}
 	t.Error("mobilenet_v2 is not listed")
+}
+
+// editJSON sets a value of a JSON object, given as .name.name = value.
+func editJSON(t *testing.T, text []byte, edit string) []byte {
+	t.Helper()
+	path, value, _ := strings.Cut(strings.TrimPrefix(edit, "."), " = ")
+	var all map[string]any
+	if err := json.Unmarshal(text, &all); err != nil {
+		t.Fatal(err)
+	}
+	at, names := all, strings.Split(path, ".")
+	for _, name := range names[:len(names)-1] {
+		at = at[name].(map[string]any)
+	}
+	at[names[len(names)-1]] = json.RawMessage(value)
+	out, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }

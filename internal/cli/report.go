@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"image"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
 	"github.com/skinattn/skinattn/pkg/eval"
@@ -49,7 +48,7 @@ func (c *reportCommand) Run(s *session) (err error) {
 }
 
 // overlays shows where the network of a run looks in photos.
-func (s *session) overlays(ctx context.Context, dir string, paths []string, size int) ([]image.Image, error) {
+func (s *session) overlays(ctx context.Context, dir string, paths []string, size int) ([]attention.Overlay, error) {
 	eng, err := s.openEngine()
 	if err != nil {
 		return nil, err
@@ -58,7 +57,7 @@ func (s *session) overlays(ctx context.Context, dir string, paths []string, size
 }
 
 // overlaysOn is overlays on an engine that is open.
-func (s *session) overlaysOn(ctx context.Context, eng *engine.Engine, dir string, paths []string, size int) ([]image.Image, error) {
+func (s *session) overlaysOn(ctx context.Context, eng *engine.Engine, dir string, paths []string, size int) ([]attention.Overlay, error) {
 	folder, err := run.Open(dir)
 	if err != nil {
 		return nil, err

@@ -55,7 +55,7 @@ func (c *trainCommand) Run(s *session) error {
 	}
 	opts, err := c.options(s)
 	if err != nil {
-		return err
+		return c.blame(err)
 	}
 	if c.Show {
 		cfg, err := opts.Config()
@@ -84,7 +84,7 @@ func (c *trainCommand) Run(s *session) error {
 	if c.FindRate {
 		return c.findRate(s, eng, opts)
 	}
-	err = pipeline.Train(s.ctx, eng, opts)
+	err = c.blame(pipeline.Train(s.ctx, eng, opts))
 	if err == nil && c.Again != "" {
 		err = sayWhetherSame(s, c.Again, c.Dir)
 	}
@@ -114,6 +114,26 @@ func (c *trainCommand) findRate(s *session, eng *engine.Engine, opts pipeline.Tr
 	}
 	_, err = fmt.Fprintf(s.stdout, "steepest fall of the loss at learning rate %.2g, lowest loss at %.2g: try %.1g (%s)\n",
 		found.Steepest, found.Lowest, found.Suggestion, found.Figure)
+	return err
+}
+
+// blame returns what is to blame for an error: a config.json of the run to resume that was
+// edited, before what the flags or its values then make impossible.
+func (c *trainCommand) blame(err error) error {
+	if err == nil || !c.Resume {
+		return err
+	}
+	_, told := errors.AsType[*run.EditedError](err)
+	if _, mismatch := errors.AsType[*run.ConfigMismatchError](err); told || mismatch || errors.Is(err, training.ErrInterrupted) {
+		return err
+	}
+	folder, failed := run.Open(c.Dir)
+	if failed != nil {
+		return err
+	}
+	if _, edited := folder.CheckFingerprint(); edited != nil {
+		return edited
+	}
 	return err
 }
 

@@ -84,6 +84,7 @@ func NewReader(r io.Reader, name string) (*Reader, error) {
 		comma = separator(line)
 	}
 	t.csv = csv.NewReader(text)
+	t.csv.FieldsPerRecord = -1 // Each compares, which rows of empty fields need not be
 	t.csv.Comma = comma
 	header, err := t.csv.Read()
 	switch err {
@@ -157,7 +158,13 @@ func (t *Reader) Columns(required []string, optional ...string) (map[string]int,
 		return ok
 	})
 	if len(missing) > 0 {
-		return nil, t.Errorf("the header lacks %s; want %s", strings.Join(missing, ", "), strings.Join(wanted, ","))
+		const most = 80 // bytes that the message repeats of the header
+		var names []string
+		for _, name := range t.header {
+			names = append(names, strings.TrimSpace(name))
+		}
+		has := oneline.Clip(strings.TrimRight(strings.Join(names, ", "), " "), most)
+		return nil, t.Errorf("the header lacks %s%s", strings.Join(missing, ", "), map[bool]string{true: "; it has " + has}[has != ""])
 	}
 	return at, nil
 }
@@ -175,7 +182,8 @@ func (t *Reader) Errorf(format string, args ...any) error {
 }
 
 // Each calls row for every row below the header, with as many fields as the
-// header has, and stops at the first error. An error of row gets the place of
+// header has, and stops at the first error. Rows that have nothing but white space are left
+// out. An error of row gets the place of
 // the row. Each reuses the slice fields for the next row; a field that is kept
 // should be cloned, as it shares the memory of its row.
 func (t *Reader) Each(row func(fields []string) error) error {
@@ -187,11 +195,27 @@ func (t *Reader) Each(row func(fields []string) error) error {
 		if err != nil {
 			return t.place(err)
 		}
+		if blank(fields) { // as spreadsheets write them below the table
+			continue
+		}
 		t.line = t.at()
+		if len(fields) != len(t.header) {
+			return t.place(fmt.Errorf("the row has %d fields and the header %d", len(fields), len(t.header)))
+		}
 		if err := row(fields); err != nil {
 			return t.place(err)
 		}
 	}
+}
+
+// blank reports whether there is nothing in a row.
+func blank(fields []string) bool {
+	for _, f := range fields {
+		if strings.TrimSpace(f) != "" {
+			return false
+		}
+	}
+	return true
 }
 
 // place makes err an Error at the current line, or where package csv found it.
@@ -199,8 +223,6 @@ func (t *Reader) place(err error) error {
 	var at *Error
 	var parse *csv.ParseError
 	switch {
-	case errors.As(err, &parse) && errors.Is(parse.Err, csv.ErrFieldCount):
-		return &Error{File: t.name, Line: t.before + parse.Line, Err: fmt.Errorf("the row has not as many fields as the header: %w", parse.Err)}
 	case errors.As(err, &parse):
 		return &Error{File: t.name, Line: t.before + parse.Line, Err: parse.Err}
 	case errors.As(err, &at):

@@ -42,7 +42,8 @@ func ReadPredictions(path string) (table *Table, err error) {
 // The class names and their order come from the header; dx is one of them, or
 // empty where the true class is unknown; lesion_id may be empty. Probabilities
 // become the nearest float32. What spreadsheets write is accepted: byte order marks,
-// UTF-16, semicolons and tabs, CRLF and CR line ends.
+// UTF-16, semicolons and tabs, CRLF and CR line ends; so is the first column without a name,
+// or with the name "Unnamed: 0", that pandas adds.
 //
 // The rows are checked as by [Predictions.Validate], and rounded rows are normalised, with
 // a note ([Table.Notes]). A mistake in a row is a [RowError].
@@ -56,15 +57,20 @@ func ParsePredictions(r io.Reader) (*Table, error) {
 
 func readPredictions(t *csvtable.Reader) (*Table, error) {
 	header := t.Header()
+	index := 0 // columns before the table's
+	if len(header) > 0 && (header[0] == "" || header[0] == "Unnamed: 0") {
+		index = 1
+		header = header[index:]
+	}
 	if len(header) < len(idColumns) || !slices.Equal(header[:len(idColumns)], idColumns) {
-		return nil, t.Errorf("the header is %q: it must start with %s and go on with the classes", strings.Join(header, ","), strings.Join(idColumns, ","))
+		return nil, t.Errorf("the header is %q: it must start with %s and go on with the classes", strings.Join(t.Header(), ","), strings.Join(idColumns, ","))
 	}
 	p := &Predictions{Classes: slices.Clone(header[len(idColumns):])}
 	if err := validateClasses(p.Classes); err != nil {
 		return nil, t.Errorf("%w", err)
 	}
 	seen := make(map[string]bool)
-	if err := t.Each(func(fields []string) error { return p.appendRecord(fields, seen) }); err != nil {
+	if err := t.Each(func(fields []string) error { return p.appendRecord(fields[index:], seen) }); err != nil {
 		return nil, err
 	}
 	return normalizedTable(p)

@@ -91,7 +91,7 @@ func TestReadCSVErrors(t *testing.T) {
 		{"sum just beyond tolerance", header + "a,,mel,0.5,0.50011\n", []string{"predictions.csv:2: ", "sum to 1.00011"}},
 		{"duplicate image", header + "a,,mel,1,0\nb,,mel,1,0\na,,nv,1,0\n", []string{"predictions.csv:4: ", "column image_id", `"a"`, "before"}},
 		{"no image id", header + ",x,mel,1,0\n", []string{"predictions.csv:2: ", "column image_id", "empty"}},
-		{"short row", header + "a,,mel,1\n", []string{"predictions.csv:2: ", "wrong number of fields"}},
+		{"short row", header + "a,,mel,1\n", []string{"predictions.csv:2: ", "4 fields and the header 5"}},
 		{"quote", header + "a,,mel,1,\"0\n", []string{"predictions.csv:2: "}},
 		{"row after quoted line end", header + "\"a\nb\",,mel,1,0\n", []string{"predictions.csv:2: ", "control character"}},
 	}
@@ -182,12 +182,31 @@ func TestWriteFileKeepsOldOnError(t *testing.T) {
 	}
 }
 
+// DataFrame.to_csv writes its index first, read_csv calls such a column "Unnamed: 0", and the
+// next to_csv writes that (pandas 2.3).
+func TestReadsTheIndexOfPandas(t *testing.T) {
+	want, err := ParsePredictions(strings.NewReader("image_id,lesion_id,dx,a,b\nx,l,a,.75,.25\ny,l,b,.5,.5\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"", "Unnamed: 0"} {
+		got, err := ParsePredictions(strings.NewReader(name + ",image_id,lesion_id,dx,a,b\n0,x,l,a,.75,.25\n1,y,l,b,.5,.5\n"))
+		if err != nil || got.SHA256() != want.SHA256() {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	if _, err := ParsePredictions(strings.NewReader("n,image_id,lesion_id,dx,a,b\n0,x,l,a,.75,.25\n")); err == nil {
+		t.Error("another column before the table's is no error")
+	}
+}
+
 // Any table that can be read is valid, and is equal after writing and reading.
 func FuzzParsePredictions(f *testing.F) {
 	f.Add([]byte(smallCSV))
 	f.Add([]byte("\uFEFFimage_id,lesion_id,dx,a,b\r\nx,,,-0,1\r\n"))
 	f.Add([]byte("image_id,lesion_id,dx,a,b\n\"\"\"q\",\" \",b,0x1p-1,.5\n"))
 	f.Add([]byte("image_id,lesion_id,dx,mel,bcc,akiec\nx,l,mel,1,0,0\ny,l,bcc,0,1,0\nz,,akiec,.5,.5,0\n"))
+	f.Add([]byte(",image_id,lesion_id,dx,a,b\n0,x,l,a,.75,.25\n"))
 	f.Add([]byte("image_id,lesion_id,dx,a,b\n\xff,,a,3.4e-46,1\n\n\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		table, err := ParsePredictions(bytes.NewReader(text))

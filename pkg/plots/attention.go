@@ -202,7 +202,7 @@ func (f *AttentionOverlay) drawRow(c draw.Canvas, s Style, l overlayLayout, i in
 		}
 		title, caption := f.photoTitle(), ""
 		if m != nil {
-			low, high := m.limits(f.Heat.FromZero)
+			low, high := m.limits(false) // the colour bar says where colours begin
 			title, caption = m.Title, rangeText(low, high)
 			if low == 0 && high == 0 {
 				caption = "0 everywhere"

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"gonum.org/v1/plot/palette"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/recorder"
 )
 
 // greys is a colour map whose i-th of 256 colours is grey level i.
@@ -245,4 +247,22 @@ func TestRangeText(t *testing.T) {
 			t.Errorf("%v to %v reads %q, not %q", tt.low, tt.high, got, tt.want)
 		}
 	}
+}
+
+// Beneath a panel stands the range of its map, not that of its colours: a map of weights
+// from 0.97 to 1.07 is nearly even, which "0 to 1.1" would hide.
+func TestPanelSaysTheRangeOfItsMap(t *testing.T) {
+	f := &AttentionOverlay{Rows: []OverlayRow{{Photo: blob(1, 60, 60),
+		Maps: []HeatMap{{Title: "Soft-Attention", Rows: 1, Cols: 2, Values: []float64{.9673, 1.0748}}}}}}
+	f.Heat.FromZero = true
+	var texts recorder.Canvas
+	if err := f.Draw(draw.NewCanvas(&texts, 300, 200), Paper()); err != nil {
+		t.Fatal(err)
+	}
+	for _, action := range texts.Actions {
+		if text, is := action.(*recorder.FillString); is && text.String == "0.97 to 1.07" {
+			return
+		}
+	}
+	t.Error("the range is not drawn")
 }

@@ -2,6 +2,7 @@ package attention
 
 import (
 	"context"
+	"fmt"
 	"image"
 	"image/color"
 	"slices"
@@ -16,16 +17,37 @@ import (
 // overlayShare is the share of the map's colour in an overlay.
 const overlayShare = .55
 
+// Overlay is the middle of a photo under its Soft-Attention map.
+type Overlay struct {
+	Picture image.Image // its colours go from 0 to the map's largest value
+	// Low and High are the least and the greatest weight of a place.
+	Low, High float32
+}
+
+// evenRatio is the most that the greatest weight of a nearly even map is of its least: the
+// colours of such a map hardly differ.
+const evenRatio = 1.5
+
+// String writes the range of the map, and that it is nearly even, where it is.
+func (o Overlay) String() string {
+	text := fmt.Sprintf("%.3g to %.3g", o.Low, o.High)
+	if o.High <= evenRatio*o.Low {
+		text += ", nearly even"
+	}
+	return text
+}
+
 // Overlays returns the middle of each photo, size x size pixels, under its Soft-Attention
-// map, whose colours go from 0 to the map's largest value. The map does not depend on
+// map. The map does not depend on
 // metadata. A file that can't be read, and a network without Soft-Attention, are errors.
-func Overlays(ctx context.Context, network *skinattn.Model, paths []string, size int) ([]image.Image, error) {
+func Overlays(ctx context.Context, network *skinattn.Model, paths []string, size int) ([]Overlay, error) {
 	options := explain.DefaultOptions()
 	options.Methods = []explain.Method{explain.SoftAttention}
-	pictures := make([]image.Image, len(paths))
+	pictures := make([]Overlay, len(paths))
 	err := ExplainFiles(ctx, network, paths, skinattn.Metadata{}, explain.Predicted, options, func(i int, x FileExplanation) error {
 		if x.Err == nil {
-			pictures[i] = overlay(x.Photo, x.Maps[0], size)
+			low, high := x.Maps[0].Range()
+			pictures[i] = Overlay{overlay(x.Photo, x.Maps[0], size), low, high}
 		}
 		return x.Err
 	})

@@ -1,4 +1,4 @@
-package attention
+package attention_test
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/eval/saliency"
 	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/attention"
 	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/explain"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
@@ -83,8 +84,8 @@ func drawnRun(t *testing.T, data *ham10000.Dataset, seed uint64) *run.Folder {
 	return folder
 }
 
-func scoreOptions(data *ham10000.Dataset, log func(string)) ScoreOptions {
-	return ScoreOptions{Data: data, Part: split.Test, Explain: explain.DefaultOptions(), CurveImages: 3, CurveSteps: 4, Seed: 1,
+func scoreOptions(data *ham10000.Dataset, log func(string)) attention.ScoreOptions {
+	return attention.ScoreOptions{Data: data, Part: split.Test, Explain: explain.DefaultOptions(), CurveImages: 3, CurveSteps: 4, Seed: 1,
 		Progress: func(string) func(int, int) { return func(int, int) {} }, Log: log}
 }
 
@@ -103,7 +104,7 @@ func TestScore(t *testing.T) {
 	data, eng := maskedData(t), testengine.Open(t)
 	folder := drawnRun(t, data, 1)
 	opts := scoreOptions(data, func(line string) { t.Log(line) })
-	got, err := Score(t.Context(), eng, folder, opts)
+	got, err := attention.Score(t.Context(), eng, folder, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +152,7 @@ func TestScore(t *testing.T) {
 			t.Errorf("ends of the curves of %s: %v, %v", got.Methods[k], got.Curves.Deletion[k], got.Curves.Insertion[k])
 		}
 	}
-	again, err := Score(t.Context(), eng, folder, opts)
+	again, err := attention.Score(t.Context(), eng, folder, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +191,7 @@ func TestScoreWithoutMasks(t *testing.T) {
 	var lines []string
 	opts := scoreOptions(mustOpen(t, data.Dir), func(line string) { lines = append(lines, line) })
 	opts.CurveImages, opts.Explain.Methods = 0, []explain.Method{explain.SoftAttention}
-	got, err := Score(t.Context(), eng, folder, opts)
+	got, err := attention.Score(t.Context(), eng, folder, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +201,7 @@ func TestScoreWithoutMasks(t *testing.T) {
 	if err := os.WriteFile(path(1), []byte("\x89PNG\r\n\x1a\nno picture"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Score(t.Context(), eng, folder, opts); err == nil || !strings.Contains(err.Error(), test[1].ImageID) {
+	if _, err := attention.Score(t.Context(), eng, folder, opts); err == nil || !strings.Contains(err.Error(), test[1].ImageID) {
 		t.Errorf("damaged mask: %v", err)
 	}
 	for i := 1; i < len(test); i++ {
@@ -209,28 +210,11 @@ func TestScoreWithoutMasks(t *testing.T) {
 		}
 	}
 	opts.Data = mustOpen(t, data.Dir)
-	if _, err := Score(t.Context(), eng, folder, opts); err == nil || !strings.Contains(err.Error(), "none of the") {
+	if _, err := attention.Score(t.Context(), eng, folder, opts); err == nil || !strings.Contains(err.Error(), "none of the") {
 		t.Errorf("no masks: %v", err)
 	}
 	opts.Explain.Methods = []explain.Method{explain.AttentionHeads}
-	if _, err := Score(t.Context(), eng, folder, opts); err == nil || !strings.Contains(err.Error(), "attention-heads") {
+	if _, err := attention.Score(t.Context(), eng, folder, opts); err == nil || !strings.Contains(err.Error(), "attention-heads") {
 		t.Errorf("single heads: %v", err)
-	}
-}
-
-// Values by hand. Of three images, two show one lesion: the mean for either leaves out
-// both. Maps have the same weight whatever their sum, but a map of zeros has none.
-func TestMeanOfOthers(t *testing.T) {
-	s := &scorer{records: []ham10000.Record{{LesionID: "a"}, {LesionID: "a"}, {LesionID: "b"}, {LesionID: "c"}}}
-	maps := [][]float32{{1, 0}, {1, 1}, {10, 30}, {0, 0}}
-	mean := s.meanOfOthers(scoredMethod{"m", func(i int) heatMap { return heatMap{1, 2, maps[i]} }})
-	for i, want := range [][]float32{{.25, .75}, {.25, .75}, {1.5, .5}, {1.75, 1.25}} {
-		if got := mean(i); !slices.Equal(got.values, want) {
-			t.Errorf("image %d: %v, want %v", i, got.values, want)
-		}
-	}
-	alone := (&scorer{records: s.records[:2]}).meanOfOthers(scoredMethod{"m", func(i int) heatMap { return heatMap{1, 2, maps[i]} }})
-	if got := alone(0); got.rows != 1 || got.cols != 1 || got.values[0] <= 0 {
-		t.Errorf("one lesion alone: %v", got)
 	}
 }

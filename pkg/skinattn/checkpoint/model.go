@@ -24,7 +24,7 @@ func LoadWeights(f *run.Folder, log func(line string)) (*skinattn.Network, *mode
 	}
 	net, err := skinattn.NewNetwork(cfg.Network)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("reading %s: %w", f.Path(run.ConfigFile), err)
 	}
 	store := model.NewStore()
 	var state struct{} // inference needs no training state
@@ -37,7 +37,9 @@ func LoadWeights(f *run.Folder, log func(line string)) (*skinattn.Network, *mode
 		err = fmt.Errorf("%s: %w", f.Dir, ErrNone)
 	}
 	if err == nil {
-		err = net.CheckStore(store)
+		if err = net.CheckStore(store); err != nil {
+			err = fmt.Errorf("%s: the checkpoint does not fit %s: %w", f.Dir, run.ConfigFile, err)
+		}
 	}
 	return net, store, err
 }

@@ -212,6 +212,7 @@ func TestCanonicalID(t *testing.T) {
 	for id, want := range map[string]string{
 		"ISIC_0027419": "ISIC_0027419", "isic_0027419": "ISIC_0027419", " Isic_0027419.JPG ": "ISIC_0027419", "ISIC_0027419.jpg.png": "ISIC_0027419",
 		"ham_0000118": "HAM_0000118", "IL_7252831": "IL_7252831", "isic_": "isic_", "isic_12a": "isic_12a", "lesion.1": "lesion.1", ".jpg": "", "x.webp": "x",
+		"HAM10000_images_part_1/ISIC_0027419.jpg": "ISIC_0027419", `images\isic_0027419.jpg`: "ISIC_0027419", "../ISIC_0027419": "../ISIC_0027419",
 	} {
 		if got := CanonicalID(id); got != want {
 			t.Errorf("%q: %q, want %q", id, got, want)

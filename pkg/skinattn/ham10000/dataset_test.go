@@ -162,3 +162,31 @@ func TestOpenErrors(t *testing.T) {
 		}
 	}
 }
+
+// A folder without the table says what it has in its place.
+func TestOpenSaysWhatThereIs(t *testing.T) {
+	for name, c := range map[string]struct {
+		file, content string
+		want          string
+	}{
+		"a level too high":  {"ham10000/HAM10000_metadata.csv", header8, "but its folder ham10000 does"},
+		"gzip":              {"HAM10000_metadata.csv.gz", "\x1f\x8b\x08", "this is compressed by gzip"},
+		"workbook":          {"HAM10000_metadata.xlsx", "PK\x03\x04", "Excel workbook"},
+		"JSON":              {"metadata.jsonl", `{"file_name": "x.jpg"}`, "this is JSON"},
+		"other columns":     {"metadata.csv", "file_name,label\nx.jpg,nv\n", "the header lacks lesion_id, image_id, dx"},
+		"pixels":            {"hmnist_8_8_L.csv", "pixel0000,label\n1,2\n", "it has pixel0000, label"},
+		"sorted":            {"train/nv/ISIC_1.jpg", "", "folders by diagnosis"},
+		"nothing like that": {"readme.txt.bak", "", "holds no HAM10000_metadata.csv"},
+	} {
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, c.file), []byte(c.content))
+		if name == "sorted" {
+			write(t, filepath.Join(dir, "train/mel/ISIC_2.jpg"), nil)
+		}
+		_, err := Open(dir)
+		none, ok := errors.AsType[*NoTableError](err)
+		if !ok || none.Dir != dir || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}

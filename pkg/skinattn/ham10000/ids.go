@@ -22,10 +22,13 @@ func ConvertiblePhoto(ending string) bool {
 }
 
 // CanonicalID returns an image or lesion id as the published table writes it: without white
-// space around it, without the ending of a photo's file, and with ISIC_ and HAM_ in capital
+// space around it, without the ending and the folders of a photo's file, and with ISIC_ and HAM_ in capital
 // letters before a number. Other ids are left as they are.
 func CanonicalID(id string) string {
 	id = strings.TrimSpace(id)
+	if isPhotoEnding(filepath.Ext(id)) { // a file's path
+		id = id[strings.LastIndexAny(id, `/\`)+1:]
+	}
 	for ending := filepath.Ext(id); isPhotoEnding(ending); ending = filepath.Ext(id) {
 		id = strings.TrimSuffix(id, ending)
 	}

@@ -59,10 +59,15 @@ func findMetadata(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var names []string // of files
+	var names, folders []string
 	for _, e := range entries {
-		if info, err := os.Stat(filepath.Join(dir, e.Name())); err == nil && info.Mode().IsRegular() && !strings.HasPrefix(e.Name(), ".") {
+		info, err := os.Stat(filepath.Join(dir, e.Name()))
+		switch {
+		case err != nil || strings.HasPrefix(e.Name(), "."):
+		case info.Mode().IsRegular():
 			names = append(names, e.Name())
+		case info.IsDir():
+			folders = append(folders, e.Name())
 		}
 	}
 	for _, known := range metadataNames {
@@ -86,7 +91,7 @@ func findMetadata(dir string) (string, error) {
 		if what := unconverted(dir, names); what != "" {
 			return "", &UnconvertedError{dir, what}
 		}
-		return "", fmt.Errorf("%s holds no %s", dir, metadataNames[0])
+		return "", noTable(dir, names, folders)
 	case 1:
 		return filepath.Join(dir, tables[0]), nil
 	}

@@ -5,13 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"image"
 	"path/filepath"
 	"slices"
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/plots"
 	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/attention"
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/figures"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
@@ -50,7 +50,7 @@ type DemoOptions struct {
 	Generate func(done, total int) // progress of the photos
 	// Overlays lays the attention maps of the run in a folder over photos; nil leaves them out.
 	// Package attention, on this package's floor, has it.
-	Overlays func(ctx context.Context, run string, paths []string, size int) ([]image.Image, error)
+	Overlays func(ctx context.Context, run string, paths []string, size int) ([]attention.Overlay, error)
 }
 
 // Demo goes the whole way on synthetic lesions, in Dir: data, split, training,

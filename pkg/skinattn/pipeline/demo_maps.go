@@ -52,7 +52,8 @@ func (o *DemoOptions) drawMaps(ctx context.Context, data *ham10000.Dataset) ([]d
 		return nil, fmt.Errorf("drawing the attention maps: %w", err)
 	}
 	for i, picture := range pictures {
-		err := atomicfile.WriteFile(filepath.Join(o.Dir, filepath.FromSlash(figures[i].Path)), func(w io.Writer) error { return png.Encode(w, picture) })
+		figures[i].Caption += ": " + picture.String()
+		err := atomicfile.WriteFile(filepath.Join(o.Dir, filepath.FromSlash(figures[i].Path)), func(w io.Writer) error { return png.Encode(w, picture.Picture) })
 		if err != nil {
 			return nil, err
 		}

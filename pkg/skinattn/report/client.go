@@ -23,6 +23,7 @@ type clientImage struct {
 	Probabilities []int  `json:"p"`
 	Photo         string `json:"photo,omitempty"`   // data URL
 	Overlay       string `json:"overlay,omitempty"` // data URL
+	Weights       string `json:"weights,omitempty"` // range of the map in Overlay, in words
 }
 
 func newClientRun(name string, t *eval.Table) clientRun {

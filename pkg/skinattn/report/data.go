@@ -151,9 +151,10 @@ func (s *section) addPhotos(ctx context.Context, opts Options) error {
 		return err
 	}
 	for k, picture := range pictures {
-		if images[at[k]].Overlay, err = dataURL(picture); err != nil {
+		if images[at[k]].Overlay, err = dataURL(picture.Picture); err != nil {
 			return err
 		}
+		images[at[k]].Weights = picture.String()
 	}
 	return nil
 }

@@ -10,11 +10,11 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
-	"image"
 	"path/filepath"
 	"strings"
 
 	"github.com/skinattn/skinattn/pkg/eval"
+	"github.com/skinattn/skinattn/pkg/skinattn/attention"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
 
@@ -26,7 +26,7 @@ type Options struct {
 	Data *ham10000.Dataset
 	// Overlays, if not nil, returns pictures of where the network of a run folder looks in
 	// photos, size x size pixels. Without Data it is not called.
-	Overlays func(ctx context.Context, dir string, paths []string, size int) ([]image.Image, error)
+	Overlays func(ctx context.Context, dir string, paths []string, size int) ([]attention.Overlay, error)
 	// Intervals says how confidence intervals are resampled.
 	Intervals eval.Options
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/skinattn/skinattn/pkg/eval"
+	"github.com/skinattn/skinattn/pkg/skinattn/attention"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
@@ -231,16 +232,17 @@ func TestPhotos(t *testing.T) {
 		t.Fatal(err)
 	}
 	asked := 0
-	opts.Overlays = func(_ context.Context, _ string, paths []string, size int) ([]image.Image, error) {
+	opts.Overlays = func(_ context.Context, _ string, paths []string, size int) ([]attention.Overlay, error) {
 		asked = len(paths)
-		pictures := make([]image.Image, len(paths))
+		pictures := make([]attention.Overlay, len(paths))
 		for i := range pictures {
-			pictures[i] = image.NewRGBA(image.Rect(0, 0, size, size))
+			pictures[i] = attention.Overlay{Picture: image.NewRGBA(image.Rect(0, 0, size, size)), Low: .9, High: 1.1}
 		}
 		return pictures, nil
 	}
 	page := made(t, opts, groupedRun)
-	if n := strings.Count(page, `"photo":"data:image/jpeg;base64,`); n != 3 || asked != 3 || strings.Count(page, `"overlay":"data:image/jpeg;base64,`) != 3 {
+	if n := strings.Count(page, `"photo":"data:image/jpeg;base64,`); n != 3 || asked != 3 || strings.Count(page, `"overlay":"data:image/jpeg;base64,`) != 3 ||
+		strings.Count(page, `"weights":"0.9 to 1.1, nearly even"`) != 3 {
 		t.Errorf("%d photos, maps of %d", n, asked)
 	}
 	if !strings.Contains(page, "1986 reported images are not in the data set") {

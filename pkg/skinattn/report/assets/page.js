@@ -22,10 +22,11 @@ function listImages(run, truth, predicted, into) {
     for (const im of images.slice(shown, shown + pageSize)) {
       const item = element('li', {});
       if (im.photo) item.append(element('img', {src: im.photo, alt: `Photo ${im.id}`, width: 144, height: 144}));
-      if (im.overlay) item.append(element('img', {src: im.overlay, alt: `Where the network looks in ${im.id}`, width: 144, height: 144}));
+      if (im.overlay) item.append(element('img', {src: im.overlay, alt: `Where the network looks in ${im.id}; weights of places ${im.weights}`, width: 144, height: 144}));
       const text = im.p.map((p, k) => [p, run.classes[k]]).sort((a, b) => b[0] - a[0]).slice(0, 3)
         .map(([p, name]) => `${name} ${(p / 1e5).toFixed(2)}`).join(', ');
       item.append(element('span', {class: 'id'}, im.id + (im.lesion ? ` (${im.lesion})` : '')), element('span', {}, text));
+      if (im.weights) item.append(element('span', {}, `attention ${im.weights}`));
       list.append(item);
     }
     shown += pageSize;

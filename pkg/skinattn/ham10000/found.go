@@ -1,0 +1,99 @@
+package ham10000
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/skinattn/skinattn/internal/csvtable"
+)
+
+// NoTableError says that a folder has no metadata table, and what it has instead.
+type NoTableError struct {
+	Dir string
+	// Folder is a folder in Dir that has a table; empty if there is none.
+	Folder string
+	// Sorted is set if the photos lie in folders named by diagnosis, which do not say what
+	// photos show one lesion.
+	Sorted bool
+	// File says why a file in Dir is not the table; nil if none looks like it. For a file of
+	// another format it has a *csvtable.FormatError.
+	File error
+}
+
+func (e *NoTableError) Error() string {
+	text := fmt.Sprintf("%s holds no %s", e.Dir, metadataNames[0])
+	switch {
+	case e.Folder != "":
+		text += ", but its folder " + e.Folder + " does"
+	case e.File != nil:
+		text += ": " + e.File.Error()
+	case e.Sorted:
+		text += ", but folders by diagnosis, which do not tell the photos that show one lesion"
+	}
+	return text
+}
+
+// Unwrap returns what is wrong with the file that looks like the table.
+func (e *NoTableError) Unwrap() error { return e.File }
+
+// noTable looks for what people have in place of the table. names are the files of dir,
+// folders the folders there.
+func noTable(dir string, names, folders []string) *NoTableError {
+	e := &NoTableError{Dir: dir}
+	for _, folder := range folders {
+		if _, err := os.Stat(filepath.Join(dir, folder, metadataNames[0])); err == nil {
+			e.Folder = folder
+			return e
+		}
+	}
+	isTable := func(name string) bool { return slices.Contains(tableEndings, strings.ToLower(filepath.Ext(name))) }
+	tables := 0
+	for _, name := range names {
+		if isTable(name) {
+			tables++
+		}
+	}
+	for _, name := range names {
+		switch named := strings.Contains(strings.ToLower(name), "metadata"); {
+		case named, tables == 1 && isTable(name):
+			if e.File == nil {
+				e.File = whyNoTable(filepath.Join(dir, name))
+			}
+		}
+	}
+	for _, below := range []string{"", "*"} {
+		found, err := filepath.Glob(filepath.Join(escape(dir), below, "*"))
+		if err != nil {
+			continue // the pattern is right
+		}
+		classes := map[string]bool{}
+		for _, path := range found {
+			info, err := os.Stat(path)
+			if dx, known := DiagnosisOf(filepath.Base(path)); known && err == nil && info.IsDir() {
+				classes[dx] = true
+			}
+		}
+		e.Sorted = e.Sorted || len(classes) > 1
+	}
+	return e
+}
+
+// whyNoTable tells what keeps a file from being the metadata table.
+func whyNoTable(path string) error {
+	err := csvtable.ReadFile(path, func(t *csvtable.Reader) error {
+		required := columns[:len(columns)-1]
+		if isArchive(t.Header()) {
+			required = archiveRequired
+		}
+		_, err := t.Columns(required)
+		return err
+	})
+	if _, in := errors.AsType[*csvtable.Error](err); !in {
+		return nil // a file that can't be read looks like nothing
+	}
+	return err
+}
