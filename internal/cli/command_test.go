@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
 // The command that a run's configuration gives means the same configuration.
@@ -47,9 +49,39 @@ func TestTrainCommandIsTheRun(t *testing.T) {
 	}
 }
 
+// Folds, the as-run form and the arm of a run's split are in the command: config.json lacks
+// the first two.
+func TestTrainCommandHasTheSplit(t *testing.T) {
+	for args, drawn := range map[string]split.Options{
+		"--protocol grouped --folds 5 --fold 3":                 {Folds: 5, Fold: 3},
+		"--protocol grouped --folds 5 --fold 0":                 {Folds: 5},
+		"--protocol datta828 --as-run":                          {AsRun: true},
+		"--protocol leak-pair --arm with":                       {Arm: split.ArmWith},
+		"--protocol paper --test-share 0.15 --regime ad/as-run": {TestShare: .15},
+	} {
+		var cfg run.Config
+		code, out, errs := call(t, append([]string{"train", "--show-config", "--backbone", "mobilenet_v2"}, strings.Fields(args)...)...)
+		if err := json.Unmarshal([]byte(out), &cfg); code != 0 || err != nil {
+			t.Fatal(args, err, errs)
+		}
+		command, err := pipeline.TrainCommand(cfg, drawn, "runs/again")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for word := range strings.FieldsSeq(args) {
+			if !slices.Contains(strings.Fields(command), word) && word != "--regime" {
+				t.Errorf("%s: %q lacks %s", args, command, word)
+			}
+		}
+		if code, _, errs := call(t, append(strings.Fields(command)[1:], "--show-config")...); code != 0 {
+			t.Errorf("%s: %s", command, errs)
+		}
+	}
+}
+
 func sameCommand(t *testing.T, cfg run.Config) {
 	t.Helper()
-	command, err := pipeline.TrainCommand(cfg, "runs/again")
+	command, err := pipeline.TrainCommand(cfg, split.Options{}, "runs/again")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ type trainCommand struct {
 	Share    float64 `name:"test-share" help:"Protocol ${test_share}: share of the images to hold out (default: .1)." placeholder:"X"`
 	Arm      string  `help:"Protocol ${arm}: which of the two arms, ${arms}." placeholder:"NAME"`
 	Folds    int     `help:"Protocol ${folds}: number of folds." placeholder:"K"`
-	Fold     int     `help:"Protocol ${folds} with --folds: which fold is the test part, from 0." placeholder:"I"`
+	Fold     *int    `help:"Protocol ${folds} with --folds: which fold is the test part, from 0." placeholder:"I"`
 	AsRun    bool    `help:"Protocol ${as_run}: no validation part, the test selects, as the authors of [14] did."`
 	Split    string  `help:"Take this split instead of drawing one." placeholder:"FILE"`
 	TestData string  `help:"Protocol ${official_test}: folder with the official test, its photos and the table of their truth, which is then reported (default: the validation part is)." placeholder:"DIR"`
@@ -141,7 +141,7 @@ func (c *trainCommand) blame(err error) error {
 // flags leave them out.
 func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err error) {
 	opts = pipeline.TrainOptions{
-		Protocol: word(c.Protocol), TestShare: c.Share, Arm: c.Arm, Folds: c.Folds, Fold: c.Fold, AsRun: c.AsRun, Seed: s.seed(),
+		Protocol: word(c.Protocol), TestShare: c.Share, Arm: c.Arm, Folds: c.Folds, Fold: c.fold(), AsRun: c.AsRun, Seed: s.seed(),
 		Weights: c.Weights, Dir: c.Dir, Resume: c.Resume, RaiseEpochs: c.has("epochs"), SaveEvery: c.SaveEvery,
 		FeatureCache: c.Features, FastDevRun: c.Fast, TensorBoard: c.Board,
 	}
@@ -191,7 +191,15 @@ func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err erro
 
 // drawn are the options of a split that is to be drawn, without the seed.
 func (c *trainCommand) drawn() split.Options {
-	return split.Options{Folds: c.Folds, Fold: c.Fold, AsRun: c.AsRun, TestShare: c.Share, Arm: c.Arm}
+	return split.Options{Folds: c.Folds, Fold: c.fold(), AsRun: c.AsRun, TestShare: c.Share, Arm: c.Arm}
+}
+
+// fold is the flag's value, 0 if it was not given.
+func (c *trainCommand) fold() int {
+	if c.Fold == nil {
+		return 0
+	}
+	return *c.Fold
 }
 
 // size is the flag's value, 0 if it was not given.

@@ -30,18 +30,28 @@ func (c *trainCommand) again(s *session, opts *pipeline.TrainOptions) error {
 		first = cfg.Init
 	}
 	opts.Weights = cmp.Or(c.Weights, first)
-	if s.Seed == nil && c.Protocol == nil && c.drawn() == (split.Options{}) {
+	if s.Seed == nil && c.Protocol == nil && c.Fold == nil && c.drawn() == (split.Options{}) {
 		if c.Split == "" {
 			opts.Split, err = folder.Split()
 		}
 		return err
 	}
-	if opts.Protocol == "" {
-		opts.Protocol = cfg.Data.Protocol
-		opts.TestShare, opts.Arm = cmp.Or(c.Share, cfg.Data.TestShare), cmp.Or(c.Arm, cfg.Data.Arm)
-	}
 	drawn := c.drawn()
-	drawn.TestShare, drawn.Arm = opts.TestShare, opts.Arm
+	if opts.Protocol == "" { // as the run's own split was drawn, but for what flags change
+		parts, err := folder.Split()
+		if err != nil {
+			return err
+		}
+		opts.Protocol = cfg.Data.Protocol
+		if drawn.Folds == 0 && parts.Folds != 0 {
+			if drawn.Folds = parts.Folds; c.Fold == nil {
+				drawn.Fold = parts.Fold
+			}
+		}
+		drawn.AsRun = drawn.AsRun || parts.AsRun
+		drawn.TestShare, drawn.Arm = cmp.Or(c.Share, cfg.Data.TestShare), cmp.Or(c.Arm, cfg.Data.Arm)
+	}
+	opts.TestShare, opts.Arm, opts.Folds, opts.Fold, opts.AsRun = drawn.TestShare, drawn.Arm, drawn.Folds, drawn.Fold, drawn.AsRun
 	if err := drawn.Check(opts.Protocol); err != nil {
 		return splitUsage(err)
 	}

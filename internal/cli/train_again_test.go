@@ -3,12 +3,17 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
 // Flags beside --again change what they name, and a new seed asks for a new split.
@@ -94,6 +99,55 @@ func TestSayWhetherSame(t *testing.T) {
 	for _, want := range []string{"network.views none instead of 8", "994 and 994 photos, 994 of them the same; of these, 60 have another class, and probabilities differ by up to 0.46"} {
 		if !strings.Contains(errs.String(), want) {
 			t.Errorf("%s\nlacks %q", errs.String(), want)
+		}
+	}
+}
+
+// A new seed draws the split anew in the way of the run's: its fold, or the one that a flag
+// names.
+func TestTrainAgainKeepsTheFold(t *testing.T) {
+	dir := t.TempDir()
+	config, err := os.ReadFile("../../results/mobilenet_v2-grouped-128px-seed1/config.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), config, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var records []ham10000.Record
+	for i := range 140 {
+		records = append(records, ham10000.Record{ImageID: fmt.Sprintf("ISIC_%07d", i), LesionID: fmt.Sprintf("HAM_%07d", i), Dx: ham10000.Classes[i%7]})
+	}
+	parts, err := split.New(split.Grouped, records, split.Options{Seed: 1, Folds: 5, Fold: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parts.WriteFile(filepath.Join(dir, "split.csv")); err != nil {
+		t.Fatal(err)
+	}
+	for args, want := range map[string]split.Options{
+		"":                             {Folds: 5, Fold: 3}, // of the run's own split.csv
+		"--seed 2":                     {Folds: 5, Fold: 3},
+		"--fold 0":                     {Folds: 5},
+		"--folds 4 --fold 1":           {Folds: 4, Fold: 1},
+		"--protocol grouped":           {},
+		"--protocol datta828 --as-run": {AsRun: true},
+	} {
+		grammar := newGrammar()
+		words := append([]string{"train", "--again", dir, "--run", "x", "--weights", "random"}, strings.Fields(args)...)
+		if _, err := newParser(grammar, io.Discard, io.Discard).Parse(words); err != nil {
+			t.Fatal(err)
+		}
+		opts, err := grammar.Train.options(&session{common: grammar.common, ctx: t.Context(), stderr: io.Discard})
+		if err != nil {
+			t.Fatal(args, err)
+		}
+		got := split.Options{Folds: opts.Folds, Fold: opts.Fold, AsRun: opts.AsRun}
+		if opts.Split != nil {
+			got = split.Options{Folds: opts.Split.Folds, Fold: opts.Split.Fold}
+		}
+		if got != want {
+			t.Errorf("--again %s draws %+v, want %+v", args, got, want)
 		}
 	}
 }

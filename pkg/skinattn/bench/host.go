@@ -29,6 +29,7 @@ type HostResult struct {
 	OpenSecondsPerGB float64 `json:"open_seconds_per_gb"`
 	SaveSeconds      float64 `json:"save_seconds"` // of a checkpoint next to nothing in size
 	SaveSecondsPerGB float64 `json:"save_seconds_per_gb"`
+	LoadSecondsPerGB float64 `json:"load_seconds_per_gb"` // of reading a checkpoint
 	// MetricsSecondsPer1000 is the time for the metrics of a thousand predictions with their
 	// intervals.
 	MetricsSecondsPer1000 float64 `json:"metrics_seconds_per_1000"`
@@ -127,6 +128,11 @@ func saving(dir string, r *HostResult) error {
 			r.SaveSeconds = seconds
 		} else {
 			r.SaveSecondsPerGB = max(0, seconds-r.SaveSeconds) / (4 * savedFloats / 1e9)
+			start = time.Now()
+			if err := checkpoint.Load(folder, checkpoint.Last, model.NewStore(), new(struct{}), nil); err != nil {
+				return err
+			}
+			r.LoadSecondsPerGB = time.Since(start).Seconds() / (4 * savedFloats / 1e9)
 		}
 	}
 	return nil

@@ -10,12 +10,14 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/bench"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
 // TrainCommand returns the command that trains the network of a configuration again, into
 // the run folder dir: the regime by its name, and a flag for every option that differs
-// from it. An imported network, which has no regime, is an error.
-func TrainCommand(cfg run.Config, dir string) (string, error) {
+// from it. The folds and the as-run form of its split are those of drawn, as config.json does
+// not have them. An imported network, which has no regime, is an error.
+func TrainCommand(cfg run.Config, drawn split.Options, dir string) (string, error) {
 	if cfg.Regime == nil {
 		return "", fmt.Errorf("the network was imported (%s), not trained: no command trains it again", cfg.Init)
 	}
@@ -42,6 +44,16 @@ func TrainCommand(cfg run.Config, dir string) (string, error) {
 	}
 	if cfg.Data.TestShare != 0 {
 		add("test-share", cfg.Data.TestShare)
+	}
+	if cfg.Data.Arm != "" {
+		add("arm", cfg.Data.Arm)
+	}
+	if drawn.Folds != 0 {
+		add("folds", drawn.Folds)
+		add("fold", drawn.Fold)
+	}
+	if drawn.AsRun {
+		words = append(words, "--as-run")
 	}
 	if cfg.Network.Size != b.Input {
 		add("size", cfg.Network.Size)

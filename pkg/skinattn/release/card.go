@@ -172,7 +172,11 @@ func (c *card) training(f *run.Folder) error {
 	if err != nil {
 		return err
 	}
-	if c.Command, err = pipeline.TrainCommand(cfg, "runs/"+c.Name); err != nil {
+	parts, err := f.Split()
+	if err != nil {
+		return err
+	}
+	if c.Command, err = pipeline.TrainCommand(cfg, parts.Options, "runs/"+c.Name); err != nil {
 		return err
 	}
 	history, err := f.History()

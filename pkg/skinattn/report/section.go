@@ -165,8 +165,12 @@ func (s *section) addFacts(folder *run.Folder) {
 		add("computed by", env.Computes(), "Engine, processor.")
 		add("version", env.Commit, "Commit of skinattn.")
 	}
+	var drawn split.Options
+	if parts, err := folder.Split(); err == nil { // addSplit says what is wrong with it
+		drawn = parts.Options
+	}
 	var err error
-	if s.Command, err = pipeline.TrainCommand(cfg, "runs/again"); err != nil {
+	if s.Command, err = pipeline.TrainCommand(cfg, drawn, "runs/again"); err != nil {
 		s.Notes = append(s.Notes, err.Error())
 	}
 	if cfg.FastDevRun {

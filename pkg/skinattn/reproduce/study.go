@@ -288,14 +288,22 @@ func (p *leakPair) sentences() []string {
 	}
 }
 
-// Study is an experiment of several runs, with its answer: an ablation of protocol grouped
-// or paper, or what the leak is worth (protocol leak-pair).
+// Kinds of studies.
+const (
+	StudyAblation = "ablation"  // of protocol grouped or paper
+	StudyLeak     = "leak pair" // what the leak is worth: protocol leak-pair
+	StudySites    = "archive sites"
+)
+
+// Study is an experiment of several runs, with its answer.
 type Study struct {
+	Kind      string
 	Protocol  string
 	Setting   string   // network, regime, seeds and photos, as Markdown
 	Sentences []string // the answer, as Markdown
 	// Effects are main effects, then interactions, of an ablation; of a leak pair, the
-	// effect on all test photos, on those whose siblings were trained on, and on the others.
+	// effect on all test photos, on those whose siblings were trained on, and on the others; of
+	// the archive's sites, what they change, and what leaving out all metadata changes.
 	Effects []StudyEffect
 }
 
@@ -318,7 +326,7 @@ type StudyChange struct {
 }
 
 // Studies are the experiments among the runs: ablations, the protocol to believe first, then
-// leak pairs.
+// leak pairs, then those on the ISIC Archive's coarser sites.
 func (r *Report) Studies() ([]Study, error) {
 	e, err := r.measured()
 	if err != nil {
@@ -327,17 +335,21 @@ func (r *Report) Studies() ([]Study, error) {
 	var studies []Study
 	for _, a := range e.ablations {
 		v := r.ablationView(a)
-		studies = append(studies, Study{v.Protocol, v.Setting, v.Sentences, studyEffects(a.effects)})
+		studies = append(studies, Study{StudyAblation, v.Protocol, v.Setting, v.Sentences, studyEffects(a.effects)})
 	}
 	for _, p := range e.pairs {
 		v := r.pairView(p)
-		study := Study{Protocol: split.LeakPair, Setting: v.Setting, Sentences: v.Sentences}
+		study := Study{Kind: StudyLeak, Protocol: split.LeakPair, Setting: v.Setting, Sentences: v.Sentences}
 		for _, population := range p.populations {
 			change := population.difference
 			change.name = population.name
 			study.Effects = append(study.Effects, studyEffects([]effect{change})...)
 		}
 		studies = append(studies, study)
+	}
+	for _, s := range e.sites {
+		v := r.siteView(s)
+		studies = append(studies, Study{Kind: StudySites, Protocol: s.archive[0].config.Data.Protocol, Setting: v.Setting, Sentences: v.Sentences, Effects: studyEffects(s.effects)})
 	}
 	return studies, nil
 }

@@ -302,6 +302,7 @@ func (e *estimator) cost(c *Cell, key costKey) (*cost, error) {
 	p.PhotoBytes = int64(parts.All) * int64(side*side*3)
 	if h := e.host(side); h != nil {
 		save := h.SaveSeconds + h.SaveSecondsPerGB*float64(4*c.plan.size.values*copies)/1e9
+		both.Test += h.LoadSecondsPerGB * float64(4*c.plan.size.values*copies) / 1e9             // the best
 		both.Save = epochs * 2 * save                                                            // the newest and the best
 		both.Test += 2 * h.MetricsSecondsPer1000 * float64(cmp.Or(parts.Test, parts.Val)) / 1000 // for the folder and for the answer
 		both.Photos = h.OpenSecondsPerGB * float64(p.PhotoBytes) / 1e9

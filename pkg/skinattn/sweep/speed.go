@@ -317,15 +317,20 @@ func (s *speeds) within(differs []string) float64 {
 // program and, where it was compiled before, to load it. Both are 0 if nothing tells.
 func (s *speeds) compile(w stepWork) (compiled, loaded float64) {
 	for _, isLoaded := range []bool{false, true} {
-		best, seconds := math.Inf(1), 0.0
+		best, seconds, n := math.Inf(1), 0.0, 0.0
 		for _, from := range s.samples {
 			if from.result == nil || from.result.Loaded != isLoaded {
 				continue
 			}
-			if _, penalty, ok := differences(w, from.stepWork); ok && penalty < best {
-				best, seconds = penalty, from.result.CompileSeconds
+			_, penalty, ok := differences(w, from.stepWork)
+			if ok && penalty < best {
+				best, seconds, n = penalty, 0, 0
+			}
+			if ok && penalty == best {
+				seconds, n = seconds+from.result.CompileSeconds, n+1
 			}
 		}
+		seconds /= max(1, n)
 		if isLoaded {
 			loaded = seconds
 		} else {
@@ -357,18 +362,34 @@ func (s *speeds) memory(w stepWork) float64 {
 	return bytes
 }
 
-// host is what the host does beside, by the measurement whose photos are nearest in size.
+// host is what the host does beside: the mean of the measurements whose photos are nearest in
+// size, nil if there is none.
 func (s *speeds) host(size int) *bench.HostResult {
-	var best *bench.Result
-	for i := range s.hosts {
-		if h := &s.hosts[i]; best == nil || abs(h.Size-size) < abs(best.Size-size) {
-			best = h
+	nearest := math.MaxInt
+	for _, h := range s.hosts {
+		nearest = min(nearest, abs(h.Size-size))
+	}
+	var mean bench.HostResult
+	n := 0.0
+	for _, r := range s.hosts {
+		if abs(r.Size-size) == nearest {
+			h := r.Host
+			mean.PhotoSeconds += h.PhotoSeconds
+			mean.OpenSecondsPerGB += h.OpenSecondsPerGB
+			mean.SaveSeconds += h.SaveSeconds
+			mean.SaveSecondsPerGB += h.SaveSecondsPerGB
+			mean.LoadSecondsPerGB += h.LoadSecondsPerGB
+			mean.MetricsSecondsPer1000 += h.MetricsSecondsPer1000
+			n++
 		}
 	}
-	if best == nil {
+	if n == 0 {
 		return nil
 	}
-	return best.Host
+	for _, v := range []*float64{&mean.PhotoSeconds, &mean.OpenSecondsPerGB, &mean.SaveSeconds, &mean.SaveSecondsPerGB, &mean.LoadSecondsPerGB, &mean.MetricsSecondsPer1000} {
+		*v /= n
+	}
+	return &mean
 }
 
 func abs(n int) int { return max(n, -n) }

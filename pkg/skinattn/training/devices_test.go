@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
@@ -231,5 +232,54 @@ func TestCheckDevices(t *testing.T) {
 	var uneven *BatchError
 	if err := Train(t.Context(), r); !errors.As(err, &uneven) {
 		t.Errorf("batches of 8 on 3 devices: %v", err)
+	}
+}
+
+// What two virtual devices of a CPU lose against one that has all cores: steps of either in turn,
+// so that a busy machine slows both. A pair's ratio is the time on one device over that on two;
+// the median is reported, and the quartiles.
+//
+//	go test ./pkg/skinattn/training -run - -bench Devices -benchtime 20x
+func BenchmarkDevices(b *testing.B) {
+	for _, c := range []struct {
+		name        string
+		size, batch int
+	}{{"mobilenet_v2", 128, 32}, {"resnet50", 128, 16}} {
+		b.Run(c.name, func(b *testing.B) {
+			batch := classBatch(c.size, c.batch)
+			var steps []func() float64
+			for _, n := range []int{1, 2} {
+				stepper, _, _ := newStepper(b, testengine.Devices(b, n), c.name, c.size)
+				number := 0
+				step := func() float64 {
+					number++
+					fed := batch // in training, too, every batch comes from the host
+					var err error
+					if fed.Pixels, err = batch.Pixels.LocalClone(); err != nil {
+						b.Fatal(err)
+					}
+					start := time.Now()
+					if _, _, err := stepper.Step(fed, Position{Epoch: 1, Step: number, Update: number, Rate: 1e-4}); err != nil {
+						b.Fatal(err)
+					}
+					return time.Since(start).Seconds()
+				}
+				step() // compiles
+				step()
+				steps = append(steps, step)
+			}
+			var ratios, one []float64
+			for b.Loop() {
+				single := steps[0]()
+				ratios, one = append(ratios, single/steps[1]()), append(one, single)
+			}
+			slices.Sort(ratios)
+			slices.Sort(one)
+			n := len(ratios)
+			b.ReportMetric(ratios[n/2], "speed")
+			b.ReportMetric(ratios[n/4], "speed-lower-quartile")
+			b.ReportMetric(ratios[n*3/4], "speed-upper-quartile")
+			b.ReportMetric(one[n/2], "s/step-on-one")
+		})
 	}
 }

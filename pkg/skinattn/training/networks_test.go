@@ -39,7 +39,7 @@ func smallSize(t *testing.T, b *backbone.Backbone) int {
 
 // newStepper is a stepper of the authors' network on a backbone, with random
 // weights and without dropout, at size pixels.
-func newStepper(t *testing.T, eng *engine.Engine, name string, size int) (*Stepper, *skinattn.Network, *model.Store) {
+func newStepper(t testing.TB, eng *engine.Engine, name string, size int) (*Stepper, *skinattn.Network, *model.Store) {
 	t.Helper()
 	cfg, err := skinattn.AuthorsNetwork(name, spec.Metadata)
 	if err != nil {
