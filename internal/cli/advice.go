@@ -111,6 +111,7 @@ var adviceTable = []func(error) string{
 	is("'skinattn weights export --format npy' makes one", keras.ErrNoIndex),
 	is("name it so", weights.ErrNotKeras),
 	as[*weights.NestedError]("build the model on the backbone's own tensors, keras.Model(base.input, head(base.layers[-28].output)), give its layers the weights with get_weights and set_weights, and save that"),
+	as[*keras.QuantizedError]("save the model before quantize() is called"),
 	when(func(e *keras.ForeignError) string {
 		const save = `save it whole in one file, with model.save("model.keras") in Keras 3 and model.save("model.h5") in Keras 2`
 		if e.Converted {

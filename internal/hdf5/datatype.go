@@ -14,12 +14,13 @@ const (
 	classInteger  class = 0
 	classFloat    class = 1
 	classString   class = 3
+	classOpaque   class = 5
 	classEnum     class = 8
 	classVariable class = 9
 )
 
 var classNames = map[class]string{
-	classInteger: "integer", classFloat: "float", 2: "time", classString: "string", 4: "bit field", 5: "opaque",
+	classInteger: "integer", classFloat: "float", 2: "time", classString: "string", 4: "bit field", classOpaque: "opaque",
 	6: "compound", 7: "reference", classEnum: "enumeration", classVariable: "variable length", 10: "array",
 }
 
@@ -30,12 +31,15 @@ type datatype struct {
 	bigEndian bool
 	signed    bool
 	text      bool // the variable-length type is a string
+	brain     bool // the opaque type is bfloat16
 }
 
 // String gives the type's name in the manner of NumPy, such as "float32" or "int64 big-endian".
 func (t datatype) String() string {
 	name := classNames[t.class]
 	switch {
+	case t.brain:
+		name = "bfloat16"
 	case t.isNumber():
 		if t.class != classFloat {
 			name = "uint"
@@ -56,12 +60,12 @@ func (t datatype) String() string {
 }
 
 func (t datatype) isNumber() bool {
-	return t.class == classInteger || t.class == classEnum || t.class == classFloat
+	return t.class == classInteger || t.class == classEnum || t.class == classFloat || t.brain
 }
 
 // number is the type for package numbers.
 func (t datatype) number() numbers.Type {
-	return numbers.Type{Float: t.class == classFloat, Signed: t.signed, BigEndian: t.bigEndian, Size: int(t.size)}
+	return numbers.Type{Float: t.class == classFloat || t.brain, Brain: t.brain, Signed: t.signed, BigEndian: t.bigEndian, Size: int(t.size)}
 }
 
 // readDatatype decodes a datatype message. Other types than the package's give an error
@@ -86,6 +90,13 @@ func readDatatype(c *cursor) (datatype, error) {
 		return t, t.readFloat(c, bits)
 	case classString:
 		return t, nil
+	case classOpaque:
+		// h5py writes the element types that NumPy has from elsewhere as opaque, without a
+		// tag. Of Keras's types those of two bytes are bfloat16 alone.
+		if t.size == 2 && bits&0xff == 0 {
+			t.brain = true
+			return t, nil
+		}
 	case classEnum:
 		base, err := readDatatype(c)
 		if err == nil && (base.class != classInteger || base.size != t.size) {

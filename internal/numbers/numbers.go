@@ -12,7 +12,8 @@ import (
 
 // Type is the type of an array's elements.
 type Type struct {
-	Float     bool // IEEE 754 of 2, 4 or 8 bytes; otherwise an integer of 1 to 8 bytes
+	Float     bool // IEEE 754 of 2, 4 or 8 bytes, or Brain; otherwise an integer of 1 to 8 bytes
+	Brain     bool // bfloat16: the upper half of a float32
 	Signed    bool // of an integer: two's complement
 	BigEndian bool
 	Size      int // bytes of an element
@@ -29,6 +30,8 @@ func (t Type) Float32s(raw []byte, n int) ([]float32, error) {
 	for i := range values {
 		bits, exact := t.bits(raw[i*t.Size:(i+1)*t.Size]), true
 		switch {
+		case t.Brain:
+			values[i] = math.Float32frombits(uint32(bits) << 16)
 		case t.Float && t.Size == 2:
 			values[i] = half(uint16(bits))
 		case t.Float && t.Size == 4:

@@ -380,3 +380,52 @@ func tinyArchive(t testing.TB) []byte {
 	}
 	return out.Bytes()
 }
+
+// The same two layers in the number formats that Keras 3 can be told to use
+// (tools/golden/keras3/make_files.py has the values).
+func TestReadsBrainFloats(t *testing.T) {
+	for _, name := range []string{"brain3.keras", "brain3.weights.h5", "brain3_model.h5"} {
+		f, err := ReadFile(filepath.Join("testdata", name))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for _, want := range [][]float32{{.5, -1.25, 2, .0078125, -3, 96}, {1.5, -.75}} {
+			if !slices.ContainsFunc(f.Tensors, func(t Tensor) bool { return slices.Equal(t.Data, want) }) || len(f.Tensors) != 6 {
+				t.Errorf("%s: no tensor %v among %d", name, want, len(f.Tensors))
+			}
+		}
+	}
+}
+
+func TestRefusesQuantizedModels(t *testing.T) {
+	for _, name := range []string{"int83.keras", "int83.weights.h5", "int83_model.h5"} {
+		_, err := ReadFile(filepath.Join("testdata", name))
+		if _, ok := errors.AsType[*QuantizedError](err); !ok || !strings.Contains(err.Error(), "int8: the model was quantized") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// One of the files of save_weights(max_shard_size=...) is named so; a file that a callback
+// numbered by epochs stands for itself.
+func TestRefusesShards(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("testdata")); err != nil {
+		t.Fatal(err)
+	}
+	one := filepath.Join(dir, "w_00001.weights.h5")
+	if err := os.Rename(filepath.Join(dir, "small3.weights.h5"), one); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadFile(one); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "w.weights.json"), []byte("{}"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err := ReadFile(one)
+	if _, ok := errors.AsType[*ForeignError](err); !ok || !strings.Contains(err.Error(), "w.weights.json lists") {
+		t.Error(err)
+	}
+}

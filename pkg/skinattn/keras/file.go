@@ -8,6 +8,8 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -143,7 +145,8 @@ const topLevelGroup = "top_level_model_weights"
 // or a folder, which is such an archive unzipped or was made by WriteFolder. An
 // error is one line that names the file and the fault: not HDF5, truncated, no
 // layer list, a tensor that is missing, listed twice or not finite. A form of
-// model that Keras knows and this package does not read is a *ForeignError.
+// model that Keras knows and this package does not read is a *ForeignError, and a
+// quantized model is a *QuantizedError.
 func ReadFile(path string) (*File, error) {
 	f, err := readFile(path)
 	if err != nil {
@@ -183,7 +186,26 @@ func readFile(path string) (*File, error) {
 		return nil, err
 	}
 	f.Path = path
+	if list := shardList(path); list != "" {
+		return nil, &ForeignError{What: "one of several files of weights, which " + list + " lists"}
+	}
 	return f, nil
+}
+
+var shard = regexp.MustCompile(`_\d{5}\.weights\.h5$`)
+
+// shardList is the name of the list of a model's files of weights that has the file at path;
+// empty if the file stands for itself, as one that is numbered by epochs does.
+func shardList(path string) string {
+	at := shard.FindStringIndex(path)
+	if at == nil {
+		return ""
+	}
+	list := path[:at[0]] + ".weights.json"
+	if _, err := os.Stat(list); err != nil {
+		return ""
+	}
+	return filepath.Base(list)
 }
 
 // readContent reads the first size bytes of in.
@@ -343,6 +365,9 @@ func (r *reader) tensor(group *hdf5.Group, name string) (Tensor, error) {
 	if err != nil {
 		return Tensor{}, err
 	}
+	if t := d.Type(); t == "int8" || t == "uint8" {
+		return Tensor{}, &QuantizedError{Type: t}
+	}
 	// Tensors that share bytes exist only in files made to exhaust memory.
 	stored, err := d.StoredBytes()
 	if err != nil {
@@ -368,6 +393,16 @@ func (r *reader) tensor(group *hdf5.Group, name string) (Tensor, error) {
 	}
 	r.paths[d.Path()] = true
 	return t, nil
+}
+
+// QuantizedError says that a tensor has whole numbers in the place of weights, as
+// Model.quantize makes them in Keras 3.
+type QuantizedError struct {
+	Type string // of the numbers, such as "int8"
+}
+
+func (e *QuantizedError) Error() string {
+	return "its values are " + e.Type + ": the model was quantized, and its weights are rounded"
 }
 
 // finite returns an error that names the first value which is NaN or infinite.

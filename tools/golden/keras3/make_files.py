@@ -43,6 +43,16 @@ def nested():
     return keras.Model(image, kl.Dense(2)(kl.Flatten()(keras.Model(inner, x, name="backbone")(image))))
 
 
+def tiny(dtype):
+    """Two layers with values that bfloat16 holds exactly."""
+    keras.backend.clear_session()
+    keras.config.set_dtype_policy(dtype)
+    net = keras.Sequential([keras.Input((3,)), kl.Dense(2, name="last"), kl.BatchNormalization(name="norm")])
+    keras.config.set_dtype_policy("float32")
+    net.layers[0].set_weights([np.array([[0.5, -1.25], [2.0, 0.0078125], [-3.0, 96.0]]), np.array([1.5, -0.75])])
+    return net
+
+
 def save(model, stem):
     model.save(OUT / (stem + ".keras"))
     model.save_weights(OUT / (stem + ".weights.h5"))
@@ -59,5 +69,9 @@ if __name__ == "__main__":
     net = nested()
     network.fill_net(net)
     save(net, "nested3")
+    save(tiny("bfloat16"), "brain3")
+    net = tiny("float32")
+    net.quantize("int8")
+    save(net, "int83")
     for path in sorted(OUT.glob("*3*")):
         print(path.name, path.stat().st_size)
