@@ -14,6 +14,7 @@ tool (
 require (
 	github.com/chromedp/cdproto v0.0.0-20250724212937-08a3db8b4327
 	github.com/chromedp/chromedp v0.14.2
+	github.com/mmcloughlin/avo v0.5.0
 	k8s.io/api v0.33.1
 	sigs.k8s.io/yaml v1.4.0
 )

@@ -83,6 +83,7 @@ func (c *doctorCommand) Run(s *session) error {
 		}
 		add("engine", eng.Kind != engine.Go, eng.String(), remedy)
 	}
+	add("predictions", true, predictionsBy(eng), "")
 	add("devices", true, fmt.Sprintf("%d", eng.Backend.NumDevices()), "")
 	gpu := "none seen"
 	if engine.GPUSeen() {
@@ -127,6 +128,7 @@ func (c *doctorCommand) Run(s *session) error {
 	add("notebooks", ok, kernel, "scripts/notebooks.sh setup installs the Go kernel for Jupyter (needs Python 3)")
 
 	d.Environment = run.CurrentEnvironment(eng.Kind, eng.Wheel)
+	d.Environment.Kernels = engine.KernelsName(eng.Backend)
 	d.Verdict = d.verdict(eng.Kind)
 	if s.JSON {
 		return s.answer(d)
@@ -235,4 +237,18 @@ func emptyProgramCache(s *session) error {
 	}
 	s.log(fmt.Sprintf("removed %s (%.1f MB) from %s", plural(removed.Programs, "compiled program"), float64(removed.Bytes)/1e6, cache.Dir))
 	return nil
+}
+
+// predictionsBy says what computes predictions.
+func predictionsBy(eng *engine.Engine) string {
+	if name := engine.KernelsName(eng.Backend); name != "" {
+		return fmt.Sprintf("vector kernels (%s); $%s=off has the engine compute them", name, engine.EnvKernels)
+	}
+	if eng.Kind == engine.CUDA {
+		return "the engine"
+	}
+	if os.Getenv(engine.EnvKernels) != "" {
+		return fmt.Sprintf("the engine, as $%s says", engine.EnvKernels)
+	}
+	return "the engine: this processor has neither AVX2 with FMA nor AVX-512"
 }

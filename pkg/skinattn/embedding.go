@@ -10,6 +10,8 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 )
 
 // EmbeddingWidth is the number of values of an embedding: the channels of the features.
@@ -38,6 +40,15 @@ func (n *Network) NewEmbedder(backend compute.Backend, store *model.Store) (*Emb
 	if err != nil {
 		return nil, err
 	}
+	before, err := n.UpToCut()
+	if err != nil {
+		return nil, err
+	}
+	output := n.Cut
+	if len(n.FeatureShape()) > 1 {
+		output = before.Add("embedding", layers.GlobalAveragePooling2D{}, n.Cut)
+	}
+	program.kernels = n.newKernels(backend, store, before, output)
 	return &Embedder{program}, nil
 }
 

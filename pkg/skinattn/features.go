@@ -82,6 +82,11 @@ func (n *Network) NewExtractor(backend compute.Backend, store *model.Store) (*Ex
 	if err != nil {
 		return nil, err
 	}
+	before, err := n.UpToCut()
+	if err != nil {
+		return nil, err
+	}
+	program.kernels = n.newKernels(backend, store, before, n.Cut)
 	return &Extractor{program}, nil
 }
 

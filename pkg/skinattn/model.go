@@ -54,6 +54,11 @@ func NewModel(backend compute.Backend, net *Network, store *model.Store, batch i
 	if err != nil {
 		return nil, err
 	}
+	outputs := []string{layers.LogitsOf(net.Output), net.Output}
+	if net.SoftAttention {
+		outputs = append(outputs, layers.MapsOf(AttentionLayer))
+	}
+	program.kernels = net.newKernels(backend, store, net.Graph, outputs...)
 	return &Model{Network: net, Store: store, Backend: backend, program: program}, nil
 }
 

@@ -24,6 +24,7 @@ type Program struct {
 	exec    *model.Exec
 	shape   layers.Shape // of an image
 	batch   int
+	kernels *kernels // compute in place of the engine; nil: none
 }
 
 // NewProgram prepares the graph that build makes of its inputs: images [B shape...] and
@@ -35,7 +36,7 @@ func NewProgram(doing string, backend compute.Backend, store *model.Store, shape
 	if err != nil {
 		return nil, fmt.Errorf("%s: preparing the network: %w", doing, err)
 	}
-	return &Program{doing, backend, exec, shape, batch}, nil
+	return &Program{doing: doing, backend: backend, exec: exec, shape: shape, batch: batch}, nil
 }
 
 // Feed is the input of a Program.
@@ -58,6 +59,11 @@ type Input func(start, end, rows int) *tensors.Tensor
 // that is not full is padded, so that a few compiled graphs, with a power of two images
 // each, serve any number of images.
 func (p *Program) Run(ctx context.Context, feed Feed, use func(i int, outputs [][]float32) error) error {
+	if plan, err := p.usable(); err != nil {
+		return err
+	} else if plan != nil {
+		return p.kernels.run(ctx, p, plan, feed, use)
+	}
 	n := feed.Images.Len()
 	size := min(p.batch, powerOfTwo(n))
 	// In memory that the engine reads, where it can: on a CPU nothing is copied.

@@ -2,13 +2,16 @@ package skinattn
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/infer"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 )
 
@@ -22,6 +25,9 @@ type Sweeper struct {
 	model   *Model
 	views   *Views
 	program *Program
+	photo   string   // the layer with what depends on the photo alone
+	before  *kernels // up to it, and after it; nil: the program computes
+	after   *kernels
 }
 
 // NewSweeper prepares sweeps of a model. A network without metadata has none: an error.
@@ -39,7 +45,10 @@ func (m *Model) NewSweeper() (*Sweeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sweeper{model: m, views: m.NewViews()}
+	s := &Sweeper{model: m, views: m.NewViews(), photo: photo}
+	if s.before = m.newKernels(m.Backend, m.Store, before, photo); s.before != nil {
+		s.after = m.newKernels(m.Backend, m.Store, after, m.Output)
+	}
 	s.program, err = NewProgram("predicting a sweep", m.Backend, m.Store, m.InputShape(), s.views.Len(), func(in []*graph.Node) []*graph.Node {
 		b := &layers.Builder{Store: m.Store, Grouped: true}
 		features := b.Build(before, map[string]*graph.Node{backbone.InputLayer: m.Preprocessed(in[0])})[photo]
@@ -72,6 +81,9 @@ func (s *Sweeper) Sweep(ctx context.Context, views []float32, patients []Metadat
 	if len(patients) == 0 {
 		return nil, nil
 	}
+	if rows, err := s.withKernels(ctx, views, patients); rows != nil || err != nil {
+		return rows, err
+	}
 	dims := append([]int{s.views.Len()}, s.model.InputShape()...)
 	images := tensors.FromFlatDataAndDimensions(views, dims...)
 	defer images.FinalizeAll() // the garbage collector does not know its size
@@ -84,6 +96,61 @@ func (s *Sweeper) Sweep(ctx context.Context, views []float32, patients []Metadat
 		rows[i] = row(outputs[0], i, ham10000.NumClasses)
 	}
 	return rows, nil
+}
+
+// rowsTogether is how many rows, views times patients, go through the head at once.
+const rowsTogether = 256
+
+// withKernels is Sweep without an engine; nil if a layer has no kernels.
+func (s *Sweeper) withKernels(ctx context.Context, views []float32, patients []Metadata) ([][]float32, error) {
+	if s.before == nil {
+		return nil, nil
+	}
+	before, err := s.before.current()
+	if err == nil {
+		var after *infer.Plan
+		if after, err = s.after.current(); err == nil {
+			return s.sweep(ctx, before, after, views, patients)
+		}
+	}
+	if _, unsupported := errors.AsType[*infer.ErrUnsupported](err); unsupported {
+		s.before = nil
+		return nil, nil
+	}
+	return nil, fmt.Errorf("%s: %w", s.program.doing, err)
+}
+
+func (s *Sweeper) sweep(ctx context.Context, before, after *infer.Plan, views []float32, patients []Metadata) ([][]float32, error) {
+	n, width := s.views.Len(), s.before.sizes[0]
+	photo := make([]float32, n*width)
+	if err := before.Run(ctx, n, map[string]infer.Input{backbone.InputLayer: {Floats: views}}, [][]float32{photo}); err != nil {
+		return nil, fmt.Errorf("%s: %w", s.program.doing, err)
+	}
+	means := make([][]float32, 0, len(patients))
+	for some := range slices.Chunk(patients, max(1, rowsTogether/n)) {
+		// A row for each patient and view, the views of a patient together.
+		rows := len(some) * n
+		encoded := make([]float32, 0, rows*MetadataWidth)
+		for patient := range slices.Chunk(EncodeMetadata(some), MetadataWidth) {
+			encoded = append(encoded, slices.Repeat(patient, n)...)
+		}
+		inputs := map[string]infer.Input{s.photo: {Floats: slices.Repeat(photo, len(some))}}
+		metadataColumns(encoded, rows, inputs)
+		probabilities := make([]float32, rows*ham10000.NumClasses)
+		if err := after.Run(ctx, rows, inputs, [][]float32{probabilities}); err != nil {
+			return nil, fmt.Errorf("%s: %w", s.program.doing, err)
+		}
+		for i := range some {
+			mean := make([]float32, ham10000.NumClasses)
+			for view := range slices.Chunk(row(probabilities, i, n*ham10000.NumClasses), ham10000.NumClasses) {
+				for class, probability := range view {
+					mean[class] += probability / float32(n)
+				}
+			}
+			means = append(means, mean)
+		}
+	}
+	return means, nil
 }
 
 // Close frees the compiled graphs.

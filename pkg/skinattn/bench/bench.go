@@ -102,6 +102,9 @@ func Measure(ctx context.Context, eng *engine.Engine, cfg Config) (Result, error
 	if cfg.Mode == Train && eng.Devices > 1 {
 		r.Devices = eng.Devices
 	}
+	if cfg.Mode == Infer {
+		r.Kernels = engine.KernelsName(eng.Backend)
+	}
 	r.Parameters, _ = net.Graph.Parameters()
 	r.time(seconds[0], seconds[1+cfg.WarmUp:])
 	return r, nil

@@ -14,6 +14,8 @@ type Result struct {
 	Batch    int    `json:"batch"`
 	Size     int    `json:"size"`
 	Engine   string `json:"engine"`
+	// Kernels are the vector instructions that computed predictions; empty: the engine did.
+	Kernels string `json:"kernels,omitempty"`
 	// Devices shared the batches of a training; 0: one.
 	Devices   int    `json:"devices,omitempty"`
 	Precision string `json:"precision,omitempty"` // of a training; empty: float32

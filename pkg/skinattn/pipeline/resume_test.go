@@ -124,6 +124,11 @@ func (l *logged) Log(line string) { l.lines = append(l.lines, line) }
 func TestResumeOnAnotherEngine(t *testing.T) {
 	now := &engine.Engine{Kind: engine.CPU, Wheel: "plug-in 1.0"}
 	same := run.CurrentEnvironment(now.Kind, now.Wheel)
+	same.Kernels = engine.KernelsName(nil)
+	predicted := "AVX2"
+	if same.Kernels != "" {
+		predicted = ""
+	}
 	for name, c := range map[string]struct {
 		change func(*run.Environment)
 		want   string
@@ -131,6 +136,7 @@ func TestResumeOnAnotherEngine(t *testing.T) {
 		"the same":        {func(*run.Environment) {}, ""},
 		"another version": {func(e *run.Environment) { e.Commit = "abc" }, ""},
 		"engine":          {func(e *run.Environment) { e.Engine, e.Plugin = engine.Go, "" }, "the run began with go on "},
+		"predictions":     {func(e *run.Environment) { e.Kernels = predicted }, "the run began with predictions by "},
 		"not known":       {func(e *run.Environment) { *e = run.Environment{} }, "it can't be told"},
 		"plug-in":         {func(e *run.Environment) { e.Plugin = "plug-in 0.9" }, "the run began with cpu (plug-in 0.9) on"},
 		"cores":           {func(e *run.Environment) { e.Cores = 1000 }, "the run began with cpu (plug-in 1.0) on 1000 cores of "},

@@ -242,6 +242,7 @@ func begin(folder *run.Folder, cfg run.Config, parts *split.Split, eng *engine.E
 // environment describes the machine with an engine.
 func environment(eng *engine.Engine) run.Environment {
 	env := run.CurrentEnvironment(eng.Kind, eng.Wheel)
+	env.Kernels = engine.KernelsName(eng.Backend)
 	if eng.Devices > 1 {
 		env.Devices = eng.Devices
 	}
@@ -261,6 +262,8 @@ func (o TrainOptions) resumption(folder *run.Folder, eng *engine.Engine) *run.Re
 		note = "it can't be told which engine the run began with"
 	case then != now:
 		note = fmt.Sprintf("the run began with %s and goes on with %s: its weights will not be, byte for byte, those of an uninterrupted run", then, now)
+	case began.Predicts() != r.Environment.Predicts():
+		note = fmt.Sprintf("the run began with predictions by %s and goes on with %s: the last digits of validation and of cached features differ", began.Predicts(), r.Environment.Predicts())
 	}
 	if note != "" {
 		o.log("warning: " + note)

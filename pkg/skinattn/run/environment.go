@@ -22,6 +22,7 @@ type Environment struct {
 	Engine   string            `json:"engine"`             // engine.CUDA, CPU or Go; "none" for an imported run
 	Plugin   string            `json:"plugin,omitempty"`   // PJRT plug-in and its version
 	Devices  int               `json:"devices,omitempty"`  // that shared the batches; 0: one
+	Kernels  string            `json:"kernels,omitempty"`  // vector instructions that computed predictions; empty: the engine did
 	Commit   string            `json:"commit,omitempty"`   // of this module
 	Modified bool              `json:"modified,omitempty"` // the commit had uncommitted changes on top
 	Modules  map[string]string `json:"modules"`
@@ -61,6 +62,14 @@ func (e Environment) Computes() string {
 		engine = fmt.Sprintf("%d devices of %s", e.Devices, engine)
 	}
 	return fmt.Sprintf("%s on %d cores of %s (%s)", engine, e.Cores, cmp.Or(e.CPU, "an unknown processor"), e.Arch)
+}
+
+// Predicts names what computed predictions: the engine, or vector kernels, which all give the same bits.
+func (e Environment) Predicts() string {
+	if e.Kernels != "" {
+		return "vector kernels"
+	}
+	return "the engine"
 }
 
 // RecordedModules are the paths of the modules whose versions decide about numbers.

@@ -136,12 +136,16 @@ func (t *trainer) useFeatures(ctx context.Context) (err error) {
 }
 
 // featureKey is a SHA-256 over everything that decides the features: the photos, their
-// preprocessing, the engine, and the network and weights up to the cut. Split, seed, head
+// preprocessing, what computes, and the network and weights up to the cut. Split, seed, head
 // and regime do not, so that runs which differ in these share a file.
 func (p Photos) featureKey(eng *engine.Engine, net *skinattn.Network, store *model.Store) (key [sha256.Size]byte, err error) {
 	hash := sha256.New()
+	by := eng.Kind
+	if engine.KernelsName(eng.Backend) != "" {
+		by = "vector kernels" // whichever: all have the same bits
+	}
 	if err := json.NewEncoder(hash).Encode([]any{net.Backbone, net.Cut, net.Size, net.PhotoSize(), net.ChannelOrder, net.Preprocess, net.Resize,
-		eng.Kind, p.SHA256, p.IDs}); err != nil {
+		by, p.SHA256, p.IDs}); err != nil {
 		return key, err
 	}
 	if err := net.HashUpToCut(hash, store); err != nil {

@@ -9,7 +9,9 @@ import (
 	"testing"
 
 	"github.com/skinattn/skinattn/internal/safetensors"
+	"github.com/skinattn/skinattn/internal/testengine"
 	"github.com/skinattn/skinattn/pkg/skinattn"
+	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
@@ -45,8 +47,11 @@ func photosOf(features string, parts ...*Examples) Photos {
 }
 
 // Training on features ends with the weights of training on photos, but for
-// rounding, and leaves the backbone alone.
+// rounding, and leaves the backbone alone. The engine computes the features, as it does in
+// training on photos: Adam's first steps hardly depend on the size of a gradient, and make much
+// of another rounding of a gradient near 0.
 func TestFeatureCache(t *testing.T) {
+	t.Setenv(engine.EnvKernels, "off")
 	cache := t.TempDir()
 	var lines []string
 	train := func(name, features string, changes ...func(*Run)) map[string]safetensors.Tensor {
@@ -116,6 +121,12 @@ func TestFeatureCache(t *testing.T) {
 	train("other weights", cache, func(r *Run) { r.Config.Seed++ })
 	if log := strings.Join(lines, "\n"); strings.Count(log, "features of") != 1 {
 		t.Errorf("other weights of the backbone take the same features: %s", log)
+	}
+	t.Setenv(engine.EnvKernels, "")
+	lines = nil
+	train("kernels", cache)
+	if log := strings.Join(lines, "\n"); engine.KernelsName(testengine.Open(t).Backend) != "" && strings.Count(log, "features of") != 1 {
+		t.Errorf("features by vector kernels and by the engine share a file: %s", log)
 	}
 	if !validFeatures(content, key, n) || validFeatures(content[:1000], key, n) || validFeatures(content, [32]byte{}, n) {
 		t.Error("a whole file is not used, or a file that is cut off or has another key is used")

@@ -1,0 +1,218 @@
+package simd
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// Conv is the kernel of an ordinary convolution or matrix product, packed for a level.
+type Conv struct {
+	Level                   Level
+	Taps, Channels, Filters int // kernel offsets, input and output channels
+
+	plain  []float32 // Generic: [taps channels filters]
+	packed []float32 // panels, each [taps channels filters of the panel], the filters filled up to whole vectors with zeros
+	panels []panel
+	zeros  []float32 // what a position outside of the map reads
+}
+
+// panel is a part of the filters that a micro-kernel makes at once.
+type panel struct {
+	first    int // filter
+	eighths  int // of filters
+	at       int // in packed
+	filters  int // that exist
+	tailBits int // of the last vector, if it isn't full
+	tail     int // lanes
+}
+
+// NewConv packs a kernel [taps channels filters], in row-major order: Keras's [kh kw Cin Cout].
+func NewConv(level Level, kernel []float32, taps, channels, filters int) *Conv {
+	if taps < 1 || channels < 1 || filters < 1 || len(kernel) != taps*channels*filters {
+		panic(fmt.Sprintf("simd: a kernel of %d values for %d taps, %d channels and %d filters", len(kernel), taps, channels, filters))
+	}
+	c := &Conv{Level: level, Taps: taps, Channels: channels, Filters: filters}
+	if level == Generic {
+		c.plain = kernel
+		return c
+	}
+	lanes := level.lanes()
+	size := 0
+	for first := 0; first < filters; {
+		left := (filters - first + 7) / 8
+		p := panel{first: first, eighths: level.panelEighths(left), at: size}
+		p.filters = min(8*p.eighths, filters-first)
+		if 8*p.eighths > p.filters {
+			width := lanes // of the last vector
+			if p.eighths%2 != 0 {
+				width = 8
+			}
+			p.tail = p.filters - (8*p.eighths - width)
+			p.tailBits = 1<<p.tail - 1
+		}
+		c.panels = append(c.panels, p)
+		size += taps * channels * level.pitch(p.eighths)
+		first += 8 * p.eighths
+	}
+	c.packed = aligned(size)
+	c.zeros = make([]float32, channels)
+	for _, p := range c.panels {
+		pitch := level.pitch(p.eighths)
+		for k := range taps * channels {
+			copy(c.packed[p.at+k*pitch:], kernel[k*filters+p.first:k*filters+p.first+p.filters])
+		}
+	}
+	return c
+}
+
+// lanes is how many values a vector has.
+func (l Level) lanes() int {
+	if l == AVX512 {
+		return 16
+	}
+	return 8
+}
+
+// panelEighths is how wide a panel is where so many eighths of filters are left.
+func (l Level) panelEighths(left int) int {
+	usual, most := 2, 3
+	if l == AVX512 {
+		usual, most = 4, 6
+	}
+	if left <= most {
+		return left
+	}
+	return usual
+}
+
+// pitch is how far the filters of a channel lie from those of the next in a panel.
+func (l Level) pitch(eighths int) int {
+	if lanes := l.lanes(); eighths > 3 {
+		return (8*eighths + lanes - 1) / lanes * lanes
+	}
+	return 8 * eighths
+}
+
+// Bytes is the size of the packed kernel.
+func (c *Conv) Bytes() int { return 4 * (len(c.packed) + len(c.plain)) }
+
+// Parts divides the filters into at most n parts about equally large. Each writes its filters alone, where the whole kernel would: the parts
+// may run at the same time. Parts share the memory of the whole.
+func (c *Conv) Parts(n int) []*Conv {
+	if c.Level == Generic {
+		return []*Conv{c}
+	}
+	var parts []*Conv
+	panels := c.panels
+	for n = min(n, len(panels)); n > 0; n-- {
+		part := *c
+		count := (len(panels) + n - 1) / n
+		part.panels, panels = panels[:count:count], panels[count:]
+		parts = append(parts, &part)
+	}
+	return parts
+}
+
+// filterRange is where the filters of a part begin and end.
+func (c *Conv) filterRange() (first, last int) {
+	end := c.panels[len(c.panels)-1]
+	return c.panels[0].first, end.first + end.filters
+}
+
+// aligned makes a slice that begins at a cache line.
+func aligned(n int) []float32 {
+	s := make([]float32, n+15)
+	skip := (64 - int(uintptr(unsafe.Pointer(unsafe.SliceData(s)))&63)) & 63 / 4
+	return s[skip : skip+n : skip+n]
+}
+
+// Compute makes len(offsets)/Taps positions of the output: position i at dst[i*dstStride:]. offsets has, tap by tap
+// (offsets[tap*positions+i]), where in src the channels begin that a position sees under a tap; negative: zeros (padding).
+func (c *Conv) Compute(dst []float32, dstStride int, src []float32, offsets []int32, e Epilogue) {
+	n := len(offsets) / c.Taps
+	if len(offsets) != n*c.Taps {
+		panic(fmt.Sprintf("simd: %d offsets for %d taps", len(offsets), c.Taps))
+	}
+	if n == 0 {
+		return
+	}
+	greatest := int32(-1)
+	for _, at := range offsets {
+		greatest = max(greatest, at)
+	}
+	if int(greatest)+c.Channels > len(src) && greatest >= 0 {
+		panic(fmt.Sprintf("simd: a position reads %d channels from %d of %d", c.Channels, greatest, len(src)))
+	}
+	c.check(dst, dstStride, n, e)
+	if c.Level == Generic {
+		c.generic(dst, dstStride, src, n, func(tap, i int) int { return int(offsets[tap*n+i]) }, e)
+		return
+	}
+	c.compute(dst, dstStride, src, offsets, 0, n, e)
+}
+
+// ComputeRows is Compute for a 1x1 convolution, or matrix product: position i reads src[i*srcStride:].
+func (c *Conv) ComputeRows(dst []float32, dstStride int, src []float32, srcStride, positions int, e Epilogue) {
+	if positions == 0 {
+		return
+	}
+	if c.Taps != 1 {
+		panic(fmt.Sprintf("simd: rows for a kernel of %d taps", c.Taps))
+	}
+	if srcStride < 0 || positions < 0 || (positions-1)*srcStride+c.Channels > len(src) {
+		panic(fmt.Sprintf("simd: %d positions of %d channels at a stride of %d in %d", positions, c.Channels, srcStride, len(src)))
+	}
+	c.check(dst, dstStride, positions, e)
+	if c.Level == Generic {
+		c.generic(dst, dstStride, src, positions, func(_, i int) int { return i * srcStride }, e)
+		return
+	}
+	c.compute(dst, dstStride, src, nil, srcStride, positions, e)
+}
+
+func (c *Conv) check(dst []float32, dstStride, n int, e Epilogue) {
+	if n > 0 && (dstStride < c.Filters && n > 1 || (n-1)*dstStride+c.Filters > len(dst)) {
+		panic(fmt.Sprintf("simd: %d positions of %d filters at a stride of %d into %d", n, c.Filters, dstStride, len(dst)))
+	}
+	if e.Bias != nil && len(e.Bias) < c.Filters {
+		panic(fmt.Sprintf("simd: a bias of %d for %d filters", len(e.Bias), c.Filters))
+	}
+	if n > 0 && e.Residual != nil && (e.ResidualStride < 0 || (n-1)*e.ResidualStride+c.Filters > len(e.Residual)) {
+		panic(fmt.Sprintf("simd: %d positions of %d filters at a stride of %d in a residual of %d", n, c.Filters, e.ResidualStride, len(e.Residual)))
+	}
+}
+
+func (c *Conv) generic(dst []float32, dstStride int, src []float32, n int, offset func(tap, i int) int, e Epilogue) {
+	for i := range n {
+		for f := range c.Filters {
+			sum := e.bias(f)
+			for tap := range c.Taps {
+				at := offset(tap, i)
+				for ch := range c.Channels {
+					v := float32(0)
+					if at >= 0 {
+						v = src[at+ch]
+					}
+					sum = fma(v, c.plain[(tap*c.Channels+ch)*c.Filters+f], sum)
+				}
+			}
+			dst[i*dstStride+f] = e.apply(sum, i, f)
+		}
+	}
+}
+
+// bias is what the sum of an output channel begins with.
+func (e Epilogue) bias(f int) float32 {
+	if e.Bias == nil {
+		return 0
+	}
+	return e.Bias[f]
+}
+
+// apply is what is stored for the sum of an output channel of a position.
+func (e Epilogue) apply(sum float32, i, f int) float32 {
+	if e.Residual != nil {
+		sum += e.Residual[i*e.ResidualStride+f]
+	}
+	return e.Activation.Apply(sum)
+}

@@ -1,0 +1,95 @@
+package simd
+
+import "unsafe"
+
+// tailMasks has, by lanes that count, the masks of AVX2.
+var tailMasks = func() (masks [9][8]int32) {
+	for n := range masks {
+		for i := range n {
+			masks[n][i] = -1
+		}
+	}
+	return masks
+}()
+
+// noBias is as long as the widest panel.
+var noBias [48]float32
+
+// compute runs the micro-kernels. offsets nil: the positions lie srcStride apart.
+func (c *Conv) compute(dst []float32, dstStride int, src []float32, offsets []int32, srcStride, n int, e Epilogue) {
+	var bias [48]float32
+	t := tile{
+		src:            unsafe.Pointer(unsafe.SliceData(src)),
+		zeros:          unsafe.Pointer(&c.zeros[0]),
+		taps:           c.Taps,
+		channels:       4 * c.Channels,
+		dstStride:      4 * dstStride,
+		residualStride: 4 * e.ResidualStride,
+		srcStride:      4 * srcStride,
+		offsetsStep:    4 * n,
+	}
+	t.activation, t.lo, t.hi = e.Activation.parameters()
+	if last := c.panels[len(c.panels)-1]; e.Bias != nil {
+		copy(bias[:], e.Bias[last.first:last.first+last.filters])
+	}
+	block := c.block()
+	for from := 0; from < n; from += block {
+		to := min(from+block, n)
+		for _, p := range c.panels {
+			t.kernel = unsafe.Pointer(&c.packed[p.at])
+			t.tail, t.mask = p.tailBits, unsafe.Pointer(&tailMasks[min(p.tail, 8)])
+			switch {
+			case e.Bias == nil:
+				t.bias = unsafe.Pointer(&noBias)
+			case p.tail != 0:
+				t.bias = unsafe.Pointer(&bias)
+			default:
+				t.bias = unsafe.Pointer(&e.Bias[p.first])
+			}
+			for i := from; i < to; {
+				positions := c.Level.positions(p.eighths, to-i)
+				t.groups = (to - i) / positions
+				t.dst = unsafe.Pointer(&dst[i*dstStride+p.first])
+				if e.Residual != nil {
+					t.residual = unsafe.Pointer(&e.Residual[i*e.ResidualStride+p.first])
+				}
+				if offsets == nil {
+					t.src = unsafe.Pointer(&src[i*srcStride])
+				} else {
+					t.offsets = unsafe.Pointer(&offsets[i])
+				}
+				if c.Level == AVX512 {
+					convAVX512(positions, p.eighths, &t)
+				} else {
+					convAVX2(positions, p.eighths, &t)
+				}
+				i += t.groups * positions
+			}
+		}
+	}
+}
+
+// positions is how many of those left the next micro-kernel makes.
+func (l Level) positions(eighths, left int) int {
+	list := positionsAVX2[:]
+	if l == AVX512 {
+		list = positionsAVX512[:]
+	}
+	for _, n := range list[eighths] {
+		if n <= left {
+			return n
+		}
+	}
+	panic("simd: no positions are left")
+}
+
+// block is how many positions go through all panels before the next. Their input stays in the first cache where the kernel stays in the second;
+// else in the second, and each panel is read once for many positions.
+func (c *Conv) block() int {
+	const l1, l2 = 16 << 10, 256 << 10
+	room := l1
+	if c.Bytes() > 2*l2 {
+		room = l2
+	}
+	return max(24, room/(4*c.Channels)/24*24)
+}

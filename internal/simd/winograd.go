@@ -1,0 +1,294 @@
+package simd
+
+import "fmt"
+
+// Image is the feature map of one example, or a part of it: the channels of row y and column x lie at Data[y*RowStride+x*Stride:].
+type Image struct {
+	Data              []float32
+	Rows, Cols        int
+	Stride, RowStride int
+}
+
+func (m Image) check(channels int) {
+	if m.Rows < 1 || m.Cols < 1 || m.Stride < 0 || m.RowStride < 0 || (m.Rows-1)*m.RowStride+(m.Cols-1)*m.Stride+channels > len(m.Data) {
+		panic(fmt.Sprintf("simd: %dx%d positions of %d channels at strides of %d and %d in %d", m.Rows, m.Cols, channels, m.RowStride, m.Stride, len(m.Data)))
+	}
+}
+
+// Winograd is the kernel of a 3x3 convolution of stride 1 in the form F(4x4, 3x3): 4x4 positions of the output from 36 products for each pair of
+// channels instead of 144. The points are 0, ±5/8, ±3/2 and infinity: the error is about twice that of the plain sum.
+//
+// S. Winograd, Arithmetic complexity of computations, 1980; A. Lavin and S. Gray, Fast algorithms for convolutional neural networks, CVPR 2016.
+type Winograd struct {
+	Level             Level
+	Channels, Filters int
+
+	products [winogradPoints]*Conv
+	tiles    int       // that go through at once
+	zeros    []float32 // instead of a bias
+}
+
+const (
+	winogradTile   = 4 // positions of the output, in each direction
+	winogradWindow = 6 // of the input
+	winogradPoints = winogradWindow * winogradWindow
+	pointA         = 0.625
+	pointB         = 1.5
+)
+
+// WinogradPays says whether Winograd's form beats the plain one for an output of rows x cols. It depends on the shape alone, so that
+// results do not change with the size of a batch, and is the same on all levels.
+func WinogradPays(rows, cols, channels, filters int) bool {
+	tiles := WinogradTiles(rows, cols)
+	switch {
+	case channels < 16 || filters < 16:
+		return false
+	case filters < 48 && tiles < 49:
+		// The transform of the input costs most where the filters are few. DenseNet has 80 such layers one behind the other, whose
+		// rounding adds up.
+		return false
+	}
+	// The kernel is four times as large: with few tiles it would be read more often than it is multiplied.
+	const cache = 4 << 20
+	return tiles >= 16 || 4*winogradPoints*channels*filters <= cache
+}
+
+// WinogradTiles is the number of tiles of an output of rows x cols.
+func WinogradTiles(rows, cols int) int {
+	return (rows + winogradTile - 1) / winogradTile * ((cols + winogradTile - 1) / winogradTile)
+}
+
+// NewWinograd transforms and packs a kernel [3 3 channels filters].
+func NewWinograd(level Level, kernel []float32, channels, filters int) *Winograd {
+	if channels < 1 || filters < 1 || len(kernel) != 9*channels*filters {
+		panic(fmt.Sprintf("simd: a 3x3 kernel of %d values for %d channels and %d filters", len(kernel), channels, filters))
+	}
+	w := &Winograd{Level: level, Channels: channels, Filters: filters, zeros: make([]float32, filters)}
+	g := winogradKernel()
+	matrix := make([]float32, channels*filters)
+	for p := range winogradPoints {
+		row, col := g[p/winogradWindow], g[p%winogradWindow]
+		for i := range matrix {
+			sum := 0.
+			for y := range 3 {
+				for x := range 3 {
+					sum += row[y] * col[x] * float64(kernel[(3*y+x)*len(matrix)+i])
+				}
+			}
+			matrix[i] = float32(sum)
+		}
+		w.products[p] = NewConv(level, matrix, 1, channels, filters)
+		if level == Generic {
+			matrix = make([]float32, channels*filters)
+		}
+	}
+	// The matrices of a tile stay in the second cache besides the kernel; if the kernel is larger than that, each reading of it serves more tiles.
+	perTile := 4 * winogradPoints * (pad16(channels) + pad16(filters))
+	room := 448 << 10
+	if w.Bytes() > 3<<20 {
+		room = 8 << 20
+	}
+	w.tiles = min(max(12, room/perTile/12*12), 96)
+	return w
+}
+
+// winogradKernel is the transform of the kernel: the values of the powers 0, 1, 2 at each point over the products of the distances to the other points.
+func winogradKernel() (g [winogradWindow][3]float64) {
+	points := []float64{0, pointA, -pointA, pointB, -pointB}
+	for i, p := range points {
+		distances := 1.
+		for j, q := range points {
+			if j != i {
+				distances *= p - q
+			}
+		}
+		g[i] = [3]float64{1 / distances, p / distances, p * p / distances}
+	}
+	g[winogradWindow-1] = [3]float64{0, 0, 1}
+	return g
+}
+
+func pad16(n int) int { return (n + 15) / 16 * 16 }
+
+// Bytes is the size of the transformed kernel.
+func (w *Winograd) Bytes() int { return winogradPoints * w.products[0].Bytes() }
+
+// Parts divides the filters as Conv.Parts does. Each part transforms all of the input, which costs little where the filters are many.
+func (w *Winograd) Parts(n int) []*Winograd {
+	var parts []*Winograd
+	for p, product := range w.products {
+		for i, part := range product.Parts(n) {
+			if p == 0 {
+				one := *w
+				parts = append(parts, &one)
+			}
+			parts[i].products[p] = part
+		}
+	}
+	return parts
+}
+
+// plane is how far the matrices of so many tiles lie apart: not at a power of two, where they would displace each other from the caches.
+func (w *Winograd) plane(tiles, channels int) int { return tiles*pad16(channels) + 16 }
+
+// Scratch is how many values of scratch Compute needs. Each goroutine has its own.
+func (w *Winograd) Scratch() int {
+	edge := winogradPoints * w.Channels
+	return winogradPoints*(w.plane(w.tiles, w.Channels)+w.plane(w.tiles, w.Filters)) + edge
+}
+
+// Compute makes the outputs dst[i] from the inputs src[i], all of one shape each. The window of row y and column x of an output begins at row y-top and column x-left of its input; what lies
+// outside of the input is zero. A strip of an output is an Image of its own with another top. Position i of the residual counts through all outputs, rows first.
+func (w *Winograd) Compute(dst, src []Image, top, left int, scratch []float32, e Epilogue) {
+	if len(dst) > 0 {
+		w.ComputeTiles(dst, src, top, left, 0, WinogradTiles(dst[0].Rows, dst[0].Cols)*len(dst), scratch, e)
+	}
+}
+
+// ComputeTiles is Compute for the tiles from..to of all outputs, one output after the other, in each of them rows first: how threads may divide an image.
+func (w *Winograd) ComputeTiles(dst, src []Image, top, left, from, to int, scratch []float32, e Epilogue) {
+	if len(dst) != len(src) {
+		panic(fmt.Sprintf("simd: %d outputs of %d inputs", len(dst), len(src)))
+	}
+	if len(dst) == 0 {
+		return
+	}
+	rows, cols := dst[0].Rows, dst[0].Cols
+	for i := range dst {
+		dst[i].check(w.Filters)
+		src[i].check(w.Channels)
+		if dst[i].Rows != rows || dst[i].Cols != cols || dst[i].Stride < w.Filters && cols > 1 {
+			panic(fmt.Sprintf("simd: an output of %dx%d at a stride of %d besides one of %dx%d", dst[i].Rows, dst[i].Cols, dst[i].Stride, rows, cols))
+		}
+	}
+	w.products[0].check(nil, 0, 0, Epilogue{Bias: e.Bias})
+	if e.Residual != nil {
+		Map{e.Residual, e.ResidualStride}.check(len(dst)*rows*cols, w.Filters)
+	}
+	if len(scratch) < w.Scratch() {
+		panic(fmt.Sprintf("simd: %d values of scratch, not %d", len(scratch), w.Scratch()))
+	}
+	across := (cols + winogradTile - 1) / winogradTile
+	each := (rows + winogradTile - 1) / winogradTile * across
+	if from < 0 || to > each*len(dst) {
+		panic(fmt.Sprintf("simd: the tiles from %d to %d of %d", from, to, each*len(dst)))
+	}
+	for ; from < to; from += w.tiles {
+		n := min(w.tiles, to-from)
+		in, out := w.plane(n, w.Channels), w.plane(n, w.Filters)
+		inputs, outputs := scratch[:winogradPoints*in], scratch[winogradPoints*in:winogradPoints*(in+out)]
+		edge := scratch[winogradPoints*(in+out):]
+		for t := range n {
+			image, y, x := (from+t)/each, (from+t)%each/across*winogradTile, (from+t)%each%across*winogradTile
+			w.input(inputs[t*pad16(w.Channels):], in, src[image], y-top, x-left, edge)
+		}
+		for p, product := range w.products {
+			product.ComputeRows(outputs[p*out:(p+1)*out], pad16(w.Filters), inputs[p*in:(p+1)*in], pad16(w.Channels), n, Epilogue{})
+		}
+		for t := range n {
+			image, y, x := (from+t)/each, (from+t)%each/across*winogradTile, (from+t)%each%across*winogradTile
+			d := dst[image]
+			d.Data = d.Data[y*d.RowStride+x*d.Stride:]
+			d.Rows, d.Cols = min(winogradTile, rows-y), min(winogradTile, cols-x)
+			part := e
+			if e.Residual != nil {
+				part.Residual = e.Residual[((image*rows+y)*cols+x)*e.ResidualStride:]
+			}
+			w.output(d, outputs[t*pad16(w.Filters):], out, cols, part)
+		}
+	}
+}
+
+// input transforms the tile of the input that begins at a row and column; to has its channels in the first matrix.
+func (w *Winograd) input(to []float32, plane int, src Image, row, col int, edge []float32) {
+	if row < 0 || col < 0 || row+winogradWindow > src.Rows || col+winogradWindow > src.Cols {
+		// What exists of the tile is copied between zeros.
+		edge = edge[:winogradPoints*w.Channels]
+		clear(edge)
+		first, last := max(col, 0), min(col+winogradWindow, src.Cols)
+		for y := max(row, 0); y < min(row+winogradWindow, src.Rows); y++ {
+			to := edge[((y-row)*winogradWindow+first-col)*w.Channels:]
+			if src.Stride == w.Channels {
+				if first < last {
+					copy(to, src.Data[y*src.RowStride+first*src.Stride:][:(last-first)*w.Channels])
+				}
+				continue
+			}
+			for x := first; x < last; x++ {
+				copy(to[(x-first)*w.Channels:], src.Data[y*src.RowStride+x*src.Stride:][:w.Channels])
+			}
+		}
+		src = Image{edge, winogradWindow, winogradWindow, w.Channels, winogradWindow * w.Channels}
+	} else {
+		src.Data = src.Data[row*src.RowStride+col*src.Stride:]
+	}
+	if w.Level != Generic {
+		w.transformInput(to, plane, src)
+		return
+	}
+	for c := range w.Channels {
+		var v [winogradWindow][winogradWindow]float32
+		for y := range v {
+			for x := range v[y] {
+				v[y][x] = src.Data[y*src.RowStride+x*src.Stride+c]
+			}
+			v[y] = transformInput(v[y])
+		}
+		for x := range winogradWindow {
+			for y, value := range transformInput([winogradWindow]float32{v[0][x], v[1][x], v[2][x], v[3][x], v[4][x], v[5][x]}) {
+				to[(y*winogradWindow+x)*plane+c] = value
+			}
+		}
+	}
+}
+
+// transformInput has the order of operations of the assembly.
+func transformInput(d [winogradWindow]float32) (t [winogradWindow]float32) {
+	const a, b = pointA, pointB
+	t[0] = fma(a*a*b*b, d[0], fma(-a*a-b*b, d[2], d[4]))
+	t[5] = fma(a*a*b*b, d[1], fma(-a*a-b*b, d[3], d[5]))
+	even, odd := fma(-b*b, d[2], d[4]), fma(-b*b, d[1], d[3])
+	t[1], t[2] = fma(a, odd, even), fma(-a, odd, even)
+	even, odd = fma(-a*a, d[2], d[4]), fma(-a*a, d[1], d[3])
+	t[3], t[4] = fma(b, odd, even), fma(-b, odd, even)
+	return t
+}
+
+// output transforms the products of a tile. from has its filters in the first matrix; cols is the width of the whole output.
+func (w *Winograd) output(dst Image, from []float32, plane, cols int, e Epilogue) {
+	if w.Level != Generic {
+		first, last := w.products[0].filterRange()
+		w.transformOutput(dst, from, plane, cols, e, first, last)
+		return
+	}
+	for f := range w.Filters {
+		var v [winogradWindow][winogradTile]float32
+		for y := range v {
+			var m [winogradWindow]float32
+			for x := range m {
+				m[x] = from[(y*winogradWindow+x)*plane+f]
+			}
+			v[y] = transformOutput(m)
+		}
+		for x := range dst.Cols {
+			for y, value := range transformOutput([winogradWindow]float32{v[0][x], v[1][x], v[2][x], v[3][x], v[4][x], v[5][x]}) {
+				if y < dst.Rows {
+					dst.Data[y*dst.RowStride+x*dst.Stride+f] = e.apply(value+e.bias(f), y*cols+x, f)
+				}
+			}
+		}
+	}
+}
+
+// transformOutput has the order of operations of the assembly.
+func transformOutput(m [winogradWindow]float32) [winogradTile]float32 {
+	const a, b = pointA, pointB
+	sum1, difference1 := m[1]+m[2], m[1]-m[2]
+	sum2, difference2 := m[3]+m[4], m[3]-m[4]
+	return [winogradTile]float32{
+		m[0] + sum1 + sum2,
+		fma(b, difference2, a*difference1),
+		fma(b*b, sum2, a*a*sum1),
+		fma(b*b*b, difference2, fma(a*a*a, difference1, m[5])),
+	}
+}

@@ -1,0 +1,203 @@
+package skinattn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/skinattn/skinattn/internal/filecache"
+	"github.com/skinattn/skinattn/internal/simd"
+	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
+	"github.com/skinattn/skinattn/pkg/skinattn/engine"
+	"github.com/skinattn/skinattn/pkg/skinattn/infer"
+	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+)
+
+// kernels computes outputs of a graph with the processor's own instructions, in place of an engine. Its plan has the
+// weights that the store had when it was made, and is made again when they have changed.
+type kernels struct {
+	level   simd.Level
+	graph   *layers.Graph
+	store   *model.Store
+	outputs []string
+	sizes   []int // of the outputs of an image
+	pixels  map[string]*infer.Pixels
+
+	plan *infer.Plan
+	// made has the tensors that the plan was made of. A variable that changes gets another tensor; tensors are not written.
+	made map[string]*tensors.Tensor
+}
+
+// newKernels returns nil where the engine is to compute: see engine.Kernels, or because a layer has no kernels.
+func (n *Network) newKernels(backend compute.Backend, store *model.Store, graph *layers.Graph, outputs ...string) *kernels {
+	level, ok := engine.Kernels(backend)
+	if !ok {
+		return nil
+	}
+	k := &kernels{level: level, graph: graph, store: store, outputs: outputs}
+	if !n.fromFeatures {
+		k.pixels = map[string]*infer.Pixels{backbone.InputLayer: {Order: n.ChannelOrder, Scaling: n.Preprocess.Scaling()}}
+	}
+	for _, output := range outputs {
+		switch layer := graph.Layer(output); {
+		case layer != nil:
+			k.sizes = append(k.sizes, layer.Out.Size())
+		case output == layers.MapsOf(AttentionLayer):
+			out := graph.Layer(AttentionLayer).Out
+			k.sizes = append(k.sizes, attentionHeads*out[0]*out[1])
+		default: // logits
+			k.sizes = append(k.sizes, graph.Layer(n.Output).Out.Size())
+		}
+	}
+	return k
+}
+
+// current is the plan with the weights that the store has now. An error that is an infer.ErrUnsupported means that the
+// engine has to compute.
+func (k *kernels) current() (*infer.Plan, error) {
+	changed := k.plan == nil
+	now := map[string]*tensors.Tensor{}
+	for _, v := range k.graph.Variables() {
+		variable := k.store.GetVariable(v.Path())
+		if variable == nil {
+			return nil, fmt.Errorf("variable %s/%s has no value yet: initialise or load the weights first", v.Layer, v.Name)
+		}
+		value, err := variable.Value()
+		if err != nil {
+			return nil, err
+		}
+		now[v.Path()] = value
+		changed = changed || k.made[v.Path()] != value
+	}
+	if !changed {
+		return k.plan, nil
+	}
+	read := func(path string) ([]float32, error) {
+		if now[path] == nil {
+			return nil, fmt.Errorf("the network has no variable %s", path)
+		}
+		return tensors.CopyFlatData[float32](now[path])
+	}
+	plan, err := infer.Compile(k.graph, read, k.outputs, infer.Options{Level: k.level, Pixels: k.pixels})
+	if err != nil {
+		return nil, err
+	}
+	k.plan, k.made = plan, now
+	return plan, nil
+}
+
+// metadataColumns are the inputs of the metadata branch, by layer name, from encoded metadata [n MetadataWidth].
+func metadataColumns(encoded []float32, n int, inputs map[string]infer.Input) {
+	from := 0
+	for _, column := range []struct {
+		layer string
+		width int
+	}{{AgeInput, 1}, {SexInput, sexWidth}, {LocalizationInput, localizationWidth}} {
+		values := make([]float32, 0, n*column.width)
+		for i := range n {
+			values = append(values, row(encoded, i, MetadataWidth)[from:from+column.width]...)
+		}
+		inputs[column.layer] = infer.Input{Floats: values}
+		from += column.width
+	}
+}
+
+// run is Program.Run with kernels.
+func (k *kernels) run(ctx context.Context, p *Program, plan *infer.Plan, feed Feed, use func(i int, outputs [][]float32) error) error {
+	n := feed.Images.Len()
+	size := min(p.batch, n)
+	width := p.shape.Size()
+	outputs := feed.Outputs
+	if outputs == 0 {
+		outputs = len(k.outputs)
+	}
+	var bytes []uint8
+	var floats []float32
+	if feed.Images.bytes != nil {
+		bytes = make([]uint8, size*width)
+	} else {
+		floats = make([]float32, size*width)
+	}
+	results := make([][]float32, outputs)
+	for i := range results {
+		results[i] = make([]float32, size*k.sizes[i])
+	}
+	batch := make([][]float32, outputs)
+	rows := make([][]float32, outputs)
+	for start := 0; start < n; start += size {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		end := min(start+size, n)
+		count := end - start
+		err := filecache.Guard(func() {
+			for i := range count {
+				if bytes != nil {
+					copy(row(bytes, i, width), feed.Images.bytes(start+i))
+				} else {
+					feed.Images.floats(start+i, row(floats, i, width))
+				}
+			}
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.doing, err)
+		}
+		inputs := map[string]infer.Input{}
+		if bytes != nil {
+			inputs[k.input()] = infer.Input{Bytes: bytes[:count*width]}
+		} else {
+			inputs[k.input()] = infer.Input{Floats: floats[:count*width]}
+		}
+		for _, input := range feed.Inputs { // a program has metadata or nothing
+			encoded := input(start, end, count)
+			values, err := tensors.CopyFlatData[float32](encoded)
+			encoded.FinalizeAll()
+			if err != nil {
+				return fmt.Errorf("%s: %w", p.doing, err)
+			}
+			metadataColumns(values, count, inputs)
+		}
+		for i := range batch {
+			batch[i] = results[i][:count*k.sizes[i]]
+		}
+		if err := plan.Run(ctx, count, inputs, batch); err != nil {
+			return fmt.Errorf("%s: %w", p.doing, err)
+		}
+		for i := start; i < end; i++ {
+			for j := range rows {
+				rows[j] = row(results[j], i-start, k.sizes[j])
+			}
+			if err := use(i, rows); err != nil {
+				return err
+			}
+		}
+		if feed.Progress != nil {
+			feed.Progress(end, n)
+		}
+	}
+	return nil
+}
+
+// input is the name of the graph's first layer: pixels, or features.
+func (k *kernels) input() string { return k.graph.Layers()[0].Name }
+
+// usable returns the plan of the program's kernels, nil if the engine is to compute. From the first layer on that has no
+// kernels, the engine computes.
+func (p *Program) usable() (*infer.Plan, error) {
+	if p.kernels == nil {
+		return nil, nil
+	}
+	plan, err := p.kernels.current()
+	if _, unsupported := errors.AsType[*infer.ErrUnsupported](err); unsupported {
+		p.kernels = nil
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.doing, err)
+	}
+	return plan, nil
+}

@@ -1,0 +1,96 @@
+package skinattn
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/skinattn/skinattn/internal/simd"
+	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
+	"github.com/skinattn/skinattn/pkg/skinattn/infer"
+	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+)
+
+// kernelOutputs computes outputs of a network for the cases of a golden file with the processor's kernels.
+func kernelOutputs(t *testing.T, net *Network, weights infer.Weights, g golden, level simd.Level, names []string) [][]float32 {
+	t.Helper()
+	plan, err := infer.Compile(net.Graph, weights, names, infer.Options{Level: level, Pixels: map[string]*infer.Pixels{
+		backbone.InputLayer: {Order: net.ChannelOrder, Scaling: net.Preprocess.Scaling()}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	images, metadata := g.inputs()
+	inputs := map[string]infer.Input{}
+	var pixels []uint8
+	for _, image := range images {
+		pixels = append(pixels, image...)
+	}
+	inputs[backbone.InputLayer] = infer.Input{Bytes: pixels}
+	age, sex, site := make([]float32, 0), make([]float32, 0), make([]float32, 0)
+	for _, m := range metadata {
+		encoded := EncodeMetadata([]Metadata{m})
+		age = append(age, encoded[0])
+		sex = append(sex, encoded[1:1+sexWidth]...)
+		site = append(site, encoded[1+sexWidth:]...)
+	}
+	inputs[AgeInput], inputs[SexInput], inputs[LocalizationInput] = infer.Input{Floats: age}, infer.Input{Floats: sex}, infer.Input{Floats: site}
+	results := make([][]float32, len(names))
+	for i, name := range names {
+		var size int
+		if layer := net.Graph.Layer(name); layer != nil {
+			size = layer.Out.Size()
+		} else if name == layers.MapsOf(AttentionLayer) {
+			out := net.Graph.Layer(AttentionLayer).Out
+			size = attentionHeads * out[0] * out[1]
+		} else {
+			size = net.Graph.Layer(net.Output).Out.Size()
+		}
+		results[i] = make([]float32, len(images)*size)
+	}
+	if err := plan.Run(t.Context(), len(images), inputs, results); err != nil {
+		t.Fatal(err)
+	}
+	return results
+}
+
+// Every network at its own size and a small one, with the processor's kernels.
+func TestKernelsEqualKeras(t *testing.T) {
+	level, ok := simd.Best()
+	if !ok {
+		t.Skip("this processor has no kernels")
+	}
+	files := goldenFiles(t, "golden_*[a-z0-9]_[0-9]*.json")
+	for _, b := range backbone.Table {
+		for _, file := range files[b.Name] {
+			g := readGolden(t, file)
+			if g.Gradients != nil {
+				continue
+			}
+			t.Run(strings.TrimSuffix(strings.TrimPrefix(file, "golden_"), ".json"), func(t *testing.T) {
+				net, store := goldenNetwork(t, g)
+				names := []string{net.Cut, layers.MapsOf(AttentionLayer), layers.LogitsOf(net.Output), net.Output}
+				weights := func(path string) ([]float32, error) {
+					return tensors.CopyFlatData[float32](store.GetVariable(path).MustValue())
+				}
+				flat := kernelOutputs(t, net, weights, g, level, names)
+				n := len(g.Cases)
+				for i, c := range g.Cases {
+					part := func(values []float32) []float32 { return row(values, i, len(values)/n) }
+					c.Features.check(t, c.Image+" features", part(flat[0]), tolerance(g.KerasError.Features))
+					heads := part(flat[1])
+					c.Heads.check(t, c.Image+" heads", heads, tolerance(g.KerasError.Attention))
+					sum := make([]float32, len(heads)/attentionHeads)
+					for j, v := range heads {
+						sum[j%len(sum)] += v
+					}
+					compare(t, c.Image+" attention", sum, c.Attention, tolerance(g.KerasError.Attention))
+					compare(t, c.Image+" logits", part(flat[2]), c.Logits, tolerance(g.KerasError.Logits))
+					compare(t, c.Image+" probabilities", part(flat[3]), c.Probabilities, tolerance(g.KerasError.Probabilities))
+				}
+				_ = fmt.Sprint
+			})
+		}
+	}
+}
