@@ -188,6 +188,7 @@ func newParser(grammar *commands, stdout, stderr io.Writer) *kong.Kong {
 		kong.ExplicitGroups([]kong.Group{{Key: "common", Title: "Flags of every command:"}}),
 		kong.PostBuild(fillIn(vars)),
 		kong.KindMapper(reflect.Float64, kong.MapperFunc(decodeFinite)),
+		kong.KindMapper(reflect.String, kong.MapperFunc(decodeText)),
 	)
 	if err != nil {
 		panic(err) // an error in the grammar above
@@ -246,6 +247,21 @@ func decodeFinite(ctx *kong.DecodeContext, target reflect.Value) error {
 		return fmt.Errorf("%q is not a finite number", text)
 	}
 	target.SetFloat(x)
+	return nil
+}
+
+// decodeText reads a text byte for byte. Kong takes it through JSON, which changes names of
+// files that are not UTF-8.
+func decodeText(ctx *kong.DecodeContext, target reflect.Value) error {
+	token, err := ctx.Scan.PopValue("string")
+	if err != nil {
+		return err
+	}
+	text, ok := token.Value.(string)
+	if !ok {
+		return fmt.Errorf("expected a text, not %v", token.Value)
+	}
+	target.SetString(text)
 	return nil
 }
 

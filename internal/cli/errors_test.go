@@ -287,6 +287,26 @@ func TestMistakesWithARun(t *testing.T) {
 		t.Errorf("a run was begun: %v", made)
 	}
 
+	t.Run("names of any bytes", func(t *testing.T) {
+		photo, err := os.ReadFile(photos[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := []string{"\xff\xfe.jpg", "a\nb.jpg", "\x1b[31mred.jpg", "a,b.jpg"}
+		args := []string{"predict", "--run", runDir, "--quiet"}
+		dir := t.TempDir()
+		for _, name := range names {
+			if err := os.WriteFile(filepath.Join(dir, name), photo, 0o644); err != nil {
+				t.Skip(err) // a file system that has no such names
+			}
+			args = append(args, filepath.Join(dir, name))
+		}
+		code, stdout, stderr := call(t, args...)
+		if code != 0 || strings.Contains(stdout, "\x1b") || !strings.Contains(stdout, `\xff\xfe.jpg`) || !strings.Contains(stdout, `a\nb.jpg`) || !strings.HasPrefix(strings.Split(stdout, "\n")[4], filepath.Join(dir, "a,b.jpg")) {
+			t.Errorf("exit code %d, %s%s", code, stderr, stdout)
+		}
+	})
+
 	// A file that was edited is to blame, whatever its values then make impossible.
 	config, err := os.ReadFile(filepath.Join(runDir, run.ConfigFile))
 	if err != nil {

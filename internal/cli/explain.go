@@ -14,6 +14,7 @@ import (
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
 	"github.com/skinattn/skinattn/internal/npy"
+	"github.com/skinattn/skinattn/internal/oneline"
 	"github.com/skinattn/skinattn/models"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/attention"
@@ -336,11 +337,11 @@ func writeExplanations(w io.Writer, network *predictor, rows []explanationRow) e
 	var predicted []predictionRow
 	for _, r := range rows {
 		if r.Error != "" {
-			fmt.Fprintf(&text, "%s: error: %s\n", r.Image, r.Error)
+			fmt.Fprintf(&text, "%s: error: %s\n", oneline.Name(r.Image), oneline.Name(r.Error))
 			continue
 		}
-		fmt.Fprintf(&text, "%s: %s (%.4f); maps for %s (%.4f) in %s\n", r.Image, ham10000.ClassName(r.Prediction), r.Probabilities[r.Prediction],
-			ham10000.ClassName(r.Class), *r.Probability, r.Overlay)
+		fmt.Fprintf(&text, "%s: %s (%.4f); maps for %s (%.4f) in %s\n", oneline.Name(r.Image), ham10000.ClassName(r.Prediction), r.Probabilities[r.Prediction],
+			ham10000.ClassName(r.Class), *r.Probability, oneline.Name(r.Overlay))
 		for _, m := range r.Maps {
 			if m.Flat {
 				fmt.Fprintf(&text, "  %s is flat and points nowhere: %.4g to %.4g\n", m.name(), m.Low, m.High)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/skinattn/skinattn/internal/oneline"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
@@ -63,10 +64,10 @@ func (s some) String() string {
 func (t *tally) add(r predictionRow) {
 	t.rows++
 	if r.Uncertain != nil && *r.Uncertain {
-		t.uncertain.add(fmt.Sprintf("%s (%s, %.2f)", r.Image, r.Prediction, *r.Confidence))
+		t.uncertain.add(fmt.Sprintf("%s (%s, %.2f)", oneline.Name(r.Image), r.Prediction, *r.Confidence))
 	}
 	if r.Unusual != nil && r.Unusual.Unusual {
-		t.unusual.add(fmt.Sprintf("%s (%.2f)", r.Image, r.Unusual.Score))
+		t.unusual.add(fmt.Sprintf("%s (%.2f)", oneline.Name(r.Image), r.Unusual.Score))
 		t.unusualFrom = r.Unusual.Threshold
 	}
 	if r.Metadata == nil {
@@ -87,7 +88,7 @@ func (t *tally) add(r predictionRow) {
 func newPredictionAnswer(s *session, network *predictor, photos []pipeline.Photo) *predictionAnswer {
 	a := &predictionAnswer{w: s.stdout, network: network, json: s.JSON, image: len("image")}
 	for _, photo := range photos {
-		a.image = max(a.image, utf8.RuneCountInString(photo.Path))
+		a.image = max(a.image, utf8.RuneCountInString(oneline.Name(photo.Path)))
 	}
 	return a
 }
@@ -117,9 +118,9 @@ func (a *predictionAnswer) add(r predictionRow) error {
 		line.WriteByte('\n')
 	}
 	if r.Error != "" {
-		fmt.Fprintf(&line, "%-*s  error: %s\n", a.image, r.Image, r.Error)
+		fmt.Fprintf(&line, "%-*s  error: %s\n", a.image, oneline.Name(r.Image), oneline.Name(r.Error))
 	} else {
-		fmt.Fprintf(&line, "%-*s  %-*s", a.image, r.Image, longestClassName, ham10000.ClassName(r.Prediction))
+		fmt.Fprintf(&line, "%-*s  %-*s", a.image, oneline.Name(r.Image), longestClassName, ham10000.ClassName(r.Prediction))
 		for _, class := range ham10000.Classes {
 			fmt.Fprintf(&line, "  %.4f", r.Probabilities[class])
 		}
@@ -148,7 +149,7 @@ func (a *predictionAnswer) close() error {
 func writePredictions(w io.Writer, network *predictor, rows []predictionRow) error {
 	a := &predictionAnswer{w: w, network: network, image: len("image")}
 	for _, r := range rows {
-		a.image = max(a.image, utf8.RuneCountInString(r.Image))
+		a.image = max(a.image, utf8.RuneCountInString(oneline.Name(r.Image)))
 	}
 	for _, r := range rows {
 		if err := a.add(r); err != nil {

@@ -6,8 +6,10 @@ package oneline
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Error is an error with the first line of err's text.
@@ -90,6 +92,27 @@ func Clip(text string, limit int) string {
 	head, tail := (limit-room)*3/4, (limit-room)/4
 	left := fmt.Sprintf("...(%d bytes)...", len(text)-head-tail)
 	return strings.ToValidUTF8(text[:head], "") + left + strings.ToValidUTF8(text[len(text)-tail:], "")
+}
+
+// Name returns the name of a file as it stands in a line: characters that would break the line
+// or control a terminal, and bytes that are not UTF-8, are written as Go writes them.
+func Name(name string) string {
+	printable := func(r rune) bool { return r != utf8.RuneError && (unicode.IsPrint(r) || r == ' ') }
+	if strings.IndexFunc(name, func(r rune) bool { return !printable(r) }) < 0 {
+		return name
+	}
+	var out strings.Builder
+	for i := 0; i < len(name); {
+		r, n := utf8.DecodeRuneInString(name[i:])
+		if part := name[i : i+n]; printable(r) {
+			out.WriteString(part)
+		} else {
+			quoted := strconv.Quote(part)
+			out.WriteString(quoted[1 : len(quoted)-1])
+		}
+		i += n
+	}
+	return out.String()
 }
 
 // List joins names that may come from a file: at most [Limit] bytes.

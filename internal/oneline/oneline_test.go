@@ -67,3 +67,14 @@ func FuzzShort(f *testing.F) {
 		}
 	})
 }
+
+func TestName(t *testing.T) {
+	for name, want := range map[string]string{
+		"photo 1.jpg": "photo 1.jpg", "näme.jpg": "näme.jpg", "": "", "a\nb.jpg": `a\nb.jpg`, "\x1b[31mred": `\x1b[31mred`, "\xff\xfe.jpg": `\xff\xfe.jpg`, `a"b\c`: `a"b\c`,
+		"right\u202eleft": `right\u202eleft`,
+	} {
+		if got := Name(name); got != want {
+			t.Errorf("%q: %q, want %q", name, got, want)
+		}
+	}
+}

@@ -76,6 +76,10 @@ func decodeFile(path string) ([]byte, *RGB, error) {
 // openImageFile opens path for reading and returns its length in bytes. A file that
 // is not regular or longer than [MaxFileBytes] is an error.
 func openImageFile(path string) (*os.File, int64, error) {
+	// Opening a pipe that nobody writes to would wait for ever.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, 0, fmt.Errorf("reading %s: not a regular file", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, 0, err

@@ -166,6 +166,10 @@ func withoutPath(err error) error {
 }
 
 func readFile(path string) (*File, error) {
+	// Opening a pipe that nobody writes to would wait for ever.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return nil, errNotRegular
+	}
 	in, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -179,7 +183,7 @@ func readFile(path string) (*File, error) {
 		return readFolder(path)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file")
+		return nil, errNotRegular
 	}
 	f, err := readContent(in, info.Size())
 	if err != nil {
@@ -191,6 +195,8 @@ func readFile(path string) (*File, error) {
 	}
 	return f, nil
 }
+
+var errNotRegular = errors.New("not a regular file")
 
 var shard = regexp.MustCompile(`_\d{5}\.weights\.h5$`)
 

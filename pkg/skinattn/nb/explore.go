@@ -134,6 +134,11 @@ func Explore(draw func(at []int) Panel, controls ...Control) {
 	}
 }
 
+// keepKeys has JupyterLab leave the keys of a part of the page alone. It takes the arrow keys of
+// a slider and of a list for its own otherwise, and goes to another cell (JupyterLab 4.6). The
+// attribute counts on the element that has the focus, not around it.
+const keepKeys = `for (const control of document.getElementById('%s').querySelectorAll('input, select, button')) control.setAttribute('data-lm-suppress-shortcuts', 'true')`
+
 // placed puts controls into the page with GoNB's widgets. GoNB waits without end for a browser's
 // answer, which may never come.
 func placed(controls []Control) (<-chan move, <-chan struct{}, func(), bool) {
@@ -159,6 +164,7 @@ func placed(controls []Control) (<-chan move, <-chan struct{}, func(), bool) {
 			}()
 		}
 		pressed := widgets.Button("Done").AppendTo(root).Done().Listen()
+		dom.TransientJavascript(fmt.Sprintf(keepKeys, root))
 		close(ready)
 		<-pressed.C
 		close(done)
