@@ -1,16 +1,21 @@
 package skinattn
 
 import (
-	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/skinattn/skinattn/internal/simd"
+	"github.com/skinattn/skinattn/internal/testengine"
+	"github.com/skinattn/skinattn/internal/testweights"
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
+	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/infer"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
 
 // kernelOutputs computes outputs of a network for the cases of a golden file with the processor's kernels.
@@ -89,8 +94,80 @@ func TestKernelsEqualKeras(t *testing.T) {
 					compare(t, c.Image+" logits", part(flat[2]), c.Logits, tolerance(g.KerasError.Logits))
 					compare(t, c.Image+" probabilities", part(flat[3]), c.Probabilities, tolerance(g.KerasError.Probabilities))
 				}
-				_ = fmt.Sprint
 			})
 		}
+	}
+}
+
+// The engine, which $SKINATTN_KERNELS=off asks for, and the kernels predict the same but for rounding. Kernels have the bits of
+// one photo in every batch, and follow weights that change between predictions.
+func TestKernelsAndEngine(t *testing.T) {
+	const n = 5
+	cfg := mustConfig(t, spec.Metadata, "mobilenet_v2")
+	cfg.Cut, cfg.Size = "block_1_depthwise", 32 // an early cut compiles in seconds
+	net, err := NewNetwork(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := testweights.Filled(t, net.Graph)
+	photos := randomBytes(n, cfg.Size)
+	request := func(from, to int) Request {
+		return Request{Images: Bytes(to-from, func(i int) []uint8 { return photos[from+i] }), Attention: true,
+			Metadata: slices.Repeat([]Metadata{{Age: 40, Sex: "female", Localization: "face"}}, to-from)}
+	}
+	model := func(kernels string) *Model {
+		t.Helper()
+		t.Setenv(engine.EnvKernels, kernels)
+		m, err := NewModel(testengine.Open(t).Backend, net, store, 4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(m.Close)
+		if _, ok := simd.Best(); kernels == "off" && m.program.kernels != nil || kernels == "" && ok != (m.program.kernels != nil) {
+			t.Fatalf("$%s=%q: kernels %v", engine.EnvKernels, kernels, m.program.kernels != nil)
+		}
+		return m
+	}
+	byEngine, byKernels := model("off"), model("")
+	predict := func(m *Model, from, to int) []Prediction {
+		t.Helper()
+		predictions, err := m.Predict(t.Context(), request(from, to))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return predictions
+	}
+	far := func(a, b []float32) (most float64) {
+		for i := range a {
+			most = max(most, math.Abs(float64(a[i])-float64(b[i])))
+		}
+		return most
+	}
+	check := func(what string) []Prediction {
+		t.Helper()
+		want, got := predict(byEngine, 0, n), predict(byKernels, 0, n)
+		for i := range want {
+			if off := far(got[i].Probabilities, want[i].Probabilities); off > 2e-5 {
+				t.Errorf("%s: probabilities of image %d differ by %g", what, i, off)
+			}
+			if off := far(got[i].Attention, want[i].Attention); len(got[i].Attention) == 0 || off > 2e-5 {
+				t.Errorf("%s: maps of image %d differ by %g", what, i, off)
+			}
+		}
+		return got
+	}
+	first := check("the first weights")
+	if byKernels.program.kernels != nil { // alone, in another batch
+		for i := range n {
+			alone := predict(byKernels, i, i+1)[0]
+			if !slices.Equal(alone.Logits, first[i].Logits) || !slices.Equal(alone.Attention, first[i].Attention) {
+				t.Errorf("image %d alone has other bits than in a batch", i)
+			}
+		}
+	}
+	testweights.Change(t, store, "bn_Conv1/beta", func(v float32) float32 { return v + .5 })
+	second := check("other weights")
+	if far(first[0].Probabilities, second[0].Probabilities) < 1e-4 {
+		t.Error("other weights predict the same")
 	}
 }

@@ -114,7 +114,9 @@ func newConvStep(level simd.Level, n *node) *convStep {
 }
 
 // large says that threads divide the filters, not the positions.
-func (s *convStep) large() bool { return s.conv.Bytes() > largeKernel && s.level != simd.Generic }
+func (s *convStep) large() bool {
+	return (s.conv.Bytes() > largeKernel || s.positions() == 1) && s.level != simd.Generic
+}
 
 // prepare makes the tiles for teams of up to so many threads.
 func (s *convStep) prepare(threads int) {
