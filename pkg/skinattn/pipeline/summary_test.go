@@ -33,7 +33,7 @@ func TestDemoSummary(t *testing.T) {
 		t.Errorf("%d of %d figures have a caption", len(captions), len(figures.Set))
 	}
 	for _, want := range []string{`<img src="figures/confusion.svg"`, "counts of images by true and predicted class", "What to try next", `name="viewport"`,
-		`<img src="maps/ISIC_1.png" alt="attention map over photo ISIC_1">`} {
+		`<img src="maps/ISIC_1.png" alt="attention map over photo ISIC_1">`, "<main>", `<pre tabindex="0">skinattn predict`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}
