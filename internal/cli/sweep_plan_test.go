@@ -23,7 +23,7 @@ func TestSweepPlan(t *testing.T) {
 	small := write("small.yaml", string(sweep.Example("small")))
 	code, out, errs := call(t, "sweep", "plan", small, "--device", "epyc-2", "--price", "0.1", "--at-once", "2")
 	if code != 0 || !strings.HasPrefix(out, "device: two cores of an AMD EPYC") || !strings.Contains(out, "\ntotal: 4 cells, ") || !strings.Contains(out, ", cost ") ||
-		!strings.Contains(out, "\nlongest cell: mobilenet_v2-demo-grouped-seed1-64px-random-epochs5-") || !strings.Contains(out, "\nSlurm: --time 0:15:00 --mem 3G ") ||
+		!strings.Contains(out, "\nlongest cell: mobilenet_v2-demo-grouped-seed1-64px-random-epochs5-") || !strings.Contains(out, "\nSlurm: --time 0:15:00 --mem 4G ") ||
 		!strings.Contains(out, "skinattn bench --backbone=mobilenet_v2 --regime=demo --mode=train --size=64 --no-soft-attention --batch=16 --json") {
 		t.Errorf("%d, %s\n%s", code, errs, out)
 	}

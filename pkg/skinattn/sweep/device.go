@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -172,8 +173,9 @@ func (e *BenchError) Error() string { return fmt.Sprintf("%s: %v", e.Path, e.Err
 func (e *BenchError) Unwrap() error { return e.Err }
 
 // ReadBench reads files with what 'skinattn bench --json' answered, one answer after the
-// other, or what scripts/check-gpu.sh wrote. An error about their content is a *BenchError.
+// other, or what scripts/check-gpu.sh wrote. All must be of one engine. An error about their content is a *BenchError.
 func ReadBench(paths ...string) (all []bench.Result, err error) {
+	engine := ""
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		if err != nil {
@@ -197,6 +199,10 @@ func ReadBench(paths ...string) (all []bench.Result, err error) {
 			if err := usable(r); err != nil {
 				return nil, &BenchError{path, err}
 			}
+			if engine != "" && r.Engine != "" && r.Engine != engine {
+				return nil, &BenchError{path, fmt.Errorf("it has measurements of the engine %s beside those of %s", r.Engine, engine)}
+			}
+			engine = cmp.Or(r.Engine, engine)
 		}
 	}
 	return all, nil

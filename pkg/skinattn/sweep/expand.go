@@ -51,6 +51,7 @@ type prepared struct {
 // networkSize is how large a network is.
 type networkSize struct {
 	values      int   // of all variables
+	trained     int   // of those that Adam's moments are kept for: all, or those behind the cut
 	macs, after int64 // multiply-adds of an image's way through it, and through what is behind the cut
 }
 
@@ -308,11 +309,13 @@ func (e *expander) network(options spec.Network) (*skinattn.Network, error) {
 // size measures a network, and what is behind the cut if that is trained alone.
 func (e *expander) size(net *skinattn.Network, features bool) (size networkSize, err error) {
 	size.values, _ = net.Graph.Parameters()
+	size.trained = size.values
 	size.macs = net.Graph.MultiplyAdds()
 	if features {
 		var after *skinattn.Network
 		if after, err = net.AfterCut(); err == nil {
 			size.after = after.Graph.MultiplyAdds()
+			size.trained, _ = after.Graph.Parameters()
 		}
 	}
 	return size, err

@@ -72,7 +72,7 @@ func TestPlanByHand(t *testing.T) {
 	near(t, "hours", p.Hours[1], (first.Seconds[1]+second.Seconds[1])/3600)
 	near(t, "cost", p.Cost[1], 2*p.Hours[1])
 	near(t, "hours two at a time", p.WallHours[1], first.Seconds[1]/3600) // never less than the longest
-	if p.Longest != first.Name || p.SlurmTime != "0:30:00" || p.SlurmMemory != "3G" || len(p.Missing) > 0 {
+	if p.Longest != first.Name || p.SlurmTime != "0:30:00" || p.SlurmMemory != "5G" || len(p.Missing) > 0 {
 		t.Errorf("%s, %s, %s, %v", p.Longest, p.SlurmTime, p.SlurmMemory, p.Missing)
 	}
 	if groups := p.Groups(false); len(groups) != 1 || groups[0].Cells != 2 || groups[0].Basis != "measured" || groups[0].Steps != [2]int{440, 440} {
@@ -172,6 +172,12 @@ func TestPlanDerives(t *testing.T) {
 	near(t, "augmented", c.StepSeconds, .58)
 	if i := slices.IndexFunc(missing, func(m Missing) bool { return strings.HasPrefix(m.What, "training") }); i < 0 || !slices.Contains(missing[i].Command, "--rotation=90") {
 		t.Errorf("%+v", missing)
+	}
+	// Two devices that shared the batch are no measurement of one.
+	shared := train(64, 16, 9)
+	shared.Devices = 2
+	if c, _ = basis(append(slices.Clone(all), shared), set+"}"); c.StepSeconds != .5 {
+		t.Errorf("a step of %v s", c.StepSeconds)
 	}
 	// Options that do not decide about the time are no reason to measure.
 	if _, missing = basis(all, set+", learning-rate: .01, dropout: .2, label-smoothing: .1}"); len(missing) > 0 {
@@ -308,6 +314,7 @@ func TestReadBench(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
+		`[{"engine": "cpu", ` + one[1:] + `, {"engine": "cuda", ` + one[1:] + "]": "the engine cuda beside those of cpu",
 		"{": "no JSON", "[]": "no measurement", `{"mode": "dance"}`: `mode "dance"`,
 		`{"backbone": "alexnet", "mode": "train"}`:                                              "alexnet",
 		`{"backbone": "resnet50", "mode": "train", "size": 9, "batch": 1, "step_seconds": []}`:  "no steps",

@@ -82,6 +82,9 @@ func newSpeeds(d Device) (*speeds, error) {
 			s.hosts = append(s.hosts, *r)
 			continue
 		}
+		if r.Devices > 1 { // a cell has one
+			continue
+		}
 		w, err := s.workOf(r)
 		if err != nil {
 			return nil, err
