@@ -1,6 +1,9 @@
 package infer
 
 import (
+	"context"
+
+	"github.com/skinattn/skinattn/internal/parallel"
 	"github.com/skinattn/skinattn/internal/simd"
 )
 
@@ -16,6 +19,9 @@ type memory interface {
 	// floats are for each thread, and for all threads of a team together.
 	floats(threads int) (own, shared int)
 }
+
+// packer is a step with kernels, which are packed once before it is used. Several steps are packed at the same time.
+type packer interface{ pack() }
 
 // builder makes the steps of some nodes.
 type builder struct {
@@ -68,6 +74,18 @@ func (b *builder) build(q *program) error {
 		if n.wanted {
 			b.live(n, len(b.steps))
 		}
+	}
+	// The kernels of the largest networks take a tenth of a second and more.
+	err := parallel.ForWorkers(context.Background(), len(b.steps), b.threads, func() func(int) error {
+		return func(i int) error {
+			if s, ok := b.steps[i].(packer); ok {
+				s.pack()
+			}
+			return nil
+		}
+	})
+	if err != nil {
+		return err
 	}
 	q.steps, q.arena = b.steps, arrange(b.blocks)
 	for _, s := range b.steps {

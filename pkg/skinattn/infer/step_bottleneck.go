@@ -63,7 +63,7 @@ func (b *builder) bottleneck(d *node) (step, []*node, error) {
 	d.kernel = nil
 	read := []*node{source}
 	if widen := b.widening(d); widen != nil {
-		p := pack(b.level, widen)
+		p := newPacked(widen)
 		s.widen, read = &p, []*node{widen.in[0]}
 		s.dense = source.cols < shortRow
 	}
@@ -71,7 +71,7 @@ func (b *builder) bottleneck(d *node) (step, []*node, error) {
 		s.scale, s.shift = float32s(d.before.scale), float32s(d.before.shift)
 	}
 	if project := b.projection(d); project != nil {
-		p := pack(b.level, project)
+		p := newPacked(project)
 		s.project = &p
 		if project.after != nil {
 			s.afterScale, s.afterShift = float32s(project.after.scale), float32s(project.after.shift)
@@ -86,6 +86,14 @@ func (b *builder) bottleneck(d *node) (step, []*node, error) {
 	s.strip = max(1, min(d.rows, stripBytes/row))
 	s.slots = min((s.strip-1)*w.stride+w.size[0], source.rows)
 	return s, read, nil
+}
+
+func (s *bottleneckStep) pack() {
+	for _, p := range []*packed{s.widen, s.project} {
+		if p != nil {
+			p.pack(s.level)
+		}
+	}
 }
 
 func (s *bottleneckStep) together(threads int) bool {

@@ -14,6 +14,8 @@ type packed struct {
 	conv *simd.Conv
 	bias []float32
 	rows bool // the taps are the rows of the window
+
+	taps, seen int // of conv: taps and input channels
 }
 
 // folded is the kernel of a convolution times the scales of its filters.
@@ -28,21 +30,22 @@ func folded(n *node) []float32 {
 	return kernel
 }
 
-// pack folds the scales into a kernel.
-func pack(level simd.Level, n *node) packed {
-	filters := n.channels
-	taps := n.window.size[0] * n.window.size[1]
-	kernel := folded(n)
+// newPacked is a convolution whose kernel is to be packed.
+func newPacked(n *node) packed {
 	in := n.in[0]
-	channels := len(kernel) / taps / filters
-	p := packed{node: n, bias: float32s(n.shift)}
-	if p.rows = in.kind == inputNode && channels < fewChannels && channels == in.channels && in.place.stride == channels &&
+	p := packed{node: n, bias: float32s(n.shift), taps: n.window.size[0] * n.window.size[1]}
+	p.seen = len(n.kernel) / p.taps / n.channels
+	if p.rows = in.kind == inputNode && p.seen < fewChannels && p.seen == in.channels && in.place.stride == p.seen &&
 		in.place.left >= n.window.pad[1][0] && in.place.right >= n.window.pad[1][1] && min(n.window.pad[1][0], n.window.pad[1][1]) >= 0; p.rows {
-		taps, channels = n.window.size[0], channels*n.window.size[1]
+		p.taps, p.seen = n.window.size[0], p.seen*n.window.size[1]
 	}
-	p.conv = simd.NewConv(level, kernel, taps, channels, filters)
-	n.kernel = nil // the weights go
 	return p
+}
+
+// pack packs the kernel.
+func (p *packed) pack(level simd.Level) {
+	p.conv = simd.NewConv(level, folded(p.node), p.taps, p.seen, p.channels)
+	p.kernel = nil // the weights go
 }
 
 // epilogue is what follows the sums from position i of the map on.
@@ -102,7 +105,7 @@ type convStep struct {
 }
 
 func newConvStep(level simd.Level, n *node) *convStep {
-	s := &convStep{packed: pack(level, n), level: level}
+	s := &convStep{packed: newPacked(n), level: level}
 	if n.before != nil {
 		s.scale, s.shift = float32s(n.before.scale), float32s(n.before.shift)
 	}
@@ -112,6 +115,8 @@ func newConvStep(level simd.Level, n *node) *convStep {
 	s.stride = stride(2, n.in[0].channels)
 	return s
 }
+
+func (s *convStep) pack() { s.packed.pack(s.level) }
 
 // large says that threads divide the filters, not the positions.
 func (s *convStep) large() bool {

@@ -24,12 +24,16 @@ func winogradPays(n *node) bool {
 }
 
 func newWinogradStep(level simd.Level, n *node) *winogradStep {
-	s := &winogradStep{node: n, level: level, bias: float32s(n.shift), kernel: simd.NewWinograd(level, folded(n), n.in[0].channels, n.channels)}
+	s := &winogradStep{node: n, level: level, bias: float32s(n.shift)}
 	if n.after != nil {
 		s.afterScale, s.afterShift = float32s(n.after.scale), float32s(n.after.shift)
 	}
-	n.kernel = nil // the weights go
 	return s
+}
+
+func (s *winogradStep) pack() {
+	s.kernel = simd.NewWinograd(s.level, folded(s.node), s.in[0].channels, s.channels)
+	s.node.kernel = nil // the weights go
 }
 
 func (s *winogradStep) large() bool { return s.kernel.Bytes() > largeWinograd }
