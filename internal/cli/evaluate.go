@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"slices"
 
@@ -306,14 +304,5 @@ func runNotes(folder *run.Folder) (notes []string) {
 	} else if rate := parts.LeakRate().Overall.Share(); rate > 0 {
 		notes = append(notes, fmt.Sprintf("leaky: %s of the held-out images show a lesion that was trained on", percent(rate)))
 	}
-	return append(notes, runCaveats(folder)...)
-}
-
-// runCaveats are the caveats of a run's network: how the run was resumed.
-func runCaveats(folder *run.Folder) []string {
-	environment, err := folder.Environment()
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return []string{fmt.Sprintf("it is not known whether the run was resumed: %v", err)}
-	}
-	return environment.Caveats()
+	return append(notes, folder.Caveats()...)
 }

@@ -44,7 +44,7 @@ func (s *session) openPredictorWith(folder *run.Folder, data *ham10000.Dataset) 
 	if err != nil {
 		return nil, err
 	}
-	p := &predictor{Model: network, name: folder.Dir, calibration: calibration, notes: s.notes(runCaveats(folder)...)}
+	p := &predictor{Model: network, name: folder.Dir, calibration: calibration, notes: s.notes(folder.Caveats()...)}
 	var index *likeness.Index
 	if data != nil {
 		index, err = likeness.NewIndex(s.ctx, eng, network, folder, data, s.progress, s.log)

@@ -319,3 +319,30 @@ func TestErrors(t *testing.T) {
 		t.Errorf("an empty folder: %v", err)
 	}
 }
+
+// What makes a run's numbers doubtful stands beside them: how it was resumed, that this is not
+// known, and that its configuration was edited.
+func TestCaveatsAreSaid(t *testing.T) {
+	for want, change := range map[string]struct{ file, from, to string }{
+		"resumed after epoch 3, step 9: the best weights, of epoch 2, are lost": {run.EnvironmentFile, "{",
+			`{"resumptions": [{"epoch": 3, "step": 9, "notes": ["the best weights, of epoch 2, are lost"]}],`},
+		"it is not known whether the run was resumed": {run.EnvironmentFile, "{", "["},
+		"was changed after the run began":             {run.ConfigFile, "{", `{"fingerprint": "00",`},
+	} {
+		dir := filepath.Join(t.TempDir(), "run")
+		if err := os.CopyFS(dir, os.DirFS(groupedRun)); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, change.file)
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(strings.Replace(string(text), change.from, change.to, 1)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if page := made(t, few, dir); !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+}

@@ -173,6 +173,12 @@ func (s *section) addFacts(folder *run.Folder) {
 	if s.Command, err = pipeline.TrainCommand(cfg, drawn, "runs/again"); err != nil {
 		s.Notes = append(s.Notes, err.Error())
 	}
+	if _, err := folder.CheckFingerprint(); err != nil {
+		s.Notes = append(s.Notes, err.Error()+".")
+	}
+	for _, caveat := range folder.Caveats() {
+		s.Notes = append(s.Notes, caveat+".")
+	}
 	if cfg.FastDevRun {
 		s.Notes = append(s.Notes, "The run has a few batches only and shows whether everything works: its numbers mean nothing.")
 	}

@@ -2,7 +2,9 @@ package run
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,6 +51,16 @@ func (e Environment) Caveats() (notes []string) {
 		}
 	}
 	return notes
+}
+
+// Caveats are the caveats of a run's network: how the run was resumed, or that this is not
+// known. A folder without EnvironmentFile has none.
+func (f *Folder) Caveats() []string {
+	environment, err := f.Environment()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return []string{fmt.Sprintf("it is not known whether the run was resumed: %v", err)}
+	}
+	return environment.Caveats()
 }
 
 // Computes names engine, plug-in, processor and the numbers of devices and cores, which
