@@ -2,6 +2,7 @@ package run
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -61,6 +62,10 @@ func (f *Folder) WritePredictions(part split.Part, p *eval.Table) error {
 func (f *Folder) Metrics() (*eval.Metrics, error) {
 	text, err := f.readFile(MetricsFile)
 	if err != nil {
+		return nil, err
+	}
+	var object map[string]json.RawMessage // says in plain words what is no object, or cut short
+	if err := f.decode(MetricsFile, text, &object); err != nil {
 		return nil, err
 	}
 	return eval.ParseMetrics(text, f.Path(MetricsFile))
