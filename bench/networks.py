@@ -46,13 +46,13 @@ def measure(name, args):
         results.append(r | about)
 
     for number in range(1, args.rounds + 1):
-        for mode, batch in MEASURED:
+        for mode, batch in [(mode, batch) for mode, batch in MEASURED if mode in args.mode]:
             steps = args.train_steps or train if mode == "train" else args.infer_steps or (one if batch == 1 else many)
             for contestant in compare.contestants_for(mode, args):
                 if not (contestant.startswith("torch") and without):
                     add(contestant, mode, batch, steps, warm_up if args.warm_up is None else args.warm_up, round=number)
     # From the start of a process to its first answer: with nothing that an earlier process kept, and again.
-    for contestant in args.contestants:
+    for contestant in args.contestants if "infer" in args.mode else []:
         if not (contestant.startswith("torch") and without):
             with tempfile.TemporaryDirectory() as folder:
                 kept = {"SKINATTN_PROGRAM_CACHE": folder, "TORCHINDUCTOR_CACHE_DIR": folder}
@@ -102,36 +102,41 @@ def table(files):
     engines = {r["contestant"]: r["engine"] for f in files for r in f["measurements"] if "engine" in r}
     machines = dict.fromkeys(f"{f['machine']['cpu']}, {f['machine']['cores']} cores" for f in files)
     days = sorted(f["when"][:10] for f in files)
-    titles = [compare.TITLES[c] for c in compare.CONTESTANTS]
-    trained = [c for c in compare.CONTESTANTS if c not in compare.PREDICT_ALONE]
+    contestants = [c for c in compare.CONTESTANTS if c in engines]
+    titles = [compare.TITLES[c] for c in contestants]
+    trained = [c for c in contestants if c not in compare.PREDICT_ALONE]
     lines = [f"Float32; {'; '.join(machines)}; {' to '.join(dict.fromkeys((days[0], days[-1])))}, by `bench/run.sh --network all`; "
-             f"{', '.join(engines[c] for c in compare.CONTESTANTS if c in engines)}. Raw values: `bench/results`.", "",
-             "Training at batch 8, images/s; the first step and the memory in the order of the columns:", "",
-             f"| network | px | {' | '.join(compare.TITLES[c] for c in trained)} | skinattn to the best of the others | first step, extra s | peak memory, GB |",
-             "| --- | --- |" + " --- |" * (len(trained) + 3)]
-    for f in files:
-        row = [best(f, "train", 8, c) for c in trained]
+             f"{', '.join(engines[c] for c in contestants)}. Raw values: `bench/results`.", ""]
+    rows = [(f, [best(f, "train", 8, c) for c in trained]) for f in files]
+    rows = [(f, row) for f, row in rows if any(row)]
+    if rows:
+        lines += ["Training at batch 8, images/s; the first step and the memory in the order of the columns:", "",
+                  f"| network | px | {' | '.join(compare.TITLES[c] for c in trained)} | skinattn to the best of the others | first step, extra s | peak memory, GB |",
+                  "| --- | --- |" + " --- |" * (len(trained) + 3)]
+    for f, row in rows:
         lines.append(f"| {f['network']} | {f['size']} | {' | '.join(texts(row, lambda r: format(r['images_per_second'], '.1f')))} | {ratio(row)} | "
                      f"{' / '.join(texts(row, lambda r: format(r['compile_seconds'], '.1f')))} | "
                      f"{' / '.join(texts(row, lambda r: format(r['peak_rss_bytes'] / 1e9, '.1f')))} |")
-    lines += ["", "Prediction, images/s:", "", f"| network | px | batch | {' | '.join(titles)} | skinattn to the best of the others |",
+    lines += ([""] if rows else []) + ["Prediction, images/s:", "", f"| network | px | batch | {' | '.join(titles)} | skinattn to the best of the others |",
               "| --- | --- | --- |" + " --- |" * (len(titles) + 1)]
     for f in files:
         for batch in (1, 8, 32):
-            row = [best(f, "infer", batch, c) for c in compare.CONTESTANTS]
+            row = [best(f, "infer", batch, c) for c in contestants]
             if any(row):
                 lines.append(f"| {f['network']} | {f['size']} | {batch} | {' | '.join(texts(row, lambda r: format(r['images_per_second'], '.1f')))} | {ratio(row)} |")
     lines += ["", "One photo: median and 99th percentile of the latency in ms, and the seconds from the start of a process to the end of its second prediction, "
               "first with nothing kept from earlier ones, then again:", "", f"| network | | {' | '.join(titles)} |", "| --- | --- |" + " --- |" * len(titles)]
     for f in files:
-        row = [best(f, "infer", 1, c) for c in compare.CONTESTANTS]
+        row = [best(f, "infer", 1, c) for c in contestants]
         latency = texts(row, lambda r: f"{statistics.median(r['step_seconds']) * 1e3:.1f}, {p99(r):.1f}")
         lines.append(f"| {f['network']} | latency | {' | '.join(latency)} |")
         for start in ("cold", "warm"):
-            row = [next((r for r in f["measurements"] if (r["contestant"], r.get("start")) == (c, start) and "failed" not in r), None) for c in compare.CONTESTANTS]
+            row = [next((r for r in f["measurements"] if (r["contestant"], r.get("start")) == (c, start) and "failed" not in r), None) for c in contestants]
             lines.append(f"| {f['network']} | {start} start | {' | '.join(texts(row, lambda r: format(r['process_seconds'], '.1f')))} |")
-    missing = "; ".join(f"{name}: {why}" for name, (_, why) in NETWORKS.items() if why)
-    return "\n".join(lines + ["", f"Not in PyTorch: {missing}.", ""])
+    if "torch" in contestants:
+        missing = "; ".join(f"{name}: {why}" for name, (_, why) in NETWORKS.items() if why)
+        lines += ["", f"Not in PyTorch: {missing}."]
+    return "\n".join(lines + [""])
 
 
 def write_document(results):
@@ -156,6 +161,7 @@ def arguments():
     parser.add_argument("--skinattn", required=True, help="the program (run.sh builds it)")
     parser.add_argument("--network", nargs="+", required=True, choices=["all", *NETWORKS])
     parser.add_argument("--contestants", nargs="+", default=compare.CONTESTANTS, choices=compare.CONTESTANTS)
+    parser.add_argument("--mode", nargs="+", default=["train", "infer"], choices=["train", "infer"])
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--train-steps", type=int, help="timed steps (default: 2 to 6, by network)")
     parser.add_argument("--infer-steps", type=int, help="timed steps (default: 4 to 12, by network)")

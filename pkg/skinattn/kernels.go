@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -27,9 +28,12 @@ type kernels struct {
 	sizes   []int // of the outputs of an image
 	pixels  map[string]*infer.Pixels
 
+	paths []string // of the graph's variables in the store
+
 	plan *infer.Plan
-	// made has the tensors that the plan was made of. A variable that changes gets another tensor; tensors are not written.
-	made map[string]*tensors.Tensor
+	// made has the tensors that the plan was made of, one for each path. A variable that changes gets another tensor; tensors are
+	// not written.
+	made []*tensors.Tensor
 }
 
 // newKernels returns nil where the engine is to compute: see engine.Kernels, or because a layer has no kernels.
@@ -39,6 +43,9 @@ func (n *Network) newKernels(backend compute.Backend, store *model.Store, graph 
 		return nil
 	}
 	k := &kernels{level: level, graph: graph, store: store, outputs: outputs}
+	for _, v := range graph.Variables() {
+		k.paths = append(k.paths, v.Path())
+	}
 	if !n.fromFeatures {
 		k.pixels = map[string]*infer.Pixels{backbone.InputLayer: {Order: n.ChannelOrder, Scaling: n.Preprocess.Scaling()}}
 	}
@@ -59,28 +66,26 @@ func (n *Network) newKernels(backend compute.Backend, store *model.Store, graph 
 // current is the plan with the weights that the store has now. An error that is an infer.ErrUnsupported means that the
 // engine has to compute.
 func (k *kernels) current() (*infer.Plan, error) {
-	changed := k.plan == nil
-	now := map[string]*tensors.Tensor{}
-	for _, v := range k.graph.Variables() {
-		variable := k.store.GetVariable(v.Path())
+	now := make([]*tensors.Tensor, len(k.paths))
+	for i, path := range k.paths {
+		variable := k.store.GetVariable(path)
 		if variable == nil {
-			return nil, fmt.Errorf("variable %s/%s has no value yet: initialise or load the weights first", v.Layer, v.Name)
+			return nil, fmt.Errorf("variable %s has no value yet: initialise or load the weights first", path)
 		}
-		value, err := variable.Value()
-		if err != nil {
+		var err error
+		if now[i], err = variable.Value(); err != nil {
 			return nil, err
 		}
-		now[v.Path()] = value
-		changed = changed || k.made[v.Path()] != value
 	}
-	if !changed {
+	if k.plan != nil && slices.Equal(now, k.made) {
 		return k.plan, nil
 	}
 	read := func(path string) ([]float32, error) {
-		if now[path] == nil {
+		i := slices.Index(k.paths, path)
+		if i < 0 {
 			return nil, fmt.Errorf("the network has no variable %s", path)
 		}
-		return tensors.CopyFlatData[float32](now[path])
+		return tensors.CopyFlatData[float32](now[i])
 	}
 	plan, err := infer.Compile(k.graph, read, k.outputs, infer.Options{Level: k.level, Pixels: k.pixels})
 	if err != nil {
