@@ -266,6 +266,21 @@ func checkForward(t *testing.T, g golden) {
 	for i, r := range results {
 		flat[i] = tensors.MustCopyFlatData[float32](r)
 	}
+	checkOutputs(t, g, flat)
+	for i, s := range g.Stages {
+		got := results[4+i].Shape().Dimensions[1:]
+		if fmt.Sprint(got) != fmt.Sprint(s.Shape) {
+			t.Errorf("%s has shape %v, Keras has %v", s.Layer, got, s.Shape)
+		}
+		if mean, std := moments(flat[4+i]); math.Abs(mean-s.Mean) > 1e-4*s.Std || math.Abs(std-s.Std) > 1e-4*s.Std {
+			t.Errorf("%s has mean %g and deviation %g, Keras has %g and %g", s.Layer, mean, std, s.Mean, s.Std)
+		}
+	}
+}
+
+// checkOutputs compares features, Soft-Attention's maps, logits and probabilities of all cases with those of a golden file.
+func checkOutputs(t *testing.T, g golden, flat [][]float32) {
+	t.Helper()
 	n := len(g.Cases)
 	for i, c := range g.Cases {
 		part := func(values []float32) []float32 { return row(values, i, len(values)/n) }
@@ -279,15 +294,6 @@ func checkForward(t *testing.T, g golden) {
 		compare(t, c.Image+" attention", sum, c.Attention, tolerance(g.KerasError.Attention))
 		compare(t, c.Image+" logits", part(flat[2]), c.Logits, tolerance(g.KerasError.Logits))
 		compare(t, c.Image+" probabilities", part(flat[3]), c.Probabilities, tolerance(g.KerasError.Probabilities))
-	}
-	for i, s := range g.Stages {
-		got := results[4+i].Shape().Dimensions[1:]
-		if fmt.Sprint(got) != fmt.Sprint(s.Shape) {
-			t.Errorf("%s has shape %v, Keras has %v", s.Layer, got, s.Shape)
-		}
-		if mean, std := moments(flat[4+i]); math.Abs(mean-s.Mean) > 1e-4*s.Std || math.Abs(std-s.Std) > 1e-4*s.Std {
-			t.Errorf("%s has mean %g and deviation %g, Keras has %g and %g", s.Layer, mean, std, s.Mean, s.Std)
-		}
 	}
 }
 

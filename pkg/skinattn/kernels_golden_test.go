@@ -79,21 +79,7 @@ func TestKernelsEqualKeras(t *testing.T) {
 				weights := func(path string) ([]float32, error) {
 					return tensors.CopyFlatData[float32](store.GetVariable(path).MustValue())
 				}
-				flat := kernelOutputs(t, net, weights, g, level, names)
-				n := len(g.Cases)
-				for i, c := range g.Cases {
-					part := func(values []float32) []float32 { return row(values, i, len(values)/n) }
-					c.Features.check(t, c.Image+" features", part(flat[0]), tolerance(g.KerasError.Features))
-					heads := part(flat[1])
-					c.Heads.check(t, c.Image+" heads", heads, tolerance(g.KerasError.Attention))
-					sum := make([]float32, len(heads)/attentionHeads)
-					for j, v := range heads {
-						sum[j%len(sum)] += v
-					}
-					compare(t, c.Image+" attention", sum, c.Attention, tolerance(g.KerasError.Attention))
-					compare(t, c.Image+" logits", part(flat[2]), c.Logits, tolerance(g.KerasError.Logits))
-					compare(t, c.Image+" probabilities", part(flat[3]), c.Probabilities, tolerance(g.KerasError.Probabilities))
-				}
+				checkOutputs(t, g, kernelOutputs(t, net, weights, g, level, names))
 			})
 		}
 	}
