@@ -7,7 +7,6 @@ import (
 	"io"
 
 	"github.com/gomlx/compute"
-	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
@@ -31,24 +30,17 @@ type Embedder struct {
 // NewEmbedder prepares the embeddings of n, as in inference, with the weights in store.
 // Close the embedder after use.
 func (n *Network) NewEmbedder(backend compute.Backend, store *model.Store) (*Embedder, error) {
-	program, err := n.upToCut("computing embeddings", backend, store, func(features *graph.Node) *graph.Node {
-		if features.Rank() == 2 {
-			return features
-		}
-		return graph.ReduceMean(features, 1, 2)
-	})
-	if err != nil {
-		return nil, err
-	}
 	before, err := n.UpToCut()
 	if err != nil {
 		return nil, err
 	}
-	output := n.Cut
 	if len(n.FeatureShape()) > 1 {
-		output = before.Add("embedding", layers.GlobalAveragePooling2D{}, n.Cut)
+		before.Add("embedding", layers.GlobalAveragePooling2D{}, n.Cut)
 	}
-	program.kernels = n.newKernels(backend, store, before, output)
+	program, err := n.lastOf(before, "computing embeddings", backend, store)
+	if err != nil {
+		return nil, err
+	}
 	return &Embedder{program}, nil
 }
 

@@ -78,29 +78,29 @@ type Extractor struct {
 // NewExtractor prepares the features of n, as in inference, with the weights in store.
 // Close the extractor after use.
 func (n *Network) NewExtractor(backend compute.Backend, store *model.Store) (*Extractor, error) {
-	program, err := n.upToCut("computing features", backend, store, func(features *graph.Node) *graph.Node { return features })
-	if err != nil {
-		return nil, err
-	}
 	before, err := n.UpToCut()
 	if err != nil {
 		return nil, err
 	}
-	program.kernels = n.newKernels(backend, store, before, n.Cut)
+	program, err := n.lastOf(before, "computing features", backend, store)
+	if err != nil {
+		return nil, err
+	}
 	return &Extractor{program}, nil
 }
 
-// upToCut is a program that takes images, [Size Size 3], and gives what output makes of
-// their features.
-func (n *Network) upToCut(doing string, backend compute.Backend, store *model.Store, output func(features *graph.Node) *graph.Node) (*Program, error) {
-	before, err := n.UpToCut()
+// lastOf is a program that takes images, [Size Size 3], and gives the output of the last of some layers.
+func (n *Network) lastOf(some *layers.Graph, doing string, backend compute.Backend, store *model.Store) (*Program, error) {
+	last := some.Last().Name
+	program, err := NewProgram(doing, backend, store, n.InputShape(), InferenceBatch(n.Size), func(in []*graph.Node) []*graph.Node {
+		outputs := (&layers.Builder{Store: store, Grouped: true}).Build(some, map[string]*graph.Node{backbone.InputLayer: n.Preprocessed(in[0])})
+		return []*graph.Node{outputs[last]}
+	})
 	if err != nil {
 		return nil, err
 	}
-	return NewProgram(doing, backend, store, n.InputShape(), InferenceBatch(n.Size), func(in []*graph.Node) []*graph.Node {
-		outputs := (&layers.Builder{Store: store, Grouped: true}).Build(before, map[string]*graph.Node{backbone.InputLayer: n.Preprocessed(in[0])})
-		return []*graph.Node{output(outputs[n.Cut])}
-	})
+	program.kernels = n.newKernels(backend, store, some, last)
+	return program, nil
 }
 
 // Close frees the compiled graphs.

@@ -25,18 +25,18 @@ type kernels struct {
 	graph   *layers.Graph
 	store   *model.Store
 	outputs []string
-	sizes   []int // of the outputs of an image
 	pixels  map[string]*infer.Pixels
 
 	paths []string // of the graph's variables in the store
 
-	plan *infer.Plan
+	plan        *infer.Plan
+	unsupported bool // a layer has no kernels
 	// made has the tensors that the plan was made of, one for each path. A variable that changes gets another tensor; tensors are
 	// not written.
 	made []*tensors.Tensor
 }
 
-// newKernels returns nil where the engine is to compute: see engine.Kernels, or because a layer has no kernels.
+// newKernels returns nil where the engine is to compute: see engine.Kernels.
 func (n *Network) newKernels(backend compute.Backend, store *model.Store, graph *layers.Graph, outputs ...string) *kernels {
 	level, ok := engine.Kernels(backend)
 	if !ok {
@@ -49,23 +49,15 @@ func (n *Network) newKernels(backend compute.Backend, store *model.Store, graph 
 	if !n.fromFeatures {
 		k.pixels = map[string]*infer.Pixels{backbone.InputLayer: {Order: n.ChannelOrder, Scaling: n.Preprocess.Scaling()}}
 	}
-	for _, output := range outputs {
-		switch layer := graph.Layer(output); {
-		case layer != nil:
-			k.sizes = append(k.sizes, layer.Out.Size())
-		case output == layers.MapsOf(AttentionLayer):
-			out := graph.Layer(AttentionLayer).Out
-			k.sizes = append(k.sizes, attentionHeads*out[0]*out[1])
-		default: // logits
-			k.sizes = append(k.sizes, graph.Layer(n.Output).Out.Size())
-		}
-	}
 	return k
 }
 
-// current is the plan with the weights that the store has now. An error that is an infer.ErrUnsupported means that the
-// engine has to compute.
+// current is the plan with the weights that the store has now. It is nil if the engine has to compute: without kernels, and once
+// a layer was found that has none.
 func (k *kernels) current() (*infer.Plan, error) {
+	if k == nil || k.unsupported {
+		return nil, nil
+	}
 	now := make([]*tensors.Tensor, len(k.paths))
 	for i, path := range k.paths {
 		variable := k.store.GetVariable(path)
@@ -88,6 +80,9 @@ func (k *kernels) current() (*infer.Plan, error) {
 		return tensors.CopyFlatData[float32](now[i])
 	}
 	plan, err := infer.Compile(k.graph, read, k.outputs, infer.Options{Level: k.level, Pixels: k.pixels})
+	if _, k.unsupported = errors.AsType[*infer.ErrUnsupported](err); k.unsupported {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -127,9 +122,10 @@ func (k *kernels) run(ctx context.Context, p *Program, plan *infer.Plan, feed Fe
 	} else {
 		floats = make([]float32, size*width)
 	}
+	sizes := plan.OutputSizes()
 	results := make([][]float32, outputs)
 	for i := range results {
-		results[i] = make([]float32, size*k.sizes[i])
+		results[i] = make([]float32, size*sizes[i])
 	}
 	batch := make([][]float32, outputs)
 	rows := make([][]float32, outputs)
@@ -167,14 +163,14 @@ func (k *kernels) run(ctx context.Context, p *Program, plan *infer.Plan, feed Fe
 			metadataColumns(values, count, inputs)
 		}
 		for i := range batch {
-			batch[i] = results[i][:count*k.sizes[i]]
+			batch[i] = results[i][:count*sizes[i]]
 		}
 		if err := plan.Run(ctx, count, inputs, batch); err != nil {
 			return fmt.Errorf("%s: %w", p.doing, err)
 		}
 		for i := start; i < end; i++ {
 			for j := range rows {
-				rows[j] = row(results[j], i-start, k.sizes[j])
+				rows[j] = row(results[j], i-start, sizes[j])
 			}
 			if err := use(i, rows); err != nil {
 				return err
@@ -189,20 +185,3 @@ func (k *kernels) run(ctx context.Context, p *Program, plan *infer.Plan, feed Fe
 
 // input is the name of the graph's first layer: pixels, or features.
 func (k *kernels) input() string { return k.graph.Layers()[0].Name }
-
-// usable returns the plan of the program's kernels, nil if the engine is to compute. From the first layer on that has no
-// kernels, the engine computes.
-func (p *Program) usable() (*infer.Plan, error) {
-	if p.kernels == nil {
-		return nil, nil
-	}
-	plan, err := p.kernels.current()
-	if _, unsupported := errors.AsType[*infer.ErrUnsupported](err); unsupported {
-		p.kernels = nil
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", p.doing, err)
-	}
-	return plan, nil
-}

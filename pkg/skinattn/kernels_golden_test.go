@@ -33,25 +33,9 @@ func kernelOutputs(t *testing.T, net *Network, weights infer.Weights, g golden, 
 		pixels = append(pixels, image...)
 	}
 	inputs[backbone.InputLayer] = infer.Input{Bytes: pixels}
-	age, sex, site := make([]float32, 0), make([]float32, 0), make([]float32, 0)
-	for _, m := range metadata {
-		encoded := EncodeMetadata([]Metadata{m})
-		age = append(age, encoded[0])
-		sex = append(sex, encoded[1:1+sexWidth]...)
-		site = append(site, encoded[1+sexWidth:]...)
-	}
-	inputs[AgeInput], inputs[SexInput], inputs[LocalizationInput] = infer.Input{Floats: age}, infer.Input{Floats: sex}, infer.Input{Floats: site}
+	metadataColumns(EncodeMetadata(metadata), len(images), inputs)
 	results := make([][]float32, len(names))
-	for i, name := range names {
-		var size int
-		if layer := net.Graph.Layer(name); layer != nil {
-			size = layer.Out.Size()
-		} else if name == layers.MapsOf(AttentionLayer) {
-			out := net.Graph.Layer(AttentionLayer).Out
-			size = attentionHeads * out[0] * out[1]
-		} else {
-			size = net.Graph.Layer(net.Output).Out.Size()
-		}
+	for i, size := range plan.OutputSizes() {
 		results[i] = make([]float32, len(images)*size)
 	}
 	if err := plan.Run(t.Context(), len(images), inputs, results); err != nil {

@@ -59,8 +59,8 @@ type Input func(start, end, rows int) *tensors.Tensor
 // that is not full is padded, so that a few compiled graphs, with a power of two images
 // each, serve any number of images.
 func (p *Program) Run(ctx context.Context, feed Feed, use func(i int, outputs [][]float32) error) error {
-	if plan, err := p.usable(); err != nil {
-		return err
+	if plan, err := p.kernels.current(); err != nil {
+		return fmt.Errorf("%s: %w", p.doing, err)
 	} else if plan != nil {
 		return p.kernels.run(ctx, p, plan, feed, use)
 	}

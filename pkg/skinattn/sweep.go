@@ -2,7 +2,6 @@ package skinattn
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -46,9 +45,8 @@ func (m *Model) NewSweeper() (*Sweeper, error) {
 		return nil, err
 	}
 	s := &Sweeper{model: m, views: m.NewViews(), photo: photo}
-	if s.before = m.newKernels(m.Backend, m.Store, before, photo); s.before != nil {
-		s.after = m.newKernels(m.Backend, m.Store, after, m.Output)
-	}
+	s.before = m.newKernels(m.Backend, m.Store, before, photo)
+	s.after = m.newKernels(m.Backend, m.Store, after, m.Output)
 	s.program, err = NewProgram("predicting a sweep", m.Backend, m.Store, m.InputShape(), s.views.Len(), func(in []*graph.Node) []*graph.Node {
 		b := &layers.Builder{Store: m.Store, Grouped: true}
 		features := b.Build(before, map[string]*graph.Node{backbone.InputLayer: m.Preprocessed(in[0])})[photo]
@@ -101,27 +99,24 @@ func (s *Sweeper) Sweep(ctx context.Context, views []float32, patients []Metadat
 // rowsTogether is how many rows, views times patients, go through the head at once.
 const rowsTogether = 256
 
-// withKernels is Sweep without an engine; nil if a layer has no kernels.
+// withKernels is Sweep without an engine; nil if the engine has to compute.
 func (s *Sweeper) withKernels(ctx context.Context, views []float32, patients []Metadata) ([][]float32, error) {
-	if s.before == nil {
-		return nil, nil
-	}
-	before, err := s.before.current()
-	if err == nil {
-		var after *infer.Plan
-		if after, err = s.after.current(); err == nil {
-			return s.sweep(ctx, before, after, views, patients)
+	var plans [2]*infer.Plan
+	for i, part := range []*kernels{s.before, s.after} {
+		plan, err := part.current()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", s.program.doing, err)
 		}
+		if plan == nil {
+			return nil, nil
+		}
+		plans[i] = plan
 	}
-	if _, unsupported := errors.AsType[*infer.ErrUnsupported](err); unsupported {
-		s.before = nil
-		return nil, nil
-	}
-	return nil, fmt.Errorf("%s: %w", s.program.doing, err)
+	return s.sweep(ctx, plans[0], plans[1], views, patients)
 }
 
 func (s *Sweeper) sweep(ctx context.Context, before, after *infer.Plan, views []float32, patients []Metadata) ([][]float32, error) {
-	n, width := s.views.Len(), s.before.sizes[0]
+	n, width := s.views.Len(), before.OutputSizes()[0]
 	photo := make([]float32, n*width)
 	if err := before.Run(ctx, n, map[string]infer.Input{backbone.InputLayer: {Floats: views}}, [][]float32{photo}); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.program.doing, err)

@@ -121,6 +121,15 @@ func divide(nodes []*node) (each, all []*node) {
 	return each, all
 }
 
+// OutputSizes are how many values an image has in each output.
+func (p *Plan) OutputSizes() []int {
+	sizes := make([]int, len(p.outputs))
+	for i, output := range p.outputs {
+		sizes[i] = output.size()
+	}
+	return sizes
+}
+
 // Input is what a plan computes of: for each image, one after the other, either bytes or floats of an input layer.
 type Input struct {
 	Bytes  []uint8 // pixels
