@@ -51,13 +51,16 @@ func tab(t *testing.T) (ctx context.Context, told *[]string) {
 	return ctx, told
 }
 
-// report makes the page of the named committed runs.
+// report makes the page of runs: the names of committed ones, or absolute paths.
 func report(t *testing.T, runs ...string) string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "report.html")
 	args := []string{"run", "./cmd/skinattn", "report", "--quiet", "--out", out}
 	for _, run := range runs {
-		args = append(args, filepath.Join("results", run))
+		if !filepath.IsAbs(run) {
+			run = filepath.Join("results", run)
+		}
+		args = append(args, run)
 	}
 	command := exec.Command("go", args...)
 	command.Dir = "../.."
@@ -150,11 +153,35 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// The page fits phones, has a dark theme and no fault that axe-core finds. $AXE_CORE is the
-// path of axe.min.js.
+// The page of two committed runs can be read by everyone.
 func TestReportIsAccessible(t *testing.T) {
-	address := report(t, first, second)
 	ctx, _ := tab(t)
+	accessible(t, ctx, "report", report(t, first, second))
+}
+
+// So can the pages of the demo whose folder is $DEMO: its summary, and its run's report.
+func TestDemoIsAccessible(t *testing.T) {
+	demo := os.Getenv("DEMO")
+	if demo == "" {
+		t.Skip("$DEMO does not name the folder of a demo")
+	}
+	demo, err := filepath.Abs(demo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, told := tab(t)
+	accessible(t, ctx, "demo-summary", "file://"+filepath.Join(demo, "summary.html"))
+	accessible(t, ctx, "demo-report", report(t, filepath.Join(demo, "run")))
+	if broken := evaluate[int](t, ctx, `[...document.images].filter(i => !i.naturalWidth).length`); broken > 0 {
+		t.Errorf("%d pictures of the demo's report are missing", broken)
+	}
+	quiet(t, told)
+}
+
+// accessible fails for a page that does not fit a phone, has no dark theme or has a fault that
+// axe-core finds. The name is that of its pictures in $SCREENSHOTS.
+func accessible(t *testing.T, ctx context.Context, name, address string) {
+	t.Helper()
 	for _, c := range []struct {
 		width int64
 		theme string
@@ -164,13 +191,15 @@ func TestReportIsAccessible(t *testing.T) {
 			emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: c.theme}}),
 			page.SetBypassCSP(true), // axe-core is no part of the page
 			chromedp.Navigate(address))
+		where := fmt.Sprintf("%s, at %d pixels, %s", name, c.width, c.theme)
 		if over := evaluate[int](t, ctx, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
-			t.Errorf("at %d pixels the page is %d too wide", c.width, over)
+			t.Errorf("%s: the page is %d too wide", where, over)
 		}
 		if back := evaluate[string](t, ctx, `getComputedStyle(document.body).backgroundColor`); (back == "rgb(255, 255, 255)") != (c.theme == "light") {
-			t.Errorf("in the %s theme the background is %s", c.theme, back)
+			t.Errorf("%s: the background is %s", where, back)
 		}
-		axe(t, ctx, fmt.Sprintf("at %d pixels, %s", c.width, c.theme))
+		screenshot(t, ctx, fmt.Sprintf("%s-%d-%s", name, c.width, c.theme))
+		axe(t, ctx, where)
 	}
 }
 
