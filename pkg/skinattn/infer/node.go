@@ -128,12 +128,15 @@ func (n *node) linear() bool {
 // ErrUnsupported names a layer that a plan cannot compute. An engine can.
 type ErrUnsupported struct {
 	Layer string
-	Op    layers.Op
-	Why   string // may be empty
+	Op    layers.Op // nil: the fault is that of a window or of several layers together
+	Why   string    // may be empty
 }
 
 func (e *ErrUnsupported) Error() string {
-	text := fmt.Sprintf("layer %q: %T has no kernels", e.Layer, e.Op)
+	text := fmt.Sprintf("layer %q has no kernels", e.Layer)
+	if e.Op != nil {
+		text = fmt.Sprintf("layer %q: %T has no kernels", e.Layer, e.Op)
+	}
 	if e.Why != "" {
 		text += ": " + e.Why
 	}

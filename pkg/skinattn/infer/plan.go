@@ -90,11 +90,12 @@ func Compile(graph *layers.Graph, weights Weights, outputs []string, o Options) 
 	return p, nil
 }
 
-// divide separates what is computed of vectors, up to the end, from what comes before it.
+// divide separates what is computed of vectors, up to the end, from what comes before it. A depthwise convolution stays with
+// its image: its kernel is small, and threads share rows of one image.
 func divide(nodes []*node) (each, all []*node) {
 	users := map[*node][]*node{}
 	for _, n := range slices.Backward(nodes) {
-		n.tail = n.positions() == 1 && n.kind != meanNode && !slices.ContainsFunc(n.inputs(), func(in *node) bool { return in.positions() > 1 }) &&
+		n.tail = n.positions() == 1 && n.kind != meanNode && n.kind != depthwiseNode && !slices.ContainsFunc(n.inputs(), func(in *node) bool { return in.positions() > 1 }) &&
 			!slices.ContainsFunc(users[n], func(user *node) bool { return !user.tail })
 		for _, in := range n.inputs() {
 			users[in] = append(users[in], n)

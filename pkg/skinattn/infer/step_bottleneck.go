@@ -244,8 +244,7 @@ func (s *bottleneckStep) widenRows(f *frame, k int, dst []float32, from, to int)
 		made, _ := p.offsets(from*s.in.cols, to*s.in.cols)
 		offsets, _ = s.offsets.LoadOrStore(key, made)
 	}
-	base := max(0, top) * in.pitch() * in.place.stride
-	p.conv.Compute(dst, s.d.channels, f.at(in, k)[base:], offsets.([]int32), e)
+	p.conv.Compute(dst, s.d.channels, f.at(in, k)[p.base(from*s.in.cols):], offsets.([]int32), e)
 }
 
 // compute makes the rows from..to of the output.

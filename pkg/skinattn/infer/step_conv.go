@@ -57,6 +57,14 @@ func (p *packed) epilogue(f *frame, k, i int) simd.Epilogue {
 	return e
 }
 
+// base is where in the input the first row begins that the window sees at position i. A window may lie in zeros below the
+// input, with which pads have been joined.
+func (p *packed) base(i int) int {
+	in := p.in[0]
+	row := i/p.node.cols*p.window.stride - p.window.pad[0][0]
+	return min(max(0, row), in.rows-1) * in.pitch() * in.place.stride
+}
+
 // offsets are where in the input the positions from..to of the output begin under each tap, less base.
 func (p *packed) offsets(from, to int) (offsets []int32, base int) {
 	in, w := p.in[0], p.window
@@ -66,8 +74,7 @@ func (p *packed) offsets(from, to int) (offsets []int32, base int) {
 	if p.rows {
 		cols = 1
 	}
-	first := max(0, from/p.node.cols*w.stride-w.pad[0][0])
-	base = first * in.pitch() * in.place.stride
+	base = p.base(from)
 	for tap := range p.conv.Taps {
 		for i := range n {
 			at := from + i
@@ -187,7 +194,7 @@ func (s *convStep) tile(from, to int, cache map[[3]int]tile) tile {
 	key := [3]int{(to - from) / cols, max(0, -top), max(0, bottom-s.in[0].rows)}
 	if known, ok := cache[key]; ok {
 		t.offsets = known.offsets
-		t.base = max(0, top) * s.in[0].pitch() * s.in[0].place.stride
+		t.base = s.packed.base(from)
 		return t
 	}
 	t.offsets, t.base = s.offsets(from, to)
