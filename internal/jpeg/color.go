@@ -1,5 +1,7 @@
 package jpeg
 
+import "github.com/skinattn/skinattn/internal/simd"
+
 // colorModel is the meaning of the components of a frame.
 type colorModel uint8
 
@@ -85,6 +87,10 @@ func (f *frame) rgb() *Image {
 func convertYCbCr(out, luma, cb, cr []uint8) {
 	cb, cr = cb[:len(luma)], cr[:len(luma)]
 	out = out[:3*len(luma)]
+	if vectors {
+		n := simd.ConvertYCbCr(out, luma, cb, cr)
+		out, luma, cb, cr = out[3*n:], luma[n:], cb[n:], cr[n:]
+	}
 	for x, l := range luma {
 		v := int32(l)
 		pixel := out[3*x : 3*x+3 : 3*x+3]

@@ -1,5 +1,7 @@
 package jpeg
 
+import "github.com/skinattn/skinattn/internal/simd"
+
 // The inverse DCT is libjpeg's "islow" (jidctint.c): the algorithm of C. Loeffler,
 // A. Ligtenberg and G. Moschytz, "Practical fast 1-D DCT algorithms with 11
 // multiplications" (ICASSP 1989), over the columns and then over the rows, in
@@ -28,9 +30,21 @@ const (
 	fix3_072711026 = 25172
 )
 
+// vectors says whether samples are made by internal/simd, which gives the bits of the code
+// in this package.
+var vectors = simd.HasJPEG()
+
 // inverseDCT writes the 8x8 samples of the quantised coefficients b to out, whose
 // rows are stride apart.
 func inverseDCT(out []uint8, stride int, b *block, quant *[64]uint16) {
+	if vectors {
+		simd.InverseDCT(out, stride, (*[64]int16)(b), quant)
+		return
+	}
+	inverseDCTPlain(out, stride, b, quant)
+}
+
+func inverseDCTPlain(out []uint8, stride int, b *block, quant *[64]uint16) {
 	var columns [64]int32
 	for x := range 8 {
 		dc := int32(b[x]) * int32(quant[x])

@@ -1,5 +1,7 @@
 package jpeg
 
+import "github.com/skinattn/skinattn/internal/simd"
+
 // A JPEG usually stores its chroma at a lower resolution than its luma. Repeating
 // chroma samples would change coloured edges by tens of grey levels; libjpeg
 // interpolates them instead ("fancy upsampling"). This file does the same as
@@ -9,7 +11,7 @@ package jpeg
 type upsampler struct {
 	*component
 	out  []uint8
-	sums []int32 // a row at the component's width, times four
+	sums []uint16 // a row at the component's width, times four, its first and last sample twice
 }
 
 // newUpsampler returns the upsampler of p for a picture of the given width.
@@ -19,7 +21,7 @@ func newUpsampler(p *component, width int) *upsampler {
 		u.out = make([]uint8, width, p.width*p.scaleX) // the last sample may reach over the right edge
 	}
 	if p.scaleX == 2 {
-		u.sums = make([]int32, p.width)
+		u.sums = make([]uint16, p.width+2)
 	}
 	return u
 }
@@ -33,9 +35,7 @@ func (u *upsampler) row(y int) []uint8 {
 	case p.scaleX == 1 && p.scaleY == 1:
 		return p.row(y)
 	case p.scaleX == 2 && p.scaleY == 1 && wide:
-		for i, v := range p.row(y) {
-			u.sums[i] = 4 * int32(v)
-		}
+		u.sum(p.row(y), p.row(y))
 		double(u.out[:cap(u.out)], u.sums, 4, 8)
 	case p.scaleX == 1 && p.scaleY == 2:
 		near, far := u.neighbours(y)
@@ -45,10 +45,7 @@ func (u *upsampler) row(y int) []uint8 {
 		}
 	case p.scaleX == 2 && p.scaleY == 2 && wide:
 		near, far := u.neighbours(y)
-		far = far[:len(near)]
-		for i := range near {
-			u.sums[i] = 3*int32(near[i]) + int32(far[i])
-		}
+		u.sum(near, far)
 		double(u.out[:cap(u.out)], u.sums, 8, 7)
 	default:
 		in := p.row(y / p.scaleY)
@@ -67,16 +64,34 @@ func (u *upsampler) neighbours(y int) (near, far []uint8) {
 	return u.component.row(i), u.component.row(min(max(j, 0), u.height-1))
 }
 
-// double doubles the width of a row with weights 3/4 and 1/4. Values of in are four times
-// the samples; even and odd are added to 16 times the samples of the even and the odd
-// columns before the division (h2v1_fancy_upsample and h2v2_fancy_upsample).
-func double(out []uint8, in []int32, even, odd int32) {
-	n := len(in)
-	out = out[:2*n]
-	out[0] = uint8((4*in[0] + even) >> 4)
-	for i := 1; i < n; i++ {
-		out[2*i-1] = uint8((3*in[i-1] + in[i] + odd) >> 4)
-		out[2*i] = uint8((3*in[i] + in[i-1] + even) >> 4)
+// sum makes u.sums: three times near and once far.
+func (u *upsampler) sum(near, far []uint8) {
+	far, sums := far[:len(near)], u.sums[1:1+len(near)]
+	n := 0
+	if vectors {
+		n = simd.SumRows(sums, near, far)
 	}
-	out[2*n-1] = uint8((4*in[n-1] + odd) >> 4)
+	for i := n; i < len(near); i++ {
+		sums[i] = 3*uint16(near[i]) + uint16(far[i])
+	}
+	u.sums[0], u.sums[len(u.sums)-1] = sums[0], sums[len(sums)-1]
+}
+
+// double doubles the width of a row with weights 3/4 and 1/4. Values of in are four times
+// the samples, as upsampler.sums has them; even and odd are added to 16 times the samples of
+// the even and the odd columns before the division (h2v1_fancy_upsample and
+// h2v2_fancy_upsample).
+func double(out []uint8, in []uint16, even, odd uint16) {
+	n := len(in) - 2
+	out = out[:2*n]
+	done := 0
+	if vectors {
+		done = simd.DoubleRow(out, in, int(even), int(odd))
+	}
+	in, out = in[done:], out[2*done:]
+	for i := 0; i+2 < len(in); i++ {
+		three := 3 * in[i+1]
+		out[2*i] = uint8((three + in[i] + even) >> 4)
+		out[2*i+1] = uint8((three + in[i+2] + odd) >> 4)
+	}
 }

@@ -8,10 +8,14 @@ import (
 )
 
 // guarded makes a slice that ends where a page begins that nobody may touch (or begins where such a page ends).
-func guarded(t testing.TB, n int, atEnd bool) []float32 {
+func guarded(t testing.TB, n int, atEnd bool) []float32 { return guardedOf[float32](t, n, atEnd) }
+
+// guardedOf is guarded for other numbers.
+func guardedOf[T any](t testing.TB, n int, atEnd bool) []T {
 	t.Helper()
 	page := unix.Getpagesize()
-	size := (4*n + page - 1) / page * page
+	bytes := n * int(unsafe.Sizeof(*new(T)))
+	size := (bytes + page - 1) / page * page
 	all, err := unix.Mmap(-1, 0, size+2*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 	if err != nil {
 		t.Fatal(err)
@@ -24,7 +28,7 @@ func guarded(t testing.TB, n int, atEnd bool) []float32 {
 	}
 	from := page
 	if atEnd {
-		from += size - 4*n
+		from += size - bytes
 	}
-	return unsafe.Slice((*float32)(unsafe.Pointer(&all[from])), n)
+	return unsafe.Slice((*T)(unsafe.Pointer(&all[from])), n)
 }

@@ -120,6 +120,42 @@ type winogradOutput struct {
 	mask           unsafe.Pointer // the same for AVX2: all ones in each lane that counts
 }
 
+// turning is what the loop over pixels of a turned photo takes.
+type turning struct {
+	dst    unsafe.Pointer // three floats a pixel
+	src    unsafe.Pointer // the photo, three floats a pixel
+	taps   unsafe.Pointer // a Tap for each pixel
+	groups int            // how many times the pixels that the loop makes at once: two
+}
+
+// spread is what a loop over values of pixels takes.
+type spread struct {
+	dst    unsafe.Pointer // floats
+	src    unsafe.Pointer // bytes or floats
+	groups int            // how many times the values that the loop makes at once: a vector, or three
+	scale  unsafe.Pointer // three vectors: the factors of a pixel's channels, again and again
+	shift  unsafe.Pointer // three vectors: what is added
+}
+
+// transforming is what the inverse DCT of a block takes.
+type transforming struct {
+	block  unsafe.Pointer // *[64]int16: coefficients, in row-major order
+	quant  unsafe.Pointer // *[64]uint16: their steps
+	out    unsafe.Pointer // 8 rows of 8 bytes
+	stride int            // bytes between rows
+}
+
+// rows is what a loop over rows of samples takes.
+type rows struct {
+	out    unsafe.Pointer
+	a      unsafe.Pointer // a row; see the loop
+	b      unsafe.Pointer
+	c      unsafe.Pointer
+	groups int // how many times 16 samples
+	even   int // what is added for even columns
+	odd    int // and for odd ones
+}
+
 // depthwisePositions has how many positions the micro-kernels make at once, from the most.
 var depthwisePositions = []int{7, 4, 2, 1}
 
@@ -442,6 +478,41 @@ func winogradInputAVX2(t *winogradInput)
 //
 //go:noescape
 func winogradOutputAVX2(t *winogradOutput)
+
+// widenBytesAVX2 makes floats of bytes.
+//
+//go:noescape
+func widenBytesAVX2(t *spread)
+
+// scalePixelsAVX2 makes src*scale+shift, rounded twice, with a scale and a shift for each channel.
+//
+//go:noescape
+func scalePixelsAVX2(t *spread)
+
+// turnPixelsAVX2 interpolates pixels between four of the photo.
+//
+//go:noescape
+func turnPixelsAVX2(t *turning)
+
+// inverseDCTAVX2 makes the samples of a block.
+//
+//go:noescape
+func inverseDCTAVX2(t *transforming)
+
+// sumRowsAVX2 makes 3*a+b, words of bytes.
+//
+//go:noescape
+func sumRowsAVX2(t *rows)
+
+// doubleRowAVX2 makes (3*a[i]+a[i-1]+even)>>4 and (3*a[i]+a[i+1]+odd)>>4, bytes in turn, of words.
+//
+//go:noescape
+func doubleRowAVX2(t *rows)
+
+// convertYCbCrAVX2 makes pixels of a row of luma (a) and two of chroma (b and c).
+//
+//go:noescape
+func convertYCbCrAVX2(t *rows)
 
 // conv12x8AVX512 makes 12 positions of 8 filters.
 //
@@ -856,3 +927,13 @@ func winogradInputAVX512(t *winogradInput)
 //
 //go:noescape
 func winogradOutputAVX512(t *winogradOutput)
+
+// widenBytesAVX512 makes floats of bytes.
+//
+//go:noescape
+func widenBytesAVX512(t *spread)
+
+// scalePixelsAVX512 makes src*scale+shift, rounded twice, with a scale and a shift for each channel.
+//
+//go:noescape
+func scalePixelsAVX512(t *spread)

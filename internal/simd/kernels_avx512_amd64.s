@@ -18121,3 +18121,55 @@ done893:
 done857:
 	VZEROUPPER
 	RET
+
+// func widenBytesAVX512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·widenBytesAVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), DI
+	MOVQ 8(AX), SI
+	MOVQ 16(AX), CX
+
+values894:
+	VPMOVZXBD (SI), Z0
+	VCVTDQ2PS Z0, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $0x10, SI
+	ADDQ      $0x40, DI
+	DECQ      CX
+	JNE       values894
+	VZEROUPPER
+	RET
+
+// func scalePixelsAVX512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·scalePixelsAVX512(SB), NOSPLIT, $0-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), DI
+	MOVQ    8(AX), SI
+	MOVQ    16(AX), CX
+	MOVQ    24(AX), DX
+	VMOVUPS (DX), Z3
+	VMOVUPS 64(DX), Z4
+	VMOVUPS 128(DX), Z5
+	MOVQ    32(AX), DX
+	VMOVUPS (DX), Z6
+	VMOVUPS 64(DX), Z7
+	VMOVUPS 128(DX), Z8
+
+pixels895:
+	VMULPS  (SI), Z3, Z0
+	VADDPS  Z6, Z0, Z0
+	VMULPS  64(SI), Z4, Z1
+	VADDPS  Z7, Z1, Z1
+	VMULPS  128(SI), Z5, Z2
+	VADDPS  Z8, Z2, Z2
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	ADDQ    $0xc0, SI
+	ADDQ    $0xc0, DI
+	DECQ    CX
+	JNE     pixels895
+	VZEROUPPER
+	RET

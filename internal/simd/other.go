@@ -21,3 +21,24 @@ func (w *Winograd) transformInput([]float32, int, Image) { panic("simd: no such 
 func (w *Winograd) transformOutput(Image, []float32, int, int, Epilogue, int, int) {
 	panic("simd: no such level")
 }
+
+func turnPixels([]float32, []float32, []Tap) int { panic("simd: no such level") }
+
+func (l Level) widen([]float32, []uint8) int { panic("simd: no such level") }
+
+func (s *Scale) apply(Level, []float32, []float32) int { panic("simd: no such level") }
+
+// HasJPEG says whether there are loops for JPEG.
+func HasJPEG() bool { return false }
+
+// InverseDCT is for processors with loops for JPEG.
+func InverseDCT([]uint8, int, *[64]int16, *[64]uint16) { panic("simd: no loops for JPEG") }
+
+// SumRows is for processors with loops for JPEG.
+func SumRows([]uint16, []uint8, []uint8) int { panic("simd: no loops for JPEG") }
+
+// DoubleRow is for processors with loops for JPEG.
+func DoubleRow([]uint8, []uint16, int, int) int { panic("simd: no loops for JPEG") }
+
+// ConvertYCbCr is for processors with loops for JPEG.
+func ConvertYCbCr(_, _, _, _ []uint8) int { panic("simd: no loops for JPEG") }

@@ -19,6 +19,8 @@ type Images struct {
 	n      int
 	floats func(i int, dst []float32)
 	bytes  func(i int) []uint8
+	held   func(i int) []float32 // the floats themselves, where they are in memory
+	views  *viewed               // what makes the floats, for images that are views of photos
 }
 
 // Floats returns n images; write fills dst with image i. Photos need not be rounded: they
@@ -28,6 +30,12 @@ func Floats(n int, write func(i int, dst []float32)) Images { return Images{n: n
 // Bytes returns n photos of whole numbers, such as an [imaging.Cache] has. They become
 // floats on the engine and take a quarter of the memory until then.
 func Bytes(n int, photo func(i int) []uint8) Images { return Images{n: n, bytes: photo} }
+
+// Held returns n images of floats that are in memory already. They are not written, and read
+// while the images are in use.
+func Held(n int, image func(i int) []float32) Images {
+	return Images{n: n, held: image, floats: func(i int, dst []float32) { copy(dst, image(i)) }}
+}
 
 // Len returns the number of images.
 func (im Images) Len() int { return im.n }
@@ -53,14 +61,17 @@ func (im Images) Slice(start, end int) Images {
 	if im.bytes != nil {
 		return Bytes(end-start, func(i int) []uint8 { return im.bytes(start + i) })
 	}
+	if im.held != nil {
+		return Held(end-start, func(i int) []float32 { return im.held(start + i) })
+	}
 	return Floats(end-start, func(i int, dst []float32) { im.floats(start+i, dst) })
 }
 
 // InMemory returns images that can be read often at no cost: floats of the given length
-// are read once and kept, because the function behind them may decode files. Bytes stay as
-// they are. The error is of [Images.Read].
+// are read once and kept, because the function behind them may decode files. Bytes and what
+// [Held] returns stay as they are. The error is of [Images.Read].
 func (im Images) InMemory(length int) (Images, error) {
-	if im.bytes != nil {
+	if im.bytes != nil || im.held != nil {
 		return im, nil
 	}
 	kept := make([][]float32, im.n)
@@ -70,7 +81,7 @@ func (im Images) InMemory(length int) (Images, error) {
 			im.floats(i, kept[i])
 		}
 	})
-	return Floats(im.n, func(i int, dst []float32) { copy(dst, kept[i]) }), err
+	return Held(im.n, func(i int) []float32 { return kept[i] }), err
 }
 
 // turned returns views of size x size pixels of square photos of source x source pixels;

@@ -117,9 +117,11 @@ func (k *kernels) run(ctx context.Context, p *Program, plan *infer.Plan, feed Fe
 	}
 	var bytes []uint8
 	var floats []float32
-	if feed.Images.bytes != nil {
+	views := feed.Images.views
+	switch {
+	case feed.Images.bytes != nil:
 		bytes = make([]uint8, size*width)
-	} else {
+	case views == nil:
 		floats = make([]float32, size*width)
 	}
 	sizes := plan.OutputSizes()
@@ -136,6 +138,10 @@ func (k *kernels) run(ctx context.Context, p *Program, plan *infer.Plan, feed Fe
 		end := min(start+size, n)
 		count := end - start
 		err := filecache.Guard(func() {
+			if views != nil {
+				views.read(start, end)
+				return
+			}
 			for i := range count {
 				if bytes != nil {
 					copy(row(bytes, i, width), feed.Images.bytes(start+i))
@@ -148,9 +154,12 @@ func (k *kernels) run(ctx context.Context, p *Program, plan *infer.Plan, feed Fe
 			return fmt.Errorf("%s: %w", p.doing, err)
 		}
 		inputs := map[string]infer.Input{}
-		if bytes != nil {
+		switch {
+		case views != nil:
+			inputs[k.input()] = infer.Input{Row: func(image, row int, dst []float32) { views.writeRow(start+image, row, dst) }}
+		case bytes != nil:
 			inputs[k.input()] = infer.Input{Bytes: bytes[:count*width]}
-		} else {
+		default:
 			inputs[k.input()] = infer.Input{Floats: floats[:count*width]}
 		}
 		for _, input := range feed.Inputs { // a program has metadata or nothing

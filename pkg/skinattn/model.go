@@ -23,6 +23,7 @@ type Model struct {
 	Backend compute.Backend
 
 	program *Program
+	views   *Views // see preparedViews
 }
 
 // inferenceBatch is the number of images of 224 pixels that are predicted at once. Batches

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/backbone"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
@@ -70,20 +69,26 @@ func (m *Model) NewSweeper() (*Sweeper, error) {
 }
 
 // Sweep returns the probabilities of a photo for each patient, in class order: those of
-// [Model.PredictTurned] but for rounding. views holds what [Views] makes of the photo, view
-// after view; the metadata are completed.
-func (s *Sweeper) Sweep(ctx context.Context, views []float32, patients []Metadata) ([][]float32, error) {
+// [Model.PredictViews] but for rounding. The photo is [PhotoSize PhotoSize 3]; the metadata
+// are completed.
+func (s *Sweeper) Sweep(ctx context.Context, photo []float32, patients []Metadata) ([][]float32, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	if len(patients) == 0 {
 		return nil, nil
 	}
-	if rows, err := s.withKernels(ctx, views, patients); rows != nil || err != nil {
+	if rows, err := s.withKernels(ctx, photo, patients); rows != nil || err != nil {
 		return rows, err
 	}
-	dims := append([]int{s.views.Len()}, s.model.InputShape()...)
-	images := tensors.FromFlatDataAndDimensions(views, dims...)
+	views := make([]int, s.views.Len())
+	for k := range views {
+		views[k] = k
+	}
+	images, err := s.views.of(Held(1, func(int) []float32 { return photo })).Tensor(views, s.model.InputShape())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.program.doing, err)
+	}
 	defer images.FinalizeAll() // the garbage collector does not know its size
 	outputs, err := s.program.call([]any{images, s.model.MetadataInput(patients)(0, len(patients), len(patients))}, 0)
 	if err != nil {
@@ -100,7 +105,7 @@ func (s *Sweeper) Sweep(ctx context.Context, views []float32, patients []Metadat
 const rowsTogether = 256
 
 // withKernels is Sweep without an engine; nil if the engine has to compute.
-func (s *Sweeper) withKernels(ctx context.Context, views []float32, patients []Metadata) ([][]float32, error) {
+func (s *Sweeper) withKernels(ctx context.Context, photo []float32, patients []Metadata) ([][]float32, error) {
 	var plans [2]*infer.Plan
 	for i, part := range []*kernels{s.before, s.after} {
 		plan, err := part.current()
@@ -112,13 +117,14 @@ func (s *Sweeper) withKernels(ctx context.Context, views []float32, patients []M
 		}
 		plans[i] = plan
 	}
-	return s.sweep(ctx, plans[0], plans[1], views, patients)
+	return s.sweep(ctx, plans[0], plans[1], photo, patients)
 }
 
-func (s *Sweeper) sweep(ctx context.Context, before, after *infer.Plan, views []float32, patients []Metadata) ([][]float32, error) {
+func (s *Sweeper) sweep(ctx context.Context, before, after *infer.Plan, photo []float32, patients []Metadata) ([][]float32, error) {
 	n, width := s.views.Len(), before.OutputSizes()[0]
-	photo := make([]float32, n*width)
-	if err := before.Run(ctx, n, map[string]infer.Input{backbone.InputLayer: {Floats: views}}, [][]float32{photo}); err != nil {
+	input := infer.Input{Row: func(view, row int, dst []float32) { s.views.row(dst, photo, view, row) }}
+	features := make([]float32, n*width)
+	if err := before.Run(ctx, n, map[string]infer.Input{backbone.InputLayer: input}, [][]float32{features}); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.program.doing, err)
 	}
 	means := make([][]float32, 0, len(patients))
@@ -129,7 +135,7 @@ func (s *Sweeper) sweep(ctx context.Context, before, after *infer.Plan, views []
 		for patient := range slices.Chunk(EncodeMetadata(some), MetadataWidth) {
 			encoded = append(encoded, slices.Repeat(patient, n)...)
 		}
-		inputs := map[string]infer.Input{s.photo: {Floats: slices.Repeat(photo, len(some))}}
+		inputs := map[string]infer.Input{s.photo: {Floats: slices.Repeat(features, len(some))}}
 		metadataColumns(encoded, rows, inputs)
 		probabilities := make([]float32, rows*ham10000.NumClasses)
 		if err := after.Run(ctx, rows, inputs, [][]float32{probabilities}); err != nil {

@@ -45,40 +45,22 @@ func (n *Network) view(k int) (degrees float64, mirror bool) {
 // logarithms of the probabilities, and there are no attention maps.
 func (m *Model) PredictViews(ctx context.Context, r Request) ([]Prediction, error) {
 	if m.Views == 0 {
-		r.Images = m.Upright(r.Images)
-		return m.Predict(ctx, r)
-	}
-	views := m.NewViews()
-	photo, held := make([]float32, m.PhotoSize()*m.PhotoSize()*3), -1
-	photos := r.Images
-	r.Images = Floats(photos.Len()*views.Len(), func(i int, dst []float32) {
-		if number := i / views.Len(); number != held {
-			photos.Floats(number, photo)
-			held = number
+		if m.PhotoSize() != m.Size && !m.fromFeatures {
+			r.Images = m.preparedViews().of(r.Images)
 		}
-		views.Fill(dst, photo, i%views.Len())
-	})
-	return m.PredictTurned(ctx, r)
-}
-
-// PredictTurned is [Model.PredictViews] where the views are there already: the images are
-// those that [Views] makes of the first photo, then those of the second, and so on, while
-// the metadata have an entry for each photo. The views of photos are computed in one batch
-// as far as it has room.
-func (m *Model) PredictTurned(ctx context.Context, r Request) ([]Prediction, error) {
-	if m.Views == 0 {
 		return m.Predict(ctx, r)
 	}
 	if m.Metadata {
-		if err := m.CheckMetadata(r.Images.Slice(0, r.Images.Len()/m.Views), r.Metadata); err != nil {
+		if err := m.CheckMetadata(r.Images, r.Metadata); err != nil {
 			return nil, fmt.Errorf("predicting: %w", err)
 		}
-		ofViews := make([]Metadata, r.Images.Len())
+		ofViews := make([]Metadata, r.Images.Len()*m.Views)
 		for i := range ofViews {
 			ofViews[i] = r.Metadata[i/m.Views]
 		}
 		r.Metadata = ofViews
 	}
+	r.Images = m.preparedViews().of(r.Images)
 	r.Attention = false
 	turned, err := m.Predict(ctx, r)
 	if err != nil {
@@ -103,24 +85,45 @@ func (m *Model) PredictTurned(ctx context.Context, r Request) ([]Prediction, err
 // Views makes of a photo the images that its prediction is the mean of. It is safe for use
 // by several goroutines.
 type Views struct {
-	rotations []*imaging.Rotation
+	viewsKey
+	rotations []*imaging.Rotation // nil: photos stay as they are
+}
+
+// viewsKey is what the views of a network depend on.
+type viewsKey struct {
+	source, size, views int
+	oversampled         bool
+}
+
+func (n *Network) viewsKey() viewsKey {
+	return viewsKey{n.PhotoSize(), n.Size, n.Views, n.Oversample != 0}
 }
 
 // NewViews returns the views of n's predictions: one, upright, for a network without turned
 // views.
 func (n *Network) NewViews() *Views {
+	v := &Views{viewsKey: n.viewsKey()}
 	if n.Views == 0 {
-		if n.PhotoSize() == n.Size {
-			return &Views{[]*imaging.Rotation{nil}} // photos stay as they are
+		if v.source == v.size {
+			v.rotations = []*imaging.Rotation{nil}
+		} else {
+			v.rotations = []*imaging.Rotation{imaging.NewRotation(v.source, v.size, 0, false)}
 		}
-		return &Views{[]*imaging.Rotation{imaging.NewRotation(n.PhotoSize(), n.Size, 0, false)}}
+		return v
 	}
-	v := &Views{}
 	for k := range n.Views {
 		degrees, mirror := n.view(k)
-		v.rotations = append(v.rotations, imaging.NewRotation(n.PhotoSize(), n.Size, degrees, mirror))
+		v.rotations = append(v.rotations, imaging.NewRotation(v.source, v.size, degrees, mirror))
 	}
 	return v
+}
+
+// preparedViews are NewViews, made at first use: it takes milliseconds.
+func (m *Model) preparedViews() *Views {
+	if m.views == nil || m.views.viewsKey != m.viewsKey() {
+		m.views = m.NewViews()
+	}
+	return m.views
 }
 
 // Len is the number of views of a photo, at least 1.
@@ -134,3 +137,71 @@ func (v *Views) Fill(dst, photo []float32, k int) {
 	}
 	v.rotations[k].Floats(dst, photo)
 }
+
+// row writes a row of a view to dst [Size 3].
+func (v *Views) row(dst, photo []float32, k, row int) {
+	if v.rotations[k] == nil {
+		copy(dst, photo[row*len(dst):])
+		return
+	}
+	v.rotations[k].Row(dst, photo, row)
+}
+
+// of returns the views of photos: those of the first photo, then those of the second, and so
+// on. The images are not for use by several goroutines, but for viewed.writeRow.
+func (v *Views) of(photos Images) Images {
+	w := &viewed{Views: v, photos: photos}
+	n := photos.Len() * v.Len()
+	return Images{n: n, views: w, floats: func(i int, dst []float32) {
+		w.read(i, i+1)
+		v.Fill(dst, w.photo(i), i%v.Len())
+	}}
+}
+
+// viewed are the views of photos. A view is made row by row where a network takes it, from
+// a photo that was read before.
+type viewed struct {
+	*Views
+	photos Images
+	first  int         // photo in memory
+	memory [][]float32 // first and the photos behind it
+	spare  [][]float32
+}
+
+// read has the photos of images from start up to end in memory, and no others. Photos that
+// are there already stay.
+func (w *viewed) read(start, end int) {
+	first, last := start/w.Len(), (end-1)/w.Len()
+	var memory [][]float32
+	for i, photo := range w.memory {
+		if number := w.first + i; w.photos.held == nil && (number < first || number > last) {
+			w.spare = append(w.spare, photo)
+		}
+	}
+	for number := first; number <= last; number++ {
+		if at := number - w.first; at >= 0 && at < len(w.memory) {
+			memory = append(memory, w.memory[at])
+			continue
+		}
+		if w.photos.held != nil {
+			memory = append(memory, w.photos.held(number))
+			continue
+		}
+		var photo []float32
+		if n := len(w.spare); n > 0 {
+			photo, w.spare = w.spare[n-1], w.spare[:n-1]
+		} else {
+			photo = make([]float32, w.source*w.source*3)
+		}
+		w.photos.Floats(number, photo)
+		memory = append(memory, photo)
+	}
+	w.first, w.memory = first, memory
+}
+
+// photo is the photo in memory of which image i is a view.
+func (w *viewed) photo(i int) []float32 { return w.memory[i/w.Len()-w.first] }
+
+// writeRow writes a row of image i, whose photo has been read. Several goroutines may call
+// it at the same time.
+func (w *viewed) writeRow(i, row int, dst []float32) { w.row(dst, w.photo(i), i%w.Len(), row) }

@@ -99,13 +99,7 @@ func sweepEqualsViews(t *testing.T, m *Model, photo []float32, patients []Metada
 		t.Fatal(err)
 	}
 	defer sweeper.Close()
-	views := m.NewViews()
-	var turned []float32
-	for k := range views.Len() {
-		turned = append(turned, make([]float32, len(photo))...)
-		views.Fill(turned[k*len(photo):], photo, k)
-	}
-	got, err := sweeper.Sweep(t.Context(), turned, patients)
+	got, err := sweeper.Sweep(t.Context(), photo, patients)
 	if err != nil || len(got) != len(patients) {
 		t.Fatalf("%d predictions, %v", len(got), err)
 	}

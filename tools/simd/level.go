@@ -35,10 +35,11 @@ type generator struct {
 	*level
 	stubs  bytes.Buffer
 	labels int
+	tables map[string]bool // that are in the program
 }
 
 func newGenerator(l *level) *generator {
-	g := &generator{Context: build.NewContext(), level: l}
+	g := &generator{Context: build.NewContext(), level: l, tables: map[string]bool{}}
 	g.ConstraintExpr("amd64")
 	return g
 }
@@ -95,10 +96,12 @@ func (g *generator) symbol(name string) string {
 	return strings.ReplaceAll(name, "+", "plus") + g.suffix
 }
 
+const readOnly = build.RODATA | build.NOPTR
+
 func (g *generator) constants() {
 	for _, c := range constants {
 		g.StaticGlobal(g.symbol(c.name))
-		g.DataAttributes(build.RODATA | build.NOPTR)
+		g.DataAttributes(readOnly)
 		for range g.lanes() {
 			g.AppendDatum(operand.U32(math.Float32bits(c.value)))
 		}

@@ -51,6 +51,7 @@ func generate() (map[string][]byte, error) {
 		g.depthwise()
 		g.loops()
 		g.winograd()
+		g.pixels()
 		file, err := g.Result()
 		if err != nil {
 			return nil, err

@@ -16,9 +16,7 @@ func antialiasResize(dst []float32, img *RGB, height, width int) {
 	if cropWidth == width && cropHeight == height { // each sample has the weight 1
 		for y := range height {
 			source := img.Pix[3*((top+y)*img.Width+left):][:3*width]
-			for i, v := range source {
-				dst[3*width*y+i] = float32(v)
-			}
+			vectors.Widen(dst[3*width*y:], source)
 		}
 		return
 	}

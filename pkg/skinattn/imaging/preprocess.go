@@ -26,16 +26,16 @@ func (o Order) Reversed() Order {
 // [Cache]), to dst in order o as numbers 0 to 255. It writes
 // min(len(dst), len(rgb)) values, rounded down to whole pixels.
 func (o Order) Floats(dst []float32, rgb []uint8) {
-	first, last := 0, 2
-	if o == BGROrder {
-		first, last = 2, 0
-	}
 	n := min(len(dst), len(rgb)) / 3 * 3
 	dst, rgb = dst[:n], rgb[:n]
+	if o != BGROrder {
+		vectors.Widen(dst, rgb)
+		return
+	}
 	for i := 0; i+2 < n; i += 3 {
-		dst[i+first] = float32(rgb[i])
+		dst[i+2] = float32(rgb[i])
 		dst[i+1] = float32(rgb[i+1])
-		dst[i+last] = float32(rgb[i+2])
+		dst[i] = float32(rgb[i+2])
 	}
 }
 

@@ -45,6 +45,11 @@ func (f ResizeMode) number() uint32 {
 // [AntialiasResize].
 func (f ResizeMode) Resize(img *RGB, size int) []float32 { return f.resized(img, size, size) }
 
+// ResizeTo is Resize into dst [size size 3].
+func (f ResizeMode) ResizeTo(dst []float32, img *RGB, size int) {
+	f.resize(dst[:3*size*size], img, size, size)
+}
+
 // resized returns a picture [height][width][3], or nil if it would be empty.
 func (f ResizeMode) resized(img *RGB, height, width int) []float32 {
 	if height <= 0 || width <= 0 {

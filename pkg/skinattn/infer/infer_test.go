@@ -404,7 +404,7 @@ func TestJoinedLayersEqualEngine(t *testing.T) {
 
 // Pixels are scaled as imaging scales them, with equal bits whether they are bytes or floats, in either order.
 func TestPixels(t *testing.T) {
-	const size = 5
+	const size = 21
 	r := rand.New(rand.NewPCG(5, 6))
 	bytes := make([]uint8, 2*size*size*3)
 	for i := range bytes {
@@ -424,12 +424,13 @@ func TestPixels(t *testing.T) {
 			if err := mode.Apply(want, want); err != nil {
 				t.Fatal(err)
 			}
-			plan, err := Compile(g, nil, []string{"relu"}, Options{Pixels: map[string]*Pixels{"in": {order, mode.Scaling()}}})
-			if err != nil {
-				t.Fatal(err)
-			}
 			var first []float32
-			for _, in := range []Input{{Bytes: bytes}, {Floats: floats}} {
+			rows := func(image, row int, dst []float32) { copy(dst, floats[3*size*(image*size+row):][:3*size]) }
+			for i, in := range slices.Repeat([]Input{{Bytes: bytes}, {Floats: floats}, {Row: rows}}, len(simd.Levels())) {
+				plan, err := Compile(g, nil, []string{"relu"}, Options{Level: simd.Levels()[i/3], Threads: 1 + i%4, Pixels: map[string]*Pixels{"in": {order, mode.Scaling()}}})
+				if err != nil {
+					t.Fatal(err)
+				}
 				got := make([]float32, len(want))
 				if err := plan.Run(t.Context(), 2, map[string]Input{"in": in}, [][]float32{got}); err != nil {
 					t.Fatal(err)
@@ -443,7 +444,7 @@ func TestPixels(t *testing.T) {
 					first = got
 				}
 				if !slices.Equal(got, first) {
-					t.Errorf("%s %s: bytes and floats differ", order, mode)
+					t.Errorf("%s %s, %v: bytes, floats and rows differ", order, mode, simd.Levels()[i/3])
 				}
 			}
 		}

@@ -131,10 +131,12 @@ func (p *Plan) OutputSizes() []int {
 	return sizes
 }
 
-// Input is what a plan computes of: for each image, one after the other, either bytes or floats of an input layer.
+// Input is what a plan computes of: the values of an input layer of all images, one image after the other, as bytes or as floats, or a function that makes them.
 type Input struct {
 	Bytes  []uint8 // pixels
 	Floats []float32
+	// Row writes a row of the pixels of an image, where they are needed. Several threads call it at the same time.
+	Row func(image, row int, dst []float32)
 }
 
 // Run computes the outputs of n images. inputs has the values of each input layer. results has, for each output of Compile that is wanted, the
@@ -145,7 +147,7 @@ func (p *Plan) Run(ctx context.Context, n int, inputs map[string]Input, results 
 	}
 	for name, input := range p.inputs {
 		in, ok := inputs[name]
-		if size := n * input.size(); !ok || len(in.Floats) != size && (input.pixels == nil || len(in.Bytes) != size) {
+		if size := n * input.size(); !ok || len(in.Floats) != size && (input.pixels == nil || len(in.Bytes) != size && in.Row == nil) {
 			return fmt.Errorf("input %q: %d images take %d values; there are %d", name, n, size, max(len(in.Floats), len(in.Bytes)))
 		}
 	}

@@ -141,7 +141,7 @@ func (b *builder) step(n *node) (s step, read []*node, err error) {
 	read = n.inputs()
 	switch n.kind {
 	case inputNode:
-		return newInputStep(n), read, nil
+		return newInputStep(b.level, n), read, nil
 	case carryNode:
 		// Filled by the program for each image; see carryStep.
 		b.live(n, 0)

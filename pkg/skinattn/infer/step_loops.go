@@ -1,11 +1,9 @@
 package infer
 
 import (
-	"cmp"
 	"math"
 
 	"github.com/skinattn/skinattn/internal/simd"
-	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 )
 
 // loopStep is an elementwise operation: affineNode, addNode or multiplyNode.
@@ -285,94 +283,5 @@ func (s *weighStep) run(f *frame, _, part, parts int) {
 		}
 		s.level.Weigh(simd.Map{Data: f.at(s.node, k)[s.offset(from):], Stride: s.place.stride},
 			simd.Map{Data: f.at(x, k)[x.offset(from):], Stride: x.place.stride}, simd.Map{Data: weights[from:], Stride: 1}, to-from, s.channels, simd.Activation{})
-	}
-}
-
-// inputStep brings an input to its place: pixels are put into the network's order and scaled.
-type inputStep struct {
-	onePhase
-	*node
-	reversed     bool         // the network's first channel is blue
-	scale, shift [3]float32   // of pixels, by channel of the network
-	table        [3][]float32 // of bytes, by channel of the network
-}
-
-func newInputStep(n *node) *inputStep {
-	s := &inputStep{node: n}
-	if n.pixels == nil {
-		return s
-	}
-	scaling := n.pixels.Scaling
-	s.reversed = (n.pixels.Order == imaging.BGROrder) != scaling.Reverse
-	for c := range s.table {
-		scale := 1 / float64(cmp.Or(scaling.Divisor, 1)) / float64(cmp.Or(scaling.Std[c], 1))
-		shift := -float64(scaling.Mean[c]) / float64(cmp.Or(scaling.Std[c], 1))
-		if n.affine.scale != nil {
-			scale, shift = scale*n.affine.scale[c], shift*n.affine.scale[c]+n.affine.shift[c]
-		}
-		s.scale[c], s.shift[c] = float32(scale), float32(shift)
-		s.table[c] = make([]float32, 256)
-		for v := range s.table[c] {
-			s.table[c][v] = s.scaled(c, float32(v))
-		}
-	}
-	return s
-}
-
-// scaled is what the network gets for a value of its channel c. The product is rounded before the sum, on every processor.
-func (s *inputStep) scaled(c int, v float32) float32 { return float32(v*s.scale[c]) + s.shift[c] }
-
-func (s *inputStep) run(f *frame, _, part, parts int) {
-	input := f.execution.inputs[s.layer]
-	from, to := divided(s.rows, 1, part, parts)
-	left, width, pitch := s.place.left*s.place.stride, s.cols*s.channels, s.pitch()*s.place.stride
-	for k := range f.images {
-		dst := f.at(s.node, k)
-		image, size := f.image+k, s.size()
-		for r := from; r < to; r++ {
-			row := dst[r*pitch : (r+1)*pitch]
-			at := image*size + r*width
-			switch {
-			case s.place.stride != s.channels:
-				for c := range s.cols {
-					copy(row[c*s.place.stride:], input.Floats[at+c*s.channels:][:s.channels])
-				}
-				continue
-			case s.pixels == nil:
-				copy(row[left:], input.Floats[at:][:width])
-			case input.Bytes != nil:
-				s.bytes(row[left:left+width], input.Bytes[at:][:width])
-			default:
-				s.floats(row[left:left+width], input.Floats[at:][:width])
-			}
-			clear(row[:left])
-			clear(row[left+width:])
-		}
-	}
-}
-
-func (s *inputStep) bytes(dst []float32, src []uint8) {
-	first, last := 0, 2
-	if s.reversed {
-		first, last = 2, 0
-	}
-	tables := [3]*[256]float32{(*[256]float32)(s.table[first]), (*[256]float32)(s.table[1]), (*[256]float32)(s.table[last])}
-	for len(src) >= 3 && len(dst) >= 3 {
-		dst[first], dst[1], dst[last] = tables[0][src[0]], tables[1][src[1]], tables[2][src[2]]
-		src, dst = src[3:], dst[3:]
-	}
-}
-
-func (s *inputStep) floats(dst, src []float32) {
-	scale, shift := s.scale, s.shift
-	first, last := 0, 2
-	if s.reversed {
-		first, last = 2, 0
-	}
-	for len(src) >= 3 && len(dst) >= 3 {
-		dst[0] = float32(src[first]*scale[0]) + shift[0]
-		dst[1] = float32(src[1]*scale[1]) + shift[1]
-		dst[2] = float32(src[last]*scale[2]) + shift[2]
-		src, dst = src[3:], dst[3:]
 	}
 }

@@ -181,7 +181,7 @@ type FilePrediction struct {
 // predictions that [PredictPhotos] hands over have it.
 func (p FilePrediction) Upright(network *skinattn.Network) []float32 {
 	upright := make([]float32, network.Size*network.Size*3)
-	network.Upright(skinattn.Floats(1, func(_ int, dst []float32) { copy(dst, p.photo) })).Floats(0, upright)
+	network.Upright(skinattn.Held(1, func(int) []float32 { return p.photo })).Floats(0, upright)
 	return upright
 }
 
@@ -244,7 +244,7 @@ func predictTogether(ctx context.Context, network *skinattn.Model, photos []Phot
 		readable, metadata = append(readable, i), append(metadata, file.Metadata)
 	}
 	predictions, err := network.PredictViews(ctx, skinattn.Request{
-		Images:    skinattn.Floats(len(readable), func(k int, dst []float32) { copy(dst, pixels[readable[k]]) }),
+		Images:    skinattn.Held(len(readable), func(k int) []float32 { return pixels[readable[k]] }),
 		Metadata:  metadata,
 		Attention: true,
 	})

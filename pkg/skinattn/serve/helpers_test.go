@@ -46,7 +46,7 @@ func (n *stub) prepare(photo *imaging.RGB) *input {
 	n.inUse.Add(1)
 	in := &input{size: Size{photo.Width, photo.Height}, view: image.Rect(0, 0, photo.Width, photo.Height)}
 	for k := range 3 {
-		in.views = append(in.views, float32(photo.Pix[k]))
+		in.pixels = append(in.pixels, float32(photo.Pix[k]))
 	}
 	return in
 }
@@ -56,7 +56,7 @@ func (n *stub) probabilities(in *input, m skinattn.Metadata) []float32 {
 	var sum float32
 	p := make([]float32, ham10000.NumClasses)
 	for k := range p {
-		p[k] = 1 + in.views[k%3]/255*float32(k) + float32(m.Age)/100*float32(k%2)
+		p[k] = 1 + in.pixels[k%3]/255*float32(k) + float32(m.Age)/100*float32(k%2)
 		sum += p[k]
 	}
 	for k := range p {

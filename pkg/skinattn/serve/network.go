@@ -47,21 +47,19 @@ type input struct {
 	size     Size // of the photo as it was sent
 	view     image.Rectangle
 	pixels   []float32 // [PhotoSize PhotoSize 3]
-	views    []float32 // see skinattn.Views
 	metadata skinattn.Metadata
 }
 
 // compiled is a network on an engine.
 type compiled struct {
 	model     *skinattn.Model
-	views     *skinattn.Views
-	whole     *skinattn.Views // the upright photo; views of a network without turned ones
+	whole     *skinattn.Views // the upright photo: views of a network without turned ones
 	sweeper   *skinattn.Sweeper
 	explainer *explain.Explainer
 	most      int
 	alone     []skinattn.Prediction // of the probe
 	steps     []func() error        // that warm has not made
-	buffers   chan []float32        // for input.views
+	buffers   chan []float32        // for input.pixels
 }
 
 // newCompiled compiles, or loads, what the prediction of one photo needs. The other programs
@@ -69,7 +67,7 @@ type compiled struct {
 func newCompiled(ctx context.Context, model *skinattn.Model, companion Companion) (c *compiled, err error) {
 	net := *model.Network
 	net.Views = 0
-	c = &compiled{model: model, views: model.NewViews(), whole: net.NewViews(), most: 1}
+	c = &compiled{model: model, whole: net.NewViews(), most: 1}
 	c.buffers = make(chan []float32, preparedBatches*c.capacity())
 	defer func() {
 		if err != nil {
@@ -132,7 +130,7 @@ const maxTogether = 32
 // capacity is as many photos as the model's batch has room for, a power of two.
 func (c *compiled) capacity() int {
 	n := 1
-	for 2*n <= maxTogether && 2*n*c.views.Len() <= c.model.Batch() {
+	for 2*n <= maxTogether && 2*n*max(1, c.model.Views) <= c.model.Batch() {
 		n *= 2
 	}
 	return n
@@ -179,17 +177,14 @@ func (c *compiled) meanAge() float64        { return c.model.MeanAge() }
 func (c *compiled) together() int           { return c.most }
 
 func (c *compiled) prepare(photo *imaging.RGB) *input {
-	width := c.model.Size * c.model.Size * 3
-	in := &input{size: Size{photo.Width, photo.Height}, view: c.model.Resize.View(photo.Width, photo.Height),
-		pixels: c.model.Resize.Resize(photo, c.model.PhotoSize())}
+	in := &input{size: Size{photo.Width, photo.Height}, view: c.model.Resize.View(photo.Width, photo.Height)}
+	size := c.model.PhotoSize()
 	select {
-	case in.views = <-c.buffers:
+	case in.pixels = <-c.buffers:
 	default:
-		in.views = make([]float32, c.views.Len()*width)
+		in.pixels = make([]float32, size*size*3)
 	}
-	for k := range c.views.Len() {
-		c.views.Fill(in.views[k*width:][:width], in.pixels, k)
-	}
+	c.model.Resize.ResizeTo(in.pixels, photo, size)
 	return in
 }
 
@@ -200,19 +195,16 @@ func (c *compiled) upright(in *input) []float32 {
 }
 
 func (c *compiled) predict(inputs []*input) ([]skinattn.Prediction, error) {
-	views, width := c.views.Len(), c.model.Size*c.model.Size*3
 	metadata := make([]skinattn.Metadata, len(inputs))
 	for i, in := range inputs {
 		metadata[i] = in.metadata
 	}
-	images := skinattn.Floats(len(inputs)*views, func(i int, dst []float32) {
-		copy(dst, inputs[i/views].views[i%views*width:])
-	})
-	return c.model.PredictTurned(context.Background(), skinattn.Request{Images: images, Metadata: metadata})
+	return c.model.PredictViews(context.Background(), skinattn.Request{
+		Images: skinattn.Held(len(inputs), func(i int) []float32 { return inputs[i].pixels }), Metadata: metadata})
 }
 
 func (c *compiled) sweep(in *input, patients []skinattn.Metadata) ([][]float32, error) {
-	return c.sweeper.Sweep(context.Background(), in.views, patients)
+	return c.sweeper.Sweep(context.Background(), in.pixels, patients)
 }
 
 func (c *compiled) explain(in *input, class int) ([]explain.Map, error) {
@@ -233,8 +225,8 @@ func (c *compiled) explain(in *input, class int) ([]explain.Map, error) {
 // release gives the memory of an input back for the next one.
 func (c *compiled) release(in *input) {
 	select {
-	case c.buffers <- in.views:
-		in.views = nil
+	case c.buffers <- in.pixels:
+		in.pixels = nil
 	default:
 	}
 }

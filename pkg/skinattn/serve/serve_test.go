@@ -39,7 +39,7 @@ func TestPredict(t *testing.T) {
 		}
 		s := newStubServer(t, n, opts)
 		got := answered[Prediction](t, post(t, s, "/v1/predict", photo, "age", "40", "sex", "male", "localization", ""))
-		in := &input{views: []float32{200, 100, 50}}
+		in := &input{pixels: []float32{200, 100, 50}}
 		want := n.probabilities(in, given(40))
 		if calibrated {
 			want = calibration.Scaling.Probabilities(want)
@@ -260,7 +260,7 @@ func TestBatches(t *testing.T) {
 		photo := pngOf(t, picture(8, 8, color.RGBA{shade, 20, 30, 255}))
 		answers.Go(func() {
 			got := answered[Prediction](t, post(t, s, "/v1/predict", photo, "age", "0"))
-			if want := n.probabilities(&input{views: []float32{float32(shade), 20, 30}}, given(0)); got.Probabilities["bkl"] != want[2] {
+			if want := n.probabilities(&input{pixels: []float32{float32(shade), 20, 30}}, given(0)); got.Probabilities["bkl"] != want[2] {
 				wrong.Add(1)
 			}
 		})
@@ -374,7 +374,7 @@ func TestGracefulStop(t *testing.T) {
 	s := newStubServer(t, n, Options{})
 	address, stop, done := started(t, s)
 	body, kind := form(t, pngOf(t, picture(8, 8, color.White)), "age", "0")
-	want := n.probabilities(&input{views: []float32{255, 255, 255}}, given(0))
+	want := n.probabilities(&input{pixels: []float32{255, 255, 255}}, given(0))
 	var clients sync.WaitGroup
 	var right, lost, refused atomic.Int32
 	for range 16 {
