@@ -3,6 +3,7 @@
 #   bench/run.sh                       MobileNetV2 at 128 and 224 px, in rounds (compare.py)
 #   bench/run.sh --network all         every network at its own size (networks.py); goes on where it was interrupted
 #   bench/run.sh --network NAME...     these alone
+#   bench/run.sh --growth              MobileNetV2 by batch, size and cores (growth.py); goes on where it was interrupted
 # Installs the peers into bench/.venv on first use. More arguments: --help behind the above.
 #   PYTHON                a Python 3.11 (default: the first found)
 #   SKINATTN_BENCH_VENV   where the peers are installed
@@ -36,5 +37,8 @@ fi
 mkdir -p "$here/out"
 (cd "$here/.." && go build -o "$here/out/skinattn" ./cmd/skinattn)
 script=compare.py
-if [[ ${1-} == --network ]]; then script=networks.py; fi
+case ${1-} in
+  --network) script=networks.py ;;
+  --growth) script=growth.py; shift ;;
+esac
 exec "$venv/bin/python" "$here/$script" --skinattn "$here/out/skinattn" "$@"

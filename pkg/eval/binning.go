@@ -32,7 +32,7 @@ func (b Binning) String() string {
 // probability, into bins. Without images, or with bins < 1, it returns no bins.
 func (t *Table) Reliability(binning Binning, bins int) []Bin {
 	confidence, right := topClass(t.known)
-	return cut(confidence, right, repeatOne(len(right)), binning, bins)
+	return cut(t.orders().confidence, confidence, right, repeatOne(len(right)), binning, bins)
 }
 
 // ClassReliability cuts the images of known truth by their probability of class
@@ -43,7 +43,7 @@ func (t *Table) ClassReliability(k int, binning Binning, bins int) ([]Bin, error
 	if err != nil {
 		return nil, err
 	}
-	return cut(scores, positive, repeatOne(len(scores)), binning, bins), nil
+	return cut(t.orders().perClass[k], scores, positive, repeatOne(len(scores)), binning, bins), nil
 }
 
 // ECE returns the expected calibration error of the predicted class (Guo et al.
@@ -60,7 +60,7 @@ func (t *Table) ClasswiseECE(binning Binning, bins int) float64 {
 	sum := 0.0
 	for k := range t.known.Classes {
 		scores, positive := column(t.known, k)
-		sum += expectedCalibrationError(cut(scores, positive, repeatOne(len(scores)), binning, bins))
+		sum += expectedCalibrationError(cut(t.orders().perClass[k], scores, positive, repeatOne(len(scores)), binning, bins))
 	}
 	return sum / float64(len(t.known.Classes))
 }
@@ -92,16 +92,16 @@ func (d BrierDecomposition) Brier() float64 {
 // BrierDecomposition returns the partition of the Brier score of the images of
 // known truth, over the given bins of each class's probability.
 func (t *Table) BrierDecomposition(binning Binning, bins int) BrierDecomposition {
-	return decomposeBrier(t.known, repeatOne(t.known.Len()), binning, bins)
+	return t.orders().decomposeBrier(t.known, repeatOne(t.known.Len()), binning, bins)
 }
 
-// decomposeBrier partitions the Brier score of the table in which image i has
+// decomposeBrier partitions the Brier score of p, the sorted table, in which image i has
 // multiplicity counts[i].
-func decomposeBrier(p *Predictions, counts []uint32, binning Binning, bins int) BrierDecomposition {
+func (s *sorted) decomposeBrier(p *Predictions, counts []uint32, binning Binning, bins int) BrierDecomposition {
 	n := float64(total(counts))
 	brier := 0.0
-	for i, row := range p.Probs {
-		brier += float64(counts[i]) * brierScore(row, p.Truth[i])
+	for i, v := range s.brier {
+		brier += float64(counts[i]) * v
 	}
 	var d BrierDecomposition
 	for k := range p.Classes {
@@ -113,7 +113,7 @@ func decomposeBrier(p *Predictions, counts []uint32, binning Binning, bins int) 
 			}
 		}
 		share /= n // NaN of an empty table spreads to all parts
-		for _, b := range cut(scores, positive, counts, binning, bins) {
+		for _, b := range cut(s.perClass[k], scores, positive, counts, binning, bins) {
 			d.Reliability += float64(b.Count) * (b.Confidence - b.Accuracy) * (b.Confidence - b.Accuracy) / n
 			d.Resolution += float64(b.Count) * (b.Accuracy - share) * (b.Accuracy - share) / n
 		}
@@ -126,11 +126,11 @@ func decomposeBrier(p *Predictions, counts []uint32, binning Binning, bins int) 
 	return d
 }
 
-// cut puts probabilities into bins. Value i has multiplicity counts[i]; outcome[i]
-// reports whether the predicted event happened.
-func cut(values []float64, outcome []bool, counts []uint32, binning Binning, bins int) []Bin {
+// cut puts probabilities, of which there is a ranking, into bins. Value i has multiplicity
+// counts[i]; outcome[i] reports whether the predicted event happened.
+func cut(ranking []entry, values []float64, outcome []bool, counts []uint32, binning Binning, bins int) []Bin {
 	if binning == EqualMass {
-		return newConfidenceRanking(values, outcome).bins(counts, total(counts), bins)
+		return massBins(ranking, values, counts, total(counts), bins)
 	}
 	if bins < 1 {
 		return nil

@@ -169,8 +169,9 @@ func bootstrap(ctx context.Context, d *design, names []string, newStatistic func
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
-	counts := make([]uint32, d.images)
-	d.without(counts, -1)
+	times, counts := make([]uint32, len(d.units)), make([]uint32, d.images)
+	d.without(times, -1)
+	d.count(counts, times)
 	r := &Replicates{
 		Info: BootstrapInfo{
 			Resamples: opts.Resamples, Seed: opts.Seed, Unit: d.unit, Method: opts.Method,
@@ -184,7 +185,7 @@ func bootstrap(ctx context.Context, d *design, names []string, newStatistic func
 		return nil, fmt.Errorf("bootstrap: %d names, but %d statistics", len(names), len(r.Estimate))
 	}
 	var err error
-	resample := func(counts []uint32, i int) { d.draw(counts, opts.Seed, i) }
+	resample := func(times []uint32, i int) { d.draw(times, opts.Seed, i) }
 	if r.Values, err = d.statistics(ctx, opts.Resamples, opts.Workers, resample, newStatistic); err == nil && opts.Method == BCaCI {
 		r.Jackknife, err = d.statistics(ctx, len(d.units), opts.Workers, d.without, newStatistic)
 	}
@@ -281,12 +282,9 @@ func (t *ranked) obstacles(d *design) (reasons []string) {
 		reasons = append(reasons, s.noInterval)
 	}
 	for i, r := range t.newMetrics().rows() {
-		_, positive := t.targets[i].column(t.p)
-		var with, without int // units with an image of the class, and with another
-		for _, rows := range d.units {
-			with += indicator(slices.ContainsFunc(rows, func(row int) bool { return positive[row] }))
-			without += indicator(slices.ContainsFunc(rows, func(row int) bool { return !positive[row] }))
-		}
+		positive := func(row int) bool { return t.targets[i].has(t.p.Truth[row]) }
+		negative := func(row int) bool { return !positive(row) }
+		with, without := fewUnits(d, positive), fewUnits(d, negative)
 		for _, s := range classMetrics {
 			reason := s.noInterval
 			switch {
@@ -299,6 +297,18 @@ func (t *ranked) obstacles(d *design) (reasons []string) {
 		}
 	}
 	return reasons
+}
+
+// fewUnits counts the units that have a row of a kind, up to 2.
+func fewUnits(d *design, kind func(row int) bool) (n int) {
+	for _, rows := range d.units {
+		if slices.ContainsFunc(rows, kind) {
+			if n++; n == 2 {
+				break
+			}
+		}
+	}
+	return n
 }
 
 // statisticOf returns statistic i of each resample.

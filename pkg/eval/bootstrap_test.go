@@ -94,7 +94,9 @@ func TestResamplesDrawWholeLesions(t *testing.T) {
 		if r%2 == 1 {
 			d, wantByClass = stratified, []uint32{2, 3}
 		}
-		d.draw(counts, 1, r)
+		times := make([]uint32, len(d.units))
+		d.draw(times, 1, r)
+		d.count(counts, times)
 		byClass := []uint32{0, 0}
 		for _, u := range d.units {
 			byClass[p.Truth[u[0]]] += counts[u[0]]

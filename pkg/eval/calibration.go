@@ -53,30 +53,16 @@ func expectedCalibrationError(bins []Bin) float64 {
 	return sum / float64(n)
 }
 
-// confidenceRanking lists the images by rising confidence. The positives of
-// its entries are the images predicted correctly.
-type confidenceRanking struct {
-	order []entry
-	value []float64 // confidence by image
-}
-
-func newConfidenceRanking(confidence []float64, right []bool) confidenceRanking {
-	doubt := make([]float64, len(confidence))
-	for i, v := range confidence {
-		doubt[i] = -v
-	}
-	return confidenceRanking{rank(doubt, right), confidence}
-}
-
-// bins cuts total = sum(counts) images into at most k bins.
-func (r confidenceRanking) bins(counts []uint32, total, k int) []Bin {
+// massBins cuts total = sum(counts) images into at most k bins of equal mass, by rising
+// score. scores and counts are by image.
+func massBins[C multiplicity](ranking []entry, scores []float64, counts []C, total, k int) []Bin {
 	k = min(k, total)
 	if k < 1 {
 		return nil
 	}
 	out := make([]Bin, k)
 	b, room := 0, binSize(total, k, 0)
-	for i, t := range down(r.order, counts) {
+	for i, t := range up(ranking, counts) {
 		left := t.positives + t.negatives
 		right := float64(t.positives) / float64(left)
 		for left > 0 {
@@ -85,7 +71,7 @@ func (r confidenceRanking) bins(counts []uint32, total, k int) []Bin {
 				room = binSize(total, k, b)
 			}
 			take := min(left, room)
-			out[b].add(take, r.value[i], right)
+			out[b].add(take, scores[i], right)
 			left -= take
 			room -= take
 		}

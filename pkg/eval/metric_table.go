@@ -126,7 +126,7 @@ func ofConfusion(formula func(Confusion) float64) func(*scoring) float64 {
 // scoring is one pass over a table in which image i has multiplicity counts[i].
 type scoring struct {
 	*ranked
-	counts    []uint32
+	counts    multiplicities
 	n         int       // images
 	confusion Confusion // of m
 	m         *Metrics  // PerClass and Groups are complete
@@ -141,20 +141,20 @@ func (s *scoring) auroc(k int) float64 { return s.m.PerClass[k].AUROC }
 func (s *scoring) ap(k int) float64 { return s.m.PerClass[k].AP }
 
 func (s *scoring) microAUROC() float64 {
-	area, _ := rankMetrics(s.micro, s.counts)
+	area, _ := s.counts.rankMetrics(s.micro)
 	return area
 }
 
 func (s *scoring) ece() float64 {
-	return expectedCalibrationError(s.confidence.bins(s.counts, s.n, ECEBins))
+	return expectedCalibrationError(s.counts.massBins(s.confidence, s.top, s.n, ECEBins))
 }
 
-func (s *scoring) equalWidthECE() float64 { return s.topGap.sum(s.counts) / float64(s.n) }
+func (s *scoring) equalWidthECE() float64 { return s.topGap.sum(s.counts.all) / float64(s.n) }
 
 func (s *scoring) classwiseECE() float64 {
 	sum := 0.0
 	for k := range s.classGaps {
-		sum += s.classGaps[k].sum(s.counts)
+		sum += s.classGaps[k].sum(s.counts.all)
 	}
 	return sum / float64(s.n*len(s.classGaps))
 }

@@ -66,6 +66,29 @@ func (c *ROC) Youden() OperatingPoint {
 	return c.point(best)
 }
 
+// youdenOf is [ROC.Youden] of a ranking, in which image i has the score scores[i] and the
+// multiplicity counts[i], without the curve.
+func youdenOf(ranking []entry, scores []float64, counts []uint32, positives, negatives int) OperatingPoint {
+	best := undefinedPoint
+	if positives == 0 || negatives == 0 {
+		return best
+	}
+	tp, fp := 0, 0
+	for i, t := range down(ranking, counts) {
+		if t == (tie{}) {
+			continue
+		}
+		first := tp+fp == 0
+		tp += t.positives
+		fp += t.negatives
+		o := OperatingPoint{scores[i], ratio(tp, positives), 1 - ratio(fp, negatives)}
+		if first || o.J() > best.J()+rateSlack {
+			best = o
+		}
+	}
+	return best
+}
+
 // PartialAUC returns the area under the curve for false positive rates up to
 // maxFPR, standardised after McClish (1989): with A the area, interpolated
 // linearly at maxFPR, it is (1 + (A-min)/(max-min))/2 where min = maxFPR^2/2 is
@@ -98,7 +121,7 @@ func mcClish(area, maxFPR float64) float64 {
 // which image i has multiplicity counts[i]. The arithmetic is as in
 // [ROC.PartialAUC] and [ROC.AtSpecificity]; the pass over counts stops where the
 // values are settled.
-func topMetrics(ranking []entry, counts []uint32, positives, negatives int) (partial, at90, at95 float64) {
+func topMetrics[C multiplicity](ranking []entry, counts []C, positives, negatives int) (partial, at90, at95 float64) {
 	if positives == 0 || negatives == 0 {
 		return math.NaN(), math.NaN(), math.NaN()
 	}

@@ -7,8 +7,8 @@ import (
 	approx "gonum.org/v1/gonum/floats/scalar"
 )
 
-// topMetrics agrees with the methods of the curve, for images of multiplicity 0, 1 and
-// more.
+// topMetrics and youdenOf agree with the methods of the curve, for images of multiplicity
+// 0, 1 and more.
 func TestTopMetricsAreTheCurves(t *testing.T) {
 	for seed := range uint64(200) {
 		scores, positive := randomBinary(seed, 3+int(seed), 1+int(seed)%31)
@@ -36,6 +36,10 @@ func TestTopMetricsAreTheCurves(t *testing.T) {
 			if !near(v[0], v[1]) && !(math.IsNaN(v[0]) && math.IsNaN(v[1])) {
 				t.Errorf("seed %d: %s is %v in one pass, %v on the curve", seed, name, v[0], v[1])
 			}
+		}
+		got, want := youdenOf(ranking, scores, counts, positives, total(counts)-positives), roc.Youden()
+		if got != want && !(math.IsNaN(got.Threshold) && math.IsNaN(want.Threshold)) {
+			t.Errorf("seed %d: Youden's point is %v in one pass, %v on the curve", seed, got, want)
 		}
 		if whole := roc.PartialAUC(1); !near(whole, roc.AUC) && !math.IsNaN(roc.AUC) {
 			t.Errorf("seed %d: the partial area of the whole is %v, want %v", seed, whole, roc.AUC)

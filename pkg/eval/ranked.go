@@ -1,7 +1,6 @@
 package eval
 
 import (
-	"cmp"
 	"iter"
 	"math"
 	"slices"
@@ -21,17 +20,10 @@ const (
 // maxImages is the number of indices that an entry can hold.
 const maxImages = 1 << (32 - entryShift)
 
-// byRising returns the indices of values by rising value.
-func byRising(values []float64) []int {
-	order := upTo(len(values))
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(values[a], values[b]) })
-	return order
-}
-
 // ties yields the indices of values by rising value, all indices of one value
-// together.
-func ties(values []float64) iter.Seq[[]int] {
-	return func(yield func([]int) bool) {
+// together. There are at most [maxImages] values, none of them NaN.
+func ties(values []float64) iter.Seq[[]uint32] {
+	return func(yield func([]uint32) bool) {
 		order := byRising(values)
 		for first := 0; first < len(order); {
 			last := first + 1
@@ -71,7 +63,7 @@ type tie struct{ positives, negatives int }
 
 // down yields, for each score of a ranking from the highest, the tied images,
 // image i having multiplicity counts[i], and the index of one of them.
-func down(ranking []entry, counts []uint32) iter.Seq2[int, tie] {
+func down[C multiplicity](ranking []entry, counts []C) iter.Seq2[int, tie] {
 	return func(yield func(int, tie) bool) {
 		var t tie
 		for _, e := range ranking {
@@ -92,6 +84,29 @@ func down(ranking []entry, counts []uint32) iter.Seq2[int, tie] {
 	}
 }
 
+// up is [down] from the lowest score on.
+func up[C multiplicity](ranking []entry, counts []C) iter.Seq2[int, tie] {
+	return func(yield func(int, tie) bool) {
+		var t tie
+		for i := len(ranking) - 1; i >= 0; i-- {
+			e := ranking[i]
+			n := int(counts[e>>entryShift])
+			if e&positiveBit != 0 {
+				t.positives += n
+			} else {
+				t.negatives += n
+			}
+			if i > 0 && ranking[i-1]&tieEndBit == 0 {
+				continue
+			}
+			if !yield(int(e>>entryShift), t) {
+				return
+			}
+			t = tie{}
+		}
+	}
+}
+
 // rankMetrics returns AUROC and average precision of a ranking in which image i has
 // multiplicity counts[i], in one pass.
 //
@@ -100,7 +115,7 @@ func down(ranking []entry, counts []uint32) iter.Seq2[int, tie] {
 // half. It is exact up to the final division. Average precision is the sum
 // over ties of precision times the rise in recall (scikit-learn's
 // average_precision_score, without interpolation).
-func rankMetrics(ranking []entry, counts []uint32) (auroc, averagePrecision float64) {
+func rankMetrics[C multiplicity](ranking []entry, counts []C) (auroc, averagePrecision float64) {
 	var tp, fp, pairs int // pairs: twice the number of pairs won
 	ap := 0.0
 	for _, t := range down(ranking, counts) {
@@ -129,10 +144,11 @@ func rankMetrics(ranking []entry, counts []uint32) (auroc, averagePrecision floa
 type sorted struct {
 	predicted  []int
 	perClass   [][]entry
-	micro      []entry // names an image once for each class
-	confidence confidenceRanking
+	micro      []entry   // names an image once for each class
+	confidence []entry   // by probability of the predicted class; positives are predicted rightly
 	nll, brier []float64 // per image
 	above      []int     // per image, the classes ranked above the true one
+	top        []float64 // per image, the probability of the predicted class
 	topGap     gaps      // of the predicted class
 	classGaps  []gaps
 }
@@ -159,7 +175,7 @@ func newSorted(p *Predictions) sorted {
 		s.brier[i] = brierScore(row, p.Truth[i])
 		s.above[i] = classesAbove(row, p.Truth[i])
 	}
-	s.confidence = newConfidenceRanking(confidence, right)
+	s.confidence, s.top = rank(confidence, right), confidence
 	s.topGap = newGaps(confidence, right)
 	for k := range classes {
 		scores, positive := column(p, k)
@@ -176,6 +192,8 @@ func newSorted(p *Predictions) sorted {
 // pairs returns the probability of each (image, class) pair and whether the class
 // is the true one; image i and class k make pair i*classes+k.
 func pairs(p *Predictions) (scores []float64, positive []bool) {
+	n := p.Len() * len(p.Classes)
+	scores, positive = make([]float64, 0, n), make([]bool, 0, n)
 	for i, row := range p.Probs {
 		for k, v := range row {
 			scores = append(scores, float64(v))
@@ -235,9 +253,9 @@ func (t *ranked) metrics(counts []uint32) *Metrics {
 	t.score(counts, m)
 	for i, row := range m.rows() {
 		scores, _ := t.targets[i].column(t.p)
-		row.Youden = rocOf(t.rankings[i], scores, counts).Youden()
+		row.Youden = youdenOf(t.rankings[i], scores, counts, row.Support, m.N-row.Support)
 	}
-	m.BrierParts = decomposeBrier(t.p, counts, EqualMass, ECEBins)
+	m.BrierParts = t.decomposeBrier(t.p, counts, EqualMass, ECEBins)
 	m.explainUndefined()
 	return m
 }
@@ -249,8 +267,8 @@ func (t *ranked) score(counts []uint32, m *Metrics) {
 	for i, row := range m.rows() {
 		v := m.Confusion.groupVsRest(&t.targets[i])
 		c := &classScoring{Counts: v}
-		c.auroc, c.ap = rankMetrics(t.rankings[i], counts)
-		c.partial, c.at90, c.at95 = topMetrics(t.rankings[i], counts, v.TP+v.FN, v.FP+v.TN)
+		c.auroc, c.ap = s.counts.rankMetrics(t.rankings[i])
+		c.partial, c.at90, c.at95 = s.counts.topMetrics(t.rankings[i], v.TP+v.FN, v.FP+v.TN)
 		row.Support = v.TP + v.FN
 		fill(classMetrics, row.ClassMetrics, c)
 	}
@@ -261,7 +279,7 @@ func (t *ranked) score(counts []uint32, m *Metrics) {
 func (t *ranked) overall(counts []uint32, wanted []metric[Metrics, *scoring], m *Metrics) []float64 {
 	s := t.sums(counts, m)
 	for k := range m.PerClass {
-		m.PerClass[k].AUROC, m.PerClass[k].AP = rankMetrics(t.rankings[k], counts)
+		m.PerClass[k].AUROC, m.PerClass[k].AP = s.counts.rankMetrics(t.rankings[k])
 	}
 	m.BalancedAccuracy = m.Confusion.BalancedAccuracy() // macro_recall takes it from m
 	values := make([]float64, len(wanted))
@@ -276,7 +294,7 @@ func (t *ranked) sums(counts []uint32, m *Metrics) *scoring {
 	for _, row := range m.Confusion {
 		clear(row)
 	}
-	s := &scoring{ranked: t, counts: counts, confusion: m.Confusion, m: m}
+	s := &scoring{ranked: t, counts: newMultiplicities(counts), confusion: m.Confusion, m: m}
 	for i, n := range counts {
 		if n == 0 {
 			continue

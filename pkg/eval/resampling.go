@@ -60,17 +60,26 @@ func clusters(rows []int, ids []string) [][]int {
 
 // groupBy divides numbers into groups of equal key, in order of first appearance.
 func groupBy[K comparable](numbers []int, key func(i int) K) [][]int {
-	var groups [][]int
-	at := make(map[K]int)
-	for _, i := range numbers {
+	var sizes []int
+	at, group := make(map[K]int), make([]int, len(numbers))
+	for j, i := range numbers {
 		k := key(i)
 		g, ok := at[k]
 		if !ok {
-			g = len(groups)
+			g = len(sizes)
 			at[k] = g
-			groups = append(groups, nil)
+			sizes = append(sizes, 0)
 		}
-		groups[g] = append(groups[g], i)
+		group[j] = g
+		sizes[g]++
+	}
+	// All groups lie in one slice in turn: a million groups are no million allocations.
+	groups, all := make([][]int, len(sizes)), make([]int, len(numbers))
+	for g, size := range sizes {
+		groups[g], all = all[:0:size], all[size:]
+	}
+	for j, i := range numbers {
+		groups[group[j]] = append(groups[group[j]], i)
 	}
 	return groups
 }
@@ -92,42 +101,49 @@ func resampledUnit(p *Predictions, unit Unit) Unit {
 	return unit
 }
 
-// draw draws, with replacement, as many units from each stratum as the stratum has,
-// and counts the draws of each row. Each resample has its own generator, so that the
+// draw draws, with replacement, as many units from each stratum as the stratum has, and
+// sets times to the draws of each unit. Each resample has its own generator, so that the
 // result does not depend on the goroutine.
-func (d *design) draw(counts []uint32, seed uint64, resample int) {
-	clear(counts)
+func (d *design) draw(times []uint32, seed uint64, resample int) {
+	clear(times)
 	rng := rand.New(rand.NewPCG(seed, uint64(resample)))
 	for _, stratum := range d.strata {
 		for range stratum {
-			for _, i := range d.units[stratum[rng.IntN(len(stratum))]] {
-				counts[i]++
-			}
+			times[stratum[rng.IntN(len(stratum))]]++
 		}
 	}
 }
 
-// without sets the count of every row to 1, but to 0 in the unit of the given number
-// (no unit if it is negative) and outside all units.
-func (d *design) without(counts []uint32, unit int) {
+// without sets times to 1 for every unit but the given one (all if it is negative).
+func (d *design) without(times []uint32, unit int) {
+	for u := range times {
+		times[u] = 1
+	}
+	if unit >= 0 {
+		times[unit] = 0
+	}
+}
+
+// count sets the count of each row to the times of its unit, and of a row without a unit
+// to 0.
+func (d *design) count(counts, times []uint32) {
 	clear(counts)
 	for u, rows := range d.units {
 		for _, i := range rows {
-			if u != unit {
-				counts[i] = 1
-			}
+			counts[i] = times[u]
 		}
 	}
 }
 
-// statistics returns the statistics of n tables; count sets the counts of table i.
-// Each goroutine calls newStatistic once; the slices that a statistic returns are kept.
-func (d *design) statistics(ctx context.Context, n, workers int, count func(counts []uint32, i int), newStatistic func() statistic) ([][]float64, error) {
+// statistics returns the statistics of n tables; set sets the times of the units in table
+// i. Each goroutine calls newStatistic once; the slices that a statistic returns are kept.
+func (d *design) statistics(ctx context.Context, n, workers int, set func(times []uint32, i int), newStatistic func() statistic) ([][]float64, error) {
 	values := make([][]float64, n)
 	err := parallel.ForWorkers(ctx, n, workers, func() func(int) error {
-		counts, statistic := make([]uint32, d.images), newStatistic()
+		times, counts, statistic := make([]uint32, len(d.units)), make([]uint32, d.images), newStatistic()
 		return func(i int) error {
-			count(counts, i)
+			set(times, i)
+			d.count(counts, times)
 			values[i] = statistic(counts)
 			return nil
 		}

@@ -46,8 +46,10 @@ func normalizedTable(rows *Predictions) (*Table, error) {
 
 // newTable returns a table of valid rows, which must not change.
 func newTable(rows *Predictions) (*Table, error) {
-	known := rows.ofKnownTruth()
-	t := &Table{rows: rows, at: known, known: rows.pick(known)}
+	t := &Table{rows: rows, known: rows, at: rows.ofKnownTruth()}
+	if len(t.at) < rows.Len() {
+		t.known = rows.pick(t.at)
+	}
 	if n := t.known.Len() * len(rows.Classes); n > maxImages {
 		return nil, fmt.Errorf("predictions: %d images x %d classes: at most %d probabilities can be ranked", t.known.Len(), len(rows.Classes), maxImages)
 	}

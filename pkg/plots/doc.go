@@ -1,7 +1,7 @@
 // Package plots draws the figures of a classification study: confusion
 // matrices, ROC curves with bands, precision-recall curves, bars of per-class
 // metrics, forest plots, learning curves, distributions of a data set, leaks,
-// accuracy against cost, image grids, maps over photos and reliability diagrams. Its
+// accuracy against cost, growth of cost, image grids, maps over photos and reliability diagrams. Its
 // inputs are the types of package eval and small structs; it knows nothing of
 // networks, run folders or any data set.
 //

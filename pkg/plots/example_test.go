@@ -235,6 +235,17 @@ func ExampleTradeoff() {
 	// ours,large,2e+07,0.875,,
 }
 
+func ExampleGrowth() {
+	show(&plots.Growth{
+		Rows: []string{"Images/s"}, Columns: []string{"Cores"}, Series: []string{"here"},
+		Lines: []plots.GrowthLine{{X: []float64{1, 2}, Y: []float64{40, 75}}},
+	}, 1, 2)
+	// Output:
+	// measured,varied,series,x,y
+	// Images/s,Cores,here,1,40
+	// Images/s,Cores,here,2,75
+}
+
 func ExampleClassSamples() {
 	photo := image.NewGray(image.Rect(0, 0, 8, 6))
 	show(plots.NewClassSamples([]string{"mel", "nv"}, [][]image.Image{{photo}, {photo}}), 1, 2)

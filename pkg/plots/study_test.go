@@ -60,6 +60,18 @@ func studyTradeoff() *Tradeoff {
 	}}
 }
 
+// studyGrowth has a series that lacks a row, one that lacks a point, and one of two points.
+func studyGrowth() *Growth {
+	return &Growth{Rows: []string{"Training, images/s", "Prediction, images/s"}, Columns: []string{"Batch", "Cores"}, Series: []string{"here", "a peer", "another"}, Lines: []GrowthLine{
+		{0, 0, 0, []float64{1, 4, 16, 64}, []float64{20, 44, 60, 66}},
+		{0, 1, 0, []float64{1, 2}, []float64{35, 60}},
+		{0, 0, 1, []float64{1, 4, 16, 64}, []float64{12, 31, math.NaN(), 52}},
+		{1, 0, 0, []float64{1, 2, 4, 8, 16}, []float64{210, 240, 300, 350, 360}},
+		{1, 0, 2, []float64{1, 2, 4, 8, 16}, []float64{180, 200, 210, 240, 230}},
+		{1, 1, 2, []float64{1, 2}, []float64{120, 230}},
+	}}
+}
+
 // studyAges are 7 histograms of 18 bins of five years.
 func studyAges() *Histograms {
 	f := &Histograms{Width: 5, XLabel: "Age (years)"}
@@ -108,6 +120,7 @@ func moreFigures(t testing.TB, p, q *eval.Table, m, n *eval.Metrics) map[string]
 			{Label: "Change of macro AUROC", Values: []float64{0.012, math.NaN()}}}},
 		"forest-one":           must(NewForest([]string{"accuracy", "mcc", "per_class.mel.recall"}, Run{"MobileNetV2", m})),
 		"tradeoff":             studyTradeoff(),
+		"growth":               studyGrowth(),
 		"leak":                 must(NewLeakBars(classes, NamedAudit{"by image", audit})),
 		"leak-effect":          must(NewLeakEffect(effect)),
 		"ages":                 studyAges(),

@@ -112,7 +112,7 @@ type unlabelled struct{ plot.Ticker }
 
 // Ticks implements [plot.Ticker].
 func (u unlabelled) Ticks(low, high float64) []plot.Tick {
-	ticks := u.Ticker.Ticks(low, high)
+	ticks := slices.Clone(u.Ticker.Ticks(low, high)) // constant ticks are the ticker's own
 	for i := range ticks {
 		ticks[i].Label = ""
 	}

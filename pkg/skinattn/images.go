@@ -21,6 +21,7 @@ type Images struct {
 	bytes  func(i int) []uint8
 	held   func(i int) []float32 // the floats themselves, where they are in memory
 	views  *viewed               // what makes the floats, for images that are views of photos
+	ahead  func(i int)           // nil: nothing can be read ahead
 }
 
 // Floats returns n images; write fills dst with image i. Photos need not be rounded: they
@@ -30,6 +31,29 @@ func Floats(n int, write func(i int, dst []float32)) Images { return Images{n: n
 // Bytes returns n photos of whole numbers, such as an [imaging.Cache] has. They become
 // floats on the engine and take a quarter of the memory until then.
 func Bytes(n int, photo func(i int) []uint8) Images { return Images{n: n, bytes: photo} }
+
+// Cached returns the photos of a cache that have the given numbers there.
+func Cached(cache *imaging.Cache, numbers []int) Images {
+	return Bytes(len(numbers), func(i int) []uint8 { return cache.Image(numbers[i]) }).
+		WithAhead(func(i int) { cache.Ahead(numbers[i]) })
+}
+
+// WithAhead returns im with a function that asks the system to read image i into memory and
+// does not wait until it has; see [Images.Ahead].
+func (im Images) WithAhead(ahead func(i int)) Images {
+	im.ahead = ahead
+	return im
+}
+
+// Ahead asks the system to read images into memory that will be wanted soon, where they lie
+// in a file. It does not wait until the system has.
+func (im Images) Ahead(indices []int) {
+	if im.ahead != nil {
+		for _, i := range indices {
+			im.ahead(i)
+		}
+	}
+}
 
 // Held returns n images of floats that are in memory already. They are not written, and read
 // while the images are in use.
@@ -57,14 +81,19 @@ func (im Images) Read(i int, dst []float32) error {
 }
 
 // Slice returns the images from start up to end.
-func (im Images) Slice(start, end int) Images {
-	if im.bytes != nil {
-		return Bytes(end-start, func(i int) []uint8 { return im.bytes(start + i) })
+func (im Images) Slice(start, end int) (slice Images) {
+	switch {
+	case im.bytes != nil:
+		slice = Bytes(end-start, func(i int) []uint8 { return im.bytes(start + i) })
+	case im.held != nil:
+		slice = Held(end-start, func(i int) []float32 { return im.held(start + i) })
+	default:
+		slice = Floats(end-start, func(i int, dst []float32) { im.floats(start+i, dst) })
 	}
-	if im.held != nil {
-		return Held(end-start, func(i int) []float32 { return im.held(start + i) })
+	if im.ahead != nil {
+		slice.ahead = func(i int) { im.ahead(start + i) }
 	}
-	return Floats(end-start, func(i int, dst []float32) { im.floats(start+i, dst) })
+	return slice
 }
 
 // InMemory returns images that can be read often at no cost: floats of the given length

@@ -77,10 +77,8 @@ func (p *Program) Run(ctx context.Context, feed Feed, use func(i int, outputs []
 			return err
 		}
 		end := min(start+size, n)
-		indices := make([]int, end-start)
-		for k := range indices {
-			indices[k] = start + k
-		}
+		indices := numbers(start, end)
+		feed.Images.Ahead(numbers(end, min(end+size, n)))
 		// The engine is done with the batch before: its outputs have been read.
 		if err := feed.Images.fill(images, indices); err != nil {
 			return fmt.Errorf("%s: %w", p.doing, err)
@@ -140,3 +138,12 @@ func row[T any](flat []T, i, width int) []T { return flat[i*width : (i+1)*width 
 
 // powerOfTwo returns the smallest power of two that is at least n, and 1 for n < 1.
 func powerOfTwo(n int) int { return 1 << bits.Len(uint(max(n, 1)-1)) }
+
+// numbers are the whole numbers from start up to end.
+func numbers(start, end int) []int {
+	all := make([]int, end-start)
+	for k := range all {
+		all[k] = start + k
+	}
+	return all
+}

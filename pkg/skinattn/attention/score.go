@@ -167,7 +167,7 @@ func (s *scorer) choose(ctx context.Context, parts *split.Split, cache *imaging.
 	if len(s.records) == 0 {
 		return fmt.Errorf("%s: none of the %d images of part %s has a lesion mask; put the masks of HAM10000, ISIC_*_segmentation.png, in any subfolder", s.Data.Dir, len(records), s.Part)
 	}
-	s.images = s.net.Upright(skinattn.Bytes(len(at), func(i int) []uint8 { return cache.Image(at[i]) }))
+	s.images = s.net.Upright(skinattn.Cached(cache, at))
 	return nil
 }
 

@@ -102,9 +102,19 @@ func (c *Cache) ContentHash() string { return hex.EncodeToString(c.header.Conten
 // [Cache.Close], or, outside of package filecache's Guard, while another process cuts the
 // file short. An i outside 0..Len()-1 panics like any slice index.
 func (c *Cache) Image(i int) []uint8 {
+	begin, end := c.place(i)
+	return c.file.Content[begin:end:end]
+}
+
+// Ahead asks the system to read image i into memory, and does not wait until it has: for
+// whoever will look at the image soon.
+func (c *Cache) Ahead(i int) { c.file.Ahead(c.place(i)) }
+
+// place is where the pixels of image i begin and end in the file.
+func (c *Cache) place(i int) (begin, end int) {
 	n := c.header.imageBytes()
-	begin := headerBytes + i*n
-	return c.file.Content[begin : begin+n : begin+n]
+	begin = headerBytes + i*n
+	return begin, begin + n
 }
 
 // Index returns the number of the image with the given id.

@@ -473,5 +473,5 @@ func examples(data *ham10000.Dataset, parts *split.Split, part split.Part, cache
 			return nil, fmt.Errorf("image %s of the split is not in the image cache", r.ImageID)
 		}
 	}
-	return &training.Examples{Records: records, Images: skinattn.Bytes(len(at), func(i int) []uint8 { return cache.Image(at[i]) })}, nil
+	return &training.Examples{Records: records, Images: skinattn.Cached(cache, at)}, nil
 }

@@ -42,7 +42,7 @@ func PhotosOf(data *ham10000.Dataset, cache *imaging.Cache) Photos {
 		photos.IDs = append(photos.IDs, r.ImageID)
 		at[i], _ = cache.Index(r.ImageID) // the cache was made of these records
 	}
-	photos.Images = skinattn.Bytes(len(at), func(i int) []uint8 { return cache.Image(at[i]) })
+	photos.Images = skinattn.Cached(cache, at)
 	return photos
 }
 
@@ -227,10 +227,14 @@ func (f *Features) Of(records []ham10000.Record) (skinattn.Images, error) {
 		}
 	}
 	// A valid file is long enough for Decode.
-	return skinattn.Floats(len(at), func(i int, dst []float32) {
-		binary.Decode(f.file.Content[featureHeader+4*at[i]*f.width:], binary.LittleEndian, dst[:f.width])
-	}), nil
+	images := skinattn.Floats(len(at), func(i int, dst []float32) {
+		binary.Decode(f.file.Content[f.begin(at[i]):], binary.LittleEndian, dst[:f.width])
+	})
+	return images.WithAhead(func(i int) { f.file.Ahead(f.begin(at[i]), f.begin(at[i]+1)) }), nil
 }
+
+// begin is where the features of photo i begin in the file.
+func (f *Features) begin(i int) int { return featureHeader + 4*i*f.width }
 
 // Close unmaps the file.
 func (f *Features) Close() { f.file.Close() } // read only: there is nothing to lose

@@ -17,12 +17,15 @@ type fedBatch struct {
 // channel after the last batch or when ctx is done. It leaves out the first skip images
 // of the epoch, which an interrupted run was trained on before.
 func (t *trainer) feed(ctx context.Context, epoch, skip int) <-chan fedBatch {
-	const ahead = 2
+	// Batches that wait for the engine, and batches more that the system is asked to read.
+	const ahead, wanted = 2, 2
 	reg, entries := t.Config.Regime, t.sampler.epoch(epoch)
 	batches := make(chan fedBatch, ahead)
 	go func() {
 		defer close(batches)
+		t.readAhead(entries, skip, skip+wanted*reg.Batch)
 		for start := skip; start < len(entries); start += reg.Batch {
+			t.readAhead(entries, start+wanted*reg.Batch, start+(wanted+1)*reg.Batch)
 			b := t.batch(epoch, entries[start:min(start+reg.Batch, len(entries))])
 			// select would pick at random if both were ready, so ctx is looked at first.
 			if ctx.Err() != nil {
@@ -36,6 +39,16 @@ func (t *trainer) feed(ctx context.Context, epoch, skip int) <-chan fedBatch {
 		}
 	}()
 	return batches
+}
+
+// readAhead asks for the photos of entries from begin up to end, as far as there are so many:
+// in the random order of an epoch, the system can't guess them.
+func (t *trainer) readAhead(entries []entry, begin, end int) {
+	var indices []int
+	for _, e := range entries[min(begin, len(entries)):min(end, len(entries))] {
+		indices = append(indices, e.example)
+	}
+	t.Train.photos().Ahead(indices)
 }
 
 // batch collects the photos of entries and draws their random transforms.
