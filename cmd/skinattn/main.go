@@ -8,6 +8,7 @@ import (
 
 	"github.com/skinattn/skinattn/internal/allocator"
 	"github.com/skinattn/skinattn/internal/cli"
+	_ "github.com/skinattn/skinattn/internal/homedir"
 )
 
 func main() {

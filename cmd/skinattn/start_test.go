@@ -29,6 +29,14 @@ func TestHelpNeedsNoFolders(t *testing.T) {
 			t.Errorf("--help with TMPDIR=%s: %v\n%s", tmp, err, out)
 		}
 	}
+	// Nor does it need $HOME: go-xla writes to the terminal if it can't tell the home folder.
+	help := exec.Command(command, "--help")
+	help.Env = []string{"TMPDIR=" + absent}
+	var errs strings.Builder
+	help.Stderr = &errs
+	if err := help.Run(); err != nil || errs.String() != "" {
+		t.Errorf("--help without $HOME: %v\n%s", err, errs.String())
+	}
 	if entries, err := os.ReadDir(readOnly); err != nil || len(entries) > 0 {
 		t.Errorf("--help left %v in the folder for temporary files (%v)", entries, err)
 	}

@@ -29,7 +29,16 @@ func IsTemporary(name string) bool {
 // which is synced to disk and renamed over path. On any failure, the previous
 // content of path is untouched, the temporary file is removed, and the error
 // names path.
+//
+// A device or a pipe at path, such as /dev/stdout, is written into: a file in its place would
+// take it from all other programs. A pipe that nothing reads, and a disk, are errors.
 func WriteFile(path string, write func(w io.Writer) error) (err error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		if err := writeInto(path, info.Mode(), write); err != nil {
+			return fmt.Errorf("writing %s: %w", path, bareCause(err))
+		}
+		return nil
+	}
 	dir := filepath.Dir(path)
 	tmp, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*"+suffix)
 	if err != nil {
@@ -64,6 +73,25 @@ func WriteFile(path string, write func(w io.Writer) error) (err error) {
 	return SyncDir(dir)
 }
 
+// errDisk says that a path is that of a disk.
+var errDisk = errors.New("it is a disk, not a file")
+
+// writeInto writes into what is no file.
+func writeInto(path string, mode os.FileMode, write func(w io.Writer) error) error {
+	if mode&os.ModeDevice != 0 && mode&os.ModeCharDevice == 0 {
+		return errDisk
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|nonBlocking, 0) // a pipe without a reader would be waited for
+	if err != nil {
+		return err
+	}
+	buffered := bufio.NewWriterSize(file, 1<<16)
+	if err = write(buffered); err == nil {
+		err = buffered.Flush()
+	}
+	return errors.Join(err, file.Close())
+}
+
 // WriteBytes is WriteFile for content that is already in memory.
 func WriteBytes(path string, content []byte) error {
 	return WriteFile(path, func(w io.Writer) error {
@@ -74,8 +102,11 @@ func WriteBytes(path string, content []byte) error {
 
 // WriteDir makes the folder dir whole: fill writes into a temporary folder beside it, named
 // by pattern as in os.MkdirTemp, which then gets the name dir. A folder at dir must be
-// empty by then. On an error the temporary folder is removed.
+// empty by then; what is no folder stays, and is an error. On an error the temporary folder is removed.
 func WriteDir(dir, pattern string, fill func(temporary string) error) error {
+	if info, err := os.Lstat(dir); err == nil && !info.IsDir() {
+		return fmt.Errorf("writing the folder %s: there is a file of that name", dir)
+	}
 	parent := filepath.Dir(dir)
 	temporary, err := os.MkdirTemp(parent, pattern)
 	if err != nil {

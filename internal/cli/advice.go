@@ -46,6 +46,8 @@ var adviceTable = []func(error) string{
 		switch _, other := errors.AsType[*csvtable.FormatError](e); {
 		case e.Folder != "":
 			return "name that one with --data or $SKINATTN_DATA"
+		case e.Parts != nil:
+			return "'skinattn data convert' makes one folder of them, to be split anew: photos of one lesion may be in several"
 		case other:
 			return "put the table there as HAM10000_metadata.csv"
 		case e.File != nil || e.Sorted:

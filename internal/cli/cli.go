@@ -68,6 +68,7 @@ type commands struct {
 	Export    exportCommand    `cmd:"" help:"Run folders as an RO-Crate for a repository."`
 	Sweep     sweepCommand     `cmd:"" help:"Many runs, from a file of axes: here, or on a cluster."`
 	Bench     benchCommand     `cmd:"" help:"Images per second, compile time, peak memory."`
+	Version   versionCommand   `cmd:"" help:"Versions of the program, of Go and of the engines."`
 }
 
 // session has the common flags and the streams of a command.
@@ -151,10 +152,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) (code
 	}()
 	grammar := newGrammar()
 	parser := newParser(grammar, answer, stderr)
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
-	parsed, err := parser.Parse(args)
+	parsed, err := parser.Parse(typedFirst(args, isCommand(parser)))
 	switch {
 	case answer.err != nil: // of a help text
 		err = unwritten(answer.err)
@@ -194,6 +192,21 @@ func newParser(grammar *commands, stdout, stderr io.Writer) *kong.Kong {
 		panic(err) // an error in the grammar above
 	}
 	return parser
+}
+
+// isCommand returns a function that tells whether words are the whole name of a command, or of a group of commands.
+func isCommand(parser *kong.Kong) func(words []string) bool {
+	return func(words []string) bool {
+		node := parser.Model.Node
+		for _, word := range words {
+			at := slices.IndexFunc(node.Children, func(child *kong.Node) bool { return child.Name == word })
+			if at < 0 {
+				return false
+			}
+			node = node.Children[at]
+		}
+		return true
+	}
 }
 
 // word is the value of a flag that takes one of several words, empty if it was not
@@ -267,7 +280,7 @@ func decodeText(ctx *kong.DecodeContext, target reflect.Value) error {
 
 const description = `Reproduces "Diagnostic support of skin lesion classification using CNN and Soft Attention" (Sensors 2022).
 
-Try 'skinattn demo' first: it needs no data. 'skinattn COMMAND --help' has examples.`
+Try 'skinattn demo' first: it needs no data. 'skinattn COMMAND --help' has examples, 'skinattn doctor' tells what is missing.`
 
 // report writes the error of a command as one line and returns the exit code for it. What the error
 // repeats of files is shortened, the user's own arguments are not.
@@ -413,6 +426,14 @@ func (s *session) seed() uint64 {
 // openEngine starts the engine that the flags ask for.
 func (s *session) openEngine() (*engine.Engine, error) {
 	return s.openEngineWith(engine.Options{})
+}
+
+// predictionEngine is the engine for predictions, which may need none: it then starts when something does, such as gradients.
+func (s *session) predictionEngine() (*engine.Engine, error) {
+	if engine.MayWait(s.Engine) {
+		return engine.Deferred(s.openEngine), nil
+	}
+	return s.openEngine()
 }
 
 // openEngineWith starts the engine that the flags ask for, with options but for Log.

@@ -21,6 +21,7 @@ type demoCommand struct {
 }
 
 func (c *demoCommand) Run(s *session) error {
+	outliveReader()
 	switch {
 	case c.Size < 1 || c.Size > maxSize:
 		return usagef("--size is %d; it must be in 1 to %d pixels", c.Size, maxSize)

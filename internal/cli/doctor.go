@@ -144,11 +144,7 @@ func (c *doctorCommand) Run(s *session) error {
 			fmt.Fprintf(table, "\t\t  %s\n", f.Mend)
 		}
 	}
-	fmt.Fprintf(table, "ok\tversions\t%s %s/%s", d.Environment.Go, d.Environment.OS, d.Environment.Arch)
-	for _, module := range run.RecordedModules() {
-		fmt.Fprintf(table, ", %s %s", module, d.Environment.Modules[module])
-	}
-	fmt.Fprintln(table)
+	fmt.Fprintf(table, "ok\tprogram\t%s\nok\tversions\t%s\n", programOf(d.Environment), modulesOf(d.Environment))
 	if err := table.Flush(); err != nil {
 		return err
 	}

@@ -87,7 +87,7 @@ func (c *explainCommand) measure(s *session) (*attention.Scored, error) {
 	if err != nil {
 		return nil, err
 	}
-	eng, err := s.openEngine()
+	eng, err := s.predictionEngine()
 	if err != nil {
 		return nil, err
 	}

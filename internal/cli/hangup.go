@@ -24,3 +24,7 @@ func onHangup(ctx context.Context) (context.Context, func()) {
 	}()
 	return ctx, func() { signal.Stop(hangup) }
 }
+
+// outliveReader keeps a command that takes hours from ending, without saving, because what reads its progress through a pipe
+// has ended, such as the tee of a terminal that went away. Its answer is still one that could not be written.
+func outliveReader() { signal.Ignore(syscall.SIGPIPE) }

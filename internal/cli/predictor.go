@@ -9,6 +9,7 @@ import (
 
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
+	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/likeness"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
@@ -20,23 +21,23 @@ type predictor struct {
 	*skinattn.Model
 	name        string           // of the run
 	calibration *run.Calibration // nil: the run has none
-	notes       []string         // caveats of the network
+	notes       func() []string  // caveats of the network, and of an engine that started late
 	likeness    *likeness.Comparer
 }
 
 // openPredictor loads a run's network, and its calibration if it has one. Close it.
 func (s *session) openPredictor(folder *run.Folder) (*predictor, error) {
-	return s.openPredictorWith(folder, nil)
+	return s.openPredictorWith(folder, nil, s.predictionEngine)
 }
 
-// openPredictorWith is openPredictor with an index of the photos of data, if not nil, that the
+// openPredictorWith is openPredictor on an engine, with an index of the photos of data, if not nil, that the
 // run was trained on.
-func (s *session) openPredictorWith(folder *run.Folder, data *ham10000.Dataset) (*predictor, error) {
+func (s *session) openPredictorWith(folder *run.Folder, data *ham10000.Dataset, open func() (*engine.Engine, error)) (*predictor, error) {
 	calibration, err := folder.Calibration()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	eng, err := s.openEngine()
+	eng, err := open()
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +45,8 @@ func (s *session) openPredictorWith(folder *run.Folder, data *ham10000.Dataset) 
 	if err != nil {
 		return nil, err
 	}
-	p := &predictor{Model: network, name: folder.Dir, calibration: calibration, notes: s.notes(folder.Caveats()...)}
+	caveats := folder.Caveats()
+	p := &predictor{Model: network, name: folder.Dir, calibration: calibration, notes: func() []string { return s.notes(caveats...) }}
 	var index *likeness.Index
 	if data != nil {
 		index, err = likeness.NewIndex(s.ctx, eng, network, folder, data, s.progress, s.log)
@@ -102,7 +104,7 @@ func (p *predictor) calibrated(raw skinattn.Prediction) skinattn.Prediction {
 
 // judge judges a prediction with calibrated probabilities.
 func (p *predictor) judge(calibrated skinattn.Prediction) judgement {
-	j := judgement{Model: p.name, Notes: p.notes}
+	j := judgement{Model: p.name, Notes: p.notes()}
 	if p.calibration != nil {
 		confidence, uncertain := slices.Max(calibrated.Probabilities), p.calibration.Uncertain(calibrated.Probabilities)
 		j.Calibrated, j.Confidence, j.Uncertain = true, &confidence, &uncertain

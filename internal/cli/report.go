@@ -49,7 +49,7 @@ func (c *reportCommand) Run(s *session) (err error) {
 
 // overlays shows where the network of a run looks in photos.
 func (s *session) overlays(ctx context.Context, dir string, paths []string, size int) ([]attention.Overlay, error) {
-	eng, err := s.openEngine()
+	eng, err := s.predictionEngine()
 	if err != nil {
 		return nil, err
 	}

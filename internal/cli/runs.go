@@ -103,7 +103,7 @@ func (c *runsUnusualCommand) Run(s *session) error {
 		}
 		opts.Others = append(opts.Others, likeness.Set{Name: filepath.Base(dir), Paths: paths})
 	}
-	eng, err := s.openEngine()
+	eng, err := s.predictionEngine()
 	if err != nil {
 		return err
 	}

@@ -49,13 +49,13 @@ func (c *serveCommand) Run(s *session) error {
 		}
 		opts.Photo = data.ImagePath
 	}
-	network, err := s.openPredictorWith(folder, data)
+	network, err := s.openPredictorWith(folder, data, s.openEngine) // which the page's Grad-CAM takes
 	if err != nil {
 		return err
 	}
 	defer network.Close()
 	opts.Companion = serve.NewCompanion(network.likeness)
-	opts.Name, opts.Calibration, opts.Notes, opts.Version, opts.Log = network.name, network.calibration, network.notes, run.CurrentEnvironment("", "").Commit, s.log
+	opts.Name, opts.Calibration, opts.Notes, opts.Version, opts.Log = network.name, network.calibration, network.notes(), run.CurrentEnvironment("", "").Commit, s.log
 	server, err := serve.New(s.ctx, network.Model, opts)
 	if err != nil {
 		return err

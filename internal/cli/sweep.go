@@ -108,6 +108,7 @@ type sweepRunCommand struct {
 
 // Run trains the cells that are not done.
 func (c *sweepRunCommand) Run(s *session) error {
+	outliveReader()
 	file, cells, err := c.expand(s)
 	if err != nil {
 		return err

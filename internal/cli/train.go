@@ -50,6 +50,7 @@ type trainCommand struct {
 
 // Run trains.
 func (c *trainCommand) Run(s *session) error {
+	outliveReader()
 	if c.Dir == "" && (c.Resume || !c.Show) {
 		return usagef("--run is empty; name the folder to train in")
 	}

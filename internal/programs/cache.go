@@ -84,6 +84,10 @@ func (c *Cache) path(key Key) string {
 // that can be relied on.
 func (c *Cache) Load(key Key) []byte {
 	path := c.path(key)
+	// Something else of that name could be endless, or make the process wait.
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Size() > c.Limit {
+		return nil
+	}
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return nil

@@ -2,18 +2,19 @@
 package userdir
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 )
 
 // Cache returns the folder for image caches, weights, features and the notebooks'
 // work: skinattn in the user's cache folder ([os.UserCacheDir]: $XDG_CACHE_HOME or
-// ~/.cache on Linux), or in the folder for temporary files where the system names no
-// cache folder. Cache makes no folder.
+// ~/.cache on Linux). Where the system names no cache folder it is skinattn-UID in the
+// folder for temporary files, which users share. Cache makes no folder.
 func Cache() string {
 	base, err := os.UserCacheDir()
 	if err != nil {
-		base = os.TempDir()
+		return filepath.Join(os.TempDir(), fmt.Sprintf("skinattn-%d", os.Getuid()))
 	}
 	return filepath.Join(base, "skinattn")
 }

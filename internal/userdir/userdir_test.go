@@ -1,6 +1,8 @@
 package userdir
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"testing"
@@ -10,11 +12,12 @@ func TestCache(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the variables are those of Linux")
 	}
+	shared := fmt.Sprintf("/t/skinattn-%d", os.Getuid())
 	for _, tc := range []struct{ cache, home, want string }{
 		{"/c", "/h", "/c/skinattn"},
 		{"", "/h", "/h/.cache/skinattn"},
-		{"", "", "/t/skinattn"},
-		{"relative", "/h", "/t/skinattn"}, // not allowed by the XDG specification
+		{"", "", shared},
+		{"relative", "/h", shared}, // not allowed by the XDG specification
 	} {
 		t.Setenv("XDG_CACHE_HOME", tc.cache)
 		t.Setenv("HOME", tc.home)

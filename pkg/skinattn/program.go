@@ -11,6 +11,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/skinattn/skinattn/internal/oneline"
+	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 )
 
@@ -21,7 +22,9 @@ import (
 type Program struct {
 	doing   string // for errors, such as "predicting"
 	backend compute.Backend
-	exec    *model.Exec
+	store   *model.Store
+	build   func(in []*graph.Node) []*graph.Node
+	exec    *model.Exec  // nil until the engine is first needed
 	shape   layers.Shape // of an image
 	batch   int
 	kernels *kernels // compute in place of the engine; nil: none
@@ -30,13 +33,32 @@ type Program struct {
 // NewProgram prepares the graph that build makes of its inputs: images [B shape...] and
 // Feed.Inputs. Every input and output has B rows. Variables are in store. At most batch
 // images, a power of two, are computed at a time. The texts of errors begin with doing.
-// Close the program after use.
+// The engine behind backend may be one that starts when it is needed ([engine.Deferred]). Close the program after use.
 func NewProgram(doing string, backend compute.Backend, store *model.Store, shape layers.Shape, batch int, build func(in []*graph.Node) []*graph.Node) (*Program, error) {
-	exec, err := model.NewExec(backend, store, func(_ *model.Scope, in []*graph.Node) []*graph.Node { return build(in) })
-	if err != nil {
-		return nil, fmt.Errorf("%s: preparing the network: %w", doing, err)
+	p := &Program{doing: doing, backend: backend, store: store, build: build, shape: shape, batch: batch}
+	if !engine.Waits(backend) {
+		if err := p.start(); err != nil {
+			return nil, err
+		}
 	}
-	return &Program{doing: doing, backend: backend, exec: exec, shape: shape, batch: batch}, nil
+	return p, nil
+}
+
+// start starts the engine, if need be, and prepares the graph for it.
+func (p *Program) start() error {
+	if p.exec != nil {
+		return nil
+	}
+	backend, err := engine.Started(p.backend)
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.doing, err)
+	}
+	exec, err := model.NewExec(backend, p.store, func(_ *model.Scope, in []*graph.Node) []*graph.Node { return p.build(in) })
+	if err != nil {
+		return fmt.Errorf("%s: preparing the network: %w", p.doing, err)
+	}
+	p.backend, p.exec = backend, exec
+	return nil
 }
 
 // Feed is the input of a Program.
@@ -63,6 +85,9 @@ func (p *Program) Run(ctx context.Context, feed Feed, use func(i int, outputs []
 		return fmt.Errorf("%s: %w", p.doing, err)
 	} else if plan != nil {
 		return p.kernels.run(ctx, p, plan, feed, use)
+	}
+	if err := p.start(); err != nil {
+		return err
 	}
 	n := feed.Images.Len()
 	size := min(p.batch, powerOfTwo(n))
@@ -131,7 +156,11 @@ func (p *Program) call(inputs []any, outputs int) ([][]float32, error) {
 }
 
 // Close frees the compiled graphs; the variables stay in the store.
-func (p *Program) Close() { p.exec.Finalize() }
+func (p *Program) Close() {
+	if p.exec != nil {
+		p.exec.Finalize()
+	}
+}
 
 // row returns row i of a batch whose rows have the given width.
 func row[T any](flat []T, i, width int) []T { return flat[i*width : (i+1)*width : (i+1)*width] }

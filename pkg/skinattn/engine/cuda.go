@@ -60,9 +60,12 @@ func FetchCUDA(ctx context.Context, opts Options) error {
 	return nil
 }
 
+// cudaPlatform reports whether the CUDA plug-in is published for this platform.
+func cudaPlatform() bool { return runtime.GOOS == "linux" && runtime.GOARCH == "amd64" }
+
 // installedCUDA does the work of cudaPlugin for a machine that may lack a GPU.
 func installedCUDA(ctx context.Context, opts Options) (path, from string, err error) {
-	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+	if !cudaPlatform() {
 		return "", "", fmt.Errorf("%w: the CUDA engine runs on linux/amd64 only, this is %s/%s", ErrPlatform, runtime.GOOS, runtime.GOARCH)
 	}
 	dir, err := PluginDir()

@@ -124,6 +124,22 @@ func (o Options) open(ctx context.Context, name string) (*Engine, error) {
 
 var openers = map[string]func(context.Context, Options) (*Engine, error){CUDA: openCUDA, CPU: openCPU, Go: openGo}
 
+// Versions says by name what the engines of this program compute with: wheels with plug-ins, which are fetched
+// on first use. Engines that the program lacks, or that the platform has no plug-in for, are left out.
+func Versions() map[string]string {
+	versions := map[string]string{Go: "GoMLX's pure Go backend"}
+	if !XLABuilt {
+		return versions
+	}
+	if wheels := platformWheels(); len(wheels) > 0 {
+		versions[CPU] = "XLA, " + wheels[0].String()
+	}
+	if cudaPlatform() {
+		versions[CUDA] = "XLA, " + cudaWheel.String()
+	}
+	return versions
+}
+
 // CheckName returns an error unless name, in letters of any case, is one of Names or
 // empty.
 func CheckName(name string) error {

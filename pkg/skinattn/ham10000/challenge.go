@@ -38,7 +38,7 @@ func findChallenge(dir string) (truth, lesions string) {
 			info, err := os.Stat(path)
 			switch name := filepath.Base(path); {
 			case err != nil || !info.Mode().IsRegular() || strings.HasPrefix(name, "."):
-			case truth == "" && strings.Contains(name, challengeTruth):
+			case truth == "" && strings.Contains(name, challengeTruth) && !strings.Contains(name, truth2019):
 				truth = path
 			case lesions == "" && strings.Contains(name, challengeLesions):
 				lesions = path

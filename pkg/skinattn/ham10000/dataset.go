@@ -104,7 +104,8 @@ func (d *Dataset) CoarseSites() map[string]int {
 // image and mask files in all subfolders, including linked and excluding hidden ones and
 // those that may not be read. The folder may have the form of the published data set or
 // that of an export of the ISIC Archive, of which only HAM10000's photos are records, or
-// that of ISIC 2018 Task 3's training data, which has neither age nor sex nor site.
+// that of ISIC 2018 Task 3's training data, which has neither age nor sex nor site, or that
+// of ISIC 2019's, of which HAM10000's photos are records.
 // Image files may be missing or damaged: see [Dataset.RequireImages] and
 // [Dataset.Check].
 // If a name lies in several subfolders, the first path in lexical order counts.
@@ -119,11 +120,14 @@ func Open(dir string) (*Dataset, error) {
 	read := (*Dataset).read
 	d := newDataset(dir)
 	if err != nil {
-		var truth string
-		if truth, d.LesionsFile = findChallenge(dir); truth == "" {
+		if truth, metadata := find2019(dir); truth != "" {
+			table, read = metadata, func(d *Dataset) error { return d.read2019(truth) }
+		} else if truth, lesions := findChallenge(dir); truth != "" {
+			d.LesionsFile = lesions
+			table, read = truth, (*Dataset).readChallenge
+		} else {
 			return nil, &NotFolderError{dir, err}
 		}
-		table, read = truth, (*Dataset).readChallenge
 	}
 	d.MetadataFile = table
 	if err := read(d); err != nil {
@@ -175,9 +179,15 @@ func (d *Dataset) read() error {
 		return fmt.Errorf("reading metadata: %w", err)
 	}
 	if d.Archive {
-		if d.Records, d.LeftOut = leaveOut(d.Records); len(d.Records) == 0 {
-			return fmt.Errorf("reading metadata: %s lists no photo of HAM10000, but %d %s", d.MetadataFile, len(d.LeftOut[0].ImageIDs), d.LeftOut[0].Why)
-		}
+		return d.leaveOut()
+	}
+	return nil
+}
+
+// leaveOut leaves the photos of an export that are not of HAM10000 out of the records.
+func (d *Dataset) leaveOut() error {
+	if d.Records, d.LeftOut = leaveOut(d.Records); len(d.Records) == 0 {
+		return fmt.Errorf("reading metadata: %s lists no photo of HAM10000, but %d %s", d.MetadataFile, len(d.LeftOut[0].ImageIDs), d.LeftOut[0].Why)
 	}
 	return nil
 }

@@ -173,7 +173,7 @@ func TestOpenSaysWhatThereIs(t *testing.T) {
 		"gzip":              {"HAM10000_metadata.csv.gz", "\x1f\x8b\x08", "this is compressed by gzip"},
 		"workbook":          {"HAM10000_metadata.xlsx", "PK\x03\x04", "Excel workbook"},
 		"JSON":              {"metadata.jsonl", `{"file_name": "x.jpg"}`, "this is JSON"},
-		"other columns":     {"metadata.csv", "file_name,label\nx.jpg,nv\n", "the header lacks lesion_id, image_id, dx"},
+		"other columns":     {"metadata.csv", "file_name,label\nx.jpg,nv\n", "the header lacks lesion_id, dx, dx_type"},
 		"pixels":            {"hmnist_8_8_L.csv", "pixel0000,label\n1,2\n", "it has pixel0000, label"},
 		"sorted":            {"train/nv/ISIC_1.jpg", "", "folders by diagnosis"},
 		"nothing like that": {"readme.txt.bak", "", "holds no HAM10000_metadata.csv"},

@@ -16,6 +16,9 @@ type NoTableError struct {
 	Dir string
 	// Folder is a folder in Dir that has a table; empty if there is none.
 	Folder string
+	// Parts are folders in Dir if several have a table, such as the train and test of a copy
+	// for the library datasets; sorted.
+	Parts []string
 	// Sorted is set if the photos lie in folders named by diagnosis, which do not say what
 	// photos show one lesion.
 	Sorted bool
@@ -29,6 +32,8 @@ func (e *NoTableError) Error() string {
 	switch {
 	case e.Folder != "":
 		text += ", but its folder " + e.Folder + " does"
+	case e.Parts != nil:
+		text += ", but its folders " + strings.Join(e.Parts, ", ") + " have a table each"
 	case e.File != nil:
 		text += ": " + e.File.Error()
 	case e.Sorted:
@@ -49,6 +54,19 @@ func noTable(dir string, names, folders []string) *NoTableError {
 			e.Folder = folder
 			return e
 		}
+	}
+	for _, folder := range folders {
+		if hasTable(filepath.Join(dir, folder)) {
+			e.Parts = append(e.Parts, folder)
+		}
+	}
+	switch {
+	case len(e.Parts) == 1:
+		e.Folder, e.Parts = e.Parts[0], nil
+		return e
+	case e.Parts != nil:
+		slices.Sort(e.Parts)
+		return e
 	}
 	isTable := func(name string) bool { return slices.Contains(tableEndings, strings.ToLower(filepath.Ext(name))) }
 	tables := 0
@@ -82,10 +100,20 @@ func noTable(dir string, names, folders []string) *NoTableError {
 	return e
 }
 
+// hasTable reports whether a folder itself has a metadata table.
+func hasTable(dir string) bool {
+	entries, err := os.ReadDir(dir)
+	return err == nil && slices.ContainsFunc(entries, func(e os.DirEntry) bool {
+		info, err := os.Stat(filepath.Join(dir, e.Name()))
+		return err == nil && info.Mode().IsRegular() && !strings.HasPrefix(e.Name(), ".") &&
+			slices.Contains(tableEndings, strings.ToLower(filepath.Ext(e.Name()))) && hasMetadata(filepath.Join(dir, e.Name()))
+	})
+}
+
 // whyNoTable tells what keeps a file from being the metadata table.
 func whyNoTable(path string) error {
 	err := csvtable.ReadFile(path, func(t *csvtable.Reader) error {
-		required := columns[:len(columns)-1]
+		required := withImage(columns[:len(columns)-1], imageColumn(t.Header()))
 		if isArchive(t.Header()) {
 			required = archiveRequired
 		}

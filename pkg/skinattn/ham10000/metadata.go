@@ -116,12 +116,33 @@ func readMetadata(t *csvtable.Reader) ([]Record, error) {
 	if isArchive(t.Header()) {
 		return readArchive(t)
 	}
-	required := columns[:len(columns)-1]
-	at, err := t.Columns(required, optionalColumn)
+	image := imageColumn(t.Header())
+	at, err := t.Columns(withImage(columns[:len(columns)-1], image), optionalColumn)
 	if err != nil {
 		return nil, err
 	}
+	at["image_id"] = at[image]
 	return readRecords(t, at, parseRecord)
+}
+
+// imageColumn is the name of the column of images: image_id, or file_name, which folders for the library datasets of Hugging
+// Face have.
+func imageColumn(header []string) string {
+	const file = "file_name"
+	has := func(want string) bool {
+		return slices.ContainsFunc(header, func(name string) bool { return strings.EqualFold(strings.TrimSpace(name), want) })
+	}
+	if has(file) && !has("image_id") {
+		return file
+	}
+	return "image_id"
+}
+
+// withImage returns names with another name for the column of images.
+func withImage(names []string, image string) []string {
+	names = slices.Clone(names)
+	names[slices.Index(names, "image_id")] = image
+	return names
 }
 
 // readRecords makes a record of each row by parse, whose argument gives the fields of the

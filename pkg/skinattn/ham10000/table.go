@@ -102,7 +102,7 @@ func findMetadata(dir string) (string, error) {
 func hasMetadata(path string) bool {
 	found := false
 	csvtable.ReadFile(path, func(t *csvtable.Reader) error {
-		required := []string{"image_id", "lesion_id", "dx", "localization"}
+		required := withImage([]string{"image_id", "lesion_id", "dx", "localization"}, imageColumn(t.Header()))
 		if isArchive(t.Header()) {
 			required = archiveRequired
 		}

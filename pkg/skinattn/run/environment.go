@@ -25,6 +25,7 @@ type Environment struct {
 	Plugin   string            `json:"plugin,omitempty"`   // PJRT plug-in and its version
 	Devices  int               `json:"devices,omitempty"`  // that shared the batches; 0: one
 	Kernels  string            `json:"kernels,omitempty"`  // vector instructions that computed predictions; empty: the engine did
+	Version  string            `json:"version,omitempty"`  // of this module, where Go knows it
 	Commit   string            `json:"commit,omitempty"`   // of this module
 	Modified bool              `json:"modified,omitempty"` // the commit had uncommitted changes on top
 	Modules  map[string]string `json:"modules"`
@@ -101,6 +102,9 @@ func CurrentEnvironment(engine, plugin string) Environment {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return env
+	}
+	if info.Main.Version != "(devel)" {
+		env.Version = info.Main.Version
 	}
 	for _, dep := range info.Deps {
 		if slices.Contains(RecordedModules(), dep.Path) {

@@ -95,24 +95,24 @@ func Folder(ctx context.Context, from, to string, opts Options) (*Result, error)
 	if err != nil {
 		return nil, err
 	}
-	var data *ham10000.Dataset
+	var data []*ham10000.Dataset
 	if len(files) == 0 {
-		if data, err = ham10000.Open(from); err != nil {
+		if data, err = tablesOf(from); err != nil {
 			return nil, err
 		}
 	}
 	source := ""
-	if data != nil {
-		source = data.MetadataFile
+	if len(data) == 1 {
+		source = data[0].MetadataFile
 	}
 	if err := j.findPublished(from, source); err != nil {
 		return nil, err
 	}
 	var records []ham10000.Record
 	if data == nil {
-		records, err = j.parquet(files)
+		records, err = j.parquet(from, files)
 	} else {
-		records, err = j.folder(data)
+		records, err = j.folders(data)
 	}
 	if err != nil {
 		return nil, err
@@ -196,9 +196,66 @@ func (j *job) fill(r ham10000.Record) (ham10000.Record, error) {
 	return p, nil
 }
 
+// tablesOf opens a folder, or those of its folders that have a table each, such as the parts of a copy for the library
+// datasets of Hugging Face.
+func tablesOf(from string) ([]*ham10000.Dataset, error) {
+	whole, err := ham10000.Open(from)
+	if err == nil {
+		return []*ham10000.Dataset{whole}, nil
+	}
+	none, ok := errors.AsType[*ham10000.NoTableError](err)
+	if !ok || none.Parts == nil {
+		return nil, err
+	}
+	var all []*ham10000.Dataset
+	for _, part := range none.Parts {
+		data, err := ham10000.Open(filepath.Join(from, part))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, data)
+	}
+	return all, nil
+}
+
+// folders converts data folders into one. A photo may be in several with the same lesion and diagnosis, and is then taken
+// from the first.
+func (j *job) folders(all []*ham10000.Dataset) (records []ham10000.Record, err error) {
+	at := make(map[string]int)
+	lesions := make(map[string]ham10000.Record)
+	for _, data := range all {
+		kept := data.Records[:0:0]
+		for _, r := range data.Records {
+			if i, twice := at[r.ImageID]; twice {
+				if first := records[i]; j.published == nil && (first.LesionID != r.LesionID || first.Dx != r.Dx) {
+					return nil, fmt.Errorf("%s: photo %s is %s of lesion %s, and %s of %s in a folder before", data.MetadataFile, r.ImageID, r.Dx, r.LesionID, first.Dx, first.LesionID)
+				}
+				j.result.Repeated++
+				continue
+			}
+			if first, known := lesions[r.LesionID]; known && first.Dx != r.Dx {
+				return nil, fmt.Errorf("%s: lesion %s is %s (%s), and %s (%s) in a folder before", data.MetadataFile, r.LesionID, r.Dx, r.ImageID, first.Dx, first.ImageID)
+			}
+			lesions[r.LesionID] = r
+			kept = append(kept, r)
+		}
+		some := *data
+		some.Records = kept
+		converted, err := j.folder(&some)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range converted {
+			at[r.ImageID] = len(records)
+			records = append(records, r)
+		}
+	}
+	return records, nil
+}
+
 // folder converts a data folder.
 func (j *job) folder(data *ham10000.Dataset) ([]ham10000.Record, error) {
-	j.result.LeftOut = data.LeftOut
+	j.result.LeftOut = append(j.result.LeftOut, data.LeftOut...)
 	records := slices.Clone(data.Records)
 	for i, r := range records {
 		var err error
@@ -211,7 +268,7 @@ func (j *job) folder(data *ham10000.Dataset) ([]ham10000.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	j.result.Missing = missing
+	j.result.Missing = append(j.result.Missing, missing...)
 	if j.WithTest {
 		if err := j.official(data); err != nil {
 			return nil, err

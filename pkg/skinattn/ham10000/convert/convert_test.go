@@ -358,3 +358,77 @@ func FuzzRecode(f *testing.F) {
 		}
 	})
 }
+
+// The parts of a copy for the library datasets become one folder; a photo in two of them is taken once.
+func TestParts(t *testing.T) {
+	const header = "file_name,lesion_id,dx,dx_type,age,sex,localization\n"
+	parts := func(test string) string {
+		from := t.TempDir()
+		write(t, filepath.Join(from, "train", "metadata.csv"), header+"ISIC_0024306.png,HAM_1,nv,histo,45,male,back\nISIC_0024307.png,HAM_2,mel,histo,,female,face\n")
+		write(t, filepath.Join(from, "test", "metadata.csv"), header+test)
+		for _, photo := range []string{"train/ISIC_0024306.png", "train/ISIC_0024307.png", "test/ISIC_0024308.png", "test/ISIC_0024306.png"} {
+			write(t, filepath.Join(from, filepath.FromSlash(photo)), encode(t, func(b *bytes.Buffer) error { return png.Encode(b, picture()) }))
+		}
+		return from
+	}
+	to := filepath.Join(t.TempDir(), "to")
+	r, err := Folder(t.Context(), parts("ISIC_0024308.png,HAM_3,df,histo,45,male,back\nISIC_0024306.png,HAM_1,nv,histo,45,male,back\n"), to, Options{})
+	if err != nil || r.Records != 3 || r.Repeated != 1 || len(r.Missing) != 0 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	data, err := ham10000.Open(to)
+	if err == nil {
+		err = data.RequireImages(data.Records)
+	}
+	if err != nil || len(data.Records) != 3 {
+		t.Errorf("%+v, %v", data, err)
+	}
+	for test, want := range map[string]string{
+		"ISIC_0024306.png,HAM_1,mel,histo,45,male,back\n": "photo ISIC_0024306 is nv of lesion HAM_1, and mel of HAM_1",
+		"ISIC_0024308.png,HAM_2,nv,histo,45,male,back\n":  "lesion HAM_2 is mel (ISIC_0024307), and nv (ISIC_0024308)",
+	} {
+		// The parts are taken in the order of their names, test before train.
+		if _, err := Folder(t.Context(), parts(test), filepath.Join(t.TempDir(), "to"), Options{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
+// Rows with a photo's path find the photo beside the file, and nowhere else. Numbers are classes in the column of classes alone.
+func TestParquetWithPaths(t *testing.T) {
+	type row struct {
+		Image    string `parquet:"image"`
+		LesionID string `parquet:"lesion_id"`
+		Label    int64  `parquet:"label"`
+		Age      int64  `parquet:"age"`
+	}
+	from, to := t.TempDir(), filepath.Join(t.TempDir(), "to")
+	photo := encode(t, func(b *bytes.Buffer) error { return png.Encode(b, picture()) })
+	write(t, filepath.Join(from, "photos", "ISIC_0024306.png"), photo)
+	write(t, filepath.Join(filepath.Dir(from), "ISIC_0024308.png"), photo) // outside
+	file, err := os.Create(filepath.Join(from, "train.parquet"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := parquet.NewGenericWriter[row](file, parquet.KeyValueMetadata("huggingface", `{"info": {"features": {"label": {"names": ["nv", "mel", "akiec", "bcc", "bkl", "df"], "_type": "ClassLabel"}}}}`))
+	if _, err := w.Write([]row{{"photos/ISIC_0024306.png", "HAM_1", 1, 5}, {"photos/ISIC_0024307.jpg", "HAM_2", 0, 0}, {"../ISIC_0024308.png", "HAM_3", 0, 80}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.Close(), file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Folder(t.Context(), from, to, Options{})
+	if err != nil || r.Records != 3 || !slices.Equal(r.Missing, []string{"ISIC_0024307", "ISIC_0024308"}) {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	data, err := ham10000.Open(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := data.Records; r[0].Dx != "mel" || r[0].Age != 5 || r[1].Dx != "nv" || r[1].Age != 0 || r[2].Age != 80 {
+		t.Errorf("%+v", r)
+	}
+	if _, ok := data.ImagePath("ISIC_0024306"); !ok {
+		t.Error("the photo beside the file was not taken")
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -32,7 +33,7 @@ func parquetFiles(from string) ([]string, error) {
 		}
 		return nil, fmt.Errorf("%s is neither a folder nor a Parquet file", from)
 	}
-	if _, err := ham10000.Open(from); err == nil {
+	if _, err := tablesOf(from); err == nil {
 		return nil, nil
 	} else if _, unconverted := errors.AsType[*ham10000.UnconvertedError](err); !unconverted {
 		return nil, err
@@ -70,15 +71,18 @@ func (e *ParquetError) Unwrap() error { return e.Err }
 
 // names are columns by what they are called in copies at Hugging Face.
 var names = map[string]string{
-	"image_id": "image_id", "isic_id": "image_id", "lesion_id": "lesion_id", "dx": "dx", "label": "dx", "diagnosis": "dx",
+	"image_id": "image_id", "isic_id": "image_id", "file_name": "path", "image_path": "path", "lesion_id": "lesion_id", "dx": "dx", "label": "dx", "diagnosis": "dx",
 	"dx_type": "dx_type", "age": "age", "sex": "sex", "localization": "localization", "dataset": "dataset",
 	"image.bytes": "photo", "image.path": "path", "img.bytes": "photo", "img.path": "path", "image": "photo",
 }
 
 // parquet writes the photos of Parquet files and returns their records, in the order of the
-// files. The same photo may be in several rows.
-func (j *job) parquet(files []string) ([]ham10000.Record, error) {
-	c := &collection{job: j, at: make(map[string]int)}
+// files. The same photo may be in several rows. from is the folder with the files, or the one file.
+func (j *job) parquet(from string, files []string) ([]ham10000.Record, error) {
+	c := &collection{job: j, at: make(map[string]int), dir: filepath.Dir(files[0])}
+	if info, err := os.Stat(from); err == nil && info.IsDir() {
+		c.dir = from
+	}
 	total := int64(0)
 	for _, file := range files {
 		n, err := rowsOf(file)
@@ -112,6 +116,8 @@ type collection struct {
 	records     []ham10000.Record
 	sums        [][sha256.Size]byte // of the photos
 	at          map[string]int      // by image
+	dir         string              // with the Parquet files
+	files       map[string]string   // photos below dir by id; nil: not looked for yet
 	done, total int
 }
 
@@ -158,6 +164,11 @@ func (c *collection) add(fields map[string]string, photo []byte) error {
 	}
 	c.at[r.ImageID] = len(c.records)
 	c.records, c.sums = append(c.records, r), append(c.sums, sum)
+	if len(photo) == 0 && fields["path"] != "" { // the photos lie beside the file
+		if photo, err = c.beside(id); err != nil {
+			return err
+		}
+	}
 	if len(photo) == 0 {
 		c.result.Missing = append(c.result.Missing, r.ImageID)
 		return nil
@@ -171,6 +182,28 @@ func (c *collection) add(fields map[string]string, photo []byte) error {
 		c.result.Recoded++
 	}
 	return atomicfile.WriteBytes(filepath.Join(c.to, imagesDir, r.ImageID+end), photo)
+}
+
+// beside is the photo of an id that lies as a file beside the Parquet files, or below; nil if there is none. Whatever folders the
+// path in the file names, no other place is read.
+func (c *collection) beside(id string) ([]byte, error) {
+	if c.files == nil {
+		c.files = make(map[string]string)
+		err := filepath.WalkDir(c.dir, func(path string, entry fs.DirEntry, err error) error {
+			if err == nil && entry.Type().IsRegular() && isPhoto(path) && !strings.HasPrefix(entry.Name(), ".") {
+				c.files[ham10000.CanonicalID(entry.Name())] = path
+			}
+			return nil // folders that can't be read have none
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	path, ok := c.files[id]
+	if !ok {
+		return nil, nil
+	}
+	return os.ReadFile(path)
 }
 
 // open opens a Parquet file of size bytes.
@@ -251,10 +284,15 @@ func rowsIn(p *parquet.File, path string, use func(fields map[string]string, pho
 				for _, v := range buffer[0] {
 					switch what := columns[v.Column()]; {
 					case what == "" || v.IsNull():
+					case what == "photo" && isPath(v.ByteArray()):
+						fields["path"] = string(v.ByteArray())
 					case what == "photo":
 						photo = v.ByteArray()
-					case fields[what] == "":
+					case fields[what] != "":
+					case what == "dx":
 						fields[what] = text(v, labels)
+					default:
+						fields[what] = text(v, nil)
 					}
 				}
 				if err := use(fields, photo); err != nil {
@@ -273,6 +311,17 @@ func rowsIn(p *parquet.File, path string, use func(fields map[string]string, pho
 		}
 	}
 	return nil
+}
+
+// isPath reports whether the value of a column of photos is the path of one.
+func isPath(value []byte) bool {
+	const longest = 4096
+	return len(value) < longest && utf8.Valid(value) && isPhoto(string(value))
+}
+
+// isPhoto reports whether a path has the ending of a photo, which canonical ids lack.
+func isPhoto(path string) bool {
+	return ham10000.CanonicalID(filepath.Base(path)) != filepath.Base(path) && filepath.Ext(path) != ""
 }
 
 // text is a value as a table of text has it.
