@@ -367,16 +367,23 @@ func started(t testing.TB, s *Server) (address string, stop func(), done chan er
 	return listener.Addr().String(), cancel, done
 }
 
-// While clients keep asking, the server is stopped: whatever it has accepted is answered,
-// rightly, and then the port is closed.
+// While clients keep asking, the server is stopped: whatever has reached it is answered,
+// rightly, and then the port is closed. A connection that waits for another request may be
+// closed while one is on its way, which the server has then not seen.
 func TestGracefulStop(t *testing.T) {
 	n := &stub{most: 4, before: func(int) { time.Sleep(5 * time.Millisecond) }}
 	s := newStubServer(t, n, Options{})
+	var seen atomic.Int32
+	handler := s.handler
+	s.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen.Add(1)
+		handler.ServeHTTP(w, r)
+	})
 	address, stop, done := started(t, s)
 	body, kind := form(t, pngOf(t, picture(8, 8, color.White)), "age", "0")
 	want := n.probabilities(&input{pixels: []float32{255, 255, 255}}, given(0))
 	var clients sync.WaitGroup
-	var right, lost, refused atomic.Int32
+	var right, closed, refused atomic.Int32
 	for range 16 {
 		clients.Go(func() {
 			client := &http.Client{Transport: &http.Transport{}}
@@ -387,8 +394,7 @@ func TestGracefulStop(t *testing.T) {
 					if _, dial := errors.AsType[*net.OpError](err); dial && strings.Contains(err.Error(), "connect") {
 						refused.Add(1) // not accepted: the port is closed
 					} else {
-						lost.Add(1)
-						t.Error(err)
+						closed.Add(1)
 					}
 					return
 				}
@@ -399,7 +405,6 @@ func TestGracefulStop(t *testing.T) {
 					err = json.Unmarshal(text, &p)
 				}
 				if err != nil || answer.StatusCode != 200 || p.Probabilities["mel"] != want[4] {
-					lost.Add(1)
 					t.Errorf("%v %s %s", err, answer.Status, text)
 					return
 				}
@@ -415,8 +420,8 @@ func TestGracefulStop(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	if lost.Load() > 0 || refused.Load() != 16 {
-		t.Errorf("%d right answers, %d lost, %d refused", right.Load(), lost.Load(), refused.Load())
+	if seen.Load() != right.Load() || refused.Load() == 0 {
+		t.Errorf("%d right answers to %d requests, %d not seen, %d refused", right.Load(), seen.Load(), closed.Load(), refused.Load())
 	}
 	if n.inUse.Load() != 0 {
 		t.Errorf("%d inputs were not released", n.inUse.Load())

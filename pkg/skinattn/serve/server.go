@@ -126,8 +126,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 
 // Times of the end.
 const (
-	lingering = 250 * time.Millisecond // in which connections that came in are still accepted
-	ending    = 90 * time.Second       // for requests that were accepted
+	lingering = time.Second      // in which connections that came in are still accepted
+	ending    = 90 * time.Second // for requests that were accepted
 )
 
 // Serve answers requests from listener until ctx is done. It then answers all that were
