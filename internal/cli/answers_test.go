@@ -59,6 +59,7 @@ func TestAnswersThatCannotBeWritten(t *testing.T) {
 	table := map[string][]func() []string{
 		"demo":         {func() []string { return []string{"demo", help} }},
 		"doctor":       {func() []string { return []string{"doctor"} }},
+		"version":      {func() []string { return []string{"version"} }},
 		"backbones":    {func() []string { return []string{"backbones"} }},
 		"data check":   {func() []string { return []string{"data", "check"} }},
 		"data stats":   {func() []string { return []string{"data", "stats"} }},

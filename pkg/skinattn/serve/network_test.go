@@ -20,6 +20,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/pipeline"
+	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/synthetic"
 )
@@ -44,6 +45,21 @@ func small(t *testing.T, views int) *skinattn.Model {
 	return m
 }
 
+// released opens the released model and its run.
+func released(t testing.TB) (*skinattn.Model, *run.Folder) {
+	t.Helper()
+	folder, err := models.Released()
+	if err != nil {
+		t.Skip(err)
+	}
+	m, err := checkpoint.LoadModel(folder, testengine.Open(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.Close)
+	return m, folder
+}
+
 // Many clients at once get what package pipeline says of each photo by itself, to the last
 // digit, whatever else is in the batch; and all parts of the answers are there.
 func TestAnswersArePredicts(t *testing.T) {
@@ -52,15 +68,7 @@ func TestAnswersArePredicts(t *testing.T) {
 		"small, one view": func(t *testing.T) *skinattn.Model { return small(t, 0) },
 		"released": func(t *testing.T) *skinattn.Model {
 			testlong.Skip(t, true)
-			folder, err := models.Released()
-			if err != nil {
-				t.Skip(err)
-			}
-			m, err := checkpoint.LoadModel(folder, testengine.Open(t), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(m.Close)
+			m, _ := released(t)
 			return m
 		},
 	} {

@@ -15,10 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/skinattn/skinattn/internal/testengine"
-	"github.com/skinattn/skinattn/models"
 	"github.com/skinattn/skinattn/pkg/skinattn"
-	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 )
@@ -66,15 +63,7 @@ func BenchmarkPhoto(b *testing.B) {
 // processor time; the clients' share is in it.
 func BenchmarkServe(b *testing.B) {
 	photos := benchPhotos(b)
-	folder, err := models.Released()
-	if err != nil {
-		b.Skip(err)
-	}
-	m, err := checkpoint.LoadModel(folder, testengine.Open(b), nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer m.Close()
+	m, _ := released(b)
 	net, err := newCompiled(b.Context(), m, nil)
 	if err != nil {
 		b.Fatal(err)

@@ -4,24 +4,13 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/skinattn/skinattn/internal/testengine"
-	"github.com/skinattn/skinattn/models"
-	"github.com/skinattn/skinattn/pkg/skinattn/checkpoint"
 	"github.com/skinattn/skinattn/pkg/skinattn/likeness"
 )
 
 // The answers of the exercise in docs/teaching.md are what the released model says of the
 // page's synthetic lesions.
 func TestTeachingExercise(t *testing.T) {
-	folder, err := models.Released()
-	if err != nil {
-		t.Skip(err)
-	}
-	m, err := checkpoint.LoadModel(folder, testengine.Open(t), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(m.Close)
+	m, folder := released(t)
 	calibration, err := folder.Calibration()
 	if err != nil {
 		t.Fatal(err)
