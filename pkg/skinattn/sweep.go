@@ -81,11 +81,7 @@ func (s *Sweeper) Sweep(ctx context.Context, photo []float32, patients []Metadat
 	if rows, err := s.withKernels(ctx, photo, patients); rows != nil || err != nil {
 		return rows, err
 	}
-	views := make([]int, s.views.Len())
-	for k := range views {
-		views[k] = k
-	}
-	images, err := s.views.of(Held(1, func(int) []float32 { return photo })).Tensor(views, s.model.InputShape())
+	images, err := s.views.of(Held(1, func(int) []float32 { return photo })).Tensor(numbers(0, s.views.Len()), s.model.InputShape())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.program.doing, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/skinattn/skinattn/internal/csvtable"
@@ -29,23 +30,34 @@ func (e *NoLesionsError) Error() string {
 // findChallenge finds the challenge's tables in dir or in the folders there. truth is empty
 // if there is none.
 func findChallenge(dir string) (truth, lesions string) {
+	found := findTables(dir, func(name string) bool {
+		return strings.Contains(name, challengeTruth) && !strings.Contains(name, truth2019)
+	},
+		func(name string) bool { return strings.Contains(name, challengeLesions) })
+	return found[0], found[1]
+}
+
+// findTables finds CSV files in dir, or else in the folders there: for each of is the first whose name it accepts and none
+// before it does, or an empty path.
+func findTables(dir string, is ...func(name string) bool) []string {
+	found := make([]string, len(is))
 	for _, below := range []string{"", "*"} {
 		paths, err := filepath.Glob(filepath.Join(escape(dir), below, "*.csv"))
 		if err != nil {
-			return "", "" // the pattern is right
+			return make([]string, len(is)) // the pattern is right
 		}
 		for _, path := range paths {
 			info, err := os.Stat(path)
-			switch name := filepath.Base(path); {
-			case err != nil || !info.Mode().IsRegular() || strings.HasPrefix(name, "."):
-			case truth == "" && strings.Contains(name, challengeTruth) && !strings.Contains(name, truth2019):
-				truth = path
-			case lesions == "" && strings.Contains(name, challengeLesions):
-				lesions = path
+			name := filepath.Base(path)
+			if err != nil || !info.Mode().IsRegular() || strings.HasPrefix(name, ".") {
+				continue
+			}
+			if i := slices.IndexFunc(is, func(accepts func(string) bool) bool { return accepts(name) }); i >= 0 && found[i] == "" {
+				found[i] = path
 			}
 		}
 	}
-	return truth, lesions
+	return found
 }
 
 // readChallenge reads the challenge's tables.

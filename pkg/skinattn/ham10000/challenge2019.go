@@ -2,8 +2,6 @@ package ham10000
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -25,26 +23,12 @@ var diagnoses2019 = map[string]string{
 
 // find2019 finds the tables of ISIC 2019 in dir or in the folders there. truth is empty unless both are there.
 func find2019(dir string) (truth, metadata string) {
-	for _, below := range []string{"", "*"} {
-		paths, err := filepath.Glob(filepath.Join(escape(dir), below, "*.csv"))
-		if err != nil {
-			return "", "" // the pattern is right
-		}
-		for _, path := range paths {
-			info, err := os.Stat(path)
-			switch name := filepath.Base(path); {
-			case err != nil || !info.Mode().IsRegular() || strings.HasPrefix(name, "."):
-			case truth == "" && strings.Contains(name, truth2019):
-				truth = path
-			case metadata == "" && strings.Contains(name, metadata2019):
-				metadata = path
-			}
-		}
-	}
-	if truth == "" || metadata == "" {
+	found := findTables(dir, func(name string) bool { return strings.Contains(name, truth2019) },
+		func(name string) bool { return strings.Contains(name, metadata2019) })
+	if found[0] == "" || found[1] == "" {
 		return "", ""
 	}
-	return truth, metadata
+	return found[0], found[1]
 }
 
 // read2019 reads the tables of ISIC 2019 as an export of the archive.

@@ -112,7 +112,7 @@ func (s *bottleneckStep) phases(threads int) int {
 func (s *bottleneckStep) floats(threads int) (own, shared int) {
 	row := s.pitch * s.d.channels
 	own = row + s.slots*row + s.compact() + s.strip*s.d.cols*s.d.channels
-	if threads > 1 && s.widen != nil && s.in.rows <= togetherRows {
+	if s.together(threads) {
 		shared = s.in.rows * row
 	}
 	return own, shared
