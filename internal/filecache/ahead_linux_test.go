@@ -28,7 +28,7 @@ func TestAheadReads(t *testing.T) {
 	}
 	f.Ahead(begin, end)
 	pages := (end-1)/os.Getpagesize() - begin/os.Getpagesize() + 1
-	for deadline := time.Now().Add(10 * time.Second); resident(t, f, begin, end) < pages; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); resident(t, f, begin, end) < pages; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d of %d pages are in memory", resident(t, f, begin, end), pages)
 		}

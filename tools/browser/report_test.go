@@ -32,12 +32,13 @@ func tab(t *testing.T) (ctx context.Context, told *[]string) {
 	if found == "" {
 		t.Skip("there is no Chromium")
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(found), chromedp.NoSandbox)
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(found), chromedp.NoSandbox,
+		chromedp.WSURLReadTimeout(3*time.Minute)) // the first start reads some hundred megabytes from the disk
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 5*time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 8*time.Minute)
 	t.Cleanup(cancel)
 	told = &[]string{}
 	chromedp.ListenTarget(ctx, func(event any) {

@@ -48,8 +48,10 @@ func (r *Result) time(first float64, steps []float64) {
 }
 
 // MedianStep is the median of StepSeconds, in seconds.
-func (r *Result) MedianStep() float64 {
-	sorted := slices.Sorted(slices.Values(r.StepSeconds))
+func (r *Result) MedianStep() float64 { return median(r.StepSeconds) }
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
 	n := len(sorted)
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }

@@ -210,7 +210,7 @@ func TestBadConnections(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		c.SetDeadline(time.Now().Add(20 * time.Second))
+		c.SetDeadline(time.Now().Add(time.Minute))
 		if _, err := io.WriteString(c, text); err != nil {
 			t.Fatal(err)
 		}

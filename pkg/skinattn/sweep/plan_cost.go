@@ -146,7 +146,7 @@ func (e *estimator) beside(k *cost, cfg run.Config, size networkSize, parts Part
 	}
 	saved := float64(4 * savedValues(cfg.Regime, size)) // bytes
 	save := h.SaveSeconds + h.SaveSecondsPerGB*saved/1e9
-	p.Parts.Save = float64(cfg.Regime.Epochs) * 2 * save                                        // the newest and, at most, the best
+	p.Parts.Save = float64(cfg.Regime.Epochs) * (1 + bestShare) * save
 	p.Parts.Test += h.LoadSecondsPerGB * saved / 1e9                                            // the best
 	p.Parts.Test += 2 * h.MetricsSecondsPer1000 * float64(cmp.Or(parts.Test, parts.Val)) / 1000 // for the folder and for the answer
 	if testData {                                                                               // decoded each time
@@ -156,6 +156,10 @@ func (e *estimator) beside(k *cost, cfg run.Config, size networkSize, parts Part
 	k.once = append(k.once, made{photosKey{side, cfg.Network.Resize}, func(s *Seconds) *float64 { return &s.Photos },
 		p.Parts.Photos + h.PhotoSeconds*float64(parts.All)})
 }
+
+// bestShare is the part of the epochs that are the best until then, whose checkpoint is saved
+// beside the newest one: .1 to .9 of them in the runs of results/, half in the median.
+const bestShare = .5
 
 // savedValues is the number of values in a checkpoint: the weights, Adam's two moments, the
 // moving average and the sum of an accumulated update.

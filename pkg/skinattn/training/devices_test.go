@@ -244,8 +244,8 @@ func BenchmarkDevices(b *testing.B) {
 	for _, c := range []struct {
 		name        string
 		size, batch int
-	}{{"mobilenet_v2", 128, 32}, {"resnet50", 128, 16}} {
-		b.Run(c.name, func(b *testing.B) {
+	}{{"mobilenet_v2", 128, 32}, {"mobilenet_v2", 224, 32}, {"resnet50", 128, 16}, {"resnet50", 224, 16}} {
+		b.Run(fmt.Sprint(c.name, "/", c.size, "px"), func(b *testing.B) {
 			batch := classBatch(c.size, c.batch)
 			var steps []func() float64
 			for _, n := range []int{1, 2} {
