@@ -1,5 +1,7 @@
 package jpeg
 
+import "encoding/binary"
+
 // bitReader reads the bits of an entropy-coded segment (T.81 B.1.1.5, F.2.2.5). Behind
 // the end of the segment it reads zeros, and n becomes negative.
 type bitReader struct {
@@ -13,8 +15,22 @@ type bitReader struct {
 // enough bits hold the longest code, 16 bits, and the number behind it, 15 bits.
 const enough = 32
 
+// ones has a 1 in each byte.
+const ones = 0x0101010101010101
+
 // fill reads bits until there are enough or the segment ends.
 func (r *bitReader) fill() {
+	if r.n >= 0 && r.pos+8 <= len(r.data) && !r.ended {
+		next := binary.BigEndian.Uint64(r.data[r.pos:])
+		// A byte of 0xFF is a byte of zero in the complement.
+		if (^next-ones)&next&(ones<<7) == 0 {
+			whole := (64 - r.n) &^ 7
+			r.bits |= next >> (64 - uint(whole)) << (64 - uint(whole)) >> uint(r.n)
+			r.pos += whole / 8
+			r.n += whole
+			return
+		}
+	}
 	for r.n <= 56 && !r.ended {
 		if r.pos == len(r.data) {
 			r.ended = true

@@ -4,6 +4,10 @@ package jpeg
 // tables of two AC and two DC destinations fit the first-level cache.
 const lookupBits = 9
 
+// numberBits is the length of the longest code together with the number behind it that one
+// look decodes: most coefficients of photos have shorter ones.
+const numberBits = 10
+
 // huffmanTable decodes the codes of one table (T.81 annex C, F.2.2.3).
 type huffmanTable struct {
 	lookup [1 << lookupBits]uint16 // by the next bits: symbol<<8 | length of its code; 0: a longer code
@@ -11,6 +15,10 @@ type huffmanTable struct {
 	limit   [17]int32 // by length, in 16 bits from the left: the first value above the codes up to this length
 	offset  [17]int32 // by length: the place of a code's symbol minus the code
 	symbols [256]uint8
+
+	// numbers has the coefficients of AC tables by the next bits: value<<16 | zeros before
+	// it<<8 | length of code and number; 0: a longer one, or no coefficient.
+	numbers [1 << numberBits]int32
 }
 
 // parseHuffmanTables reads a DHT segment (T.81 B.2.4.2).
@@ -37,6 +45,7 @@ func (d *decoder) parseHuffmanTables(p []byte) error {
 		}
 		p = p[total:]
 		if class == 1 {
+			table.joinNumbers()
 			d.ac[destination] = table
 			continue
 		}
@@ -76,6 +85,18 @@ func newHuffmanTable(counts, symbols []uint8) (*huffmanTable, error) {
 		t.limit[length] = int32(code) << (16 - length)
 	}
 	return t, nil
+}
+
+// joinNumbers fills t.numbers.
+func (t *huffmanTable) joinNumbers() {
+	for i := range t.numbers {
+		bits := uint64(i) << (64 - numberBits)
+		entry := t.lookup[bits>>(64-lookupBits)]
+		r := bitReader{bits: bits << (entry & 0xff)}
+		if size := int(entry >> 8 & 15); size > 0 && int(entry&0xff)+size <= numberBits {
+			t.numbers[i] = r.number(size)<<16 | int32(entry>>12)<<8 | int32(entry&0xff) + int32(size)
+		}
+	}
 }
 
 // decode returns the symbol of the code at the beginning of bits and the code's length,

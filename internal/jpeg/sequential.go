@@ -39,7 +39,23 @@ func (s *scan) dcDifference(c *scanComponent) error {
 // acCoefficients decodes the AC coefficients of a block to b, where they are zero
 // before (T.81 F.2.2.2).
 func (s *scan) acCoefficients(b *block, t *huffmanTable) (hasAC bool, err error) {
+	bits, n := s.bits, s.n // in registers
 	for k := 1; k < 64; k++ {
+		if n < enough {
+			s.bits, s.n = bits, n
+			s.fill()
+			bits, n = s.bits, s.n
+		}
+		if entry := t.numbers[bits>>(64-numberBits)]; entry != 0 {
+			if at := k + int(entry>>8&15); at < 64 {
+				b[zigzag[at]&63] = int16(entry >> 16)
+				bits <<= uint(entry) & 63
+				n -= int(entry & 63)
+				k = at
+				continue
+			}
+		}
+		s.bits, s.n = bits, n
 		symbol, err := s.symbol(t)
 		if err != nil {
 			return false, err
@@ -56,6 +72,8 @@ func (s *scan) acCoefficients(b *block, t *huffmanTable) (hasAC bool, err error)
 		} else if run < 15 {
 			return false, invalid("damaged data: Huffman symbol %#02x in a sequential scan", symbol)
 		}
+		bits, n = s.bits, s.n
 	}
+	s.bits, s.n = bits, n
 	return true, nil
 }

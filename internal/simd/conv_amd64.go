@@ -1,6 +1,9 @@
 package simd
 
-import "unsafe"
+import (
+	"slices"
+	"unsafe"
+)
 
 // tailMasks has, by lanes that count, the masks of AVX2.
 var tailMasks = func() (masks [9][8]int32) {
@@ -32,7 +35,7 @@ func (c *Conv) compute(dst []float32, dstStride int, src []float32, offsets []in
 	if last := c.panels[len(c.panels)-1]; e.Bias != nil {
 		copy(bias[:], e.Bias[last.first:last.first+last.filters])
 	}
-	block := c.block()
+	block := c.block(n)
 	for from := 0; from < n; from += block {
 		to := min(from+block, n)
 		for _, p := range c.panels {
@@ -75,6 +78,9 @@ func (l Level) positions(eighths, left int) int {
 	if l == AVX512 {
 		list = positionsAVX512[:]
 	}
+	if sevens(left) && slices.Contains(list[eighths], 7) {
+		return 7
+	}
 	for _, n := range list[eighths] {
 		if n <= left {
 			return n
@@ -83,13 +89,19 @@ func (l Level) positions(eighths, left int) int {
 	panic("simd: no positions are left")
 }
 
-// block is how many positions go through all panels before the next. Their input stays in the first cache where the kernel stays in the second;
+// sevens says that n positions are best made in sevens: eights would leave some for slower micro-kernels.
+func sevens(n int) bool { return n%7 == 0 && n%8 != 0 }
+
+// block is how many of n positions go through all panels before the next. Their input stays in the first cache where the kernel stays in the second;
 // else in the second, and each panel is read once for many positions.
-func (c *Conv) block() int {
+func (c *Conv) block(n int) int {
 	const l1, l2 = 16 << 10, 256 << 10
-	room := l1
+	room, whole := l1, 24
 	if c.Bytes() > 2*l2 {
 		room = l2
 	}
-	return max(24, room/(4*c.Channels)/24*24)
+	if sevens(n) {
+		whole = 28
+	}
+	return max(whole, room/(4*c.Channels)/whole*whole)
 }

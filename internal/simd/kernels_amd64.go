@@ -123,7 +123,7 @@ type winogradOutput struct {
 // turning is what the loop over pixels of a turned photo takes.
 type turning struct {
 	dst    unsafe.Pointer // three floats a pixel
-	src    unsafe.Pointer // the photo, three floats a pixel
+	src    unsafe.Pointer // the photo, three floats or bytes a pixel
 	taps   unsafe.Pointer // a Tap for each pixel
 	groups int            // how many times the pixels that the loop makes at once: two
 }
@@ -135,6 +135,25 @@ type spread struct {
 	groups int            // how many times the values that the loop makes at once: a vector, or three
 	scale  unsafe.Pointer // three vectors: the factors of a pixel's channels, again and again
 	shift  unsafe.Pointer // three vectors: what is added
+}
+
+// reducing is what the loop takes that reduces a row of pixels.
+type reducing struct {
+	dst     unsafe.Pointer // three doubles a pixel
+	src     unsafe.Pointer // three bytes a pixel
+	first   unsafe.Pointer // *int32: where the pixels of each sum begin, in bytes of src
+	weights unsafe.Pointer // [pixels][taps] doubles
+	taps    int            // of each sum
+	pixels  int            // to make
+}
+
+// weighing is what the loop takes that sums rows with weights.
+type weighing struct {
+	dst     unsafe.Pointer // floats
+	rows    unsafe.Pointer // *[taps]unsafe.Pointer: rows of doubles
+	weights unsafe.Pointer // [taps] doubles
+	taps    int
+	groups  int // how many times 16 values
 }
 
 // transforming is what the inverse DCT of a block takes.
@@ -489,10 +508,25 @@ func widenBytesAVX2(t *spread)
 //go:noescape
 func scalePixelsAVX2(t *spread)
 
-// turnPixelsAVX2 interpolates pixels between four of the photo.
+// turnPixelsAVX2 interpolates pixels between four of a photo of floats.
 //
 //go:noescape
 func turnPixelsAVX2(t *turning)
+
+// turnBytesAVX2 interpolates pixels between four of a photo of bytes.
+//
+//go:noescape
+func turnBytesAVX2(t *turning)
+
+// reduceRowAVX2 makes pixels of a narrower row, each a weighted sum of neighbours.
+//
+//go:noescape
+func reduceRowAVX2(t *reducing)
+
+// weighRowsAVX2 makes floats of weighted sums of rows of doubles.
+//
+//go:noescape
+func weighRowsAVX2(t *weighing)
 
 // inverseDCTAVX2 makes the samples of a block.
 //
@@ -584,6 +618,11 @@ func conv1x24AVX512(t *tile)
 //go:noescape
 func conv8x32AVX512(t *tile)
 
+// conv7x32AVX512 makes 7 positions of 32 filters.
+//
+//go:noescape
+func conv7x32AVX512(t *tile)
+
 // conv4x32AVX512 makes 4 positions of 32 filters.
 //
 //go:noescape
@@ -670,6 +709,8 @@ func convAVX512(positions, eighths int, t *tile) {
 		conv1x24AVX512(t)
 	case 4<<4 | 8:
 		conv8x32AVX512(t)
+	case 4<<4 | 7:
+		conv7x32AVX512(t)
 	case 4<<4 | 4:
 		conv4x32AVX512(t)
 	case 4<<4 | 2:
@@ -702,7 +743,7 @@ var positionsAVX512 = [...][]int{
 	1: {12, 8, 4, 2, 1},
 	2: {8, 4, 2, 1},
 	3: {8, 4, 2, 1},
-	4: {8, 4, 2, 1},
+	4: {8, 7, 4, 2, 1},
 	5: {6, 4, 2, 1},
 	6: {6, 4, 2, 1},
 }

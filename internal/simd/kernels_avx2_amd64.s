@@ -14029,6 +14029,161 @@ DATA denseAVX2<>+24(SB)/4, $0x00000003
 DATA denseAVX2<>+28(SB)/4, $0x00000007
 GLOBL denseAVX2<>(SB), RODATA|NOPTR, $32
 
+// func turnBytesAVX2(t *byte)
+// Requires: AVX, AVX2
+TEXT ·turnBytesAVX2(SB), NOSPLIT, $0-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), DI
+	MOVQ    8(AX), SI
+	MOVQ    16(AX), DX
+	MOVQ    24(AX), CX
+	VMOVUPS denseAVX2<>+0(SB), Y7
+	VMOVDQU leftBytesAVX2<>+0(SB), Y8
+	VMOVDQU rightBytesAVX2<>+0(SB), Y9
+
+pixels689:
+	VMOVUPS      (DX), Y4
+	MOVLQSX      (DX), R8
+	MOVLQSX      4(DX), R9
+	MOVLQSX      16(DX), R10
+	MOVLQSX      20(DX), R11
+	VPBROADCASTQ (SI)(R8*1), Y0
+	VPBROADCASTQ (SI)(R10*1), Y10
+	VPBLENDD     $0xf0, Y10, Y0, Y0
+	VPSHUFB      Y9, Y0, Y1
+	VPSHUFB      Y8, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTQ (SI)(R9*1), Y2
+	VPBROADCASTQ (SI)(R11*1), Y11
+	VPBLENDD     $0xf0, Y11, Y2, Y2
+	VPSHUFB      Y9, Y2, Y3
+	VPSHUFB      Y8, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VPERMILPS    $0xaa, Y4, Y5
+	VPERMILPS    $0xff, Y4, Y6
+	VSUBPS       Y0, Y1, Y1
+	VMULPS       Y5, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y2, Y3, Y3
+	VMULPS       Y5, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y0, Y2, Y2
+	VMULPS       Y6, Y2, Y2
+	VADDPS       Y2, Y0, Y0
+	VPERMPS      Y0, Y7, Y0
+	VMOVUPS      X0, (DI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VMOVLPS      X1, 16(DI)
+	ADDQ         $0x20, DX
+	ADDQ         $0x18, DI
+	DECQ         CX
+	JNE          pixels689
+	VZEROUPPER
+	RET
+
+DATA leftBytesAVX2<>+0(SB)/4, $0x80808000
+DATA leftBytesAVX2<>+4(SB)/4, $0x80808001
+DATA leftBytesAVX2<>+8(SB)/4, $0x80808002
+DATA leftBytesAVX2<>+12(SB)/4, $0x80808080
+DATA leftBytesAVX2<>+16(SB)/4, $0x80808000
+DATA leftBytesAVX2<>+20(SB)/4, $0x80808001
+DATA leftBytesAVX2<>+24(SB)/4, $0x80808002
+DATA leftBytesAVX2<>+28(SB)/4, $0x80808080
+GLOBL leftBytesAVX2<>(SB), RODATA|NOPTR, $32
+
+DATA rightBytesAVX2<>+0(SB)/4, $0x80808003
+DATA rightBytesAVX2<>+4(SB)/4, $0x80808004
+DATA rightBytesAVX2<>+8(SB)/4, $0x80808005
+DATA rightBytesAVX2<>+12(SB)/4, $0x80808080
+DATA rightBytesAVX2<>+16(SB)/4, $0x80808003
+DATA rightBytesAVX2<>+20(SB)/4, $0x80808004
+DATA rightBytesAVX2<>+24(SB)/4, $0x80808005
+DATA rightBytesAVX2<>+28(SB)/4, $0x80808080
+GLOBL rightBytesAVX2<>(SB), RODATA|NOPTR, $32
+
+// func reduceRowAVX2(t *byte)
+// Requires: AVX
+TEXT ·reduceRowAVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), DI
+	MOVQ 8(AX), SI
+	MOVQ 16(AX), DX
+	MOVQ 24(AX), BX
+	MOVQ 32(AX), R8
+	MOVQ 40(AX), CX
+
+pixels690:
+	MOVLQSX (DX), R9
+	ADDQ    SI, R9
+	MOVQ    R8, R10
+	VXORPD  Y0, Y0, Y0
+
+taps691:
+	VPMOVZXBD    (R9), X1
+	VCVTDQ2PD    X1, Y1
+	VBROADCASTSD (BX), Y2
+	VMULPD       Y2, Y1, Y1
+	VADDPD       Y1, Y0, Y0
+	ADDQ         $0x03, R9
+	ADDQ         $0x08, BX
+	DECQ         R10
+	JNE          taps691
+	VMOVUPD      Y0, (DI)
+	ADDQ         $0x18, DI
+	ADDQ         $0x04, DX
+	DECQ         CX
+	JNE          pixels690
+	VZEROUPPER
+	RET
+
+// func weighRowsAVX2(t *byte)
+// Requires: AVX
+TEXT ·weighRowsAVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), DI
+	MOVQ 8(AX), SI
+	MOVQ 16(AX), DX
+	MOVQ 24(AX), R8
+	MOVQ 32(AX), CX
+	XORQ R11, R11
+
+values692:
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	XORQ   R10, R10
+
+rows693:
+	MOVQ         (SI)(R10*8), R9
+	VBROADCASTSD (DX)(R10*8), Y8
+	VMULPD       (R9)(R11*8), Y8, Y4
+	VADDPD       Y4, Y0, Y0
+	VMULPD       32(R9)(R11*8), Y8, Y5
+	VADDPD       Y5, Y1, Y1
+	VMULPD       64(R9)(R11*8), Y8, Y6
+	VADDPD       Y6, Y2, Y2
+	VMULPD       96(R9)(R11*8), Y8, Y7
+	VADDPD       Y7, Y3, Y3
+	INCQ         R10
+	CMPQ         R10, R8
+	JNE          rows693
+	VCVTPD2PSY   Y0, X0
+	VMOVUPS      X0, (DI)(R11*4)
+	VCVTPD2PSY   Y1, X1
+	VMOVUPS      X1, 16(DI)(R11*4)
+	VCVTPD2PSY   Y2, X2
+	VMOVUPS      X2, 32(DI)(R11*4)
+	VCVTPD2PSY   Y3, X3
+	VMOVUPS      X3, 48(DI)(R11*4)
+	ADDQ         $0x10, R11
+	DECQ         CX
+	JNE          values692
+	VZEROUPPER
+	RET
+
 // func inverseDCTAVX2(t *byte)
 // Requires: AVX, AVX2
 TEXT ·inverseDCTAVX2(SB), NOSPLIT, $64-8
@@ -14413,7 +14568,7 @@ TEXT ·sumRowsAVX2(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), BX
 	MOVQ 32(AX), CX
 
-samples689:
+samples694:
 	VPMOVZXBW (SI), Y0
 	VPMOVZXBW (DX), Y1
 	VPADDW    Y0, Y1, Y1
@@ -14424,7 +14579,7 @@ samples689:
 	ADDQ      $0x10, DX
 	ADDQ      $0x20, DI
 	DECQ      CX
-	JNE       samples689
+	JNE       samples694
 	VZEROUPPER
 	RET
 
@@ -14440,7 +14595,7 @@ TEXT ·doubleRowAVX2(SB), NOSPLIT, $0-8
 	VPBROADCASTW 40(AX), Y0
 	VPBROADCASTW 48(AX), Y1
 
-samples690:
+samples695:
 	VMOVDQU (SI), Y2
 	VPADDW  Y2, Y2, Y3
 	VPADDW  Y3, Y2, Y2
@@ -14456,7 +14611,7 @@ samples690:
 	ADDQ    $0x20, SI
 	ADDQ    $0x20, DI
 	DECQ    CX
-	JNE     samples690
+	JNE     samples695
 	VZEROUPPER
 	RET
 
@@ -14470,7 +14625,7 @@ TEXT ·convertYCbCrAVX2(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), BX
 	MOVQ 32(AX), CX
 
-samples691:
+samples696:
 	VPMOVZXBW    (SI), Y0
 	VPMOVZXBW    (DX), Y1
 	VPSUBW       all8388736AVX2<>+0(SB), Y1, Y1
@@ -14528,7 +14683,7 @@ samples691:
 	ADDQ         $0x10, BX
 	ADDQ         $0x30, DI
 	DECQ         CX
-	JNE          samples691
+	JNE          samples696
 	VZEROUPPER
 	RET
 

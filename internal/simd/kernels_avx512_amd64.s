@@ -4553,9 +4553,9 @@ rows210:
 	LEAQ (R12)(CX*1), R13
 	JMP  sum211
 
-// func conv4x32AVX512(t *byte)
+// func conv7x32AVX512(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·conv4x32AVX512(SB), NOSPLIT, $72-8
+TEXT ·conv7x32AVX512(SB), NOSPLIT, $72-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), SI
 	MOVQ SI, 48(SP)
@@ -4575,14 +4575,29 @@ group225:
 	VMOVAPS    Z0, Z2
 	VMOVAPS    Z0, Z4
 	VMOVAPS    Z0, Z6
+	VMOVAPS    Z0, Z8
+	VMOVAPS    Z0, Z10
+	VMOVAPS    Z0, Z12
 	VMOVUPS    64(SI), Z1
 	VMOVAPS    Z1, Z3
 	VMOVAPS    Z1, Z5
 	VMOVAPS    Z1, Z7
+	VMOVAPS    Z1, Z9
+	VMOVAPS    Z1, Z11
+	VMOVAPS    Z1, Z13
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch228
 	MOVQ       104(AX), DI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	ADDQ       DI, SI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 	ADDQ       DI, SI
@@ -4627,6 +4642,18 @@ tap229:
 	SHLQ    $0x02, R9
 	CMOVQMI 16(SP), R9
 	ADDQ    24(SP), R9
+	MOVLQSX 16(CX), R10
+	SHLQ    $0x02, R10
+	CMOVQMI 16(SP), R10
+	ADDQ    24(SP), R10
+	MOVLQSX 20(CX), R11
+	SHLQ    $0x02, R11
+	CMOVQMI 16(SP), R11
+	ADDQ    24(SP), R11
+	MOVLQSX 24(CX), R12
+	SHLQ    $0x02, R12
+	CMOVQMI 16(SP), R12
+	ADDQ    24(SP), R12
 	ADDQ    32(AX), CX
 	MOVQ    CX, (SP)
 
@@ -4635,20 +4662,29 @@ sum227:
 	NEGQ CX
 
 channel230:
-	VMOVUPS      (DX), Z8
-	VMOVUPS      64(DX), Z9
-	VBROADCASTSS (SI)(CX*1), Z10
-	VFMADD231PS  Z8, Z10, Z0
-	VFMADD231PS  Z9, Z10, Z1
-	VBROADCASTSS (DI)(CX*1), Z11
-	VFMADD231PS  Z8, Z11, Z2
-	VFMADD231PS  Z9, Z11, Z3
-	VBROADCASTSS (R8)(CX*1), Z12
-	VFMADD231PS  Z8, Z12, Z4
-	VFMADD231PS  Z9, Z12, Z5
-	VBROADCASTSS (R9)(CX*1), Z13
-	VFMADD231PS  Z8, Z13, Z6
-	VFMADD231PS  Z9, Z13, Z7
+	VMOVUPS      (DX), Z14
+	VMOVUPS      64(DX), Z15
+	VBROADCASTSS (SI)(CX*1), Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFMADD231PS  Z15, Z16, Z1
+	VBROADCASTSS (DI)(CX*1), Z17
+	VFMADD231PS  Z14, Z17, Z2
+	VFMADD231PS  Z15, Z17, Z3
+	VBROADCASTSS (R8)(CX*1), Z18
+	VFMADD231PS  Z14, Z18, Z4
+	VFMADD231PS  Z15, Z18, Z5
+	VBROADCASTSS (R9)(CX*1), Z19
+	VFMADD231PS  Z14, Z19, Z6
+	VFMADD231PS  Z15, Z19, Z7
+	VBROADCASTSS (R10)(CX*1), Z20
+	VFMADD231PS  Z14, Z20, Z8
+	VFMADD231PS  Z15, Z20, Z9
+	VBROADCASTSS (R11)(CX*1), Z21
+	VFMADD231PS  Z14, Z21, Z10
+	VFMADD231PS  Z15, Z21, Z11
+	VBROADCASTSS (R12)(CX*1), Z22
+	VFMADD231PS  Z14, Z22, Z12
+	VFMADD231PS  Z15, Z22, Z13
 	ADDQ         $0x00000080, DX
 	ADDQ         $0x04, CX
 	JNE          channel230
@@ -4672,9 +4708,444 @@ channel230:
 	VADDPS       (SI), Z6, Z6
 	VADDPS       64(SI), Z7, Z7
 	ADDQ         DI, SI
+	VADDPS       (SI), Z8, Z8
+	VADDPS       64(SI), Z9, Z9
+	ADDQ         DI, SI
+	VADDPS       (SI), Z10, Z10
+	VADDPS       64(SI), Z11, Z11
+	ADDQ         DI, SI
+	VADDPS       (SI), Z12, Z12
+	VADDPS       64(SI), Z13, Z13
+	ADDQ         DI, SI
 	JMP          done233
 
 tail232:
+	KMOVW     128(AX), K1
+	VADDPS    (SI), Z0, Z0
+	VMOVUPS.Z 64(SI), K1, Z14
+	VADDPS    Z14, Z1, Z1
+	ADDQ      DI, SI
+	VADDPS    (SI), Z2, Z2
+	VMOVUPS.Z 64(SI), K1, Z14
+	VADDPS    Z14, Z3, Z3
+	ADDQ      DI, SI
+	VADDPS    (SI), Z4, Z4
+	VMOVUPS.Z 64(SI), K1, Z14
+	VADDPS    Z14, Z5, Z5
+	ADDQ      DI, SI
+	VADDPS    (SI), Z6, Z6
+	VMOVUPS.Z 64(SI), K1, Z14
+	VADDPS    Z14, Z7, Z7
+	ADDQ      DI, SI
+	VADDPS    (SI), Z8, Z8
+	VMOVUPS.Z 64(SI), K1, Z14
+	VADDPS    Z14, Z9, Z9
+	ADDQ      DI, SI
+	VADDPS    (SI), Z10, Z10
+	VMOVUPS.Z 64(SI), K1, Z14
+	VADDPS    Z14, Z11, Z11
+	ADDQ      DI, SI
+	VADDPS    (SI), Z12, Z12
+	VMOVUPS.Z 64(SI), K1, Z14
+	VADDPS    Z14, Z13, Z13
+	ADDQ      DI, SI
+
+done233:
+	MOVQ SI, 64(SP)
+
+noResidual231:
+	MOVQ         120(AX), R8
+	TESTQ        R8, R8
+	JE           activated237
+	VBROADCASTSS 112(AX), Z14
+	CMPQ         R8, $0x01
+	JE           relu234
+	VBROADCASTSS 116(AX), Z15
+	CMPQ         R8, $0x02
+	JE           clamp235
+	CMPQ         R8, $0x04
+	JE           sigmoid236
+	VADDPS       threeAVX512<>+0(SB), Z0, Z16
+	VMAXPS       Z16, Z14, Z16
+	VMINPS       Z16, Z15, Z16
+	VMULPS       Z16, Z0, Z0
+	VMULPS       sixthAVX512<>+0(SB), Z0, Z0
+	VADDPS       threeAVX512<>+0(SB), Z1, Z16
+	VMAXPS       Z16, Z14, Z16
+	VMINPS       Z16, Z15, Z16
+	VMULPS       Z16, Z1, Z1
+	VMULPS       sixthAVX512<>+0(SB), Z1, Z1
+	VADDPS       threeAVX512<>+0(SB), Z2, Z16
+	VMAXPS       Z16, Z14, Z16
+	VMINPS       Z16, Z15, Z16
+	VMULPS       Z16, Z2, Z2
+	VMULPS       sixthAVX512<>+0(SB), Z2, Z2
+	VADDPS       threeAVX512<>+0(SB), Z3, Z16
+	VMAXPS       Z16, Z14, Z16
+	VMINPS       Z16, Z15, Z16
+	VMULPS       Z16, Z3, Z3
+	VMULPS       sixthAVX512<>+0(SB), Z3, Z3
+	VADDPS       threeAVX512<>+0(SB), Z4, Z16
+	VMAXPS       Z16, Z14, Z16
+	VMINPS       Z16, Z15, Z16
+	VMULPS       Z16, Z4, Z4
+	VMULPS       sixthAVX512<>+0(SB), Z4, Z4
+	VADDPS       threeAVX512<>+0(SB), Z5, Z16
+	VMAXPS       Z16, Z14, Z16
+	VMINPS       Z16, Z15, Z16
+	VMULPS       Z16, Z5, Z5
+	VMULPS       sixthAVX512<>+0(SB), Z5, Z5
+	VADDPS       threeAVX512<>+0(SB), Z6, Z16
+	VMAXPS       Z16, Z14, Z16
+	VMINPS       Z16, Z15, Z16
+	VMULPS       Z16, Z6, Z6
+	VMULPS       sixthAVX512<>+0(SB), Z6, Z6
+	VADDPS       threeAVX512<>+0(SB), Z7, Z16
+	VMAXPS       Z16, Z14, Z16
+	VMINPS       Z16, Z15, Z16
+	VMULPS       Z16, Z7, Z7
+	VMULPS       sixthAVX512<>+0(SB), Z7, Z7
+	VADDPS       threeAVX512<>+0(SB), Z8, Z16
+	VMAXPS       Z16, Z14, Z16
+	VMINPS       Z16, Z15, Z16
+	VMULPS       Z16, Z8, Z8
+	VMULPS       sixthAVX512<>+0(SB), Z8, Z8
+	VADDPS       threeAVX512<>+0(SB), Z9, Z16
+	VMAXPS       Z16, Z14, Z16
+	VMINPS       Z16, Z15, Z16
+	VMULPS       Z16, Z9, Z9
+	VMULPS       sixthAVX512<>+0(SB), Z9, Z9
+	VADDPS       threeAVX512<>+0(SB), Z10, Z16
+	VMAXPS       Z16, Z14, Z16
+	VMINPS       Z16, Z15, Z16
+	VMULPS       Z16, Z10, Z10
+	VMULPS       sixthAVX512<>+0(SB), Z10, Z10
+	VADDPS       threeAVX512<>+0(SB), Z11, Z16
+	VMAXPS       Z16, Z14, Z16
+	VMINPS       Z16, Z15, Z16
+	VMULPS       Z16, Z11, Z11
+	VMULPS       sixthAVX512<>+0(SB), Z11, Z11
+	VADDPS       threeAVX512<>+0(SB), Z12, Z16
+	VMAXPS       Z16, Z14, Z16
+	VMINPS       Z16, Z15, Z16
+	VMULPS       Z16, Z12, Z12
+	VMULPS       sixthAVX512<>+0(SB), Z12, Z12
+	VADDPS       threeAVX512<>+0(SB), Z13, Z16
+	VMAXPS       Z16, Z14, Z16
+	VMINPS       Z16, Z15, Z16
+	VMULPS       Z16, Z13, Z13
+	VMULPS       sixthAVX512<>+0(SB), Z13, Z13
+	JMP          activated237
+
+sigmoid236:
+	VADDPS threeAVX512<>+0(SB), Z0, Z0
+	VMAXPS Z0, Z14, Z0
+	VMINPS Z0, Z15, Z0
+	VMULPS sixthAVX512<>+0(SB), Z0, Z0
+	VADDPS threeAVX512<>+0(SB), Z1, Z1
+	VMAXPS Z1, Z14, Z1
+	VMINPS Z1, Z15, Z1
+	VMULPS sixthAVX512<>+0(SB), Z1, Z1
+	VADDPS threeAVX512<>+0(SB), Z2, Z2
+	VMAXPS Z2, Z14, Z2
+	VMINPS Z2, Z15, Z2
+	VMULPS sixthAVX512<>+0(SB), Z2, Z2
+	VADDPS threeAVX512<>+0(SB), Z3, Z3
+	VMAXPS Z3, Z14, Z3
+	VMINPS Z3, Z15, Z3
+	VMULPS sixthAVX512<>+0(SB), Z3, Z3
+	VADDPS threeAVX512<>+0(SB), Z4, Z4
+	VMAXPS Z4, Z14, Z4
+	VMINPS Z4, Z15, Z4
+	VMULPS sixthAVX512<>+0(SB), Z4, Z4
+	VADDPS threeAVX512<>+0(SB), Z5, Z5
+	VMAXPS Z5, Z14, Z5
+	VMINPS Z5, Z15, Z5
+	VMULPS sixthAVX512<>+0(SB), Z5, Z5
+	VADDPS threeAVX512<>+0(SB), Z6, Z6
+	VMAXPS Z6, Z14, Z6
+	VMINPS Z6, Z15, Z6
+	VMULPS sixthAVX512<>+0(SB), Z6, Z6
+	VADDPS threeAVX512<>+0(SB), Z7, Z7
+	VMAXPS Z7, Z14, Z7
+	VMINPS Z7, Z15, Z7
+	VMULPS sixthAVX512<>+0(SB), Z7, Z7
+	VADDPS threeAVX512<>+0(SB), Z8, Z8
+	VMAXPS Z8, Z14, Z8
+	VMINPS Z8, Z15, Z8
+	VMULPS sixthAVX512<>+0(SB), Z8, Z8
+	VADDPS threeAVX512<>+0(SB), Z9, Z9
+	VMAXPS Z9, Z14, Z9
+	VMINPS Z9, Z15, Z9
+	VMULPS sixthAVX512<>+0(SB), Z9, Z9
+	VADDPS threeAVX512<>+0(SB), Z10, Z10
+	VMAXPS Z10, Z14, Z10
+	VMINPS Z10, Z15, Z10
+	VMULPS sixthAVX512<>+0(SB), Z10, Z10
+	VADDPS threeAVX512<>+0(SB), Z11, Z11
+	VMAXPS Z11, Z14, Z11
+	VMINPS Z11, Z15, Z11
+	VMULPS sixthAVX512<>+0(SB), Z11, Z11
+	VADDPS threeAVX512<>+0(SB), Z12, Z12
+	VMAXPS Z12, Z14, Z12
+	VMINPS Z12, Z15, Z12
+	VMULPS sixthAVX512<>+0(SB), Z12, Z12
+	VADDPS threeAVX512<>+0(SB), Z13, Z13
+	VMAXPS Z13, Z14, Z13
+	VMINPS Z13, Z15, Z13
+	VMULPS sixthAVX512<>+0(SB), Z13, Z13
+	JMP    activated237
+
+relu234:
+	VMAXPS Z0, Z14, Z0
+	VMAXPS Z1, Z14, Z1
+	VMAXPS Z2, Z14, Z2
+	VMAXPS Z3, Z14, Z3
+	VMAXPS Z4, Z14, Z4
+	VMAXPS Z5, Z14, Z5
+	VMAXPS Z6, Z14, Z6
+	VMAXPS Z7, Z14, Z7
+	VMAXPS Z8, Z14, Z8
+	VMAXPS Z9, Z14, Z9
+	VMAXPS Z10, Z14, Z10
+	VMAXPS Z11, Z14, Z11
+	VMAXPS Z12, Z14, Z12
+	VMAXPS Z13, Z14, Z13
+	JMP    activated237
+
+clamp235:
+	VMAXPS Z0, Z14, Z0
+	VMINPS Z0, Z15, Z0
+	VMAXPS Z1, Z14, Z1
+	VMINPS Z1, Z15, Z1
+	VMAXPS Z2, Z14, Z2
+	VMINPS Z2, Z15, Z2
+	VMAXPS Z3, Z14, Z3
+	VMINPS Z3, Z15, Z3
+	VMAXPS Z4, Z14, Z4
+	VMINPS Z4, Z15, Z4
+	VMAXPS Z5, Z14, Z5
+	VMINPS Z5, Z15, Z5
+	VMAXPS Z6, Z14, Z6
+	VMINPS Z6, Z15, Z6
+	VMAXPS Z7, Z14, Z7
+	VMINPS Z7, Z15, Z7
+	VMAXPS Z8, Z14, Z8
+	VMINPS Z8, Z15, Z8
+	VMAXPS Z9, Z14, Z9
+	VMINPS Z9, Z15, Z9
+	VMAXPS Z10, Z14, Z10
+	VMINPS Z10, Z15, Z10
+	VMAXPS Z11, Z14, Z11
+	VMINPS Z11, Z15, Z11
+	VMAXPS Z12, Z14, Z12
+	VMINPS Z12, Z15, Z12
+	VMAXPS Z13, Z14, Z13
+	VMINPS Z13, Z15, Z13
+
+activated237:
+	MOVQ    56(SP), SI
+	MOVQ    80(AX), DI
+	CMPQ    128(AX), $0x00
+	JNE     tail238
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	ADDQ    DI, SI
+	VMOVUPS Z2, (SI)
+	VMOVUPS Z3, 64(SI)
+	ADDQ    DI, SI
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z5, 64(SI)
+	ADDQ    DI, SI
+	VMOVUPS Z6, (SI)
+	VMOVUPS Z7, 64(SI)
+	ADDQ    DI, SI
+	VMOVUPS Z8, (SI)
+	VMOVUPS Z9, 64(SI)
+	ADDQ    DI, SI
+	VMOVUPS Z10, (SI)
+	VMOVUPS Z11, 64(SI)
+	ADDQ    DI, SI
+	VMOVUPS Z12, (SI)
+	VMOVUPS Z13, 64(SI)
+	ADDQ    DI, SI
+	JMP     done239
+
+tail238:
+	KMOVW   128(AX), K1
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, K1, 64(SI)
+	ADDQ    DI, SI
+	VMOVUPS Z2, (SI)
+	VMOVUPS Z3, K1, 64(SI)
+	ADDQ    DI, SI
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z5, K1, 64(SI)
+	ADDQ    DI, SI
+	VMOVUPS Z6, (SI)
+	VMOVUPS Z7, K1, 64(SI)
+	ADDQ    DI, SI
+	VMOVUPS Z8, (SI)
+	VMOVUPS Z9, K1, 64(SI)
+	ADDQ    DI, SI
+	VMOVUPS Z10, (SI)
+	VMOVUPS Z11, K1, 64(SI)
+	ADDQ    DI, SI
+	VMOVUPS Z12, (SI)
+	VMOVUPS Z13, K1, 64(SI)
+	ADDQ    DI, SI
+
+done239:
+	MOVQ   SI, 56(SP)
+	MOVQ   16(AX), SI
+	IMUL3Q $0x07, SI, SI
+	MOVQ   40(SP), DI
+	TESTQ  DI, DI
+	JE     noOffsets240
+	ADDQ   $0x1c, DI
+	MOVQ   DI, 40(SP)
+
+noOffsets240:
+	ADDQ SI, 32(SP)
+	DECQ 48(SP)
+	JNE  group225
+	VZEROUPPER
+	RET
+
+rows226:
+	MOVQ $+1, 8(SP)
+	ADDQ 56(AX), SI
+	MOVQ 16(AX), CX
+	LEAQ (SI)(CX*1), DI
+	LEAQ (DI)(CX*1), R8
+	LEAQ (R8)(CX*1), R9
+	LEAQ (R9)(CX*1), R10
+	LEAQ (R10)(CX*1), R11
+	LEAQ (R11)(CX*1), R12
+	JMP  sum227
+
+// func conv4x32AVX512(t *byte)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·conv4x32AVX512(SB), NOSPLIT, $72-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), SI
+	MOVQ SI, 48(SP)
+	MOVQ 24(AX), SI
+	MOVQ SI, 40(SP)
+	MOVQ 8(AX), SI
+	MOVQ SI, 32(SP)
+	MOVQ 72(AX), SI
+	MOVQ SI, 56(SP)
+	MOVQ 96(AX), SI
+	MOVQ SI, 64(SP)
+
+group241:
+	MOVQ       64(AX), DX
+	MOVQ       88(AX), SI
+	VMOVUPS    (SI), Z0
+	VMOVAPS    Z0, Z2
+	VMOVAPS    Z0, Z4
+	VMOVAPS    Z0, Z6
+	VMOVUPS    64(SI), Z1
+	VMOVAPS    Z1, Z3
+	VMOVAPS    Z1, Z5
+	VMOVAPS    Z1, Z7
+	MOVQ       64(SP), SI
+	TESTQ      SI, SI
+	JE         noPrefetch244
+	MOVQ       104(AX), DI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+
+noPrefetch244:
+	MOVQ  32(SP), SI
+	MOVQ  40(SP), CX
+	TESTQ CX, CX
+	JE    rows242
+	MOVQ  CX, (SP)
+	MOVQ  40(AX), DI
+	SUBQ  SI, DI
+	MOVQ  DI, 16(SP)
+	ADDQ  56(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVQ  48(AX), SI
+	MOVQ  SI, 8(SP)
+
+tap245:
+	MOVQ    (SP), CX
+	MOVLQSX (CX), SI
+	SHLQ    $0x02, SI
+	CMOVQMI 16(SP), SI
+	ADDQ    24(SP), SI
+	MOVLQSX 4(CX), DI
+	SHLQ    $0x02, DI
+	CMOVQMI 16(SP), DI
+	ADDQ    24(SP), DI
+	MOVLQSX 8(CX), R8
+	SHLQ    $0x02, R8
+	CMOVQMI 16(SP), R8
+	ADDQ    24(SP), R8
+	MOVLQSX 12(CX), R9
+	SHLQ    $0x02, R9
+	CMOVQMI 16(SP), R9
+	ADDQ    24(SP), R9
+	ADDQ    32(AX), CX
+	MOVQ    CX, (SP)
+
+sum243:
+	MOVQ 56(AX), CX
+	NEGQ CX
+
+channel246:
+	VMOVUPS      (DX), Z8
+	VMOVUPS      64(DX), Z9
+	VBROADCASTSS (SI)(CX*1), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS (DI)(CX*1), Z11
+	VFMADD231PS  Z8, Z11, Z2
+	VFMADD231PS  Z9, Z11, Z3
+	VBROADCASTSS (R8)(CX*1), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VBROADCASTSS (R9)(CX*1), Z13
+	VFMADD231PS  Z8, Z13, Z6
+	VFMADD231PS  Z9, Z13, Z7
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x04, CX
+	JNE          channel246
+	DECQ         8(SP)
+	JNE          tap245
+	CMPQ         96(AX), $0x00
+	JE           noResidual247
+	MOVQ         64(SP), SI
+	MOVQ         104(AX), DI
+	CMPQ         128(AX), $0x00
+	JNE          tail248
+	VADDPS       (SI), Z0, Z0
+	VADDPS       64(SI), Z1, Z1
+	ADDQ         DI, SI
+	VADDPS       (SI), Z2, Z2
+	VADDPS       64(SI), Z3, Z3
+	ADDQ         DI, SI
+	VADDPS       (SI), Z4, Z4
+	VADDPS       64(SI), Z5, Z5
+	ADDQ         DI, SI
+	VADDPS       (SI), Z6, Z6
+	VADDPS       64(SI), Z7, Z7
+	ADDQ         DI, SI
+	JMP          done249
+
+tail248:
 	KMOVW     128(AX), K1
 	VADDPS    (SI), Z0, Z0
 	VMOVUPS.Z 64(SI), K1, Z8
@@ -4693,21 +5164,21 @@ tail232:
 	VADDPS    Z8, Z7, Z7
 	ADDQ      DI, SI
 
-done233:
+done249:
 	MOVQ SI, 64(SP)
 
-noResidual231:
+noResidual247:
 	MOVQ         120(AX), R8
 	TESTQ        R8, R8
-	JE           activated237
+	JE           activated253
 	VBROADCASTSS 112(AX), Z8
 	CMPQ         R8, $0x01
-	JE           relu234
+	JE           relu250
 	VBROADCASTSS 116(AX), Z9
 	CMPQ         R8, $0x02
-	JE           clamp235
+	JE           clamp251
 	CMPQ         R8, $0x04
-	JE           sigmoid236
+	JE           sigmoid252
 	VADDPS       threeAVX512<>+0(SB), Z0, Z10
 	VMAXPS       Z10, Z8, Z10
 	VMINPS       Z10, Z9, Z10
@@ -4748,9 +5219,9 @@ noResidual231:
 	VMINPS       Z10, Z9, Z10
 	VMULPS       Z10, Z7, Z7
 	VMULPS       sixthAVX512<>+0(SB), Z7, Z7
-	JMP          activated237
+	JMP          activated253
 
-sigmoid236:
+sigmoid252:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
@@ -4783,9 +5254,9 @@ sigmoid236:
 	VMAXPS Z7, Z8, Z7
 	VMINPS Z7, Z9, Z7
 	VMULPS sixthAVX512<>+0(SB), Z7, Z7
-	JMP    activated237
+	JMP    activated253
 
-relu234:
+relu250:
 	VMAXPS Z0, Z8, Z0
 	VMAXPS Z1, Z8, Z1
 	VMAXPS Z2, Z8, Z2
@@ -4794,9 +5265,9 @@ relu234:
 	VMAXPS Z5, Z8, Z5
 	VMAXPS Z6, Z8, Z6
 	VMAXPS Z7, Z8, Z7
-	JMP    activated237
+	JMP    activated253
 
-clamp235:
+clamp251:
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
 	VMAXPS Z1, Z8, Z1
@@ -4814,11 +5285,11 @@ clamp235:
 	VMAXPS Z7, Z8, Z7
 	VMINPS Z7, Z9, Z7
 
-activated237:
+activated253:
 	MOVQ    56(SP), SI
 	MOVQ    80(AX), DI
 	CMPQ    128(AX), $0x00
-	JNE     tail238
+	JNE     tail254
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	ADDQ    DI, SI
@@ -4831,9 +5302,9 @@ activated237:
 	VMOVUPS Z6, (SI)
 	VMOVUPS Z7, 64(SI)
 	ADDQ    DI, SI
-	JMP     done239
+	JMP     done255
 
-tail238:
+tail254:
 	KMOVW   128(AX), K1
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, K1, 64(SI)
@@ -4848,31 +5319,31 @@ tail238:
 	VMOVUPS Z7, K1, 64(SI)
 	ADDQ    DI, SI
 
-done239:
+done255:
 	MOVQ   SI, 56(SP)
 	MOVQ   16(AX), SI
 	IMUL3Q $0x04, SI, SI
 	MOVQ   40(SP), DI
 	TESTQ  DI, DI
-	JE     noOffsets240
+	JE     noOffsets256
 	ADDQ   $0x10, DI
 	MOVQ   DI, 40(SP)
 
-noOffsets240:
+noOffsets256:
 	ADDQ SI, 32(SP)
 	DECQ 48(SP)
-	JNE  group225
+	JNE  group241
 	VZEROUPPER
 	RET
 
-rows226:
+rows242:
 	MOVQ $+1, 8(SP)
 	ADDQ 56(AX), SI
 	MOVQ 16(AX), CX
 	LEAQ (SI)(CX*1), DI
 	LEAQ (DI)(CX*1), R8
 	LEAQ (R8)(CX*1), R9
-	JMP  sum227
+	JMP  sum243
 
 // func conv2x32AVX512(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
@@ -4889,7 +5360,7 @@ TEXT ·conv2x32AVX512(SB), NOSPLIT, $72-8
 	MOVQ 96(AX), SI
 	MOVQ SI, 64(SP)
 
-group241:
+group257:
 	MOVQ       64(AX), DX
 	MOVQ       88(AX), SI
 	VMOVUPS    (SI), Z0
@@ -4898,227 +5369,11 @@ group241:
 	VMOVAPS    Z1, Z3
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
-	JE         noPrefetch244
+	JE         noPrefetch260
 	MOVQ       104(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 	ADDQ       DI, SI
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-
-noPrefetch244:
-	MOVQ  32(SP), SI
-	MOVQ  40(SP), CX
-	TESTQ CX, CX
-	JE    rows242
-	MOVQ  CX, (SP)
-	MOVQ  40(AX), DI
-	SUBQ  SI, DI
-	MOVQ  DI, 16(SP)
-	ADDQ  56(AX), SI
-	MOVQ  SI, 24(SP)
-	MOVQ  48(AX), SI
-	MOVQ  SI, 8(SP)
-
-tap245:
-	MOVQ    (SP), CX
-	MOVLQSX (CX), SI
-	SHLQ    $0x02, SI
-	CMOVQMI 16(SP), SI
-	ADDQ    24(SP), SI
-	MOVLQSX 4(CX), DI
-	SHLQ    $0x02, DI
-	CMOVQMI 16(SP), DI
-	ADDQ    24(SP), DI
-	ADDQ    32(AX), CX
-	MOVQ    CX, (SP)
-
-sum243:
-	MOVQ 56(AX), CX
-	NEGQ CX
-
-channel246:
-	VMOVUPS      (DX), Z4
-	VMOVUPS      64(DX), Z5
-	VBROADCASTSS (SI)(CX*1), Z6
-	VFMADD231PS  Z4, Z6, Z0
-	VFMADD231PS  Z5, Z6, Z1
-	VBROADCASTSS (DI)(CX*1), Z7
-	VFMADD231PS  Z4, Z7, Z2
-	VFMADD231PS  Z5, Z7, Z3
-	ADDQ         $0x00000080, DX
-	ADDQ         $0x04, CX
-	JNE          channel246
-	DECQ         8(SP)
-	JNE          tap245
-	CMPQ         96(AX), $0x00
-	JE           noResidual247
-	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
-	JNE          tail248
-	VADDPS       (SI), Z0, Z0
-	VADDPS       64(SI), Z1, Z1
-	ADDQ         DI, SI
-	VADDPS       (SI), Z2, Z2
-	VADDPS       64(SI), Z3, Z3
-	ADDQ         DI, SI
-	JMP          done249
-
-tail248:
-	KMOVW     128(AX), K1
-	VADDPS    (SI), Z0, Z0
-	VMOVUPS.Z 64(SI), K1, Z4
-	VADDPS    Z4, Z1, Z1
-	ADDQ      DI, SI
-	VADDPS    (SI), Z2, Z2
-	VMOVUPS.Z 64(SI), K1, Z4
-	VADDPS    Z4, Z3, Z3
-	ADDQ      DI, SI
-
-done249:
-	MOVQ SI, 64(SP)
-
-noResidual247:
-	MOVQ         120(AX), R8
-	TESTQ        R8, R8
-	JE           activated253
-	VBROADCASTSS 112(AX), Z4
-	CMPQ         R8, $0x01
-	JE           relu250
-	VBROADCASTSS 116(AX), Z5
-	CMPQ         R8, $0x02
-	JE           clamp251
-	CMPQ         R8, $0x04
-	JE           sigmoid252
-	VADDPS       threeAVX512<>+0(SB), Z0, Z6
-	VMAXPS       Z6, Z4, Z6
-	VMINPS       Z6, Z5, Z6
-	VMULPS       Z6, Z0, Z0
-	VMULPS       sixthAVX512<>+0(SB), Z0, Z0
-	VADDPS       threeAVX512<>+0(SB), Z1, Z6
-	VMAXPS       Z6, Z4, Z6
-	VMINPS       Z6, Z5, Z6
-	VMULPS       Z6, Z1, Z1
-	VMULPS       sixthAVX512<>+0(SB), Z1, Z1
-	VADDPS       threeAVX512<>+0(SB), Z2, Z6
-	VMAXPS       Z6, Z4, Z6
-	VMINPS       Z6, Z5, Z6
-	VMULPS       Z6, Z2, Z2
-	VMULPS       sixthAVX512<>+0(SB), Z2, Z2
-	VADDPS       threeAVX512<>+0(SB), Z3, Z6
-	VMAXPS       Z6, Z4, Z6
-	VMINPS       Z6, Z5, Z6
-	VMULPS       Z6, Z3, Z3
-	VMULPS       sixthAVX512<>+0(SB), Z3, Z3
-	JMP          activated253
-
-sigmoid252:
-	VADDPS threeAVX512<>+0(SB), Z0, Z0
-	VMAXPS Z0, Z4, Z0
-	VMINPS Z0, Z5, Z0
-	VMULPS sixthAVX512<>+0(SB), Z0, Z0
-	VADDPS threeAVX512<>+0(SB), Z1, Z1
-	VMAXPS Z1, Z4, Z1
-	VMINPS Z1, Z5, Z1
-	VMULPS sixthAVX512<>+0(SB), Z1, Z1
-	VADDPS threeAVX512<>+0(SB), Z2, Z2
-	VMAXPS Z2, Z4, Z2
-	VMINPS Z2, Z5, Z2
-	VMULPS sixthAVX512<>+0(SB), Z2, Z2
-	VADDPS threeAVX512<>+0(SB), Z3, Z3
-	VMAXPS Z3, Z4, Z3
-	VMINPS Z3, Z5, Z3
-	VMULPS sixthAVX512<>+0(SB), Z3, Z3
-	JMP    activated253
-
-relu250:
-	VMAXPS Z0, Z4, Z0
-	VMAXPS Z1, Z4, Z1
-	VMAXPS Z2, Z4, Z2
-	VMAXPS Z3, Z4, Z3
-	JMP    activated253
-
-clamp251:
-	VMAXPS Z0, Z4, Z0
-	VMINPS Z0, Z5, Z0
-	VMAXPS Z1, Z4, Z1
-	VMINPS Z1, Z5, Z1
-	VMAXPS Z2, Z4, Z2
-	VMINPS Z2, Z5, Z2
-	VMAXPS Z3, Z4, Z3
-	VMINPS Z3, Z5, Z3
-
-activated253:
-	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
-	JNE     tail254
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z2, (SI)
-	VMOVUPS Z3, 64(SI)
-	ADDQ    DI, SI
-	JMP     done255
-
-tail254:
-	KMOVW   128(AX), K1
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, K1, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z2, (SI)
-	VMOVUPS Z3, K1, 64(SI)
-	ADDQ    DI, SI
-
-done255:
-	MOVQ   SI, 56(SP)
-	MOVQ   16(AX), SI
-	IMUL3Q $0x02, SI, SI
-	MOVQ   40(SP), DI
-	TESTQ  DI, DI
-	JE     noOffsets256
-	ADDQ   $0x08, DI
-	MOVQ   DI, 40(SP)
-
-noOffsets256:
-	ADDQ SI, 32(SP)
-	DECQ 48(SP)
-	JNE  group241
-	VZEROUPPER
-	RET
-
-rows242:
-	MOVQ $+1, 8(SP)
-	ADDQ 56(AX), SI
-	MOVQ 16(AX), CX
-	LEAQ (SI)(CX*1), DI
-	JMP  sum243
-
-// func conv1x32AVX512(t *byte)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·conv1x32AVX512(SB), NOSPLIT, $72-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), SI
-	MOVQ SI, 48(SP)
-	MOVQ 24(AX), SI
-	MOVQ SI, 40(SP)
-	MOVQ 8(AX), SI
-	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
-	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
-	MOVQ SI, 64(SP)
-
-group257:
-	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
-	VMOVUPS    (SI), Z0
-	VMOVUPS    64(SI), Z1
-	MOVQ       64(SP), SI
-	TESTQ      SI, SI
-	JE         noPrefetch260
-	MOVQ       104(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 
@@ -5142,6 +5397,10 @@ tap261:
 	SHLQ    $0x02, SI
 	CMOVQMI 16(SP), SI
 	ADDQ    24(SP), SI
+	MOVLQSX 4(CX), DI
+	SHLQ    $0x02, DI
+	CMOVQMI 16(SP), DI
+	ADDQ    24(SP), DI
 	ADDQ    32(AX), CX
 	MOVQ    CX, (SP)
 
@@ -5150,11 +5409,14 @@ sum259:
 	NEGQ CX
 
 channel262:
-	VMOVUPS      (DX), Z2
-	VMOVUPS      64(DX), Z3
-	VBROADCASTSS (SI)(CX*1), Z4
-	VFMADD231PS  Z2, Z4, Z0
-	VFMADD231PS  Z3, Z4, Z1
+	VMOVUPS      (DX), Z4
+	VMOVUPS      64(DX), Z5
+	VBROADCASTSS (SI)(CX*1), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS (DI)(CX*1), Z7
+	VFMADD231PS  Z4, Z7, Z2
+	VFMADD231PS  Z5, Z7, Z3
 	ADDQ         $0x00000080, DX
 	ADDQ         $0x04, CX
 	JNE          channel262
@@ -5169,13 +5431,20 @@ channel262:
 	VADDPS       (SI), Z0, Z0
 	VADDPS       64(SI), Z1, Z1
 	ADDQ         DI, SI
+	VADDPS       (SI), Z2, Z2
+	VADDPS       64(SI), Z3, Z3
+	ADDQ         DI, SI
 	JMP          done265
 
 tail264:
 	KMOVW     128(AX), K1
 	VADDPS    (SI), Z0, Z0
-	VMOVUPS.Z 64(SI), K1, Z2
-	VADDPS    Z2, Z1, Z1
+	VMOVUPS.Z 64(SI), K1, Z4
+	VADDPS    Z4, Z1, Z1
+	ADDQ      DI, SI
+	VADDPS    (SI), Z2, Z2
+	VMOVUPS.Z 64(SI), K1, Z4
+	VADDPS    Z4, Z3, Z3
 	ADDQ      DI, SI
 
 done265:
@@ -5185,47 +5454,71 @@ noResidual263:
 	MOVQ         120(AX), R8
 	TESTQ        R8, R8
 	JE           activated269
-	VBROADCASTSS 112(AX), Z2
+	VBROADCASTSS 112(AX), Z4
 	CMPQ         R8, $0x01
 	JE           relu266
-	VBROADCASTSS 116(AX), Z3
+	VBROADCASTSS 116(AX), Z5
 	CMPQ         R8, $0x02
 	JE           clamp267
 	CMPQ         R8, $0x04
 	JE           sigmoid268
-	VADDPS       threeAVX512<>+0(SB), Z0, Z4
-	VMAXPS       Z4, Z2, Z4
-	VMINPS       Z4, Z3, Z4
-	VMULPS       Z4, Z0, Z0
+	VADDPS       threeAVX512<>+0(SB), Z0, Z6
+	VMAXPS       Z6, Z4, Z6
+	VMINPS       Z6, Z5, Z6
+	VMULPS       Z6, Z0, Z0
 	VMULPS       sixthAVX512<>+0(SB), Z0, Z0
-	VADDPS       threeAVX512<>+0(SB), Z1, Z4
-	VMAXPS       Z4, Z2, Z4
-	VMINPS       Z4, Z3, Z4
-	VMULPS       Z4, Z1, Z1
+	VADDPS       threeAVX512<>+0(SB), Z1, Z6
+	VMAXPS       Z6, Z4, Z6
+	VMINPS       Z6, Z5, Z6
+	VMULPS       Z6, Z1, Z1
 	VMULPS       sixthAVX512<>+0(SB), Z1, Z1
+	VADDPS       threeAVX512<>+0(SB), Z2, Z6
+	VMAXPS       Z6, Z4, Z6
+	VMINPS       Z6, Z5, Z6
+	VMULPS       Z6, Z2, Z2
+	VMULPS       sixthAVX512<>+0(SB), Z2, Z2
+	VADDPS       threeAVX512<>+0(SB), Z3, Z6
+	VMAXPS       Z6, Z4, Z6
+	VMINPS       Z6, Z5, Z6
+	VMULPS       Z6, Z3, Z3
+	VMULPS       sixthAVX512<>+0(SB), Z3, Z3
 	JMP          activated269
 
 sigmoid268:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
-	VMAXPS Z0, Z2, Z0
-	VMINPS Z0, Z3, Z0
+	VMAXPS Z0, Z4, Z0
+	VMINPS Z0, Z5, Z0
 	VMULPS sixthAVX512<>+0(SB), Z0, Z0
 	VADDPS threeAVX512<>+0(SB), Z1, Z1
-	VMAXPS Z1, Z2, Z1
-	VMINPS Z1, Z3, Z1
+	VMAXPS Z1, Z4, Z1
+	VMINPS Z1, Z5, Z1
 	VMULPS sixthAVX512<>+0(SB), Z1, Z1
+	VADDPS threeAVX512<>+0(SB), Z2, Z2
+	VMAXPS Z2, Z4, Z2
+	VMINPS Z2, Z5, Z2
+	VMULPS sixthAVX512<>+0(SB), Z2, Z2
+	VADDPS threeAVX512<>+0(SB), Z3, Z3
+	VMAXPS Z3, Z4, Z3
+	VMINPS Z3, Z5, Z3
+	VMULPS sixthAVX512<>+0(SB), Z3, Z3
 	JMP    activated269
 
 relu266:
-	VMAXPS Z0, Z2, Z0
-	VMAXPS Z1, Z2, Z1
+	VMAXPS Z0, Z4, Z0
+	VMAXPS Z1, Z4, Z1
+	VMAXPS Z2, Z4, Z2
+	VMAXPS Z3, Z4, Z3
 	JMP    activated269
 
 clamp267:
-	VMAXPS Z0, Z2, Z0
-	VMINPS Z0, Z3, Z0
-	VMAXPS Z1, Z2, Z1
-	VMINPS Z1, Z3, Z1
+	VMAXPS Z0, Z4, Z0
+	VMINPS Z0, Z5, Z0
+	VMAXPS Z1, Z4, Z1
+	VMINPS Z1, Z5, Z1
+	VMAXPS Z2, Z4, Z2
+	VMINPS Z2, Z5, Z2
+	VMAXPS Z3, Z4, Z3
+	VMINPS Z3, Z5, Z3
 
 activated269:
 	MOVQ    56(SP), SI
@@ -5235,6 +5528,9 @@ activated269:
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	ADDQ    DI, SI
+	VMOVUPS Z2, (SI)
+	VMOVUPS Z3, 64(SI)
+	ADDQ    DI, SI
 	JMP     done271
 
 tail270:
@@ -5242,15 +5538,18 @@ tail270:
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, K1, 64(SI)
 	ADDQ    DI, SI
+	VMOVUPS Z2, (SI)
+	VMOVUPS Z3, K1, 64(SI)
+	ADDQ    DI, SI
 
 done271:
 	MOVQ   SI, 56(SP)
 	MOVQ   16(AX), SI
-	IMUL3Q $0x01, SI, SI
+	IMUL3Q $0x02, SI, SI
 	MOVQ   40(SP), DI
 	TESTQ  DI, DI
 	JE     noOffsets272
-	ADDQ   $0x04, DI
+	ADDQ   $0x08, DI
 	MOVQ   DI, 40(SP)
 
 noOffsets272:
@@ -5264,7 +5563,179 @@ rows258:
 	MOVQ $+1, 8(SP)
 	ADDQ 56(AX), SI
 	MOVQ 16(AX), CX
+	LEAQ (SI)(CX*1), DI
 	JMP  sum259
+
+// func conv1x32AVX512(t *byte)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·conv1x32AVX512(SB), NOSPLIT, $72-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), SI
+	MOVQ SI, 48(SP)
+	MOVQ 24(AX), SI
+	MOVQ SI, 40(SP)
+	MOVQ 8(AX), SI
+	MOVQ SI, 32(SP)
+	MOVQ 72(AX), SI
+	MOVQ SI, 56(SP)
+	MOVQ 96(AX), SI
+	MOVQ SI, 64(SP)
+
+group273:
+	MOVQ       64(AX), DX
+	MOVQ       88(AX), SI
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
+	MOVQ       64(SP), SI
+	TESTQ      SI, SI
+	JE         noPrefetch276
+	MOVQ       104(AX), DI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+
+noPrefetch276:
+	MOVQ  32(SP), SI
+	MOVQ  40(SP), CX
+	TESTQ CX, CX
+	JE    rows274
+	MOVQ  CX, (SP)
+	MOVQ  40(AX), DI
+	SUBQ  SI, DI
+	MOVQ  DI, 16(SP)
+	ADDQ  56(AX), SI
+	MOVQ  SI, 24(SP)
+	MOVQ  48(AX), SI
+	MOVQ  SI, 8(SP)
+
+tap277:
+	MOVQ    (SP), CX
+	MOVLQSX (CX), SI
+	SHLQ    $0x02, SI
+	CMOVQMI 16(SP), SI
+	ADDQ    24(SP), SI
+	ADDQ    32(AX), CX
+	MOVQ    CX, (SP)
+
+sum275:
+	MOVQ 56(AX), CX
+	NEGQ CX
+
+channel278:
+	VMOVUPS      (DX), Z2
+	VMOVUPS      64(DX), Z3
+	VBROADCASTSS (SI)(CX*1), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VFMADD231PS  Z3, Z4, Z1
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x04, CX
+	JNE          channel278
+	DECQ         8(SP)
+	JNE          tap277
+	CMPQ         96(AX), $0x00
+	JE           noResidual279
+	MOVQ         64(SP), SI
+	MOVQ         104(AX), DI
+	CMPQ         128(AX), $0x00
+	JNE          tail280
+	VADDPS       (SI), Z0, Z0
+	VADDPS       64(SI), Z1, Z1
+	ADDQ         DI, SI
+	JMP          done281
+
+tail280:
+	KMOVW     128(AX), K1
+	VADDPS    (SI), Z0, Z0
+	VMOVUPS.Z 64(SI), K1, Z2
+	VADDPS    Z2, Z1, Z1
+	ADDQ      DI, SI
+
+done281:
+	MOVQ SI, 64(SP)
+
+noResidual279:
+	MOVQ         120(AX), R8
+	TESTQ        R8, R8
+	JE           activated285
+	VBROADCASTSS 112(AX), Z2
+	CMPQ         R8, $0x01
+	JE           relu282
+	VBROADCASTSS 116(AX), Z3
+	CMPQ         R8, $0x02
+	JE           clamp283
+	CMPQ         R8, $0x04
+	JE           sigmoid284
+	VADDPS       threeAVX512<>+0(SB), Z0, Z4
+	VMAXPS       Z4, Z2, Z4
+	VMINPS       Z4, Z3, Z4
+	VMULPS       Z4, Z0, Z0
+	VMULPS       sixthAVX512<>+0(SB), Z0, Z0
+	VADDPS       threeAVX512<>+0(SB), Z1, Z4
+	VMAXPS       Z4, Z2, Z4
+	VMINPS       Z4, Z3, Z4
+	VMULPS       Z4, Z1, Z1
+	VMULPS       sixthAVX512<>+0(SB), Z1, Z1
+	JMP          activated285
+
+sigmoid284:
+	VADDPS threeAVX512<>+0(SB), Z0, Z0
+	VMAXPS Z0, Z2, Z0
+	VMINPS Z0, Z3, Z0
+	VMULPS sixthAVX512<>+0(SB), Z0, Z0
+	VADDPS threeAVX512<>+0(SB), Z1, Z1
+	VMAXPS Z1, Z2, Z1
+	VMINPS Z1, Z3, Z1
+	VMULPS sixthAVX512<>+0(SB), Z1, Z1
+	JMP    activated285
+
+relu282:
+	VMAXPS Z0, Z2, Z0
+	VMAXPS Z1, Z2, Z1
+	JMP    activated285
+
+clamp283:
+	VMAXPS Z0, Z2, Z0
+	VMINPS Z0, Z3, Z0
+	VMAXPS Z1, Z2, Z1
+	VMINPS Z1, Z3, Z1
+
+activated285:
+	MOVQ    56(SP), SI
+	MOVQ    80(AX), DI
+	CMPQ    128(AX), $0x00
+	JNE     tail286
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	ADDQ    DI, SI
+	JMP     done287
+
+tail286:
+	KMOVW   128(AX), K1
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, K1, 64(SI)
+	ADDQ    DI, SI
+
+done287:
+	MOVQ   SI, 56(SP)
+	MOVQ   16(AX), SI
+	IMUL3Q $0x01, SI, SI
+	MOVQ   40(SP), DI
+	TESTQ  DI, DI
+	JE     noOffsets288
+	ADDQ   $0x04, DI
+	MOVQ   DI, 40(SP)
+
+noOffsets288:
+	ADDQ SI, 32(SP)
+	DECQ 48(SP)
+	JNE  group273
+	VZEROUPPER
+	RET
+
+rows274:
+	MOVQ $+1, 8(SP)
+	ADDQ 56(AX), SI
+	MOVQ 16(AX), CX
+	JMP  sum275
 
 // func conv6x40AVX512(t *byte)
 // Requires: AVX, AVX512F, AVX512VL, CMOV, FMA3, MMX+
@@ -5281,7 +5752,7 @@ TEXT ·conv6x40AVX512(SB), NOSPLIT, $72-8
 	MOVQ 96(AX), SI
 	MOVQ SI, 64(SP)
 
-group273:
+group289:
 	MOVQ       64(AX), DX
 	MOVQ       88(AX), SI
 	VMOVUPS    (SI), Z0
@@ -5304,7 +5775,7 @@ group273:
 	VMOVAPS    Y2, Y17
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
-	JE         noPrefetch276
+	JE         noPrefetch292
 	MOVQ       104(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
@@ -5330,11 +5801,11 @@ group273:
 	PREFETCHT0 64(SI)
 	PREFETCHT0 128(SI)
 
-noPrefetch276:
+noPrefetch292:
 	MOVQ  32(SP), SI
 	MOVQ  40(SP), CX
 	TESTQ CX, CX
-	JE    rows274
+	JE    rows290
 	MOVQ  CX, (SP)
 	MOVQ  40(AX), DI
 	SUBQ  SI, DI
@@ -5344,7 +5815,7 @@ noPrefetch276:
 	MOVQ  48(AX), SI
 	MOVQ  SI, 8(SP)
 
-tap277:
+tap293:
 	MOVQ    (SP), CX
 	MOVLQSX (CX), SI
 	SHLQ    $0x02, SI
@@ -5373,11 +5844,11 @@ tap277:
 	ADDQ    32(AX), CX
 	MOVQ    CX, (SP)
 
-sum275:
+sum291:
 	MOVQ 56(AX), CX
 	NEGQ CX
 
-channel278:
+channel294:
 	VMOVUPS      (DX), Z18
 	VMOVUPS      64(DX), Z19
 	VMOVUPS      128(DX), Y20
@@ -5407,15 +5878,15 @@ channel278:
 	VFMADD231PS  Y20, Y26, Y17
 	ADDQ         $0x000000c0, DX
 	ADDQ         $0x04, CX
-	JNE          channel278
+	JNE          channel294
 	DECQ         8(SP)
-	JNE          tap277
+	JNE          tap293
 	CMPQ         96(AX), $0x00
-	JE           noResidual279
+	JE           noResidual295
 	MOVQ         64(SP), SI
 	MOVQ         104(AX), DI
 	CMPQ         128(AX), $0x00
-	JNE          tail280
+	JNE          tail296
 	VADDPS       (SI), Z0, Z0
 	VADDPS       64(SI), Z1, Z1
 	VADDPS       128(SI), Y2, Y2
@@ -5440,9 +5911,9 @@ channel278:
 	VADDPS       64(SI), Z16, Z16
 	VADDPS       128(SI), Y17, Y17
 	ADDQ         DI, SI
-	JMP          done281
+	JMP          done297
 
-tail280:
+tail296:
 	KMOVW     128(AX), K1
 	VADDPS    (SI), Z0, Z0
 	VADDPS    64(SI), Z1, Z1
@@ -5475,21 +5946,21 @@ tail280:
 	VADDPS    Y18, Y17, Y17
 	ADDQ      DI, SI
 
-done281:
+done297:
 	MOVQ SI, 64(SP)
 
-noResidual279:
+noResidual295:
 	MOVQ         120(AX), R8
 	TESTQ        R8, R8
-	JE           activated285
+	JE           activated301
 	VBROADCASTSS 112(AX), Z18
 	CMPQ         R8, $0x01
-	JE           relu282
+	JE           relu298
 	VBROADCASTSS 116(AX), Z19
 	CMPQ         R8, $0x02
-	JE           clamp283
+	JE           clamp299
 	CMPQ         R8, $0x04
-	JE           sigmoid284
+	JE           sigmoid300
 	VADDPS       threeAVX512<>+0(SB), Z0, Z20
 	VMAXPS       Z20, Z18, Z20
 	VMINPS       Z20, Z19, Z20
@@ -5580,9 +6051,9 @@ noResidual279:
 	VMINPS       Y20, Y19, Y20
 	VMULPS       Y20, Y17, Y17
 	VMULPS       sixthAVX512<>+0(SB), Y17, Y17
-	JMP          activated285
+	JMP          activated301
 
-sigmoid284:
+sigmoid300:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z18, Z0
 	VMINPS Z0, Z19, Z0
@@ -5655,9 +6126,9 @@ sigmoid284:
 	VMAXPS Y17, Y18, Y17
 	VMINPS Y17, Y19, Y17
 	VMULPS sixthAVX512<>+0(SB), Y17, Y17
-	JMP    activated285
+	JMP    activated301
 
-relu282:
+relu298:
 	VMAXPS Z0, Z18, Z0
 	VMAXPS Z1, Z18, Z1
 	VMAXPS Y2, Y18, Y2
@@ -5676,9 +6147,9 @@ relu282:
 	VMAXPS Z15, Z18, Z15
 	VMAXPS Z16, Z18, Z16
 	VMAXPS Y17, Y18, Y17
-	JMP    activated285
+	JMP    activated301
 
-clamp283:
+clamp299:
 	VMAXPS Z0, Z18, Z0
 	VMINPS Z0, Z19, Z0
 	VMAXPS Z1, Z18, Z1
@@ -5716,11 +6187,11 @@ clamp283:
 	VMAXPS Y17, Y18, Y17
 	VMINPS Y17, Y19, Y17
 
-activated285:
+activated301:
 	MOVQ    56(SP), SI
 	MOVQ    80(AX), DI
 	CMPQ    128(AX), $0x00
-	JNE     tail286
+	JNE     tail302
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Y2, 128(SI)
@@ -5745,9 +6216,9 @@ activated285:
 	VMOVUPS Z16, 64(SI)
 	VMOVUPS Y17, 128(SI)
 	ADDQ    DI, SI
-	JMP     done287
+	JMP     done303
 
-tail286:
+tail302:
 	KMOVW   128(AX), K1
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
@@ -5774,24 +6245,24 @@ tail286:
 	VMOVUPS Y17, K1, 128(SI)
 	ADDQ    DI, SI
 
-done287:
+done303:
 	MOVQ   SI, 56(SP)
 	MOVQ   16(AX), SI
 	IMUL3Q $0x06, SI, SI
 	MOVQ   40(SP), DI
 	TESTQ  DI, DI
-	JE     noOffsets288
+	JE     noOffsets304
 	ADDQ   $0x18, DI
 	MOVQ   DI, 40(SP)
 
-noOffsets288:
+noOffsets304:
 	ADDQ SI, 32(SP)
 	DECQ 48(SP)
-	JNE  group273
+	JNE  group289
 	VZEROUPPER
 	RET
 
-rows274:
+rows290:
 	MOVQ $+1, 8(SP)
 	ADDQ 56(AX), SI
 	MOVQ 16(AX), CX
@@ -5800,7 +6271,7 @@ rows274:
 	LEAQ (R8)(CX*1), R9
 	LEAQ (R9)(CX*1), R10
 	LEAQ (R10)(CX*1), R11
-	JMP  sum275
+	JMP  sum291
 
 // func conv4x40AVX512(t *byte)
 // Requires: AVX, AVX512F, AVX512VL, CMOV, FMA3, MMX+
@@ -5817,7 +6288,7 @@ TEXT ·conv4x40AVX512(SB), NOSPLIT, $72-8
 	MOVQ 96(AX), SI
 	MOVQ SI, 64(SP)
 
-group289:
+group305:
 	MOVQ       64(AX), DX
 	MOVQ       88(AX), SI
 	VMOVUPS    (SI), Z0
@@ -5834,7 +6305,7 @@ group289:
 	VMOVAPS    Y2, Y11
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
-	JE         noPrefetch292
+	JE         noPrefetch308
 	MOVQ       104(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
@@ -5852,11 +6323,11 @@ group289:
 	PREFETCHT0 64(SI)
 	PREFETCHT0 128(SI)
 
-noPrefetch292:
+noPrefetch308:
 	MOVQ  32(SP), SI
 	MOVQ  40(SP), CX
 	TESTQ CX, CX
-	JE    rows290
+	JE    rows306
 	MOVQ  CX, (SP)
 	MOVQ  40(AX), DI
 	SUBQ  SI, DI
@@ -5866,7 +6337,7 @@ noPrefetch292:
 	MOVQ  48(AX), SI
 	MOVQ  SI, 8(SP)
 
-tap293:
+tap309:
 	MOVQ    (SP), CX
 	MOVLQSX (CX), SI
 	SHLQ    $0x02, SI
@@ -5887,11 +6358,11 @@ tap293:
 	ADDQ    32(AX), CX
 	MOVQ    CX, (SP)
 
-sum291:
+sum307:
 	MOVQ 56(AX), CX
 	NEGQ CX
 
-channel294:
+channel310:
 	VMOVUPS      (DX), Z12
 	VMOVUPS      64(DX), Z13
 	VMOVUPS      128(DX), Y14
@@ -5913,15 +6384,15 @@ channel294:
 	VFMADD231PS  Y14, Y18, Y11
 	ADDQ         $0x000000c0, DX
 	ADDQ         $0x04, CX
-	JNE          channel294
+	JNE          channel310
 	DECQ         8(SP)
-	JNE          tap293
+	JNE          tap309
 	CMPQ         96(AX), $0x00
-	JE           noResidual295
+	JE           noResidual311
 	MOVQ         64(SP), SI
 	MOVQ         104(AX), DI
 	CMPQ         128(AX), $0x00
-	JNE          tail296
+	JNE          tail312
 	VADDPS       (SI), Z0, Z0
 	VADDPS       64(SI), Z1, Z1
 	VADDPS       128(SI), Y2, Y2
@@ -5938,9 +6409,9 @@ channel294:
 	VADDPS       64(SI), Z10, Z10
 	VADDPS       128(SI), Y11, Y11
 	ADDQ         DI, SI
-	JMP          done297
+	JMP          done313
 
-tail296:
+tail312:
 	KMOVW     128(AX), K1
 	VADDPS    (SI), Z0, Z0
 	VADDPS    64(SI), Z1, Z1
@@ -5963,21 +6434,21 @@ tail296:
 	VADDPS    Y12, Y11, Y11
 	ADDQ      DI, SI
 
-done297:
+done313:
 	MOVQ SI, 64(SP)
 
-noResidual295:
+noResidual311:
 	MOVQ         120(AX), R8
 	TESTQ        R8, R8
-	JE           activated301
+	JE           activated317
 	VBROADCASTSS 112(AX), Z12
 	CMPQ         R8, $0x01
-	JE           relu298
+	JE           relu314
 	VBROADCASTSS 116(AX), Z13
 	CMPQ         R8, $0x02
-	JE           clamp299
+	JE           clamp315
 	CMPQ         R8, $0x04
-	JE           sigmoid300
+	JE           sigmoid316
 	VADDPS       threeAVX512<>+0(SB), Z0, Z14
 	VMAXPS       Z14, Z12, Z14
 	VMINPS       Z14, Z13, Z14
@@ -6038,9 +6509,9 @@ noResidual295:
 	VMINPS       Y14, Y13, Y14
 	VMULPS       Y14, Y11, Y11
 	VMULPS       sixthAVX512<>+0(SB), Y11, Y11
-	JMP          activated301
+	JMP          activated317
 
-sigmoid300:
+sigmoid316:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z12, Z0
 	VMINPS Z0, Z13, Z0
@@ -6089,9 +6560,9 @@ sigmoid300:
 	VMAXPS Y11, Y12, Y11
 	VMINPS Y11, Y13, Y11
 	VMULPS sixthAVX512<>+0(SB), Y11, Y11
-	JMP    activated301
+	JMP    activated317
 
-relu298:
+relu314:
 	VMAXPS Z0, Z12, Z0
 	VMAXPS Z1, Z12, Z1
 	VMAXPS Y2, Y12, Y2
@@ -6104,9 +6575,9 @@ relu298:
 	VMAXPS Z9, Z12, Z9
 	VMAXPS Z10, Z12, Z10
 	VMAXPS Y11, Y12, Y11
-	JMP    activated301
+	JMP    activated317
 
-clamp299:
+clamp315:
 	VMAXPS Z0, Z12, Z0
 	VMINPS Z0, Z13, Z0
 	VMAXPS Z1, Z12, Z1
@@ -6132,11 +6603,11 @@ clamp299:
 	VMAXPS Y11, Y12, Y11
 	VMINPS Y11, Y13, Y11
 
-activated301:
+activated317:
 	MOVQ    56(SP), SI
 	MOVQ    80(AX), DI
 	CMPQ    128(AX), $0x00
-	JNE     tail302
+	JNE     tail318
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Y2, 128(SI)
@@ -6153,9 +6624,9 @@ activated301:
 	VMOVUPS Z10, 64(SI)
 	VMOVUPS Y11, 128(SI)
 	ADDQ    DI, SI
-	JMP     done303
+	JMP     done319
 
-tail302:
+tail318:
 	KMOVW   128(AX), K1
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
@@ -6174,31 +6645,31 @@ tail302:
 	VMOVUPS Y11, K1, 128(SI)
 	ADDQ    DI, SI
 
-done303:
+done319:
 	MOVQ   SI, 56(SP)
 	MOVQ   16(AX), SI
 	IMUL3Q $0x04, SI, SI
 	MOVQ   40(SP), DI
 	TESTQ  DI, DI
-	JE     noOffsets304
+	JE     noOffsets320
 	ADDQ   $0x10, DI
 	MOVQ   DI, 40(SP)
 
-noOffsets304:
+noOffsets320:
 	ADDQ SI, 32(SP)
 	DECQ 48(SP)
-	JNE  group289
+	JNE  group305
 	VZEROUPPER
 	RET
 
-rows290:
+rows306:
 	MOVQ $+1, 8(SP)
 	ADDQ 56(AX), SI
 	MOVQ 16(AX), CX
 	LEAQ (SI)(CX*1), DI
 	LEAQ (DI)(CX*1), R8
 	LEAQ (R8)(CX*1), R9
-	JMP  sum291
+	JMP  sum307
 
 // func conv2x40AVX512(t *byte)
 // Requires: AVX, AVX512F, AVX512VL, CMOV, FMA3, MMX+
@@ -6215,7 +6686,7 @@ TEXT ·conv2x40AVX512(SB), NOSPLIT, $72-8
 	MOVQ 96(AX), SI
 	MOVQ SI, 64(SP)
 
-group305:
+group321:
 	MOVQ       64(AX), DX
 	MOVQ       88(AX), SI
 	VMOVUPS    (SI), Z0
@@ -6226,7 +6697,7 @@ group305:
 	VMOVAPS    Y2, Y5
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
-	JE         noPrefetch308
+	JE         noPrefetch324
 	MOVQ       104(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
@@ -6236,11 +6707,11 @@ group305:
 	PREFETCHT0 64(SI)
 	PREFETCHT0 128(SI)
 
-noPrefetch308:
+noPrefetch324:
 	MOVQ  32(SP), SI
 	MOVQ  40(SP), CX
 	TESTQ CX, CX
-	JE    rows306
+	JE    rows322
 	MOVQ  CX, (SP)
 	MOVQ  40(AX), DI
 	SUBQ  SI, DI
@@ -6250,7 +6721,7 @@ noPrefetch308:
 	MOVQ  48(AX), SI
 	MOVQ  SI, 8(SP)
 
-tap309:
+tap325:
 	MOVQ    (SP), CX
 	MOVLQSX (CX), SI
 	SHLQ    $0x02, SI
@@ -6263,11 +6734,11 @@ tap309:
 	ADDQ    32(AX), CX
 	MOVQ    CX, (SP)
 
-sum307:
+sum323:
 	MOVQ 56(AX), CX
 	NEGQ CX
 
-channel310:
+channel326:
 	VMOVUPS      (DX), Z6
 	VMOVUPS      64(DX), Z7
 	VMOVUPS      128(DX), Y8
@@ -6281,15 +6752,15 @@ channel310:
 	VFMADD231PS  Y8, Y10, Y5
 	ADDQ         $0x000000c0, DX
 	ADDQ         $0x04, CX
-	JNE          channel310
+	JNE          channel326
 	DECQ         8(SP)
-	JNE          tap309
+	JNE          tap325
 	CMPQ         96(AX), $0x00
-	JE           noResidual311
+	JE           noResidual327
 	MOVQ         64(SP), SI
 	MOVQ         104(AX), DI
 	CMPQ         128(AX), $0x00
-	JNE          tail312
+	JNE          tail328
 	VADDPS       (SI), Z0, Z0
 	VADDPS       64(SI), Z1, Z1
 	VADDPS       128(SI), Y2, Y2
@@ -6298,9 +6769,9 @@ channel310:
 	VADDPS       64(SI), Z4, Z4
 	VADDPS       128(SI), Y5, Y5
 	ADDQ         DI, SI
-	JMP          done313
+	JMP          done329
 
-tail312:
+tail328:
 	KMOVW     128(AX), K1
 	VADDPS    (SI), Z0, Z0
 	VADDPS    64(SI), Z1, Z1
@@ -6313,21 +6784,21 @@ tail312:
 	VADDPS    Y6, Y5, Y5
 	ADDQ      DI, SI
 
-done313:
+done329:
 	MOVQ SI, 64(SP)
 
-noResidual311:
+noResidual327:
 	MOVQ         120(AX), R8
 	TESTQ        R8, R8
-	JE           activated317
+	JE           activated333
 	VBROADCASTSS 112(AX), Z6
 	CMPQ         R8, $0x01
-	JE           relu314
+	JE           relu330
 	VBROADCASTSS 116(AX), Z7
 	CMPQ         R8, $0x02
-	JE           clamp315
+	JE           clamp331
 	CMPQ         R8, $0x04
-	JE           sigmoid316
+	JE           sigmoid332
 	VADDPS       threeAVX512<>+0(SB), Z0, Z8
 	VMAXPS       Z8, Z6, Z8
 	VMINPS       Z8, Z7, Z8
@@ -6358,9 +6829,9 @@ noResidual311:
 	VMINPS       Y8, Y7, Y8
 	VMULPS       Y8, Y5, Y5
 	VMULPS       sixthAVX512<>+0(SB), Y5, Y5
-	JMP          activated317
+	JMP          activated333
 
-sigmoid316:
+sigmoid332:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z6, Z0
 	VMINPS Z0, Z7, Z0
@@ -6385,18 +6856,18 @@ sigmoid316:
 	VMAXPS Y5, Y6, Y5
 	VMINPS Y5, Y7, Y5
 	VMULPS sixthAVX512<>+0(SB), Y5, Y5
-	JMP    activated317
+	JMP    activated333
 
-relu314:
+relu330:
 	VMAXPS Z0, Z6, Z0
 	VMAXPS Z1, Z6, Z1
 	VMAXPS Y2, Y6, Y2
 	VMAXPS Z3, Z6, Z3
 	VMAXPS Z4, Z6, Z4
 	VMAXPS Y5, Y6, Y5
-	JMP    activated317
+	JMP    activated333
 
-clamp315:
+clamp331:
 	VMAXPS Z0, Z6, Z0
 	VMINPS Z0, Z7, Z0
 	VMAXPS Z1, Z6, Z1
@@ -6410,11 +6881,11 @@ clamp315:
 	VMAXPS Y5, Y6, Y5
 	VMINPS Y5, Y7, Y5
 
-activated317:
+activated333:
 	MOVQ    56(SP), SI
 	MOVQ    80(AX), DI
 	CMPQ    128(AX), $0x00
-	JNE     tail318
+	JNE     tail334
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Y2, 128(SI)
@@ -6423,9 +6894,9 @@ activated317:
 	VMOVUPS Z4, 64(SI)
 	VMOVUPS Y5, 128(SI)
 	ADDQ    DI, SI
-	JMP     done319
+	JMP     done335
 
-tail318:
+tail334:
 	KMOVW   128(AX), K1
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
@@ -6436,29 +6907,29 @@ tail318:
 	VMOVUPS Y5, K1, 128(SI)
 	ADDQ    DI, SI
 
-done319:
+done335:
 	MOVQ   SI, 56(SP)
 	MOVQ   16(AX), SI
 	IMUL3Q $0x02, SI, SI
 	MOVQ   40(SP), DI
 	TESTQ  DI, DI
-	JE     noOffsets320
+	JE     noOffsets336
 	ADDQ   $0x08, DI
 	MOVQ   DI, 40(SP)
 
-noOffsets320:
+noOffsets336:
 	ADDQ SI, 32(SP)
 	DECQ 48(SP)
-	JNE  group305
+	JNE  group321
 	VZEROUPPER
 	RET
 
-rows306:
+rows322:
 	MOVQ $+1, 8(SP)
 	ADDQ 56(AX), SI
 	MOVQ 16(AX), CX
 	LEAQ (SI)(CX*1), DI
-	JMP  sum307
+	JMP  sum323
 
 // func conv1x40AVX512(t *byte)
 // Requires: AVX, AVX512F, AVX512VL, CMOV, FMA3, MMX+
@@ -6475,7 +6946,7 @@ TEXT ·conv1x40AVX512(SB), NOSPLIT, $72-8
 	MOVQ 96(AX), SI
 	MOVQ SI, 64(SP)
 
-group321:
+group337:
 	MOVQ       64(AX), DX
 	MOVQ       88(AX), SI
 	VMOVUPS    (SI), Z0
@@ -6483,17 +6954,17 @@ group321:
 	VMOVUPS    128(SI), Y2
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
-	JE         noPrefetch324
+	JE         noPrefetch340
 	MOVQ       104(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 	PREFETCHT0 128(SI)
 
-noPrefetch324:
+noPrefetch340:
 	MOVQ  32(SP), SI
 	MOVQ  40(SP), CX
 	TESTQ CX, CX
-	JE    rows322
+	JE    rows338
 	MOVQ  CX, (SP)
 	MOVQ  40(AX), DI
 	SUBQ  SI, DI
@@ -6503,7 +6974,7 @@ noPrefetch324:
 	MOVQ  48(AX), SI
 	MOVQ  SI, 8(SP)
 
-tap325:
+tap341:
 	MOVQ    (SP), CX
 	MOVLQSX (CX), SI
 	SHLQ    $0x02, SI
@@ -6512,11 +6983,11 @@ tap325:
 	ADDQ    32(AX), CX
 	MOVQ    CX, (SP)
 
-sum323:
+sum339:
 	MOVQ 56(AX), CX
 	NEGQ CX
 
-channel326:
+channel342:
 	VMOVUPS      (DX), Z3
 	VMOVUPS      64(DX), Z4
 	VMOVUPS      128(DX), Y5
@@ -6526,22 +6997,22 @@ channel326:
 	VFMADD231PS  Y5, Y6, Y2
 	ADDQ         $0x000000c0, DX
 	ADDQ         $0x04, CX
-	JNE          channel326
+	JNE          channel342
 	DECQ         8(SP)
-	JNE          tap325
+	JNE          tap341
 	CMPQ         96(AX), $0x00
-	JE           noResidual327
+	JE           noResidual343
 	MOVQ         64(SP), SI
 	MOVQ         104(AX), DI
 	CMPQ         128(AX), $0x00
-	JNE          tail328
+	JNE          tail344
 	VADDPS       (SI), Z0, Z0
 	VADDPS       64(SI), Z1, Z1
 	VADDPS       128(SI), Y2, Y2
 	ADDQ         DI, SI
-	JMP          done329
+	JMP          done345
 
-tail328:
+tail344:
 	KMOVW     128(AX), K1
 	VADDPS    (SI), Z0, Z0
 	VADDPS    64(SI), Z1, Z1
@@ -6549,21 +7020,21 @@ tail328:
 	VADDPS    Y3, Y2, Y2
 	ADDQ      DI, SI
 
-done329:
+done345:
 	MOVQ SI, 64(SP)
 
-noResidual327:
+noResidual343:
 	MOVQ         120(AX), R8
 	TESTQ        R8, R8
-	JE           activated333
+	JE           activated349
 	VBROADCASTSS 112(AX), Z3
 	CMPQ         R8, $0x01
-	JE           relu330
+	JE           relu346
 	VBROADCASTSS 116(AX), Z4
 	CMPQ         R8, $0x02
-	JE           clamp331
+	JE           clamp347
 	CMPQ         R8, $0x04
-	JE           sigmoid332
+	JE           sigmoid348
 	VADDPS       threeAVX512<>+0(SB), Z0, Z5
 	VMAXPS       Z5, Z3, Z5
 	VMINPS       Z5, Z4, Z5
@@ -6579,9 +7050,9 @@ noResidual327:
 	VMINPS       Y5, Y4, Y5
 	VMULPS       Y5, Y2, Y2
 	VMULPS       sixthAVX512<>+0(SB), Y2, Y2
-	JMP          activated333
+	JMP          activated349
 
-sigmoid332:
+sigmoid348:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z3, Z0
 	VMINPS Z0, Z4, Z0
@@ -6594,15 +7065,15 @@ sigmoid332:
 	VMAXPS Y2, Y3, Y2
 	VMINPS Y2, Y4, Y2
 	VMULPS sixthAVX512<>+0(SB), Y2, Y2
-	JMP    activated333
+	JMP    activated349
 
-relu330:
+relu346:
 	VMAXPS Z0, Z3, Z0
 	VMAXPS Z1, Z3, Z1
 	VMAXPS Y2, Y3, Y2
-	JMP    activated333
+	JMP    activated349
 
-clamp331:
+clamp347:
 	VMAXPS Z0, Z3, Z0
 	VMINPS Z0, Z4, Z0
 	VMAXPS Z1, Z3, Z1
@@ -6610,46 +7081,46 @@ clamp331:
 	VMAXPS Y2, Y3, Y2
 	VMINPS Y2, Y4, Y2
 
-activated333:
+activated349:
 	MOVQ    56(SP), SI
 	MOVQ    80(AX), DI
 	CMPQ    128(AX), $0x00
-	JNE     tail334
+	JNE     tail350
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Y2, 128(SI)
 	ADDQ    DI, SI
-	JMP     done335
+	JMP     done351
 
-tail334:
+tail350:
 	KMOVW   128(AX), K1
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Y2, K1, 128(SI)
 	ADDQ    DI, SI
 
-done335:
+done351:
 	MOVQ   SI, 56(SP)
 	MOVQ   16(AX), SI
 	IMUL3Q $0x01, SI, SI
 	MOVQ   40(SP), DI
 	TESTQ  DI, DI
-	JE     noOffsets336
+	JE     noOffsets352
 	ADDQ   $0x04, DI
 	MOVQ   DI, 40(SP)
 
-noOffsets336:
+noOffsets352:
 	ADDQ SI, 32(SP)
 	DECQ 48(SP)
-	JNE  group321
+	JNE  group337
 	VZEROUPPER
 	RET
 
-rows322:
+rows338:
 	MOVQ $+1, 8(SP)
 	ADDQ 56(AX), SI
 	MOVQ 16(AX), CX
-	JMP  sum323
+	JMP  sum339
 
 // func conv6x48AVX512(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
@@ -6666,7 +7137,7 @@ TEXT ·conv6x48AVX512(SB), NOSPLIT, $72-8
 	MOVQ 96(AX), SI
 	MOVQ SI, 64(SP)
 
-group337:
+group353:
 	MOVQ       64(AX), DX
 	MOVQ       88(AX), SI
 	VMOVUPS    (SI), Z0
@@ -6689,7 +7160,7 @@ group337:
 	VMOVAPS    Z2, Z17
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
-	JE         noPrefetch340
+	JE         noPrefetch356
 	MOVQ       104(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
@@ -6715,11 +7186,11 @@ group337:
 	PREFETCHT0 64(SI)
 	PREFETCHT0 128(SI)
 
-noPrefetch340:
+noPrefetch356:
 	MOVQ  32(SP), SI
 	MOVQ  40(SP), CX
 	TESTQ CX, CX
-	JE    rows338
+	JE    rows354
 	MOVQ  CX, (SP)
 	MOVQ  40(AX), DI
 	SUBQ  SI, DI
@@ -6729,7 +7200,7 @@ noPrefetch340:
 	MOVQ  48(AX), SI
 	MOVQ  SI, 8(SP)
 
-tap341:
+tap357:
 	MOVQ    (SP), CX
 	MOVLQSX (CX), SI
 	SHLQ    $0x02, SI
@@ -6758,11 +7229,11 @@ tap341:
 	ADDQ    32(AX), CX
 	MOVQ    CX, (SP)
 
-sum339:
+sum355:
 	MOVQ 56(AX), CX
 	NEGQ CX
 
-channel342:
+channel358:
 	VMOVUPS      (DX), Z18
 	VMOVUPS      64(DX), Z19
 	VMOVUPS      128(DX), Z20
@@ -6792,15 +7263,15 @@ channel342:
 	VFMADD231PS  Z20, Z26, Z17
 	ADDQ         $0x000000c0, DX
 	ADDQ         $0x04, CX
-	JNE          channel342
+	JNE          channel358
 	DECQ         8(SP)
-	JNE          tap341
+	JNE          tap357
 	CMPQ         96(AX), $0x00
-	JE           noResidual343
+	JE           noResidual359
 	MOVQ         64(SP), SI
 	MOVQ         104(AX), DI
 	CMPQ         128(AX), $0x00
-	JNE          tail344
+	JNE          tail360
 	VADDPS       (SI), Z0, Z0
 	VADDPS       64(SI), Z1, Z1
 	VADDPS       128(SI), Z2, Z2
@@ -6825,9 +7296,9 @@ channel342:
 	VADDPS       64(SI), Z16, Z16
 	VADDPS       128(SI), Z17, Z17
 	ADDQ         DI, SI
-	JMP          done345
+	JMP          done361
 
-tail344:
+tail360:
 	KMOVW     128(AX), K1
 	VADDPS    (SI), Z0, Z0
 	VADDPS    64(SI), Z1, Z1
@@ -6860,21 +7331,21 @@ tail344:
 	VADDPS    Z18, Z17, Z17
 	ADDQ      DI, SI
 
-done345:
+done361:
 	MOVQ SI, 64(SP)
 
-noResidual343:
+noResidual359:
 	MOVQ         120(AX), R8
 	TESTQ        R8, R8
-	JE           activated349
+	JE           activated365
 	VBROADCASTSS 112(AX), Z18
 	CMPQ         R8, $0x01
-	JE           relu346
+	JE           relu362
 	VBROADCASTSS 116(AX), Z19
 	CMPQ         R8, $0x02
-	JE           clamp347
+	JE           clamp363
 	CMPQ         R8, $0x04
-	JE           sigmoid348
+	JE           sigmoid364
 	VADDPS       threeAVX512<>+0(SB), Z0, Z20
 	VMAXPS       Z20, Z18, Z20
 	VMINPS       Z20, Z19, Z20
@@ -6965,9 +7436,9 @@ noResidual343:
 	VMINPS       Z20, Z19, Z20
 	VMULPS       Z20, Z17, Z17
 	VMULPS       sixthAVX512<>+0(SB), Z17, Z17
-	JMP          activated349
+	JMP          activated365
 
-sigmoid348:
+sigmoid364:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z18, Z0
 	VMINPS Z0, Z19, Z0
@@ -7040,9 +7511,9 @@ sigmoid348:
 	VMAXPS Z17, Z18, Z17
 	VMINPS Z17, Z19, Z17
 	VMULPS sixthAVX512<>+0(SB), Z17, Z17
-	JMP    activated349
+	JMP    activated365
 
-relu346:
+relu362:
 	VMAXPS Z0, Z18, Z0
 	VMAXPS Z1, Z18, Z1
 	VMAXPS Z2, Z18, Z2
@@ -7061,9 +7532,9 @@ relu346:
 	VMAXPS Z15, Z18, Z15
 	VMAXPS Z16, Z18, Z16
 	VMAXPS Z17, Z18, Z17
-	JMP    activated349
+	JMP    activated365
 
-clamp347:
+clamp363:
 	VMAXPS Z0, Z18, Z0
 	VMINPS Z0, Z19, Z0
 	VMAXPS Z1, Z18, Z1
@@ -7101,11 +7572,11 @@ clamp347:
 	VMAXPS Z17, Z18, Z17
 	VMINPS Z17, Z19, Z17
 
-activated349:
+activated365:
 	MOVQ    56(SP), SI
 	MOVQ    80(AX), DI
 	CMPQ    128(AX), $0x00
-	JNE     tail350
+	JNE     tail366
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -7130,9 +7601,9 @@ activated349:
 	VMOVUPS Z16, 64(SI)
 	VMOVUPS Z17, 128(SI)
 	ADDQ    DI, SI
-	JMP     done351
+	JMP     done367
 
-tail350:
+tail366:
 	KMOVW   128(AX), K1
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
@@ -7159,24 +7630,24 @@ tail350:
 	VMOVUPS Z17, K1, 128(SI)
 	ADDQ    DI, SI
 
-done351:
+done367:
 	MOVQ   SI, 56(SP)
 	MOVQ   16(AX), SI
 	IMUL3Q $0x06, SI, SI
 	MOVQ   40(SP), DI
 	TESTQ  DI, DI
-	JE     noOffsets352
+	JE     noOffsets368
 	ADDQ   $0x18, DI
 	MOVQ   DI, 40(SP)
 
-noOffsets352:
+noOffsets368:
 	ADDQ SI, 32(SP)
 	DECQ 48(SP)
-	JNE  group337
+	JNE  group353
 	VZEROUPPER
 	RET
 
-rows338:
+rows354:
 	MOVQ $+1, 8(SP)
 	ADDQ 56(AX), SI
 	MOVQ 16(AX), CX
@@ -7185,7 +7656,7 @@ rows338:
 	LEAQ (R8)(CX*1), R9
 	LEAQ (R9)(CX*1), R10
 	LEAQ (R10)(CX*1), R11
-	JMP  sum339
+	JMP  sum355
 
 // func conv4x48AVX512(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
@@ -7202,7 +7673,7 @@ TEXT ·conv4x48AVX512(SB), NOSPLIT, $72-8
 	MOVQ 96(AX), SI
 	MOVQ SI, 64(SP)
 
-group353:
+group369:
 	MOVQ       64(AX), DX
 	MOVQ       88(AX), SI
 	VMOVUPS    (SI), Z0
@@ -7219,7 +7690,7 @@ group353:
 	VMOVAPS    Z2, Z11
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
-	JE         noPrefetch356
+	JE         noPrefetch372
 	MOVQ       104(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
@@ -7237,11 +7708,11 @@ group353:
 	PREFETCHT0 64(SI)
 	PREFETCHT0 128(SI)
 
-noPrefetch356:
+noPrefetch372:
 	MOVQ  32(SP), SI
 	MOVQ  40(SP), CX
 	TESTQ CX, CX
-	JE    rows354
+	JE    rows370
 	MOVQ  CX, (SP)
 	MOVQ  40(AX), DI
 	SUBQ  SI, DI
@@ -7251,7 +7722,7 @@ noPrefetch356:
 	MOVQ  48(AX), SI
 	MOVQ  SI, 8(SP)
 
-tap357:
+tap373:
 	MOVQ    (SP), CX
 	MOVLQSX (CX), SI
 	SHLQ    $0x02, SI
@@ -7272,11 +7743,11 @@ tap357:
 	ADDQ    32(AX), CX
 	MOVQ    CX, (SP)
 
-sum355:
+sum371:
 	MOVQ 56(AX), CX
 	NEGQ CX
 
-channel358:
+channel374:
 	VMOVUPS      (DX), Z12
 	VMOVUPS      64(DX), Z13
 	VMOVUPS      128(DX), Z14
@@ -7298,15 +7769,15 @@ channel358:
 	VFMADD231PS  Z14, Z18, Z11
 	ADDQ         $0x000000c0, DX
 	ADDQ         $0x04, CX
-	JNE          channel358
+	JNE          channel374
 	DECQ         8(SP)
-	JNE          tap357
+	JNE          tap373
 	CMPQ         96(AX), $0x00
-	JE           noResidual359
+	JE           noResidual375
 	MOVQ         64(SP), SI
 	MOVQ         104(AX), DI
 	CMPQ         128(AX), $0x00
-	JNE          tail360
+	JNE          tail376
 	VADDPS       (SI), Z0, Z0
 	VADDPS       64(SI), Z1, Z1
 	VADDPS       128(SI), Z2, Z2
@@ -7323,9 +7794,9 @@ channel358:
 	VADDPS       64(SI), Z10, Z10
 	VADDPS       128(SI), Z11, Z11
 	ADDQ         DI, SI
-	JMP          done361
+	JMP          done377
 
-tail360:
+tail376:
 	KMOVW     128(AX), K1
 	VADDPS    (SI), Z0, Z0
 	VADDPS    64(SI), Z1, Z1
@@ -7348,21 +7819,21 @@ tail360:
 	VADDPS    Z12, Z11, Z11
 	ADDQ      DI, SI
 
-done361:
+done377:
 	MOVQ SI, 64(SP)
 
-noResidual359:
+noResidual375:
 	MOVQ         120(AX), R8
 	TESTQ        R8, R8
-	JE           activated365
+	JE           activated381
 	VBROADCASTSS 112(AX), Z12
 	CMPQ         R8, $0x01
-	JE           relu362
+	JE           relu378
 	VBROADCASTSS 116(AX), Z13
 	CMPQ         R8, $0x02
-	JE           clamp363
+	JE           clamp379
 	CMPQ         R8, $0x04
-	JE           sigmoid364
+	JE           sigmoid380
 	VADDPS       threeAVX512<>+0(SB), Z0, Z14
 	VMAXPS       Z14, Z12, Z14
 	VMINPS       Z14, Z13, Z14
@@ -7423,9 +7894,9 @@ noResidual359:
 	VMINPS       Z14, Z13, Z14
 	VMULPS       Z14, Z11, Z11
 	VMULPS       sixthAVX512<>+0(SB), Z11, Z11
-	JMP          activated365
+	JMP          activated381
 
-sigmoid364:
+sigmoid380:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z12, Z0
 	VMINPS Z0, Z13, Z0
@@ -7474,9 +7945,9 @@ sigmoid364:
 	VMAXPS Z11, Z12, Z11
 	VMINPS Z11, Z13, Z11
 	VMULPS sixthAVX512<>+0(SB), Z11, Z11
-	JMP    activated365
+	JMP    activated381
 
-relu362:
+relu378:
 	VMAXPS Z0, Z12, Z0
 	VMAXPS Z1, Z12, Z1
 	VMAXPS Z2, Z12, Z2
@@ -7489,9 +7960,9 @@ relu362:
 	VMAXPS Z9, Z12, Z9
 	VMAXPS Z10, Z12, Z10
 	VMAXPS Z11, Z12, Z11
-	JMP    activated365
+	JMP    activated381
 
-clamp363:
+clamp379:
 	VMAXPS Z0, Z12, Z0
 	VMINPS Z0, Z13, Z0
 	VMAXPS Z1, Z12, Z1
@@ -7517,11 +7988,11 @@ clamp363:
 	VMAXPS Z11, Z12, Z11
 	VMINPS Z11, Z13, Z11
 
-activated365:
+activated381:
 	MOVQ    56(SP), SI
 	MOVQ    80(AX), DI
 	CMPQ    128(AX), $0x00
-	JNE     tail366
+	JNE     tail382
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -7538,9 +8009,9 @@ activated365:
 	VMOVUPS Z10, 64(SI)
 	VMOVUPS Z11, 128(SI)
 	ADDQ    DI, SI
-	JMP     done367
+	JMP     done383
 
-tail366:
+tail382:
 	KMOVW   128(AX), K1
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
@@ -7559,31 +8030,31 @@ tail366:
 	VMOVUPS Z11, K1, 128(SI)
 	ADDQ    DI, SI
 
-done367:
+done383:
 	MOVQ   SI, 56(SP)
 	MOVQ   16(AX), SI
 	IMUL3Q $0x04, SI, SI
 	MOVQ   40(SP), DI
 	TESTQ  DI, DI
-	JE     noOffsets368
+	JE     noOffsets384
 	ADDQ   $0x10, DI
 	MOVQ   DI, 40(SP)
 
-noOffsets368:
+noOffsets384:
 	ADDQ SI, 32(SP)
 	DECQ 48(SP)
-	JNE  group353
+	JNE  group369
 	VZEROUPPER
 	RET
 
-rows354:
+rows370:
 	MOVQ $+1, 8(SP)
 	ADDQ 56(AX), SI
 	MOVQ 16(AX), CX
 	LEAQ (SI)(CX*1), DI
 	LEAQ (DI)(CX*1), R8
 	LEAQ (R8)(CX*1), R9
-	JMP  sum355
+	JMP  sum371
 
 // func conv2x48AVX512(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
@@ -7600,7 +8071,7 @@ TEXT ·conv2x48AVX512(SB), NOSPLIT, $72-8
 	MOVQ 96(AX), SI
 	MOVQ SI, 64(SP)
 
-group369:
+group385:
 	MOVQ       64(AX), DX
 	MOVQ       88(AX), SI
 	VMOVUPS    (SI), Z0
@@ -7611,7 +8082,7 @@ group369:
 	VMOVAPS    Z2, Z5
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
-	JE         noPrefetch372
+	JE         noPrefetch388
 	MOVQ       104(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
@@ -7621,11 +8092,11 @@ group369:
 	PREFETCHT0 64(SI)
 	PREFETCHT0 128(SI)
 
-noPrefetch372:
+noPrefetch388:
 	MOVQ  32(SP), SI
 	MOVQ  40(SP), CX
 	TESTQ CX, CX
-	JE    rows370
+	JE    rows386
 	MOVQ  CX, (SP)
 	MOVQ  40(AX), DI
 	SUBQ  SI, DI
@@ -7635,7 +8106,7 @@ noPrefetch372:
 	MOVQ  48(AX), SI
 	MOVQ  SI, 8(SP)
 
-tap373:
+tap389:
 	MOVQ    (SP), CX
 	MOVLQSX (CX), SI
 	SHLQ    $0x02, SI
@@ -7648,11 +8119,11 @@ tap373:
 	ADDQ    32(AX), CX
 	MOVQ    CX, (SP)
 
-sum371:
+sum387:
 	MOVQ 56(AX), CX
 	NEGQ CX
 
-channel374:
+channel390:
 	VMOVUPS      (DX), Z6
 	VMOVUPS      64(DX), Z7
 	VMOVUPS      128(DX), Z8
@@ -7666,15 +8137,15 @@ channel374:
 	VFMADD231PS  Z8, Z10, Z5
 	ADDQ         $0x000000c0, DX
 	ADDQ         $0x04, CX
-	JNE          channel374
+	JNE          channel390
 	DECQ         8(SP)
-	JNE          tap373
+	JNE          tap389
 	CMPQ         96(AX), $0x00
-	JE           noResidual375
+	JE           noResidual391
 	MOVQ         64(SP), SI
 	MOVQ         104(AX), DI
 	CMPQ         128(AX), $0x00
-	JNE          tail376
+	JNE          tail392
 	VADDPS       (SI), Z0, Z0
 	VADDPS       64(SI), Z1, Z1
 	VADDPS       128(SI), Z2, Z2
@@ -7683,9 +8154,9 @@ channel374:
 	VADDPS       64(SI), Z4, Z4
 	VADDPS       128(SI), Z5, Z5
 	ADDQ         DI, SI
-	JMP          done377
+	JMP          done393
 
-tail376:
+tail392:
 	KMOVW     128(AX), K1
 	VADDPS    (SI), Z0, Z0
 	VADDPS    64(SI), Z1, Z1
@@ -7698,21 +8169,21 @@ tail376:
 	VADDPS    Z6, Z5, Z5
 	ADDQ      DI, SI
 
-done377:
+done393:
 	MOVQ SI, 64(SP)
 
-noResidual375:
+noResidual391:
 	MOVQ         120(AX), R8
 	TESTQ        R8, R8
-	JE           activated381
+	JE           activated397
 	VBROADCASTSS 112(AX), Z6
 	CMPQ         R8, $0x01
-	JE           relu378
+	JE           relu394
 	VBROADCASTSS 116(AX), Z7
 	CMPQ         R8, $0x02
-	JE           clamp379
+	JE           clamp395
 	CMPQ         R8, $0x04
-	JE           sigmoid380
+	JE           sigmoid396
 	VADDPS       threeAVX512<>+0(SB), Z0, Z8
 	VMAXPS       Z8, Z6, Z8
 	VMINPS       Z8, Z7, Z8
@@ -7743,9 +8214,9 @@ noResidual375:
 	VMINPS       Z8, Z7, Z8
 	VMULPS       Z8, Z5, Z5
 	VMULPS       sixthAVX512<>+0(SB), Z5, Z5
-	JMP          activated381
+	JMP          activated397
 
-sigmoid380:
+sigmoid396:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z6, Z0
 	VMINPS Z0, Z7, Z0
@@ -7770,18 +8241,18 @@ sigmoid380:
 	VMAXPS Z5, Z6, Z5
 	VMINPS Z5, Z7, Z5
 	VMULPS sixthAVX512<>+0(SB), Z5, Z5
-	JMP    activated381
+	JMP    activated397
 
-relu378:
+relu394:
 	VMAXPS Z0, Z6, Z0
 	VMAXPS Z1, Z6, Z1
 	VMAXPS Z2, Z6, Z2
 	VMAXPS Z3, Z6, Z3
 	VMAXPS Z4, Z6, Z4
 	VMAXPS Z5, Z6, Z5
-	JMP    activated381
+	JMP    activated397
 
-clamp379:
+clamp395:
 	VMAXPS Z0, Z6, Z0
 	VMINPS Z0, Z7, Z0
 	VMAXPS Z1, Z6, Z1
@@ -7795,11 +8266,11 @@ clamp379:
 	VMAXPS Z5, Z6, Z5
 	VMINPS Z5, Z7, Z5
 
-activated381:
+activated397:
 	MOVQ    56(SP), SI
 	MOVQ    80(AX), DI
 	CMPQ    128(AX), $0x00
-	JNE     tail382
+	JNE     tail398
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -7808,9 +8279,9 @@ activated381:
 	VMOVUPS Z4, 64(SI)
 	VMOVUPS Z5, 128(SI)
 	ADDQ    DI, SI
-	JMP     done383
+	JMP     done399
 
-tail382:
+tail398:
 	KMOVW   128(AX), K1
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
@@ -7821,29 +8292,29 @@ tail382:
 	VMOVUPS Z5, K1, 128(SI)
 	ADDQ    DI, SI
 
-done383:
+done399:
 	MOVQ   SI, 56(SP)
 	MOVQ   16(AX), SI
 	IMUL3Q $0x02, SI, SI
 	MOVQ   40(SP), DI
 	TESTQ  DI, DI
-	JE     noOffsets384
+	JE     noOffsets400
 	ADDQ   $0x08, DI
 	MOVQ   DI, 40(SP)
 
-noOffsets384:
+noOffsets400:
 	ADDQ SI, 32(SP)
 	DECQ 48(SP)
-	JNE  group369
+	JNE  group385
 	VZEROUPPER
 	RET
 
-rows370:
+rows386:
 	MOVQ $+1, 8(SP)
 	ADDQ 56(AX), SI
 	MOVQ 16(AX), CX
 	LEAQ (SI)(CX*1), DI
-	JMP  sum371
+	JMP  sum387
 
 // func conv1x48AVX512(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
@@ -7860,7 +8331,7 @@ TEXT ·conv1x48AVX512(SB), NOSPLIT, $72-8
 	MOVQ 96(AX), SI
 	MOVQ SI, 64(SP)
 
-group385:
+group401:
 	MOVQ       64(AX), DX
 	MOVQ       88(AX), SI
 	VMOVUPS    (SI), Z0
@@ -7868,17 +8339,17 @@ group385:
 	VMOVUPS    128(SI), Z2
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
-	JE         noPrefetch388
+	JE         noPrefetch404
 	MOVQ       104(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 	PREFETCHT0 128(SI)
 
-noPrefetch388:
+noPrefetch404:
 	MOVQ  32(SP), SI
 	MOVQ  40(SP), CX
 	TESTQ CX, CX
-	JE    rows386
+	JE    rows402
 	MOVQ  CX, (SP)
 	MOVQ  40(AX), DI
 	SUBQ  SI, DI
@@ -7888,7 +8359,7 @@ noPrefetch388:
 	MOVQ  48(AX), SI
 	MOVQ  SI, 8(SP)
 
-tap389:
+tap405:
 	MOVQ    (SP), CX
 	MOVLQSX (CX), SI
 	SHLQ    $0x02, SI
@@ -7897,11 +8368,11 @@ tap389:
 	ADDQ    32(AX), CX
 	MOVQ    CX, (SP)
 
-sum387:
+sum403:
 	MOVQ 56(AX), CX
 	NEGQ CX
 
-channel390:
+channel406:
 	VMOVUPS      (DX), Z3
 	VMOVUPS      64(DX), Z4
 	VMOVUPS      128(DX), Z5
@@ -7911,22 +8382,22 @@ channel390:
 	VFMADD231PS  Z5, Z6, Z2
 	ADDQ         $0x000000c0, DX
 	ADDQ         $0x04, CX
-	JNE          channel390
+	JNE          channel406
 	DECQ         8(SP)
-	JNE          tap389
+	JNE          tap405
 	CMPQ         96(AX), $0x00
-	JE           noResidual391
+	JE           noResidual407
 	MOVQ         64(SP), SI
 	MOVQ         104(AX), DI
 	CMPQ         128(AX), $0x00
-	JNE          tail392
+	JNE          tail408
 	VADDPS       (SI), Z0, Z0
 	VADDPS       64(SI), Z1, Z1
 	VADDPS       128(SI), Z2, Z2
 	ADDQ         DI, SI
-	JMP          done393
+	JMP          done409
 
-tail392:
+tail408:
 	KMOVW     128(AX), K1
 	VADDPS    (SI), Z0, Z0
 	VADDPS    64(SI), Z1, Z1
@@ -7934,21 +8405,21 @@ tail392:
 	VADDPS    Z3, Z2, Z2
 	ADDQ      DI, SI
 
-done393:
+done409:
 	MOVQ SI, 64(SP)
 
-noResidual391:
+noResidual407:
 	MOVQ         120(AX), R8
 	TESTQ        R8, R8
-	JE           activated397
+	JE           activated413
 	VBROADCASTSS 112(AX), Z3
 	CMPQ         R8, $0x01
-	JE           relu394
+	JE           relu410
 	VBROADCASTSS 116(AX), Z4
 	CMPQ         R8, $0x02
-	JE           clamp395
+	JE           clamp411
 	CMPQ         R8, $0x04
-	JE           sigmoid396
+	JE           sigmoid412
 	VADDPS       threeAVX512<>+0(SB), Z0, Z5
 	VMAXPS       Z5, Z3, Z5
 	VMINPS       Z5, Z4, Z5
@@ -7964,9 +8435,9 @@ noResidual391:
 	VMINPS       Z5, Z4, Z5
 	VMULPS       Z5, Z2, Z2
 	VMULPS       sixthAVX512<>+0(SB), Z2, Z2
-	JMP          activated397
+	JMP          activated413
 
-sigmoid396:
+sigmoid412:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z3, Z0
 	VMINPS Z0, Z4, Z0
@@ -7979,15 +8450,15 @@ sigmoid396:
 	VMAXPS Z2, Z3, Z2
 	VMINPS Z2, Z4, Z2
 	VMULPS sixthAVX512<>+0(SB), Z2, Z2
-	JMP    activated397
+	JMP    activated413
 
-relu394:
+relu410:
 	VMAXPS Z0, Z3, Z0
 	VMAXPS Z1, Z3, Z1
 	VMAXPS Z2, Z3, Z2
-	JMP    activated397
+	JMP    activated413
 
-clamp395:
+clamp411:
 	VMAXPS Z0, Z3, Z0
 	VMINPS Z0, Z4, Z0
 	VMAXPS Z1, Z3, Z1
@@ -7995,46 +8466,46 @@ clamp395:
 	VMAXPS Z2, Z3, Z2
 	VMINPS Z2, Z4, Z2
 
-activated397:
+activated413:
 	MOVQ    56(SP), SI
 	MOVQ    80(AX), DI
 	CMPQ    128(AX), $0x00
-	JNE     tail398
+	JNE     tail414
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
 	ADDQ    DI, SI
-	JMP     done399
+	JMP     done415
 
-tail398:
+tail414:
 	KMOVW   128(AX), K1
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, K1, 128(SI)
 	ADDQ    DI, SI
 
-done399:
+done415:
 	MOVQ   SI, 56(SP)
 	MOVQ   16(AX), SI
 	IMUL3Q $0x01, SI, SI
 	MOVQ   40(SP), DI
 	TESTQ  DI, DI
-	JE     noOffsets400
+	JE     noOffsets416
 	ADDQ   $0x04, DI
 	MOVQ   DI, 40(SP)
 
-noOffsets400:
+noOffsets416:
 	ADDQ SI, 32(SP)
 	DECQ 48(SP)
-	JNE  group385
+	JNE  group401
 	VZEROUPPER
 	RET
 
-rows386:
+rows402:
 	MOVQ $+1, 8(SP)
 	ADDQ 56(AX), SI
 	MOVQ 16(AX), CX
-	JMP  sum387
+	JMP  sum403
 
 // func depthwise3by1x7AVX512(t *byte)
 // Requires: AVX, AVX512F
@@ -8047,15 +8518,15 @@ TEXT ·depthwise3by1x7AVX512(SB), NOSPLIT, $24-8
 	MOVQ 56(AX), CX
 	MOVQ CX, 16(SP)
 
-group401:
+group417:
 	MOVQ  8(SP), BX
 	XORQ  R15, R15
 	MOVQ  48(AX), DX
 	MOVQ  40(AX), R14
 	TESTQ R14, R14
-	JE    tail403
+	JE    tail419
 
-block402:
+block418:
 	MOVQ    72(AX), R8
 	VMOVUPS (R8)(R15*1), Z0
 	VMOVAPS Z0, Z1
@@ -8069,7 +8540,7 @@ block402:
 	MOVQ    (AX), R8
 	MOVQ    8(AX), CX
 
-row405:
+row421:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -8110,18 +8581,18 @@ row405:
 	ADDQ         $0x000000c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row405
+	JNE          row421
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated409
+	JE           activated425
 	VBROADCASTSS 96(AX), Z7
 	CMPQ         R8, $0x01
-	JE           relu406
+	JE           relu422
 	VBROADCASTSS 100(AX), Z8
 	CMPQ         R8, $0x02
-	JE           clamp407
+	JE           clamp423
 	CMPQ         R8, $0x04
-	JE           sigmoid408
+	JE           sigmoid424
 	VADDPS       threeAVX512<>+0(SB), Z0, Z9
 	VMAXPS       Z9, Z7, Z9
 	VMINPS       Z9, Z8, Z9
@@ -8157,9 +8628,9 @@ row405:
 	VMINPS       Z9, Z8, Z9
 	VMULPS       Z9, Z6, Z6
 	VMULPS       sixthAVX512<>+0(SB), Z6, Z6
-	JMP          activated409
+	JMP          activated425
 
-sigmoid408:
+sigmoid424:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z7, Z0
 	VMINPS Z0, Z8, Z0
@@ -8188,9 +8659,9 @@ sigmoid408:
 	VMAXPS Z6, Z7, Z6
 	VMINPS Z6, Z8, Z6
 	VMULPS sixthAVX512<>+0(SB), Z6, Z6
-	JMP    activated409
+	JMP    activated425
 
-relu406:
+relu422:
 	VMAXPS Z0, Z7, Z0
 	VMAXPS Z1, Z7, Z1
 	VMAXPS Z2, Z7, Z2
@@ -8198,9 +8669,9 @@ relu406:
 	VMAXPS Z4, Z7, Z4
 	VMAXPS Z5, Z7, Z5
 	VMAXPS Z6, Z7, Z6
-	JMP    activated409
+	JMP    activated425
 
-clamp407:
+clamp423:
 	VMAXPS Z0, Z7, Z0
 	VMINPS Z0, Z8, Z0
 	VMAXPS Z1, Z7, Z1
@@ -8216,7 +8687,7 @@ clamp407:
 	VMAXPS Z6, Z7, Z6
 	VMINPS Z6, Z8, Z6
 
-activated409:
+activated425:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -8236,11 +8707,11 @@ activated409:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, R15
 	DECQ    R14
-	JNE     block402
+	JNE     block418
 
-tail403:
+tail419:
 	CMPQ      112(AX), $0x00
-	JE        groupDone404
+	JE        groupDone420
 	KMOVW     112(AX), K1
 	MOVQ      72(AX), R8
 	VMOVUPS.Z (R8)(R15*1), K1, Z0
@@ -8255,7 +8726,7 @@ tail403:
 	MOVQ      (AX), R8
 	MOVQ      8(AX), CX
 
-row410:
+row426:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -8296,18 +8767,18 @@ row410:
 	ADDQ         $0x000000c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row410
+	JNE          row426
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated414
+	JE           activated430
 	VBROADCASTSS 96(AX), Z7
 	CMPQ         R8, $0x01
-	JE           relu411
+	JE           relu427
 	VBROADCASTSS 100(AX), Z8
 	CMPQ         R8, $0x02
-	JE           clamp412
+	JE           clamp428
 	CMPQ         R8, $0x04
-	JE           sigmoid413
+	JE           sigmoid429
 	VADDPS       threeAVX512<>+0(SB), Z0, Z9
 	VMAXPS       Z9, Z7, Z9
 	VMINPS       Z9, Z8, Z9
@@ -8343,9 +8814,9 @@ row410:
 	VMINPS       Z9, Z8, Z9
 	VMULPS       Z9, Z6, Z6
 	VMULPS       sixthAVX512<>+0(SB), Z6, Z6
-	JMP          activated414
+	JMP          activated430
 
-sigmoid413:
+sigmoid429:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z7, Z0
 	VMINPS Z0, Z8, Z0
@@ -8374,9 +8845,9 @@ sigmoid413:
 	VMAXPS Z6, Z7, Z6
 	VMINPS Z6, Z8, Z6
 	VMULPS sixthAVX512<>+0(SB), Z6, Z6
-	JMP    activated414
+	JMP    activated430
 
-relu411:
+relu427:
 	VMAXPS Z0, Z7, Z0
 	VMAXPS Z1, Z7, Z1
 	VMAXPS Z2, Z7, Z2
@@ -8384,9 +8855,9 @@ relu411:
 	VMAXPS Z4, Z7, Z4
 	VMAXPS Z5, Z7, Z5
 	VMAXPS Z6, Z7, Z6
-	JMP    activated414
+	JMP    activated430
 
-clamp412:
+clamp428:
 	VMAXPS Z0, Z7, Z0
 	VMINPS Z0, Z8, Z0
 	VMAXPS Z1, Z7, Z1
@@ -8402,7 +8873,7 @@ clamp412:
 	VMAXPS Z6, Z7, Z6
 	VMINPS Z6, Z8, Z6
 
-activated414:
+activated430:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -8420,7 +8891,7 @@ activated414:
 	ADDQ    R9, R8
 	VMOVUPS Z6, K1, (R8)
 
-groupDone404:
+groupDone420:
 	MOVQ   24(AX), CX
 	IMUL3Q $0x00000007, CX, CX
 	ADDQ   CX, 8(SP)
@@ -8428,7 +8899,7 @@ groupDone404:
 	IMUL3Q $0x00000007, CX, CX
 	ADDQ   CX, 16(SP)
 	DECQ   (SP)
-	JNE    group401
+	JNE    group417
 	VZEROUPPER
 	RET
 
@@ -8443,15 +8914,15 @@ TEXT ·depthwise3by1x4AVX512(SB), NOSPLIT, $24-8
 	MOVQ 56(AX), CX
 	MOVQ CX, 16(SP)
 
-group415:
+group431:
 	MOVQ  8(SP), BX
 	XORQ  R15, R15
 	MOVQ  48(AX), DX
 	MOVQ  40(AX), R14
 	TESTQ R14, R14
-	JE    tail417
+	JE    tail433
 
-block416:
+block432:
 	MOVQ    72(AX), R8
 	VMOVUPS (R8)(R15*1), Z0
 	VMOVAPS Z0, Z1
@@ -8462,7 +8933,7 @@ block416:
 	MOVQ    (AX), R8
 	MOVQ    8(AX), CX
 
-row419:
+row435:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -8490,18 +8961,18 @@ row419:
 	ADDQ         $0x000000c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row419
+	JNE          row435
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated423
+	JE           activated439
 	VBROADCASTSS 96(AX), Z4
 	CMPQ         R8, $0x01
-	JE           relu420
+	JE           relu436
 	VBROADCASTSS 100(AX), Z5
 	CMPQ         R8, $0x02
-	JE           clamp421
+	JE           clamp437
 	CMPQ         R8, $0x04
-	JE           sigmoid422
+	JE           sigmoid438
 	VADDPS       threeAVX512<>+0(SB), Z0, Z6
 	VMAXPS       Z6, Z4, Z6
 	VMINPS       Z6, Z5, Z6
@@ -8522,9 +8993,9 @@ row419:
 	VMINPS       Z6, Z5, Z6
 	VMULPS       Z6, Z3, Z3
 	VMULPS       sixthAVX512<>+0(SB), Z3, Z3
-	JMP          activated423
+	JMP          activated439
 
-sigmoid422:
+sigmoid438:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z4, Z0
 	VMINPS Z0, Z5, Z0
@@ -8541,16 +9012,16 @@ sigmoid422:
 	VMAXPS Z3, Z4, Z3
 	VMINPS Z3, Z5, Z3
 	VMULPS sixthAVX512<>+0(SB), Z3, Z3
-	JMP    activated423
+	JMP    activated439
 
-relu420:
+relu436:
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
-	JMP    activated423
+	JMP    activated439
 
-clamp421:
+clamp437:
 	VMAXPS Z0, Z4, Z0
 	VMINPS Z0, Z5, Z0
 	VMAXPS Z1, Z4, Z1
@@ -8560,7 +9031,7 @@ clamp421:
 	VMAXPS Z3, Z4, Z3
 	VMINPS Z3, Z5, Z3
 
-activated423:
+activated439:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -8574,11 +9045,11 @@ activated423:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, R15
 	DECQ    R14
-	JNE     block416
+	JNE     block432
 
-tail417:
+tail433:
 	CMPQ      112(AX), $0x00
-	JE        groupDone418
+	JE        groupDone434
 	KMOVW     112(AX), K1
 	MOVQ      72(AX), R8
 	VMOVUPS.Z (R8)(R15*1), K1, Z0
@@ -8590,7 +9061,7 @@ tail417:
 	MOVQ      (AX), R8
 	MOVQ      8(AX), CX
 
-row424:
+row440:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -8618,18 +9089,18 @@ row424:
 	ADDQ         $0x000000c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row424
+	JNE          row440
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated428
+	JE           activated444
 	VBROADCASTSS 96(AX), Z4
 	CMPQ         R8, $0x01
-	JE           relu425
+	JE           relu441
 	VBROADCASTSS 100(AX), Z5
 	CMPQ         R8, $0x02
-	JE           clamp426
+	JE           clamp442
 	CMPQ         R8, $0x04
-	JE           sigmoid427
+	JE           sigmoid443
 	VADDPS       threeAVX512<>+0(SB), Z0, Z6
 	VMAXPS       Z6, Z4, Z6
 	VMINPS       Z6, Z5, Z6
@@ -8650,9 +9121,9 @@ row424:
 	VMINPS       Z6, Z5, Z6
 	VMULPS       Z6, Z3, Z3
 	VMULPS       sixthAVX512<>+0(SB), Z3, Z3
-	JMP          activated428
+	JMP          activated444
 
-sigmoid427:
+sigmoid443:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z4, Z0
 	VMINPS Z0, Z5, Z0
@@ -8669,16 +9140,16 @@ sigmoid427:
 	VMAXPS Z3, Z4, Z3
 	VMINPS Z3, Z5, Z3
 	VMULPS sixthAVX512<>+0(SB), Z3, Z3
-	JMP    activated428
+	JMP    activated444
 
-relu425:
+relu441:
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
-	JMP    activated428
+	JMP    activated444
 
-clamp426:
+clamp442:
 	VMAXPS Z0, Z4, Z0
 	VMINPS Z0, Z5, Z0
 	VMAXPS Z1, Z4, Z1
@@ -8688,7 +9159,7 @@ clamp426:
 	VMAXPS Z3, Z4, Z3
 	VMINPS Z3, Z5, Z3
 
-activated428:
+activated444:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -8700,7 +9171,7 @@ activated428:
 	ADDQ    R9, R8
 	VMOVUPS Z3, K1, (R8)
 
-groupDone418:
+groupDone434:
 	MOVQ   24(AX), CX
 	IMUL3Q $0x00000004, CX, CX
 	ADDQ   CX, 8(SP)
@@ -8708,7 +9179,7 @@ groupDone418:
 	IMUL3Q $0x00000004, CX, CX
 	ADDQ   CX, 16(SP)
 	DECQ   (SP)
-	JNE    group415
+	JNE    group431
 	VZEROUPPER
 	RET
 
@@ -8723,15 +9194,15 @@ TEXT ·depthwise3by1x2AVX512(SB), NOSPLIT, $24-8
 	MOVQ 56(AX), CX
 	MOVQ CX, 16(SP)
 
-group429:
+group445:
 	MOVQ  8(SP), BX
 	XORQ  R15, R15
 	MOVQ  48(AX), DX
 	MOVQ  40(AX), R14
 	TESTQ R14, R14
-	JE    tail431
+	JE    tail447
 
-block430:
+block446:
 	MOVQ    72(AX), R8
 	VMOVUPS (R8)(R15*1), Z0
 	VMOVAPS Z0, Z1
@@ -8740,7 +9211,7 @@ block430:
 	MOVQ    (AX), R8
 	MOVQ    8(AX), CX
 
-row433:
+row449:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	VMOVUPS      (DX), Z2
@@ -8759,18 +9230,18 @@ row433:
 	ADDQ         $0x000000c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row433
+	JNE          row449
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated437
+	JE           activated453
 	VBROADCASTSS 96(AX), Z2
 	CMPQ         R8, $0x01
-	JE           relu434
+	JE           relu450
 	VBROADCASTSS 100(AX), Z3
 	CMPQ         R8, $0x02
-	JE           clamp435
+	JE           clamp451
 	CMPQ         R8, $0x04
-	JE           sigmoid436
+	JE           sigmoid452
 	VADDPS       threeAVX512<>+0(SB), Z0, Z4
 	VMAXPS       Z4, Z2, Z4
 	VMINPS       Z4, Z3, Z4
@@ -8781,9 +9252,9 @@ row433:
 	VMINPS       Z4, Z3, Z4
 	VMULPS       Z4, Z1, Z1
 	VMULPS       sixthAVX512<>+0(SB), Z1, Z1
-	JMP          activated437
+	JMP          activated453
 
-sigmoid436:
+sigmoid452:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z2, Z0
 	VMINPS Z0, Z3, Z0
@@ -8792,20 +9263,20 @@ sigmoid436:
 	VMAXPS Z1, Z2, Z1
 	VMINPS Z1, Z3, Z1
 	VMULPS sixthAVX512<>+0(SB), Z1, Z1
-	JMP    activated437
+	JMP    activated453
 
-relu434:
+relu450:
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
-	JMP    activated437
+	JMP    activated453
 
-clamp435:
+clamp451:
 	VMAXPS Z0, Z2, Z0
 	VMINPS Z0, Z3, Z0
 	VMAXPS Z1, Z2, Z1
 	VMINPS Z1, Z3, Z1
 
-activated437:
+activated453:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -8815,11 +9286,11 @@ activated437:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, R15
 	DECQ    R14
-	JNE     block430
+	JNE     block446
 
-tail431:
+tail447:
 	CMPQ      112(AX), $0x00
-	JE        groupDone432
+	JE        groupDone448
 	KMOVW     112(AX), K1
 	MOVQ      72(AX), R8
 	VMOVUPS.Z (R8)(R15*1), K1, Z0
@@ -8829,7 +9300,7 @@ tail431:
 	MOVQ      (AX), R8
 	MOVQ      8(AX), CX
 
-row438:
+row454:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	VMOVUPS      (DX), Z2
@@ -8848,18 +9319,18 @@ row438:
 	ADDQ         $0x000000c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row438
+	JNE          row454
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated442
+	JE           activated458
 	VBROADCASTSS 96(AX), Z2
 	CMPQ         R8, $0x01
-	JE           relu439
+	JE           relu455
 	VBROADCASTSS 100(AX), Z3
 	CMPQ         R8, $0x02
-	JE           clamp440
+	JE           clamp456
 	CMPQ         R8, $0x04
-	JE           sigmoid441
+	JE           sigmoid457
 	VADDPS       threeAVX512<>+0(SB), Z0, Z4
 	VMAXPS       Z4, Z2, Z4
 	VMINPS       Z4, Z3, Z4
@@ -8870,9 +9341,9 @@ row438:
 	VMINPS       Z4, Z3, Z4
 	VMULPS       Z4, Z1, Z1
 	VMULPS       sixthAVX512<>+0(SB), Z1, Z1
-	JMP          activated442
+	JMP          activated458
 
-sigmoid441:
+sigmoid457:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z2, Z0
 	VMINPS Z0, Z3, Z0
@@ -8881,20 +9352,20 @@ sigmoid441:
 	VMAXPS Z1, Z2, Z1
 	VMINPS Z1, Z3, Z1
 	VMULPS sixthAVX512<>+0(SB), Z1, Z1
-	JMP    activated442
+	JMP    activated458
 
-relu439:
+relu455:
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
-	JMP    activated442
+	JMP    activated458
 
-clamp440:
+clamp456:
 	VMAXPS Z0, Z2, Z0
 	VMINPS Z0, Z3, Z0
 	VMAXPS Z1, Z2, Z1
 	VMINPS Z1, Z3, Z1
 
-activated442:
+activated458:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -8902,7 +9373,7 @@ activated442:
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
 
-groupDone432:
+groupDone448:
 	MOVQ   24(AX), CX
 	IMUL3Q $0x00000002, CX, CX
 	ADDQ   CX, 8(SP)
@@ -8910,7 +9381,7 @@ groupDone432:
 	IMUL3Q $0x00000002, CX, CX
 	ADDQ   CX, 16(SP)
 	DECQ   (SP)
-	JNE    group429
+	JNE    group445
 	VZEROUPPER
 	RET
 
@@ -8925,15 +9396,15 @@ TEXT ·depthwise3by1x1AVX512(SB), NOSPLIT, $24-8
 	MOVQ 56(AX), CX
 	MOVQ CX, 16(SP)
 
-group443:
+group459:
 	MOVQ  8(SP), BX
 	XORQ  R15, R15
 	MOVQ  48(AX), DX
 	MOVQ  40(AX), R14
 	TESTQ R14, R14
-	JE    tail445
+	JE    tail461
 
-block444:
+block460:
 	MOVQ    72(AX), R8
 	VMOVUPS (R8)(R15*1), Z0
 	MOVQ    24(AX), SI
@@ -8941,7 +9412,7 @@ block444:
 	MOVQ    (AX), R8
 	MOVQ    8(AX), CX
 
-row447:
+row463:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	VMOVUPS      (DX), Z1
@@ -8956,41 +9427,41 @@ row447:
 	ADDQ         $0x000000c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row447
+	JNE          row463
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated451
+	JE           activated467
 	VBROADCASTSS 96(AX), Z1
 	CMPQ         R8, $0x01
-	JE           relu448
+	JE           relu464
 	VBROADCASTSS 100(AX), Z2
 	CMPQ         R8, $0x02
-	JE           clamp449
+	JE           clamp465
 	CMPQ         R8, $0x04
-	JE           sigmoid450
+	JE           sigmoid466
 	VADDPS       threeAVX512<>+0(SB), Z0, Z3
 	VMAXPS       Z3, Z1, Z3
 	VMINPS       Z3, Z2, Z3
 	VMULPS       Z3, Z0, Z0
 	VMULPS       sixthAVX512<>+0(SB), Z0, Z0
-	JMP          activated451
+	JMP          activated467
 
-sigmoid450:
+sigmoid466:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z1, Z0
 	VMINPS Z0, Z2, Z0
 	VMULPS sixthAVX512<>+0(SB), Z0, Z0
-	JMP    activated451
+	JMP    activated467
 
-relu448:
+relu464:
 	VMAXPS Z0, Z1, Z0
-	JMP    activated451
+	JMP    activated467
 
-clamp449:
+clamp465:
 	VMAXPS Z0, Z1, Z0
 	VMINPS Z0, Z2, Z0
 
-activated451:
+activated467:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -8998,11 +9469,11 @@ activated451:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, R15
 	DECQ    R14
-	JNE     block444
+	JNE     block460
 
-tail445:
+tail461:
 	CMPQ      112(AX), $0x00
-	JE        groupDone446
+	JE        groupDone462
 	KMOVW     112(AX), K1
 	MOVQ      72(AX), R8
 	VMOVUPS.Z (R8)(R15*1), K1, Z0
@@ -9011,7 +9482,7 @@ tail445:
 	MOVQ      (AX), R8
 	MOVQ      8(AX), CX
 
-row452:
+row468:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	VMOVUPS      (DX), Z1
@@ -9026,47 +9497,47 @@ row452:
 	ADDQ         $0x000000c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row452
+	JNE          row468
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated456
+	JE           activated472
 	VBROADCASTSS 96(AX), Z1
 	CMPQ         R8, $0x01
-	JE           relu453
+	JE           relu469
 	VBROADCASTSS 100(AX), Z2
 	CMPQ         R8, $0x02
-	JE           clamp454
+	JE           clamp470
 	CMPQ         R8, $0x04
-	JE           sigmoid455
+	JE           sigmoid471
 	VADDPS       threeAVX512<>+0(SB), Z0, Z3
 	VMAXPS       Z3, Z1, Z3
 	VMINPS       Z3, Z2, Z3
 	VMULPS       Z3, Z0, Z0
 	VMULPS       sixthAVX512<>+0(SB), Z0, Z0
-	JMP          activated456
+	JMP          activated472
 
-sigmoid455:
+sigmoid471:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z1, Z0
 	VMINPS Z0, Z2, Z0
 	VMULPS sixthAVX512<>+0(SB), Z0, Z0
-	JMP    activated456
+	JMP    activated472
 
-relu453:
+relu469:
 	VMAXPS Z0, Z1, Z0
-	JMP    activated456
+	JMP    activated472
 
-clamp454:
+clamp470:
 	VMAXPS Z0, Z1, Z0
 	VMINPS Z0, Z2, Z0
 
-activated456:
+activated472:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
 	VMOVUPS Z0, K1, (R8)
 
-groupDone446:
+groupDone462:
 	MOVQ   24(AX), CX
 	IMUL3Q $0x00000001, CX, CX
 	ADDQ   CX, 8(SP)
@@ -9074,7 +9545,7 @@ groupDone446:
 	IMUL3Q $0x00000001, CX, CX
 	ADDQ   CX, 16(SP)
 	DECQ   (SP)
-	JNE    group443
+	JNE    group459
 	VZEROUPPER
 	RET
 
@@ -9089,15 +9560,15 @@ TEXT ·depthwise3by2x7AVX512(SB), NOSPLIT, $24-8
 	MOVQ 56(AX), CX
 	MOVQ CX, 16(SP)
 
-group457:
+group473:
 	MOVQ  8(SP), BX
 	XORQ  R15, R15
 	MOVQ  48(AX), DX
 	MOVQ  40(AX), R14
 	TESTQ R14, R14
-	JE    tail459
+	JE    tail475
 
-block458:
+block474:
 	MOVQ    72(AX), R8
 	VMOVUPS (R8)(R15*1), Z0
 	VMOVAPS Z0, Z1
@@ -9111,7 +9582,7 @@ block458:
 	MOVQ    (AX), R8
 	MOVQ    8(AX), CX
 
-row461:
+row477:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -9159,18 +9630,18 @@ row461:
 	ADDQ         $0x000000c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row461
+	JNE          row477
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated465
+	JE           activated481
 	VBROADCASTSS 96(AX), Z7
 	CMPQ         R8, $0x01
-	JE           relu462
+	JE           relu478
 	VBROADCASTSS 100(AX), Z8
 	CMPQ         R8, $0x02
-	JE           clamp463
+	JE           clamp479
 	CMPQ         R8, $0x04
-	JE           sigmoid464
+	JE           sigmoid480
 	VADDPS       threeAVX512<>+0(SB), Z0, Z9
 	VMAXPS       Z9, Z7, Z9
 	VMINPS       Z9, Z8, Z9
@@ -9206,9 +9677,9 @@ row461:
 	VMINPS       Z9, Z8, Z9
 	VMULPS       Z9, Z6, Z6
 	VMULPS       sixthAVX512<>+0(SB), Z6, Z6
-	JMP          activated465
+	JMP          activated481
 
-sigmoid464:
+sigmoid480:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z7, Z0
 	VMINPS Z0, Z8, Z0
@@ -9237,9 +9708,9 @@ sigmoid464:
 	VMAXPS Z6, Z7, Z6
 	VMINPS Z6, Z8, Z6
 	VMULPS sixthAVX512<>+0(SB), Z6, Z6
-	JMP    activated465
+	JMP    activated481
 
-relu462:
+relu478:
 	VMAXPS Z0, Z7, Z0
 	VMAXPS Z1, Z7, Z1
 	VMAXPS Z2, Z7, Z2
@@ -9247,9 +9718,9 @@ relu462:
 	VMAXPS Z4, Z7, Z4
 	VMAXPS Z5, Z7, Z5
 	VMAXPS Z6, Z7, Z6
-	JMP    activated465
+	JMP    activated481
 
-clamp463:
+clamp479:
 	VMAXPS Z0, Z7, Z0
 	VMINPS Z0, Z8, Z0
 	VMAXPS Z1, Z7, Z1
@@ -9265,7 +9736,7 @@ clamp463:
 	VMAXPS Z6, Z7, Z6
 	VMINPS Z6, Z8, Z6
 
-activated465:
+activated481:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -9285,11 +9756,11 @@ activated465:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, R15
 	DECQ    R14
-	JNE     block458
+	JNE     block474
 
-tail459:
+tail475:
 	CMPQ      112(AX), $0x00
-	JE        groupDone460
+	JE        groupDone476
 	KMOVW     112(AX), K1
 	MOVQ      72(AX), R8
 	VMOVUPS.Z (R8)(R15*1), K1, Z0
@@ -9304,7 +9775,7 @@ tail459:
 	MOVQ      (AX), R8
 	MOVQ      8(AX), CX
 
-row466:
+row482:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -9352,18 +9823,18 @@ row466:
 	ADDQ         $0x000000c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row466
+	JNE          row482
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated470
+	JE           activated486
 	VBROADCASTSS 96(AX), Z7
 	CMPQ         R8, $0x01
-	JE           relu467
+	JE           relu483
 	VBROADCASTSS 100(AX), Z8
 	CMPQ         R8, $0x02
-	JE           clamp468
+	JE           clamp484
 	CMPQ         R8, $0x04
-	JE           sigmoid469
+	JE           sigmoid485
 	VADDPS       threeAVX512<>+0(SB), Z0, Z9
 	VMAXPS       Z9, Z7, Z9
 	VMINPS       Z9, Z8, Z9
@@ -9399,9 +9870,9 @@ row466:
 	VMINPS       Z9, Z8, Z9
 	VMULPS       Z9, Z6, Z6
 	VMULPS       sixthAVX512<>+0(SB), Z6, Z6
-	JMP          activated470
+	JMP          activated486
 
-sigmoid469:
+sigmoid485:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z7, Z0
 	VMINPS Z0, Z8, Z0
@@ -9430,9 +9901,9 @@ sigmoid469:
 	VMAXPS Z6, Z7, Z6
 	VMINPS Z6, Z8, Z6
 	VMULPS sixthAVX512<>+0(SB), Z6, Z6
-	JMP    activated470
+	JMP    activated486
 
-relu467:
+relu483:
 	VMAXPS Z0, Z7, Z0
 	VMAXPS Z1, Z7, Z1
 	VMAXPS Z2, Z7, Z2
@@ -9440,9 +9911,9 @@ relu467:
 	VMAXPS Z4, Z7, Z4
 	VMAXPS Z5, Z7, Z5
 	VMAXPS Z6, Z7, Z6
-	JMP    activated470
+	JMP    activated486
 
-clamp468:
+clamp484:
 	VMAXPS Z0, Z7, Z0
 	VMINPS Z0, Z8, Z0
 	VMAXPS Z1, Z7, Z1
@@ -9458,7 +9929,7 @@ clamp468:
 	VMAXPS Z6, Z7, Z6
 	VMINPS Z6, Z8, Z6
 
-activated470:
+activated486:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -9476,7 +9947,7 @@ activated470:
 	ADDQ    R9, R8
 	VMOVUPS Z6, K1, (R8)
 
-groupDone460:
+groupDone476:
 	MOVQ   24(AX), CX
 	IMUL3Q $0x0000000e, CX, CX
 	ADDQ   CX, 8(SP)
@@ -9484,7 +9955,7 @@ groupDone460:
 	IMUL3Q $0x00000007, CX, CX
 	ADDQ   CX, 16(SP)
 	DECQ   (SP)
-	JNE    group457
+	JNE    group473
 	VZEROUPPER
 	RET
 
@@ -9499,15 +9970,15 @@ TEXT ·depthwise3by2x4AVX512(SB), NOSPLIT, $24-8
 	MOVQ 56(AX), CX
 	MOVQ CX, 16(SP)
 
-group471:
+group487:
 	MOVQ  8(SP), BX
 	XORQ  R15, R15
 	MOVQ  48(AX), DX
 	MOVQ  40(AX), R14
 	TESTQ R14, R14
-	JE    tail473
+	JE    tail489
 
-block472:
+block488:
 	MOVQ    72(AX), R8
 	VMOVUPS (R8)(R15*1), Z0
 	VMOVAPS Z0, Z1
@@ -9518,7 +9989,7 @@ block472:
 	MOVQ    (AX), R8
 	MOVQ    8(AX), CX
 
-row475:
+row491:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -9550,18 +10021,18 @@ row475:
 	ADDQ         $0x000000c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row475
+	JNE          row491
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated479
+	JE           activated495
 	VBROADCASTSS 96(AX), Z4
 	CMPQ         R8, $0x01
-	JE           relu476
+	JE           relu492
 	VBROADCASTSS 100(AX), Z5
 	CMPQ         R8, $0x02
-	JE           clamp477
+	JE           clamp493
 	CMPQ         R8, $0x04
-	JE           sigmoid478
+	JE           sigmoid494
 	VADDPS       threeAVX512<>+0(SB), Z0, Z6
 	VMAXPS       Z6, Z4, Z6
 	VMINPS       Z6, Z5, Z6
@@ -9582,9 +10053,9 @@ row475:
 	VMINPS       Z6, Z5, Z6
 	VMULPS       Z6, Z3, Z3
 	VMULPS       sixthAVX512<>+0(SB), Z3, Z3
-	JMP          activated479
+	JMP          activated495
 
-sigmoid478:
+sigmoid494:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z4, Z0
 	VMINPS Z0, Z5, Z0
@@ -9601,16 +10072,16 @@ sigmoid478:
 	VMAXPS Z3, Z4, Z3
 	VMINPS Z3, Z5, Z3
 	VMULPS sixthAVX512<>+0(SB), Z3, Z3
-	JMP    activated479
+	JMP    activated495
 
-relu476:
+relu492:
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
-	JMP    activated479
+	JMP    activated495
 
-clamp477:
+clamp493:
 	VMAXPS Z0, Z4, Z0
 	VMINPS Z0, Z5, Z0
 	VMAXPS Z1, Z4, Z1
@@ -9620,7 +10091,7 @@ clamp477:
 	VMAXPS Z3, Z4, Z3
 	VMINPS Z3, Z5, Z3
 
-activated479:
+activated495:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -9634,11 +10105,11 @@ activated479:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, R15
 	DECQ    R14
-	JNE     block472
+	JNE     block488
 
-tail473:
+tail489:
 	CMPQ      112(AX), $0x00
-	JE        groupDone474
+	JE        groupDone490
 	KMOVW     112(AX), K1
 	MOVQ      72(AX), R8
 	VMOVUPS.Z (R8)(R15*1), K1, Z0
@@ -9650,7 +10121,7 @@ tail473:
 	MOVQ      (AX), R8
 	MOVQ      8(AX), CX
 
-row480:
+row496:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -9682,18 +10153,18 @@ row480:
 	ADDQ         $0x000000c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row480
+	JNE          row496
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated484
+	JE           activated500
 	VBROADCASTSS 96(AX), Z4
 	CMPQ         R8, $0x01
-	JE           relu481
+	JE           relu497
 	VBROADCASTSS 100(AX), Z5
 	CMPQ         R8, $0x02
-	JE           clamp482
+	JE           clamp498
 	CMPQ         R8, $0x04
-	JE           sigmoid483
+	JE           sigmoid499
 	VADDPS       threeAVX512<>+0(SB), Z0, Z6
 	VMAXPS       Z6, Z4, Z6
 	VMINPS       Z6, Z5, Z6
@@ -9714,9 +10185,9 @@ row480:
 	VMINPS       Z6, Z5, Z6
 	VMULPS       Z6, Z3, Z3
 	VMULPS       sixthAVX512<>+0(SB), Z3, Z3
-	JMP          activated484
+	JMP          activated500
 
-sigmoid483:
+sigmoid499:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z4, Z0
 	VMINPS Z0, Z5, Z0
@@ -9733,16 +10204,16 @@ sigmoid483:
 	VMAXPS Z3, Z4, Z3
 	VMINPS Z3, Z5, Z3
 	VMULPS sixthAVX512<>+0(SB), Z3, Z3
-	JMP    activated484
+	JMP    activated500
 
-relu481:
+relu497:
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
-	JMP    activated484
+	JMP    activated500
 
-clamp482:
+clamp498:
 	VMAXPS Z0, Z4, Z0
 	VMINPS Z0, Z5, Z0
 	VMAXPS Z1, Z4, Z1
@@ -9752,7 +10223,7 @@ clamp482:
 	VMAXPS Z3, Z4, Z3
 	VMINPS Z3, Z5, Z3
 
-activated484:
+activated500:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -9764,7 +10235,7 @@ activated484:
 	ADDQ    R9, R8
 	VMOVUPS Z3, K1, (R8)
 
-groupDone474:
+groupDone490:
 	MOVQ   24(AX), CX
 	IMUL3Q $0x00000008, CX, CX
 	ADDQ   CX, 8(SP)
@@ -9772,7 +10243,7 @@ groupDone474:
 	IMUL3Q $0x00000004, CX, CX
 	ADDQ   CX, 16(SP)
 	DECQ   (SP)
-	JNE    group471
+	JNE    group487
 	VZEROUPPER
 	RET
 
@@ -9787,15 +10258,15 @@ TEXT ·depthwise3by2x2AVX512(SB), NOSPLIT, $24-8
 	MOVQ 56(AX), CX
 	MOVQ CX, 16(SP)
 
-group485:
+group501:
 	MOVQ  8(SP), BX
 	XORQ  R15, R15
 	MOVQ  48(AX), DX
 	MOVQ  40(AX), R14
 	TESTQ R14, R14
-	JE    tail487
+	JE    tail503
 
-block486:
+block502:
 	MOVQ    72(AX), R8
 	VMOVUPS (R8)(R15*1), Z0
 	VMOVAPS Z0, Z1
@@ -9804,7 +10275,7 @@ block486:
 	MOVQ    (AX), R8
 	MOVQ    8(AX), CX
 
-row489:
+row505:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -9825,18 +10296,18 @@ row489:
 	ADDQ         $0x000000c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row489
+	JNE          row505
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated493
+	JE           activated509
 	VBROADCASTSS 96(AX), Z2
 	CMPQ         R8, $0x01
-	JE           relu490
+	JE           relu506
 	VBROADCASTSS 100(AX), Z3
 	CMPQ         R8, $0x02
-	JE           clamp491
+	JE           clamp507
 	CMPQ         R8, $0x04
-	JE           sigmoid492
+	JE           sigmoid508
 	VADDPS       threeAVX512<>+0(SB), Z0, Z4
 	VMAXPS       Z4, Z2, Z4
 	VMINPS       Z4, Z3, Z4
@@ -9847,9 +10318,9 @@ row489:
 	VMINPS       Z4, Z3, Z4
 	VMULPS       Z4, Z1, Z1
 	VMULPS       sixthAVX512<>+0(SB), Z1, Z1
-	JMP          activated493
+	JMP          activated509
 
-sigmoid492:
+sigmoid508:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z2, Z0
 	VMINPS Z0, Z3, Z0
@@ -9858,20 +10329,20 @@ sigmoid492:
 	VMAXPS Z1, Z2, Z1
 	VMINPS Z1, Z3, Z1
 	VMULPS sixthAVX512<>+0(SB), Z1, Z1
-	JMP    activated493
+	JMP    activated509
 
-relu490:
+relu506:
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
-	JMP    activated493
+	JMP    activated509
 
-clamp491:
+clamp507:
 	VMAXPS Z0, Z2, Z0
 	VMINPS Z0, Z3, Z0
 	VMAXPS Z1, Z2, Z1
 	VMINPS Z1, Z3, Z1
 
-activated493:
+activated509:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -9881,11 +10352,11 @@ activated493:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, R15
 	DECQ    R14
-	JNE     block486
+	JNE     block502
 
-tail487:
+tail503:
 	CMPQ      112(AX), $0x00
-	JE        groupDone488
+	JE        groupDone504
 	KMOVW     112(AX), K1
 	MOVQ      72(AX), R8
 	VMOVUPS.Z (R8)(R15*1), K1, Z0
@@ -9895,7 +10366,7 @@ tail487:
 	MOVQ      (AX), R8
 	MOVQ      8(AX), CX
 
-row494:
+row510:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -9916,18 +10387,18 @@ row494:
 	ADDQ         $0x000000c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row494
+	JNE          row510
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated498
+	JE           activated514
 	VBROADCASTSS 96(AX), Z2
 	CMPQ         R8, $0x01
-	JE           relu495
+	JE           relu511
 	VBROADCASTSS 100(AX), Z3
 	CMPQ         R8, $0x02
-	JE           clamp496
+	JE           clamp512
 	CMPQ         R8, $0x04
-	JE           sigmoid497
+	JE           sigmoid513
 	VADDPS       threeAVX512<>+0(SB), Z0, Z4
 	VMAXPS       Z4, Z2, Z4
 	VMINPS       Z4, Z3, Z4
@@ -9938,9 +10409,9 @@ row494:
 	VMINPS       Z4, Z3, Z4
 	VMULPS       Z4, Z1, Z1
 	VMULPS       sixthAVX512<>+0(SB), Z1, Z1
-	JMP          activated498
+	JMP          activated514
 
-sigmoid497:
+sigmoid513:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z2, Z0
 	VMINPS Z0, Z3, Z0
@@ -9949,20 +10420,20 @@ sigmoid497:
 	VMAXPS Z1, Z2, Z1
 	VMINPS Z1, Z3, Z1
 	VMULPS sixthAVX512<>+0(SB), Z1, Z1
-	JMP    activated498
+	JMP    activated514
 
-relu495:
+relu511:
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
-	JMP    activated498
+	JMP    activated514
 
-clamp496:
+clamp512:
 	VMAXPS Z0, Z2, Z0
 	VMINPS Z0, Z3, Z0
 	VMAXPS Z1, Z2, Z1
 	VMINPS Z1, Z3, Z1
 
-activated498:
+activated514:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -9970,7 +10441,7 @@ activated498:
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
 
-groupDone488:
+groupDone504:
 	MOVQ   24(AX), CX
 	IMUL3Q $0x00000004, CX, CX
 	ADDQ   CX, 8(SP)
@@ -9978,7 +10449,7 @@ groupDone488:
 	IMUL3Q $0x00000002, CX, CX
 	ADDQ   CX, 16(SP)
 	DECQ   (SP)
-	JNE    group485
+	JNE    group501
 	VZEROUPPER
 	RET
 
@@ -9993,15 +10464,15 @@ TEXT ·depthwise3by2x1AVX512(SB), NOSPLIT, $24-8
 	MOVQ 56(AX), CX
 	MOVQ CX, 16(SP)
 
-group499:
+group515:
 	MOVQ  8(SP), BX
 	XORQ  R15, R15
 	MOVQ  48(AX), DX
 	MOVQ  40(AX), R14
 	TESTQ R14, R14
-	JE    tail501
+	JE    tail517
 
-block500:
+block516:
 	MOVQ    72(AX), R8
 	VMOVUPS (R8)(R15*1), Z0
 	MOVQ    24(AX), SI
@@ -10009,7 +10480,7 @@ block500:
 	MOVQ    (AX), R8
 	MOVQ    8(AX), CX
 
-row503:
+row519:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	VMOVUPS      (DX), Z1
@@ -10024,41 +10495,41 @@ row503:
 	ADDQ         $0x000000c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row503
+	JNE          row519
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated507
+	JE           activated523
 	VBROADCASTSS 96(AX), Z1
 	CMPQ         R8, $0x01
-	JE           relu504
+	JE           relu520
 	VBROADCASTSS 100(AX), Z2
 	CMPQ         R8, $0x02
-	JE           clamp505
+	JE           clamp521
 	CMPQ         R8, $0x04
-	JE           sigmoid506
+	JE           sigmoid522
 	VADDPS       threeAVX512<>+0(SB), Z0, Z3
 	VMAXPS       Z3, Z1, Z3
 	VMINPS       Z3, Z2, Z3
 	VMULPS       Z3, Z0, Z0
 	VMULPS       sixthAVX512<>+0(SB), Z0, Z0
-	JMP          activated507
+	JMP          activated523
 
-sigmoid506:
+sigmoid522:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z1, Z0
 	VMINPS Z0, Z2, Z0
 	VMULPS sixthAVX512<>+0(SB), Z0, Z0
-	JMP    activated507
+	JMP    activated523
 
-relu504:
+relu520:
 	VMAXPS Z0, Z1, Z0
-	JMP    activated507
+	JMP    activated523
 
-clamp505:
+clamp521:
 	VMAXPS Z0, Z1, Z0
 	VMINPS Z0, Z2, Z0
 
-activated507:
+activated523:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -10066,11 +10537,11 @@ activated507:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, R15
 	DECQ    R14
-	JNE     block500
+	JNE     block516
 
-tail501:
+tail517:
 	CMPQ      112(AX), $0x00
-	JE        groupDone502
+	JE        groupDone518
 	KMOVW     112(AX), K1
 	MOVQ      72(AX), R8
 	VMOVUPS.Z (R8)(R15*1), K1, Z0
@@ -10079,7 +10550,7 @@ tail501:
 	MOVQ      (AX), R8
 	MOVQ      8(AX), CX
 
-row508:
+row524:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	VMOVUPS      (DX), Z1
@@ -10094,47 +10565,47 @@ row508:
 	ADDQ         $0x000000c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row508
+	JNE          row524
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated512
+	JE           activated528
 	VBROADCASTSS 96(AX), Z1
 	CMPQ         R8, $0x01
-	JE           relu509
+	JE           relu525
 	VBROADCASTSS 100(AX), Z2
 	CMPQ         R8, $0x02
-	JE           clamp510
+	JE           clamp526
 	CMPQ         R8, $0x04
-	JE           sigmoid511
+	JE           sigmoid527
 	VADDPS       threeAVX512<>+0(SB), Z0, Z3
 	VMAXPS       Z3, Z1, Z3
 	VMINPS       Z3, Z2, Z3
 	VMULPS       Z3, Z0, Z0
 	VMULPS       sixthAVX512<>+0(SB), Z0, Z0
-	JMP          activated512
+	JMP          activated528
 
-sigmoid511:
+sigmoid527:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z1, Z0
 	VMINPS Z0, Z2, Z0
 	VMULPS sixthAVX512<>+0(SB), Z0, Z0
-	JMP    activated512
+	JMP    activated528
 
-relu509:
+relu525:
 	VMAXPS Z0, Z1, Z0
-	JMP    activated512
+	JMP    activated528
 
-clamp510:
+clamp526:
 	VMAXPS Z0, Z1, Z0
 	VMINPS Z0, Z2, Z0
 
-activated512:
+activated528:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
 	VMOVUPS Z0, K1, (R8)
 
-groupDone502:
+groupDone518:
 	MOVQ   24(AX), CX
 	IMUL3Q $0x00000002, CX, CX
 	ADDQ   CX, 8(SP)
@@ -10142,7 +10613,7 @@ groupDone502:
 	IMUL3Q $0x00000001, CX, CX
 	ADDQ   CX, 16(SP)
 	DECQ   (SP)
-	JNE    group499
+	JNE    group515
 	VZEROUPPER
 	RET
 
@@ -10157,15 +10628,15 @@ TEXT ·depthwise5by1x7AVX512(SB), NOSPLIT, $24-8
 	MOVQ 56(AX), CX
 	MOVQ CX, 16(SP)
 
-group513:
+group529:
 	MOVQ  8(SP), BX
 	XORQ  R15, R15
 	MOVQ  48(AX), DX
 	MOVQ  40(AX), R14
 	TESTQ R14, R14
-	JE    tail515
+	JE    tail531
 
-block514:
+block530:
 	MOVQ    72(AX), R8
 	VMOVUPS (R8)(R15*1), Z0
 	VMOVAPS Z0, Z1
@@ -10179,7 +10650,7 @@ block514:
 	MOVQ    (AX), R8
 	MOVQ    8(AX), CX
 
-row517:
+row533:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -10238,18 +10709,18 @@ row517:
 	ADDQ         $0x00000140, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row517
+	JNE          row533
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated521
+	JE           activated537
 	VBROADCASTSS 96(AX), Z7
 	CMPQ         R8, $0x01
-	JE           relu518
+	JE           relu534
 	VBROADCASTSS 100(AX), Z8
 	CMPQ         R8, $0x02
-	JE           clamp519
+	JE           clamp535
 	CMPQ         R8, $0x04
-	JE           sigmoid520
+	JE           sigmoid536
 	VADDPS       threeAVX512<>+0(SB), Z0, Z9
 	VMAXPS       Z9, Z7, Z9
 	VMINPS       Z9, Z8, Z9
@@ -10285,9 +10756,9 @@ row517:
 	VMINPS       Z9, Z8, Z9
 	VMULPS       Z9, Z6, Z6
 	VMULPS       sixthAVX512<>+0(SB), Z6, Z6
-	JMP          activated521
+	JMP          activated537
 
-sigmoid520:
+sigmoid536:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z7, Z0
 	VMINPS Z0, Z8, Z0
@@ -10316,9 +10787,9 @@ sigmoid520:
 	VMAXPS Z6, Z7, Z6
 	VMINPS Z6, Z8, Z6
 	VMULPS sixthAVX512<>+0(SB), Z6, Z6
-	JMP    activated521
+	JMP    activated537
 
-relu518:
+relu534:
 	VMAXPS Z0, Z7, Z0
 	VMAXPS Z1, Z7, Z1
 	VMAXPS Z2, Z7, Z2
@@ -10326,9 +10797,9 @@ relu518:
 	VMAXPS Z4, Z7, Z4
 	VMAXPS Z5, Z7, Z5
 	VMAXPS Z6, Z7, Z6
-	JMP    activated521
+	JMP    activated537
 
-clamp519:
+clamp535:
 	VMAXPS Z0, Z7, Z0
 	VMINPS Z0, Z8, Z0
 	VMAXPS Z1, Z7, Z1
@@ -10344,7 +10815,7 @@ clamp519:
 	VMAXPS Z6, Z7, Z6
 	VMINPS Z6, Z8, Z6
 
-activated521:
+activated537:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -10364,11 +10835,11 @@ activated521:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, R15
 	DECQ    R14
-	JNE     block514
+	JNE     block530
 
-tail515:
+tail531:
 	CMPQ      112(AX), $0x00
-	JE        groupDone516
+	JE        groupDone532
 	KMOVW     112(AX), K1
 	MOVQ      72(AX), R8
 	VMOVUPS.Z (R8)(R15*1), K1, Z0
@@ -10383,7 +10854,7 @@ tail515:
 	MOVQ      (AX), R8
 	MOVQ      8(AX), CX
 
-row522:
+row538:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -10442,18 +10913,18 @@ row522:
 	ADDQ         $0x00000140, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row522
+	JNE          row538
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated526
+	JE           activated542
 	VBROADCASTSS 96(AX), Z7
 	CMPQ         R8, $0x01
-	JE           relu523
+	JE           relu539
 	VBROADCASTSS 100(AX), Z8
 	CMPQ         R8, $0x02
-	JE           clamp524
+	JE           clamp540
 	CMPQ         R8, $0x04
-	JE           sigmoid525
+	JE           sigmoid541
 	VADDPS       threeAVX512<>+0(SB), Z0, Z9
 	VMAXPS       Z9, Z7, Z9
 	VMINPS       Z9, Z8, Z9
@@ -10489,9 +10960,9 @@ row522:
 	VMINPS       Z9, Z8, Z9
 	VMULPS       Z9, Z6, Z6
 	VMULPS       sixthAVX512<>+0(SB), Z6, Z6
-	JMP          activated526
+	JMP          activated542
 
-sigmoid525:
+sigmoid541:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z7, Z0
 	VMINPS Z0, Z8, Z0
@@ -10520,9 +10991,9 @@ sigmoid525:
 	VMAXPS Z6, Z7, Z6
 	VMINPS Z6, Z8, Z6
 	VMULPS sixthAVX512<>+0(SB), Z6, Z6
-	JMP    activated526
+	JMP    activated542
 
-relu523:
+relu539:
 	VMAXPS Z0, Z7, Z0
 	VMAXPS Z1, Z7, Z1
 	VMAXPS Z2, Z7, Z2
@@ -10530,9 +11001,9 @@ relu523:
 	VMAXPS Z4, Z7, Z4
 	VMAXPS Z5, Z7, Z5
 	VMAXPS Z6, Z7, Z6
-	JMP    activated526
+	JMP    activated542
 
-clamp524:
+clamp540:
 	VMAXPS Z0, Z7, Z0
 	VMINPS Z0, Z8, Z0
 	VMAXPS Z1, Z7, Z1
@@ -10548,7 +11019,7 @@ clamp524:
 	VMAXPS Z6, Z7, Z6
 	VMINPS Z6, Z8, Z6
 
-activated526:
+activated542:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -10566,7 +11037,7 @@ activated526:
 	ADDQ    R9, R8
 	VMOVUPS Z6, K1, (R8)
 
-groupDone516:
+groupDone532:
 	MOVQ   24(AX), CX
 	IMUL3Q $0x00000007, CX, CX
 	ADDQ   CX, 8(SP)
@@ -10574,7 +11045,7 @@ groupDone516:
 	IMUL3Q $0x00000007, CX, CX
 	ADDQ   CX, 16(SP)
 	DECQ   (SP)
-	JNE    group513
+	JNE    group529
 	VZEROUPPER
 	RET
 
@@ -10589,15 +11060,15 @@ TEXT ·depthwise5by1x4AVX512(SB), NOSPLIT, $24-8
 	MOVQ 56(AX), CX
 	MOVQ CX, 16(SP)
 
-group527:
+group543:
 	MOVQ  8(SP), BX
 	XORQ  R15, R15
 	MOVQ  48(AX), DX
 	MOVQ  40(AX), R14
 	TESTQ R14, R14
-	JE    tail529
+	JE    tail545
 
-block528:
+block544:
 	MOVQ    72(AX), R8
 	VMOVUPS (R8)(R15*1), Z0
 	VMOVAPS Z0, Z1
@@ -10608,7 +11079,7 @@ block528:
 	MOVQ    (AX), R8
 	MOVQ    8(AX), CX
 
-row531:
+row547:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -10648,18 +11119,18 @@ row531:
 	ADDQ         $0x00000140, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row531
+	JNE          row547
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated535
+	JE           activated551
 	VBROADCASTSS 96(AX), Z4
 	CMPQ         R8, $0x01
-	JE           relu532
+	JE           relu548
 	VBROADCASTSS 100(AX), Z5
 	CMPQ         R8, $0x02
-	JE           clamp533
+	JE           clamp549
 	CMPQ         R8, $0x04
-	JE           sigmoid534
+	JE           sigmoid550
 	VADDPS       threeAVX512<>+0(SB), Z0, Z6
 	VMAXPS       Z6, Z4, Z6
 	VMINPS       Z6, Z5, Z6
@@ -10680,9 +11151,9 @@ row531:
 	VMINPS       Z6, Z5, Z6
 	VMULPS       Z6, Z3, Z3
 	VMULPS       sixthAVX512<>+0(SB), Z3, Z3
-	JMP          activated535
+	JMP          activated551
 
-sigmoid534:
+sigmoid550:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z4, Z0
 	VMINPS Z0, Z5, Z0
@@ -10699,16 +11170,16 @@ sigmoid534:
 	VMAXPS Z3, Z4, Z3
 	VMINPS Z3, Z5, Z3
 	VMULPS sixthAVX512<>+0(SB), Z3, Z3
-	JMP    activated535
+	JMP    activated551
 
-relu532:
+relu548:
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
-	JMP    activated535
+	JMP    activated551
 
-clamp533:
+clamp549:
 	VMAXPS Z0, Z4, Z0
 	VMINPS Z0, Z5, Z0
 	VMAXPS Z1, Z4, Z1
@@ -10718,7 +11189,7 @@ clamp533:
 	VMAXPS Z3, Z4, Z3
 	VMINPS Z3, Z5, Z3
 
-activated535:
+activated551:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -10732,11 +11203,11 @@ activated535:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, R15
 	DECQ    R14
-	JNE     block528
+	JNE     block544
 
-tail529:
+tail545:
 	CMPQ      112(AX), $0x00
-	JE        groupDone530
+	JE        groupDone546
 	KMOVW     112(AX), K1
 	MOVQ      72(AX), R8
 	VMOVUPS.Z (R8)(R15*1), K1, Z0
@@ -10748,7 +11219,7 @@ tail529:
 	MOVQ      (AX), R8
 	MOVQ      8(AX), CX
 
-row536:
+row552:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -10788,18 +11259,18 @@ row536:
 	ADDQ         $0x00000140, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row536
+	JNE          row552
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated540
+	JE           activated556
 	VBROADCASTSS 96(AX), Z4
 	CMPQ         R8, $0x01
-	JE           relu537
+	JE           relu553
 	VBROADCASTSS 100(AX), Z5
 	CMPQ         R8, $0x02
-	JE           clamp538
+	JE           clamp554
 	CMPQ         R8, $0x04
-	JE           sigmoid539
+	JE           sigmoid555
 	VADDPS       threeAVX512<>+0(SB), Z0, Z6
 	VMAXPS       Z6, Z4, Z6
 	VMINPS       Z6, Z5, Z6
@@ -10820,9 +11291,9 @@ row536:
 	VMINPS       Z6, Z5, Z6
 	VMULPS       Z6, Z3, Z3
 	VMULPS       sixthAVX512<>+0(SB), Z3, Z3
-	JMP          activated540
+	JMP          activated556
 
-sigmoid539:
+sigmoid555:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z4, Z0
 	VMINPS Z0, Z5, Z0
@@ -10839,16 +11310,16 @@ sigmoid539:
 	VMAXPS Z3, Z4, Z3
 	VMINPS Z3, Z5, Z3
 	VMULPS sixthAVX512<>+0(SB), Z3, Z3
-	JMP    activated540
+	JMP    activated556
 
-relu537:
+relu553:
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
-	JMP    activated540
+	JMP    activated556
 
-clamp538:
+clamp554:
 	VMAXPS Z0, Z4, Z0
 	VMINPS Z0, Z5, Z0
 	VMAXPS Z1, Z4, Z1
@@ -10858,7 +11329,7 @@ clamp538:
 	VMAXPS Z3, Z4, Z3
 	VMINPS Z3, Z5, Z3
 
-activated540:
+activated556:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -10870,7 +11341,7 @@ activated540:
 	ADDQ    R9, R8
 	VMOVUPS Z3, K1, (R8)
 
-groupDone530:
+groupDone546:
 	MOVQ   24(AX), CX
 	IMUL3Q $0x00000004, CX, CX
 	ADDQ   CX, 8(SP)
@@ -10878,7 +11349,7 @@ groupDone530:
 	IMUL3Q $0x00000004, CX, CX
 	ADDQ   CX, 16(SP)
 	DECQ   (SP)
-	JNE    group527
+	JNE    group543
 	VZEROUPPER
 	RET
 
@@ -10893,15 +11364,15 @@ TEXT ·depthwise5by1x2AVX512(SB), NOSPLIT, $24-8
 	MOVQ 56(AX), CX
 	MOVQ CX, 16(SP)
 
-group541:
+group557:
 	MOVQ  8(SP), BX
 	XORQ  R15, R15
 	MOVQ  48(AX), DX
 	MOVQ  40(AX), R14
 	TESTQ R14, R14
-	JE    tail543
+	JE    tail559
 
-block542:
+block558:
 	MOVQ    72(AX), R8
 	VMOVUPS (R8)(R15*1), Z0
 	VMOVAPS Z0, Z1
@@ -10910,7 +11381,7 @@ block542:
 	MOVQ    (AX), R8
 	MOVQ    8(AX), CX
 
-row545:
+row561:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -10938,18 +11409,18 @@ row545:
 	ADDQ         $0x00000140, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row545
+	JNE          row561
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated549
+	JE           activated565
 	VBROADCASTSS 96(AX), Z2
 	CMPQ         R8, $0x01
-	JE           relu546
+	JE           relu562
 	VBROADCASTSS 100(AX), Z3
 	CMPQ         R8, $0x02
-	JE           clamp547
+	JE           clamp563
 	CMPQ         R8, $0x04
-	JE           sigmoid548
+	JE           sigmoid564
 	VADDPS       threeAVX512<>+0(SB), Z0, Z4
 	VMAXPS       Z4, Z2, Z4
 	VMINPS       Z4, Z3, Z4
@@ -10960,9 +11431,9 @@ row545:
 	VMINPS       Z4, Z3, Z4
 	VMULPS       Z4, Z1, Z1
 	VMULPS       sixthAVX512<>+0(SB), Z1, Z1
-	JMP          activated549
+	JMP          activated565
 
-sigmoid548:
+sigmoid564:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z2, Z0
 	VMINPS Z0, Z3, Z0
@@ -10971,20 +11442,20 @@ sigmoid548:
 	VMAXPS Z1, Z2, Z1
 	VMINPS Z1, Z3, Z1
 	VMULPS sixthAVX512<>+0(SB), Z1, Z1
-	JMP    activated549
+	JMP    activated565
 
-relu546:
+relu562:
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
-	JMP    activated549
+	JMP    activated565
 
-clamp547:
+clamp563:
 	VMAXPS Z0, Z2, Z0
 	VMINPS Z0, Z3, Z0
 	VMAXPS Z1, Z2, Z1
 	VMINPS Z1, Z3, Z1
 
-activated549:
+activated565:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -10994,11 +11465,11 @@ activated549:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, R15
 	DECQ    R14
-	JNE     block542
+	JNE     block558
 
-tail543:
+tail559:
 	CMPQ      112(AX), $0x00
-	JE        groupDone544
+	JE        groupDone560
 	KMOVW     112(AX), K1
 	MOVQ      72(AX), R8
 	VMOVUPS.Z (R8)(R15*1), K1, Z0
@@ -11008,7 +11479,7 @@ tail543:
 	MOVQ      (AX), R8
 	MOVQ      8(AX), CX
 
-row550:
+row566:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -11036,18 +11507,18 @@ row550:
 	ADDQ         $0x00000140, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row550
+	JNE          row566
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated554
+	JE           activated570
 	VBROADCASTSS 96(AX), Z2
 	CMPQ         R8, $0x01
-	JE           relu551
+	JE           relu567
 	VBROADCASTSS 100(AX), Z3
 	CMPQ         R8, $0x02
-	JE           clamp552
+	JE           clamp568
 	CMPQ         R8, $0x04
-	JE           sigmoid553
+	JE           sigmoid569
 	VADDPS       threeAVX512<>+0(SB), Z0, Z4
 	VMAXPS       Z4, Z2, Z4
 	VMINPS       Z4, Z3, Z4
@@ -11058,9 +11529,9 @@ row550:
 	VMINPS       Z4, Z3, Z4
 	VMULPS       Z4, Z1, Z1
 	VMULPS       sixthAVX512<>+0(SB), Z1, Z1
-	JMP          activated554
+	JMP          activated570
 
-sigmoid553:
+sigmoid569:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z2, Z0
 	VMINPS Z0, Z3, Z0
@@ -11069,20 +11540,20 @@ sigmoid553:
 	VMAXPS Z1, Z2, Z1
 	VMINPS Z1, Z3, Z1
 	VMULPS sixthAVX512<>+0(SB), Z1, Z1
-	JMP    activated554
+	JMP    activated570
 
-relu551:
+relu567:
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
-	JMP    activated554
+	JMP    activated570
 
-clamp552:
+clamp568:
 	VMAXPS Z0, Z2, Z0
 	VMINPS Z0, Z3, Z0
 	VMAXPS Z1, Z2, Z1
 	VMINPS Z1, Z3, Z1
 
-activated554:
+activated570:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -11090,7 +11561,7 @@ activated554:
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
 
-groupDone544:
+groupDone560:
 	MOVQ   24(AX), CX
 	IMUL3Q $0x00000002, CX, CX
 	ADDQ   CX, 8(SP)
@@ -11098,7 +11569,7 @@ groupDone544:
 	IMUL3Q $0x00000002, CX, CX
 	ADDQ   CX, 16(SP)
 	DECQ   (SP)
-	JNE    group541
+	JNE    group557
 	VZEROUPPER
 	RET
 
@@ -11113,15 +11584,15 @@ TEXT ·depthwise5by1x1AVX512(SB), NOSPLIT, $24-8
 	MOVQ 56(AX), CX
 	MOVQ CX, 16(SP)
 
-group555:
+group571:
 	MOVQ  8(SP), BX
 	XORQ  R15, R15
 	MOVQ  48(AX), DX
 	MOVQ  40(AX), R14
 	TESTQ R14, R14
-	JE    tail557
+	JE    tail573
 
-block556:
+block572:
 	MOVQ    72(AX), R8
 	VMOVUPS (R8)(R15*1), Z0
 	MOVQ    24(AX), SI
@@ -11129,7 +11600,7 @@ block556:
 	MOVQ    (AX), R8
 	MOVQ    8(AX), CX
 
-row559:
+row575:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -11151,41 +11622,41 @@ row559:
 	ADDQ         $0x00000140, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row559
+	JNE          row575
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated563
+	JE           activated579
 	VBROADCASTSS 96(AX), Z1
 	CMPQ         R8, $0x01
-	JE           relu560
+	JE           relu576
 	VBROADCASTSS 100(AX), Z2
 	CMPQ         R8, $0x02
-	JE           clamp561
+	JE           clamp577
 	CMPQ         R8, $0x04
-	JE           sigmoid562
+	JE           sigmoid578
 	VADDPS       threeAVX512<>+0(SB), Z0, Z3
 	VMAXPS       Z3, Z1, Z3
 	VMINPS       Z3, Z2, Z3
 	VMULPS       Z3, Z0, Z0
 	VMULPS       sixthAVX512<>+0(SB), Z0, Z0
-	JMP          activated563
+	JMP          activated579
 
-sigmoid562:
+sigmoid578:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z1, Z0
 	VMINPS Z0, Z2, Z0
 	VMULPS sixthAVX512<>+0(SB), Z0, Z0
-	JMP    activated563
+	JMP    activated579
 
-relu560:
+relu576:
 	VMAXPS Z0, Z1, Z0
-	JMP    activated563
+	JMP    activated579
 
-clamp561:
+clamp577:
 	VMAXPS Z0, Z1, Z0
 	VMINPS Z0, Z2, Z0
 
-activated563:
+activated579:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -11193,11 +11664,11 @@ activated563:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, R15
 	DECQ    R14
-	JNE     block556
+	JNE     block572
 
-tail557:
+tail573:
 	CMPQ      112(AX), $0x00
-	JE        groupDone558
+	JE        groupDone574
 	KMOVW     112(AX), K1
 	MOVQ      72(AX), R8
 	VMOVUPS.Z (R8)(R15*1), K1, Z0
@@ -11206,7 +11677,7 @@ tail557:
 	MOVQ      (AX), R8
 	MOVQ      8(AX), CX
 
-row564:
+row580:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -11228,47 +11699,47 @@ row564:
 	ADDQ         $0x00000140, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row564
+	JNE          row580
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated568
+	JE           activated584
 	VBROADCASTSS 96(AX), Z1
 	CMPQ         R8, $0x01
-	JE           relu565
+	JE           relu581
 	VBROADCASTSS 100(AX), Z2
 	CMPQ         R8, $0x02
-	JE           clamp566
+	JE           clamp582
 	CMPQ         R8, $0x04
-	JE           sigmoid567
+	JE           sigmoid583
 	VADDPS       threeAVX512<>+0(SB), Z0, Z3
 	VMAXPS       Z3, Z1, Z3
 	VMINPS       Z3, Z2, Z3
 	VMULPS       Z3, Z0, Z0
 	VMULPS       sixthAVX512<>+0(SB), Z0, Z0
-	JMP          activated568
+	JMP          activated584
 
-sigmoid567:
+sigmoid583:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z1, Z0
 	VMINPS Z0, Z2, Z0
 	VMULPS sixthAVX512<>+0(SB), Z0, Z0
-	JMP    activated568
+	JMP    activated584
 
-relu565:
+relu581:
 	VMAXPS Z0, Z1, Z0
-	JMP    activated568
+	JMP    activated584
 
-clamp566:
+clamp582:
 	VMAXPS Z0, Z1, Z0
 	VMINPS Z0, Z2, Z0
 
-activated568:
+activated584:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
 	VMOVUPS Z0, K1, (R8)
 
-groupDone558:
+groupDone574:
 	MOVQ   24(AX), CX
 	IMUL3Q $0x00000001, CX, CX
 	ADDQ   CX, 8(SP)
@@ -11276,7 +11747,7 @@ groupDone558:
 	IMUL3Q $0x00000001, CX, CX
 	ADDQ   CX, 16(SP)
 	DECQ   (SP)
-	JNE    group555
+	JNE    group571
 	VZEROUPPER
 	RET
 
@@ -11291,15 +11762,15 @@ TEXT ·depthwise5by2x7AVX512(SB), NOSPLIT, $24-8
 	MOVQ 56(AX), CX
 	MOVQ CX, 16(SP)
 
-group569:
+group585:
 	MOVQ  8(SP), BX
 	XORQ  R15, R15
 	MOVQ  48(AX), DX
 	MOVQ  40(AX), R14
 	TESTQ R14, R14
-	JE    tail571
+	JE    tail587
 
-block570:
+block586:
 	MOVQ    72(AX), R8
 	VMOVUPS (R8)(R15*1), Z0
 	VMOVAPS Z0, Z1
@@ -11313,7 +11784,7 @@ block570:
 	MOVQ    (AX), R8
 	MOVQ    8(AX), CX
 
-row573:
+row589:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -11380,18 +11851,18 @@ row573:
 	ADDQ         $0x00000140, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row573
+	JNE          row589
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated577
+	JE           activated593
 	VBROADCASTSS 96(AX), Z7
 	CMPQ         R8, $0x01
-	JE           relu574
+	JE           relu590
 	VBROADCASTSS 100(AX), Z8
 	CMPQ         R8, $0x02
-	JE           clamp575
+	JE           clamp591
 	CMPQ         R8, $0x04
-	JE           sigmoid576
+	JE           sigmoid592
 	VADDPS       threeAVX512<>+0(SB), Z0, Z9
 	VMAXPS       Z9, Z7, Z9
 	VMINPS       Z9, Z8, Z9
@@ -11427,9 +11898,9 @@ row573:
 	VMINPS       Z9, Z8, Z9
 	VMULPS       Z9, Z6, Z6
 	VMULPS       sixthAVX512<>+0(SB), Z6, Z6
-	JMP          activated577
+	JMP          activated593
 
-sigmoid576:
+sigmoid592:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z7, Z0
 	VMINPS Z0, Z8, Z0
@@ -11458,9 +11929,9 @@ sigmoid576:
 	VMAXPS Z6, Z7, Z6
 	VMINPS Z6, Z8, Z6
 	VMULPS sixthAVX512<>+0(SB), Z6, Z6
-	JMP    activated577
+	JMP    activated593
 
-relu574:
+relu590:
 	VMAXPS Z0, Z7, Z0
 	VMAXPS Z1, Z7, Z1
 	VMAXPS Z2, Z7, Z2
@@ -11468,9 +11939,9 @@ relu574:
 	VMAXPS Z4, Z7, Z4
 	VMAXPS Z5, Z7, Z5
 	VMAXPS Z6, Z7, Z6
-	JMP    activated577
+	JMP    activated593
 
-clamp575:
+clamp591:
 	VMAXPS Z0, Z7, Z0
 	VMINPS Z0, Z8, Z0
 	VMAXPS Z1, Z7, Z1
@@ -11486,7 +11957,7 @@ clamp575:
 	VMAXPS Z6, Z7, Z6
 	VMINPS Z6, Z8, Z6
 
-activated577:
+activated593:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -11506,11 +11977,11 @@ activated577:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, R15
 	DECQ    R14
-	JNE     block570
+	JNE     block586
 
-tail571:
+tail587:
 	CMPQ      112(AX), $0x00
-	JE        groupDone572
+	JE        groupDone588
 	KMOVW     112(AX), K1
 	MOVQ      72(AX), R8
 	VMOVUPS.Z (R8)(R15*1), K1, Z0
@@ -11525,7 +11996,7 @@ tail571:
 	MOVQ      (AX), R8
 	MOVQ      8(AX), CX
 
-row578:
+row594:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -11592,18 +12063,18 @@ row578:
 	ADDQ         $0x00000140, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row578
+	JNE          row594
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated582
+	JE           activated598
 	VBROADCASTSS 96(AX), Z7
 	CMPQ         R8, $0x01
-	JE           relu579
+	JE           relu595
 	VBROADCASTSS 100(AX), Z8
 	CMPQ         R8, $0x02
-	JE           clamp580
+	JE           clamp596
 	CMPQ         R8, $0x04
-	JE           sigmoid581
+	JE           sigmoid597
 	VADDPS       threeAVX512<>+0(SB), Z0, Z9
 	VMAXPS       Z9, Z7, Z9
 	VMINPS       Z9, Z8, Z9
@@ -11639,9 +12110,9 @@ row578:
 	VMINPS       Z9, Z8, Z9
 	VMULPS       Z9, Z6, Z6
 	VMULPS       sixthAVX512<>+0(SB), Z6, Z6
-	JMP          activated582
+	JMP          activated598
 
-sigmoid581:
+sigmoid597:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z7, Z0
 	VMINPS Z0, Z8, Z0
@@ -11670,9 +12141,9 @@ sigmoid581:
 	VMAXPS Z6, Z7, Z6
 	VMINPS Z6, Z8, Z6
 	VMULPS sixthAVX512<>+0(SB), Z6, Z6
-	JMP    activated582
+	JMP    activated598
 
-relu579:
+relu595:
 	VMAXPS Z0, Z7, Z0
 	VMAXPS Z1, Z7, Z1
 	VMAXPS Z2, Z7, Z2
@@ -11680,9 +12151,9 @@ relu579:
 	VMAXPS Z4, Z7, Z4
 	VMAXPS Z5, Z7, Z5
 	VMAXPS Z6, Z7, Z6
-	JMP    activated582
+	JMP    activated598
 
-clamp580:
+clamp596:
 	VMAXPS Z0, Z7, Z0
 	VMINPS Z0, Z8, Z0
 	VMAXPS Z1, Z7, Z1
@@ -11698,7 +12169,7 @@ clamp580:
 	VMAXPS Z6, Z7, Z6
 	VMINPS Z6, Z8, Z6
 
-activated582:
+activated598:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -11716,7 +12187,7 @@ activated582:
 	ADDQ    R9, R8
 	VMOVUPS Z6, K1, (R8)
 
-groupDone572:
+groupDone588:
 	MOVQ   24(AX), CX
 	IMUL3Q $0x0000000e, CX, CX
 	ADDQ   CX, 8(SP)
@@ -11724,7 +12195,7 @@ groupDone572:
 	IMUL3Q $0x00000007, CX, CX
 	ADDQ   CX, 16(SP)
 	DECQ   (SP)
-	JNE    group569
+	JNE    group585
 	VZEROUPPER
 	RET
 
@@ -11739,15 +12210,15 @@ TEXT ·depthwise5by2x4AVX512(SB), NOSPLIT, $24-8
 	MOVQ 56(AX), CX
 	MOVQ CX, 16(SP)
 
-group583:
+group599:
 	MOVQ  8(SP), BX
 	XORQ  R15, R15
 	MOVQ  48(AX), DX
 	MOVQ  40(AX), R14
 	TESTQ R14, R14
-	JE    tail585
+	JE    tail601
 
-block584:
+block600:
 	MOVQ    72(AX), R8
 	VMOVUPS (R8)(R15*1), Z0
 	VMOVAPS Z0, Z1
@@ -11758,7 +12229,7 @@ block584:
 	MOVQ    (AX), R8
 	MOVQ    8(AX), CX
 
-row587:
+row603:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -11802,18 +12273,18 @@ row587:
 	ADDQ         $0x00000140, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row587
+	JNE          row603
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated591
+	JE           activated607
 	VBROADCASTSS 96(AX), Z4
 	CMPQ         R8, $0x01
-	JE           relu588
+	JE           relu604
 	VBROADCASTSS 100(AX), Z5
 	CMPQ         R8, $0x02
-	JE           clamp589
+	JE           clamp605
 	CMPQ         R8, $0x04
-	JE           sigmoid590
+	JE           sigmoid606
 	VADDPS       threeAVX512<>+0(SB), Z0, Z6
 	VMAXPS       Z6, Z4, Z6
 	VMINPS       Z6, Z5, Z6
@@ -11834,9 +12305,9 @@ row587:
 	VMINPS       Z6, Z5, Z6
 	VMULPS       Z6, Z3, Z3
 	VMULPS       sixthAVX512<>+0(SB), Z3, Z3
-	JMP          activated591
+	JMP          activated607
 
-sigmoid590:
+sigmoid606:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z4, Z0
 	VMINPS Z0, Z5, Z0
@@ -11853,16 +12324,16 @@ sigmoid590:
 	VMAXPS Z3, Z4, Z3
 	VMINPS Z3, Z5, Z3
 	VMULPS sixthAVX512<>+0(SB), Z3, Z3
-	JMP    activated591
+	JMP    activated607
 
-relu588:
+relu604:
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
-	JMP    activated591
+	JMP    activated607
 
-clamp589:
+clamp605:
 	VMAXPS Z0, Z4, Z0
 	VMINPS Z0, Z5, Z0
 	VMAXPS Z1, Z4, Z1
@@ -11872,7 +12343,7 @@ clamp589:
 	VMAXPS Z3, Z4, Z3
 	VMINPS Z3, Z5, Z3
 
-activated591:
+activated607:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -11886,11 +12357,11 @@ activated591:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, R15
 	DECQ    R14
-	JNE     block584
+	JNE     block600
 
-tail585:
+tail601:
 	CMPQ      112(AX), $0x00
-	JE        groupDone586
+	JE        groupDone602
 	KMOVW     112(AX), K1
 	MOVQ      72(AX), R8
 	VMOVUPS.Z (R8)(R15*1), K1, Z0
@@ -11902,7 +12373,7 @@ tail585:
 	MOVQ      (AX), R8
 	MOVQ      8(AX), CX
 
-row592:
+row608:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -11946,18 +12417,18 @@ row592:
 	ADDQ         $0x00000140, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row592
+	JNE          row608
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated596
+	JE           activated612
 	VBROADCASTSS 96(AX), Z4
 	CMPQ         R8, $0x01
-	JE           relu593
+	JE           relu609
 	VBROADCASTSS 100(AX), Z5
 	CMPQ         R8, $0x02
-	JE           clamp594
+	JE           clamp610
 	CMPQ         R8, $0x04
-	JE           sigmoid595
+	JE           sigmoid611
 	VADDPS       threeAVX512<>+0(SB), Z0, Z6
 	VMAXPS       Z6, Z4, Z6
 	VMINPS       Z6, Z5, Z6
@@ -11978,9 +12449,9 @@ row592:
 	VMINPS       Z6, Z5, Z6
 	VMULPS       Z6, Z3, Z3
 	VMULPS       sixthAVX512<>+0(SB), Z3, Z3
-	JMP          activated596
+	JMP          activated612
 
-sigmoid595:
+sigmoid611:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z4, Z0
 	VMINPS Z0, Z5, Z0
@@ -11997,16 +12468,16 @@ sigmoid595:
 	VMAXPS Z3, Z4, Z3
 	VMINPS Z3, Z5, Z3
 	VMULPS sixthAVX512<>+0(SB), Z3, Z3
-	JMP    activated596
+	JMP    activated612
 
-relu593:
+relu609:
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
-	JMP    activated596
+	JMP    activated612
 
-clamp594:
+clamp610:
 	VMAXPS Z0, Z4, Z0
 	VMINPS Z0, Z5, Z0
 	VMAXPS Z1, Z4, Z1
@@ -12016,7 +12487,7 @@ clamp594:
 	VMAXPS Z3, Z4, Z3
 	VMINPS Z3, Z5, Z3
 
-activated596:
+activated612:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -12028,7 +12499,7 @@ activated596:
 	ADDQ    R9, R8
 	VMOVUPS Z3, K1, (R8)
 
-groupDone586:
+groupDone602:
 	MOVQ   24(AX), CX
 	IMUL3Q $0x00000008, CX, CX
 	ADDQ   CX, 8(SP)
@@ -12036,7 +12507,7 @@ groupDone586:
 	IMUL3Q $0x00000004, CX, CX
 	ADDQ   CX, 16(SP)
 	DECQ   (SP)
-	JNE    group583
+	JNE    group599
 	VZEROUPPER
 	RET
 
@@ -12051,15 +12522,15 @@ TEXT ·depthwise5by2x2AVX512(SB), NOSPLIT, $24-8
 	MOVQ 56(AX), CX
 	MOVQ CX, 16(SP)
 
-group597:
+group613:
 	MOVQ  8(SP), BX
 	XORQ  R15, R15
 	MOVQ  48(AX), DX
 	MOVQ  40(AX), R14
 	TESTQ R14, R14
-	JE    tail599
+	JE    tail615
 
-block598:
+block614:
 	MOVQ    72(AX), R8
 	VMOVUPS (R8)(R15*1), Z0
 	VMOVAPS Z0, Z1
@@ -12068,7 +12539,7 @@ block598:
 	MOVQ    (AX), R8
 	MOVQ    8(AX), CX
 
-row601:
+row617:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -12097,18 +12568,18 @@ row601:
 	ADDQ         $0x00000140, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row601
+	JNE          row617
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated605
+	JE           activated621
 	VBROADCASTSS 96(AX), Z2
 	CMPQ         R8, $0x01
-	JE           relu602
+	JE           relu618
 	VBROADCASTSS 100(AX), Z3
 	CMPQ         R8, $0x02
-	JE           clamp603
+	JE           clamp619
 	CMPQ         R8, $0x04
-	JE           sigmoid604
+	JE           sigmoid620
 	VADDPS       threeAVX512<>+0(SB), Z0, Z4
 	VMAXPS       Z4, Z2, Z4
 	VMINPS       Z4, Z3, Z4
@@ -12119,9 +12590,9 @@ row601:
 	VMINPS       Z4, Z3, Z4
 	VMULPS       Z4, Z1, Z1
 	VMULPS       sixthAVX512<>+0(SB), Z1, Z1
-	JMP          activated605
+	JMP          activated621
 
-sigmoid604:
+sigmoid620:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z2, Z0
 	VMINPS Z0, Z3, Z0
@@ -12130,20 +12601,20 @@ sigmoid604:
 	VMAXPS Z1, Z2, Z1
 	VMINPS Z1, Z3, Z1
 	VMULPS sixthAVX512<>+0(SB), Z1, Z1
-	JMP    activated605
+	JMP    activated621
 
-relu602:
+relu618:
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
-	JMP    activated605
+	JMP    activated621
 
-clamp603:
+clamp619:
 	VMAXPS Z0, Z2, Z0
 	VMINPS Z0, Z3, Z0
 	VMAXPS Z1, Z2, Z1
 	VMINPS Z1, Z3, Z1
 
-activated605:
+activated621:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -12153,11 +12624,11 @@ activated605:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, R15
 	DECQ    R14
-	JNE     block598
+	JNE     block614
 
-tail599:
+tail615:
 	CMPQ      112(AX), $0x00
-	JE        groupDone600
+	JE        groupDone616
 	KMOVW     112(AX), K1
 	MOVQ      72(AX), R8
 	VMOVUPS.Z (R8)(R15*1), K1, Z0
@@ -12167,7 +12638,7 @@ tail599:
 	MOVQ      (AX), R8
 	MOVQ      8(AX), CX
 
-row606:
+row622:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -12196,18 +12667,18 @@ row606:
 	ADDQ         $0x00000140, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row606
+	JNE          row622
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated610
+	JE           activated626
 	VBROADCASTSS 96(AX), Z2
 	CMPQ         R8, $0x01
-	JE           relu607
+	JE           relu623
 	VBROADCASTSS 100(AX), Z3
 	CMPQ         R8, $0x02
-	JE           clamp608
+	JE           clamp624
 	CMPQ         R8, $0x04
-	JE           sigmoid609
+	JE           sigmoid625
 	VADDPS       threeAVX512<>+0(SB), Z0, Z4
 	VMAXPS       Z4, Z2, Z4
 	VMINPS       Z4, Z3, Z4
@@ -12218,9 +12689,9 @@ row606:
 	VMINPS       Z4, Z3, Z4
 	VMULPS       Z4, Z1, Z1
 	VMULPS       sixthAVX512<>+0(SB), Z1, Z1
-	JMP          activated610
+	JMP          activated626
 
-sigmoid609:
+sigmoid625:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z2, Z0
 	VMINPS Z0, Z3, Z0
@@ -12229,20 +12700,20 @@ sigmoid609:
 	VMAXPS Z1, Z2, Z1
 	VMINPS Z1, Z3, Z1
 	VMULPS sixthAVX512<>+0(SB), Z1, Z1
-	JMP    activated610
+	JMP    activated626
 
-relu607:
+relu623:
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
-	JMP    activated610
+	JMP    activated626
 
-clamp608:
+clamp624:
 	VMAXPS Z0, Z2, Z0
 	VMINPS Z0, Z3, Z0
 	VMAXPS Z1, Z2, Z1
 	VMINPS Z1, Z3, Z1
 
-activated610:
+activated626:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -12250,7 +12721,7 @@ activated610:
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
 
-groupDone600:
+groupDone616:
 	MOVQ   24(AX), CX
 	IMUL3Q $0x00000004, CX, CX
 	ADDQ   CX, 8(SP)
@@ -12258,7 +12729,7 @@ groupDone600:
 	IMUL3Q $0x00000002, CX, CX
 	ADDQ   CX, 16(SP)
 	DECQ   (SP)
-	JNE    group597
+	JNE    group613
 	VZEROUPPER
 	RET
 
@@ -12273,15 +12744,15 @@ TEXT ·depthwise5by2x1AVX512(SB), NOSPLIT, $24-8
 	MOVQ 56(AX), CX
 	MOVQ CX, 16(SP)
 
-group611:
+group627:
 	MOVQ  8(SP), BX
 	XORQ  R15, R15
 	MOVQ  48(AX), DX
 	MOVQ  40(AX), R14
 	TESTQ R14, R14
-	JE    tail613
+	JE    tail629
 
-block612:
+block628:
 	MOVQ    72(AX), R8
 	VMOVUPS (R8)(R15*1), Z0
 	MOVQ    24(AX), SI
@@ -12289,7 +12760,7 @@ block612:
 	MOVQ    (AX), R8
 	MOVQ    8(AX), CX
 
-row615:
+row631:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -12311,41 +12782,41 @@ row615:
 	ADDQ         $0x00000140, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row615
+	JNE          row631
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated619
+	JE           activated635
 	VBROADCASTSS 96(AX), Z1
 	CMPQ         R8, $0x01
-	JE           relu616
+	JE           relu632
 	VBROADCASTSS 100(AX), Z2
 	CMPQ         R8, $0x02
-	JE           clamp617
+	JE           clamp633
 	CMPQ         R8, $0x04
-	JE           sigmoid618
+	JE           sigmoid634
 	VADDPS       threeAVX512<>+0(SB), Z0, Z3
 	VMAXPS       Z3, Z1, Z3
 	VMINPS       Z3, Z2, Z3
 	VMULPS       Z3, Z0, Z0
 	VMULPS       sixthAVX512<>+0(SB), Z0, Z0
-	JMP          activated619
+	JMP          activated635
 
-sigmoid618:
+sigmoid634:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z1, Z0
 	VMINPS Z0, Z2, Z0
 	VMULPS sixthAVX512<>+0(SB), Z0, Z0
-	JMP    activated619
+	JMP    activated635
 
-relu616:
+relu632:
 	VMAXPS Z0, Z1, Z0
-	JMP    activated619
+	JMP    activated635
 
-clamp617:
+clamp633:
 	VMAXPS Z0, Z1, Z0
 	VMINPS Z0, Z2, Z0
 
-activated619:
+activated635:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -12353,11 +12824,11 @@ activated619:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, R15
 	DECQ    R14
-	JNE     block612
+	JNE     block628
 
-tail613:
+tail629:
 	CMPQ      112(AX), $0x00
-	JE        groupDone614
+	JE        groupDone630
 	KMOVW     112(AX), K1
 	MOVQ      72(AX), R8
 	VMOVUPS.Z (R8)(R15*1), K1, Z0
@@ -12366,7 +12837,7 @@ tail613:
 	MOVQ      (AX), R8
 	MOVQ      8(AX), CX
 
-row620:
+row636:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -12388,47 +12859,47 @@ row620:
 	ADDQ         $0x00000140, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row620
+	JNE          row636
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated624
+	JE           activated640
 	VBROADCASTSS 96(AX), Z1
 	CMPQ         R8, $0x01
-	JE           relu621
+	JE           relu637
 	VBROADCASTSS 100(AX), Z2
 	CMPQ         R8, $0x02
-	JE           clamp622
+	JE           clamp638
 	CMPQ         R8, $0x04
-	JE           sigmoid623
+	JE           sigmoid639
 	VADDPS       threeAVX512<>+0(SB), Z0, Z3
 	VMAXPS       Z3, Z1, Z3
 	VMINPS       Z3, Z2, Z3
 	VMULPS       Z3, Z0, Z0
 	VMULPS       sixthAVX512<>+0(SB), Z0, Z0
-	JMP          activated624
+	JMP          activated640
 
-sigmoid623:
+sigmoid639:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z1, Z0
 	VMINPS Z0, Z2, Z0
 	VMULPS sixthAVX512<>+0(SB), Z0, Z0
-	JMP    activated624
+	JMP    activated640
 
-relu621:
+relu637:
 	VMAXPS Z0, Z1, Z0
-	JMP    activated624
+	JMP    activated640
 
-clamp622:
+clamp638:
 	VMAXPS Z0, Z1, Z0
 	VMINPS Z0, Z2, Z0
 
-activated624:
+activated640:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
 	VMOVUPS Z0, K1, (R8)
 
-groupDone614:
+groupDone630:
 	MOVQ   24(AX), CX
 	IMUL3Q $0x00000002, CX, CX
 	ADDQ   CX, 8(SP)
@@ -12436,7 +12907,7 @@ groupDone614:
 	IMUL3Q $0x00000001, CX, CX
 	ADDQ   CX, 16(SP)
 	DECQ   (SP)
-	JNE    group611
+	JNE    group627
 	VZEROUPPER
 	RET
 
@@ -12451,15 +12922,15 @@ TEXT ·depthwise7by1x7AVX512(SB), NOSPLIT, $24-8
 	MOVQ 56(AX), CX
 	MOVQ CX, 16(SP)
 
-group625:
+group641:
 	MOVQ  8(SP), BX
 	XORQ  R15, R15
 	MOVQ  48(AX), DX
 	MOVQ  40(AX), R14
 	TESTQ R14, R14
-	JE    tail627
+	JE    tail643
 
-block626:
+block642:
 	MOVQ    72(AX), R8
 	VMOVUPS (R8)(R15*1), Z0
 	VMOVAPS Z0, Z1
@@ -12473,7 +12944,7 @@ block626:
 	MOVQ    (AX), R8
 	MOVQ    8(AX), CX
 
-row629:
+row645:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -12551,18 +13022,18 @@ row629:
 	ADDQ         $0x000001c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row629
+	JNE          row645
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated633
+	JE           activated649
 	VBROADCASTSS 96(AX), Z7
 	CMPQ         R8, $0x01
-	JE           relu630
+	JE           relu646
 	VBROADCASTSS 100(AX), Z8
 	CMPQ         R8, $0x02
-	JE           clamp631
+	JE           clamp647
 	CMPQ         R8, $0x04
-	JE           sigmoid632
+	JE           sigmoid648
 	VADDPS       threeAVX512<>+0(SB), Z0, Z9
 	VMAXPS       Z9, Z7, Z9
 	VMINPS       Z9, Z8, Z9
@@ -12598,9 +13069,9 @@ row629:
 	VMINPS       Z9, Z8, Z9
 	VMULPS       Z9, Z6, Z6
 	VMULPS       sixthAVX512<>+0(SB), Z6, Z6
-	JMP          activated633
+	JMP          activated649
 
-sigmoid632:
+sigmoid648:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z7, Z0
 	VMINPS Z0, Z8, Z0
@@ -12629,9 +13100,9 @@ sigmoid632:
 	VMAXPS Z6, Z7, Z6
 	VMINPS Z6, Z8, Z6
 	VMULPS sixthAVX512<>+0(SB), Z6, Z6
-	JMP    activated633
+	JMP    activated649
 
-relu630:
+relu646:
 	VMAXPS Z0, Z7, Z0
 	VMAXPS Z1, Z7, Z1
 	VMAXPS Z2, Z7, Z2
@@ -12639,9 +13110,9 @@ relu630:
 	VMAXPS Z4, Z7, Z4
 	VMAXPS Z5, Z7, Z5
 	VMAXPS Z6, Z7, Z6
-	JMP    activated633
+	JMP    activated649
 
-clamp631:
+clamp647:
 	VMAXPS Z0, Z7, Z0
 	VMINPS Z0, Z8, Z0
 	VMAXPS Z1, Z7, Z1
@@ -12657,7 +13128,7 @@ clamp631:
 	VMAXPS Z6, Z7, Z6
 	VMINPS Z6, Z8, Z6
 
-activated633:
+activated649:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -12677,11 +13148,11 @@ activated633:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, R15
 	DECQ    R14
-	JNE     block626
+	JNE     block642
 
-tail627:
+tail643:
 	CMPQ      112(AX), $0x00
-	JE        groupDone628
+	JE        groupDone644
 	KMOVW     112(AX), K1
 	MOVQ      72(AX), R8
 	VMOVUPS.Z (R8)(R15*1), K1, Z0
@@ -12696,7 +13167,7 @@ tail627:
 	MOVQ      (AX), R8
 	MOVQ      8(AX), CX
 
-row634:
+row650:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -12774,18 +13245,18 @@ row634:
 	ADDQ         $0x000001c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row634
+	JNE          row650
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated638
+	JE           activated654
 	VBROADCASTSS 96(AX), Z7
 	CMPQ         R8, $0x01
-	JE           relu635
+	JE           relu651
 	VBROADCASTSS 100(AX), Z8
 	CMPQ         R8, $0x02
-	JE           clamp636
+	JE           clamp652
 	CMPQ         R8, $0x04
-	JE           sigmoid637
+	JE           sigmoid653
 	VADDPS       threeAVX512<>+0(SB), Z0, Z9
 	VMAXPS       Z9, Z7, Z9
 	VMINPS       Z9, Z8, Z9
@@ -12821,9 +13292,9 @@ row634:
 	VMINPS       Z9, Z8, Z9
 	VMULPS       Z9, Z6, Z6
 	VMULPS       sixthAVX512<>+0(SB), Z6, Z6
-	JMP          activated638
+	JMP          activated654
 
-sigmoid637:
+sigmoid653:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z7, Z0
 	VMINPS Z0, Z8, Z0
@@ -12852,9 +13323,9 @@ sigmoid637:
 	VMAXPS Z6, Z7, Z6
 	VMINPS Z6, Z8, Z6
 	VMULPS sixthAVX512<>+0(SB), Z6, Z6
-	JMP    activated638
+	JMP    activated654
 
-relu635:
+relu651:
 	VMAXPS Z0, Z7, Z0
 	VMAXPS Z1, Z7, Z1
 	VMAXPS Z2, Z7, Z2
@@ -12862,9 +13333,9 @@ relu635:
 	VMAXPS Z4, Z7, Z4
 	VMAXPS Z5, Z7, Z5
 	VMAXPS Z6, Z7, Z6
-	JMP    activated638
+	JMP    activated654
 
-clamp636:
+clamp652:
 	VMAXPS Z0, Z7, Z0
 	VMINPS Z0, Z8, Z0
 	VMAXPS Z1, Z7, Z1
@@ -12880,7 +13351,7 @@ clamp636:
 	VMAXPS Z6, Z7, Z6
 	VMINPS Z6, Z8, Z6
 
-activated638:
+activated654:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -12898,7 +13369,7 @@ activated638:
 	ADDQ    R9, R8
 	VMOVUPS Z6, K1, (R8)
 
-groupDone628:
+groupDone644:
 	MOVQ   24(AX), CX
 	IMUL3Q $0x00000007, CX, CX
 	ADDQ   CX, 8(SP)
@@ -12906,7 +13377,7 @@ groupDone628:
 	IMUL3Q $0x00000007, CX, CX
 	ADDQ   CX, 16(SP)
 	DECQ   (SP)
-	JNE    group625
+	JNE    group641
 	VZEROUPPER
 	RET
 
@@ -12921,15 +13392,15 @@ TEXT ·depthwise7by1x4AVX512(SB), NOSPLIT, $24-8
 	MOVQ 56(AX), CX
 	MOVQ CX, 16(SP)
 
-group639:
+group655:
 	MOVQ  8(SP), BX
 	XORQ  R15, R15
 	MOVQ  48(AX), DX
 	MOVQ  40(AX), R14
 	TESTQ R14, R14
-	JE    tail641
+	JE    tail657
 
-block640:
+block656:
 	MOVQ    72(AX), R8
 	VMOVUPS (R8)(R15*1), Z0
 	VMOVAPS Z0, Z1
@@ -12940,7 +13411,7 @@ block640:
 	MOVQ    (AX), R8
 	MOVQ    8(AX), CX
 
-row643:
+row659:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -12993,18 +13464,18 @@ row643:
 	ADDQ         $0x000001c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row643
+	JNE          row659
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated647
+	JE           activated663
 	VBROADCASTSS 96(AX), Z4
 	CMPQ         R8, $0x01
-	JE           relu644
+	JE           relu660
 	VBROADCASTSS 100(AX), Z5
 	CMPQ         R8, $0x02
-	JE           clamp645
+	JE           clamp661
 	CMPQ         R8, $0x04
-	JE           sigmoid646
+	JE           sigmoid662
 	VADDPS       threeAVX512<>+0(SB), Z0, Z6
 	VMAXPS       Z6, Z4, Z6
 	VMINPS       Z6, Z5, Z6
@@ -13025,9 +13496,9 @@ row643:
 	VMINPS       Z6, Z5, Z6
 	VMULPS       Z6, Z3, Z3
 	VMULPS       sixthAVX512<>+0(SB), Z3, Z3
-	JMP          activated647
+	JMP          activated663
 
-sigmoid646:
+sigmoid662:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z4, Z0
 	VMINPS Z0, Z5, Z0
@@ -13044,16 +13515,16 @@ sigmoid646:
 	VMAXPS Z3, Z4, Z3
 	VMINPS Z3, Z5, Z3
 	VMULPS sixthAVX512<>+0(SB), Z3, Z3
-	JMP    activated647
+	JMP    activated663
 
-relu644:
+relu660:
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
-	JMP    activated647
+	JMP    activated663
 
-clamp645:
+clamp661:
 	VMAXPS Z0, Z4, Z0
 	VMINPS Z0, Z5, Z0
 	VMAXPS Z1, Z4, Z1
@@ -13063,7 +13534,7 @@ clamp645:
 	VMAXPS Z3, Z4, Z3
 	VMINPS Z3, Z5, Z3
 
-activated647:
+activated663:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -13077,11 +13548,11 @@ activated647:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, R15
 	DECQ    R14
-	JNE     block640
+	JNE     block656
 
-tail641:
+tail657:
 	CMPQ      112(AX), $0x00
-	JE        groupDone642
+	JE        groupDone658
 	KMOVW     112(AX), K1
 	MOVQ      72(AX), R8
 	VMOVUPS.Z (R8)(R15*1), K1, Z0
@@ -13093,7 +13564,7 @@ tail641:
 	MOVQ      (AX), R8
 	MOVQ      8(AX), CX
 
-row648:
+row664:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -13146,18 +13617,18 @@ row648:
 	ADDQ         $0x000001c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row648
+	JNE          row664
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated652
+	JE           activated668
 	VBROADCASTSS 96(AX), Z4
 	CMPQ         R8, $0x01
-	JE           relu649
+	JE           relu665
 	VBROADCASTSS 100(AX), Z5
 	CMPQ         R8, $0x02
-	JE           clamp650
+	JE           clamp666
 	CMPQ         R8, $0x04
-	JE           sigmoid651
+	JE           sigmoid667
 	VADDPS       threeAVX512<>+0(SB), Z0, Z6
 	VMAXPS       Z6, Z4, Z6
 	VMINPS       Z6, Z5, Z6
@@ -13178,9 +13649,9 @@ row648:
 	VMINPS       Z6, Z5, Z6
 	VMULPS       Z6, Z3, Z3
 	VMULPS       sixthAVX512<>+0(SB), Z3, Z3
-	JMP          activated652
+	JMP          activated668
 
-sigmoid651:
+sigmoid667:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z4, Z0
 	VMINPS Z0, Z5, Z0
@@ -13197,16 +13668,16 @@ sigmoid651:
 	VMAXPS Z3, Z4, Z3
 	VMINPS Z3, Z5, Z3
 	VMULPS sixthAVX512<>+0(SB), Z3, Z3
-	JMP    activated652
+	JMP    activated668
 
-relu649:
+relu665:
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
-	JMP    activated652
+	JMP    activated668
 
-clamp650:
+clamp666:
 	VMAXPS Z0, Z4, Z0
 	VMINPS Z0, Z5, Z0
 	VMAXPS Z1, Z4, Z1
@@ -13216,7 +13687,7 @@ clamp650:
 	VMAXPS Z3, Z4, Z3
 	VMINPS Z3, Z5, Z3
 
-activated652:
+activated668:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -13228,7 +13699,7 @@ activated652:
 	ADDQ    R9, R8
 	VMOVUPS Z3, K1, (R8)
 
-groupDone642:
+groupDone658:
 	MOVQ   24(AX), CX
 	IMUL3Q $0x00000004, CX, CX
 	ADDQ   CX, 8(SP)
@@ -13236,7 +13707,7 @@ groupDone642:
 	IMUL3Q $0x00000004, CX, CX
 	ADDQ   CX, 16(SP)
 	DECQ   (SP)
-	JNE    group639
+	JNE    group655
 	VZEROUPPER
 	RET
 
@@ -13251,15 +13722,15 @@ TEXT ·depthwise7by1x2AVX512(SB), NOSPLIT, $24-8
 	MOVQ 56(AX), CX
 	MOVQ CX, 16(SP)
 
-group653:
+group669:
 	MOVQ  8(SP), BX
 	XORQ  R15, R15
 	MOVQ  48(AX), DX
 	MOVQ  40(AX), R14
 	TESTQ R14, R14
-	JE    tail655
+	JE    tail671
 
-block654:
+block670:
 	MOVQ    72(AX), R8
 	VMOVUPS (R8)(R15*1), Z0
 	VMOVAPS Z0, Z1
@@ -13268,7 +13739,7 @@ block654:
 	MOVQ    (AX), R8
 	MOVQ    8(AX), CX
 
-row657:
+row673:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -13304,18 +13775,18 @@ row657:
 	ADDQ         $0x000001c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row657
+	JNE          row673
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated661
+	JE           activated677
 	VBROADCASTSS 96(AX), Z2
 	CMPQ         R8, $0x01
-	JE           relu658
+	JE           relu674
 	VBROADCASTSS 100(AX), Z3
 	CMPQ         R8, $0x02
-	JE           clamp659
+	JE           clamp675
 	CMPQ         R8, $0x04
-	JE           sigmoid660
+	JE           sigmoid676
 	VADDPS       threeAVX512<>+0(SB), Z0, Z4
 	VMAXPS       Z4, Z2, Z4
 	VMINPS       Z4, Z3, Z4
@@ -13326,9 +13797,9 @@ row657:
 	VMINPS       Z4, Z3, Z4
 	VMULPS       Z4, Z1, Z1
 	VMULPS       sixthAVX512<>+0(SB), Z1, Z1
-	JMP          activated661
+	JMP          activated677
 
-sigmoid660:
+sigmoid676:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z2, Z0
 	VMINPS Z0, Z3, Z0
@@ -13337,20 +13808,20 @@ sigmoid660:
 	VMAXPS Z1, Z2, Z1
 	VMINPS Z1, Z3, Z1
 	VMULPS sixthAVX512<>+0(SB), Z1, Z1
-	JMP    activated661
+	JMP    activated677
 
-relu658:
+relu674:
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
-	JMP    activated661
+	JMP    activated677
 
-clamp659:
+clamp675:
 	VMAXPS Z0, Z2, Z0
 	VMINPS Z0, Z3, Z0
 	VMAXPS Z1, Z2, Z1
 	VMINPS Z1, Z3, Z1
 
-activated661:
+activated677:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -13360,11 +13831,11 @@ activated661:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, R15
 	DECQ    R14
-	JNE     block654
+	JNE     block670
 
-tail655:
+tail671:
 	CMPQ      112(AX), $0x00
-	JE        groupDone656
+	JE        groupDone672
 	KMOVW     112(AX), K1
 	MOVQ      72(AX), R8
 	VMOVUPS.Z (R8)(R15*1), K1, Z0
@@ -13374,7 +13845,7 @@ tail655:
 	MOVQ      (AX), R8
 	MOVQ      8(AX), CX
 
-row662:
+row678:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -13410,18 +13881,18 @@ row662:
 	ADDQ         $0x000001c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row662
+	JNE          row678
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated666
+	JE           activated682
 	VBROADCASTSS 96(AX), Z2
 	CMPQ         R8, $0x01
-	JE           relu663
+	JE           relu679
 	VBROADCASTSS 100(AX), Z3
 	CMPQ         R8, $0x02
-	JE           clamp664
+	JE           clamp680
 	CMPQ         R8, $0x04
-	JE           sigmoid665
+	JE           sigmoid681
 	VADDPS       threeAVX512<>+0(SB), Z0, Z4
 	VMAXPS       Z4, Z2, Z4
 	VMINPS       Z4, Z3, Z4
@@ -13432,9 +13903,9 @@ row662:
 	VMINPS       Z4, Z3, Z4
 	VMULPS       Z4, Z1, Z1
 	VMULPS       sixthAVX512<>+0(SB), Z1, Z1
-	JMP          activated666
+	JMP          activated682
 
-sigmoid665:
+sigmoid681:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z2, Z0
 	VMINPS Z0, Z3, Z0
@@ -13443,20 +13914,20 @@ sigmoid665:
 	VMAXPS Z1, Z2, Z1
 	VMINPS Z1, Z3, Z1
 	VMULPS sixthAVX512<>+0(SB), Z1, Z1
-	JMP    activated666
+	JMP    activated682
 
-relu663:
+relu679:
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
-	JMP    activated666
+	JMP    activated682
 
-clamp664:
+clamp680:
 	VMAXPS Z0, Z2, Z0
 	VMINPS Z0, Z3, Z0
 	VMAXPS Z1, Z2, Z1
 	VMINPS Z1, Z3, Z1
 
-activated666:
+activated682:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -13464,7 +13935,7 @@ activated666:
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
 
-groupDone656:
+groupDone672:
 	MOVQ   24(AX), CX
 	IMUL3Q $0x00000002, CX, CX
 	ADDQ   CX, 8(SP)
@@ -13472,7 +13943,7 @@ groupDone656:
 	IMUL3Q $0x00000002, CX, CX
 	ADDQ   CX, 16(SP)
 	DECQ   (SP)
-	JNE    group653
+	JNE    group669
 	VZEROUPPER
 	RET
 
@@ -13487,15 +13958,15 @@ TEXT ·depthwise7by1x1AVX512(SB), NOSPLIT, $24-8
 	MOVQ 56(AX), CX
 	MOVQ CX, 16(SP)
 
-group667:
+group683:
 	MOVQ  8(SP), BX
 	XORQ  R15, R15
 	MOVQ  48(AX), DX
 	MOVQ  40(AX), R14
 	TESTQ R14, R14
-	JE    tail669
+	JE    tail685
 
-block668:
+block684:
 	MOVQ    72(AX), R8
 	VMOVUPS (R8)(R15*1), Z0
 	MOVQ    24(AX), SI
@@ -13503,7 +13974,7 @@ block668:
 	MOVQ    (AX), R8
 	MOVQ    8(AX), CX
 
-row671:
+row687:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -13531,41 +14002,41 @@ row671:
 	ADDQ         $0x000001c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row671
+	JNE          row687
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated675
+	JE           activated691
 	VBROADCASTSS 96(AX), Z1
 	CMPQ         R8, $0x01
-	JE           relu672
+	JE           relu688
 	VBROADCASTSS 100(AX), Z2
 	CMPQ         R8, $0x02
-	JE           clamp673
+	JE           clamp689
 	CMPQ         R8, $0x04
-	JE           sigmoid674
+	JE           sigmoid690
 	VADDPS       threeAVX512<>+0(SB), Z0, Z3
 	VMAXPS       Z3, Z1, Z3
 	VMINPS       Z3, Z2, Z3
 	VMULPS       Z3, Z0, Z0
 	VMULPS       sixthAVX512<>+0(SB), Z0, Z0
-	JMP          activated675
+	JMP          activated691
 
-sigmoid674:
+sigmoid690:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z1, Z0
 	VMINPS Z0, Z2, Z0
 	VMULPS sixthAVX512<>+0(SB), Z0, Z0
-	JMP    activated675
+	JMP    activated691
 
-relu672:
+relu688:
 	VMAXPS Z0, Z1, Z0
-	JMP    activated675
+	JMP    activated691
 
-clamp673:
+clamp689:
 	VMAXPS Z0, Z1, Z0
 	VMINPS Z0, Z2, Z0
 
-activated675:
+activated691:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -13573,11 +14044,11 @@ activated675:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, R15
 	DECQ    R14
-	JNE     block668
+	JNE     block684
 
-tail669:
+tail685:
 	CMPQ      112(AX), $0x00
-	JE        groupDone670
+	JE        groupDone686
 	KMOVW     112(AX), K1
 	MOVQ      72(AX), R8
 	VMOVUPS.Z (R8)(R15*1), K1, Z0
@@ -13586,7 +14057,7 @@ tail669:
 	MOVQ      (AX), R8
 	MOVQ      8(AX), CX
 
-row676:
+row692:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -13614,47 +14085,47 @@ row676:
 	ADDQ         $0x000001c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row676
+	JNE          row692
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated680
+	JE           activated696
 	VBROADCASTSS 96(AX), Z1
 	CMPQ         R8, $0x01
-	JE           relu677
+	JE           relu693
 	VBROADCASTSS 100(AX), Z2
 	CMPQ         R8, $0x02
-	JE           clamp678
+	JE           clamp694
 	CMPQ         R8, $0x04
-	JE           sigmoid679
+	JE           sigmoid695
 	VADDPS       threeAVX512<>+0(SB), Z0, Z3
 	VMAXPS       Z3, Z1, Z3
 	VMINPS       Z3, Z2, Z3
 	VMULPS       Z3, Z0, Z0
 	VMULPS       sixthAVX512<>+0(SB), Z0, Z0
-	JMP          activated680
+	JMP          activated696
 
-sigmoid679:
+sigmoid695:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z1, Z0
 	VMINPS Z0, Z2, Z0
 	VMULPS sixthAVX512<>+0(SB), Z0, Z0
-	JMP    activated680
+	JMP    activated696
 
-relu677:
+relu693:
 	VMAXPS Z0, Z1, Z0
-	JMP    activated680
+	JMP    activated696
 
-clamp678:
+clamp694:
 	VMAXPS Z0, Z1, Z0
 	VMINPS Z0, Z2, Z0
 
-activated680:
+activated696:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
 	VMOVUPS Z0, K1, (R8)
 
-groupDone670:
+groupDone686:
 	MOVQ   24(AX), CX
 	IMUL3Q $0x00000001, CX, CX
 	ADDQ   CX, 8(SP)
@@ -13662,7 +14133,7 @@ groupDone670:
 	IMUL3Q $0x00000001, CX, CX
 	ADDQ   CX, 16(SP)
 	DECQ   (SP)
-	JNE    group667
+	JNE    group683
 	VZEROUPPER
 	RET
 
@@ -13677,15 +14148,15 @@ TEXT ·depthwise7by2x7AVX512(SB), NOSPLIT, $24-8
 	MOVQ 56(AX), CX
 	MOVQ CX, 16(SP)
 
-group681:
+group697:
 	MOVQ  8(SP), BX
 	XORQ  R15, R15
 	MOVQ  48(AX), DX
 	MOVQ  40(AX), R14
 	TESTQ R14, R14
-	JE    tail683
+	JE    tail699
 
-block682:
+block698:
 	MOVQ    72(AX), R8
 	VMOVUPS (R8)(R15*1), Z0
 	VMOVAPS Z0, Z1
@@ -13699,7 +14170,7 @@ block682:
 	MOVQ    (AX), R8
 	MOVQ    8(AX), CX
 
-row685:
+row701:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -13784,18 +14255,18 @@ row685:
 	ADDQ         $0x000001c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row685
+	JNE          row701
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated689
+	JE           activated705
 	VBROADCASTSS 96(AX), Z7
 	CMPQ         R8, $0x01
-	JE           relu686
+	JE           relu702
 	VBROADCASTSS 100(AX), Z8
 	CMPQ         R8, $0x02
-	JE           clamp687
+	JE           clamp703
 	CMPQ         R8, $0x04
-	JE           sigmoid688
+	JE           sigmoid704
 	VADDPS       threeAVX512<>+0(SB), Z0, Z9
 	VMAXPS       Z9, Z7, Z9
 	VMINPS       Z9, Z8, Z9
@@ -13831,9 +14302,9 @@ row685:
 	VMINPS       Z9, Z8, Z9
 	VMULPS       Z9, Z6, Z6
 	VMULPS       sixthAVX512<>+0(SB), Z6, Z6
-	JMP          activated689
+	JMP          activated705
 
-sigmoid688:
+sigmoid704:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z7, Z0
 	VMINPS Z0, Z8, Z0
@@ -13862,9 +14333,9 @@ sigmoid688:
 	VMAXPS Z6, Z7, Z6
 	VMINPS Z6, Z8, Z6
 	VMULPS sixthAVX512<>+0(SB), Z6, Z6
-	JMP    activated689
+	JMP    activated705
 
-relu686:
+relu702:
 	VMAXPS Z0, Z7, Z0
 	VMAXPS Z1, Z7, Z1
 	VMAXPS Z2, Z7, Z2
@@ -13872,9 +14343,9 @@ relu686:
 	VMAXPS Z4, Z7, Z4
 	VMAXPS Z5, Z7, Z5
 	VMAXPS Z6, Z7, Z6
-	JMP    activated689
+	JMP    activated705
 
-clamp687:
+clamp703:
 	VMAXPS Z0, Z7, Z0
 	VMINPS Z0, Z8, Z0
 	VMAXPS Z1, Z7, Z1
@@ -13890,7 +14361,7 @@ clamp687:
 	VMAXPS Z6, Z7, Z6
 	VMINPS Z6, Z8, Z6
 
-activated689:
+activated705:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -13910,11 +14381,11 @@ activated689:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, R15
 	DECQ    R14
-	JNE     block682
+	JNE     block698
 
-tail683:
+tail699:
 	CMPQ      112(AX), $0x00
-	JE        groupDone684
+	JE        groupDone700
 	KMOVW     112(AX), K1
 	MOVQ      72(AX), R8
 	VMOVUPS.Z (R8)(R15*1), K1, Z0
@@ -13929,7 +14400,7 @@ tail683:
 	MOVQ      (AX), R8
 	MOVQ      8(AX), CX
 
-row690:
+row706:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -14014,18 +14485,18 @@ row690:
 	ADDQ         $0x000001c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row690
+	JNE          row706
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated694
+	JE           activated710
 	VBROADCASTSS 96(AX), Z7
 	CMPQ         R8, $0x01
-	JE           relu691
+	JE           relu707
 	VBROADCASTSS 100(AX), Z8
 	CMPQ         R8, $0x02
-	JE           clamp692
+	JE           clamp708
 	CMPQ         R8, $0x04
-	JE           sigmoid693
+	JE           sigmoid709
 	VADDPS       threeAVX512<>+0(SB), Z0, Z9
 	VMAXPS       Z9, Z7, Z9
 	VMINPS       Z9, Z8, Z9
@@ -14061,9 +14532,9 @@ row690:
 	VMINPS       Z9, Z8, Z9
 	VMULPS       Z9, Z6, Z6
 	VMULPS       sixthAVX512<>+0(SB), Z6, Z6
-	JMP          activated694
+	JMP          activated710
 
-sigmoid693:
+sigmoid709:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z7, Z0
 	VMINPS Z0, Z8, Z0
@@ -14092,9 +14563,9 @@ sigmoid693:
 	VMAXPS Z6, Z7, Z6
 	VMINPS Z6, Z8, Z6
 	VMULPS sixthAVX512<>+0(SB), Z6, Z6
-	JMP    activated694
+	JMP    activated710
 
-relu691:
+relu707:
 	VMAXPS Z0, Z7, Z0
 	VMAXPS Z1, Z7, Z1
 	VMAXPS Z2, Z7, Z2
@@ -14102,9 +14573,9 @@ relu691:
 	VMAXPS Z4, Z7, Z4
 	VMAXPS Z5, Z7, Z5
 	VMAXPS Z6, Z7, Z6
-	JMP    activated694
+	JMP    activated710
 
-clamp692:
+clamp708:
 	VMAXPS Z0, Z7, Z0
 	VMINPS Z0, Z8, Z0
 	VMAXPS Z1, Z7, Z1
@@ -14120,7 +14591,7 @@ clamp692:
 	VMAXPS Z6, Z7, Z6
 	VMINPS Z6, Z8, Z6
 
-activated694:
+activated710:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -14138,7 +14609,7 @@ activated694:
 	ADDQ    R9, R8
 	VMOVUPS Z6, K1, (R8)
 
-groupDone684:
+groupDone700:
 	MOVQ   24(AX), CX
 	IMUL3Q $0x0000000e, CX, CX
 	ADDQ   CX, 8(SP)
@@ -14146,7 +14617,7 @@ groupDone684:
 	IMUL3Q $0x00000007, CX, CX
 	ADDQ   CX, 16(SP)
 	DECQ   (SP)
-	JNE    group681
+	JNE    group697
 	VZEROUPPER
 	RET
 
@@ -14161,15 +14632,15 @@ TEXT ·depthwise7by2x4AVX512(SB), NOSPLIT, $24-8
 	MOVQ 56(AX), CX
 	MOVQ CX, 16(SP)
 
-group695:
+group711:
 	MOVQ  8(SP), BX
 	XORQ  R15, R15
 	MOVQ  48(AX), DX
 	MOVQ  40(AX), R14
 	TESTQ R14, R14
-	JE    tail697
+	JE    tail713
 
-block696:
+block712:
 	MOVQ    72(AX), R8
 	VMOVUPS (R8)(R15*1), Z0
 	VMOVAPS Z0, Z1
@@ -14180,7 +14651,7 @@ block696:
 	MOVQ    (AX), R8
 	MOVQ    8(AX), CX
 
-row699:
+row715:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -14237,18 +14708,18 @@ row699:
 	ADDQ         $0x000001c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row699
+	JNE          row715
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated703
+	JE           activated719
 	VBROADCASTSS 96(AX), Z4
 	CMPQ         R8, $0x01
-	JE           relu700
+	JE           relu716
 	VBROADCASTSS 100(AX), Z5
 	CMPQ         R8, $0x02
-	JE           clamp701
+	JE           clamp717
 	CMPQ         R8, $0x04
-	JE           sigmoid702
+	JE           sigmoid718
 	VADDPS       threeAVX512<>+0(SB), Z0, Z6
 	VMAXPS       Z6, Z4, Z6
 	VMINPS       Z6, Z5, Z6
@@ -14269,9 +14740,9 @@ row699:
 	VMINPS       Z6, Z5, Z6
 	VMULPS       Z6, Z3, Z3
 	VMULPS       sixthAVX512<>+0(SB), Z3, Z3
-	JMP          activated703
+	JMP          activated719
 
-sigmoid702:
+sigmoid718:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z4, Z0
 	VMINPS Z0, Z5, Z0
@@ -14288,16 +14759,16 @@ sigmoid702:
 	VMAXPS Z3, Z4, Z3
 	VMINPS Z3, Z5, Z3
 	VMULPS sixthAVX512<>+0(SB), Z3, Z3
-	JMP    activated703
+	JMP    activated719
 
-relu700:
+relu716:
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
-	JMP    activated703
+	JMP    activated719
 
-clamp701:
+clamp717:
 	VMAXPS Z0, Z4, Z0
 	VMINPS Z0, Z5, Z0
 	VMAXPS Z1, Z4, Z1
@@ -14307,7 +14778,7 @@ clamp701:
 	VMAXPS Z3, Z4, Z3
 	VMINPS Z3, Z5, Z3
 
-activated703:
+activated719:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -14321,11 +14792,11 @@ activated703:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, R15
 	DECQ    R14
-	JNE     block696
+	JNE     block712
 
-tail697:
+tail713:
 	CMPQ      112(AX), $0x00
-	JE        groupDone698
+	JE        groupDone714
 	KMOVW     112(AX), K1
 	MOVQ      72(AX), R8
 	VMOVUPS.Z (R8)(R15*1), K1, Z0
@@ -14337,7 +14808,7 @@ tail697:
 	MOVQ      (AX), R8
 	MOVQ      8(AX), CX
 
-row704:
+row720:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -14394,18 +14865,18 @@ row704:
 	ADDQ         $0x000001c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row704
+	JNE          row720
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated708
+	JE           activated724
 	VBROADCASTSS 96(AX), Z4
 	CMPQ         R8, $0x01
-	JE           relu705
+	JE           relu721
 	VBROADCASTSS 100(AX), Z5
 	CMPQ         R8, $0x02
-	JE           clamp706
+	JE           clamp722
 	CMPQ         R8, $0x04
-	JE           sigmoid707
+	JE           sigmoid723
 	VADDPS       threeAVX512<>+0(SB), Z0, Z6
 	VMAXPS       Z6, Z4, Z6
 	VMINPS       Z6, Z5, Z6
@@ -14426,9 +14897,9 @@ row704:
 	VMINPS       Z6, Z5, Z6
 	VMULPS       Z6, Z3, Z3
 	VMULPS       sixthAVX512<>+0(SB), Z3, Z3
-	JMP          activated708
+	JMP          activated724
 
-sigmoid707:
+sigmoid723:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z4, Z0
 	VMINPS Z0, Z5, Z0
@@ -14445,16 +14916,16 @@ sigmoid707:
 	VMAXPS Z3, Z4, Z3
 	VMINPS Z3, Z5, Z3
 	VMULPS sixthAVX512<>+0(SB), Z3, Z3
-	JMP    activated708
+	JMP    activated724
 
-relu705:
+relu721:
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
-	JMP    activated708
+	JMP    activated724
 
-clamp706:
+clamp722:
 	VMAXPS Z0, Z4, Z0
 	VMINPS Z0, Z5, Z0
 	VMAXPS Z1, Z4, Z1
@@ -14464,7 +14935,7 @@ clamp706:
 	VMAXPS Z3, Z4, Z3
 	VMINPS Z3, Z5, Z3
 
-activated708:
+activated724:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -14476,7 +14947,7 @@ activated708:
 	ADDQ    R9, R8
 	VMOVUPS Z3, K1, (R8)
 
-groupDone698:
+groupDone714:
 	MOVQ   24(AX), CX
 	IMUL3Q $0x00000008, CX, CX
 	ADDQ   CX, 8(SP)
@@ -14484,7 +14955,7 @@ groupDone698:
 	IMUL3Q $0x00000004, CX, CX
 	ADDQ   CX, 16(SP)
 	DECQ   (SP)
-	JNE    group695
+	JNE    group711
 	VZEROUPPER
 	RET
 
@@ -14499,15 +14970,15 @@ TEXT ·depthwise7by2x2AVX512(SB), NOSPLIT, $24-8
 	MOVQ 56(AX), CX
 	MOVQ CX, 16(SP)
 
-group709:
+group725:
 	MOVQ  8(SP), BX
 	XORQ  R15, R15
 	MOVQ  48(AX), DX
 	MOVQ  40(AX), R14
 	TESTQ R14, R14
-	JE    tail711
+	JE    tail727
 
-block710:
+block726:
 	MOVQ    72(AX), R8
 	VMOVUPS (R8)(R15*1), Z0
 	VMOVAPS Z0, Z1
@@ -14516,7 +14987,7 @@ block710:
 	MOVQ    (AX), R8
 	MOVQ    8(AX), CX
 
-row713:
+row729:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -14554,18 +15025,18 @@ row713:
 	ADDQ         $0x000001c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row713
+	JNE          row729
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated717
+	JE           activated733
 	VBROADCASTSS 96(AX), Z2
 	CMPQ         R8, $0x01
-	JE           relu714
+	JE           relu730
 	VBROADCASTSS 100(AX), Z3
 	CMPQ         R8, $0x02
-	JE           clamp715
+	JE           clamp731
 	CMPQ         R8, $0x04
-	JE           sigmoid716
+	JE           sigmoid732
 	VADDPS       threeAVX512<>+0(SB), Z0, Z4
 	VMAXPS       Z4, Z2, Z4
 	VMINPS       Z4, Z3, Z4
@@ -14576,9 +15047,9 @@ row713:
 	VMINPS       Z4, Z3, Z4
 	VMULPS       Z4, Z1, Z1
 	VMULPS       sixthAVX512<>+0(SB), Z1, Z1
-	JMP          activated717
+	JMP          activated733
 
-sigmoid716:
+sigmoid732:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z2, Z0
 	VMINPS Z0, Z3, Z0
@@ -14587,20 +15058,20 @@ sigmoid716:
 	VMAXPS Z1, Z2, Z1
 	VMINPS Z1, Z3, Z1
 	VMULPS sixthAVX512<>+0(SB), Z1, Z1
-	JMP    activated717
+	JMP    activated733
 
-relu714:
+relu730:
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
-	JMP    activated717
+	JMP    activated733
 
-clamp715:
+clamp731:
 	VMAXPS Z0, Z2, Z0
 	VMINPS Z0, Z3, Z0
 	VMAXPS Z1, Z2, Z1
 	VMINPS Z1, Z3, Z1
 
-activated717:
+activated733:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -14610,11 +15081,11 @@ activated717:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, R15
 	DECQ    R14
-	JNE     block710
+	JNE     block726
 
-tail711:
+tail727:
 	CMPQ      112(AX), $0x00
-	JE        groupDone712
+	JE        groupDone728
 	KMOVW     112(AX), K1
 	MOVQ      72(AX), R8
 	VMOVUPS.Z (R8)(R15*1), K1, Z0
@@ -14624,7 +15095,7 @@ tail711:
 	MOVQ      (AX), R8
 	MOVQ      8(AX), CX
 
-row718:
+row734:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -14662,18 +15133,18 @@ row718:
 	ADDQ         $0x000001c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row718
+	JNE          row734
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated722
+	JE           activated738
 	VBROADCASTSS 96(AX), Z2
 	CMPQ         R8, $0x01
-	JE           relu719
+	JE           relu735
 	VBROADCASTSS 100(AX), Z3
 	CMPQ         R8, $0x02
-	JE           clamp720
+	JE           clamp736
 	CMPQ         R8, $0x04
-	JE           sigmoid721
+	JE           sigmoid737
 	VADDPS       threeAVX512<>+0(SB), Z0, Z4
 	VMAXPS       Z4, Z2, Z4
 	VMINPS       Z4, Z3, Z4
@@ -14684,9 +15155,9 @@ row718:
 	VMINPS       Z4, Z3, Z4
 	VMULPS       Z4, Z1, Z1
 	VMULPS       sixthAVX512<>+0(SB), Z1, Z1
-	JMP          activated722
+	JMP          activated738
 
-sigmoid721:
+sigmoid737:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z2, Z0
 	VMINPS Z0, Z3, Z0
@@ -14695,20 +15166,20 @@ sigmoid721:
 	VMAXPS Z1, Z2, Z1
 	VMINPS Z1, Z3, Z1
 	VMULPS sixthAVX512<>+0(SB), Z1, Z1
-	JMP    activated722
+	JMP    activated738
 
-relu719:
+relu735:
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
-	JMP    activated722
+	JMP    activated738
 
-clamp720:
+clamp736:
 	VMAXPS Z0, Z2, Z0
 	VMINPS Z0, Z3, Z0
 	VMAXPS Z1, Z2, Z1
 	VMINPS Z1, Z3, Z1
 
-activated722:
+activated738:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -14716,7 +15187,7 @@ activated722:
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
 
-groupDone712:
+groupDone728:
 	MOVQ   24(AX), CX
 	IMUL3Q $0x00000004, CX, CX
 	ADDQ   CX, 8(SP)
@@ -14724,7 +15195,7 @@ groupDone712:
 	IMUL3Q $0x00000002, CX, CX
 	ADDQ   CX, 16(SP)
 	DECQ   (SP)
-	JNE    group709
+	JNE    group725
 	VZEROUPPER
 	RET
 
@@ -14739,15 +15210,15 @@ TEXT ·depthwise7by2x1AVX512(SB), NOSPLIT, $24-8
 	MOVQ 56(AX), CX
 	MOVQ CX, 16(SP)
 
-group723:
+group739:
 	MOVQ  8(SP), BX
 	XORQ  R15, R15
 	MOVQ  48(AX), DX
 	MOVQ  40(AX), R14
 	TESTQ R14, R14
-	JE    tail725
+	JE    tail741
 
-block724:
+block740:
 	MOVQ    72(AX), R8
 	VMOVUPS (R8)(R15*1), Z0
 	MOVQ    24(AX), SI
@@ -14755,7 +15226,7 @@ block724:
 	MOVQ    (AX), R8
 	MOVQ    8(AX), CX
 
-row727:
+row743:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -14783,41 +15254,41 @@ row727:
 	ADDQ         $0x000001c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row727
+	JNE          row743
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated731
+	JE           activated747
 	VBROADCASTSS 96(AX), Z1
 	CMPQ         R8, $0x01
-	JE           relu728
+	JE           relu744
 	VBROADCASTSS 100(AX), Z2
 	CMPQ         R8, $0x02
-	JE           clamp729
+	JE           clamp745
 	CMPQ         R8, $0x04
-	JE           sigmoid730
+	JE           sigmoid746
 	VADDPS       threeAVX512<>+0(SB), Z0, Z3
 	VMAXPS       Z3, Z1, Z3
 	VMINPS       Z3, Z2, Z3
 	VMULPS       Z3, Z0, Z0
 	VMULPS       sixthAVX512<>+0(SB), Z0, Z0
-	JMP          activated731
+	JMP          activated747
 
-sigmoid730:
+sigmoid746:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z1, Z0
 	VMINPS Z0, Z2, Z0
 	VMULPS sixthAVX512<>+0(SB), Z0, Z0
-	JMP    activated731
+	JMP    activated747
 
-relu728:
+relu744:
 	VMAXPS Z0, Z1, Z0
-	JMP    activated731
+	JMP    activated747
 
-clamp729:
+clamp745:
 	VMAXPS Z0, Z1, Z0
 	VMINPS Z0, Z2, Z0
 
-activated731:
+activated747:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
@@ -14825,11 +15296,11 @@ activated731:
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, R15
 	DECQ    R14
-	JNE     block724
+	JNE     block740
 
-tail725:
+tail741:
 	CMPQ      112(AX), $0x00
-	JE        groupDone726
+	JE        groupDone742
 	KMOVW     112(AX), K1
 	MOVQ      72(AX), R8
 	VMOVUPS.Z (R8)(R15*1), K1, Z0
@@ -14838,7 +15309,7 @@ tail725:
 	MOVQ      (AX), R8
 	MOVQ      8(AX), CX
 
-row732:
+row748:
 	MOVQ         (R8), R9
 	ADDQ         BX, R9
 	LEAQ         (R9)(SI*4), R10
@@ -14866,47 +15337,47 @@ row732:
 	ADDQ         $0x000001c0, DX
 	ADDQ         $0x08, R8
 	DECQ         CX
-	JNE          row732
+	JNE          row748
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated736
+	JE           activated752
 	VBROADCASTSS 96(AX), Z1
 	CMPQ         R8, $0x01
-	JE           relu733
+	JE           relu749
 	VBROADCASTSS 100(AX), Z2
 	CMPQ         R8, $0x02
-	JE           clamp734
+	JE           clamp750
 	CMPQ         R8, $0x04
-	JE           sigmoid735
+	JE           sigmoid751
 	VADDPS       threeAVX512<>+0(SB), Z0, Z3
 	VMAXPS       Z3, Z1, Z3
 	VMINPS       Z3, Z2, Z3
 	VMULPS       Z3, Z0, Z0
 	VMULPS       sixthAVX512<>+0(SB), Z0, Z0
-	JMP          activated736
+	JMP          activated752
 
-sigmoid735:
+sigmoid751:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z1, Z0
 	VMINPS Z0, Z2, Z0
 	VMULPS sixthAVX512<>+0(SB), Z0, Z0
-	JMP    activated736
+	JMP    activated752
 
-relu733:
+relu749:
 	VMAXPS Z0, Z1, Z0
-	JMP    activated736
+	JMP    activated752
 
-clamp734:
+clamp750:
 	VMAXPS Z0, Z1, Z0
 	VMINPS Z0, Z2, Z0
 
-activated736:
+activated752:
 	MOVQ    16(SP), R8
 	ADDQ    R15, R8
 	MOVQ    64(AX), R9
 	VMOVUPS Z0, K1, (R8)
 
-groupDone726:
+groupDone742:
 	MOVQ   24(AX), CX
 	IMUL3Q $0x00000002, CX, CX
 	ADDQ   CX, 8(SP)
@@ -14914,7 +15385,7 @@ groupDone726:
 	IMUL3Q $0x00000001, CX, CX
 	ADDQ   CX, 16(SP)
 	DECQ   (SP)
-	JNE    group723
+	JNE    group739
 	VZEROUPPER
 	RET
 
@@ -14928,32 +15399,32 @@ TEXT ·copyLoopAVX512(SB), NOSPLIT, $0-8
 	MOVQ  48(AX), R9
 	MOVQ  56(AX), R10
 	CMPQ  104(AX), $0x00
-	JE    noMask737
+	JE    noMask753
 	KMOVW 104(AX), K1
 
-noMask737:
-position738:
+noMask753:
+position754:
 	XORQ  BX, BX
 	MOVQ  64(AX), CX
 	TESTQ CX, CX
-	JE    done740
+	JE    done756
 
-quads739:
+quads755:
 	VMOVUPS      (SI)(BX*1), Z0
 	VMOVUPS      64(SI)(BX*1), Z1
 	VMOVUPS      128(SI)(BX*1), Z2
 	VMOVUPS      192(SI)(BX*1), Z3
 	MOVQ         96(AX), R8
 	TESTQ        R8, R8
-	JE           activated744
+	JE           activated760
 	VBROADCASTSS 88(AX), Z8
 	CMPQ         R8, $0x01
-	JE           relu741
+	JE           relu757
 	VBROADCASTSS 92(AX), Z9
 	CMPQ         R8, $0x02
-	JE           clamp742
+	JE           clamp758
 	CMPQ         R8, $0x04
-	JE           sigmoid743
+	JE           sigmoid759
 	VADDPS       threeAVX512<>+0(SB), Z0, Z10
 	VMAXPS       Z10, Z8, Z10
 	VMINPS       Z10, Z9, Z10
@@ -14974,9 +15445,9 @@ quads739:
 	VMINPS       Z10, Z9, Z10
 	VMULPS       Z10, Z3, Z3
 	VMULPS       sixthAVX512<>+0(SB), Z3, Z3
-	JMP          activated744
+	JMP          activated760
 
-sigmoid743:
+sigmoid759:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
@@ -14993,16 +15464,16 @@ sigmoid743:
 	VMAXPS Z3, Z8, Z3
 	VMINPS Z3, Z9, Z3
 	VMULPS sixthAVX512<>+0(SB), Z3, Z3
-	JMP    activated744
+	JMP    activated760
 
-relu741:
+relu757:
 	VMAXPS Z0, Z8, Z0
 	VMAXPS Z1, Z8, Z1
 	VMAXPS Z2, Z8, Z2
 	VMAXPS Z3, Z8, Z3
-	JMP    activated744
+	JMP    activated760
 
-clamp742:
+clamp758:
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
 	VMAXPS Z1, Z8, Z1
@@ -15012,107 +15483,107 @@ clamp742:
 	VMAXPS Z3, Z8, Z3
 	VMINPS Z3, Z9, Z3
 
-activated744:
+activated760:
 	VMOVUPS Z0, (DI)(BX*1)
 	VMOVUPS Z1, 64(DI)(BX*1)
 	VMOVUPS Z2, 128(DI)(BX*1)
 	VMOVUPS Z3, 192(DI)(BX*1)
 	ADDQ    $0x00000100, BX
 	DECQ    CX
-	JNE     quads739
+	JNE     quads755
 
-done740:
+done756:
 	MOVQ  72(AX), CX
 	TESTQ CX, CX
-	JE    done746
+	JE    done762
 
-blocks745:
+blocks761:
 	VMOVUPS      (SI)(BX*1), Z0
 	MOVQ         96(AX), R8
 	TESTQ        R8, R8
-	JE           activated750
+	JE           activated766
 	VBROADCASTSS 88(AX), Z8
 	CMPQ         R8, $0x01
-	JE           relu747
+	JE           relu763
 	VBROADCASTSS 92(AX), Z9
 	CMPQ         R8, $0x02
-	JE           clamp748
+	JE           clamp764
 	CMPQ         R8, $0x04
-	JE           sigmoid749
+	JE           sigmoid765
 	VADDPS       threeAVX512<>+0(SB), Z0, Z10
 	VMAXPS       Z10, Z8, Z10
 	VMINPS       Z10, Z9, Z10
 	VMULPS       Z10, Z0, Z0
 	VMULPS       sixthAVX512<>+0(SB), Z0, Z0
-	JMP          activated750
+	JMP          activated766
 
-sigmoid749:
+sigmoid765:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
 	VMULPS sixthAVX512<>+0(SB), Z0, Z0
-	JMP    activated750
+	JMP    activated766
 
-relu747:
+relu763:
 	VMAXPS Z0, Z8, Z0
-	JMP    activated750
+	JMP    activated766
 
-clamp748:
+clamp764:
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
 
-activated750:
+activated766:
 	VMOVUPS Z0, (DI)(BX*1)
 	ADDQ    $0x00000040, BX
 	DECQ    CX
-	JNE     blocks745
+	JNE     blocks761
 
-done746:
+done762:
 	CMPQ         104(AX), $0x00
-	JE           noTail751
+	JE           noTail767
 	VMOVUPS.Z    (SI)(BX*1), K1, Z0
 	MOVQ         96(AX), R8
 	TESTQ        R8, R8
-	JE           activated755
+	JE           activated771
 	VBROADCASTSS 88(AX), Z8
 	CMPQ         R8, $0x01
-	JE           relu752
+	JE           relu768
 	VBROADCASTSS 92(AX), Z9
 	CMPQ         R8, $0x02
-	JE           clamp753
+	JE           clamp769
 	CMPQ         R8, $0x04
-	JE           sigmoid754
+	JE           sigmoid770
 	VADDPS       threeAVX512<>+0(SB), Z0, Z10
 	VMAXPS       Z10, Z8, Z10
 	VMINPS       Z10, Z9, Z10
 	VMULPS       Z10, Z0, Z0
 	VMULPS       sixthAVX512<>+0(SB), Z0, Z0
-	JMP          activated755
+	JMP          activated771
 
-sigmoid754:
+sigmoid770:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
 	VMULPS sixthAVX512<>+0(SB), Z0, Z0
-	JMP    activated755
+	JMP    activated771
 
-relu752:
+relu768:
 	VMAXPS Z0, Z8, Z0
-	JMP    activated755
+	JMP    activated771
 
-clamp753:
+clamp769:
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
 
-activated755:
+activated771:
 	VMOVUPS Z0, K1, (DI)(BX*1)
 
-noTail751:
+noTail767:
 	ADDQ 8(AX), DI
 	ADDQ 24(AX), SI
 	ADDQ 40(AX), DX
 	DECQ R10
-	JNE  position738
+	JNE  position754
 	VZEROUPPER
 	RET
 
@@ -15126,17 +15597,17 @@ TEXT ·affineLoopAVX512(SB), NOSPLIT, $0-8
 	MOVQ  48(AX), R9
 	MOVQ  56(AX), R10
 	CMPQ  104(AX), $0x00
-	JE    noMask756
+	JE    noMask772
 	KMOVW 104(AX), K1
 
-noMask756:
-position757:
+noMask772:
+position773:
 	XORQ  BX, BX
 	MOVQ  64(AX), CX
 	TESTQ CX, CX
-	JE    done759
+	JE    done775
 
-quads758:
+quads774:
 	VMOVUPS      (SI)(BX*1), Z0
 	VMOVUPS      64(SI)(BX*1), Z1
 	VMOVUPS      128(SI)(BX*1), Z2
@@ -15151,15 +15622,15 @@ quads758:
 	VFMADD213PS  192(R9)(BX*1), Z7, Z3
 	MOVQ         96(AX), R8
 	TESTQ        R8, R8
-	JE           activated763
+	JE           activated779
 	VBROADCASTSS 88(AX), Z8
 	CMPQ         R8, $0x01
-	JE           relu760
+	JE           relu776
 	VBROADCASTSS 92(AX), Z9
 	CMPQ         R8, $0x02
-	JE           clamp761
+	JE           clamp777
 	CMPQ         R8, $0x04
-	JE           sigmoid762
+	JE           sigmoid778
 	VADDPS       threeAVX512<>+0(SB), Z0, Z10
 	VMAXPS       Z10, Z8, Z10
 	VMINPS       Z10, Z9, Z10
@@ -15180,9 +15651,9 @@ quads758:
 	VMINPS       Z10, Z9, Z10
 	VMULPS       Z10, Z3, Z3
 	VMULPS       sixthAVX512<>+0(SB), Z3, Z3
-	JMP          activated763
+	JMP          activated779
 
-sigmoid762:
+sigmoid778:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
@@ -15199,16 +15670,16 @@ sigmoid762:
 	VMAXPS Z3, Z8, Z3
 	VMINPS Z3, Z9, Z3
 	VMULPS sixthAVX512<>+0(SB), Z3, Z3
-	JMP    activated763
+	JMP    activated779
 
-relu760:
+relu776:
 	VMAXPS Z0, Z8, Z0
 	VMAXPS Z1, Z8, Z1
 	VMAXPS Z2, Z8, Z2
 	VMAXPS Z3, Z8, Z3
-	JMP    activated763
+	JMP    activated779
 
-clamp761:
+clamp777:
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
 	VMAXPS Z1, Z8, Z1
@@ -15218,112 +15689,112 @@ clamp761:
 	VMAXPS Z3, Z8, Z3
 	VMINPS Z3, Z9, Z3
 
-activated763:
+activated779:
 	VMOVUPS Z0, (DI)(BX*1)
 	VMOVUPS Z1, 64(DI)(BX*1)
 	VMOVUPS Z2, 128(DI)(BX*1)
 	VMOVUPS Z3, 192(DI)(BX*1)
 	ADDQ    $0x00000100, BX
 	DECQ    CX
-	JNE     quads758
+	JNE     quads774
 
-done759:
+done775:
 	MOVQ  72(AX), CX
 	TESTQ CX, CX
-	JE    done765
+	JE    done781
 
-blocks764:
+blocks780:
 	VMOVUPS      (SI)(BX*1), Z0
 	VMOVUPS      (DX)(BX*1), Z4
 	VFMADD213PS  (R9)(BX*1), Z4, Z0
 	MOVQ         96(AX), R8
 	TESTQ        R8, R8
-	JE           activated769
+	JE           activated785
 	VBROADCASTSS 88(AX), Z8
 	CMPQ         R8, $0x01
-	JE           relu766
+	JE           relu782
 	VBROADCASTSS 92(AX), Z9
 	CMPQ         R8, $0x02
-	JE           clamp767
+	JE           clamp783
 	CMPQ         R8, $0x04
-	JE           sigmoid768
+	JE           sigmoid784
 	VADDPS       threeAVX512<>+0(SB), Z0, Z10
 	VMAXPS       Z10, Z8, Z10
 	VMINPS       Z10, Z9, Z10
 	VMULPS       Z10, Z0, Z0
 	VMULPS       sixthAVX512<>+0(SB), Z0, Z0
-	JMP          activated769
+	JMP          activated785
 
-sigmoid768:
+sigmoid784:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
 	VMULPS sixthAVX512<>+0(SB), Z0, Z0
-	JMP    activated769
+	JMP    activated785
 
-relu766:
+relu782:
 	VMAXPS Z0, Z8, Z0
-	JMP    activated769
+	JMP    activated785
 
-clamp767:
+clamp783:
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
 
-activated769:
+activated785:
 	VMOVUPS Z0, (DI)(BX*1)
 	ADDQ    $0x00000040, BX
 	DECQ    CX
-	JNE     blocks764
+	JNE     blocks780
 
-done765:
+done781:
 	CMPQ         104(AX), $0x00
-	JE           noTail770
+	JE           noTail786
 	VMOVUPS.Z    (SI)(BX*1), K1, Z0
 	VMOVUPS.Z    (DX)(BX*1), K1, Z4
 	VMOVUPS.Z    (R9)(BX*1), K1, Z8
 	VFMADD213PS  Z8, Z4, Z0
 	MOVQ         96(AX), R8
 	TESTQ        R8, R8
-	JE           activated774
+	JE           activated790
 	VBROADCASTSS 88(AX), Z8
 	CMPQ         R8, $0x01
-	JE           relu771
+	JE           relu787
 	VBROADCASTSS 92(AX), Z9
 	CMPQ         R8, $0x02
-	JE           clamp772
+	JE           clamp788
 	CMPQ         R8, $0x04
-	JE           sigmoid773
+	JE           sigmoid789
 	VADDPS       threeAVX512<>+0(SB), Z0, Z10
 	VMAXPS       Z10, Z8, Z10
 	VMINPS       Z10, Z9, Z10
 	VMULPS       Z10, Z0, Z0
 	VMULPS       sixthAVX512<>+0(SB), Z0, Z0
-	JMP          activated774
+	JMP          activated790
 
-sigmoid773:
+sigmoid789:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
 	VMULPS sixthAVX512<>+0(SB), Z0, Z0
-	JMP    activated774
+	JMP    activated790
 
-relu771:
+relu787:
 	VMAXPS Z0, Z8, Z0
-	JMP    activated774
+	JMP    activated790
 
-clamp772:
+clamp788:
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
 
-activated774:
+activated790:
 	VMOVUPS Z0, K1, (DI)(BX*1)
 
-noTail770:
+noTail786:
 	ADDQ 8(AX), DI
 	ADDQ 24(AX), SI
 	ADDQ 40(AX), DX
 	DECQ R10
-	JNE  position757
+	JNE  position773
 	VZEROUPPER
 	RET
 
@@ -15338,17 +15809,17 @@ TEXT ·addLoopAVX512(SB), NOSPLIT, $0-8
 	MOVQ         56(AX), R10
 	VBROADCASTSS 80(AX), Z14
 	CMPQ         104(AX), $0x00
-	JE           noMask775
+	JE           noMask791
 	KMOVW        104(AX), K1
 
-noMask775:
-position776:
+noMask791:
+position792:
 	XORQ  BX, BX
 	MOVQ  64(AX), CX
 	TESTQ CX, CX
-	JE    done778
+	JE    done794
 
-quads777:
+quads793:
 	VMOVUPS      (SI)(BX*1), Z0
 	VMOVUPS      64(SI)(BX*1), Z1
 	VMOVUPS      128(SI)(BX*1), Z2
@@ -15363,15 +15834,15 @@ quads777:
 	VFMADD231PS  Z7, Z14, Z3
 	MOVQ         96(AX), R8
 	TESTQ        R8, R8
-	JE           activated782
+	JE           activated798
 	VBROADCASTSS 88(AX), Z8
 	CMPQ         R8, $0x01
-	JE           relu779
+	JE           relu795
 	VBROADCASTSS 92(AX), Z9
 	CMPQ         R8, $0x02
-	JE           clamp780
+	JE           clamp796
 	CMPQ         R8, $0x04
-	JE           sigmoid781
+	JE           sigmoid797
 	VADDPS       threeAVX512<>+0(SB), Z0, Z10
 	VMAXPS       Z10, Z8, Z10
 	VMINPS       Z10, Z9, Z10
@@ -15392,9 +15863,9 @@ quads777:
 	VMINPS       Z10, Z9, Z10
 	VMULPS       Z10, Z3, Z3
 	VMULPS       sixthAVX512<>+0(SB), Z3, Z3
-	JMP          activated782
+	JMP          activated798
 
-sigmoid781:
+sigmoid797:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
@@ -15411,16 +15882,16 @@ sigmoid781:
 	VMAXPS Z3, Z8, Z3
 	VMINPS Z3, Z9, Z3
 	VMULPS sixthAVX512<>+0(SB), Z3, Z3
-	JMP    activated782
+	JMP    activated798
 
-relu779:
+relu795:
 	VMAXPS Z0, Z8, Z0
 	VMAXPS Z1, Z8, Z1
 	VMAXPS Z2, Z8, Z2
 	VMAXPS Z3, Z8, Z3
-	JMP    activated782
+	JMP    activated798
 
-clamp780:
+clamp796:
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
 	VMAXPS Z1, Z8, Z1
@@ -15430,111 +15901,111 @@ clamp780:
 	VMAXPS Z3, Z8, Z3
 	VMINPS Z3, Z9, Z3
 
-activated782:
+activated798:
 	VMOVUPS Z0, (DI)(BX*1)
 	VMOVUPS Z1, 64(DI)(BX*1)
 	VMOVUPS Z2, 128(DI)(BX*1)
 	VMOVUPS Z3, 192(DI)(BX*1)
 	ADDQ    $0x00000100, BX
 	DECQ    CX
-	JNE     quads777
+	JNE     quads793
 
-done778:
+done794:
 	MOVQ  72(AX), CX
 	TESTQ CX, CX
-	JE    done784
+	JE    done800
 
-blocks783:
+blocks799:
 	VMOVUPS      (SI)(BX*1), Z0
 	VMOVUPS      (DX)(BX*1), Z4
 	VFMADD231PS  Z4, Z14, Z0
 	MOVQ         96(AX), R8
 	TESTQ        R8, R8
-	JE           activated788
+	JE           activated804
 	VBROADCASTSS 88(AX), Z8
 	CMPQ         R8, $0x01
-	JE           relu785
+	JE           relu801
 	VBROADCASTSS 92(AX), Z9
 	CMPQ         R8, $0x02
-	JE           clamp786
+	JE           clamp802
 	CMPQ         R8, $0x04
-	JE           sigmoid787
+	JE           sigmoid803
 	VADDPS       threeAVX512<>+0(SB), Z0, Z10
 	VMAXPS       Z10, Z8, Z10
 	VMINPS       Z10, Z9, Z10
 	VMULPS       Z10, Z0, Z0
 	VMULPS       sixthAVX512<>+0(SB), Z0, Z0
-	JMP          activated788
+	JMP          activated804
 
-sigmoid787:
+sigmoid803:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
 	VMULPS sixthAVX512<>+0(SB), Z0, Z0
-	JMP    activated788
+	JMP    activated804
 
-relu785:
+relu801:
 	VMAXPS Z0, Z8, Z0
-	JMP    activated788
+	JMP    activated804
 
-clamp786:
+clamp802:
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
 
-activated788:
+activated804:
 	VMOVUPS Z0, (DI)(BX*1)
 	ADDQ    $0x00000040, BX
 	DECQ    CX
-	JNE     blocks783
+	JNE     blocks799
 
-done784:
+done800:
 	CMPQ         104(AX), $0x00
-	JE           noTail789
+	JE           noTail805
 	VMOVUPS.Z    (SI)(BX*1), K1, Z0
 	VMOVUPS.Z    (DX)(BX*1), K1, Z4
 	VFMADD231PS  Z4, Z14, Z0
 	MOVQ         96(AX), R8
 	TESTQ        R8, R8
-	JE           activated793
+	JE           activated809
 	VBROADCASTSS 88(AX), Z8
 	CMPQ         R8, $0x01
-	JE           relu790
+	JE           relu806
 	VBROADCASTSS 92(AX), Z9
 	CMPQ         R8, $0x02
-	JE           clamp791
+	JE           clamp807
 	CMPQ         R8, $0x04
-	JE           sigmoid792
+	JE           sigmoid808
 	VADDPS       threeAVX512<>+0(SB), Z0, Z10
 	VMAXPS       Z10, Z8, Z10
 	VMINPS       Z10, Z9, Z10
 	VMULPS       Z10, Z0, Z0
 	VMULPS       sixthAVX512<>+0(SB), Z0, Z0
-	JMP          activated793
+	JMP          activated809
 
-sigmoid792:
+sigmoid808:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
 	VMULPS sixthAVX512<>+0(SB), Z0, Z0
-	JMP    activated793
+	JMP    activated809
 
-relu790:
+relu806:
 	VMAXPS Z0, Z8, Z0
-	JMP    activated793
+	JMP    activated809
 
-clamp791:
+clamp807:
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
 
-activated793:
+activated809:
 	VMOVUPS Z0, K1, (DI)(BX*1)
 
-noTail789:
+noTail805:
 	ADDQ 8(AX), DI
 	ADDQ 24(AX), SI
 	ADDQ 40(AX), DX
 	DECQ R10
-	JNE  position776
+	JNE  position792
 	VZEROUPPER
 	RET
 
@@ -15548,17 +16019,17 @@ TEXT ·multiplyLoopAVX512(SB), NOSPLIT, $0-8
 	MOVQ  48(AX), R9
 	MOVQ  56(AX), R10
 	CMPQ  104(AX), $0x00
-	JE    noMask794
+	JE    noMask810
 	KMOVW 104(AX), K1
 
-noMask794:
-position795:
+noMask810:
+position811:
 	XORQ  BX, BX
 	MOVQ  64(AX), CX
 	TESTQ CX, CX
-	JE    done797
+	JE    done813
 
-quads796:
+quads812:
 	VMOVUPS      (SI)(BX*1), Z0
 	VMOVUPS      64(SI)(BX*1), Z1
 	VMOVUPS      128(SI)(BX*1), Z2
@@ -15573,15 +16044,15 @@ quads796:
 	VMULPS       Z7, Z3, Z3
 	MOVQ         96(AX), R8
 	TESTQ        R8, R8
-	JE           activated801
+	JE           activated817
 	VBROADCASTSS 88(AX), Z8
 	CMPQ         R8, $0x01
-	JE           relu798
+	JE           relu814
 	VBROADCASTSS 92(AX), Z9
 	CMPQ         R8, $0x02
-	JE           clamp799
+	JE           clamp815
 	CMPQ         R8, $0x04
-	JE           sigmoid800
+	JE           sigmoid816
 	VADDPS       threeAVX512<>+0(SB), Z0, Z10
 	VMAXPS       Z10, Z8, Z10
 	VMINPS       Z10, Z9, Z10
@@ -15602,9 +16073,9 @@ quads796:
 	VMINPS       Z10, Z9, Z10
 	VMULPS       Z10, Z3, Z3
 	VMULPS       sixthAVX512<>+0(SB), Z3, Z3
-	JMP          activated801
+	JMP          activated817
 
-sigmoid800:
+sigmoid816:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
@@ -15621,16 +16092,16 @@ sigmoid800:
 	VMAXPS Z3, Z8, Z3
 	VMINPS Z3, Z9, Z3
 	VMULPS sixthAVX512<>+0(SB), Z3, Z3
-	JMP    activated801
+	JMP    activated817
 
-relu798:
+relu814:
 	VMAXPS Z0, Z8, Z0
 	VMAXPS Z1, Z8, Z1
 	VMAXPS Z2, Z8, Z2
 	VMAXPS Z3, Z8, Z3
-	JMP    activated801
+	JMP    activated817
 
-clamp799:
+clamp815:
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
 	VMAXPS Z1, Z8, Z1
@@ -15640,111 +16111,111 @@ clamp799:
 	VMAXPS Z3, Z8, Z3
 	VMINPS Z3, Z9, Z3
 
-activated801:
+activated817:
 	VMOVUPS Z0, (DI)(BX*1)
 	VMOVUPS Z1, 64(DI)(BX*1)
 	VMOVUPS Z2, 128(DI)(BX*1)
 	VMOVUPS Z3, 192(DI)(BX*1)
 	ADDQ    $0x00000100, BX
 	DECQ    CX
-	JNE     quads796
+	JNE     quads812
 
-done797:
+done813:
 	MOVQ  72(AX), CX
 	TESTQ CX, CX
-	JE    done803
+	JE    done819
 
-blocks802:
+blocks818:
 	VMOVUPS      (SI)(BX*1), Z0
 	VMOVUPS      (DX)(BX*1), Z4
 	VMULPS       Z4, Z0, Z0
 	MOVQ         96(AX), R8
 	TESTQ        R8, R8
-	JE           activated807
+	JE           activated823
 	VBROADCASTSS 88(AX), Z8
 	CMPQ         R8, $0x01
-	JE           relu804
+	JE           relu820
 	VBROADCASTSS 92(AX), Z9
 	CMPQ         R8, $0x02
-	JE           clamp805
+	JE           clamp821
 	CMPQ         R8, $0x04
-	JE           sigmoid806
+	JE           sigmoid822
 	VADDPS       threeAVX512<>+0(SB), Z0, Z10
 	VMAXPS       Z10, Z8, Z10
 	VMINPS       Z10, Z9, Z10
 	VMULPS       Z10, Z0, Z0
 	VMULPS       sixthAVX512<>+0(SB), Z0, Z0
-	JMP          activated807
+	JMP          activated823
 
-sigmoid806:
+sigmoid822:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
 	VMULPS sixthAVX512<>+0(SB), Z0, Z0
-	JMP    activated807
+	JMP    activated823
 
-relu804:
+relu820:
 	VMAXPS Z0, Z8, Z0
-	JMP    activated807
+	JMP    activated823
 
-clamp805:
+clamp821:
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
 
-activated807:
+activated823:
 	VMOVUPS Z0, (DI)(BX*1)
 	ADDQ    $0x00000040, BX
 	DECQ    CX
-	JNE     blocks802
+	JNE     blocks818
 
-done803:
+done819:
 	CMPQ         104(AX), $0x00
-	JE           noTail808
+	JE           noTail824
 	VMOVUPS.Z    (SI)(BX*1), K1, Z0
 	VMOVUPS.Z    (DX)(BX*1), K1, Z4
 	VMULPS       Z4, Z0, Z0
 	MOVQ         96(AX), R8
 	TESTQ        R8, R8
-	JE           activated812
+	JE           activated828
 	VBROADCASTSS 88(AX), Z8
 	CMPQ         R8, $0x01
-	JE           relu809
+	JE           relu825
 	VBROADCASTSS 92(AX), Z9
 	CMPQ         R8, $0x02
-	JE           clamp810
+	JE           clamp826
 	CMPQ         R8, $0x04
-	JE           sigmoid811
+	JE           sigmoid827
 	VADDPS       threeAVX512<>+0(SB), Z0, Z10
 	VMAXPS       Z10, Z8, Z10
 	VMINPS       Z10, Z9, Z10
 	VMULPS       Z10, Z0, Z0
 	VMULPS       sixthAVX512<>+0(SB), Z0, Z0
-	JMP          activated812
+	JMP          activated828
 
-sigmoid811:
+sigmoid827:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
 	VMULPS sixthAVX512<>+0(SB), Z0, Z0
-	JMP    activated812
+	JMP    activated828
 
-relu809:
+relu825:
 	VMAXPS Z0, Z8, Z0
-	JMP    activated812
+	JMP    activated828
 
-clamp810:
+clamp826:
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
 
-activated812:
+activated828:
 	VMOVUPS Z0, K1, (DI)(BX*1)
 
-noTail808:
+noTail824:
 	ADDQ 8(AX), DI
 	ADDQ 24(AX), SI
 	ADDQ 40(AX), DX
 	DECQ R10
-	JNE  position795
+	JNE  position811
 	VZEROUPPER
 	RET
 
@@ -15758,18 +16229,18 @@ TEXT ·weighLoopAVX512(SB), NOSPLIT, $0-8
 	MOVQ  48(AX), R9
 	MOVQ  56(AX), R10
 	CMPQ  104(AX), $0x00
-	JE    noMask813
+	JE    noMask829
 	KMOVW 104(AX), K1
 
-noMask813:
-position814:
+noMask829:
+position830:
 	XORQ         BX, BX
 	VBROADCASTSS (DX), Z14
 	MOVQ         64(AX), CX
 	TESTQ        CX, CX
-	JE           done816
+	JE           done832
 
-quads815:
+quads831:
 	VMOVUPS      (SI)(BX*1), Z0
 	VMOVUPS      64(SI)(BX*1), Z1
 	VMOVUPS      128(SI)(BX*1), Z2
@@ -15780,15 +16251,15 @@ quads815:
 	VMULPS       Z14, Z3, Z3
 	MOVQ         96(AX), R8
 	TESTQ        R8, R8
-	JE           activated820
+	JE           activated836
 	VBROADCASTSS 88(AX), Z8
 	CMPQ         R8, $0x01
-	JE           relu817
+	JE           relu833
 	VBROADCASTSS 92(AX), Z9
 	CMPQ         R8, $0x02
-	JE           clamp818
+	JE           clamp834
 	CMPQ         R8, $0x04
-	JE           sigmoid819
+	JE           sigmoid835
 	VADDPS       threeAVX512<>+0(SB), Z0, Z10
 	VMAXPS       Z10, Z8, Z10
 	VMINPS       Z10, Z9, Z10
@@ -15809,9 +16280,9 @@ quads815:
 	VMINPS       Z10, Z9, Z10
 	VMULPS       Z10, Z3, Z3
 	VMULPS       sixthAVX512<>+0(SB), Z3, Z3
-	JMP          activated820
+	JMP          activated836
 
-sigmoid819:
+sigmoid835:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
@@ -15828,16 +16299,16 @@ sigmoid819:
 	VMAXPS Z3, Z8, Z3
 	VMINPS Z3, Z9, Z3
 	VMULPS sixthAVX512<>+0(SB), Z3, Z3
-	JMP    activated820
+	JMP    activated836
 
-relu817:
+relu833:
 	VMAXPS Z0, Z8, Z0
 	VMAXPS Z1, Z8, Z1
 	VMAXPS Z2, Z8, Z2
 	VMAXPS Z3, Z8, Z3
-	JMP    activated820
+	JMP    activated836
 
-clamp818:
+clamp834:
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
 	VMAXPS Z1, Z8, Z1
@@ -15847,109 +16318,109 @@ clamp818:
 	VMAXPS Z3, Z8, Z3
 	VMINPS Z3, Z9, Z3
 
-activated820:
+activated836:
 	VMOVUPS Z0, (DI)(BX*1)
 	VMOVUPS Z1, 64(DI)(BX*1)
 	VMOVUPS Z2, 128(DI)(BX*1)
 	VMOVUPS Z3, 192(DI)(BX*1)
 	ADDQ    $0x00000100, BX
 	DECQ    CX
-	JNE     quads815
+	JNE     quads831
 
-done816:
+done832:
 	MOVQ  72(AX), CX
 	TESTQ CX, CX
-	JE    done822
+	JE    done838
 
-blocks821:
+blocks837:
 	VMOVUPS      (SI)(BX*1), Z0
 	VMULPS       Z14, Z0, Z0
 	MOVQ         96(AX), R8
 	TESTQ        R8, R8
-	JE           activated826
+	JE           activated842
 	VBROADCASTSS 88(AX), Z8
 	CMPQ         R8, $0x01
-	JE           relu823
+	JE           relu839
 	VBROADCASTSS 92(AX), Z9
 	CMPQ         R8, $0x02
-	JE           clamp824
+	JE           clamp840
 	CMPQ         R8, $0x04
-	JE           sigmoid825
+	JE           sigmoid841
 	VADDPS       threeAVX512<>+0(SB), Z0, Z10
 	VMAXPS       Z10, Z8, Z10
 	VMINPS       Z10, Z9, Z10
 	VMULPS       Z10, Z0, Z0
 	VMULPS       sixthAVX512<>+0(SB), Z0, Z0
-	JMP          activated826
+	JMP          activated842
 
-sigmoid825:
+sigmoid841:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
 	VMULPS sixthAVX512<>+0(SB), Z0, Z0
-	JMP    activated826
+	JMP    activated842
 
-relu823:
+relu839:
 	VMAXPS Z0, Z8, Z0
-	JMP    activated826
+	JMP    activated842
 
-clamp824:
+clamp840:
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
 
-activated826:
+activated842:
 	VMOVUPS Z0, (DI)(BX*1)
 	ADDQ    $0x00000040, BX
 	DECQ    CX
-	JNE     blocks821
+	JNE     blocks837
 
-done822:
+done838:
 	CMPQ         104(AX), $0x00
-	JE           noTail827
+	JE           noTail843
 	VMOVUPS.Z    (SI)(BX*1), K1, Z0
 	VMULPS       Z14, Z0, Z0
 	MOVQ         96(AX), R8
 	TESTQ        R8, R8
-	JE           activated831
+	JE           activated847
 	VBROADCASTSS 88(AX), Z8
 	CMPQ         R8, $0x01
-	JE           relu828
+	JE           relu844
 	VBROADCASTSS 92(AX), Z9
 	CMPQ         R8, $0x02
-	JE           clamp829
+	JE           clamp845
 	CMPQ         R8, $0x04
-	JE           sigmoid830
+	JE           sigmoid846
 	VADDPS       threeAVX512<>+0(SB), Z0, Z10
 	VMAXPS       Z10, Z8, Z10
 	VMINPS       Z10, Z9, Z10
 	VMULPS       Z10, Z0, Z0
 	VMULPS       sixthAVX512<>+0(SB), Z0, Z0
-	JMP          activated831
+	JMP          activated847
 
-sigmoid830:
+sigmoid846:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
 	VMULPS sixthAVX512<>+0(SB), Z0, Z0
-	JMP    activated831
+	JMP    activated847
 
-relu828:
+relu844:
 	VMAXPS Z0, Z8, Z0
-	JMP    activated831
+	JMP    activated847
 
-clamp829:
+clamp845:
 	VMAXPS Z0, Z8, Z0
 	VMINPS Z0, Z9, Z0
 
-activated831:
+activated847:
 	VMOVUPS Z0, K1, (DI)(BX*1)
 
-noTail827:
+noTail843:
 	ADDQ 8(AX), DI
 	ADDQ 24(AX), SI
 	ADDQ 40(AX), DX
 	DECQ R10
-	JNE  position814
+	JNE  position830
 	VZEROUPPER
 	RET
 
@@ -15960,74 +16431,74 @@ TEXT ·maxPoolAVX512(SB), NOSPLIT, $0-8
 	VBROADCASTSS 80(AX), Z2
 	VBROADCASTSS 84(AX), Z3
 	CMPQ         88(AX), $0x00
-	JE           noMask832
+	JE           noMask848
 	KMOVW        88(AX), K1
 
-noMask832:
+noMask848:
 	MOVQ 32(AX), R10
 	MOVQ 48(AX), R11
 	MOVQ 64(AX), R12
 	MOVQ 24(AX), R13
 
-position833:
+position849:
 	MOVQ  R13, BX
 	XORQ  R9, R9
 	MOVQ  56(AX), R8
 	TESTQ R8, R8
-	JE    tail835
+	JE    tail851
 
-block834:
+block850:
 	VMOVUPS Z2, Z0
 	MOVQ    (AX), SI
 	MOVQ    8(AX), CX
 
-row837:
+row853:
 	MOVQ (SI), DI
 	ADDQ BX, DI
 	MOVQ 16(AX), DX
 
-column838:
+column854:
 	VMAXPS  (DI), Z0, Z0
 	ADDQ    R10, DI
 	DECQ    DX
-	JNE     column838
+	JNE     column854
 	ADDQ    $0x08, SI
 	DECQ    CX
-	JNE     row837
+	JNE     row853
 	VMOVUPS Z0, (R12)(R9*1)
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, R9
 	DECQ    R8
-	JNE     block834
+	JNE     block850
 
-tail835:
+tail851:
 	CMPQ    88(AX), $0x00
-	JE      done836
+	JE      done852
 	VMOVUPS Z2, Z0
 	MOVQ    (AX), SI
 	MOVQ    8(AX), CX
 
-row839:
+row855:
 	MOVQ (SI), DI
 	ADDQ BX, DI
 	MOVQ 16(AX), DX
 
-column840:
+column856:
 	VMOVUPS.Z (DI), K1, Z1
 	VMAXPS    Z1, Z0, Z0
 	ADDQ      R10, DI
 	DECQ      DX
-	JNE       column840
+	JNE       column856
 	ADDQ      $0x08, SI
 	DECQ      CX
-	JNE       row839
+	JNE       row855
 	VMOVUPS   Z0, K1, (R12)(R9*1)
 
-done836:
+done852:
 	ADDQ 40(AX), R13
 	ADDQ 72(AX), R12
 	DECQ R11
-	JNE  position833
+	JNE  position849
 	VZEROUPPER
 	RET
 
@@ -16038,76 +16509,76 @@ TEXT ·sumPoolAVX512(SB), NOSPLIT, $0-8
 	VBROADCASTSS 80(AX), Z2
 	VBROADCASTSS 84(AX), Z3
 	CMPQ         88(AX), $0x00
-	JE           noMask841
+	JE           noMask857
 	KMOVW        88(AX), K1
 
-noMask841:
+noMask857:
 	MOVQ 32(AX), R10
 	MOVQ 48(AX), R11
 	MOVQ 64(AX), R12
 	MOVQ 24(AX), R13
 
-position842:
+position858:
 	MOVQ  R13, BX
 	XORQ  R9, R9
 	MOVQ  56(AX), R8
 	TESTQ R8, R8
-	JE    tail844
+	JE    tail860
 
-block843:
+block859:
 	VMOVUPS Z2, Z0
 	MOVQ    (AX), SI
 	MOVQ    8(AX), CX
 
-row846:
+row862:
 	MOVQ (SI), DI
 	ADDQ BX, DI
 	MOVQ 16(AX), DX
 
-column847:
+column863:
 	VADDPS  (DI), Z0, Z0
 	ADDQ    R10, DI
 	DECQ    DX
-	JNE     column847
+	JNE     column863
 	ADDQ    $0x08, SI
 	DECQ    CX
-	JNE     row846
+	JNE     row862
 	VMULPS  Z3, Z0, Z0
 	VMOVUPS Z0, (R12)(R9*1)
 	ADDQ    $0x40, BX
 	ADDQ    $0x40, R9
 	DECQ    R8
-	JNE     block843
+	JNE     block859
 
-tail844:
+tail860:
 	CMPQ    88(AX), $0x00
-	JE      done845
+	JE      done861
 	VMOVUPS Z2, Z0
 	MOVQ    (AX), SI
 	MOVQ    8(AX), CX
 
-row848:
+row864:
 	MOVQ (SI), DI
 	ADDQ BX, DI
 	MOVQ 16(AX), DX
 
-column849:
+column865:
 	VMOVUPS.Z (DI), K1, Z1
 	VADDPS    Z1, Z0, Z0
 	ADDQ      R10, DI
 	DECQ      DX
-	JNE       column849
+	JNE       column865
 	ADDQ      $0x08, SI
 	DECQ      CX
-	JNE       row848
+	JNE       row864
 	VMULPS    Z3, Z0, Z0
 	VMOVUPS   Z0, K1, (R12)(R9*1)
 
-done845:
+done861:
 	ADDQ 40(AX), R13
 	ADDQ 72(AX), R12
 	DECQ R11
-	JNE  position842
+	JNE  position858
 	VZEROUPPER
 	RET
 
@@ -16122,10 +16593,10 @@ TEXT ·winogradInputAVX512(SB), NOSPLIT, $0-8
 	VMOVUPS a2b2AVX512<>+0(SB), Z20
 	VMOVUPS a2plusb2AVX512<>+0(SB), Z21
 	CMPQ    48(AX), $0x00
-	JE      noMask850
+	JE      noMask866
 	KMOVW   48(AX), K1
 
-noMask850:
+noMask866:
 	MOVQ  8(AX), DX
 	LEAQ  (DX)(DX*2), CX
 	MOVQ  16(AX), BX
@@ -16138,9 +16609,9 @@ noMask850:
 	MOVQ  24(AX), R13
 	MOVQ  40(AX), R15
 	TESTQ R15, R15
-	JE    tail852
+	JE    tail868
 
-block851:
+block867:
 	MOVQ         R12, SI
 	LEAQ         (SI)(DX*4), DI
 	VMOVUPS      (DI), Z0
@@ -16498,11 +16969,11 @@ block851:
 	ADDQ         $0x40, R12
 	ADDQ         $0x40, R13
 	DECQ         R15
-	JNE          block851
+	JNE          block867
 
-tail852:
+tail868:
 	CMPQ         48(AX), $0x00
-	JE           done853
+	JE           done869
 	MOVQ         R12, SI
 	LEAQ         (SI)(DX*4), DI
 	VMOVUPS.Z    (DI), K1, Z0
@@ -16858,7 +17329,7 @@ tail852:
 	VFNMADD231PS Z17, Z3, Z5
 	VMOVUPS      Z5, (R14)(R9*4)
 
-done853:
+done869:
 	VZEROUPPER
 	RET
 
@@ -16873,10 +17344,10 @@ TEXT ·winogradOutputAVX512(SB), NOSPLIT, $0-8
 	VMOVUPS a3AVX512<>+0(SB), Z20
 	VMOVUPS b3AVX512<>+0(SB), Z21
 	CMPQ    112(AX), $0x00
-	JE      noMask854
+	JE      noMask870
 	KMOVW   112(AX), K1
 
-noMask854:
+noMask870:
 	MOVQ  8(AX), DX
 	LEAQ  (DX)(DX*2), CX
 	LEAQ  (CX)(CX*1), R9
@@ -16884,9 +17355,9 @@ noMask854:
 	XORQ  BX, BX
 	MOVQ  64(AX), R11
 	TESTQ R11, R11
-	JE    tail856
+	JE    tail872
 
-block855:
+block871:
 	LEAQ        (R10)(BX*1), SI
 	LEAQ        (SI)(DX*4), DI
 	VMOVUPS     (SI)(DX*1), Z12
@@ -16982,61 +17453,61 @@ block855:
 	VADDPS      Z12, Z9, Z9
 	VADDPS      Z12, Z11, Z11
 	CMPQ        80(AX), $0x00
-	JE          noResidual858
+	JE          noResidual874
 	MOVQ        80(AX), R12
 	ADDQ        BX, R12
 	MOVQ        88(AX), R13
 	MOVQ        40(AX), R14
 	CMPQ        56(AX), $0x00
-	JLE         done859
+	JLE         done875
 	IMUL3Q      $0x00, R13, R15
 	ADDQ        R12, R15
 	VADDPS      (R15), Z0, Z0
 	CMPQ        48(AX), $0x01
-	JLE         done859
+	JLE         done875
 	ADDQ        R14, R15
 	VADDPS      (R15), Z4, Z4
 	CMPQ        48(AX), $0x02
-	JLE         done859
+	JLE         done875
 	ADDQ        R14, R15
 	VADDPS      (R15), Z8, Z8
 	CMPQ        48(AX), $0x03
-	JLE         done859
+	JLE         done875
 	ADDQ        R14, R15
 	VADDPS      (R15), Z10, Z10
 
-done859:
+done875:
 	CMPQ   56(AX), $0x02
-	JLE    done860
+	JLE    done876
 	IMUL3Q $0x02, R13, R15
 	ADDQ   R12, R15
 	VADDPS (R15), Z1, Z1
 	CMPQ   48(AX), $0x01
-	JLE    done860
+	JLE    done876
 	ADDQ   R14, R15
 	VADDPS (R15), Z5, Z5
 	CMPQ   48(AX), $0x02
-	JLE    done860
+	JLE    done876
 	ADDQ   R14, R15
 	VADDPS (R15), Z9, Z9
 	CMPQ   48(AX), $0x03
-	JLE    done860
+	JLE    done876
 	ADDQ   R14, R15
 	VADDPS (R15), Z11, Z11
 
-done860:
-noResidual858:
+done876:
+noResidual874:
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated864
+	JE           activated880
 	VBROADCASTSS 96(AX), Z12
 	CMPQ         R8, $0x01
-	JE           relu861
+	JE           relu877
 	VBROADCASTSS 100(AX), Z13
 	CMPQ         R8, $0x02
-	JE           clamp862
+	JE           clamp878
 	CMPQ         R8, $0x04
-	JE           sigmoid863
+	JE           sigmoid879
 	VADDPS       threeAVX512<>+0(SB), Z0, Z14
 	VMAXPS       Z14, Z12, Z14
 	VMINPS       Z14, Z13, Z14
@@ -17077,9 +17548,9 @@ noResidual858:
 	VMINPS       Z14, Z13, Z14
 	VMULPS       Z14, Z11, Z11
 	VMULPS       sixthAVX512<>+0(SB), Z11, Z11
-	JMP          activated864
+	JMP          activated880
 
-sigmoid863:
+sigmoid879:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z12, Z0
 	VMINPS Z0, Z13, Z0
@@ -17112,9 +17583,9 @@ sigmoid863:
 	VMAXPS Z11, Z12, Z11
 	VMINPS Z11, Z13, Z11
 	VMULPS sixthAVX512<>+0(SB), Z11, Z11
-	JMP    activated864
+	JMP    activated880
 
-relu861:
+relu877:
 	VMAXPS Z0, Z12, Z0
 	VMAXPS Z4, Z12, Z4
 	VMAXPS Z8, Z12, Z8
@@ -17123,9 +17594,9 @@ relu861:
 	VMAXPS Z5, Z12, Z5
 	VMAXPS Z9, Z12, Z9
 	VMAXPS Z11, Z12, Z11
-	JMP    activated864
+	JMP    activated880
 
-clamp862:
+clamp878:
 	VMAXPS Z0, Z12, Z0
 	VMINPS Z0, Z13, Z0
 	VMAXPS Z4, Z12, Z4
@@ -17143,49 +17614,49 @@ clamp862:
 	VMAXPS Z11, Z12, Z11
 	VMINPS Z11, Z13, Z11
 
-activated864:
+activated880:
 	MOVQ    16(AX), R12
 	ADDQ    BX, R12
 	MOVQ    24(AX), R13
 	MOVQ    32(AX), R14
 	CMPQ    56(AX), $0x00
-	JLE     done865
+	JLE     done881
 	IMUL3Q  $0x00, R13, R15
 	ADDQ    R12, R15
 	VMOVUPS Z0, (R15)
 	CMPQ    48(AX), $0x01
-	JLE     done865
+	JLE     done881
 	ADDQ    R14, R15
 	VMOVUPS Z4, (R15)
 	CMPQ    48(AX), $0x02
-	JLE     done865
+	JLE     done881
 	ADDQ    R14, R15
 	VMOVUPS Z8, (R15)
 	CMPQ    48(AX), $0x03
-	JLE     done865
+	JLE     done881
 	ADDQ    R14, R15
 	VMOVUPS Z10, (R15)
 
-done865:
+done881:
 	CMPQ    56(AX), $0x02
-	JLE     done866
+	JLE     done882
 	IMUL3Q  $0x02, R13, R15
 	ADDQ    R12, R15
 	VMOVUPS Z1, (R15)
 	CMPQ    48(AX), $0x01
-	JLE     done866
+	JLE     done882
 	ADDQ    R14, R15
 	VMOVUPS Z5, (R15)
 	CMPQ    48(AX), $0x02
-	JLE     done866
+	JLE     done882
 	ADDQ    R14, R15
 	VMOVUPS Z9, (R15)
 	CMPQ    48(AX), $0x03
-	JLE     done866
+	JLE     done882
 	ADDQ    R14, R15
 	VMOVUPS Z11, (R15)
 
-done866:
+done882:
 	LEAQ        (R10)(BX*1), SI
 	LEAQ        (SI)(DX*4), DI
 	VMOVUPS     (SI)(DX*1), Z12
@@ -17287,61 +17758,61 @@ done866:
 	VADDPS      Z12, Z9, Z9
 	VADDPS      Z12, Z11, Z11
 	CMPQ        80(AX), $0x00
-	JE          noResidual867
+	JE          noResidual883
 	MOVQ        80(AX), R12
 	ADDQ        BX, R12
 	MOVQ        88(AX), R13
 	MOVQ        40(AX), R14
 	CMPQ        56(AX), $0x01
-	JLE         done868
+	JLE         done884
 	IMUL3Q      $0x01, R13, R15
 	ADDQ        R12, R15
 	VADDPS      (R15), Z0, Z0
 	CMPQ        48(AX), $0x01
-	JLE         done868
+	JLE         done884
 	ADDQ        R14, R15
 	VADDPS      (R15), Z4, Z4
 	CMPQ        48(AX), $0x02
-	JLE         done868
+	JLE         done884
 	ADDQ        R14, R15
 	VADDPS      (R15), Z8, Z8
 	CMPQ        48(AX), $0x03
-	JLE         done868
+	JLE         done884
 	ADDQ        R14, R15
 	VADDPS      (R15), Z10, Z10
 
-done868:
+done884:
 	CMPQ   56(AX), $0x03
-	JLE    done869
+	JLE    done885
 	IMUL3Q $0x03, R13, R15
 	ADDQ   R12, R15
 	VADDPS (R15), Z1, Z1
 	CMPQ   48(AX), $0x01
-	JLE    done869
+	JLE    done885
 	ADDQ   R14, R15
 	VADDPS (R15), Z5, Z5
 	CMPQ   48(AX), $0x02
-	JLE    done869
+	JLE    done885
 	ADDQ   R14, R15
 	VADDPS (R15), Z9, Z9
 	CMPQ   48(AX), $0x03
-	JLE    done869
+	JLE    done885
 	ADDQ   R14, R15
 	VADDPS (R15), Z11, Z11
 
-done869:
-noResidual867:
+done885:
+noResidual883:
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated873
+	JE           activated889
 	VBROADCASTSS 96(AX), Z12
 	CMPQ         R8, $0x01
-	JE           relu870
+	JE           relu886
 	VBROADCASTSS 100(AX), Z13
 	CMPQ         R8, $0x02
-	JE           clamp871
+	JE           clamp887
 	CMPQ         R8, $0x04
-	JE           sigmoid872
+	JE           sigmoid888
 	VADDPS       threeAVX512<>+0(SB), Z0, Z14
 	VMAXPS       Z14, Z12, Z14
 	VMINPS       Z14, Z13, Z14
@@ -17382,9 +17853,9 @@ noResidual867:
 	VMINPS       Z14, Z13, Z14
 	VMULPS       Z14, Z11, Z11
 	VMULPS       sixthAVX512<>+0(SB), Z11, Z11
-	JMP          activated873
+	JMP          activated889
 
-sigmoid872:
+sigmoid888:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z12, Z0
 	VMINPS Z0, Z13, Z0
@@ -17417,9 +17888,9 @@ sigmoid872:
 	VMAXPS Z11, Z12, Z11
 	VMINPS Z11, Z13, Z11
 	VMULPS sixthAVX512<>+0(SB), Z11, Z11
-	JMP    activated873
+	JMP    activated889
 
-relu870:
+relu886:
 	VMAXPS Z0, Z12, Z0
 	VMAXPS Z4, Z12, Z4
 	VMAXPS Z8, Z12, Z8
@@ -17428,9 +17899,9 @@ relu870:
 	VMAXPS Z5, Z12, Z5
 	VMAXPS Z9, Z12, Z9
 	VMAXPS Z11, Z12, Z11
-	JMP    activated873
+	JMP    activated889
 
-clamp871:
+clamp887:
 	VMAXPS Z0, Z12, Z0
 	VMINPS Z0, Z13, Z0
 	VMAXPS Z4, Z12, Z4
@@ -17448,56 +17919,56 @@ clamp871:
 	VMAXPS Z11, Z12, Z11
 	VMINPS Z11, Z13, Z11
 
-activated873:
+activated889:
 	MOVQ    16(AX), R12
 	ADDQ    BX, R12
 	MOVQ    24(AX), R13
 	MOVQ    32(AX), R14
 	CMPQ    56(AX), $0x01
-	JLE     done874
+	JLE     done890
 	IMUL3Q  $0x01, R13, R15
 	ADDQ    R12, R15
 	VMOVUPS Z0, (R15)
 	CMPQ    48(AX), $0x01
-	JLE     done874
+	JLE     done890
 	ADDQ    R14, R15
 	VMOVUPS Z4, (R15)
 	CMPQ    48(AX), $0x02
-	JLE     done874
+	JLE     done890
 	ADDQ    R14, R15
 	VMOVUPS Z8, (R15)
 	CMPQ    48(AX), $0x03
-	JLE     done874
+	JLE     done890
 	ADDQ    R14, R15
 	VMOVUPS Z10, (R15)
 
-done874:
+done890:
 	CMPQ    56(AX), $0x03
-	JLE     done875
+	JLE     done891
 	IMUL3Q  $0x03, R13, R15
 	ADDQ    R12, R15
 	VMOVUPS Z1, (R15)
 	CMPQ    48(AX), $0x01
-	JLE     done875
+	JLE     done891
 	ADDQ    R14, R15
 	VMOVUPS Z5, (R15)
 	CMPQ    48(AX), $0x02
-	JLE     done875
+	JLE     done891
 	ADDQ    R14, R15
 	VMOVUPS Z9, (R15)
 	CMPQ    48(AX), $0x03
-	JLE     done875
+	JLE     done891
 	ADDQ    R14, R15
 	VMOVUPS Z11, (R15)
 
-done875:
+done891:
 	ADDQ $0x40, BX
 	DECQ R11
-	JNE  block855
+	JNE  block871
 
-tail856:
+tail872:
 	CMPQ        112(AX), $0x00
-	JE          done857
+	JE          done873
 	LEAQ        (R10)(BX*1), SI
 	LEAQ        (SI)(DX*4), DI
 	VMOVUPS     (SI)(DX*1), Z12
@@ -17593,69 +18064,69 @@ tail856:
 	VADDPS      Z12, Z9, Z9
 	VADDPS      Z12, Z11, Z11
 	CMPQ        80(AX), $0x00
-	JE          noResidual876
+	JE          noResidual892
 	MOVQ        80(AX), R12
 	ADDQ        BX, R12
 	MOVQ        88(AX), R13
 	MOVQ        40(AX), R14
 	CMPQ        56(AX), $0x00
-	JLE         done877
+	JLE         done893
 	IMUL3Q      $0x00, R13, R15
 	ADDQ        R12, R15
 	VMOVUPS.Z   (R15), K1, Z12
 	VADDPS      Z12, Z0, Z0
 	CMPQ        48(AX), $0x01
-	JLE         done877
+	JLE         done893
 	ADDQ        R14, R15
 	VMOVUPS.Z   (R15), K1, Z12
 	VADDPS      Z12, Z4, Z4
 	CMPQ        48(AX), $0x02
-	JLE         done877
+	JLE         done893
 	ADDQ        R14, R15
 	VMOVUPS.Z   (R15), K1, Z12
 	VADDPS      Z12, Z8, Z8
 	CMPQ        48(AX), $0x03
-	JLE         done877
+	JLE         done893
 	ADDQ        R14, R15
 	VMOVUPS.Z   (R15), K1, Z12
 	VADDPS      Z12, Z10, Z10
 
-done877:
+done893:
 	CMPQ      56(AX), $0x02
-	JLE       done878
+	JLE       done894
 	IMUL3Q    $0x02, R13, R15
 	ADDQ      R12, R15
 	VMOVUPS.Z (R15), K1, Z12
 	VADDPS    Z12, Z1, Z1
 	CMPQ      48(AX), $0x01
-	JLE       done878
+	JLE       done894
 	ADDQ      R14, R15
 	VMOVUPS.Z (R15), K1, Z12
 	VADDPS    Z12, Z5, Z5
 	CMPQ      48(AX), $0x02
-	JLE       done878
+	JLE       done894
 	ADDQ      R14, R15
 	VMOVUPS.Z (R15), K1, Z12
 	VADDPS    Z12, Z9, Z9
 	CMPQ      48(AX), $0x03
-	JLE       done878
+	JLE       done894
 	ADDQ      R14, R15
 	VMOVUPS.Z (R15), K1, Z12
 	VADDPS    Z12, Z11, Z11
 
-done878:
-noResidual876:
+done894:
+noResidual892:
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated882
+	JE           activated898
 	VBROADCASTSS 96(AX), Z12
 	CMPQ         R8, $0x01
-	JE           relu879
+	JE           relu895
 	VBROADCASTSS 100(AX), Z13
 	CMPQ         R8, $0x02
-	JE           clamp880
+	JE           clamp896
 	CMPQ         R8, $0x04
-	JE           sigmoid881
+	JE           sigmoid897
 	VADDPS       threeAVX512<>+0(SB), Z0, Z14
 	VMAXPS       Z14, Z12, Z14
 	VMINPS       Z14, Z13, Z14
@@ -17696,9 +18167,9 @@ noResidual876:
 	VMINPS       Z14, Z13, Z14
 	VMULPS       Z14, Z11, Z11
 	VMULPS       sixthAVX512<>+0(SB), Z11, Z11
-	JMP          activated882
+	JMP          activated898
 
-sigmoid881:
+sigmoid897:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z12, Z0
 	VMINPS Z0, Z13, Z0
@@ -17731,9 +18202,9 @@ sigmoid881:
 	VMAXPS Z11, Z12, Z11
 	VMINPS Z11, Z13, Z11
 	VMULPS sixthAVX512<>+0(SB), Z11, Z11
-	JMP    activated882
+	JMP    activated898
 
-relu879:
+relu895:
 	VMAXPS Z0, Z12, Z0
 	VMAXPS Z4, Z12, Z4
 	VMAXPS Z8, Z12, Z8
@@ -17742,9 +18213,9 @@ relu879:
 	VMAXPS Z5, Z12, Z5
 	VMAXPS Z9, Z12, Z9
 	VMAXPS Z11, Z12, Z11
-	JMP    activated882
+	JMP    activated898
 
-clamp880:
+clamp896:
 	VMAXPS Z0, Z12, Z0
 	VMINPS Z0, Z13, Z0
 	VMAXPS Z4, Z12, Z4
@@ -17762,49 +18233,49 @@ clamp880:
 	VMAXPS Z11, Z12, Z11
 	VMINPS Z11, Z13, Z11
 
-activated882:
+activated898:
 	MOVQ    16(AX), R12
 	ADDQ    BX, R12
 	MOVQ    24(AX), R13
 	MOVQ    32(AX), R14
 	CMPQ    56(AX), $0x00
-	JLE     done883
+	JLE     done899
 	IMUL3Q  $0x00, R13, R15
 	ADDQ    R12, R15
 	VMOVUPS Z0, K1, (R15)
 	CMPQ    48(AX), $0x01
-	JLE     done883
+	JLE     done899
 	ADDQ    R14, R15
 	VMOVUPS Z4, K1, (R15)
 	CMPQ    48(AX), $0x02
-	JLE     done883
+	JLE     done899
 	ADDQ    R14, R15
 	VMOVUPS Z8, K1, (R15)
 	CMPQ    48(AX), $0x03
-	JLE     done883
+	JLE     done899
 	ADDQ    R14, R15
 	VMOVUPS Z10, K1, (R15)
 
-done883:
+done899:
 	CMPQ    56(AX), $0x02
-	JLE     done884
+	JLE     done900
 	IMUL3Q  $0x02, R13, R15
 	ADDQ    R12, R15
 	VMOVUPS Z1, K1, (R15)
 	CMPQ    48(AX), $0x01
-	JLE     done884
+	JLE     done900
 	ADDQ    R14, R15
 	VMOVUPS Z5, K1, (R15)
 	CMPQ    48(AX), $0x02
-	JLE     done884
+	JLE     done900
 	ADDQ    R14, R15
 	VMOVUPS Z9, K1, (R15)
 	CMPQ    48(AX), $0x03
-	JLE     done884
+	JLE     done900
 	ADDQ    R14, R15
 	VMOVUPS Z11, K1, (R15)
 
-done884:
+done900:
 	LEAQ        (R10)(BX*1), SI
 	LEAQ        (SI)(DX*4), DI
 	VMOVUPS     (SI)(DX*1), Z12
@@ -17906,69 +18377,69 @@ done884:
 	VADDPS      Z12, Z9, Z9
 	VADDPS      Z12, Z11, Z11
 	CMPQ        80(AX), $0x00
-	JE          noResidual885
+	JE          noResidual901
 	MOVQ        80(AX), R12
 	ADDQ        BX, R12
 	MOVQ        88(AX), R13
 	MOVQ        40(AX), R14
 	CMPQ        56(AX), $0x01
-	JLE         done886
+	JLE         done902
 	IMUL3Q      $0x01, R13, R15
 	ADDQ        R12, R15
 	VMOVUPS.Z   (R15), K1, Z12
 	VADDPS      Z12, Z0, Z0
 	CMPQ        48(AX), $0x01
-	JLE         done886
+	JLE         done902
 	ADDQ        R14, R15
 	VMOVUPS.Z   (R15), K1, Z12
 	VADDPS      Z12, Z4, Z4
 	CMPQ        48(AX), $0x02
-	JLE         done886
+	JLE         done902
 	ADDQ        R14, R15
 	VMOVUPS.Z   (R15), K1, Z12
 	VADDPS      Z12, Z8, Z8
 	CMPQ        48(AX), $0x03
-	JLE         done886
+	JLE         done902
 	ADDQ        R14, R15
 	VMOVUPS.Z   (R15), K1, Z12
 	VADDPS      Z12, Z10, Z10
 
-done886:
+done902:
 	CMPQ      56(AX), $0x03
-	JLE       done887
+	JLE       done903
 	IMUL3Q    $0x03, R13, R15
 	ADDQ      R12, R15
 	VMOVUPS.Z (R15), K1, Z12
 	VADDPS    Z12, Z1, Z1
 	CMPQ      48(AX), $0x01
-	JLE       done887
+	JLE       done903
 	ADDQ      R14, R15
 	VMOVUPS.Z (R15), K1, Z12
 	VADDPS    Z12, Z5, Z5
 	CMPQ      48(AX), $0x02
-	JLE       done887
+	JLE       done903
 	ADDQ      R14, R15
 	VMOVUPS.Z (R15), K1, Z12
 	VADDPS    Z12, Z9, Z9
 	CMPQ      48(AX), $0x03
-	JLE       done887
+	JLE       done903
 	ADDQ      R14, R15
 	VMOVUPS.Z (R15), K1, Z12
 	VADDPS    Z12, Z11, Z11
 
-done887:
-noResidual885:
+done903:
+noResidual901:
 	MOVQ         104(AX), R8
 	TESTQ        R8, R8
-	JE           activated891
+	JE           activated907
 	VBROADCASTSS 96(AX), Z12
 	CMPQ         R8, $0x01
-	JE           relu888
+	JE           relu904
 	VBROADCASTSS 100(AX), Z13
 	CMPQ         R8, $0x02
-	JE           clamp889
+	JE           clamp905
 	CMPQ         R8, $0x04
-	JE           sigmoid890
+	JE           sigmoid906
 	VADDPS       threeAVX512<>+0(SB), Z0, Z14
 	VMAXPS       Z14, Z12, Z14
 	VMINPS       Z14, Z13, Z14
@@ -18009,9 +18480,9 @@ noResidual885:
 	VMINPS       Z14, Z13, Z14
 	VMULPS       Z14, Z11, Z11
 	VMULPS       sixthAVX512<>+0(SB), Z11, Z11
-	JMP          activated891
+	JMP          activated907
 
-sigmoid890:
+sigmoid906:
 	VADDPS threeAVX512<>+0(SB), Z0, Z0
 	VMAXPS Z0, Z12, Z0
 	VMINPS Z0, Z13, Z0
@@ -18044,9 +18515,9 @@ sigmoid890:
 	VMAXPS Z11, Z12, Z11
 	VMINPS Z11, Z13, Z11
 	VMULPS sixthAVX512<>+0(SB), Z11, Z11
-	JMP    activated891
+	JMP    activated907
 
-relu888:
+relu904:
 	VMAXPS Z0, Z12, Z0
 	VMAXPS Z4, Z12, Z4
 	VMAXPS Z8, Z12, Z8
@@ -18055,9 +18526,9 @@ relu888:
 	VMAXPS Z5, Z12, Z5
 	VMAXPS Z9, Z12, Z9
 	VMAXPS Z11, Z12, Z11
-	JMP    activated891
+	JMP    activated907
 
-clamp889:
+clamp905:
 	VMAXPS Z0, Z12, Z0
 	VMINPS Z0, Z13, Z0
 	VMAXPS Z4, Z12, Z4
@@ -18075,50 +18546,50 @@ clamp889:
 	VMAXPS Z11, Z12, Z11
 	VMINPS Z11, Z13, Z11
 
-activated891:
+activated907:
 	MOVQ    16(AX), R12
 	ADDQ    BX, R12
 	MOVQ    24(AX), R13
 	MOVQ    32(AX), R14
 	CMPQ    56(AX), $0x01
-	JLE     done892
+	JLE     done908
 	IMUL3Q  $0x01, R13, R15
 	ADDQ    R12, R15
 	VMOVUPS Z0, K1, (R15)
 	CMPQ    48(AX), $0x01
-	JLE     done892
+	JLE     done908
 	ADDQ    R14, R15
 	VMOVUPS Z4, K1, (R15)
 	CMPQ    48(AX), $0x02
-	JLE     done892
+	JLE     done908
 	ADDQ    R14, R15
 	VMOVUPS Z8, K1, (R15)
 	CMPQ    48(AX), $0x03
-	JLE     done892
+	JLE     done908
 	ADDQ    R14, R15
 	VMOVUPS Z10, K1, (R15)
 
-done892:
+done908:
 	CMPQ    56(AX), $0x03
-	JLE     done893
+	JLE     done909
 	IMUL3Q  $0x03, R13, R15
 	ADDQ    R12, R15
 	VMOVUPS Z1, K1, (R15)
 	CMPQ    48(AX), $0x01
-	JLE     done893
+	JLE     done909
 	ADDQ    R14, R15
 	VMOVUPS Z5, K1, (R15)
 	CMPQ    48(AX), $0x02
-	JLE     done893
+	JLE     done909
 	ADDQ    R14, R15
 	VMOVUPS Z9, K1, (R15)
 	CMPQ    48(AX), $0x03
-	JLE     done893
+	JLE     done909
 	ADDQ    R14, R15
 	VMOVUPS Z11, K1, (R15)
 
-done893:
-done857:
+done909:
+done873:
 	VZEROUPPER
 	RET
 
@@ -18130,14 +18601,14 @@ TEXT ·widenBytesAVX512(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), SI
 	MOVQ 16(AX), CX
 
-values894:
+values910:
 	VPMOVZXBD (SI), Z0
 	VCVTDQ2PS Z0, Z0
 	VMOVUPS   Z0, (DI)
 	ADDQ      $0x10, SI
 	ADDQ      $0x40, DI
 	DECQ      CX
-	JNE       values894
+	JNE       values910
 	VZEROUPPER
 	RET
 
@@ -18157,7 +18628,7 @@ TEXT ·scalePixelsAVX512(SB), NOSPLIT, $0-8
 	VMOVUPS 64(DX), Z7
 	VMOVUPS 128(DX), Z8
 
-pixels895:
+pixels911:
 	VMULPS  (SI), Z3, Z0
 	VADDPS  Z6, Z0, Z0
 	VMULPS  64(SI), Z4, Z1
@@ -18170,6 +18641,6 @@ pixels895:
 	ADDQ    $0xc0, SI
 	ADDQ    $0xc0, DI
 	DECQ    CX
-	JNE     pixels895
+	JNE     pixels911
 	VZEROUPPER
 	RET

@@ -24,6 +24,12 @@ func (w *Winograd) transformOutput(Image, []float32, int, int, Epilogue, int, in
 
 func turnPixels([]float32, []float32, []Tap) int { panic("simd: no such level") }
 
+func turnBytes([]float32, []uint8, []Tap) int { panic("simd: no such level") }
+
+func (r *Reduction) row([]float64, []uint8) int { panic("simd: no such level") }
+
+func weighRows([]float32, [][]float64, []float64) int { panic("simd: no such level") }
+
 func (l Level) widen([]float32, []uint8) int { panic("simd: no such level") }
 
 func (s *Scale) apply(Level, []float32, []float32) int { panic("simd: no such level") }

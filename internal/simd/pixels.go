@@ -13,8 +13,8 @@ type Tap struct {
 type Turn struct {
 	values int // of a photo
 	taps   []Tap
-	// last has the taps that read the photo's last pixel, from the first. The loops load four values where there are three, and have a tap of the first
-	// pixel in their place.
+	// last has the taps that read the photo's last pixel, from the first. The loops load four floats where there are three, or eight bytes where there are
+	// six, and have a tap of the first pixel in their place.
 	last []lastTap
 }
 
@@ -30,7 +30,7 @@ func NewTurn(taps []Tap, values int) *Turn {
 		if min(tap.Above, tap.Below) < 0 || int(max(tap.Above, tap.Below)) > values-3 {
 			panic(fmt.Sprintf("simd: a pixel between those at %d and %d of %d values", tap.Above, tap.Below, values))
 		}
-		if int(max(tap.Above, tap.Below)) > values-7 {
+		if int(max(tap.Above, tap.Below)) > values-leastValues {
 			t.last = append(t.last, lastTap{i, tap})
 			t.taps[i] = Tap{}
 		}
@@ -41,9 +41,21 @@ func NewTurn(taps []Tap, values int) *Turn {
 // Len is the number of pixels.
 func (t *Turn) Len() int { return len(t.taps) }
 
+// leastValues are those that the loops may read from the first value of a tap on.
+const leastValues = 8
+
 // Compute writes pixels from the given one on to dst, as many as it has room for: with weights w and values a, b, each a+(b-a)*w, rounded three times.
 // All values of src are finite, and none is -0.
 func (t *Turn) Compute(l Level, dst, src []float32, from int) {
+	turn(t, l, dst, src, from, turnPixels)
+}
+
+// ComputeBytes is Compute for a photo of bytes: it gives the bits that Compute gives for the same values.
+func (t *Turn) ComputeBytes(l Level, dst []float32, src []uint8, from int) {
+	turn(t, l, dst, src, from, turnBytes)
+}
+
+func turn[T float32 | uint8](t *Turn, l Level, dst []float32, src []T, from int, loop func(dst []float32, src []T, taps []Tap) int) {
 	n := len(dst) / 3
 	if len(src) != t.values || from < 0 || from+n > len(t.taps) {
 		panic(fmt.Sprintf("simd: pixels %d to %d of %d, of a photo of %d values in place of %d", from, from+n, len(t.taps), len(src), t.values))
@@ -52,37 +64,38 @@ func (t *Turn) Compute(l Level, dst, src []float32, from int) {
 		return
 	}
 	taps := t.taps[from : from+n]
-	if t.values >= 7 { // else every tap is one of the last
+	if t.values >= leastValues { // else every tap is one of the last
 		done := 0
 		if l != Generic {
-			done = turnPixels(dst, src, taps)
+			done = loop(dst, src, taps)
 		}
 		interpolate(dst[3*done:], src, taps[done:])
 	}
 	for _, last := range t.last {
 		if last.at >= from && last.at < from+n {
-			last.tap.interpolate(dst[3*(last.at-from):], src)
+			interpolateLast(&last.tap, dst[3*(last.at-from):], src)
 		}
 	}
 }
 
 // interpolate writes pixels that do not read the photo's last one. Pointers to arrays, and each channel written out: a loop over slices takes twice as long.
-func interpolate(dst, src []float32, taps []Tap) {
+func interpolate[T float32 | uint8](dst []float32, src []T, taps []Tap) {
 	for i := range taps {
 		tap, pixel := &taps[i], (*[3]float32)(dst[3*i:])
-		above, below := (*[6]float32)(src[tap.Above:]), (*[6]float32)(src[tap.Below:])
+		above, below := (*[6]T)(src[tap.Above:]), (*[6]T)(src[tap.Below:])
 		right, down := tap.Right, tap.Down
-		pixel[0] = between(above[0], above[3], below[0], below[3], right, down)
-		pixel[1] = between(above[1], above[4], below[1], below[4], right, down)
-		pixel[2] = between(above[2], above[5], below[2], below[5], right, down)
+		pixel[0] = between(float32(above[0]), float32(above[3]), float32(below[0]), float32(below[3]), right, down)
+		pixel[1] = between(float32(above[1]), float32(above[4]), float32(below[1]), float32(below[4]), right, down)
+		pixel[2] = between(float32(above[2]), float32(above[5]), float32(below[2]), float32(below[5]), right, down)
 	}
 }
 
-// interpolate writes one pixel. Where the photo ends there is no next one, and it has no weight.
-func (t *Tap) interpolate(dst, src []float32) {
-	next := func(at int32, k int) float32 { return src[min(int(at)+3, len(src)-3)+k] }
+// interpolateLast writes one pixel. Where the photo ends there is no next one, and it has no weight.
+func interpolateLast[T float32 | uint8](t *Tap, dst []float32, src []T) {
+	value := func(at int) float32 { return float32(src[at]) }
+	next := func(at int32, k int) float32 { return value(min(int(at)+3, len(src)-3) + k) }
 	for k := range 3 {
-		dst[k] = between(src[int(t.Above)+k], next(t.Above, k), src[int(t.Below)+k], next(t.Below, k), t.Right, t.Down)
+		dst[k] = between(value(int(t.Above)+k), next(t.Above, k), value(int(t.Below)+k), next(t.Below, k), t.Right, t.Down)
 	}
 }
 

@@ -5,11 +5,25 @@ import "unsafe"
 // The functions return how many pixels or values they have made, from the first.
 
 func turnPixels(dst, src []float32, taps []Tap) int {
-	groups := len(taps) / 2
-	if groups > 0 {
-		turnPixelsAVX2(&turning{dst: unsafe.Pointer(&dst[0]), src: unsafe.Pointer(&src[0]), taps: unsafe.Pointer(&taps[0]), groups: groups})
+	t := newTurning(dst, taps)
+	if t.groups > 0 {
+		t.src = unsafe.Pointer(&src[0])
+		turnPixelsAVX2(&t)
 	}
-	return 2 * groups
+	return 2 * t.groups
+}
+
+func turnBytes(dst []float32, src []uint8, taps []Tap) int {
+	t := newTurning(dst, taps)
+	if t.groups > 0 {
+		t.src = unsafe.Pointer(&src[0])
+		turnBytesAVX2(&t)
+	}
+	return 2 * t.groups
+}
+
+func newTurning(dst []float32, taps []Tap) turning {
+	return turning{dst: unsafe.Pointer(unsafe.SliceData(dst)), taps: unsafe.Pointer(unsafe.SliceData(taps)), groups: len(taps) / 2}
 }
 
 func (l Level) widen(dst []float32, src []uint8) int {

@@ -13,7 +13,8 @@ func TestTurn(t *testing.T) {
 		rows, columns, n := 1+r.IntN(9), 1+r.IntN(9), 1+r.IntN(60)
 		atEnd := r.IntN(2) == 0
 		photo := random(r, guarded(t, 3*rows*columns, atEnd))
-		taps, truth := make([]Tap, n), make([]float32, 3*n)
+		bytes := guardedBytes(t, r, len(photo), atEnd)
+		taps, truth, truthOfBytes := make([]Tap, n), make([]float32, 3*n), make([]float32, 3*n)
 		for i := range taps {
 			row, column := r.IntN(rows), r.IntN(columns)
 			tap := Tap{Above: int32(3 * (row*columns + column)), Right: r.Float32(), Down: r.Float32()}
@@ -27,10 +28,14 @@ func TestTurn(t *testing.T) {
 			tap.Below = tap.Above + int32(3*below)
 			taps[i] = tap
 			for k := range 3 {
-				at := func(dy, dx int) float32 { return photo[int(tap.Above)+3*(dy*below+dx*next)+k] }
-				upper := at(0, 0) + float32((at(0, 1)-at(0, 0))*tap.Right)
-				lower := at(1, 0) + float32((at(1, 1)-at(1, 0))*tap.Right)
-				truth[3*i+k] = upper + float32((lower-upper)*tap.Down)
+				place := func(dy, dx int) int { return int(tap.Above) + 3*(dy*below+dx*next) + k }
+				value := func(at func(dy, dx int) float32) float32 {
+					upper := at(0, 0) + float32((at(0, 1)-at(0, 0))*tap.Right)
+					lower := at(1, 0) + float32((at(1, 1)-at(1, 0))*tap.Right)
+					return upper + float32((lower-upper)*tap.Down)
+				}
+				truth[3*i+k] = value(func(dy, dx int) float32 { return photo[place(dy, dx)] })
+				truthOfBytes[3*i+k] = value(func(dy, dx int) float32 { return float32(bytes[place(dy, dx)]) })
 			}
 		}
 		turn := NewTurn(slices.Clone(taps), len(photo))
@@ -43,6 +48,10 @@ func TestTurn(t *testing.T) {
 				if at := sameBits(dst, truth[3*p[0]:3*p[1]]); at >= 0 {
 					t.Fatalf("%v: %d x %d, pixels %v: %v at %d, want %v", level, rows, columns, p, dst[at], at, truth[3*p[0]+at])
 				}
+				turn.ComputeBytes(level, dst, bytes, p[0])
+				if at := sameBits(dst, truthOfBytes[3*p[0]:3*p[1]]); at >= 0 {
+					t.Fatalf("%v: %d x %d of bytes, pixels %v: %v at %d, want %v", level, rows, columns, p, dst[at], at, truthOfBytes[3*p[0]+at])
+				}
 			}
 		}
 	}
@@ -50,21 +59,23 @@ func TestTurn(t *testing.T) {
 
 // TestTurnOutside: a tap outside of the photo, and photos of another size, are refused.
 func TestTurnOutside(t *testing.T) {
-	refused := func(work func()) (refused bool) {
-		defer func() { refused = recover() != nil }()
-		work()
-		return false
-	}
 	turn := NewTurn(make([]Tap, 4), 12)
 	for name, work := range map[string]func(){
 		"above": func() { NewTurn([]Tap{{Above: 10}}, 12) }, "below": func() { NewTurn([]Tap{{Below: -1}}, 12) },
 		"short": func() { turn.Compute(Generic, make([]float32, 3), make([]float32, 11), 0) },
 		"many":  func() { turn.Compute(Generic, make([]float32, 9), make([]float32, 12), 2) },
 	} {
-		if !refused(work) {
+		if !refuses(work) {
 			t.Errorf("%s: not refused", name)
 		}
 	}
+}
+
+// refuses says whether work panics.
+func refuses(work func()) (refused bool) {
+	defer func() { refused = recover() != nil }()
+	work()
+	return false
 }
 
 func TestWidenAndScale(t *testing.T) {

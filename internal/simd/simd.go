@@ -12,7 +12,7 @@
 // different places. The functions panic where a slice is too short for what they are asked; the assembly reads and writes inside of the slices alone.
 //
 // How to divide work well:
-//   - positions in multiples of 24 (a micro-kernel makes 12, 8 or 6 at once; the rest costs a little more);
+//   - positions in multiples of 24 (a micro-kernel makes 12, 8 or 6 at once; the rest costs a little more), or of 7 with AVX-512;
 //   - a tile of a convolution reads its input from the first or second cache: some hundred positions at a time, until input and output together fill
 //     half of the second cache (512 KiB). In an inverted residual block, a strip of rows goes through expansion, depthwise and projection before the next one begins;
 //   - a kernel that exceeds the second cache (Conv.Bytes) is read once for each call: give it as many positions as there are, and divide by filters

@@ -116,9 +116,9 @@ func (s *Sweeper) withKernels(ctx context.Context, photo []float32, patients []M
 	return s.sweep(ctx, plans[0], plans[1], photo, patients)
 }
 
-func (s *Sweeper) sweep(ctx context.Context, before, after *infer.Plan, photo []float32, patients []Metadata) ([][]float32, error) {
+func (s *Sweeper) sweep(ctx context.Context, before, after *infer.Plan, pixels []float32, patients []Metadata) ([][]float32, error) {
 	n, width := s.views.Len(), before.OutputSizes()[0]
-	input := infer.Input{Row: func(view, row int, dst []float32) { s.views.row(dst, photo, view, row) }}
+	input := infer.Input{Row: func(view, row int, dst []float32) { s.views.row(dst, photo{floats: pixels}, view, row) }}
 	features := make([]float32, n*width)
 	if err := before.Run(ctx, n, map[string]infer.Input{backbone.InputLayer: input}, [][]float32{features}); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.program.doing, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
@@ -138,13 +139,43 @@ func (v *Views) Fill(dst, photo []float32, k int) {
 	v.rotations[k].Floats(dst, photo)
 }
 
-// row writes a row of a view to dst [Size 3].
-func (v *Views) row(dst, photo []float32, k, row int) {
+// FillBytes is Fill for a photo of whole numbers.
+func (v *Views) FillBytes(dst []float32, photo []uint8, k int) {
 	if v.rotations[k] == nil {
-		copy(dst, photo[row*len(dst):])
+		imaging.RGBOrder.Floats(dst, photo)
 		return
 	}
-	v.rotations[k].Row(dst, photo, row)
+	v.rotations[k].Bytes(dst, photo)
+}
+
+// photo is a photo in memory, as floats or as bytes, which take a quarter of the memory.
+type photo struct {
+	floats []float32
+	bytes  []uint8
+}
+
+// fill is Fill for a photo in either form.
+func (v *Views) fill(dst []float32, p photo, k int) {
+	if p.bytes != nil {
+		v.FillBytes(dst, p.bytes, k)
+	} else {
+		v.Fill(dst, p.floats, k)
+	}
+}
+
+// row writes a row of a view to dst [Size 3]. Rows of a view are best made in order.
+func (v *Views) row(dst []float32, p photo, k, row int) {
+	rotation := v.rotations[k]
+	switch {
+	case rotation == nil && p.bytes == nil:
+		copy(dst, p.floats[row*len(dst):])
+	case rotation == nil:
+		imaging.RGBOrder.Floats(dst, p.bytes[row*len(dst):])
+	case p.bytes == nil:
+		rotation.Row(dst, p.floats, row)
+	default:
+		rotation.RowOfBytes(dst, p.bytes, row)
+	}
 }
 
 // of returns the views of photos: those of the first photo, then those of the second, and so
@@ -154,7 +185,7 @@ func (v *Views) of(photos Images) Images {
 	n := photos.Len() * v.Len()
 	return Images{n: n, views: w, floats: func(i int, dst []float32) {
 		w.read(i, i+1)
-		v.Fill(dst, w.photo(i), i%v.Len())
+		v.fill(dst, w.photo(i), i%v.Len())
 	}}
 }
 
@@ -163,19 +194,19 @@ func (v *Views) of(photos Images) Images {
 type viewed struct {
 	*Views
 	photos Images
-	first  int         // photo in memory
-	memory [][]float32 // first and the photos behind it
-	spare  [][]float32
+	first  int     // photo in memory
+	memory []photo // first and the photos behind it
+	spare  []photo
 }
 
 // read has the photos of images from start up to end in memory, and no others. Photos that
 // are there already stay.
 func (w *viewed) read(start, end int) {
 	first, last := start/w.Len(), (end-1)/w.Len()
-	var memory [][]float32
-	for i, photo := range w.memory {
+	var memory []photo
+	for i, p := range w.memory {
 		if number := w.first + i; w.photos.held == nil && (number < first || number > last) {
-			w.spare = append(w.spare, photo)
+			w.spare = append(w.spare, p)
 		}
 	}
 	for number := first; number <= last; number++ {
@@ -184,23 +215,27 @@ func (w *viewed) read(start, end int) {
 			continue
 		}
 		if w.photos.held != nil {
-			memory = append(memory, w.photos.held(number))
+			memory = append(memory, photo{floats: w.photos.held(number)})
 			continue
 		}
-		var photo []float32
+		var p photo
 		if n := len(w.spare); n > 0 {
-			photo, w.spare = w.spare[n-1], w.spare[:n-1]
-		} else {
-			photo = make([]float32, w.source*w.source*3)
+			p, w.spare = w.spare[n-1], w.spare[:n-1]
 		}
-		w.photos.Floats(number, photo)
-		memory = append(memory, photo)
+		values := w.source * w.source * 3
+		if w.photos.bytes != nil { // perhaps in a file, whose end may have been cut off: read here alone
+			p.bytes = append(p.bytes[:0], w.photos.bytes(number)[:values]...)
+		} else {
+			p.floats = slices.Grow(p.floats[:0], values)[:values]
+			w.photos.Floats(number, p.floats)
+		}
+		memory = append(memory, p)
 	}
 	w.first, w.memory = first, memory
 }
 
 // photo is the photo in memory of which image i is a view.
-func (w *viewed) photo(i int) []float32 { return w.memory[i/w.Len()-w.first] }
+func (w *viewed) photo(i int) photo { return w.memory[i/w.Len()-w.first] }
 
 // writeRow writes a row of image i, whose photo has been read. Several goroutines may call
 // it at the same time.

@@ -86,6 +86,44 @@ func TestPredictViews(t *testing.T) {
 	}
 }
 
+// Photos of bytes and the same photos as floats have views of the same bits, whole and by rows, in
+// whatever order they are read.
+func TestViewsOfBytes(t *testing.T) {
+	for _, n := range []*Network{
+		{Network: spec.Network{Size: 24, Oversample: 1.5, Views: 8}}, {Network: spec.Network{Size: 24, Views: 3}},
+		{Network: spec.Network{Size: 24, Oversample: 1.5}}, {Network: spec.Network{Size: 24}},
+	} {
+		size := n.PhotoSize()
+		photo := func(i int) []uint8 {
+			pixels := make([]uint8, 3*size*size)
+			for k := range pixels {
+				pixels[k] = uint8(k*k + 31*i*k)
+			}
+			return pixels
+		}
+		ofBytes := n.NewViews().of(Bytes(3, photo))
+		ofFloats := n.NewViews().of(Floats(3, func(i int, dst []float32) { imaging.RGBOrder.Floats(dst, photo(i)) }))
+		got, want := make([]float32, 24*24*3), make([]float32, 24*24*3)
+		for _, i := range []int{0, 1, ofBytes.Len() - 1, 0} {
+			ofFloats.Floats(i, want)
+			ofBytes.Floats(i, got)
+			if !slices.Equal(got, want) {
+				t.Errorf("%d views: image %d differs", n.Views, i)
+			}
+			for _, images := range []Images{ofBytes, ofFloats} {
+				clear(got)
+				images.views.read(0, ofBytes.Len())
+				for row := range 24 {
+					images.views.writeRow(i, row, got[3*24*row:][:3*24])
+				}
+				if !slices.Equal(got, want) {
+					t.Errorf("%d views: rows of image %d differ", n.Views, i)
+				}
+			}
+		}
+	}
+}
+
 // sweepEqualsViews checks that a sweep gives the predictions of one photo for each patient.
 func sweepEqualsViews(t *testing.T, m *Model, photo []float32, patients []Metadata) {
 	t.Helper()

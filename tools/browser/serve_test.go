@@ -288,6 +288,9 @@ func TestServeTakesPhotos(t *testing.T) {
 	if problem := text(t, ctx, "#problem"); !strings.Contains(problem, "neither a JPEG nor a PNG photo") {
 		t.Errorf("of a drawing the page says %q", problem)
 	}
+	if left := evaluate[bool](t, ctx, `['#result', '#moves', '#similar'].some(s => !document.querySelector(s).hidden)`); left {
+		t.Error("the answer to the photo before stands beside the drawing")
+	}
 	noise := image.NewRGBA(image.Rect(0, 0, 400, 300))
 	random := rand.New(rand.NewPCG(1, 2))
 	for i := range noise.Pix {

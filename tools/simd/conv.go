@@ -37,7 +37,7 @@ func (l *level) shapes() []shape {
 		add(1, 12, 8, 4, 2, 1)
 		add(2, 8, 4, 2, 1)
 		add(3, 8, 4, 2, 1)
-		add(4, 8, 4, 2, 1)
+		add(4, 8, 7, 4, 2, 1) // maps of 7 and 14 columns are whole sevens
 		add(5, 6, 4, 2, 1)
 		add(6, 6, 4, 2, 1)
 		return shapes

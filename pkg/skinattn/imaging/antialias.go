@@ -1,6 +1,10 @@
 package imaging
 
-import "math"
+import (
+	"math"
+
+	"github.com/skinattn/skinattn/internal/simd"
+)
 
 // AntialiasResize is [SmartResize] with antialiasing: the same centred part, then a
 // triangle filter as wide as a pixel of the result, so that every pixel of the photo
@@ -20,65 +24,52 @@ func antialiasResize(dst []float32, img *RGB, height, width int) {
 		}
 		return
 	}
-	columns, rows := spans(cropWidth, width), spans(cropHeight, height)
-	narrow := make([]float64, 3*width*cropHeight) // reduced along the rows
-	for y := range cropHeight {
-		source := img.Pix[3*((top+y)*img.Width+left):][:3*cropWidth]
-		out := narrow[3*width*y:][:3*width]
-		for x, span := range columns {
-			var r, g, b float64
-			for k, weight := range span.weights {
-				pixel := (*[3]uint8)(source[3*(span.first+k):])
-				// The conversions forbid fused multiply-add, so that every processor
-				// rounds alike.
-				r += float64(float64(pixel[0]) * weight)
-				g += float64(float64(pixel[1]) * weight)
-				b += float64(float64(pixel[2]) * weight)
-			}
-			out[3*x], out[3*x+1], out[3*x+2] = r, g, b
-		}
+	columns, rows := simd.NewReduction(spans(cropWidth, width), cropWidth), spans(cropHeight, height)
+	most := 0
+	for _, span := range rows {
+		most = max(most, len(span.Weights))
 	}
-	sum := make([]float64, 3*width)
+	// Rows of the photo that are reduced along the row, while sums take them: row y at y%most.
+	narrow, made := make([]float64, 3*width*most), 0
+	window := make([][]float64, 0, most)
 	for y, span := range rows {
-		clear(sum)
-		for k, weight := range span.weights {
-			for i, v := range narrow[3*width*(span.first+k):][:3*width] {
-				sum[i] += float64(v * weight)
+		window = window[:0]
+		for row := span.First; row < span.First+len(span.Weights); row++ {
+			out := narrow[3*width*(row%most):][:3*width]
+			if row >= made {
+				columns.Row(vectors, out, img.Pix[3*((top+row)*img.Width+left):][:3*cropWidth])
+				made = row + 1
 			}
+			window = append(window, out)
 		}
-		for i, v := range sum {
-			dst[3*width*y+i] = float32(v)
-		}
+		vectors.WeighRows(dst[3*width*y:][:3*width], window, span.Weights)
 	}
-}
-
-// span holds the neighbouring source samples of an output sample, whose weights sum to 1.
-type span struct {
-	first   int
-	weights []float64
 }
 
 // spans places out samples over in samples as ComputeSpansCore of TensorFlow's
-// scale_and_translate_op.cc does for its triangle kernel, in double precision.
-func spans(in, out int) []span {
-	result := make([]span, out)
+// scale_and_translate_op.cc does for its triangle kernel, in double precision. The
+// weights of a sample sum to 1.
+func spans(in, out int) []simd.Span {
+	result := make([]simd.Span, out)
 	scale := float64(in) / float64(out)
 	width := max(scale, 1) // of half the triangle, in source samples
+	weights := make([]float64, 0, out*(int(2*width)+2))
 	for i := range result {
 		centre := float64((float64(i) + .5) * scale)
 		first := max(int(math.Ceil(centre-width-.5)), 0)
 		last := min(int(math.Floor(centre+width-.5)), in-1)
-		s := span{first: first}
+		begin := len(weights)
 		var sum float64
 		for at := first; at <= last; at++ {
 			weight := max(0, 1-math.Abs((float64(at)+.5-centre)/width))
-			s.weights = append(s.weights, weight)
+			weights = append(weights, weight)
 			sum += weight
 		}
-		for k := range s.weights {
-			s.weights[k] /= sum
+		own := weights[begin:len(weights):len(weights)]
+		for k := range own {
+			own[k] /= sum
 		}
-		result[i] = s
+		result[i] = simd.Span{First: first, Weights: own}
 	}
 	return result
 }

@@ -10,7 +10,11 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
+
+	"github.com/skinattn/skinattn/internal/simd"
 )
 
 // benchPhoto is a JPEG of 448x336 pixels with about the detail, hence the file
@@ -53,6 +57,59 @@ func BenchmarkSmartResize(b *testing.B) {
 			for b.Loop() {
 				smartResize(dst, img, size, size)
 			}
+		})
+	}
+}
+
+// BenchmarkAntialiasResize reduces a photo of the published size to the released network's.
+func BenchmarkAntialiasResize(b *testing.B) {
+	img, dst := pattern(600, 450), make([]float32, 3*336*336)
+	for _, level := range simd.Levels() {
+		b.Run(level.String(), func(b *testing.B) {
+			defer func(before simd.Level) { vectors = before }(vectors)
+			vectors = level
+			for b.Loop() {
+				antialiasResize(dst, img, 336, 336)
+			}
+		})
+	}
+}
+
+// BenchmarkViews makes the eight views of a photo row by row, with the caches full of other things
+// before each, as a network leaves them. It reports the first quartile.
+func BenchmarkViews(b *testing.B) {
+	bytes, floats := make([]uint8, 3*336*336), make([]float32, 3*336*336)
+	for i := range bytes {
+		bytes[i] = uint8(i * i)
+	}
+	RGBOrder.Floats(floats, bytes)
+	var views []*Rotation
+	for k := range 8 {
+		views = append(views, NewRotation(336, 224, float64(k)*45, k%2 == 1))
+	}
+	row, others := make([]float32, 3*224), make([]int64, 12<<20/8)
+	for name, turn := range map[string]func(r *Rotation, y int){
+		"bytes":  func(r *Rotation, y int) { r.RowOfBytes(row, bytes, y) },
+		"floats": func(r *Rotation, y int) { r.Row(row, floats, y) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			var all []time.Duration
+			for b.Loop() {
+				var photo time.Duration
+				for _, view := range views {
+					for i := range others {
+						others[i]++
+					}
+					start := time.Now()
+					for y := range 224 {
+						turn(view, y)
+					}
+					photo += time.Since(start)
+				}
+				all = append(all, photo)
+			}
+			slices.Sort(all)
+			b.ReportMetric(float64(all[len(all)/4].Nanoseconds()), "ns/photo")
 		})
 	}
 }

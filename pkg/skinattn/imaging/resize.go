@@ -2,6 +2,7 @@ package imaging
 
 import (
 	"fmt"
+	"image"
 	"math"
 )
 
@@ -48,6 +49,31 @@ func (f ResizeMode) Resize(img *RGB, size int) []float32 { return f.resized(img,
 // ResizeTo is Resize into dst [size size 3].
 func (f ResizeMode) ResizeTo(dst []float32, img *RGB, size int) {
 	f.resize(dst[:3*size*size], img, size, size)
+}
+
+// Keeps reports whether Resize to size x size pixels leaves the pixels of img, or of a part of
+// it, as they are.
+func (f ResizeMode) Keeps(img *RGB, size int) bool {
+	part := f.part(img, size)
+	return part.Dx() == size && part.Dy() == size
+}
+
+// Crop writes the part of img that Resize keeps to dst [size size 3], where it [ResizeMode.Keeps]
+// the pixels.
+func (f ResizeMode) Crop(dst []uint8, img *RGB, size int) {
+	part := f.part(img, size)
+	for y := range size {
+		copy(dst[3*size*y:][:3*size], img.Pix[3*((part.Min.Y+y)*img.Width+part.Min.X):])
+	}
+}
+
+// part is what Resize keeps of img, in its pixels.
+func (f ResizeMode) part(img *RGB, size int) image.Rectangle {
+	if f == Stretch {
+		return image.Rect(0, 0, img.Width, img.Height)
+	}
+	left, top, width, height := smartCrop(img.Width, img.Height, size, size)
+	return image.Rect(left, top, left+width, top+height)
 }
 
 // resized returns a picture [height][width][3], or nil if it would be empty.

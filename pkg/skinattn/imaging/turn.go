@@ -2,7 +2,7 @@ package imaging
 
 import (
 	"math"
-	"sync"
+	"unsafe"
 
 	"github.com/skinattn/skinattn/internal/simd"
 )
@@ -18,7 +18,6 @@ var vectors, _ = simd.Best()
 type Rotation struct {
 	source, size int
 	pixels       *simd.Turn
-	floats       sync.Pool // *[]float32, for photos of bytes
 }
 
 // NewRotation prepares turning photos of source x source pixels by degrees. The results
@@ -44,9 +43,7 @@ func NewRotation(source, size int, degrees float64, mirror bool) *Rotation {
 				Right: float32(x - float64(left)), Down: float32(y - float64(top))})
 		}
 	}
-	r := &Rotation{source: source, size: size, pixels: simd.NewTurn(taps, 3*source*source)}
-	r.floats.New = func() any { photo := make([]float32, 3*source*source); return &photo }
-	return r
+	return &Rotation{source: source, size: size, pixels: simd.NewTurn(taps, 3*source*source)}
 }
 
 // Floats writes the turned photo src [source source 3] to dst [size size 3], which must
@@ -55,17 +52,41 @@ func (r *Rotation) Floats(dst, src []float32) {
 	r.pixels.Compute(vectors, dst[:3*r.pixels.Len()], src[:3*r.source*r.source], 0)
 }
 
-// Row writes a row of the turned photo src [source source 3] to dst [size 3]; see Floats.
+// Row writes a row of the turned photo src [source source 3] to dst [size 3]; see Floats. The
+// first row brings the photo into the cache for the others.
 func (r *Rotation) Row(dst, src []float32, row int) {
+	if row == 0 {
+		touch(src)
+	}
 	r.pixels.Compute(vectors, dst[:3*r.size], src[:3*r.source*r.source], row*r.size)
 }
 
-// Bytes is Floats for a photo of whole numbers.
+// Bytes is Floats for a photo of whole numbers, which take a quarter of the memory.
 func (r *Rotation) Bytes(dst []float32, src []uint8) {
-	photo := r.floats.Get().(*[]float32)
-	defer r.floats.Put(photo)
-	vectors.Widen(*photo, src[:len(*photo)])
-	r.Floats(dst, *photo)
+	r.pixels.ComputeBytes(vectors, dst[:3*r.pixels.Len()], src[:3*r.source*r.source], 0)
+}
+
+// RowOfBytes is Row for a photo of whole numbers.
+func (r *Rotation) RowOfBytes(dst []float32, src []uint8, row int) {
+	if row == 0 {
+		touch(src)
+	}
+	r.pixels.ComputeBytes(vectors, dst[:3*r.size], src[:3*r.source*r.source], row*r.size)
+}
+
+// cacheLine is in bytes; processors with longer lines read each more than once.
+const cacheLine = 64
+
+// touch reads a photo in its order, which processors foresee. A turned row reads it across its
+// rows, and would wait for each place of a photo that is not in the cache.
+//
+//go:noinline
+func touch[T float32 | uint8](photo []T) (sum T) {
+	step := cacheLine / int(unsafe.Sizeof(sum))
+	for i := 0; i < len(photo); i += step {
+		sum += photo[i]
+	}
+	return sum
 }
 
 // Turn is [Rotation.Floats] for a single photo that keeps its size.

@@ -24,6 +24,33 @@ func TestView(t *testing.T) {
 	}
 }
 
+// A photo of which a part has the wanted size is that part, in every mode that crops.
+func TestCropIsResize(t *testing.T) {
+	for _, c := range []struct {
+		mode                ResizeMode
+		width, height, size int
+		keeps               bool
+	}{
+		{CenterCrop, 40, 30, 30, true}, {Antialias, 40, 30, 30, true}, {Antialias, 30, 43, 30, true}, {Antialias, 30, 30, 30, true}, {Stretch, 30, 30, 30, true},
+		{Stretch, 40, 30, 30, false}, {Antialias, 40, 30, 29, false}, {CenterCrop, 40, 30, 40, false}, {Antialias, 40, 29, 30, false},
+	} {
+		img := pattern(c.width, c.height)
+		if keeps := c.mode.Keeps(img, c.size); keeps != c.keeps {
+			t.Errorf("%v of %d x %d to %d keeps the pixels: %v", c.mode, c.width, c.height, c.size, keeps)
+		}
+		if !c.keeps {
+			continue
+		}
+		part := make([]uint8, 3*c.size*c.size)
+		c.mode.Crop(part, img, c.size)
+		for i, want := range c.mode.Resize(img, c.size) {
+			if float32(part[i]) != want {
+				t.Fatalf("%v of %d x %d to %d: value %d is %d, resized %v", c.mode, c.width, c.height, c.size, i, part[i], want)
+			}
+		}
+	}
+}
+
 func TestImage(t *testing.T) {
 	img := (&RGB{Width: 2, Height: 1, Pix: []uint8{1, 2, 3, 4, 5, 6}}).Image()
 	if img.Bounds() != image.Rect(0, 0, 2, 1) || img.RGBAAt(1, 0) != (color.RGBA{4, 5, 6, 255}) {

@@ -39,6 +39,10 @@ const stripBytes = 384 << 10
 // shortRow is the number of columns below which a row wastes much of the micro-kernels.
 const shortRow = 24
 
+// wholeRow is a number of columns below shortRow that micro-kernels of AVX-512 make without a rest, so that rows go to their places at
+// once. A large kernel is better read for many rows.
+const wholeRow = 14
+
 // togetherRows is the number of rows up to which threads that share an image widen all of it before they go on: strips of
 // their own would see rows twice.
 const togetherRows = 28
@@ -65,7 +69,8 @@ func (b *builder) bottleneck(d *node) (step, []*node, error) {
 	if widen := b.widening(d); widen != nil {
 		p := newPacked(widen)
 		s.widen, read = &p, []*node{widen.in[0]}
-		s.dense = source.cols < shortRow
+		whole := b.level == simd.AVX512 && source.cols == wholeRow && 4*len(widen.kernel) <= largeKernel
+		s.dense = source.cols < shortRow && !whole
 	}
 	if d.before != nil {
 		s.scale, s.shift = float32s(d.before.scale), float32s(d.before.shift)

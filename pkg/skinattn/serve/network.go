@@ -46,8 +46,19 @@ type network interface {
 type input struct {
 	size     Size // of the photo as it was sent
 	view     image.Rectangle
-	pixels   []float32 // [PhotoSize PhotoSize 3]
+	pixels   []float32 // [PhotoSize PhotoSize 3]; nil: bytes
+	bytes    []uint8   // the same, of a photo that needed no resizing: a quarter of the memory
 	metadata skinattn.Metadata
+}
+
+// floats are the pixels as floats.
+func (in *input) floats() []float32 {
+	if in.bytes == nil {
+		return in.pixels
+	}
+	floats := make([]float32, len(in.bytes))
+	imaging.RGBOrder.Floats(floats, in.bytes)
+	return floats
 }
 
 // compiled is a network on an engine.
@@ -60,6 +71,7 @@ type compiled struct {
 	alone     []skinattn.Prediction // of the probe
 	steps     []func() error        // that warm has not made
 	buffers   chan []float32        // for input.pixels
+	ofBytes   chan []uint8          // for input.bytes
 }
 
 // newCompiled compiles, or loads, what the prediction of one photo needs. The other programs
@@ -68,7 +80,7 @@ func newCompiled(ctx context.Context, model *skinattn.Model, companion Companion
 	net := *model.Network
 	net.Views = 0
 	c = &compiled{model: model, whole: net.NewViews(), most: 1}
-	c.buffers = make(chan []float32, preparedBatches*c.capacity())
+	c.buffers, c.ofBytes = make(chan []float32, preparedBatches*c.capacity()), make(chan []uint8, preparedBatches*c.capacity())
 	defer func() {
 		if err != nil {
 			c.close()
@@ -179,18 +191,38 @@ func (c *compiled) together() int           { return c.most }
 func (c *compiled) prepare(photo *imaging.RGB) *input {
 	in := &input{size: Size{photo.Width, photo.Height}, view: c.model.Resize.View(photo.Width, photo.Height)}
 	size := c.model.PhotoSize()
-	select {
-	case in.pixels = <-c.buffers:
-	default:
-		in.pixels = make([]float32, size*size*3)
+	// Only views are made of bytes: an engine would take another program for them.
+	if c.model.Views > 0 && c.model.Resize.Keeps(photo, size) {
+		in.bytes = taken(c.ofBytes, size*size*3)
+		c.model.Resize.Crop(in.bytes, photo, size)
+	} else {
+		in.pixels = taken(c.buffers, size*size*3)
+		c.model.Resize.ResizeTo(in.pixels, photo, size)
 	}
-	c.model.Resize.ResizeTo(in.pixels, photo, size)
 	return in
+}
+
+// taken is memory of n values, used ones if there are any.
+func taken[T any](used chan []T, n int) []T {
+	select {
+	case values := <-used:
+		return values
+	default:
+		return make([]T, n)
+	}
+}
+
+// keep gives memory back for the next one.
+func keep[T any](used chan []T, values []T) {
+	select {
+	case used <- values:
+	default:
+	}
 }
 
 func (c *compiled) upright(in *input) []float32 {
 	pixels := make([]float32, c.model.Size*c.model.Size*3)
-	c.whole.Fill(pixels, in.pixels, 0)
+	c.whole.Fill(pixels, in.floats(), 0)
 	return pixels
 }
 
@@ -199,17 +231,24 @@ func (c *compiled) predict(inputs []*input) ([]skinattn.Prediction, error) {
 	for i, in := range inputs {
 		metadata[i] = in.metadata
 	}
-	return c.model.PredictViews(context.Background(), skinattn.Request{
-		Images: skinattn.Held(len(inputs), func(i int) []float32 { return inputs[i].pixels }), Metadata: metadata})
+	images := skinattn.Bytes(len(inputs), func(i int) []uint8 { return inputs[i].bytes })
+	if slices.ContainsFunc(inputs, func(in *input) bool { return in.bytes == nil }) {
+		floats := make([][]float32, len(inputs))
+		for i, in := range inputs {
+			floats[i] = in.floats()
+		}
+		images = skinattn.Held(len(inputs), func(i int) []float32 { return floats[i] })
+	}
+	return c.model.PredictViews(context.Background(), skinattn.Request{Images: images, Metadata: metadata})
 }
 
 func (c *compiled) sweep(in *input, patients []skinattn.Metadata) ([][]float32, error) {
-	return c.sweeper.Sweep(context.Background(), in.pixels, patients)
+	return c.sweeper.Sweep(context.Background(), in.floats(), patients)
 }
 
 func (c *compiled) explain(in *input, class int) ([]explain.Map, error) {
 	explained, err := c.explainer.ExplainAll(context.Background(), explain.Request{
-		Images:   skinattn.Floats(1, func(_ int, dst []float32) { c.whole.Fill(dst, in.pixels, 0) }),
+		Images:   skinattn.Floats(1, func(_ int, dst []float32) { c.whole.Fill(dst, in.floats(), 0) }),
 		Metadata: []skinattn.Metadata{in.metadata},
 		Classes:  []int{class},
 	})
@@ -224,11 +263,12 @@ func (c *compiled) explain(in *input, class int) ([]explain.Map, error) {
 
 // release gives the memory of an input back for the next one.
 func (c *compiled) release(in *input) {
-	select {
-	case c.buffers <- in.pixels:
-		in.pixels = nil
-	default:
+	if in.bytes != nil {
+		keep(c.ofBytes, in.bytes)
+	} else {
+		keep(c.buffers, in.pixels)
 	}
+	in.bytes, in.pixels = nil, nil
 }
 
 func (c *compiled) close() {

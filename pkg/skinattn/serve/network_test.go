@@ -77,31 +77,34 @@ func TestAnswersArePredicts(t *testing.T) {
 }
 
 func answersArePredicts(t *testing.T, m *skinattn.Model) {
-	dir := t.TempDir()
-	if err := synthetic.Generate(t.Context(), dir, synthetic.Options{Images: 12, Seed: 3, Width: 90, Height: 60}, nil); err != nil {
-		t.Fatal(err)
-	}
-	data, err := ham10000.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
 	known := skinattn.Metadata{Age: 45, Sex: "female", Localization: "back"}
 	type asked struct {
 		photo []byte
 		want  []float32
 	}
 	var all []asked
-	for _, r := range data.Records {
-		path, _ := data.ImagePath(r.ImageID)
-		photo, err := os.ReadFile(path)
+	// Photos that are resized, and others that are the network's size already: batches have both.
+	for _, size := range []Size{{90, 60}, {m.PhotoSize() * 4 / 3, m.PhotoSize()}} {
+		dir := t.TempDir()
+		if err := synthetic.Generate(t.Context(), dir, synthetic.Options{Images: 8, Seed: 3, Width: size.Width, Height: size.Height}, nil); err != nil {
+			t.Fatal(err)
+		}
+		data, err := ham10000.Open(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
-		alone, err := pipeline.PredictFiles(t.Context(), m, []string{path}, known)
-		if err != nil || alone[0].Err != nil {
-			t.Fatal(err, alone[0].Err)
+		for _, r := range data.Records {
+			path, _ := data.ImagePath(r.ImageID)
+			photo, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			alone, err := pipeline.PredictFiles(t.Context(), m, []string{path}, known)
+			if err != nil || alone[0].Err != nil {
+				t.Fatal(err, alone[0].Err)
+			}
+			all = append(all, asked{photo, alone[0].Probabilities})
 		}
-		all = append(all, asked{photo, alone[0].Probabilities})
 	}
 	start := time.Now()
 	s, err := New(t.Context(), m, Options{Name: "a model"})

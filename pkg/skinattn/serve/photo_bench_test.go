@@ -42,7 +42,7 @@ func benchPhotos(b *testing.B) (photos [][]byte) {
 func BenchmarkPhoto(b *testing.B) {
 	photos := benchPhotos(b)
 	n := &skinattn.Network{Network: spec.Network{Size: 224, Oversample: 1.5, Views: 8, Resize: imaging.Antialias}}
-	c := &compiled{model: &skinattn.Model{Network: n}, buffers: make(chan []float32, 1)}
+	c := &compiled{model: &skinattn.Model{Network: n}, buffers: make(chan []float32, 1), ofBytes: make(chan []uint8, 1)}
 	batch, views := make([]float32, 224*224*3), n.NewViews()
 	i := 0
 	for b.Loop() {
@@ -52,7 +52,11 @@ func BenchmarkPhoto(b *testing.B) {
 		}
 		in := c.prepare(photo)
 		for k := range views.Len() {
-			views.Fill(batch, in.pixels, k)
+			if in.bytes != nil {
+				views.FillBytes(batch, in.bytes, k)
+			} else {
+				views.Fill(batch, in.pixels, k)
+			}
 		}
 		c.release(in)
 		i++

@@ -94,6 +94,7 @@ async function question() {
   running?.abort();
   running = new AbortController();
   const signal = running.signal;
+  let answered = false;
   document.body.classList.add('busy');
   $('answer').setAttribute('aria-busy', 'true');
   try {
@@ -101,6 +102,7 @@ async function question() {
     const given = await (await ask('/v1/predict', {method: 'POST', body: form(wanted), signal})).json();
     if (signal.aborted) return;
     answer = given;
+    answered = true;
     tell('');
     showAnswer();
     const explained = await (await ask('/v1/explain', {method: 'POST', body: form({}), signal})).json();
@@ -108,7 +110,9 @@ async function question() {
     maps = explained;
     showMap();
   } catch (error) {
-    if (!signal.aborted) tell(error instanceof TypeError ? 'The server can\'t be reached. Is it still running?' : error.message);
+    if (signal.aborted) return;
+    forget(!answered);
+    tell(error instanceof TypeError ? 'The server can\'t be reached. Is it still running?' : error.message);
   } finally {
     if (!signal.aborted) {
       document.body.classList.remove('busy');
@@ -118,6 +122,15 @@ async function question() {
 }
 
 // Answers.
+
+// forget takes away what was answered to the question before: the maps, or all of it.
+function forget(all) {
+  maps = null;
+  showMap();
+  if (!all) return;
+  answer = null;
+  $('result').hidden = $('moves').hidden = $('similar').hidden = true;
+}
 
 function showAnswer() {
   $('hint').hidden = true;
@@ -291,7 +304,7 @@ $('age-unknown').onchange = changed;
 $('site').onchange = changed;
 $('age-curve').onclick = event => {
   const r = $('age-curve').getBoundingClientRect();
-  takeAge(Math.round(ageAt((event.clientX - r.left) / r.width, answer.sweep.age.ages) / 5) * 5);
+  if (answer?.sweep) takeAge(Math.round(ageAt((event.clientX - r.left) / r.width, answer.sweep.age.ages) / 5) * 5);
 };
 $('opacity').oninput = showMap;
 for (const radio of document.querySelectorAll('input[name=map]')) radio.onchange = showMap;
