@@ -476,7 +476,7 @@ func expectFailure(t *testing.T, command *exec.Cmd, parts ...string) {
 	}
 	lines := strings.Split(strings.TrimSuffix(log.String(), "\n"), "\n")
 	last := lines[len(lines)-1]
-	if !strings.HasPrefix(last, "skinattn: ") || strings.Count(log.String(), "skinattn: ") != 1 {
+	if !strings.HasPrefix(last, "skinattn: ") || strings.Count("\n"+log.String(), "\nskinattn: ") != 1 {
 		t.Errorf("not one line: %q", log.String())
 	}
 	for _, part := range parts {

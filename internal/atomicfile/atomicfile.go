@@ -30,14 +30,17 @@ func IsTemporary(name string) bool {
 // content of path is untouched, the temporary file is removed, and the error
 // names path.
 //
-// A device or a pipe at path, such as /dev/stdout, is written into: a file in its place would
-// take it from all other programs. A pipe that nothing reads, and a disk, are errors.
+// A device or a pipe at path is written into, and so is a file that the process has open, such as
+// /dev/stdout: a file in its place would take it from all other programs. A pipe that nothing reads, and a disk, are errors.
 func WriteFile(path string, write func(w io.Writer) error) (err error) {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
-		if err := writeInto(path, info.Mode(), write); err != nil {
+	if !Replaces(path) {
+		if err := writeInto(path, write); err != nil {
 			return fmt.Errorf("writing %s: %w", path, bareCause(err))
 		}
 		return nil
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() { // before write has taken its time
+		return fmt.Errorf("writing %s: %w", path, errFolder{})
 	}
 	dir := filepath.Dir(path)
 	tmp, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*"+suffix)
@@ -73,17 +76,40 @@ func WriteFile(path string, write func(w io.Writer) error) (err error) {
 	return SyncDir(dir)
 }
 
+// errFolder says that there is a folder in the place of a file.
+type errFolder struct{}
+
+func (errFolder) Error() string        { return "it is a folder" }
+func (errFolder) Is(target error) bool { return target == os.ErrExist }
+
 // errDisk says that a path is that of a disk.
 var errDisk = errors.New("it is a disk, not a file")
 
-// writeInto writes into what is no file.
-func writeInto(path string, mode os.FileMode, write func(w io.Writer) error) error {
-	if mode&os.ModeDevice != 0 && mode&os.ModeCharDevice == 0 {
-		return errDisk
+// Replaces reports whether WriteFile makes a new file at path, beside which other files may
+// go. Otherwise it writes into what is there.
+func Replaces(path string) bool {
+	if open := descriptor(path); open != nil {
+		open.Close() // of a copy
+		return false
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|nonBlocking, 0) // a pipe without a reader would be waited for
-	if err != nil {
-		return err
+	info, err := os.Stat(path)
+	return err != nil || info.Mode().IsRegular() || info.IsDir()
+}
+
+// writeInto writes into what WriteFile does not replace.
+func writeInto(path string, write func(w io.Writer) error) (err error) {
+	file := descriptor(path)
+	if file == nil {
+		info, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		if mode := info.Mode(); mode&os.ModeDevice != 0 && mode&os.ModeCharDevice == 0 {
+			return errDisk
+		}
+		if file, err = os.OpenFile(path, os.O_WRONLY|nonBlocking, 0); err != nil { // a pipe without a reader would be waited for
+			return err
+		}
 	}
 	buffered := bufio.NewWriterSize(file, 1<<16)
 	if err = write(buffered); err == nil {
@@ -123,6 +149,20 @@ func WriteDir(dir, pattern string, fill func(temporary string) error) error {
 		return err
 	}
 	return SyncDir(parent)
+}
+
+// CheckPlace returns an error if there is something at path which is no file, where a program keeps one: a folder can't
+// be replaced, and a pipe would make the process wait for ever.
+func CheckPlace(path string) error {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().IsRegular() {
+		return nil
+	}
+	what := "is no file"
+	if info.IsDir() {
+		what = "is a folder"
+	}
+	return fmt.Errorf("%s %s, in the place of a file that is made once and kept: remove it", path, what)
 }
 
 // SyncDir makes renames in dir durable. A file system that cannot sync a folder (some

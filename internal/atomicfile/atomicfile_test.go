@@ -195,6 +195,9 @@ func TestPathsThatCannotBe(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
+	if err := WriteFile(filepath.Join(dir, "folder"), nil); err == nil || !strings.HasSuffix(err.Error(), "folder: it is a folder") { // nothing is computed for it
+		t.Error(err)
+	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
 		t.Errorf("left %v, %v", entries, err)
 	}

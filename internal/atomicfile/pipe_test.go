@@ -4,6 +4,7 @@ package atomicfile
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -50,8 +51,17 @@ func TestDevicesAndPipes(t *testing.T) {
 			t.Errorf("%s became %v, %v", device, info.Mode(), err)
 		}
 	}
-	if err := writeInto(pipe, fs.ModeDevice, nil); !errors.Is(err, errDisk) {
-		t.Errorf("a disk: %v", err)
+	disks, err := filepath.Glob("/dev/[lvs]*") // such as loop0, vda, sda
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, disk := range disks {
+		if info, err := os.Stat(disk); err == nil && info.Mode()&fs.ModeDevice != 0 && info.Mode()&fs.ModeCharDevice == 0 {
+			if err := writeInto(disk, nil); !errors.Is(err, errDisk) { // nothing to write: a mistake here destroys no disk
+				t.Errorf("a disk: %v", err)
+			}
+			break
+		}
 	}
 	file := filepath.Join(dir, "file")
 	if err := WriteBytes(file, []byte("text")); err != nil {
@@ -62,5 +72,53 @@ func TestDevicesAndPipes(t *testing.T) {
 	}
 	if content, err := os.ReadFile(file); err != nil || string(content) != "text" {
 		t.Errorf("the file has %q, %v", content, err)
+	}
+}
+
+// A file that the process has open is written into, at the place that it has reached, and not
+// replaced: so is standard output where it goes to a file.
+func TestOpenFiles(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "out")
+	out, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	link := filepath.Join(dir, "link") // as /dev/stdout is one
+	if err := os.Symlink(fmt.Sprintf("/dev/fd/%d", out.Fd()), link); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{fmt.Sprintf("/dev/fd/%d", out.Fd()), link} {
+		if Replaces(name) {
+			t.Errorf("%s is to be replaced", name)
+		}
+		if _, err := out.WriteString("before "); err != nil {
+			t.Fatal(err)
+		}
+		if err := WriteBytes(name, []byte("text ")); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := out.WriteString("after"); err != nil {
+		t.Errorf("the open file was closed: %v", err)
+	}
+	if content, err := os.ReadFile(path); err != nil || string(content) != "before text before text after" {
+		t.Errorf("the file has %q, %v", content, err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 2 {
+		t.Errorf("left %v, %v", entries, err)
+	}
+	if info, err := os.Lstat(link); err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		t.Errorf("the link became %v, %v", info, err)
+	}
+	loop := filepath.Join(dir, "loop")
+	if err := os.Symlink(loop, loop); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{path, loop, "/dev/fd/99999", filepath.Join(dir, "none")} {
+		if !Replaces(name) {
+			t.Errorf("%s is not to be replaced", name)
+		}
 	}
 }

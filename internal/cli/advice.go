@@ -65,7 +65,12 @@ var adviceTable = []func(error) string{
 	}),
 	is("name a run folder with --run", models.ErrNone),
 	as[*ham10000.AmbiguousTruthError]("name one with --truth"),
-	as[*run.NotFolderError]("'skinattn train' or 'skinattn weights import' makes one"),
+	when(func(e *run.NotFolderError) string {
+		if e.Near != "" {
+			return "name that one"
+		}
+		return "'skinattn train' or 'skinattn weights import' makes one"
+	}),
 	as[*run.InUseError]("wait for it or choose another --run"),
 	as[*run.NotEmptyError]("add --resume to go on with it or choose another --run"),
 	when(func(e *run.ConfigMismatchError) string {
@@ -109,6 +114,9 @@ var adviceTable = []func(error) string{
 	is("use --weights random", weights.ErrNoImageNet),
 	when(func(e *weights.OtherWeightsError) string {
 		return "remove it first, or train with --weights " + e.Keras
+	}),
+	when(func(e *weights.ChangedError) string {
+		return fmt.Sprintf("'skinattn weights fetch %s' gets them anew", e.Backbone)
 	}),
 	is("'skinattn weights export --format npy' makes one", keras.ErrNoIndex),
 	is("name it so", weights.ErrNotKeras),

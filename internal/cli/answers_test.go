@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/explain"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
 	"github.com/skinattn/skinattn/pkg/skinattn/synthetic"
@@ -161,6 +162,27 @@ func TestEvaluateKeepsCaveats(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(badEnvironment, run.EnvironmentFile), []byte("{"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	edited := writeRun(t, .7)
+	table, err := eval.ReadPredictions(filepath.Join(edited, "predictions-test.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	metrics, err := eval.Evaluate(t.Context(), table, eval.Options{Resamples: 5, Seed: 1, Level: .95})
+	if err != nil {
+		t.Fatal(err)
+	}
+	metrics.Accuracy = .999
+	var text bytes.Buffer
+	if err := metrics.WriteJSON(&text); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(edited, run.MetricsFile), text.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	divided := filepath.Join(t.TempDir(), "divided.csv")
+	if err := os.WriteFile(divided, []byte("image_id,lesion_id,dx,mel,nv\nISIC_1,HAM_1,mel,.6,.4\nISIC_2,HAM_1,nv,.5,.5\nISIC_3,HAM_2,nv,.1,.9\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	const leak = "leaky: 16.7% of the held-out images show a lesion that was trained on"
 	for name, c := range map[string]struct {
 		args  []string
@@ -171,6 +193,8 @@ func TestEvaluateKeepsCaveats(t *testing.T) {
 		"damaged split":       {[]string{badSplit}, []string{"it is not known whether the split leaks: "}},
 		"resumed":             {[]string{resumed}, []string{leak, "resumed after epoch 3, step 9: the best weights, of epoch 2, are lost"}},
 		"damaged environment": {[]string{badEnvironment}, []string{leak, "it is not known whether the run was resumed: "}},
+		"edited metrics":      {[]string{edited}, []string{filepath.Join(edited, run.MetricsFile) + " was changed: its values are not those of the predictions", leak}},
+		"two diagnoses":       {[]string{divided}, []string{"the photos of lesion HAM_1 (mel and nv) have different diagnoses"}},
 		"compared":            {[]string{leaky, resumed, "--compare"}, []string{"A: " + leak, "B: " + leak, "B: resumed"}},
 		"seeds":               {[]string{leaky, other, "--seeds"}, []string{"run 1: " + leak, "run 2: " + leak}},
 		"leak effect":         {[]string{resumed, "--leak"}, []string{leak, "resumed"}},
@@ -178,8 +202,14 @@ func TestEvaluateKeepsCaveats(t *testing.T) {
 		"calibrated":          {[]string{leaky, "--calibrate", leaky}, []string{leak}},
 	} {
 		args := append([]string{"evaluate", "--resamples", "5", "--quiet"}, c.args...)
-		var got struct{ Notes []string }
+		var got struct {
+			Notes    []string
+			Accuracy *float64
+		}
 		answer(t, &got, args...)
+		if got.Accuracy != nil && *got.Accuracy == metrics.Accuracy {
+			t.Errorf("%s: the edited accuracy is shown", name)
+		}
 		if !slices.EqualFunc(got.Notes, c.notes, strings.HasPrefix) {
 			t.Errorf("%s: notes %q, want %q", name, got.Notes, c.notes)
 		}

@@ -270,7 +270,7 @@ func TestMistakesWithARun(t *testing.T) {
 		{"weights that are none", []string{"train", "--run", filepath.Join(dir, "new"), "--quiet", "--backbone", "mobilenet_v2", "--cut", "Conv1_relu", "--size", "32",
 			"--weights", bad}, 1, "reading Keras weights " + bad + ": not an HDF5 file"},
 		{"demo over a run on other images", []string{"demo", "--out", dir, "--images", "50", "--quiet"}, 1, dir + " has a run on other images; choose another --out"},
-		{"predict a folder without photos", []string{"predict", "--run", runDir, empty}, 1, "looking for photos in " + empty + ": no .jpg, .jpeg, .png files are in it"},
+		{"predict a folder without photos", []string{"predict", "--run", runDir, empty}, 1, "looking for photos in " + empty + ": no .jpg, .jpeg, .jpe, .jfif, .png files are in it"},
 		{"predict what is no photo", []string{"predict", "--run", runDir, bad, photos[0], filepath.Join(dir, "none.jpg")}, 1, "2 images could not be read"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -74,7 +74,7 @@ func (c *evaluateCommand) Run(s *session) error {
 			}
 		}
 		with := *metrics
-		with.Notes = s.notes(slices.Concat(metrics.Notes, in.notes)...)
+		with.Notes = s.notes(slices.Concat(in.table.Notes(), metrics.Notes, in.notes)...) // stored metrics may be older than some note
 		if !s.JSON {
 			fmt.Fprintf(s.stdout, "%s%s\n%s", in.path, in.fit, with.Table())
 			continue
@@ -291,7 +291,10 @@ func readInput(input string, part split.Part) (in evaluated, err error) {
 	if stored, err := folder.Metrics(); err == nil { // else they are computed
 		in.stored = stored
 	}
-	in.notes = runNotes(folder)
+	if in.stored.Contradicts(in.table) {
+		in.notes = append(in.notes, folder.Path(run.MetricsFile)+" was changed: its values are not those of the predictions, from which they are computed here")
+	}
+	in.notes = append(in.notes, runNotes(folder)...)
 	return in, nil
 }
 

@@ -188,8 +188,12 @@ func TestEvaluateUsesStoredMetrics(t *testing.T) {
 	if _, used, _ := call(t, args...); used != computed {
 		t.Errorf("from metrics.json: %s", used)
 	}
-	// An accuracy that no table has shows where the file was used.
-	marked := regexp.MustCompile(`"accuracy": [0-9.]+`).ReplaceAllString(computed, `"accuracy": 0.123`)
+	// An end of an interval that no resamples give shows where the file was used: the values
+	// themselves are compared with those of the table.
+	marked := regexp.MustCompile(`("ci": \{\s*"accuracy": \[\s*)[0-9.]+`).ReplaceAllString(computed, "${1}0.00123456")
+	if marked == computed {
+		t.Fatal("there is no interval to change")
+	}
 	if err := os.WriteFile(path, []byte(marked), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +205,7 @@ func TestEvaluateUsesStoredMetrics(t *testing.T) {
 		{[]string{"--calibrate", dir}, false},
 	} {
 		code, stdout, stderr := call(t, append(args, c.more...)...)
-		if code != exitDone || strings.Contains(stdout, "0.123") != c.used {
+		if code != exitDone || strings.Contains(stdout, "0.00123456") != c.used {
 			t.Errorf("%v: used %v; %s", c.more, !c.used, stderr)
 		}
 	}

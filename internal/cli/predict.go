@@ -4,13 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"os"
-	"path/filepath"
 	"runtime/debug"
-	"slices"
-	"strings"
 
 	"github.com/skinattn/skinattn/models"
 	"github.com/skinattn/skinattn/pkg/skinattn"
@@ -87,7 +83,7 @@ func (c *predictCommand) Run(s *session) error {
 	if err != nil {
 		return usageError{err}
 	}
-	photos, err := c.photos(metadata)
+	photos, err := c.photos(s, metadata)
 	if err != nil {
 		return err
 	}
@@ -114,13 +110,13 @@ func (c *predictCommand) Run(s *session) error {
 
 // photos are the photos of one patient: files, and all JPEG and PNG files below folders, in
 // the order of their names. A folder without any is an error.
-func (c *predictCommand) photos(metadata skinattn.Metadata) (photos []pipeline.Photo, err error) {
+func (c *predictCommand) photos(s *session, metadata skinattn.Metadata) (photos []pipeline.Photo, err error) {
 	for _, path := range c.Images {
 		if info, err := os.Stat(path); err != nil || !info.IsDir() {
 			photos = append(photos, pipeline.Photo{Path: path, Metadata: metadata}) // the row says what is wrong
 			continue
 		}
-		files, err := photosBelow(path)
+		files, err := s.photosBelow(path)
 		if err != nil {
 			return nil, err
 		}
@@ -130,27 +126,6 @@ func (c *predictCommand) photos(metadata skinattn.Metadata) (photos []pipeline.P
 	}
 	return photos, nil
 }
-
-// photosBelow are all JPEG and PNG files below a folder, in the order of their names. A folder
-// without any is an error.
-func photosBelow(dir string) (files []string, err error) {
-	err = filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && slices.Contains(photoEndings, strings.ToLower(filepath.Ext(file))) {
-			files = append(files, file)
-		}
-		return err
-	})
-	if err == nil && len(files) == 0 {
-		err = fmt.Errorf("no %s files are in it", strings.Join(photoEndings, ", "))
-	}
-	if err != nil {
-		return nil, fmt.Errorf("looking for photos in %s: %w", dir, err)
-	}
-	return files, nil
-}
-
-// photoEndings are the endings of files that are predicted in folders.
-var photoEndings = []string{".jpg", ".jpeg", ".png"}
 
 // check returns an error for flags that do not go together.
 func (c *predictCommand) check() error {

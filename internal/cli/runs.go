@@ -97,7 +97,7 @@ func (c *runsUnusualCommand) Run(s *session) error {
 	}
 	opts := likeness.FitOptions{Data: data, Log: s.log, Progress: s.progress}
 	for _, dir := range c.Others {
-		paths, err := photosBelow(dir)
+		paths, err := s.photosBelow(dir)
 		if err != nil {
 			return err
 		}

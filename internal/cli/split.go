@@ -10,6 +10,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/skinattn/skinattn/internal/atomicfile"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
@@ -53,7 +54,11 @@ func (c *splitCommand) Run(s *session) error {
 	if err := parts.WriteFile(c.Out); err != nil {
 		return err
 	}
-	s.log(fmt.Sprintf("wrote %s and %s; next: skinattn train --split %s --backbone mobilenet_v2 --run runs/NAME", c.Out, split.SummaryPath(c.Out), c.Out))
+	if atomicfile.Replaces(c.Out) {
+		s.log(fmt.Sprintf("wrote %s and %s; next: skinattn train --split %s --backbone mobilenet_v2 --run runs/NAME", c.Out, split.SummaryPath(c.Out), c.Out))
+	} else {
+		s.log(fmt.Sprintf("wrote into %s, and no summary: it is no file that something can lie beside", c.Out))
+	}
 	if s.JSON {
 		return s.answer(parts.Summary())
 	}

@@ -3,7 +3,9 @@
 //
 // It reads what spreadsheets and pandas write: UTF-8 with or without a byte order mark,
 // UTF-16; lines that end with LF, CRLF or CR; fields between commas, semicolons, tabs or
-// vertical bars, whichever is most frequent in the header; Excel's first line "sep=;".
+// vertical bars, whichever is most frequent in the header; Excel's first line "sep=;". It
+// also reads JSON Lines, an object a line, as the library datasets of Hugging Face has its
+// metadata.jsonl.
 // Other files that people take for tables (workbooks, archives, Parquet, web pages, ...)
 // are a [*FormatError].
 package csvtable
@@ -59,11 +61,12 @@ func Errorf(column, format string, args ...any) error {
 
 // Reader reads the rows of one table.
 type Reader struct {
-	name   string
-	csv    *csv.Reader
-	header []string
-	before int // lines before those that csv counts
-	line   int
+	name    string
+	csv     *csv.Reader
+	objects *objects // in place of csv, for JSON Lines
+	header  []string
+	before  int // lines before those that csv counts
+	line    int
 }
 
 // NewReader reads the header of a table; name stands for the table in errors
@@ -75,6 +78,13 @@ func NewReader(r io.Reader, name string) (*Reader, error) {
 	}
 	t := &Reader{name: name}
 	head, _ := text.Peek(headBytes)
+	if isObjects(head) {
+		if t.objects, err = readObjects(text); err != nil {
+			return nil, t.place(err)
+		}
+		t.header = t.objects.names
+		return t, nil
+	}
 	line, _, _ := strings.Cut(string(head), "\n")
 	comma := separatorLine(line)
 	if comma != 0 {
@@ -188,7 +198,7 @@ func (t *Reader) Errorf(format string, args ...any) error {
 // should be cloned, as it shares the memory of its row.
 func (t *Reader) Each(row func(fields []string) error) error {
 	for {
-		fields, err := t.csv.Read()
+		fields, err := t.read()
 		if err == io.EOF {
 			return nil
 		}
@@ -198,7 +208,6 @@ func (t *Reader) Each(row func(fields []string) error) error {
 		if blank(fields) { // as spreadsheets write them below the table
 			continue
 		}
-		t.line = t.at()
 		if len(fields) != len(t.header) {
 			return t.place(fmt.Errorf("the row has %d fields and the header %d", len(fields), len(t.header)))
 		}
@@ -206,6 +215,18 @@ func (t *Reader) Each(row func(fields []string) error) error {
 			return t.place(err)
 		}
 	}
+}
+
+// read returns the fields of the next row, whose line is then the current one.
+func (t *Reader) read() (fields []string, err error) {
+	if t.objects != nil {
+		fields, t.line, err = t.objects.next(t.line)
+		return fields, err
+	}
+	if fields, err = t.csv.Read(); err == nil && !blank(fields) {
+		t.line = t.at()
+	}
+	return fields, err
 }
 
 // blank reports whether there is nothing in a row.
@@ -223,6 +244,8 @@ func (t *Reader) place(err error) error {
 	var at *Error
 	var parse *csv.ParseError
 	switch {
+	case errors.As(err, &at) && at.Line > 0:
+		return &Error{File: t.name, Line: at.Line, Column: at.Column, Err: at.Err}
 	case errors.As(err, &parse):
 		return &Error{File: t.name, Line: t.before + parse.Line, Err: parse.Err}
 	case errors.As(err, &at):

@@ -3,6 +3,7 @@ package csvtable
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -92,7 +93,9 @@ func TestFilesThatAreNoTables(t *testing.T) {
 		"\x1f\x8b\x08\x00":                        "t.csv: this is compressed by gzip, not a table of text; unpack it with gunzip",
 		"\n<!DOCTYPE html><html>":                 "t.csv: this is a web page, not a table of text; fetch the file again",
 		"<HTML>":                                  "t.csv: this is a web page, not a table of text; fetch the file again",
-		"{\"a\": 1}":                              "t.csv: this is JSON, not a table of text; save the table as CSV",
+		"{\"a\": [1]}":                            "t.csv: this is JSON, not a table of text; save the table as CSV",
+		"{\n\"a\": 1}":                            "t.csv: this is JSON, not a table of text; save the table as CSV",
+		"[{\"a\": 1}]":                            "t.csv: this is JSON, not a table of text; save the table as CSV",
 		"version https://git-lfs.github.com/spec": "t.csv: this is a pointer of Git LFS in place of the file, not a table of text; 'git lfs pull' fetches the file",
 		"\xff\xfe\x00\x00a\x00\x00\x00":           "t.csv: this is text in UTF-32, not a table of text; save it in UTF-8",
 		"\x89PNG\r\n\x1a\n\x00\x00\x00\x0d":       "t.csv: this is a binary file, not a table of text",
@@ -102,6 +105,48 @@ func TestFilesThatAreNoTables(t *testing.T) {
 		if !errors.As(err, &wrong) || err.Error() != want || wrong.Parquet != strings.HasPrefix(text, "PAR1") {
 			t.Errorf("%q: %v, want %s", text, err, want)
 		}
+	}
+}
+
+// JSON Lines, as Python and pandas write them.
+func TestJSONLines(t *testing.T) {
+	text := `{"a": "x\"NaN\u00e9", "b": 80.0, "c": {"d": [1, "2"]}}` + "\n\n" + `{"b": NaN, "a": null, "e": true}` + "\r\n"
+	for name, text := range map[string]string{"plain": text, "byte order mark": "\uFEFF" + text, "UTF-16": utf16Text(false, "\uFEFF"+text), "no line end": strings.TrimSpace(text)} {
+		table, err := NewReader(strings.NewReader(text), "t.csv")
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if diff := cmp.Diff([]string{"a", "b", "c", "e"}, table.Header()); diff != "" {
+			t.Errorf("%s: header (-want +got):\n%s", name, diff)
+		}
+		rows, lines, err := read(text)
+		want := [][]string{{`x"NaNé`, "80.0", `{"d": [1, "2"]}`, ""}, {"", "", "", "true"}}
+		if diff := cmp.Diff(want, rows); diff != "" || err != nil || !slices.Equal(lines, []int{1, 3}) {
+			t.Errorf("%s: lines %v, %v (-want +got):\n%s", name, lines, err, diff)
+		}
+	}
+	many := `{"a": 1}` + "\n"
+	for i := range 2000 {
+		many += fmt.Sprintf("{\"n%d\": 1}\n", i)
+	}
+	for text, want := range map[string]string{
+		`{"a": 1}` + "\n" + `{"a": 1`:          "t.csv:2: this is no JSON object in one line",
+		`{"a": 1}` + "\n" + `[1]`:              "t.csv:2: this is no JSON object in one line",
+		`{"a": 1}` + "\n" + `{"a": 1, "a": 2}`: `t.csv:2: the name "a" is there twice`,
+		`{"a": 1} {"a": 2}`:                    "t.csv: this is JSON, not a table of text; save the table as CSV",
+		many:                                   "t.csv:1001: the objects have more than 1000 names",
+	} {
+		if _, _, err := read(text); err == nil || err.Error() != want {
+			t.Errorf("%.60q: %v, want %s", text, err, want)
+		}
+	}
+	table, err := NewReader(strings.NewReader(`{"a": 1}`), "t.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := table.Columns([]string{"b"}); err == nil || err.Error() != "t.csv: the header lacks b; it has a" {
+		t.Errorf("missing column: %v", err)
 	}
 }
 
@@ -213,6 +258,7 @@ func FuzzReader(f *testing.F) {
 	f.Add("sep=;\ra;b\r\r\n1;2\r")
 	f.Add(utf16Text(false, "a|b\r1|2"))
 	f.Add("PAR1")
+	f.Add("{\"a\": 1, \"b\": NaN}\n\n{\"b\": \"x\", \"c\": [1]}")
 	f.Fuzz(func(t *testing.T, text string) {
 		table, err := NewReader(strings.NewReader(text), "t.csv")
 		if err == nil {

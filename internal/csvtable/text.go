@@ -59,6 +59,9 @@ var signatures = []struct {
 // recognise returns the error for the beginning of a file that is no text.
 func recognise(head []byte) *FormatError {
 	start := bytes.TrimLeft(head[:min(len(head), 512)], " \t\r\n")
+	if isObjects(head) {
+		return nil
+	}
 	for _, s := range signatures {
 		n := min(len(s.bytes), len(start))
 		if same := string(start[:n]) == s.bytes; same || s.bytes[0] == '<' && strings.EqualFold(string(start[:n]), s.bytes) {

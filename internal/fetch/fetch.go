@@ -167,6 +167,11 @@ func (d *download) run(ctx context.Context) (downloaded bool, err error) {
 		return false, err
 	}
 	lockFile := filepath.Join(dir, "."+filepath.Base(d.path)+".lock")
+	for _, path := range []string{d.path, d.part(), d.statePath(), lockFile} { // before anything is sent for
+		if err := atomicfile.CheckPlace(path); err != nil {
+			return false, err
+		}
+	}
 	lock, err := filelock.Try(lockFile)
 	if err == nil && lock == nil {
 		d.logf("waiting for another process that fetches %s", d.path)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/edsrzf/mmap-go"
 
+	"github.com/skinattn/skinattn/internal/atomicfile"
 	"github.com/skinattn/skinattn/internal/filelock"
 )
 
@@ -55,7 +56,7 @@ func (f *File) Close() error {
 // and else at the speed of the disk.
 func Open(ctx context.Context, path string, valid func(content []byte) bool, build func() error, log func(line string)) (*File, error) {
 	for _, path := range []string{path, path + sumsSuffix, path + lockSuffix} {
-		if err := inTheWay(path); err != nil {
+		if err := atomicfile.CheckPlace(path); err != nil {
 			return nil, err
 		}
 	}
@@ -95,20 +96,6 @@ func Open(ctx context.Context, path string, valid func(content []byte) bool, bui
 		return file, nil
 	}
 	return nil, fmt.Errorf("%s was written but cannot be mapped (%w): check the disk and the memory limits", path, err)
-}
-
-// inTheWay returns an error if there is something at path which is no file: a folder can't be replaced, and a pipe would
-// make the process wait for ever.
-func inTheWay(path string) error {
-	info, err := os.Stat(path)
-	if err != nil || info.Mode().IsRegular() {
-		return nil
-	}
-	what := "is no file"
-	if info.IsDir() {
-		what = "is a folder"
-	}
-	return fmt.Errorf("%s %s, in the place of a file that is made once and kept: remove it", path, what)
 }
 
 // errInvalid says that the content of a file is not the wanted one.

@@ -17,7 +17,8 @@ func TestCache(t *testing.T) {
 		{"/c", "/h", "/c/skinattn"},
 		{"", "/h", "/h/.cache/skinattn"},
 		{"", "", shared},
-		{"relative", "/h", shared}, // not allowed by the XDG specification
+		{"relative", "/h", "/h/.cache/skinattn"}, // to be ignored, by the XDG specification
+		{"relative", "", shared},
 	} {
 		t.Setenv("XDG_CACHE_HOME", tc.cache)
 		t.Setenv("HOME", tc.home)

@@ -80,7 +80,7 @@ func roundedTable(t *testing.T, seed uint64) *Table {
 	t.Helper()
 	p := syntheticPredictions(newRNG(seed), 40, 3, 0)
 	for i := range p.ImageIDs {
-		p.Truth[i], p.LesionIDs[i] = i%3, fmt.Sprint(i/2)
+		p.Truth[i], p.LesionIDs[i] = i/2%3, fmt.Sprint(i/2)
 		for k, v := range p.Probs[i] {
 			p.Probs[i][k] = float32(math.Round(1000*float64(v)) / 1000)
 		}

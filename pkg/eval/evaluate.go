@@ -2,6 +2,7 @@ package eval
 
 import (
 	"context"
+	"math"
 	"slices"
 )
 
@@ -54,7 +55,8 @@ func Evaluate(ctx context.Context, t *Table, opts Options) (*Metrics, error) {
 
 // Matches reports whether m is the result of [Evaluate] for t and opts, with
 // intervals: a table of the same content and the same resamples. If metrics.json of a
-// run matches, nobody needs to resample again. A nil m matches nothing.
+// run matches, nobody needs to resample again. Values that were edited since match nothing,
+// nor does a nil m.
 func (m *Metrics) Matches(t *Table, opts Options) bool {
 	if m == nil || m.Bootstrap == nil || opts.Resamples == 0 {
 		return false
@@ -74,5 +76,29 @@ func (m *Metrics) Matches(t *Table, opts Options) bool {
 		_, ok := m.CI[path]
 		return !ok
 	}
-	return *m.Bootstrap == want && sameGroups && !slices.ContainsFunc(m.Paths(), lacksInterval)
+	return *m.Bootstrap == want && sameGroups && !slices.ContainsFunc(m.Paths(), lacksInterval) && !m.Contradicts(t)
+}
+
+// Contradicts reports whether m says that it is of the content of t and has other values than
+// t gives: a file that was edited. A value that an older file lacks does not count.
+func (m *Metrics) Contradicts(t *Table) bool {
+	if m == nil || m.Bootstrap == nil || m.Bootstrap.TableSHA256 != t.SHA256() {
+		return false
+	}
+	groups := []Group{}
+	for _, g := range m.Groups {
+		groups = append(groups, Group{Name: g.Class, Classes: g.Members})
+	}
+	own, err := t.Score(nil, groups)
+	if err != nil {
+		return true
+	}
+	values := own.Values()
+	for i, path := range own.Paths() {
+		stated, ok := m.Value(path)
+		if ok && math.Abs(stated-values[i]) > 1e-9 { // the order of sums may differ between versions; false for NaN
+			return true
+		}
+	}
+	return m.N != own.N || !slices.EqualFunc(m.Confusion, own.Confusion, slices.Equal)
 }

@@ -34,14 +34,19 @@ func NewTable(p *Predictions) (*Table, error) {
 	return normalizedTable(rows)
 }
 
-// normalizedTable returns a table of valid rows, of which rounded ones are normalised.
+// normalizedTable returns a table of valid rows, of which rounded ones are normalised, and
+// contradictory ones noted.
 func normalizedTable(rows *Predictions) (*Table, error) {
 	note := rows.normalize()
 	t, err := newTable(rows)
-	if err == nil && note != "" {
+	if err != nil {
+		return t, err
+	}
+	if note != "" {
 		t.notes = []string{note}
 	}
-	return t, err
+	t.notes = append(t.notes, rows.doubts()...)
+	return t, nil
 }
 
 // newTable returns a table of valid rows, which must not change.
@@ -63,7 +68,7 @@ func (t *Table) Len() int { return t.rows.Len() }
 func (t *Table) Unknown() int { return t.rows.Len() - t.known.Len() }
 
 // Notes are caveats that belong beside every number from the table: what was changed in
-// rounded rows. [Evaluate] and the other functions of this package that judge a table
+// rounded rows, lesions whose photos have different true classes, and image ids that differ in capital letters alone. [Evaluate] and the other functions of this package that judge a table
 // repeat them.
 func (t *Table) Notes() []string { return slices.Clone(t.notes) }
 

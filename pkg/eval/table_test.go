@@ -111,7 +111,7 @@ func TestMatches(t *testing.T) {
 		if !bytes.Equal(first.Bytes(), second.Bytes()) || read.Table() != m.Table() {
 			t.Errorf("%s: read again, the metrics are others", name)
 		}
-		if !read.Matches(table, opts) {
+		if !read.Matches(table, opts) || read.Contradicts(table) {
 			t.Errorf("%s: not those of the table", name)
 		}
 	}
@@ -138,6 +138,19 @@ func TestMatches(t *testing.T) {
 	m, err = Evaluate(t.Context(), tableOf(p), opts)
 	if err != nil {
 		t.Fatal(err)
+	}
+	m.Accuracy += .01
+	if m.Matches(tableOf(p), opts) || !m.Contradicts(tableOf(p)) {
+		t.Error("a file whose accuracy was edited matches")
+	}
+	m.Accuracy -= .01
+	m.Confusion[0][1]++
+	if m.Matches(tableOf(p), opts) || !m.Contradicts(tableOf(p)) {
+		t.Error("a file whose confusion was edited matches")
+	}
+	m.Confusion[0][1]--
+	if m.Contradicts(tableOf(p)) {
+		t.Error("the metrics contradict their table")
 	}
 	delete(m.CI, "macro_specificity")
 	if m.Matches(tableOf(p), opts) {

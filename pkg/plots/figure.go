@@ -52,9 +52,10 @@ func Save(path string, f Figure, s Style) error {
 }
 
 // SaveWithData is [Save] and writes the figure's numbers as CSV beside it,
-// under the same name with the extension .csv.
+// under the same name with the extension .csv. Beside a device or a pipe goes nothing.
 func SaveWithData(path string, f Figure, s Style) error {
-	if err := Save(path, f, s); err != nil {
+	beside := atomicfile.Replaces(path)
+	if err := Save(path, f, s); err != nil || !beside {
 		return err
 	}
 	return atomicfile.WriteFile(strings.TrimSuffix(path, filepath.Ext(path))+".csv", func(w io.Writer) error {

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -272,6 +273,14 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 			n += executions
 		}
 		return n
+	},
+	"fewest": func(targets []target) int {
+		fewest := math.MaxInt
+		for _, t := range targets {
+			executions, _ := strconv.Atoi(t.Executions)
+			fewest = min(fewest, executions)
+		}
+		return fewest
 	},
 }).Parse(page))
 

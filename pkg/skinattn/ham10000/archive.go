@@ -11,6 +11,10 @@ import (
 // archiveName is the name of the table in an export of the ISIC Archive by isic-cli.
 const archiveName = "metadata.csv"
 
+// linesName is the name of the table of a folder for the library datasets of Hugging Face,
+// where it is not archiveName.
+const linesName = "metadata.jsonl"
+
 // The columns of an export of the ISIC Archive that records are made of; see
 // [ReadMetadata]. An export has a column only if one of its photos has a value for it, so
 // that all but the first two may be missing. Exports until 2024 have the diagnosis in the

@@ -2,6 +2,8 @@ package ham10000
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -35,10 +37,7 @@ func find2019(dir string) (truth, metadata string) {
 func read2019(truth, metadata string) (records []Record, err error) {
 	diagnosis := make(map[string]string) // by image
 	err = csvtable.ReadFile(truth, func(t *csvtable.Reader) error {
-		var classes []string
-		for column := range diagnoses2019 {
-			classes = append(classes, column)
-		}
+		classes := slices.Sorted(maps.Keys(diagnoses2019)) // so that messages are the same each time
 		at, err := t.Columns(append([]string{"image"}, classes...))
 		if err != nil {
 			return err

@@ -5,6 +5,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // The tables have the columns of https://challenge.isic-archive.com/data/#2019; the rows are made up, but for the ids of HAM10000.
@@ -54,14 +57,14 @@ func TestOpenChallengeOf2019(t *testing.T) {
 		t.Errorf("image %v, left out %+v", ok, d.LeftOut)
 	}
 	for what, tables := range map[string][2]string{
-		"ISIC_0024306 has no row in":                  {strings.Replace(truthOf2019, "ISIC_0024306", "ISIC_0024307", 1), metadataOf2019},
-		"is listed already":                           {truthOf2019 + "ISIC_0024306,0,1,0,0,0,0,0,0,0\n", metadataOf2019},
-		"has the diagnosis nevus already":             {strings.Replace(truthOf2019, "ISIC_0024306,0.0,1.0,0.0", "ISIC_0024306,0.0,1.0,1.0", 1), metadataOf2019},
-		"neither 0 nor 1":                             {strings.Replace(truthOf2019, "ISIC_0024306,0.0", "ISIC_0024306,0.4", 1), metadataOf2019},
-		"is none of the seven diagnoses":              {strings.Replace(truthOf2019, "ISIC_0024306,0.0,1.0", "ISIC_0024306,0.0,0.0", 1), metadataOf2019},
-		"the header lacks scc":                        {strings.Replace(truthOf2019, "SCC", "XXX", 1), metadataOf2019},
-		"ISIC_2019_Training_GroundTruth.csv":          {truthOf2019, ""}, // named: the other table is not there
-		"lesion HAM_1 is akiec here and nv in line 4": {truthOf2019, strings.Replace(metadataOf2019, "HAM_2", "HAM_1", 1)},
+		"ISIC_0024306 has no row in":                     {strings.Replace(truthOf2019, "ISIC_0024306", "ISIC_0024307", 1), metadataOf2019},
+		"is listed already":                              {truthOf2019 + "ISIC_0024306,0,1,0,0,0,0,0,0,0\n", metadataOf2019},
+		"has the diagnosis basal cell carcinoma already": {strings.Replace(truthOf2019, "ISIC_0024306,0.0,1.0,0.0", "ISIC_0024306,0.0,1.0,1.0", 1), metadataOf2019},
+		"neither 0 nor 1":                                {strings.Replace(truthOf2019, "ISIC_0024306,0.0", "ISIC_0024306,0.4", 1), metadataOf2019},
+		"is none of the seven diagnoses":                 {strings.Replace(truthOf2019, "ISIC_0024306,0.0,1.0", "ISIC_0024306,0.0,0.0", 1), metadataOf2019},
+		"the header lacks scc":                           {strings.Replace(truthOf2019, "SCC", "XXX", 1), metadataOf2019},
+		"ISIC_2019_Training_GroundTruth.csv":             {truthOf2019, ""}, // named: the other table is not there
+		"lesion HAM_1 is akiec here and nv in line 4":    {truthOf2019, strings.Replace(metadataOf2019, "HAM_2", "HAM_1", 1)},
 	} {
 		if _, err := Open(folderOf2019(t, tables[0], tables[1])); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%v, want %q", err, what)
@@ -85,5 +88,41 @@ func TestOpenImageFolder(t *testing.T) {
 	write(t, filepath.Join(dir, "test", "metadata.csv"), []byte(header+"ISIC_0024308.jpg,HAM_3,nv,histo,45,male,back\n"))
 	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "but its folders test, train have a table each") {
 		t.Errorf("two parts: %v", err)
+	}
+}
+
+// The same folders with metadata.jsonl in place of metadata.csv, as Python's json writes it. A
+// value that is missing may have no name in its line.
+func TestOpenImageFolderOfLines(t *testing.T) {
+	dir := t.TempDir()
+	lines := `{"file_name": "more/ISIC_0024306.jpg", "lesion_id": "HAM_1", "dx": "nv", "dx_type": "histo", "age": 45.0, "sex": "male", "localization": "back"}` + "\n" +
+		`{"file_name": "ISIC_0024307.jpg", "lesion_id": "HAM_2", "dx": "melanoma", "dx_type": "histo", "age": NaN, "sex": null}` + "\n"
+	write(t, filepath.Join(dir, "train", "metadata.jsonl"), []byte(lines))
+	write(t, filepath.Join(dir, "train", "more", "ISIC_0024306.jpg"), flat(t, 4, 3, 1, false))
+	write(t, filepath.Join(dir, "train", "ISIC_0024307.jpg"), flat(t, 4, 3, 1, false))
+	d, err := Open(filepath.Join(dir, "train"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Record{
+		{ImageID: "ISIC_0024306", LesionID: "HAM_1", Dx: "nv", DxType: "histo", Age: 45, Sex: "male", Localization: "back"},
+		{ImageID: "ISIC_0024307", LesionID: "HAM_2", Dx: "mel", DxType: "histo", Age: math.NaN(), Sex: "unknown", Localization: "unknown"},
+	}
+	if diff := cmp.Diff(want, d.Records, cmpopts.EquateNaNs()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if err := d.RequireImages(d.Records); err != nil {
+		t.Error(err)
+	}
+	set, err := OpenTestSet(filepath.Join(dir, "train"), "")
+	if err != nil || !set.HasTruth() || set.Records[1].Dx != "mel" {
+		t.Errorf("as a test set: %+v, %v", set, err)
+	}
+	write(t, filepath.Join(dir, "test", "metadata.jsonl"), []byte(`{"file_name": "ISIC_0024308.jpg", "lesion_id": "HAM_3", "dx": "wart", "dx_type": "", "age": 45, "sex": "male", "localization": "back"}`))
+	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "but its folders test, train have a table each") {
+		t.Errorf("two parts: %v", err)
+	}
+	if _, err := Open(filepath.Join(dir, "test")); err == nil || !strings.Contains(err.Error(), "metadata.jsonl:1: column dx: ") {
+		t.Errorf("a wrong diagnosis: %v", err)
 	}
 }

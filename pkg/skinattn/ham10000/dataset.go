@@ -40,6 +40,8 @@ type MissingImagesError struct {
 	Unread []string
 	// Denied are folders that may not be read, in which the images may lie.
 	Denied []string
+	// Packed are archives in which they may lie.
+	Packed []string
 }
 
 // Error names the first few images.
@@ -56,7 +58,18 @@ func (e *MissingImagesError) Error() string {
 	if len(e.Denied) > 0 {
 		text += fmt.Sprintf("; the folder %s may not be read", e.Denied[0])
 	}
-	return text
+	return text + packedNote(e.Packed)
+}
+
+// packedNote says that photos may lie in archives, if there are any.
+func packedNote(packed []string) string {
+	switch len(packed) {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf("; %s may have them: unpack it", packed[0])
+	}
+	return fmt.Sprintf("; %d archives such as %s may have them: unpack them", len(packed), packed[0])
 }
 
 const (
@@ -86,6 +99,7 @@ type Dataset struct {
 	images map[string][]string // paths by image id, sorted; more than one is a double
 	masks  map[string][]string
 	unread map[string][]string // photos in formats that are not read
+	packed []string            // archives
 }
 
 // CoarseSites counts the records by those sites that stand for several words of HAM10000;
@@ -158,10 +172,27 @@ func (d *Dataset) Notes() []string {
 			notes = append(notes, fmt.Sprintf("the site of %d photos is %q, as the ISIC Archive has it: a network is told %s, each by its share in HAM10000", n, c.Name, strings.Join(c.Stands, " or ")))
 		}
 	}
+	if several := d.doubled(); len(several) > 0 {
+		paths := d.images[several[0]]
+		notes = append(notes, fmt.Sprintf("of %d photos there are several files, and the first is taken: such as %s, and not %s", len(several), paths[0], paths[1]))
+	}
+	if len(d.packed) > 0 && d.RequireImages(d.Records) != nil {
+		notes = append(notes, "photos are missing"+packedNote(d.packed))
+	}
 	for _, dir := range d.Denied {
 		notes = append(notes, fmt.Sprintf("skipped %s: it may not be read", dir))
 	}
 	return notes
+}
+
+// doubled are the ids of the records with several photos, in their order.
+func (d *Dataset) doubled() (ids []string) {
+	for _, r := range d.Records {
+		if len(d.images[r.ImageID]) > 1 {
+			ids = append(ids, r.ImageID)
+		}
+	}
+	return ids
 }
 
 func newDataset(dir string) *Dataset {
@@ -211,6 +242,7 @@ func (d *Dataset) indexAll() error {
 		}
 	}
 	slices.Sort(d.Denied)
+	slices.Sort(d.packed)
 	return nil
 }
 
@@ -268,6 +300,10 @@ func (d *Dataset) add(path string) {
 		d.images[id] = append(d.images[id], path)
 	case unreadPhotoFile:
 		d.unread[id] = append(d.unread[id], path)
+	default:
+		if IsPacked(path) {
+			d.packed = append(d.packed, path)
+		}
 	}
 }
 
@@ -299,7 +335,7 @@ func (d *Dataset) RequireImages(records []Record) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	e := &MissingImagesError{Dir: d.Dir, Missing: missing, Records: len(records), Denied: d.Denied}
+	e := &MissingImagesError{Dir: d.Dir, Missing: missing, Records: len(records), Denied: d.Denied, Packed: d.packed}
 	for _, id := range missing {
 		if path, ok := first(d.unread[id]); ok {
 			e.Unread = append(e.Unread, path)

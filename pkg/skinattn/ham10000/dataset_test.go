@@ -111,6 +111,11 @@ func TestOpenFindsFilesInSubfolders(t *testing.T) {
 		if _, ok := d.MaskPath("ISIC_0000004"); ok {
 			t.Error("MaskPath(ISIC_0000004): found one")
 		}
+		said := "of 1 photos there are several files, and the first is taken: such as " + filepath.Join(root, "HAM10000_images_part_1/ISIC_0000001.jpg") +
+			", and not " + filepath.Join(root, "ham10000_images_part_1/ISIC_0000001.jpg")
+		if notes := d.Notes(); len(notes) != 1 || notes[0] != said {
+			t.Errorf("notes %q, want %q", notes, said)
+		}
 		if err := d.RequireImages(d.Records[:3]); err != nil {
 			t.Errorf("RequireImages of what is there: %v", err)
 		}
@@ -172,9 +177,15 @@ func TestOpenSaysWhatThereIs(t *testing.T) {
 		"a level too high":  {"ham10000/HAM10000_metadata.csv", header8, "but its folder ham10000 does"},
 		"gzip":              {"HAM10000_metadata.csv.gz", "\x1f\x8b\x08", "this is compressed by gzip"},
 		"workbook":          {"HAM10000_metadata.xlsx", "PK\x03\x04", "Excel workbook"},
-		"JSON":              {"metadata.jsonl", `{"file_name": "x.jpg"}`, "this is JSON"},
+		"two levels":        {"data/train/metadata.jsonl", `{"file_name": "x.jpg", "lesion_id": "HAM_1", "dx": "nv", "dx_type": "", "age": 1, "sex": "", "localization": ""}`, "but its folder data/train does"},
+		"JSON":              {"metadata.json", `{"x.jpg": {"dx": "nv"}}`, "this is JSON"},
+		"JSON Lines":        {"metadata.jsonl", `{"file_name": "x.jpg", "label": 1}`, "metadata.jsonl: the header lacks lesion_id, dx, dx_type"},
 		"other columns":     {"metadata.csv", "file_name,label\nx.jpg,nv\n", "the header lacks lesion_id, dx, dx_type"},
 		"pixels":            {"hmnist_8_8_L.csv", "pixel0000,label\n1,2\n", "it has pixel0000, label"},
+		"Arrow":             {"data-00000-of-00001.arrow", "ARROW1", "Arrow files of the library datasets: its to_parquet"},
+		"MedMNIST":          {"DermaMNIST_64.npz", "PK", "MedMNIST's copy, which has neither ids nor lesions"},
+		"TFRecord":          {"train00-2071.tfrec", "", "TFRecord files of TensorFlow, which are not read"},
+		"archive":           {"archive.zip", "PK", "but an archive: unpack archive.zip"},
 		"sorted":            {"train/nv/ISIC_1.jpg", "", "folders by diagnosis"},
 		"nothing like that": {"readme.txt.bak", "", "holds no HAM10000_metadata.csv"},
 	} {
@@ -188,5 +199,40 @@ func TestOpenSaysWhatThereIs(t *testing.T) {
 		if !ok || none.Dir != dir || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
+	}
+}
+
+// Archives are named where a folder or photos are wanted, not unpacked.
+func TestArchivesAreNamed(t *testing.T) {
+	dir := folder(t, fourRows, map[string][]byte{"ISIC_0000001.jpg": nil, "HAM10000_images_part_1.zip": nil, "more/part_2.TAR.gz": nil, "notes.txt": nil})
+	d, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "3 of 4 images are missing (ISIC_0000002, ISIC_0000003, ISIC_0000004); 2 archives such as " + filepath.Join(dir, "HAM10000_images_part_1.zip") + " may have them: unpack them"
+	if err := d.RequireImages(d.Records); err == nil || err.Error() != dir+": "+want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	if err := d.RequireImages(d.Records[:1]); err != nil {
+		t.Error(err)
+	}
+	if notes := d.Notes(); len(notes) != 1 || !strings.HasPrefix(notes[0], "photos are missing; 2 archives such as ") {
+		t.Errorf("notes %q", notes)
+	}
+	d.Records = d.Records[:1] // whose photo is there
+	if notes := d.Notes(); len(notes) != 0 {
+		t.Errorf("notes %q", notes)
+	}
+	zip := filepath.Join(dir, "HAM10000_images_part_1.zip")
+	if _, err := Open(zip); err == nil || !strings.Contains(err.Error(), zip+" is an archive: unpack it") {
+		t.Errorf("an archive as the folder: %v", err)
+	}
+	if _, err := OpenTestSet(zip, ""); err == nil || !strings.Contains(err.Error(), zip+" is an archive: unpack it") {
+		t.Errorf("an archive as the test set: %v", err)
+	}
+	only := t.TempDir()
+	write(t, filepath.Join(only, "ISIC2018_Task3_Test_Input.zip"), nil)
+	if _, err := OpenTestSet(only, ""); err == nil || !strings.Contains(err.Error(), "holds no photo ISIC_*.jpg; "+filepath.Join(only, "ISIC2018_Task3_Test_Input.zip")+" may have them: unpack it") {
+		t.Errorf("a test set that is packed: %v", err)
 	}
 }

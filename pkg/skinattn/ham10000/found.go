@@ -22,6 +22,9 @@ type NoTableError struct {
 	// Sorted is set if the photos lie in folders named by diagnosis, which do not say what
 	// photos show one lesion.
 	Sorted bool
+	// Other is the form that the data set may have there instead, in words; empty if none is
+	// known.
+	Other string
 	// File says why a file in Dir is not the table; nil if none looks like it. For a file of
 	// another format it has a *csvtable.FormatError.
 	File error
@@ -36,6 +39,8 @@ func (e *NoTableError) Error() string {
 		text += ", but its folders " + strings.Join(e.Parts, ", ") + " have a table each"
 	case e.File != nil:
 		text += ": " + e.File.Error()
+	case e.Other != "":
+		text += ", but " + e.Other
 	case e.Sorted:
 		text += ", but folders by diagnosis, which do not tell the photos that show one lesion"
 	}
@@ -44,6 +49,32 @@ func (e *NoTableError) Error() string {
 
 // Unwrap returns what is wrong with the file that looks like the table.
 func (e *NoTableError) Unwrap() error { return e.File }
+
+// otherForms are forms of the data set that are not read, by patterns of the names of their
+// files in small letters.
+var otherForms = []struct{ pattern, what string }{
+	{"dermamnist*.npz", "MedMNIST's copy, which has neither ids nor lesions: photos of one lesion could not be kept together"},
+	{"*.arrow", "Arrow files of the library datasets: its to_parquet writes Parquet files, which can be converted"},
+	{"*.tfrec", "TFRecord files of TensorFlow, which are not read"},
+	{"*.tfrecord*", "TFRecord files of TensorFlow, which are not read"},
+}
+
+// otherForm tells the form that files have by their names, empty if none is known.
+func otherForm(names []string) string {
+	for _, form := range otherForms {
+		for _, name := range names {
+			if is, _ := filepath.Match(form.pattern, strings.ToLower(name)); is { // the patterns are right
+				return form.what
+			}
+		}
+	}
+	for _, name := range names {
+		if IsPacked(name) {
+			return "an archive: unpack " + name
+		}
+	}
+	return ""
+}
 
 // noTable looks for what people have in place of the table. names are the files of dir,
 // folders the folders there.
@@ -55,9 +86,14 @@ func noTable(dir string, names, folders []string) *NoTableError {
 			return e
 		}
 	}
-	for _, folder := range folders {
-		if hasTable(filepath.Join(dir, folder)) {
-			e.Parts = append(e.Parts, folder)
+	for _, folders := range [][]string{folders, below(dir, folders)} {
+		for _, folder := range folders {
+			if hasTable(filepath.Join(dir, folder)) {
+				e.Parts = append(e.Parts, folder)
+			}
+		}
+		if e.Parts != nil {
+			break
 		}
 	}
 	switch {
@@ -68,6 +104,7 @@ func noTable(dir string, names, folders []string) *NoTableError {
 		slices.Sort(e.Parts)
 		return e
 	}
+	e.Other = otherForm(names)
 	isTable := func(name string) bool { return slices.Contains(tableEndings, strings.ToLower(filepath.Ext(name))) }
 	tables := 0
 	for _, name := range names {
@@ -98,6 +135,23 @@ func noTable(dir string, names, folders []string) *NoTableError {
 		e.Sorted = e.Sorted || len(classes) > 1
 	}
 	return e
+}
+
+// below lists the folders in the given folders of dir, by their paths from dir. What can't be
+// read has none.
+func below(dir string, folders []string) (paths []string) {
+	for _, folder := range folders {
+		entries, err := os.ReadDir(filepath.Join(dir, folder))
+		if err != nil {
+			continue
+		}
+		for _, entry := range entries {
+			if entry.IsDir() && !strings.HasPrefix(entry.Name(), ".") {
+				paths = append(paths, filepath.Join(folder, entry.Name()))
+			}
+		}
+	}
+	return paths
 }
 
 // hasTable reports whether a folder itself has a metadata table.

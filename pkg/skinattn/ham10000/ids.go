@@ -14,6 +14,32 @@ var photoEndings = []string{".jpg", ".jpeg", ".jpe", ".jfif", ".png"}
 // them can become PNG.
 var otherEndings = []string{".bmp", ".gif", ".tif", ".tiff", ".webp", ".avif", ".heic", ".heif", ".jp2", ".jxl"}
 
+// PhotoEndings are the endings of photos that are read, in small letters.
+func PhotoEndings() []string { return slices.Clone(photoEndings) }
+
+// PhotoByName reports whether a file is a photo by the ending of its name, and whether one
+// that package imaging reads.
+func PhotoByName(name string) (photo, read bool) {
+	ending := strings.ToLower(filepath.Ext(name))
+	read = slices.Contains(photoEndings, ending)
+	return read || slices.Contains(otherEndings, ending), read
+}
+
+// IsMask reports whether a file is the mask of a lesion by its name.
+func IsMask(name string) bool {
+	kind, _ := fileOf(name)
+	return kind == maskFile
+}
+
+// packedEndings are those of archives in which data sets are handed on.
+var packedEndings = []string{".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".7z", ".rar"}
+
+// IsPacked reports whether a file is an archive, which must be unpacked, by its name.
+func IsPacked(name string) bool {
+	name = strings.ToLower(name)
+	return slices.ContainsFunc(packedEndings, func(ending string) bool { return strings.HasSuffix(name, ending) })
+}
+
 // ConvertiblePhoto reports whether a photo with this ending (".webp") is not read as it is,
 // and can be converted to PNG by decoders that exist in Go.
 func ConvertiblePhoto(ending string) bool {

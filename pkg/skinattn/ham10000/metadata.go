@@ -251,16 +251,17 @@ func absent(text string) bool {
 	return slices.Contains([]string{"", "nan", "na", "n/a", "none", "null"}, strings.ToLower(text))
 }
 
-// sexLetters are short forms of Sexes.
-var sexLetters = map[string]string{"f": "female", "m": "male"}
+// sexWords are other words for Sexes.
+var sexWords = map[string]string{"f": "female", "m": "male", "woman": "female", "man": "male"}
 
-// parseValue finds a value among those known, in small or capital letters.
+// parseValue finds a value among those known, in small or capital letters, and with _ or a
+// space between words.
 func parseValue(text string, known []string) (string, error) {
 	if absent(text) {
 		return Unknown, nil
 	}
-	value := strings.ToLower(text)
-	if word, ok := sexLetters[value]; ok {
+	value := strings.ReplaceAll(strings.ToLower(text), "_", " ")
+	if word, ok := sexWords[value]; ok {
 		value = word
 	}
 	if !slices.Contains(known, value) {

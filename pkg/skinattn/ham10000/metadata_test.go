@@ -64,6 +64,7 @@ func TestReadMetadataForms(t *testing.T) {
 	}{
 		{"a spreadsheet's, with semicolons", "\ufeff" + strings.ReplaceAll(strings.ReplaceAll(eight, ",", ";"), "\n", "\r\n"), want},
 		{"capitals", strings.ToUpper(header8) + strings.NewReplacer("male,scalp", "Male,SCALP", "unknown,lower", "n/a,Lower").Replace(strings.TrimPrefix(eight, header8)), want},
+		{"other words", strings.NewReplacer("male,scalp", "Man,scalp", "unknown,lower extremity", "unknown,lower_extremity").Replace(eight), want},
 		{"one letter for the sex, None for no value", strings.NewReplacer("male,scalp", "M,scalp", "unknown,lower", "None,lower").Replace(eight), want},
 		{"CR", strings.ReplaceAll(eight, "\n", "\r"), want},
 		{"small letters, endings of files and diagnoses spelt out", strings.NewReplacer("ISIC_0027419", "isic_0027419.JPG", "ISIC_0025030", "ISIC_0025030.jpg",

@@ -20,8 +20,9 @@ var metadataNames = []string{
 	"ISIC2018_Task3_Test_GroundTruth.csv", "ISIC2018_Task3_Test_GroundTruth.tab",
 }
 
-// tableEndings are the endings of tables.
-var tableEndings = []string{".csv", ".tsv", ".tab", ".txt"}
+// tableEndings are the endings of tables. JSON Lines are the other form of the table in
+// folders for the library datasets of Hugging Face.
+var tableEndings = []string{".csv", ".tsv", ".tab", ".txt", ".jsonl"}
 
 // ManyTablesError says that several files of a folder may be its metadata table.
 type ManyTablesError struct {
@@ -53,7 +54,7 @@ func findMetadata(dir string) (string, error) {
 		return "", err
 	}
 	if !info.IsDir() {
-		return "", fmt.Errorf("%s is a file", dir)
+		return "", notFolder(dir)
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -96,6 +97,14 @@ func findMetadata(dir string) (string, error) {
 		return filepath.Join(dir, tables[0]), nil
 	}
 	return "", &ManyTablesError{dir, tables}
+}
+
+// notFolder is the error for a file in the place of a folder.
+func notFolder(path string) error {
+	if IsPacked(path) {
+		return fmt.Errorf("%s is an archive: unpack it, and name the folder", path)
+	}
+	return fmt.Errorf("%s is a file", path)
 }
 
 // hasMetadata reports whether a file has the columns of a metadata table.

@@ -81,13 +81,13 @@ func OpenTestSet(dir, truth string) (*TestSet, error) {
 	if info, err := os.Stat(dir); err != nil {
 		return nil, &NotFolderError{dir, err}
 	} else if !info.IsDir() {
-		return nil, &NotFolderError{dir, fmt.Errorf("%s is a file", dir)}
+		return nil, &NotFolderError{dir, notFolder(dir)}
 	}
 	if err := set.indexAll(); err != nil {
 		return nil, fmt.Errorf("listing the test photos: %w", err)
 	}
 	if len(set.images) == 0 {
-		return nil, fmt.Errorf("%s holds no photo %s*.jpg", dir, idPrefix)
+		return nil, fmt.Errorf("%s holds no photo %s*.jpg%s", dir, idPrefix, packedNote(set.packed))
 	}
 	var err error
 	if truth == "" {
@@ -241,7 +241,7 @@ func truthTables(dir string, depth int) ([]string, error) {
 				return fs.SkipDir
 			}
 		case entry.IsDir():
-		case slices.Contains(metadataNames, name), strings.EqualFold(name, archiveName),
+		case slices.Contains(metadataNames, name), strings.EqualFold(name, archiveName), strings.EqualFold(name, linesName),
 			strings.Contains(name, "GroundTruth") && slices.Contains([]string{".csv", ".tab"}, filepath.Ext(name)):
 			tables = append(tables, path)
 		}
@@ -267,12 +267,12 @@ func readTruth(path string) (records []Record, err error) {
 	err = csvtable.ReadFile(path, func(t *csvtable.Reader) error {
 		names := t.Header()
 		has := func(name string) bool {
-			return slices.ContainsFunc(names, func(n string) bool { return strings.TrimSpace(n) == name })
+			return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(strings.TrimSpace(n), name) })
 		}
 		switch {
 		case has("image"):
 			records, err = readOneHot(t)
-		case has("image_id"), isArchive(names):
+		case has(imageColumn(names)), isArchive(names):
 			records, err = readMetadata(t)
 		default:
 			err = t.Errorf("the header has neither the columns of a ground truth (image,%s) nor of a metadata table (%s)",

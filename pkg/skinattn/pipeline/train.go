@@ -276,6 +276,9 @@ func (o TrainOptions) resumption(folder *run.Folder, eng *engine.Engine) *run.Re
 // SHA-256 of the file.
 func (o TrainOptions) match(net *skinattn.Network) (*weights.Match, string, error) {
 	sum, err := weights.SHA256(o.Weights)
+	if err == nil {
+		err = weights.CheckInstalled(o.Network.Backbone, o.Weights, sum)
+	}
 	if err != nil {
 		return nil, "", &WeightsError{Backbone: o.Network.Backbone, Err: err}
 	}

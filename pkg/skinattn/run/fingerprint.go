@@ -9,6 +9,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/skinattn/skinattn/internal/oneline"
 )
 
 // fingerprintPath is the one value of config.json that the fingerprint is not over.
@@ -85,7 +87,7 @@ func (f *Folder) CheckFingerprint() (known bool, err error) {
 		Fingerprint string `json:"fingerprint"`
 	}
 	if err := json.Unmarshal(text, &stated); err != nil {
-		return false, fmt.Errorf("reading %s: %w", f.Path(ConfigFile), err)
+		return false, fmt.Errorf("reading %s: %w", f.Path(ConfigFile), oneline.JSON(text, err))
 	}
 	switch stated.Fingerprint {
 	case "":

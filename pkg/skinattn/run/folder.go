@@ -47,10 +47,44 @@ const predictionsPrefix = "predictions-"
 func PredictionsFile(part split.Part) string { return predictionsPrefix + string(part) + ".csv" }
 
 // NotFolderError says that a folder is not a run folder, as it has no ConfigFile.
-type NotFolderError struct{ Dir string }
+type NotFolderError struct {
+	Dir string
+	// Near is a run folder that Dir lies in, or one in Dir; empty if there is none.
+	Near string
+}
 
 func (e *NotFolderError) Error() string {
-	return fmt.Sprintf("%s is not a run folder: it has no %s", e.Dir, ConfigFile)
+	text := fmt.Sprintf("%s is not a run folder: it has no %s", e.Dir, ConfigFile)
+	if e.Near != "" {
+		text += ", but " + e.Near + " is one"
+	}
+	return text
+}
+
+// near looks for the run folder that is meant by dir, which is none: the one that a file or a
+// checkpoint is of, or the first one in a folder of runs.
+func near(dir string) string {
+	if _, err := os.Stat(dir); err != nil {
+		return ""
+	}
+	is := func(dir string) bool { return (&Folder{Dir: dir}).Has(ConfigFile) }
+	above := filepath.Dir(filepath.Clean(dir))
+	for range 2 { // RUN/config.json, RUN/checkpoints/best-...
+		if is(above) {
+			return above
+		}
+		above = filepath.Dir(above)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "" // of a file, too
+	}
+	for _, entry := range entries {
+		if below := filepath.Join(dir, entry.Name()); is(below) {
+			return below
+		}
+	}
+	return ""
 }
 
 // NotEmptyError says that a folder for a new run holds something already.
@@ -108,7 +142,7 @@ func Is(dir string) bool {
 func Open(dir string) (*Folder, error) {
 	f := &Folder{Dir: dir}
 	if !f.Has(ConfigFile) {
-		return nil, &NotFolderError{dir}
+		return nil, &NotFolderError{Dir: dir, Near: near(dir)}
 	}
 	return f, nil
 }
@@ -118,7 +152,7 @@ func Open(dir string) (*Folder, error) {
 func OpenFS(files fs.FS, name string) (*Folder, error) {
 	f := &Folder{Dir: name, files: files}
 	if !f.Has(ConfigFile) {
-		return nil, &NotFolderError{name}
+		return nil, &NotFolderError{Dir: name}
 	}
 	return f, nil
 }

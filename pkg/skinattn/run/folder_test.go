@@ -103,6 +103,30 @@ func TestCreate(t *testing.T) {
 	}
 }
 
+// What lies in a run folder, and a folder of runs, stand for the run that is probably meant.
+func TestNearRunFolder(t *testing.T) {
+	dir := t.TempDir()
+	first := filepath.Join(dir, "runs", "a")
+	write(t, filepath.Join(first, ConfigFile), "{}")
+	write(t, filepath.Join(dir, "runs", "b", ConfigFile), "{}")
+	write(t, filepath.Join(first, CheckpointDir, "best-1", "manifest.json"), "{}")
+	for path, want := range map[string]string{
+		filepath.Join(first, ConfigFile):               first,
+		filepath.Join(first, CheckpointDir):            first,
+		filepath.Join(first, CheckpointDir, "best-1"):  first,
+		filepath.Join(dir, "runs"):                     first,
+		dir:                                            "",
+		filepath.Join(first, "none"):                   "",
+		filepath.Join(first, CheckpointDir, "x", "no"): "",
+	} {
+		_, err := Open(path)
+		not, ok := errors.AsType[*NotFolderError](err)
+		if !ok || not.Near != want || strings.Contains(err.Error(), ", but "+first+" is one") != (want != "") {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
 func TestCreateInPlacesThatCannotBe(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	write(t, file, "x")

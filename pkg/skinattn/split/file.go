@@ -17,6 +17,7 @@ import (
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
 	"github.com/skinattn/skinattn/internal/csvtable"
+	"github.com/skinattn/skinattn/internal/oneline"
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
 )
@@ -95,8 +96,8 @@ func rateJSON(r eval.LeakRate) *float64 {
 }
 
 // WriteFile writes the split to path as CSV (image_id,lesion_id,dx,part) and
-// its Summary to SummaryPath. Existing files are replaced, each in one step. Equal
-// splits give equal bytes.
+// its Summary to SummaryPath. Existing files are replaced, each in one step; a device or a
+// pipe is written into and has no summary beside it. Equal splits give equal bytes.
 func (s *Split) WriteFile(path string) error {
 	if err := s.Check(); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
@@ -108,7 +109,8 @@ func (s *Split) WriteFile(path string) error {
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", SummaryPath(path), err)
 	}
-	if err := atomicfile.WriteBytes(path, s.encode()); err != nil {
+	beside := atomicfile.Replaces(path)
+	if err := atomicfile.WriteBytes(path, s.encode()); err != nil || !beside {
 		return err
 	}
 	return atomicfile.WriteBytes(SummaryPath(path), append(summary, '\n'))
@@ -164,7 +166,7 @@ func (s *Split) readSummary(csvPath string, content []byte, readFile func(path s
 	}
 	var summary Summary
 	if err := json.Unmarshal(text, &summary); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s: %w", path, oneline.JSON(text, err))
 	}
 	if summary.SHA256 != checksum(content) {
 		return fmt.Errorf("%s has not the SHA-256 that %s gives, so one of them was changed; write the split anew, or remove the JSON file to use the CSV as it is",

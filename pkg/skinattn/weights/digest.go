@@ -9,11 +9,14 @@ import (
 	"path/filepath"
 )
 
-// SHA256 returns the digest of a file in hexadecimal.
+// SHA256 returns the digest of a file in hexadecimal. What is no file, such as a pipe, is an error.
 func SHA256(path string) (string, error) { return copyDigest(io.Discard, path) }
 
 // copyDigest copies a file to w and returns the SHA-256 of the bytes copied.
 func copyDigest(w io.Writer, path string) (string, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() { // a pipe would block, a device may not end
+		return "", fmt.Errorf("%s is no file", path)
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		return "", err

@@ -56,7 +56,8 @@ type Fetched struct {
 // Fetch downloads the ImageNet weights of a backbone to Path, unless the file is there.
 // It asks Keras's address, or $SKINATTN_MIRROR. It accepts the file with the published
 // checksum or, where Keras publishes none, a file that fits the network: one tensor of
-// the right name and shape for every variable up to the cut. log gets lines for people;
+// the right name and shape for every variable up to the cut, and with the SHA-256 that was
+// written down beside it when it was installed. log gets lines for people;
 // progress gets the bytes so far and in all (-1: unknown). Both may be nil.
 func Fetch(ctx context.Context, name string, log func(line string), progress func(done, total int64)) (Fetched, error) {
 	fetched := Fetched{Backbone: name}
@@ -77,13 +78,29 @@ func Fetch(ctx context.Context, name string, log func(line string), progress fun
 		fetched.Checksum = "SHA-256 " + opts.SHA256
 	default:
 		fetched.Checksum = "none published"
-		opts.Verify = func(path string) error { return fitsApplications(path, name) }
+		opts.Verify = func(path string) error {
+			if err := fitsApplications(path, name); err != nil || path != fetched.File {
+				return err
+			}
+			sum, err := SHA256(path)
+			if err == nil {
+				err = checkDigest(name, path, sum)
+			}
+			return err
+		}
 	}
 	if fetched.Downloaded, err = fetch.File(ctx, fetched.URL, fetched.File, opts); err != nil {
 		return fetched, fmt.Errorf("the ImageNet weights of %s: %w", b.Title, err)
 	}
-	fetched.SHA256, err = SHA256(fetched.File)
-	return fetched, err
+	if fetched.SHA256, err = SHA256(fetched.File); err != nil {
+		return fetched, err
+	}
+	if have, err := recorded(fetched.File); err == nil && have != fetched.SHA256 {
+		if err := record(fetched.File, fetched.SHA256); err != nil && fetched.Downloaded { // others' folders may be read-only
+			return fetched, err
+		}
+	}
+	return fetched, nil
 }
 
 // fitsApplications returns an error unless a file holds the ImageNet weights of a

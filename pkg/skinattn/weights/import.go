@@ -154,12 +154,15 @@ func Import(opts ImportOptions) (Imported, error) {
 }
 
 // install copies ImageNet weights to the place where training looks for them, in the
-// layout of Keras's own files. It overwrites a file there only if the file does not fit the
-// backbone.
+// layout of Keras's own files, and writes down its SHA-256. It overwrites a file there only
+// if the file does not fit the backbone, or is not as it was installed.
 func install(opts ImportOptions, ins *inspection) (string, error) {
 	path, err := Path(opts.Backbone)
 	if err != nil {
 		return "", err
+	}
+	if err := atomicfile.CheckPlace(path); err != nil {
+		return "", fmt.Errorf("installing %s: %w", opts.Keras, err)
 	}
 	if installed, err := SHA256(path); err == nil {
 		want := ins.SHA256
@@ -171,16 +174,16 @@ func install(opts ImportOptions, ins *inspection) (string, error) {
 			want = fmt.Sprintf("%x", sum.Sum(nil))
 		}
 		if installed == want {
-			return path, nil
+			return path, recordInstalled(path)
 		}
-		if fitsApplications(path, opts.Backbone) == nil {
+		if then, err := recorded(path); err == nil && (then == "" || then == installed) && fitsApplications(path, opts.Backbone) == nil {
 			return "", &OtherWeightsError{opts.Keras, path}
 		}
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return "", fmt.Errorf("installing %s: %w", opts.Keras, err)
 	}
-	return path, atomicfile.WriteFile(path, func(w io.Writer) error {
+	err = atomicfile.WriteFile(path, func(w io.Writer) error {
 		if !ins.isH5() {
 			return ins.file.Write(w)
 		}
@@ -190,4 +193,17 @@ func install(opts ImportOptions, ins *inspection) (string, error) {
 		}
 		return err
 	})
+	if err != nil {
+		return "", err
+	}
+	return path, recordInstalled(path)
+}
+
+// recordInstalled writes down the SHA-256 of the file at path, which is as it should be.
+func recordInstalled(path string) error {
+	sum, err := SHA256(path)
+	if err == nil {
+		err = record(path, sum)
+	}
+	return err
 }

@@ -161,7 +161,7 @@ func TestApplicationsFile(t *testing.T) {
 	if imported.Variables != 216 || imported.Used != 216 || imported.Tensors != 262 || imported.Parameters != 3538984 {
 		t.Errorf("%+v", imported)
 	}
-	expectEntries(t, dir, filepath.Base(place)) // and no run
+	expectEntries(t, dir, filepath.Base(place), filepath.Base(place)+recordEnding) // and no run
 	if _, err := install(top); err != nil {
 		t.Errorf("the same again: %v", err)
 	}

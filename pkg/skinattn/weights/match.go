@@ -17,9 +17,17 @@ import (
 // LoadBackbone fills the variables of n up to its cut from the weights of Keras
 // applications in the file at path, with or without top. Every variable is
 // filled exactly once and every tensor of the file up to the cut is used exactly
-// once; anything else is an error that names it, and store is then unchanged.
+// once; anything else is an error that names it, and store is then unchanged. Installed
+// weights that were damaged are a *ChangedError.
 func LoadBackbone(path string, n *skinattn.Network, store *model.Store) error {
 	b, err := backbone.Find(n.Backbone)
+	if err != nil {
+		return err
+	}
+	sum, err := SHA256(path)
+	if err == nil {
+		err = CheckInstalled(n.Backbone, path, sum)
+	}
 	if err != nil {
 		return err
 	}

@@ -259,12 +259,14 @@ func TestWrongSources(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "x.parquet"), "PAR1")
 	write(t, filepath.Join(dir, "file.csv"), "x")
+	write(t, filepath.Join(dir, "ham.tar.gz"), "x")
 	for from, want := range map[string]string{
-		filepath.Join(dir, "x.parquet"): "x.parquet: ",
-		dir:                             "x.parquet: ",
-		filepath.Join(dir, "file.csv"):  "is neither a folder nor a Parquet file",
-		filepath.Join(dir, "none"):      "none",
-		t.TempDir():                     "holds no HAM10000_metadata.csv",
+		filepath.Join(dir, "x.parquet"):  "x.parquet: ",
+		dir:                              "x.parquet: ",
+		filepath.Join(dir, "file.csv"):   "is neither a folder nor a Parquet file",
+		filepath.Join(dir, "none"):       "none",
+		filepath.Join(dir, "ham.tar.gz"): "ham.tar.gz is an archive: unpack it",
+		t.TempDir():                      "holds no HAM10000_metadata.csv",
 	} {
 		to := filepath.Join(t.TempDir(), "to")
 		if _, err := Folder(t.Context(), from, to, Options{}); err == nil || !strings.Contains(err.Error(), want) {

@@ -31,6 +31,9 @@ func parquetFiles(from string) ([]string, error) {
 		if strings.EqualFold(filepath.Ext(from), ".parquet") {
 			return []string{from}, nil
 		}
+		if ham10000.IsPacked(from) {
+			return nil, fmt.Errorf("%s is an archive: unpack it, and name the folder", from)
+		}
 		return nil, fmt.Errorf("%s is neither a folder nor a Parquet file", from)
 	}
 	if _, err := tablesOf(from); err == nil {

@@ -1,8 +1,0 @@
-//go:build unix
-
-package atomicfile
-
-import "syscall"
-
-// nonBlocking is a flag of opening.
-const nonBlocking = syscall.O_NONBLOCK
