@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"net/http"
+	"path"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -54,10 +55,18 @@ func (s *Server) guarded(routes http.Handler) http.Handler {
 			s.refuse(answer, wrongHost.new("The server is not called %q; open it by the address that it printed.", short(r.Host)))
 		case protection.Check(r) != nil, foreign(r):
 			s.refuse(answer, crossSite.new("The request comes from a page of another site."))
+		case !isPlain(r.URL.Path):
+			s.refuse(answer, nothingAt(r))
 		default:
 			routes.ServeHTTP(answer, r)
 		}
 	})
+}
+
+// isPlain reports whether a path has no "..", "." and "//", for which routes redirects elsewhere.
+func isPlain(p string) bool {
+	clean := path.Clean(p)
+	return p == clean || p == clean+"/" || p == ""
 }
 
 // foreign reports whether a page of another site asks for data. It may link to the page.

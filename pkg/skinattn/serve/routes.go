@@ -88,7 +88,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	text, err := fs.ReadFile(pageFiles, "page/"+name)
 	kind, known := pageTypes[path.Ext(name)]
 	if err != nil || !known {
-		s.refuse(w, notFound.new("Nothing is at %s; openapi.json lists the addresses.", short(r.URL.Path)))
+		s.refuse(w, nothingAt(r))
 		return
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -98,6 +98,10 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Cache-Control", "no-cache")
 	w.Write(text)
+}
+
+func nothingAt(r *http.Request) *Problem {
+	return notFound.new("Nothing is at %s; openapi.json lists the addresses.", short(r.URL.Path))
 }
 
 // routeName is the route of a request in the metrics: one of few words.
