@@ -111,6 +111,9 @@ done_already() { [ -f "$dir/runs/${cells[$1]}/metrics.json" ]; }
 # Slurm holds a requeued job back for a while, which nobody wants to wait for here.
 release() { scontrol update JobId="${job}_$1" StartTime=now 2>/dev/null || true; }
 
+step "what is in the queue is not submitted again"
+[ "$(sweep slurm "$dir/tiny.yaml" --all)" = "no cell of $dir/tiny.yaml waits" ] || fail "cells that wait are submitted twice: $(squeue --noheader --array --format="%K %o")"
+
 step "task 0 is requeued half-way, as by a preemption"
 until_true 300 epochs 0 2
 done_already 0 && die "task 0 was faster"

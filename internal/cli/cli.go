@@ -26,6 +26,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/engine"
 	"github.com/skinattn/skinattn/pkg/skinattn/figures"
 	"github.com/skinattn/skinattn/pkg/skinattn/ham10000"
+	"github.com/skinattn/skinattn/pkg/skinattn/sweep"
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
 )
 
@@ -296,7 +297,8 @@ func report(stderr io.Writer, err error, command string, args []string) int {
 	case errors.Is(err, context.Canceled):
 		code, text = exitInterrupted, "interrupted; the same command begins again"
 	case usage:
-		if meant := suggest(text, args); meant != "" {
+		_, ofFile := errors.AsType[*sweep.FileError](err) // is not about a word of the command line
+		if meant := suggest(text, args); meant != "" && !ofFile {
 			text += fmt.Sprintf("; did you mean %q?", meant)
 		}
 		code, text = exitUsage, fmt.Sprintf("wrong usage: %s; see '%s --help'", text, command)

@@ -440,10 +440,11 @@ func foreign(words []string) bool {
 var foreignFlags = []string{
 	"--same-allocator",                                                         // of bench/run.sh
 	"--xla_dump_to", "--xla_dump_hlo_as_text", "--xla_cpu_prefer_vector_width", // of $XLA_FLAGS
-	"--network",  // of bench/run.sh
-	"--list",     // of scripts/studies.sh
-	"--gpus",     // of docker
-	"--parsable", // of sbatch
+	"--network",                       // of bench/run.sh
+	"--list",                          // of scripts/studies.sh
+	"--gpus",                          // of docker
+	"--parsable",                      // of sbatch
+	"--noheader", "--array", "--user", // of squeue
 }
 
 // inHelp finds the indented examples of a help text, and mentions in its lines.

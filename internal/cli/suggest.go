@@ -2,8 +2,10 @@ package cli
 
 import (
 	"errors"
+	"os"
 	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
@@ -30,8 +32,15 @@ func suggest(text string, args []string) string {
 		}
 		for value := range strings.SplitSeq(arg, ",") {
 			value = strings.ToLower(strings.TrimSpace(value))
+			// A number or a single letter is no mistyped word: all others are near to it.
+			if utf8.RuneCountInString(value) < 2 || !strings.ContainsFunc(value, unicode.IsLetter) {
+				continue
+			}
+			if _, err := os.Stat(value); err == nil && strings.Contains(value, ".") {
+				continue // a file, which an error names
+			}
 			// The value itself is once in the text; a choice would be there a second time.
-			if value == "" || strings.HasPrefix(value, "-") || times(value, choices) != 1 {
+			if strings.HasPrefix(value, "-") || times(value, choices) != 1 {
 				continue
 			}
 			if best := nearest(value, append(choices, phrases...)); best != "" {

@@ -38,7 +38,8 @@ func TestMistypedValuesAreSuggested(t *testing.T) {
 			t.Errorf("%s: the message does not name '%s --help': %s", c.line, help, stderr)
 		}
 	}
-	for _, line := range []string{"train --run RUN --backbone alexnet", "split --protocol random --out OUT", "split", "doctor --engine abacus"} {
+	for _, line := range []string{"train --run RUN --backbone alexnet", "split --protocol random --out OUT", "split", "doctor --engine abacus",
+		"train --run RUN --backbone mobilenet_v2 --epochs 1 --devices 0", "train --run RUN --backbone mobilenet_v2 --epochs 1 --devices x"} {
 		args := strings.Fields(strings.NewReplacer("RUN", out, "OUT", out).Replace(line))
 		if _, _, stderr := call(t, args...); strings.Contains(stderr, "did you mean") {
 			t.Errorf("%s: nothing is near, yet %s", line, stderr)

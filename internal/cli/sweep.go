@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -51,12 +52,31 @@ func (f *sweepFile) expand(s *session) (*sweep.File, []sweep.Cell, error) {
 	return file, cells, nil
 }
 
-// sweepUsage is the usage error of what is wrong in a sweep's file.
+// sweepUsage is the usage error of what is wrong in a sweep's file, with what was probably meant.
 func sweepUsage(err error) error {
-	if _, ok := errors.AsType[*sweep.FileError](err); ok {
-		return usageError{err}
+	wrong, ok := errors.AsType[*sweep.FileError](err)
+	if !ok {
+		return err
 	}
-	return err
+	meant := ""
+	if unknown, ok := errors.AsType[*sweep.UnknownError](err); ok {
+		meant = nearest(strings.ToLower(unknown.Key), unknown.Known)
+	} else if text := wrong.Err.Error(); wrong.Value != "" {
+		if !strings.Contains(text, wrong.Value) {
+			text = wrong.Value + ": " + text
+		}
+		if meant = suggest(text, []string{wrong.Value}); meant == "" {
+			for _, word := range choice.FindAllString(text, -1) { // in other letters
+				if word != wrong.Value && strings.EqualFold(word, wrong.Value) {
+					meant = word
+				}
+			}
+		}
+	}
+	if meant != "" {
+		err = fmt.Errorf("%w; did you mean %q?", err, meant)
+	}
+	return usageError{err}
 }
 
 type sweepExampleCommand struct {
@@ -92,9 +112,18 @@ func (c *sweepCellsCommand) Run(s *session) error {
 		return s.answer(all)
 	}
 	for i := range cells {
-		fmt.Fprintf(s.stdout, "%s train %s --run=%s\n", programName, strings.Join(cells[i].Arguments(), " "), cells[i].Dir(file.Runs))
+		fmt.Fprintln(s.stdout, shellCommand(append(append([]string{programName, "train"}, cells[i].Arguments()...), "--run="+cells[i].Dir(file.Runs))))
 	}
 	return nil
+}
+
+// shellCommand is a command as a shell takes it.
+func shellCommand(words []string) string {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		quoted[i] = sweep.ShellQuote(word)
+	}
+	return strings.Join(quoted, " ")
 }
 
 type sweepRunCommand struct {
@@ -206,7 +235,7 @@ func (c *sweepStatusCommand) Run(s *session) error {
 	table := tabwriter.NewWriter(s.stdout, 0, 0, 2, ' ', 0)
 	for i := range all {
 		status := &all[i]
-		if !c.All && (status.State == sweep.Done || status.State == sweep.Waiting && status.Epoch == 0) {
+		if !c.All && status.Line == "" && (status.State == sweep.Done || status.State == sweep.Waiting && status.Epoch == 0) {
 			continue
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\n", status.State, status.Name, statusText(status))
@@ -226,12 +255,12 @@ func (c *sweepStatusCommand) Run(s *session) error {
 func statusText(status *sweep.Status) string {
 	epochs := fmt.Sprintf("epoch %d of at most %d", status.Epoch, status.Epochs)
 	switch {
-	case status.State == sweep.Failed:
+	case status.Line != "":
 		return status.Line
 	case status.State == sweep.Running && status.Seconds > 0:
-		return fmt.Sprintf("%s, at most %s more, on %s", epochs, status.Left(), status.Host)
+		return fmt.Sprintf("%s, at most %s more, on %s", epochs, status.Left(), cmp.Or(status.Host, "a machine without a name"))
 	case status.State == sweep.Running:
-		return fmt.Sprintf("first epoch of at most %d, on %s", status.Epochs, status.Host)
+		return fmt.Sprintf("first epoch of at most %d, on %s", status.Epochs, cmp.Or(status.Host, "a machine without a name"))
 	case status.State == sweep.Waiting && status.Epoch > 0:
 		return "interrupted after " + epochs
 	}

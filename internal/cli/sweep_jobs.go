@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -56,8 +57,11 @@ func (c *sweepSlurmCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	if c.Warning < 0 || c.CPUs < 0 || c.AtOnce < 0 {
-		return usagef("--warning, --cpus and --at-once must not be negative")
+	switch {
+	case c.Warning < time.Second || c.Warning > sweep.MaxWarning:
+		return usagef("--warning is %s; Slurm gives it 1s to %.0fs before the limit", c.Warning, sweep.MaxWarning.Seconds())
+	case c.CPUs < 0 || c.AtOnce < 0:
+		return usagef("--cpus and --at-once must not be negative")
 	}
 	scheduler, err := c.scheduler(s, file)
 	if err != nil {
@@ -82,6 +86,7 @@ func (c *sweepSlurmCommand) Run(s *session) error {
 		}
 		opts.Setup = string(text)
 	}
+	opts.Queued = c.queued(s, opts.Runs)
 	jobs, err := sweep.Slurm(cells, opts, c.All)
 	if err != nil {
 		return err
@@ -96,6 +101,9 @@ func (c *sweepSlurmCommand) Run(s *session) error {
 		made := job{Script: j.Script, Cells: j.Cells}
 		if c.Submit {
 			if made.ID, err = submit(s.ctx, j.Script); err != nil {
+				if s.JSON && len(answer) > 0 { // those are in the queue
+					err = errors.Join(err, s.answer(answer))
+				}
 				return err
 			}
 		}
@@ -105,7 +113,7 @@ func (c *sweepSlurmCommand) Run(s *session) error {
 		case c.Submit:
 			fmt.Fprintf(s.stdout, "job %s: %d cells (%s)\n", made.ID, made.Cells, made.Script)
 		default:
-			fmt.Fprintf(s.stdout, "sbatch %s # %d cells\n", made.Script, made.Cells)
+			fmt.Fprintf(s.stdout, "sbatch %s # %d cells\n", sweep.ShellQuote(made.Script), made.Cells)
 		}
 	}
 	if s.JSON {
@@ -117,23 +125,55 @@ func (c *sweepSlurmCommand) Run(s *session) error {
 	return nil
 }
 
+// queued are the cells that are in Slurm's queue already. Where it can't be read, they are
+// submitted twice.
+func (c *sweepSlurmCommand) queued(s *session, runs string) map[string]bool {
+	out, err := tool(s.ctx, "squeue", "--noheader", "--array", "--user="+strconv.Itoa(os.Getuid()), "--format="+sweep.QueueFormat)
+	if err != nil {
+		if c.Submit {
+			s.warn(fmt.Sprintf("what waits in Slurm's queue is not known, and may be submitted twice: %v", err))
+		}
+		return nil
+	}
+	queued := sweep.Queued(runs, out)
+	if len(queued) > 0 {
+		s.log(fmt.Sprintf("%d cells are in Slurm's queue already", len(queued)))
+	}
+	return queued
+}
+
 // submit hands a job script to Slurm and returns the job's number.
 func submit(ctx context.Context, script string) (id string, err error) {
-	var stderr bytes.Buffer
-	command := exec.CommandContext(ctx, "sbatch", "--parsable", script)
-	command.Stderr = &stderr
-	out, err := command.Output()
+	out, err := tool(ctx, "sbatch", "--parsable", script)
 	if err != nil {
-		return "", fmt.Errorf("submitting %s: %w: %s", script, err, strings.TrimSpace(stderr.String()))
+		return "", fmt.Errorf("submitting %s: %w", script, err)
 	}
 	id, _, _ = strings.Cut(strings.TrimSpace(string(out)), ";") // the cluster's name follows
 	return id, nil
 }
 
+// tool runs a program of Slurm and returns what it says. The error ends with what it says on
+// standard error.
+func tool(ctx context.Context, name string, args ...string) ([]byte, error) {
+	var stderr bytes.Buffer
+	command := exec.CommandContext(ctx, name, args...)
+	command.Stderr = &stderr
+	out, err := command.Output()
+	switch said := strings.TrimSpace(stderr.String()); {
+	case errors.Is(err, exec.ErrNotFound):
+		err = fmt.Errorf("%s is not installed here, or not in $PATH", name)
+	case err != nil && said != "":
+		err = fmt.Errorf("%s: %w: %s", name, err, said)
+	case err != nil:
+		err = fmt.Errorf("%s: %w", name, err)
+	}
+	return out, err
+}
+
 // maxArraySize is the most tasks that the cluster's job arrays may have, 0 if that can't be
 // told here.
 func maxArraySize(ctx context.Context) int {
-	out, err := exec.CommandContext(ctx, "scontrol", "show", "config").Output()
+	out, err := tool(ctx, "scontrol", "show", "config")
 	if err != nil {
 		return 0
 	}
@@ -161,7 +201,13 @@ func (c *sweepCollectCommand) Run(s *session) error {
 		return err
 	}
 	if len(done.Missing) > 0 {
-		s.warn(fmt.Sprintf("%d cells are not done, such as %s (%s)", len(done.Missing), done.Missing[0].Name, done.Missing[0].State))
+		first := done.Missing[0]
+		for _, m := range done.Missing {
+			if m.Line != "" && first.Line == "" {
+				first = m
+			}
+		}
+		s.warn(fmt.Sprintf("%d cells are not done, such as %s (%s)", len(done.Missing), first.Name, strings.TrimSuffix(string(first.State)+": "+first.Line, ": ")))
 	}
 	if s.JSON {
 		return s.answer(done)

@@ -24,8 +24,44 @@ type sweepKubernetesCommand struct {
 	Warning   time.Duration `help:"Time that a pod has to save (default: ${default})." default:"2m" placeholder:"TIME" group:"kubernetes"`
 }
 
-// jobName is what Kubernetes takes as the name of a Job with an index behind it.
-var jobName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,50}[a-z0-9])?$`)
+// What Kubernetes takes: as the name of a Job with an index behind it, of a namespace, of a claim,
+// as numbers of cores and of bytes, and what an image is at least.
+var (
+	jobName       = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,50}[a-z0-9])?$`)
+	namespaceName = regexp.MustCompile(`^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$`)
+	claimName     = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
+	cores         = regexp.MustCompile(`^([0-9]+(\.[0-9]*)?|\.[0-9]+|[0-9]+m)?$`)
+	memory        = regexp.MustCompile(`^(([0-9]+(\.[0-9]*)?|\.[0-9]+)(k|[MGTPE]|[KMGTPE]i)?)?$`)
+	imageName     = regexp.MustCompile(`^[^\s]+$`)
+)
+
+// check returns a usage error for what Kubernetes would not take.
+func (c *sweepKubernetesCommand) check() error {
+	for _, f := range []struct {
+		flag, value string
+		form        *regexp.Regexp
+		must        string
+	}{
+		{"name", c.Name, jobName, "have small letters, digits and hyphens, at most 52"},
+		{"namespace", c.Namespace, namespaceName, "have small letters, digits and hyphens, at most 63"},
+		{"image", c.Image, imageName, "name an image"},
+		{"data-claim", c.DataClaim, claimName, "have small letters, digits, hyphens and points"},
+		{"runs-claim", c.RunsClaim, claimName, "have small letters, digits, hyphens and points"},
+		{"cpus", c.CPUs, cores, "be a number such as 4, .5 or 500m"},
+		{"mem", c.Memory, memory, "be a number of bytes such as 16Gi or 16G"},
+	} {
+		if !f.form.MatchString(f.value) {
+			return usagef("--%s is %q; it must %s", f.flag, f.value, f.must)
+		}
+	}
+	switch {
+	case c.AtOnce < 1 || c.GPUs < 0 || c.Retries < 0:
+		return usagef("--at-once must be above 0; --gpus and --retries must not be negative")
+	case c.Warning < time.Second:
+		return usagef("--warning is %s; it must be at least 1s", c.Warning)
+	}
+	return nil
+}
 
 // Run prints the manifest.
 func (c *sweepKubernetesCommand) Run(s *session) error {
@@ -33,11 +69,8 @@ func (c *sweepKubernetesCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case !jobName.MatchString(c.Name):
-		return usagef("--name is %q; it must have small letters, digits and hyphens, at most 52", c.Name)
-	case c.AtOnce < 1 || c.GPUs < 0 || c.Retries < 0 || c.Warning < 0:
-		return usagef("--at-once must be above 0; --gpus, --retries and --warning must not be negative")
+	if err := c.check(); err != nil {
+		return err
 	}
 	selector, err := sweep.ParseSelector(c.Node)
 	if err != nil {

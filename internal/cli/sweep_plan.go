@@ -29,8 +29,8 @@ func (c *sweepPlanCommand) Run(s *session) error {
 		return usagef("--commands plans nothing; leave --bench and --device out")
 	case len(c.Bench) == 0 && c.Device == "" && !c.Needs:
 		return usagef("--bench and --device are empty; give the file of a measurement ('skinattn bench --json > bench.json' on the device), or a device of the table: %s", strings.Join(sweep.DeviceNames(), ", "))
-	case c.Price < 0:
-		return usagef("--price must not be negative")
+	case !(c.Price >= 0) || math.IsInf(c.Price, 0): // or no number
+		return usagef("--price must not be negative, and a number")
 	case c.AtOnce < 1:
 		return usagef("--at-once must be above 0")
 	}
@@ -85,10 +85,15 @@ func (c *sweepPlanCommand) commands(s *session, plan *sweep.Plan) error {
 	fmt.Fprintln(s.stdout, "# on the device: sh commands.sh > bench.json")
 	for _, m := range plan.Missing {
 		if len(m.Command) > 0 {
-			fmt.Fprintf(s.stdout, "%s bench %s --json\n", programName, strings.Join(m.Command, " "))
+			fmt.Fprintln(s.stdout, measuring(m.Command))
 		}
 	}
 	return nil
+}
+
+// measuring is the command of a measurement.
+func measuring(args []string) string {
+	return shellCommand(append(append([]string{programName, "bench"}, args...), "--json"))
 }
 
 // missingLines is the number of things not measured that a plan lists in text.
@@ -131,7 +136,7 @@ func writePlan(w io.Writer, plan *sweep.Plan, all bool) error {
 		}
 		fmt.Fprintf(w, "  %s (%d cells): %s\n", m.What, m.Cells, m.Basis)
 		if len(m.Command) > 0 {
-			fmt.Fprintf(w, "    %s bench %s --json\n", programName, strings.Join(m.Command, " "))
+			fmt.Fprintf(w, "    %s\n", measuring(m.Command))
 		}
 	}
 	return nil

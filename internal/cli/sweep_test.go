@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -122,5 +124,131 @@ func TestSweepCommands(t *testing.T) {
 	}
 	if code, _, errs := call(t, "sweep", "run", filepath.Join(dir, "nothing.yaml")); code != exitFailed || !strings.Contains(errs, "nothing.yaml: no such file") {
 		t.Errorf("no file: %d, %q", code, errs)
+	}
+}
+
+// fakeSlurm puts programs of Slurm into $PATH that are shell scripts, in place of all others; the
+// file calls in the folder that is returned has a line for each of their calls.
+func fakeSlurm(t *testing.T, scripts map[string]string) string {
+	t.Helper()
+	shell, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("there is no shell")
+	}
+	dir := t.TempDir()
+	for name, script := range scripts {
+		text := "#!" + shell + "\necho " + name + " \"$@\" >>'" + filepath.Join(dir, "calls") + "'\n" + script
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", dir)
+	return dir
+}
+
+func smallSweep(t *testing.T) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "small.yaml")
+	if err := os.WriteFile(path, bytes.Replace(sweep.Example("small"), []byte("runs/small"), []byte("my runs"), 1), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestSweepSlurmWithoutSlurm(t *testing.T) {
+	path := smallSweep(t)
+	fakeSlurm(t, nil)
+	code, out, errs := call(t, "sweep", "slurm", path)
+	if code != 0 || errs != "" || !strings.HasPrefix(out, "sbatch '"+filepath.Dir(path)+"/my runs/.sweep/slurm/") || !strings.HasSuffix(out, ".sh' # 4 cells\n") {
+		t.Errorf("%d, %q, %s", code, out, errs)
+	}
+	code, out, errs = call(t, "sweep", "slurm", path, "--submit")
+	if code != exitFailed || out != "" || !strings.Contains(errs, "may be submitted twice: squeue is not installed here, or not in $PATH\n") || !strings.HasSuffix(errs, ".sh: sbatch is not installed here, or not in $PATH\n") {
+		t.Errorf("%d, %q, %s", code, out, errs)
+	}
+	for flag, want := range map[string]string{"--warning=0s": "--warning is 0s; Slurm gives it 1s to 65535s before the limit", "--warning=24h": "--warning is 24h", "--cpus=-1": "--cpus and --at-once must not be negative"} {
+		if code, _, errs := call(t, "sweep", "slurm", path, flag); code != exitUsage || !strings.Contains(errs, want) {
+			t.Errorf("%s: %d, %s", flag, code, errs)
+		}
+	}
+}
+
+// The arrays that were submitted before one was refused are told, the cells in the queue are not
+// submitted again.
+func TestSweepSlurmSubmits(t *testing.T) {
+	path := smallSweep(t)
+	dir := fakeSlurm(t, map[string]string{
+		"scontrol": "echo 'MaxArraySize            = 3'\n",
+		"squeue":   "[ -z \"$QUEUED\" ] || echo \"0 $QUEUED\"\n",
+		"sbatch":   "case $2 in *-1.sh) echo 'sbatch: error: QOSMaxSubmitJobPerUserLimit' >&2; exit 1;; esac\necho '17;cluster'\n",
+	})
+	type job struct {
+		Script, ID string
+		Cells      int
+	}
+	var jobs []job
+	code, out, errs := call(t, "sweep", "slurm", path, "--submit", "--json")
+	if err := json.Unmarshal([]byte(out), &jobs); code != exitFailed || err != nil || len(jobs) != 1 || jobs[0].ID != "17" || jobs[0].Cells != 3 ||
+		!strings.HasSuffix(errs, "-1.sh: sbatch: exit status 1: sbatch: error: QOSMaxSubmitJobPerUserLimit\n") {
+		t.Fatalf("%d, %v, %s, %s", code, err, out, errs)
+	}
+	t.Setenv("QUEUED", jobs[0].Script)
+	code, out, errs = call(t, "sweep", "slurm", path, "--submit")
+	if code != 0 || errs != "1 cells are in Slurm's queue already\n" || !strings.HasPrefix(out, "job 17: 3 cells (") {
+		t.Errorf("%d, %q, %s", code, out, errs)
+	}
+	calls, err := os.ReadFile(filepath.Join(dir, "calls"))
+	if err != nil || strings.Count(string(calls), "sbatch --parsable ") != 3 || !strings.Contains(string(calls), "squeue --noheader --array --user=") {
+		t.Errorf("%s, %v", calls, err)
+	}
+}
+
+func TestSweepKubernetes(t *testing.T) {
+	path := smallSweep(t)
+	args := []string{"sweep", "kubernetes", path, "--image", "registry.example:5000/Lab/skinattn-cli:1", "--data-claim", "ham10000.v2", "--runs-claim", "runs"}
+	code, out, errs := call(t, append(args, "--cpus", "500m", "--mem", "1.5Gi", "--namespace", "lab-1", "--node-label", "nvidia.com/gpu.product=A100")...)
+	if code != 0 || errs != "" || !strings.Contains(out, "completions: 4\n") || !strings.Contains(out, "memory: 1.5Gi\n") {
+		t.Errorf("%d, %s, %s", code, errs, out)
+	}
+	for flag, want := range map[string]string{
+		"--name=My_Sweep": `--name is "My_Sweep"`, "--name=": "--name is", "--name=" + strings.Repeat("a", 53): "at most 52", "--namespace=Lab": `--namespace is "Lab"`, "--namespace=a.b": "--namespace",
+		"--image=": "--image", "--image=a b": `--image is "a b"`, "--data-claim=HAM 10000": "--data-claim", "--runs-claim=runs/": "--runs-claim", "--cpus=four": "--cpus", "--cpus=-1": "--cpus",
+		"--mem=16GB": `--mem is "16GB"; it must be a number of bytes such as 16Gi or 16G`, "--mem=Gi": "--mem", "--at-once=0": "--at-once", "--retries=-1": "--retries", "--warning=0s": "--warning", "--node-label=gpu": "--node-label",
+	} {
+		if code, out, errs := call(t, append(args, flag)...); code != exitUsage || out != "" || !strings.Contains(errs, want) {
+			t.Errorf("%s: %d, %s", flag, code, errs)
+		}
+	}
+}
+
+// What was probably meant in a sweep's file is told, as for the command line.
+func TestSweepSuggests(t *testing.T) {
+	for text, want := range map[string]string{
+		"axis: {}": "axes", "set: {learning-rat: .1}": "learning-rate", "set: {early_stop.patiance: 3}": "early_stop.patience", "set: {backbones: vgg16}": "backbone",
+		"set: {backbone: mobilenetv2}": "mobilenet_v2", "set: {backbone: mobilenet_v2, regime: md/asrun}": "md/as-run", "set: {backbone: mobilenet_v2, protocol: papers}": "paper",
+		"set: {backbone: mobilenet_v2, size: 8}": "", "set: {backbone: mobilenet_v2, batch: 8.5}": "", "set: {backbone: mobilenet_v2, gamma: yes}": "",
+		"set: {backbone: MobileNet_V2}": "mobilenet_v2", "set: {backbone: mobilenet_v2, loss: focl}": "focal", "%YAML 1.2\n---\nset: {}": "",
+	} {
+		path := filepath.Join(t.TempDir(), "m.yaml")
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		code, _, errs := call(t, "sweep", "cells", path)
+		if code != exitUsage || want != "" && !strings.Contains(errs, "; did you mean \""+want+"\"?") || want == "" && strings.Contains(errs, "did you mean") {
+			t.Errorf("%s: %d, %s want %q", text, code, errs, want)
+		}
+	}
+}
+
+// The commands that are listed are for a shell.
+func TestSweepCellsQuotes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s.yaml")
+	if err := os.WriteFile(path, []byte("runs: my runs\nset: {backbone: mobilenet_v2, weights: a b.h5}"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := call(t, "sweep", "cells", path)
+	dir := filepath.Dir(path)
+	if want := "skinattn train --backbone=mobilenet_v2 '--weights=" + dir + "/a b.h5' '--run=" + dir + "/my runs/mobilenet_v2-"; code != 0 || !strings.HasPrefix(out, want) || !strings.HasSuffix(out, "'\n") {
+		t.Errorf("%d, %s, %s", code, out, errs)
 	}
 }

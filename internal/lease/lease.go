@@ -356,14 +356,15 @@ func removeBelow(dir string, number uint64) {
 	})
 }
 
-// each calls use for every lease. A folder that is not there has none.
+// each calls use for every lease; other files are none, such as copies of an editor. A folder that
+// is not there has none.
 func each(dir string, use func(number uint64)) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	for _, e := range entries {
-		if n, err := strconv.ParseUint(e.Name(), 10, 64); err == nil {
+		if n, err := strconv.ParseUint(e.Name(), 10, 64); err == nil && len(e.Name()) == len(name(0)) && !e.IsDir() {
 			use(n)
 		}
 	}

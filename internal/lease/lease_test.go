@@ -188,6 +188,31 @@ func TestUnreadableLease(t *testing.T) {
 	}
 }
 
+// Whatever else lies among the leases is in nobody's way.
+func TestOtherFilesAreNoLeases(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"0000000009/x", "12", "18446744073709551615", "0000000003~", ".nfs0000000000000001"} {
+		path := filepath.Join(dir, Dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("rubbish"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if state, err := Read(dir); err != nil || state.Held {
+		t.Errorf("%+v, %v", state, err)
+	}
+	l := take(t, dir, machine("a"))
+	if l.number != 1 {
+		t.Errorf("the first lease has the number %d", l.number)
+	}
+	refuse(t, dir, machine("b"), "a")
+	if err := l.Release(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWaitingIsCancelled(t *testing.T) {
 	dir := t.TempDir()
 	take(t, dir, machine("a")).die()

@@ -55,6 +55,7 @@ func TestStep(t *testing.T) {
 		wait, before bool // until the time is over; over before it begins
 		result       string
 		detail       string
+		signal       bool // before it ends
 	}{
 		"passed":     {result: passed, detail: "so far"},
 		"failed":     {err: errors.New("no\nmemory"), result: failed, detail: "so far: no memory"},
@@ -62,6 +63,7 @@ func TestStep(t *testing.T) {
 		"stopped":    {err: errors.New("killed"), wait: true, result: tooLate, detail: "so far"},
 		"not begun":  {before: true, result: tooLate},
 		"just ended": {wait: true, result: tooLate, detail: "so far"},
+		"signal":     {err: errors.New("killed"), wait: true, signal: true, result: interrupted, detail: "so far"},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		if c.wait {
@@ -70,6 +72,12 @@ func TestStep(t *testing.T) {
 		}
 		if c.before {
 			cancel()
+			ctx, cancel = context.WithTimeout(t.Context(), 0)
+		}
+		if c.signal {
+			cancel()
+			ctx, cancel = context.WithTimeout(t.Context(), time.Minute)
+			time.AfterFunc(20*time.Millisecond, cancel)
 		}
 		s := (&check{}).step(ctx, name, do(c.err, c.wait))
 		cancel()
@@ -109,6 +117,29 @@ func TestContents(t *testing.T) {
 func TestCommandSaysWhatFailed(t *testing.T) {
 	_, err := command(t.Context(), []string{"WORD=broken"}, "sh", "-c", "echo first >&2; echo $WORD >&2; exit 3")
 	if err == nil || !strings.HasSuffix(err.Error(), "exit status 3: broken") {
+		t.Error(err)
+	}
+}
+
+// A command that is stopped takes along what it has started, such as the test program of 'go test',
+// and is not waited for until that ends.
+func TestStoppedCommand(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	path := filepath.Join(t.TempDir(), "late")
+	start := time.Now()
+	_, err := command(ctx, []string{"LATE=" + path}, "sh", "-c", `(sleep 2; echo >"$LATE") & wait`)
+	if took := time.Since(start); err == nil || took > 1500*time.Millisecond {
+		t.Errorf("after %s: %v", took, err)
+	}
+	time.Sleep(2500*time.Millisecond - time.Since(start))
+	if _, err := os.Stat(path); err == nil {
+		t.Error("what the command has started goes on")
+	}
+}
+
+func TestCommandThatIsMissing(t *testing.T) {
+	if _, err := command(t.Context(), nil, "no-such-program", "a", "b", "c"); err == nil || !strings.HasSuffix(err.Error(), "executable file not found in $PATH") {
 		t.Error(err)
 	}
 }

@@ -5,7 +5,7 @@
 // scripts/check-gpu.sh --cpu --quick tries the steps themselves.
 //
 // Measurements come last, since they can take whatever time is left: what is not measured
-// is named. It must be started in the module's folder.
+// is named.
 package main
 
 import (
@@ -19,6 +19,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/skinattn/skinattn/internal/atomicfile"
@@ -40,10 +41,11 @@ type report struct {
 
 // Results of a step.
 const (
-	passed  = "ok"
-	failed  = "failed"
-	tooLate = "out of time" // it was stopped, or not begun
-	leftOut = "left out"    // there is nothing to do
+	passed      = "ok"
+	failed      = "failed"
+	tooLate     = "out of time" // it was stopped, or not begun
+	interrupted = "interrupted" // likewise, by a signal
+	leftOut     = "left out"    // there is nothing to do
 )
 
 // step is a part of the check with its result.
@@ -66,14 +68,44 @@ type check struct {
 	devices  int    // of the engine
 }
 
-func main() {
-	out := flag.String("out", "check-gpu.json", "file to write")
-	minutes := flag.Float64("minutes", 10, "what is not done after this time is left out; 0: no limit")
-	onCPU := flag.Bool("cpu", false, "check XLA on the CPU")
-	quick := flag.Bool("quick", false, "small networks, few photos, few steps")
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+func main() { os.Exit(checkGPU(os.Args[1:])) }
+
+// checkGPU does what the arguments say, and returns the exit code.
+func checkGPU(args []string) int {
+	flags := flag.NewFlagSet("check-gpu", flag.ContinueOnError)
+	temp := flags.String("temp", "", "folder with nothing but this program, for what is not kept; it is removed at the end (default: a new one)")
+	root := flags.String("root", ".", "folder of the module")
+	out := flags.String("out", "check-gpu.json", "file to write")
+	minutes := flags.Float64("minutes", 10, "what is not done after this time is left out; 0: no limit")
+	onCPU := flags.Bool("cpu", false, "check XLA on the CPU")
+	quick := flags.Bool("quick", false, "small networks, few photos, few steps")
+	err := flags.Parse(args)
+	if *temp != "" {
+		if self, _ := os.Executable(); !holdsOnly(*temp, self) {
+			fmt.Fprintf(os.Stderr, "check-gpu: wrong usage: -temp: %s holds something else than this program\n", *temp)
+			return 2
+		}
+		defer os.RemoveAll(*temp)
+	}
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		return 2
+	case flags.NArg() > 0 || !(*minutes >= 0):
+		fmt.Fprintln(os.Stderr, "check-gpu: wrong usage: there are flags only, and --minutes must not be negative")
+		return 2
+	}
+	if *out, err = filepath.Abs(*out); err == nil {
+		err = enter(*root)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "check-gpu:", err)
+		return 1
+	}
+	signalled, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	ctx := signalled
 	if *minutes > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(*minutes*float64(time.Minute)))
@@ -83,23 +115,50 @@ func main() {
 	if *onCPU {
 		kind = engine.CPU
 	}
-	ok, err := perform(ctx, kind, *quick, *out)
+	ok, err := perform(ctx, *temp, kind, *quick, *out)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "check-gpu:", err)
 	}
-	if err != nil || !ok {
-		os.Exit(1)
+	switch {
+	case err != nil || !ok:
+		return 1
+	case signalled.Err() != nil:
+		return 130
 	}
+	return 0
 }
 
-// perform makes the check and writes the report. ok is false if a step failed.
-func perform(ctx context.Context, kind string, quick bool, out string) (ok bool, err error) {
-	start := time.Now()
-	c := &check{report: report{Date: start.UTC().Format(time.DateOnly), Engine: kind, Quick: quick, OK: true, GPUs: []string{}}}
-	if c.temp, err = os.MkdirTemp("", "check-gpu-*"); err != nil {
-		return false, err
+// holdsOnly reports whether a folder has nothing but a file.
+func holdsOnly(dir, file string) bool {
+	entries, err := os.ReadDir(dir)
+	return err == nil && len(entries) == 1 && filepath.Join(dir, entries[0].Name()) == file
+}
+
+// enter goes to the module's folder, where the commands of the steps run.
+func enter(root string) error {
+	if data := os.Getenv("SKINATTN_DATA"); data != "" {
+		path, err := filepath.Abs(data)
+		if err == nil {
+			err = os.Setenv("SKINATTN_DATA", path)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	defer os.RemoveAll(c.temp)
+	return os.Chdir(root)
+}
+
+// perform makes the check and writes the report. ok is false if a step failed. Without temp it
+// makes a folder for what is not kept.
+func perform(ctx context.Context, temp, kind string, quick bool, out string) (ok bool, err error) {
+	start := time.Now()
+	c := &check{report: report{Date: start.UTC().Format(time.DateOnly), Engine: kind, Quick: quick, OK: true, GPUs: []string{}}, temp: temp}
+	if temp == "" {
+		if c.temp, err = os.MkdirTemp("", "check-gpu-*"); err != nil {
+			return false, err
+		}
+		defer os.RemoveAll(c.temp)
+	}
 	c.skinattn = filepath.Join(c.temp, "skinattn")
 	for _, s := range []struct {
 		name string
@@ -132,7 +191,7 @@ func perform(ctx context.Context, kind string, quick bool, out string) (ok bool,
 
 // step does a step and says what became of it.
 func (c *check) step(ctx context.Context, name string, do func(context.Context) (any, string, error)) *step {
-	s, start := &step{Name: name, Result: tooLate}, time.Now()
+	s, start := &step{Name: name, Result: ended(ctx)}, time.Now()
 	if ctx.Err() != nil {
 		return s
 	}
@@ -143,7 +202,7 @@ func (c *check) step(ctx context.Context, name string, do func(context.Context) 
 	case errors.Is(err, errLeftOut):
 		s.Result, s.Detail = leftOut, err.Error()
 	case ctx.Err() != nil:
-		if s.Detail == "" {
+		if s.Result = ended(ctx); s.Detail == "" {
 			s.Detail = "stopped"
 		}
 	case err != nil:
@@ -153,6 +212,14 @@ func (c *check) step(ctx context.Context, name string, do func(context.Context) 
 		s.Result = passed
 	}
 	return s
+}
+
+// ended is the result of a step that a context has ended.
+func ended(ctx context.Context) string {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return interrupted
+	}
+	return tooLate
 }
 
 // rounded has three digits behind the point.

@@ -296,3 +296,30 @@ func TestNumbersOutsideTheirBounds(t *testing.T) {
 		}
 	}
 }
+
+// LastEpoch is the epoch of History's last row, and does not read what is no history.
+func TestLastEpoch(t *testing.T) {
+	f := &Folder{Dir: t.TempDir()}
+	for _, c := range []struct {
+		text  string
+		epoch int
+		fails bool
+	}{
+		{"epoch,seconds\n", 0, false}, {"epoch,seconds\n1,2\n12,3\n", 12, false}, {"epoch,seconds\r\n1,2\r\n", 1, false},
+		{"", 0, true}, {"rubbish", 0, true}, {"epoch,seconds\n1,2\n\"3", 0, true}, {"seconds,epoch\n1,2\n", 0, true},
+	} {
+		if err := os.WriteFile(f.Path(HistoryFile), []byte(c.text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		epoch, err := f.LastEpoch()
+		if epoch != c.epoch || (err != nil) != c.fails {
+			t.Errorf("%q: %d, %v", c.text, epoch, err)
+		}
+	}
+	if err := os.Remove(f.Path(HistoryFile)); err != nil {
+		t.Fatal(err)
+	}
+	if epoch, err := f.LastEpoch(); epoch != 0 || err != nil {
+		t.Errorf("no history: %d, %v", epoch, err)
+	}
+}

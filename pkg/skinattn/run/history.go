@@ -110,6 +110,29 @@ func (e *Epoch) numbers() []*float64 {
 	return numbers
 }
 
+// LastEpoch is the number of the last epoch in history.csv, 0 before there is one. It is what a look
+// at thousands of runs has time for: History reads and checks everything.
+func (f *Folder) LastEpoch() (int, error) {
+	text, err := f.ReadFile(HistoryFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	rows := strings.TrimSpace(string(text))
+	last := rows[strings.LastIndexByte(rows, '\n')+1:]
+	number, _, _ := strings.Cut(last, ",")
+	if number == historyColumns[0] {
+		return 0, nil
+	}
+	epoch, err := strconv.Atoi(number)
+	if err != nil || !strings.HasPrefix(rows, historyColumns[0]+",") {
+		return 0, fmt.Errorf("%s: its last row has no number of an epoch", f.Path(HistoryFile))
+	}
+	return epoch, nil
+}
+
 // Columns returns the names and values of the columns of history.csv that any
 // epoch has, in the file's order.
 func Columns(rows []Epoch) (names []string, values map[string][]float64) {

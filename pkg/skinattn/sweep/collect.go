@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -24,7 +25,7 @@ var collected = []string{
 type Collected struct {
 	Copied []string `json:"copied"` // names of cells
 	Kept   int      `json:"kept"`   // cells that were there already
-	// Missing are the cells that are not done.
+	// Missing are the cells that are not done, and those whose folder has the run of another one.
 	Missing []Status `json:"missing"`
 }
 
@@ -51,7 +52,16 @@ func Collect(cells []Cell, runs, out string) (done Collected, err error) {
 			done.Missing = append(done.Missing, s)
 			continue
 		}
-		copied, err := collect(&run.Folder{Dir: cells[i].Dir(runs)}, &run.Folder{Dir: cells[i].Dir(out)})
+		from := &run.Folder{Dir: cells[i].Dir(runs)}
+		if s.Line, err = cells[i].other(from); err == nil && s.Line != "" {
+			s.State = Failed
+			done.Missing = append(done.Missing, s)
+			continue
+		}
+		copied := false
+		if err == nil {
+			copied, err = collect(from, &run.Folder{Dir: cells[i].Dir(out)})
+		}
 		switch {
 		case err != nil:
 			return done, err
@@ -62,6 +72,25 @@ func Collect(cells []Cell, runs, out string) (done Collected, err error) {
 		}
 	}
 	return done, nil
+}
+
+// other says how the run in a folder differs from the cell's, as after the folder of another cell was
+// copied; it is empty for the cell's own.
+func (c *Cell) other(folder *run.Folder) (differs string, err error) {
+	have, err := folder.Config()
+	if err != nil {
+		return "", err
+	}
+	want := c.Config()
+	data := have.Data // what the training adds: checksums, mostly
+	data.Protocol, data.TestShare, data.Arm = want.Data.Protocol, want.Data.TestShare, want.Data.Arm
+	want.Data, want.InitSHA256 = data, have.InitSHA256
+	mismatch, ok := errors.AsType[*run.ConfigMismatchError](folder.RequireConfig(want))
+	if !ok {
+		return "", nil
+	}
+	first := mismatch.Fields[0]
+	return fmt.Sprintf("the folder has another run: %s is %s, not %s", first.Path, cmp.Or(first.Have, "not set"), cmp.Or(first.Want, "set")), nil
 }
 
 // collect copies one run, unless it is there.

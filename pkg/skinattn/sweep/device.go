@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -204,6 +205,9 @@ func ReadBench(paths ...string) (all []bench.Result, err error) {
 			}
 			engine = cmp.Or(r.Engine, engine)
 		}
+		if _, err := newSpeeds(Device{Results: all[before:]}); err != nil { // options that make no network
+			return nil, &BenchError{path, err}
+		}
 	}
 	return all, nil
 }
@@ -245,11 +249,19 @@ func resultsIn(answer json.RawMessage) (results []bench.Result) {
 	return results
 }
 
+// maxSeconds is above any time that is measured, and keeps sums finite.
+const maxSeconds = 1e7
+
 // usable returns an error for a result that tells no time.
 func usable(r bench.Result) error {
 	if r.Mode == bench.Host {
 		if r.Host == nil || r.Size < 1 {
 			return fmt.Errorf("a result of mode %s lacks its numbers", r.Mode)
+		}
+		for i, h := 0, reflect.ValueOf(*r.Host); i < h.NumField(); i++ {
+			if f := h.Field(i); f.CanFloat() && !(f.Float() >= 0 && f.Float() <= maxSeconds) {
+				return fmt.Errorf("a result of mode %s has a time of %v seconds", r.Mode, f.Float())
+			}
 		}
 		return nil
 	}
@@ -261,6 +273,12 @@ func usable(r bench.Result) error {
 	}
 	if len(r.StepSeconds) == 0 || !(slices.Min(r.StepSeconds) > 0) || r.Batch < 1 || r.Size < 1 {
 		return fmt.Errorf("a result of %s has no steps, or no size", r.Backbone)
+	}
+	if !(slices.Max(r.StepSeconds) <= maxSeconds && r.CompileSeconds >= 0 && r.CompileSeconds <= maxSeconds) {
+		return fmt.Errorf("a result of %s has impossible times", r.Backbone)
+	}
+	if r.Precision != "" && r.Precision != spec.BFloat16 {
+		return fmt.Errorf("a result of %s has the precision %q, which is unknown", r.Backbone, r.Precision)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -36,6 +37,7 @@ type Cell struct {
 // assignment has the fields that the cells of a grid set, in the order of the arguments.
 type assignment struct {
 	fields []*field
+	dir    string // of the file, which relative paths begin at
 }
 
 // prepared is what cells have in common that differ in seed and split alone.
@@ -59,7 +61,7 @@ type networkSize struct {
 // changes slowest. merged is the number of cells that are another one by another way. Every
 // cell is checked as 'train' would; an error is a *FileError with the axis that is wrong.
 func (f *File) Expand() (cells []Cell, merged int, err error) {
-	e := &expander{file: f, prepared: map[string]*prepared{}, networks: map[spec.Network]*skinattn.Network{}, seen: map[string]bool{}, excluded: map[int]bool{}}
+	e := &expander{file: f, prepared: map[string]*prepared{}, networks: map[spec.Network]*skinattn.Network{}, seen: map[string]bool{}, excluded: map[*exclusion]bool{}}
 	for i := range f.grids {
 		if err := e.grid(&f.grids[i]); err != nil {
 			return nil, 0, err
@@ -67,7 +69,7 @@ func (f *File) Expand() (cells []Cell, merged int, err error) {
 	}
 	for _, g := range f.grids {
 		for _, x := range g.exclude {
-			if !e.excluded[x.line] {
+			if !e.excluded[x] {
 				return nil, 0, &FileError{Path: f.Path, Line: x.line, Err: errors.New("the exclusion leaves no cell out")}
 			}
 		}
@@ -86,12 +88,12 @@ type expander struct {
 	prepared map[string]*prepared
 	networks map[spec.Network]*skinattn.Network // the last ones that were built
 	seen     map[string]bool
-	excluded map[int]bool // lines of exclusions that left a cell out
+	excluded map[*exclusion]bool // those that left a cell out
 }
 
 // grid adds the cells of a grid.
 func (e *expander) grid(g *grid) error {
-	own := &assignment{fields: slices.Collect(maps.Keys(g.set))}
+	own := &assignment{fields: slices.Collect(maps.Keys(g.set)), dir: filepath.Dir(e.file.Path)}
 	for _, a := range g.axes {
 		own.fields = append(own.fields, a.field)
 	}
@@ -144,7 +146,7 @@ func (e *expander) leftOut(g *grid, own *assignment, values []value) bool {
 			}
 		}
 		if matches {
-			out, e.excluded[x.line] = true, true
+			out, e.excluded[x] = true, true
 		}
 	}
 	return out
@@ -184,6 +186,9 @@ func (e *expander) cell(g *grid, own *assignment, values []value) error {
 	if err == nil {
 		err = begin.Split.Check(begin.Protocol)
 	}
+	if i := slices.IndexFunc(own.fields, func(f *field) bool { return f.name == "test-data" }); err == nil && i >= 0 && values[i].isSet() && !slices.Contains(split.WithOfficialTest(), begin.Protocol) {
+		err = fmt.Errorf("the protocol is %s: %w; choose one of %s", begin.Protocol, pipeline.ErrNoTestSet, strings.Join(split.WithOfficialTest(), ", "))
+	}
 	if err != nil {
 		return e.wrong(g, own, values, err)
 	}
@@ -220,6 +225,8 @@ func (e *expander) wrong(g *grid, own *assignment, values []value, err error) er
 		name = "regime"
 	} else if errors.Is(err, errProtocol) {
 		name = "protocol"
+	} else if errors.Is(err, pipeline.ErrNoTestSet) {
+		name = "test-data"
 	}
 	wrong := &FileError{Path: e.file.Path, Line: g.line, Field: name, Err: fault}
 	for i, f := range own.fields {
@@ -430,7 +437,7 @@ func plain(text string) string {
 func (c *Cell) Arguments() (args []string) {
 	for i, f := range c.own.fields {
 		if v := c.values[i]; v.isSet() {
-			if argument := f.argument(v); argument != "" {
+			if argument := f.argument(v, c.own.dir); argument != "" {
 				args = append(args, argument)
 			}
 		}

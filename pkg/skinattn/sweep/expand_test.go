@@ -157,7 +157,7 @@ func TestFileErrors(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"", "sweep.yaml: the file is empty"},
 		{"[]", "sweep.yaml, line 1: the file is a list; it must have keys with values"},
-		{"axes: {backbone: [mobilenet_v2]}\nset: {a: }: b}", "sweep.yaml: "},
+		{"axes: {backbone: [mobilenet_v2]}\nset: {a: }: b}", "sweep.yaml, line 2: mapping values are not allowed"},
 		{"axis: {}", `sweep.yaml, line 1: key "axis" is unknown; choose one of runs, set, axes, exclude, grids`},
 		{"axes:\n  backbones: [resnet50]", `sweep.yaml, line 2: "backbones" is nothing that a cell can set; choose one of backbone, regime, protocol`},
 		{"axes:\n  seed: [1]", "sweep.yaml, line 1: the cells have no backbone; choose of densenet201"},
@@ -190,8 +190,18 @@ func TestFileErrors(t *testing.T) {
 		{"set: {backbone: mobilenet_v2, learning_rate: 1, learning-rate: 2}", "sweep.yaml, line 1, learning-rate: it is set twice, under two names"},
 		{"set: {backbone: mobilenet_v2}\ngrids:\n - axes: {seed: [1]}\n   exclude: [{seed: 2}]", "sweep.yaml, line 4, seed 2: the exclusion names a value that no cell has"},
 		{"set: {backbone: mobilenet_v2}\nexclude: [{seed: 2}]\ngrids:\n - axes: {seed: [1]}\n - axes: {seed: [3]}", "sweep.yaml, line 2: the exclusion leaves no cell out"},
+		{"set: {backbone: mobilenet_v2}\naxes: {protocol: [isic2018, grouped], test-data: official}", "sweep.yaml, line 2, test-data official: the protocol is grouped: only a protocol with an official test takes a test set; choose one of isic2018"},
 		{"set: {backbone: mobilenet_v2, save-every: soon}", "sweep.yaml, line 1, save-every soon: it must be a duration such as 10m"},
 		{"runs: []\nset: {backbone: mobilenet_v2}", "sweep.yaml, line 1: runs must name a folder"},
+		{"runs: ~\nset: {backbone: mobilenet_v2}", "sweep.yaml, line 1: runs must name a folder"},
+		{"set:\n\tbackbone: mobilenet_v2", "sweep.yaml, line 2: the line begins with a tab; YAML is indented by spaces"},
+		{"set: {backbone: [}", "sweep.yaml: did not find expected node content"},
+		{"set: {backbone: mobilenet_v2}\n---\naxes: {seed: 1..3}", "sweep.yaml, line 2: a second document begins here; a sweep is one"},
+		{"set: {backbone: mobilenet_v2}\n--- {", "sweep.yaml, line 2: "},
+		{"set: &a {backbone: mobilenet_v2}\ngrids:\n - set: {<<: *a}", "sweep.yaml, line 3: << is not read in a sweep; write the keys of set out"},
+		// All on one line, as programs write JSON.
+		{`{"set": {"backbone": "mobilenet_v2"}, "exclude": [{"seed": 1}, {"seed": 5}], "grids": [{"axes": {"seed": [1, 2]}}, {"axes": {"seed": [3]}}]}`,
+			"sweep.yaml, line 1: the exclusion leaves no cell out"},
 	} {
 		f, err := Parse([]byte(c.text), "sweep.yaml")
 		if err == nil {
@@ -199,6 +209,43 @@ func TestFileErrors(t *testing.T) {
 		}
 		if _, ok := errors.AsType[*FileError](err); !ok || !strings.HasPrefix(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q\n gives %v\n want  %s", c.text, err, c.want)
+		}
+	}
+}
+
+// Relative paths begin at the file's folder, wherever the command runs, and ~ is the home folder.
+func TestPaths(t *testing.T) {
+	t.Setenv("HOME", "/home/me")
+	text := "set: {backbone: mobilenet_v2, protocol: isic2018, test-data: official}\nruns: ~/runs\naxes: {weights: [imagenet, random, w.h5, ~/w.h5, /data/w.h5]}"
+	f, err := Parse([]byte(text), "/lab/sweep.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Runs != "/home/me/runs" {
+		t.Errorf("runs %s", f.Runs)
+	}
+	cells, _, err := f.Expand()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const begin, end = "--backbone=mobilenet_v2 --protocol=isic2018 --weights=", " --test-data=/lab/official"
+	want := []string{begin + "imagenet" + end, begin + "random" + end, begin + "/lab/w.h5" + end, begin + "/home/me/w.h5" + end, begin + "/data/w.h5" + end}
+	if got := arguments(cells); !slices.Equal(got, want) {
+		t.Errorf("%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	for i, c := range expand(t, text) { // beside the present folder
+		if c.Name != cells[i].Name {
+			t.Errorf("the file's place changes the name %s to %s", cells[i].Name, c.Name)
+		}
+	}
+}
+
+// What was probably meant is among the known keys.
+func TestUnknownKeys(t *testing.T) {
+	for text, known := range map[string]string{"axis: {}": "axes", "set: {learning-rat: .1}": "learning-rate", "axes: {backbones: [vgg16]}": "backbone", "grids: [{excludes: []}]": "exclude"} {
+		_, err := Parse([]byte(text), "sweep.yaml")
+		if wrong, ok := errors.AsType[*UnknownError](err); !ok || !slices.Contains(wrong.Known, known) || !strings.Contains(text, wrong.Key) {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 }

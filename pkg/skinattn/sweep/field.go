@@ -2,6 +2,8 @@ package sweep
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
@@ -217,10 +219,30 @@ func textOf(v reflect.Value) string {
 	return strings.Join(texts, ",")
 }
 
-// argument is the flag of 'train' that gives the field this value; empty for a switch that is
-// off anyway.
-func (f *field) argument(v value) string {
+// paths are the fields that name a file or folder, with the words that stand for none.
+var paths = map[string][]string{"weights": {pipeline.ImageNetWeights, pipeline.RandomWeights}, "test-data": nil}
+
+// place is a path of a sweep's file: a relative one begins at dir, and ~/ is the home folder, as in
+// a shell.
+func place(path, dir string) string {
+	if rest, inHome := strings.CutPrefix(path, "~/"); inHome {
+		if home, err := os.UserHomeDir(); err == nil {
+			return filepath.Join(home, rest)
+		}
+	}
+	if path = filepath.FromSlash(path); filepath.IsAbs(path) || dir == "." {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
+// argument is the flag of 'train' that gives the field this value, relative paths beginning at
+// dir; empty for a switch that is off anyway.
+func (f *field) argument(v value, dir string) string {
+	words, isPath := paths[f.name]
 	switch {
+	case isPath && v.text != "" && !slices.Contains(words, v.text):
+		return "--" + f.name + "=" + place(v.text, dir)
 	case f.typ.Kind() != reflect.Bool:
 		return "--" + f.name + "=" + v.text
 	case v.v.Bool():

@@ -1,12 +1,16 @@
 package sweep
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -34,7 +38,7 @@ type grid struct {
 	line    int
 	set     map[*field]value // of all cells
 	axes    []axis           // the first changes slowest
-	exclude []exclusion
+	exclude []*exclusion
 }
 
 // axis is a field with the values that it takes.
@@ -48,6 +52,16 @@ type exclusion struct {
 	line   int
 	fields map[*field][]value
 }
+
+// UnknownError says that a key of a sweep's file is none of those that are known there.
+type UnknownError struct {
+	Key   string
+	Known []string
+
+	text string
+}
+
+func (e *UnknownError) Error() string { return e.text }
 
 // FileError says what is wrong with a sweep's file. Field and Value are empty where the error
 // is about neither.
@@ -105,18 +119,44 @@ func ReadFile(path string) (*File, error) {
 func Parse(text []byte, path string) (*File, error) {
 	p := &parser{path: path}
 	f := &File{Path: path, Runs: filepath.Join("runs", strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)))}
-	var document yaml.Node
-	if err := yaml.Unmarshal(text, &document); err != nil {
-		return nil, p.wrong(nil, "", "", errors.New(strings.TrimPrefix(err.Error(), "yaml: ")))
-	}
-	if len(document.Content) != 1 {
+	documents := yaml.NewDecoder(bytes.NewReader(text))
+	var document, second yaml.Node
+	err := documents.Decode(&document)
+	if errors.Is(err, io.EOF) || err == nil && len(document.Content) != 1 {
 		return nil, p.wrong(nil, "", "", errors.New("the file is empty"))
 	}
-	err := p.file(resolve(document.Content[0]), f)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		if err = p.file(resolve(document.Content[0]), f); err != nil {
+			return nil, err
+		}
+		if err = documents.Decode(&second); errors.Is(err, io.EOF) {
+			return f, nil
+		}
+		if err == nil {
+			return nil, p.wrong(&second, "", "", errors.New("a second document begins here; a sweep is one, with 'grids' for its parts"))
+		}
 	}
-	return f, nil
+	return nil, p.notYAML(text, err)
+}
+
+// notYAML is the error of a text that is no YAML; a tab that begins a line is named, since nobody
+// sees it.
+func (p *parser) notYAML(text []byte, err error) error {
+	reason, line := strings.TrimPrefix(err.Error(), "yaml: "), 0
+	if rest, ok := strings.CutPrefix(reason, "line "); ok {
+		number, fault, _ := strings.Cut(rest, ": ")
+		if n, err := strconv.Atoi(number); err == nil {
+			line, reason = n, fault
+		}
+	}
+	for i, s := range bytes.Split(text, []byte("\n")) {
+		indent := s[:len(s)-len(bytes.TrimLeft(s, " \t"))]
+		if bytes.ContainsRune(indent, '\t') && strings.Contains(reason, "cannot start any token") {
+			line, reason = i+1, "the line begins with a tab; YAML is indented by spaces"
+			break
+		}
+	}
+	return p.wrong(&yaml.Node{Line: line}, "", "", errors.New(reason))
 }
 
 // parser reads nodes and knows where they come from.
@@ -142,14 +182,19 @@ func (p *parser) mapping(node *yaml.Node, what string) ([]entry, error) {
 		return nil, p.wrong(node, "", "", fmt.Errorf("%s is a %s; it must have keys with values", what, kindName(node)))
 	}
 	var entries []entry
+	seen := map[string]bool{}
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key := resolve(node.Content[i])
-		if key.Kind != yaml.ScalarNode || key.Tag == "!!merge" {
+		if key.Kind == yaml.ScalarNode && key.Tag == "!!merge" {
+			return nil, p.wrong(key, "", "", fmt.Errorf("<< is not read in a sweep; write the keys of %s out", what))
+		}
+		if key.Kind != yaml.ScalarNode {
 			return nil, p.wrong(key, "", "", fmt.Errorf("a key of %s must be a word", what))
 		}
-		if slices.ContainsFunc(entries, func(e entry) bool { return e.key.Value == key.Value }) {
+		if seen[key.Value] {
 			return nil, p.wrong(key, "", "", fmt.Errorf("%s is there twice in %s", key.Value, what))
 		}
+		seen[key.Value] = true
 		entries = append(entries, entry{key, resolve(node.Content[i+1])})
 	}
 	return entries, nil
@@ -166,10 +211,10 @@ func (p *parser) file(node *yaml.Node, f *File) error {
 	for _, e := range entries {
 		switch e.key.Value {
 		case "runs":
-			if e.value.Kind != yaml.ScalarNode || strings.TrimSpace(e.value.Value) == "" {
+			if e.value.Kind != yaml.ScalarNode || e.value.Tag == "!!null" || strings.TrimSpace(e.value.Value) == "" {
 				return p.wrong(e.value, "", "", errors.New("runs must name a folder"))
 			}
-			f.Runs = filepath.FromSlash(e.value.Value)
+			f.Runs = place(e.value.Value, ".")
 		case "grids":
 			grids = e.value
 		default:
@@ -222,7 +267,7 @@ func (p *parser) part(g *grid, e entry, keys string) error {
 	case "exclude":
 		return p.exclusions(g, e.value)
 	}
-	return p.wrong(e.key, "", "", fmt.Errorf("key %q is unknown; choose one of %s", e.key.Value, keys))
+	return p.wrong(e.key, "", "", &UnknownError{e.key.Value, strings.Split(keys, ", "), fmt.Sprintf("key %q is unknown; choose one of %s", e.key.Value, keys)})
 }
 
 // field finds the field of a key.
@@ -230,8 +275,9 @@ func (p *parser) field(key *yaml.Node) (*field, error) {
 	if f := byName()[key.Value]; f != nil {
 		return f, nil
 	}
-	return nil, p.wrong(key, "", "", fmt.Errorf("%q is nothing that a cell can set; choose one of %s, or a flag of 'skinattn train' or field of config.json for the regime or network",
-		key.Value, strings.Join(fieldNames(), ", ")))
+	return nil, p.wrong(key, "", "", &UnknownError{key.Value, slices.Sorted(maps.Keys(byName())),
+		fmt.Sprintf("%q is nothing that a cell can set; choose one of %s, or a flag of 'skinattn train' or field of config.json for the regime or network",
+			key.Value, strings.Join(fieldNames(), ", "))})
 }
 
 // set reads the settings that all cells have.
@@ -332,7 +378,7 @@ func (p *parser) exclusions(g *grid, node *yaml.Node) error {
 		if err != nil {
 			return err
 		}
-		x := exclusion{line: n.Line, fields: map[*field][]value{}}
+		x := &exclusion{line: n.Line, fields: map[*field][]value{}}
 		for _, e := range entries {
 			f, err := p.field(e.key)
 			if err != nil {

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -51,6 +53,9 @@ func Kubernetes(file *File, cells []Cell, opts KubernetesOptions) ([]byte, error
 	text, err := os.ReadFile(file.Path)
 	if err != nil {
 		return nil, err
+	}
+	if !utf8.Valid(text) {
+		return nil, fmt.Errorf("%s is not in UTF-8, which a ConfigMap demands", file.Path)
 	}
 	list := names(cells)
 	if len(text)+len(list) > maxConfigMap*9/10 { // the manifest is kept in an annotation, too
@@ -145,6 +150,9 @@ const (
 	exitUsage  = 2
 )
 
+// What Kubernetes takes as the name of a label, without its prefix, and as its value.
+var labelWord = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`)
+
 // ParseSelector reads labels of nodes: KEY=VALUE.
 func ParseSelector(texts []string) (map[string]string, error) {
 	labels := map[string]string{}
@@ -152,6 +160,9 @@ func ParseSelector(texts []string) (map[string]string, error) {
 		key, value, ok := strings.Cut(text, "=")
 		if !ok || key == "" {
 			return nil, fmt.Errorf("node label %q: want KEY=VALUE", text)
+		}
+		if name := key[strings.LastIndex(key, "/")+1:]; !labelWord.MatchString(name) || value != "" && !labelWord.MatchString(value) {
+			return nil, fmt.Errorf("node label %q: name and value have letters and digits at their ends, and between them hyphens, points and underscores, too, at most 63", text)
 		}
 		labels[key] = value
 	}

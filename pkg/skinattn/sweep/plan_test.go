@@ -316,10 +316,16 @@ func TestReadBench(t *testing.T) {
 	for text, want := range map[string]string{
 		`[{"engine": "cpu", ` + one[1:] + `, {"engine": "cuda", ` + one[1:] + "]": "the engine cuda beside those of cpu",
 		"{": "no JSON", "[]": "no measurement", `{"mode": "dance"}`: `mode "dance"`,
-		`{"backbone": "alexnet", "mode": "train"}`:                                              "alexnet",
-		`{"backbone": "resnet50", "mode": "train", "size": 9, "batch": 1, "step_seconds": []}`:  "no steps",
-		`{"backbone": "resnet50", "mode": "train", "size": 9, "batch": 1, "step_seconds": [0]}`: "no steps",
-		`{"mode": "host", "size": 224}`:                                                         "lacks its numbers",
+		`{"backbone": "alexnet", "mode": "train"}`:                                                     "alexnet",
+		`{"backbone": "resnet50", "mode": "train", "size": 9, "batch": 1, "step_seconds": []}`:         "no steps",
+		`{"backbone": "resnet50", "mode": "train", "size": 9, "batch": 1, "step_seconds": [0]}`:        "no steps",
+		`{"mode": "host", "size": 224}`:                                                                "lacks its numbers",
+		`{"mode": "host", "size": 224, "host": {"photo_seconds": -1}}`:                                 "a time of -1 seconds",
+		one[:len(one)-1] + `, "compile_seconds": -5}`:                                                  "impossible times",
+		one[:len(one)-1] + `, "precision": "fp8"}`:                                                     `precision "fp8"`,
+		one[:len(one)-1] + `, "work": ["cut=nothing"]}`:                                                `no layer is called "nothing"`,
+		`{"backbone": "resnet50", "mode": "train", "size": 224, "batch": 8, "step_seconds": [1e308]}`:  "impossible times",
+		`{"backbone": "resnet50", "mode": "train", "size": 99999999, "batch": 8, "step_seconds": [1]}`: "size is 99999999",
 	} {
 		_, err := ReadBench(write(text))
 		if _, ok := errors.AsType[*BenchError](err); !ok || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {

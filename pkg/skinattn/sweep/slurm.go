@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"text/template"
@@ -37,6 +38,8 @@ type SlurmOptions struct {
 	More  []string // further options of sbatch, with their dashes
 	// MaxArray is the cluster's MaxArraySize: a job array has as many tasks at most.
 	MaxArray int
+	// Queued are the names of the cells that Slurm's queue has already: they are left out.
+	Queued map[string]bool
 }
 
 // DefaultMaxArray is the limit of Slurm's own configuration.
@@ -51,22 +54,23 @@ type SlurmJob struct {
 //go:embed slurm.sh.tmpl
 var slurmText string
 
-var slurmTemplate = template.Must(template.New("").Funcs(template.FuncMap{"quote": shellQuote}).Parse(slurmText))
+var slurmTemplate = template.Must(template.New("").Funcs(template.FuncMap{"quote": ShellQuote}).Parse(slurmText))
 
 // Slurm writes job arrays that train the cells, one task a cell, into the folder of the runs:
-// one script, or several where the cluster limits the size of an array. Cells that are done,
-// that run and that failed are left out unless all is set.
+// one script, or several where the cluster limits the size of an array. Cells that are done or
+// queued are left out, and unless all is set those that run and that failed.
 func Slurm(cells []Cell, opts SlurmOptions, all bool) ([]SlurmJob, error) {
-	for _, option := range append([]string{opts.Partition, opts.Account, opts.QOS, opts.Constraint, opts.GPUs, opts.Memory, opts.Time}, opts.More...) {
+	for _, option := range append([]string{opts.Partition, opts.Account, opts.QOS, opts.Constraint, opts.GPUs, opts.Memory, opts.Time, opts.Runs}, opts.More...) {
 		if strings.ContainsAny(option, "\n\r") {
 			return nil, fmt.Errorf("option %q of sbatch has several lines", option)
 		}
 	}
 	cells, err := pending(cells, opts.Runs, all)
+	cells = slices.DeleteFunc(cells, func(c Cell) bool { return opts.Queued[c.Name] })
 	if err != nil || len(cells) == 0 {
 		return nil, err
 	}
-	dir := filepath.Join(opts.Runs, stateDir, "slurm")
+	dir := slurmDir(opts.Runs)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("making the folder of the job scripts: %w", err)
 	}
@@ -94,6 +98,40 @@ func Slurm(cells []Cell, opts SlurmOptions, all bool) ([]SlurmJob, error) {
 	return jobs, nil
 }
 
+// MaxWarning is the greatest time of sbatch's --signal; the least is a second.
+const MaxWarning = 65535 * time.Second
+
+// slurmDir is the folder with the job scripts.
+func slurmDir(runs string) string { return filepath.Join(runs, stateDir, "slurm") }
+
+// QueueFormat is the format of squeue, without a header and with --array, that Queued reads.
+const QueueFormat = "%K %o"
+
+// Queued are the names of the cells of runs that wait or run in Slurm's queue, by what squeue
+// answers in QueueFormat: the number of a task and its script. Tasks of other scripts and of
+// scripts that are gone are none of these cells.
+func Queued(runs string, queue []byte) map[string]bool {
+	queued, lists := map[string]bool{}, map[string][]string{}
+	for line := range strings.Lines(string(queue)) {
+		number, script, _ := strings.Cut(strings.TrimSpace(line), " ")
+		task, err := strconv.Atoi(number)
+		base, ours := strings.CutSuffix(strings.TrimSpace(script), ".sh")
+		if err != nil || !ours || filepath.Dir(base) != filepath.Clean(slurmDir(runs)) {
+			continue
+		}
+		list, known := lists[base]
+		if !known {
+			text, _ := os.ReadFile(base + ".cells") // a list that is gone has no cells
+			list = strings.Fields(string(text))
+			lists[base] = list
+		}
+		if task >= 0 && task < len(list) {
+			queued[list[task]] = true
+		}
+	}
+	return queued
+}
+
 // script is the script of an array of n tasks; base is its path without the ending.
 func (o SlurmOptions) script(base string, n int) ([]byte, error) {
 	array := fmt.Sprintf("0-%d", n-1)
@@ -101,7 +139,7 @@ func (o SlurmOptions) script(base string, n int) ([]byte, error) {
 		array += fmt.Sprintf("%%%d", o.AtOnce)
 	}
 	options := []string{"--job-name=skinattn", "--array=" + array, "--requeue", "--open-mode=append",
-		fmt.Sprintf("--signal=B:USR1@%d", int(o.Warning.Seconds())), "--output=" + base + "-%a.out"}
+		fmt.Sprintf("--signal=B:USR1@%d", int(o.Warning.Seconds())), "--output=" + strings.ReplaceAll(base, "%", "%%") + "-%a.out"}
 	for _, option := range []struct{ name, value string }{{"partition", o.Partition}, {"account", o.Account}, {"qos", o.QOS},
 		{"constraint", o.Constraint}, {"gpus", o.GPUs}, {"mem", o.Memory}, {"time", o.Time}} {
 		if option.value != "" {
@@ -112,17 +150,31 @@ func (o SlurmOptions) script(base string, n int) ([]byte, error) {
 		options = append(options, "--cpus-per-task="+strconv.Itoa(o.CPUs))
 	}
 	for i, option := range options {
-		if name, value, ok := strings.Cut(option, "="); ok && strings.ContainsAny(value, " \t#&|'\"") {
-			options[i] = name + "=" + strconv.Quote(value) // sbatch reads quotes as a shell does
+		options[i] = sbatchQuote(option)
+	}
+	for _, option := range o.More {
+		if !strings.ContainsAny(option, `'"`) { // whoever writes quotes writes them for sbatch
+			option = sbatchQuote(option)
 		}
+		options = append(options, option)
 	}
 	command := append(append([]string{}, o.Program...), "sweep", "run", o.File, "--runs="+o.Runs, "--engine="+o.Engine, "--cells="+base+".cells")
 	if o.Data != "" {
 		command = append(command, "--data="+o.Data)
 	}
 	var text strings.Builder
-	err := slurmTemplate.Execute(&text, map[string]any{"Options": append(options, o.More...), "Setup": strings.TrimRight(o.Setup, "\n"), "Command": command})
+	err := slurmTemplate.Execute(&text, map[string]any{"Options": options, "Setup": strings.TrimRight(strings.ReplaceAll(o.Setup, "\r\n", "\n"), "\n"), "Command": command})
 	return []byte(text.String()), err
+}
+
+// sbatchQuote writes an option so that sbatch reads its value as one word: it reads quotes and
+// backslashes as a shell does, and # as the beginning of a comment.
+func sbatchQuote(option string) string {
+	name, value, ok := strings.Cut(option, "=")
+	if !ok || !strings.ContainsAny(value, " \t#&|\\'\"") {
+		return option
+	}
+	return name + `="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
 }
 
 // pending are the cells that a scheduler is to train.
@@ -145,8 +197,8 @@ func names(cells []Cell) []byte {
 	return []byte(text.String())
 }
 
-// shellQuote writes a word so that a shell reads it as it is.
-func shellQuote(word string) string {
+// ShellQuote writes a word so that a shell reads it as it is.
+func ShellQuote(word string) string {
 	plain := word != "" && strings.IndexFunc(word, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-+=./,:@%", r))
 	}) < 0

@@ -44,8 +44,12 @@ type Outcome struct {
 	Elsewhere int `json:"elsewhere"`     // are being trained by other processes
 }
 
-// errElsewhere says that another process trains a cell.
-var errElsewhere = errors.New("another process trains it")
+// What may come of a cell beside a result and a failure.
+var (
+	errElsewhere = errors.New("another process trains it")
+	errSaved     = errors.New("interrupted, its state is saved")
+	errStopped   = errors.New("interrupted before there was a state to save")
+)
 
 // Run trains the cells that are not done, in their order, and goes on where trainings were
 // interrupted. A cell that fails does not stop the others; its record is left for Look. Cells
@@ -91,12 +95,14 @@ func (w *work) pass(wanted func(*Cell) bool) {
 	for _, device := range devices {
 		workers.Go(func() {
 			for c := range next {
-				w.train(c, device)
+				if !w.over() {
+					w.train(c, device)
+				}
 			}
 		})
 	}
 	for i := range w.cells {
-		if w.context.Err() != nil || w.broken() {
+		if w.over() {
 			break
 		}
 		if wanted(&w.cells[i]) {
@@ -107,10 +113,11 @@ func (w *work) pass(wanted func(*Cell) bool) {
 	workers.Wait()
 }
 
-func (w *work) broken() bool {
+// over reports whether no further cell is to be begun.
+func (w *work) over() bool {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
-	return w.fault != nil
+	return w.fault != nil || w.context.Err() != nil
 }
 
 // count changes the outcome.
@@ -122,11 +129,7 @@ func (w *work) count(change func(o *Outcome)) {
 
 // free reports whether a cell is to be trained now, and counts it if it is not.
 func (w *work) free(c *Cell) bool {
-	status, err := Look([]Cell{*c}, w.opts.Runs)
-	if err != nil {
-		return true // the training tells what is wrong
-	}
-	switch status[0].State {
+	switch c.Status(w.opts.Runs).State {
 	case Done:
 		w.count(func(o *Outcome) { o.Done++ })
 		return false
@@ -159,12 +162,11 @@ func (w *work) taken(c *Cell) bool {
 	if !postponed {
 		return false
 	}
-	status, err := Look([]Cell{*c}, w.opts.Runs)
-	switch {
-	case err == nil && status[0].State == Done:
+	switch state := c.Status(w.opts.Runs).State; {
+	case state == Done:
 		w.count(func(o *Outcome) { o.Done++ })
 		return false
-	case err == nil && status[0].State == Failed && !w.opts.Retry:
+	case state == Failed && !w.opts.Retry:
 		w.count(func(o *Outcome) { o.Skipped++ })
 		return false
 	}
@@ -178,8 +180,8 @@ func (w *work) train(c *Cell, device string) {
 	failure, err := w.process(c, device)
 	took := time.Since(start).Round(time.Second)
 	switch {
-	case w.context.Err() != nil && failure == nil && err == nil:
-		w.log(fmt.Sprintf("%s: interrupted, its state is saved", c.Name))
+	case errors.Is(err, errSaved), errors.Is(err, errStopped):
+		w.log(fmt.Sprintf("%s: %v", c.Name, err))
 	case errors.Is(err, errElsewhere):
 		w.mutex.Lock()
 		again := w.later[c.Name]
@@ -209,7 +211,7 @@ func (w *work) log(line string) {
 }
 
 // process runs the training of a cell. A failure of the training is recorded and returned;
-// an error is one of this process, or errElsewhere.
+// an error is one of this process, or says that there is no result and why.
 func (w *work) process(c *Cell, device string) (*Failure, error) {
 	dir := c.Dir(w.opts.Runs)
 	args := append(append(append([]string{}, w.opts.Common...), c.Arguments()...), "--run="+dir)
@@ -228,9 +230,9 @@ func (w *work) process(c *Cell, device string) (*Failure, error) {
 	said := &tail{}
 	child := exec.Command(w.opts.Program, args...)
 	child.Stdout = log
-	child.Stderr = io.MultiWriter(log, said)
+	child.Stderr = io.MultiWriter(said, lossy{log})
 	if w.opts.Said != nil {
-		child.Stderr = io.MultiWriter(log, said, w.opts.Said)
+		child.Stderr = io.MultiWriter(said, lossy{log}, lossy{w.opts.Said})
 	}
 	if device != "" {
 		child.Env = append(os.Environ(), device)
@@ -248,27 +250,33 @@ func (w *work) process(c *Cell, device string) (*Failure, error) {
 		err = <-ended
 	}
 	exit, failed := errors.AsType[*exec.ExitError](err)
+	f := Failure{Line: lastLine(said.kept), Time: time.Now().UTC()}
 	switch {
 	case err == nil:
 		return nil, nil
 	case !failed:
 		return nil, fmt.Errorf("training %s: %w", c.Name, err)
-	case strings.HasPrefix(lastLine(said.kept), (&run.InUseError{Dir: dir}).Error()):
+	case strings.HasPrefix(f.Line, (&run.InUseError{Dir: dir}).Error()):
+		return nil, errElsewhere
+	case strings.Contains(f.Line, run.ErrLockLost.Error()): // it was stopped for a while, and another process has the cell
 		return nil, errElsewhere
 	}
-	f := Failure{Line: lastLine(said.kept), Exit: exit.ExitCode(), Time: time.Now().UTC()}
+	f.Exit = exit.ExitCode()
 	if f.Exit == exitInterrupted {
-		if w.context.Err() == nil { // somebody signalled the training alone: it may go on next time
+		switch {
+		case w.context.Err() == nil: // somebody signalled the training alone: it may go on next time
 			return &f, nil
+		case strings.Contains(f.Line, training.ErrInterrupted.Error()):
+			return nil, errSaved
 		}
-		return nil, nil
+		return nil, errStopped
 	}
 	if f.Exit < 0 {
-		f.Line = fmt.Sprintf("the training was ended by the signal %q; the system does so if memory is short", exit.ProcessState.String())
+		f.Line = fmt.Sprintf("the training was ended by the signal %q; the system does so if memory is short", strings.TrimPrefix(exit.ProcessState.String(), "signal: "))
 		// Who ends the training may be about to end this process, too: then it is no failure.
 		select {
 		case <-w.context.Done():
-			return nil, nil
+			return nil, errStopped
 		case <-time.After(killGrace):
 		}
 	}
@@ -281,6 +289,15 @@ const exitInterrupted = 130
 
 // killGrace is the time in which a scheduler that kills a training also kills its parent.
 const killGrace = 2 * time.Second
+
+// lossy drops what can't be written, on a full disk or into a pipe that nobody reads: a log is no
+// reason to end a training.
+type lossy struct{ io.Writer }
+
+func (l lossy) Write(p []byte) (int, error) {
+	l.Writer.Write(p)
+	return len(p), nil
+}
 
 // tail keeps the end of what is written to it.
 type tail struct{ kept []byte }

@@ -21,15 +21,14 @@
 
 module load apptainer
 
-requeue=
+requeue= code=0
 apptainer exec --nv skinattn.sif skinattn sweep run '/home/me/my sweep.yaml' --runs=RUNS --engine=auto --cells=BASE.cells --data=/data/ham10000 --task="$SLURM_ARRAY_TASK_ID" &
 training=$!
-trap 'requeue=yes; kill -TERM "$training"' USR1
-trap 'kill -TERM "$training"' TERM
-# A signal ends a wait; the training is waited for until it has saved.
-while kill -0 "$training" 2>/dev/null; do wait "$training"; done
-wait "$training"
-code=$?
+trap 'requeue=yes; kill -TERM "$training" || true' USR1
+trap 'kill -TERM "$training" || true' TERM
+# A signal ends a wait; the training is waited for until it has saved. Lines above may have set -e.
+while kill -0 "$training" 2>/dev/null; do wait "$training" || true; done
+wait "$training" || code=$?
 if [ "$code" = 130 ] && [ -n "$requeue" ]; then
   exec scontrol requeue "${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}"
 fi
