@@ -15,6 +15,7 @@ void skinattn_allocator_use(void) {}
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <string.h>
@@ -151,6 +152,19 @@ static void wait_for(int class) {
 	}
 }
 
+// release gives back the pages of free blocks that are not large, and what glibc has
+// free. A vast block follows what needed much memory in small blocks, such as the
+// compiler of XLA: without it, a process would have both until its end. The lock is
+// open meanwhile.
+static void release(void) {
+	size_t size = LARGE;
+	for (int c = class_of(&size) - 1; c >= 0; c--)
+		for (block *b = free_blocks[c]; b != NULL; b = b->next) madvise(b->start, b->size, MADV_DONTNEED);
+	pthread_mutex_unlock(&lock);
+	malloc_trim(0);
+	pthread_mutex_lock(&lock);
+}
+
 // fresh returns memory for a new block, or NULL. When a new region begins, the rest of
 // the old region, less than a block, is lost.
 static char *fresh(size_t size) {
@@ -181,6 +195,7 @@ static void *take(size_t size) {
 	pthread_mutex_lock(&lock);
 	if (size >= LARGE) asked++;
 	if (size >= VAST) wait_for(class);
+	if (size >= VAST && free_blocks[class] == NULL) release();
 	block *b = free_blocks[class];
 	if (b != NULL) {
 		free_blocks[class] = b->next;

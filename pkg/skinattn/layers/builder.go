@@ -39,7 +39,9 @@ type Builder struct {
 	outputs map[string]*Node           // layers' outputs, by layer
 	known   map[string]*Node           // by layer/name: batch norms' vectors and, in a micro-batch, variables' values
 	moments map[string]kernels.Moments // moments of layers' outputs in this batch, by layer
-	kernels *kernels.State             // what the kernels of the graph know of each other
+	// The maps of DenseNet blocks so far, by concatenation.
+	collected map[string]kernels.Collected
+	kernels   *kernels.State // what the kernels of the graph know of each other
 }
 
 // Build computes every layer of g and returns the outputs by layer name, SoftAttention's maps under MapsOf the layer.
@@ -77,7 +79,7 @@ func (b *Builder) Build(g *Graph, inputs map[string]*Node) map[string]*Node {
 // begin empties the state for another Build.
 func (b *Builder) begin(g *Graph) {
 	b.net, b.outputs, b.known = g, map[string]*Node{}, map[string]*Node{}
-	b.moments = map[string]kernels.Moments{}
+	b.moments, b.collected = map[string]kernels.Moments{}, map[string]kernels.Collected{}
 	b.kernels = kernels.NewState(b.Training, b.limits)
 }
 

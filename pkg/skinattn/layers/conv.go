@@ -24,9 +24,13 @@ func (c Conv2D) Variables(inputs ...Shape) []Variable {
 	return vars
 }
 
+// Build implements Op. In training the kernel of Builder.collectedBefore may compute the layers before again.
 func (c Conv2D) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
+	if y, ok := b.collectedBefore(layer); ok {
+		return y
+	}
 	w := c.window().over(inputs[0])
-	y := kernels.Conv2D(inputs[0], b.variable(layer, "kernel"), w.Stride, w.Pad)
+	y := b.kernels.Conv2D(inputs[0], b.variable(layer, "kernel"), w.Stride, w.Pad)
 	if c.Bias {
 		y = kernels.AddChannels(y, b.variable(layer, "bias"))
 	}
@@ -83,5 +87,5 @@ func (s SeparableConv2D) Variables(inputs ...Shape) []Variable {
 
 func (s SeparableConv2D) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
 	x := s.depthwise().Build(b, layer, inputs...)
-	return kernels.Conv2D(x, b.variable(layer, "pointwise_kernel"), 1, Padding{})
+	return b.kernels.Conv2D(x, b.variable(layer, "pointwise_kernel"), 1, Padding{})
 }

@@ -91,3 +91,64 @@ func (b *Builder) bottleneckBefore(layer *Layer, pad Padding) (e kernels.Bottlen
 	scale, shift := norm.vectors(b, normLayer)
 	return b.kernels.Bottleneck(wide, scale, shift, activation.Max, pad)
 }
+
+// collect builds a concatenation of a DenseNet block, in training on XLA's CPU client: one whose first input is another
+// concatenation, or that is the first input of another. ok is false for other concatenations.
+func (b *Builder) collect(layer *Layer) (c kernels.Collected, ok bool) {
+	if !b.Training || !kernels.HasCache(b.graph) || len(layer.Out) != 3 {
+		return c, false
+	}
+	first, others := layer.Inputs[0], layer.Inputs[1:]
+	if c, ok = b.collected[first]; !ok {
+		last := layer
+		for next := layer; next != nil; next = b.chained(next) {
+			last = next
+		}
+		if last == layer {
+			return c, false
+		}
+		c = kernels.Collect(b.outputs[first], last.Out[2])
+	}
+	for _, name := range others {
+		c = c.Add(b.outputs[name])
+	}
+	b.collected[layer.Name] = c
+	return c, true
+}
+
+// chained is the concatenation whose first input is the given layer, nil if there is none.
+func (b *Builder) chained(layer *Layer) *Layer {
+	for _, next := range b.net.Layers() {
+		if _, is := next.Op.(Concatenate); is && next.Inputs[0] == layer.Name {
+			return next
+		}
+	}
+	return nil
+}
+
+// collectedBefore builds a 1x1 convolution together with the batch norm and the ReLU before it, of which it is the only
+// user, if they see the maps of a DenseNet block. ok is false if other layers come before it, or the layer behind it
+// computes it in another form.
+func (b *Builder) collectedBefore(layer *Layer) (y *Node, ok bool) {
+	conv, isConv := layer.Op.(Conv2D)
+	if _, wide := b.widening(layer.Name); wide || !isConv || conv.Kernel != [2]int{1, 1} || conv.Stride != 1 || conv.Bias {
+		return nil, false
+	}
+	consumers := b.net.Consumers()
+	reluLayer := b.net.Layer(layer.Inputs[0])
+	relu, isReLU := reluLayer.Op.(ReLU)
+	if !isReLU || consumers[reluLayer.Name] != 1 {
+		return nil, false
+	}
+	normLayer := b.net.Layer(reluLayer.Inputs[0])
+	norm, isNorm := normLayer.Op.(BatchNormalization)
+	if !isNorm || consumers[normLayer.Name] != 1 {
+		return nil, false
+	}
+	maps, ok := b.collected[normLayer.Inputs[0]]
+	if !ok {
+		return nil, false
+	}
+	scale, shift := norm.vectors(b, normLayer)
+	return maps.Pointwise(scale, shift, relu.Max, b.variable(layer, "kernel")), true
+}

@@ -71,10 +71,14 @@ func (Concatenate) Shape(inputs ...Shape) (Shape, error) {
 	return out, nil
 }
 
-// Build implements Op. In training, a concatenation of concatenations joins their parts directly: the gradients of a part
-// are then summed by themselves, not in maps as large as all parts together. Otherwise the chain stays, so that
-// explanations find the whole gradient at a layer of the chain.
+// Build implements Op. In training, the concatenations of a DenseNet block share a buffer on XLA's CPU client; elsewhere a
+// concatenation of concatenations joins their parts directly: the gradients of a part are then summed by themselves, not
+// in maps as large as all parts together. Otherwise the chain stays, so that explanations find the whole gradient at a
+// layer of the chain.
 func (Concatenate) Build(b *Builder, layer *Layer, inputs ...*Node) *Node {
+	if maps, ok := b.collect(layer); ok {
+		return maps.Maps()
+	}
 	if b.Training {
 		inputs = b.values(b.parts(layer))
 	}

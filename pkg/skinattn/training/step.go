@@ -3,6 +3,7 @@ package training
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 
 	"github.com/gomlx/compute"
@@ -313,14 +314,16 @@ func (s *Stepper) exec(epoch, devices int) (*model.Exec, error) {
 	inputs := s.inputsFor(devices)
 	var exec *model.Exec
 	exec, err := model.NewExec(s.backend, s.store, func(_ *model.Scope, nodes []*graph.Node) []*graph.Node {
-		if devices == 1 {
-			return s.build(frozen, named(inputs, nodes))
+		prepare, finish := s.toEngine, func() error { return layers.OverwriteVariables(s.store, nodes[0].Graph()) }
+		if devices > 1 {
+			prepare = func() error { return unsharded(s.backend, s.store) }
+			finish = func() error { return sharded(exec, s.mesh) }
 		}
-		if err := unsharded(s.backend, s.store); err != nil {
+		if err := prepare(); err != nil {
 			panic(err)
 		}
 		outputs := s.build(frozen, named(inputs, nodes))
-		if err := sharded(exec, s.mesh); err != nil {
+		if err := finish(); err != nil {
 			panic(err)
 		}
 		return outputs
@@ -334,6 +337,26 @@ func (s *Stepper) exec(epoch, devices int) (*model.Exec, error) {
 	}
 	s.execs[key] = exec
 	return exec, nil
+}
+
+// toEngine moves the values of all variables to the engine, where the next step needs them,
+// and frees their memory here before the step is compiled.
+func (s *Stepper) toEngine() error {
+	for v := range s.store.IterVariables() {
+		if !v.HasValue() {
+			continue
+		}
+		value, err := v.Value()
+		if err == nil {
+			err = value.MaterializeOnDevice(s.backend, false, 0)
+		}
+		if err != nil {
+			return fmt.Errorf("moving %s to the engine: %w", v.Path(), err)
+		}
+		value.FinalizeLocal()
+	}
+	debug.FreeOSMemory()
+	return nil
 }
 
 // Close frees the compiled graphs.

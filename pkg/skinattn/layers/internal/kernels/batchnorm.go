@@ -14,6 +14,7 @@ type BatchNorm struct {
 // BatchNorm stores x [B H W C] and computes its moments; materialize explains anchor.
 func (s *State) BatchNorm(x, anchor *Node) BatchNorm {
 	z := materialize(graph.StopGradient(x), anchor)
+	s.stored[x] = z
 	return BatchNorm{Moments: MomentsOf(z), state: s, x: x, z: z}
 }
 

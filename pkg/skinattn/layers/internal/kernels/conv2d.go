@@ -66,21 +66,51 @@ func (c convolution) choose(p platform) algorithms {
 // Conv2D correlates x [B H W Cin] with kernel [kh kw Cin Cout]: [B H' W' Cout]. The algorithms of the forward pass and of
 // both gradients are chosen for the engine.
 func Conv2D(x, kernel *Node, stride int, pad Padding) *Node {
+	c := convolutionOf(x, kernel, stride, pad)
+	return c.build(x, kernel, c.choose(platformOf(x.Graph().Backend())))
+}
+
+func convolutionOf(x, kernel *Node, stride int, pad Padding) convolution {
 	dims, size := x.Shape().Dimensions, kernel.Shape().Dimensions
 	c := convolution{batch: dims[0], in: [2]int(dims[1:3]), channels: [2]int(size[2:4]), Window: Window{[2]int(size[:2]), stride, pad}}
 	c.out = c.Out(c.in)
-	return c.build(x, kernel, c.choose(platformOf(x.Graph().Backend())))
+	return c
+}
+
+// Conv2D is the function of that name. Where x is a lazy expression, such as a batch norm and a ReLU, the gradient computes
+// it again: x needs no memory between the forward pass and the gradient.
+func (s *State) Conv2D(x, kernel *Node, stride int, pad Padding) *Node {
+	c := convolutionOf(x, kernel, stride, pad)
+	e, lazy := s.lazy[x]
+	if !lazy || c.multiplications() < minMultiplications {
+		return Conv2D(x, kernel, stride, pad)
+	}
+	return c.buildAgain(x, kernel, c.choose(platformOf(x.Graph().Backend())), func(cotangent *Node) *Node { return e.again(cotangent) })
+}
+
+// minMultiplications is the number of multiplications for each value of a map from which computing the map a second time
+// takes little of the time of its convolution.
+const minMultiplications = 64
+
+// multiplications is how often the convolution uses a value of its input.
+func (c convolution) multiplications() int {
+	return c.offsets() * c.channels[1] / (c.Stride * c.Stride)
 }
 
 // build computes the convolution by the given algorithms. GoMLX's gradients are not used: they are slow, and the input's
 // is wrong for a window with an even side and a stride above 1.
 func (c convolution) build(x, kernel *Node, a algorithms) *Node {
+	return c.buildAgain(x, kernel, a, func(*Node) *Node { return graph.StopGradient(x) })
+}
+
+// buildAgain is build; again gives x to the gradient.
+func (c convolution) buildAgain(x, kernel *Node, a algorithms, again func(cotangent *Node) *Node) *Node {
 	return withGradient(
 		func(in ...*Node) *Node { return c.forward(in[0], in[1], a.forward) },
 		func(cotangent *Node) []*Node {
 			return []*Node{
 				c.inputGradient(cotangent, graph.StopGradient(kernel), a.input),
-				c.kernelGradient(graph.StopGradient(x), cotangent, a.kernel),
+				c.kernelGradient(again(cotangent), cotangent, a.kernel),
 			}
 		}, x, kernel)
 }

@@ -6,6 +6,19 @@ import "github.com/gomlx/gomlx/core/graph"
 // lazy expression, so are the result and its gradient.
 func (s *State) ReLU(x *Node, limit float64) *Node {
 	from, lazy := s.lazy[x]
+	if !lazy && s.training && HasCache(x.Graph()) {
+		var y *Node
+		y = withGradient(
+			func(in ...*Node) *Node { return ReLU(in[0], limit) },
+			func(cotangent *Node) []*Node {
+				seen := graph.StopGradient(x)
+				if stored := s.stored[y]; stored != nil {
+					seen = stored // so that x need not be kept, too
+				}
+				return []*Node{reluGradient(seen, cotangent, limit)}
+			}, x)
+		return y
+	}
 	if !lazy {
 		return ReLU(x, limit)
 	}

@@ -28,11 +28,13 @@ type State struct {
 	// lazy has the values that kernels may recompute from other values. BatchNorm.Normalize, ReLU and their gradients
 	// write it; ReLU and the gradients of BatchNorm.Normalize, ReLU and DepthwiseConv2D read it.
 	lazy map[*Node]expression
+	// stored has the form in which a batch norm keeps its input for its gradient.
+	stored map[*Node]*Node
 }
 
 // NewState is the state of another graph.
 func NewState(training bool, limits Limits) *State {
-	return &State{training, limits, map[*Node]expression{}}
+	return &State{training, limits, map[*Node]expression{}, map[*Node]*Node{}}
 }
 
 // expression is a lazy expression: a map as a function of other maps [B H W C], position by position, and of vectors. A
@@ -65,6 +67,19 @@ func (s *State) compute(e expression) *Node {
 	value := e.eval(func(x *Node) *Node { return x })
 	s.lazy[value] = e
 	return value
+}
+
+// again evaluates e for the whole batch a second time, once after is known. The barrier keeps XLA from using the first
+// value, which would then stay in memory in between, and from computing the second before.
+func (e expression) again(after *Node) *Node {
+	maps := graph.OptimizationBarriers(append(slices.Clone(e.maps), after)...)
+	value := e.eval(func(x *Node) *Node {
+		if i := slices.Index(e.maps, x); i >= 0 {
+			return maps[i]
+		}
+		return x
+	})
+	return materialize(value, after)
 }
 
 // union of lists of nodes, each once.
