@@ -396,6 +396,24 @@ func TestParts(t *testing.T) {
 	}
 }
 
+// The same with metadata.jsonl, one folder below, as copies at Hugging Face have it.
+func TestPartsOfLines(t *testing.T) {
+	from, to := t.TempDir(), filepath.Join(t.TempDir(), "to")
+	for part, id := range map[string]string{"train": "ISIC_0024306", "test": "ISIC_0024307"} {
+		dir := filepath.Join(from, "data", part)
+		write(t, filepath.Join(dir, "metadata.jsonl"), `{"file_name": "`+id+`.png", "lesion_id": "L`+id+`", "dx": "nv", "dx_type": "histo", "age": NaN, "sex": "male", "localization": "back"}`)
+		write(t, filepath.Join(dir, id+".png"), encode(t, func(b *bytes.Buffer) error { return png.Encode(b, picture()) }))
+	}
+	r, err := Folder(t.Context(), from, to, Options{})
+	if err != nil || r.Records != 2 || len(r.Missing) != 0 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	data, err := ham10000.Open(to)
+	if err != nil || len(data.Records) != 2 || data.Records[0].HasAge() || data.RequireImages(data.Records) != nil {
+		t.Errorf("%+v, %v", data, err)
+	}
+}
+
 // Rows with a photo's path find the photo beside the file, and nowhere else. Numbers are classes in the column of classes alone.
 func TestParquetWithPaths(t *testing.T) {
 	type row struct {
