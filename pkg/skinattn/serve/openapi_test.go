@@ -39,6 +39,8 @@ var description = sync.OnceValue(func() (d struct {
 // compiledSchemas keeps what schemaAt has compiled.
 var compiledSchemas sync.Map
 
+var compiling sync.Mutex
+
 // schemaAt returns the schema at a place of openapi.json.
 func schemaAt(t testing.TB, path ...string) *jsonschema.Schema {
 	t.Helper()
@@ -49,7 +51,9 @@ func schemaAt(t testing.TB, path ...string) *jsonschema.Schema {
 	if schema, ok := compiledSchemas.Load(pointer); ok {
 		return schema.(*jsonschema.Schema)
 	}
+	compiling.Lock() // a compiler is for one goroutine at a time
 	schema, err := description().schemas.Compile(pointer)
+	compiling.Unlock()
 	if err != nil {
 		t.Fatalf("%s: %v", pointer, err)
 	}
