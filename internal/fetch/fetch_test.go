@@ -409,6 +409,23 @@ func TestUnwritable(t *testing.T) {
 	}
 }
 
+// A folder that takes the file's name during the download ends it: another try would be useless.
+func TestUnwritableMeanwhile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if err := os.MkdirAll(filepath.Join(path, "x"), 0o755); err != nil {
+			t.Error(err)
+		}
+		whole(content, "")(w, r)
+	})
+	if _, err := File(t.Context(), s.URL, path, quick(Options{})); err == nil {
+		t.Error("no error")
+	}
+	if got := len(s.ranges()); got != 1 {
+		t.Errorf("%d requests, want 1", got)
+	}
+}
+
 // Two downloads of one file: the second waits and finds it there.
 func TestLock(t *testing.T) {
 	started, release := make(chan struct{}), make(chan struct{})

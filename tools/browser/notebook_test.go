@@ -77,7 +77,7 @@ func lab(t *testing.T) string {
 	_, number, _ := strings.Cut(address, "127.0.0.1:")
 	said := new(strings.Builder)
 	server := exec.Command(filepath.Join(root, "scripts/notebooks.sh"), "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--port="+number,
-		"--ServerApp.port_retries=0", "--IdentityProvider.token=", "--ServerApp.root_dir="+dir)
+		"--ServerApp.port_retries=0", "--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True", "--ServerApp.root_dir="+dir)
 	server.Env = append(os.Environ(), "SKINATTN_LIVE=", "JUPYTERLAB_WORKSPACES_DIR="+t.TempDir())
 	server.Stdout, server.Stderr = said, said
 	server.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -85,7 +85,8 @@ func lab(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		syscall.Kill(-server.Process.Pid, syscall.SIGTERM) // it stops its kernels
+		endKernels(t, address)
+		syscall.Kill(-server.Process.Pid, syscall.SIGTERM)
 		server.Wait()
 	})
 	for range 300 {
@@ -97,6 +98,33 @@ func lab(t *testing.T) string {
 	}
 	t.Fatalf("JupyterLab does not answer: %s", said)
 	return ""
+}
+
+// endKernels asks the kernels of a server to end. The server itself would kill them, and what they have started would run on.
+func endKernels(t *testing.T, address string) {
+	ask := func(method, path string, answer any) {
+		request, err := http.NewRequest(method, address+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer response.Body.Close()
+		if answer != nil {
+			err = json.NewDecoder(response.Body).Decode(answer)
+		}
+		if err != nil || response.StatusCode >= 300 {
+			t.Errorf("%s %s: %s, %v", method, path, response.Status, err)
+		}
+	}
+	var kernels []struct{ ID string }
+	ask(http.MethodGet, "/api/kernels", &kernels)
+	for _, kernel := range kernels {
+		ask(http.MethodDelete, "/api/kernels/"+kernel.ID, nil)
+	}
 }
 
 // going opens a page and does not wait for all of it: JupyterLab loads on.

@@ -135,7 +135,7 @@ func Estimate(cells []Cell, opts PlanOptions) (*Plan, error) {
 }
 
 // memoryMargin is the most memory that a run took beyond the estimate, which does not count what
-// compiling the smaller last batch and writing checkpoints take: ten runs had .84 to 1.46 times
+// compiling the smaller last batch and writing checkpoints take: ten runs had .93 to 1.49 times
 // as much (bench/measured/plan.csv).
 const memoryMargin = 1.5
 
