@@ -221,12 +221,22 @@ func (t *Reader) Each(row func(fields []string) error) error {
 func (t *Reader) read() (fields []string, err error) {
 	if t.objects != nil {
 		fields, t.line, err = t.objects.next(t.line)
-		return fields, err
-	}
-	if fields, err = t.csv.Read(); err == nil && !blank(fields) {
+	} else if fields, err = t.csv.Read(); err == nil && !blank(fields) {
 		t.line = t.at()
 	}
+	for i, f := range fields {
+		fields[i] = withoutReturns(f)
+	}
 	return fields, err
+}
+
+// withoutReturns has no carriage returns before the ends of lines within a field: package csv
+// takes one away, and a table that is written again would lose the next.
+func withoutReturns(field string) string {
+	for strings.Contains(field, "\r\n") {
+		field = strings.ReplaceAll(field, "\r\n", "\n")
+	}
+	return field
 }
 
 // blank reports whether there is nothing in a row.

@@ -221,6 +221,7 @@ func TestWriteFileRefuses(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add("image_id,lesion_id,dx,part\nI1,L1,nv,train\nI2,L1,nv,val\n")
 	f.Add("image_id,lesion_id,dx,part\r\n\"I,1\",\"L\n1\",mel,test\r\n")
+	f.Add("image_id,lesion_id,dx,part\nI1,\"L\r\r\n1\",mel,test\n")
 	f.Add("\ufeffimage_id")
 	f.Fuzz(func(t *testing.T, content string) {
 		rows, err := parse(strings.NewReader(content), "split.csv")
