@@ -1,5 +1,5 @@
-// Package programs keeps compiled programs in a folder, so that a program is compiled
-// once on a machine.
+// Package programs stands between a PJRT plug-in and its users. It keeps compiled programs in a folder, so that a program is compiled
+// once on a machine, and has internal/convolve compute convolutions.
 //
 // XLA compiles a program for seconds to minutes, in every process anew. A PJRT plug-in
 // can turn a compiled program into bytes and load the bytes in another process in a

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"syscall"
 	"unsafe"
+
+	"github.com/skinattn/skinattn/internal/convolve"
 )
 
 // kept is the one plug-in of the process whose programs are kept.
@@ -28,7 +30,8 @@ var kept struct {
 
 // keeper answers the requests of a plug-in's users.
 type keeper struct {
-	cache *Cache
+	cache     *Cache // nil: programs are not kept
+	convolves bool   // convolutions are computed by internal/convolve
 	surroundings
 	hash    func() (string, error) // of the plug-in's file, worked out when it is first needed
 	warn    func(line string)      // says once that programs cannot be kept
@@ -42,10 +45,10 @@ type Counts struct {
 }
 
 // Plugin loads the PJRT plug-in at path and returns the address of a table of functions
-// (PJRT_Api, as GetPjrtApi would return it) through which programs are kept in c; new
-// is false if the process had it before. A process keeps the programs of one plug-in,
-// in one cache. warn gets a line, once, if programs cannot be saved.
-func (c *Cache) Plugin(path string, warn func(line string)) (table uintptr, isNew bool, err error) {
+// (PJRT_Api, as GetPjrtApi would return it) through which programs are kept in c, unless it is
+// nil; new is false if the process had it before. Where convolves is true and the plug-in and the processor allow it, convolutions
+// are computed by internal/convolve. A process has one such plug-in, one cache and one setting: those that came first. warn gets a line, once, if programs cannot be kept.
+func (c *Cache) Plugin(path string, convolves bool, warn func(line string)) (table uintptr, isNew bool, err error) {
 	kept.Lock()
 	defer kept.Unlock()
 	if kept.table != 0 {
@@ -54,15 +57,19 @@ func (c *Cache) Plugin(path string, warn func(line string)) (table uintptr, isNe
 		}
 		return kept.table, false, nil
 	}
-	if err := c.trust(); err != nil {
-		return 0, false, err
-	}
-	around, err := currentSurroundings()
-	if err != nil {
-		return 0, false, err
-	}
-	if around.dumps() {
-		return 0, false, errors.New("XLA is to dump what it compiles")
+	var around surroundings
+	if c != nil {
+		around, err = currentSurroundings()
+		if err == nil && around.dumps() {
+			err = errors.New("XLA is to dump what it compiles")
+		}
+		if err == nil {
+			err = c.trust()
+		}
+		if err != nil {
+			warn(notKept(err))
+			c = nil
+		}
 	}
 	name := C.CString(path)
 	defer C.free(unsafe.Pointer(name))
@@ -72,6 +79,15 @@ func (c *Cache) Plugin(path string, warn func(line string)) (table uintptr, isNe
 	}
 	kept.path, kept.table = path, uintptr(unsafe.Pointer(api))
 	kept.keeper = keeper{cache: c, surroundings: around, warn: warn, hash: sync.OnceValues(func() (string, error) { return c.fileHash(path) })}
+	if convolves {
+		switch err := registerConvolutions(api); {
+		case err == nil:
+			kept.convolves = true
+			convolve.Activate()
+		case !errors.Is(err, errors.ErrUnsupported):
+			warn(fmt.Sprintf("note: XLA computes convolutions itself, more slowly: %v", err))
+		}
+	}
 	return kept.table, true, nil
 }
 
@@ -108,6 +124,12 @@ func skinattnProgramsCompile(args *C.PJRT_Client_Compile_Args) *C.PJRT_Error {
 }
 
 func (k *keeper) compile(args *C.PJRT_Client_Compile_Args) *C.PJRT_Error {
+	if k.convolves {
+		defer rewrite(args)()
+	}
+	if k.cache == nil {
+		return C.skinattn_programs_compile(args)
+	}
 	key, err := k.keyOf(args)
 	if err != nil {
 		k.fail(err)
@@ -128,6 +150,24 @@ func (k *keeper) compile(args *C.PJRT_Client_Compile_Args) *C.PJRT_Error {
 		k.fail(err)
 	}
 	return nil
+}
+
+// rewrite puts a program in place of another one whose convolutions pay as custom calls. The returned function undoes it.
+func rewrite(args *C.PJRT_Client_Compile_Args) (undo func()) {
+	before := args.program
+	if C.GoStringN(before.format, C.int(before.format_size)) != "mlir" {
+		return func() {}
+	}
+	code := convolve.Rewrite(view(before.code, before.code_size))
+	program := (*C.PJRT_Program)(C.malloc(C.size_t(unsafe.Sizeof(*before))))
+	*program = *before
+	program.code, program.code_size = (*C.char)(C.CBytes(code)), C.size_t(len(code))
+	args.program = program
+	return func() {
+		args.program = before
+		C.free(unsafe.Pointer(program.code))
+		C.free(unsafe.Pointer(program))
+	}
 }
 
 func (k *keeper) keyOf(args *C.PJRT_Client_Compile_Args) (Key, error) {
@@ -171,9 +211,11 @@ func (k *keeper) fail(err error) {
 	k.warn = nil
 	kept.Unlock()
 	if warn != nil {
-		warn(fmt.Sprintf("note: compiled programs are not kept: %v", err))
+		warn(notKept(err))
 	}
 }
+
+func notKept(err error) string { return fmt.Sprintf("note: compiled programs are not kept: %v", err) }
 
 func (k *keeper) count(n *int) {
 	kept.Lock()

@@ -5,7 +5,7 @@ package programs
 import "errors"
 
 // Plugin needs cgo and Linux.
-func (c *Cache) Plugin(string, func(string)) (uintptr, bool, error) {
+func (c *Cache) Plugin(string, bool, func(string)) (uintptr, bool, error) {
 	return 0, false, errors.ErrUnsupported
 }
 

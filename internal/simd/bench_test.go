@@ -10,13 +10,18 @@ import (
 
 // best repeats run and reports the fastest repetition: other processes disturb it less than the mean.
 func best(b *testing.B, flops float64, run func()) {
+	b.ReportMetric(flops/float64(fastest(b, run).Nanoseconds()), "GFLOP/s")
+}
+
+// fastest is how long the fastest repetition takes.
+func fastest(b *testing.B, run func()) time.Duration {
 	fastest := time.Duration(math.MaxInt64)
 	for b.Loop() {
 		start := time.Now()
 		run()
 		fastest = min(fastest, time.Since(start))
 	}
-	b.ReportMetric(flops/float64(fastest.Nanoseconds()), "GFLOP/s")
+	return fastest
 }
 
 // BenchmarkConv has shapes of the networks: a part of the positions as a thread would take it.

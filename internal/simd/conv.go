@@ -13,6 +13,7 @@ type Conv struct {
 	plain  []float32 // Generic: [taps channels filters]
 	packed []float32 // panels, each [taps channels filters of the panel], the filters filled up to whole vectors with zeros
 	panels []panel
+	runs   []run     // of the products of a sum
 	zeros  []float32 // what a position outside of the map reads
 }
 
@@ -28,16 +29,22 @@ type panel struct {
 
 // NewConv packs a kernel [taps channels filters], in row-major order: Keras's [kh kw Cin Cout].
 func NewConv(level Level, kernel []float32, taps, channels, filters int) *Conv {
-	if taps < 1 || channels < 1 || filters < 1 || len(kernel) != taps*channels*filters {
-		panic(fmt.Sprintf("simd: a kernel of %d values for %d taps, %d channels and %d filters", len(kernel), taps, channels, filters))
+	c := MakeConv(level, taps, channels, filters)
+	c.Repack(kernel)
+	return c
+}
+
+// layConv lays out the panels of a kernel of so many values; it has no memory yet.
+func layConv(level Level, taps, channels, filters int) (c *Conv, size int) {
+	if taps < 1 || channels < 1 || filters < 1 {
+		panic(fmt.Sprintf("simd: a kernel of %d taps, %d channels and %d filters", taps, channels, filters))
 	}
-	c := &Conv{Level: level, Taps: taps, Channels: channels, Filters: filters}
+	c = &Conv{Level: level, Taps: taps, Channels: channels, Filters: filters}
+	c.runs = []run{{taps: taps, channels: channels}}
 	if level == Generic {
-		c.plain = kernel
-		return c
+		return c, taps * channels * filters
 	}
 	lanes := level.lanes()
-	size := 0
 	for first := 0; first < filters; {
 		left := (filters - first + 7) / 8
 		p := panel{first: first, eighths: level.panelEighths(left), at: size}
@@ -54,15 +61,17 @@ func NewConv(level Level, kernel []float32, taps, channels, filters int) *Conv {
 		size += taps * channels * level.pitch(p.eighths)
 		first += 8 * p.eighths
 	}
-	c.packed = aligned(size)
 	c.zeros = make([]float32, channels)
-	for _, p := range c.panels {
-		pitch := level.pitch(p.eighths)
-		for k := range taps * channels {
-			copy(c.packed[p.at+k*pitch:], kernel[k*filters+p.first:k*filters+p.first+p.filters])
-		}
+	return c, size
+}
+
+// place gives a kernel its memory, which is zeros.
+func (c *Conv) place(memory []float32) {
+	if c.Level == Generic {
+		c.plain = memory
+	} else {
+		c.packed = memory
 	}
-	return c
 }
 
 // lanes is how many values a vector has.
@@ -174,6 +183,9 @@ func (c *Conv) check(dst []float32, dstStride, n int, e Epilogue) {
 	if n > 0 && (dstStride < c.Filters && n > 1 || (n-1)*dstStride+c.Filters > len(dst)) {
 		panic(fmt.Sprintf("simd: %d positions of %d filters at a stride of %d into %d", n, c.Filters, dstStride, len(dst)))
 	}
+	if len(c.runs) > 1 && (e.Bias != nil || e.Residual != nil || e.Activation != (Activation{})) {
+		panic("simd: an epilogue of a blocked sum")
+	}
 	if e.Bias != nil && len(e.Bias) < c.Filters {
 		panic(fmt.Sprintf("simd: a bias of %d for %d filters", len(e.Bias), c.Filters))
 	}
@@ -185,19 +197,60 @@ func (c *Conv) check(dst []float32, dstStride, n int, e Epilogue) {
 func (c *Conv) generic(dst []float32, dstStride int, src []float32, n int, offset func(tap, i int) int, e Epilogue) {
 	for i := range n {
 		for f := range c.Filters {
-			sum := e.bias(f)
-			for tap := range c.Taps {
-				at := offset(tap, i)
-				for ch := range c.Channels {
-					v := float32(0)
-					if at >= 0 {
-						v = src[at+ch]
+			total := float32(0)
+			for _, r := range c.runs {
+				sum := e.bias(f)
+				for tap := r.tap; tap < r.tap+r.taps; tap++ {
+					at := offset(tap, i)
+					for ch := r.channel; ch < r.channel+r.channels; ch++ {
+						v := float32(0)
+						if at >= 0 {
+							v = src[at+ch]
+						}
+						sum = fma(v, c.plain[(tap*c.Channels+ch)*c.Filters+f], sum)
 					}
-					sum = fma(v, c.plain[(tap*c.Channels+ch)*c.Filters+f], sum)
 				}
+				if r.tap > 0 || r.channel > 0 {
+					sum += total
+				}
+				total = sum
 			}
-			dst[i*dstStride+f] = e.apply(sum, i, f)
+			dst[i*dstStride+f] = e.apply(total, i, f)
 		}
+	}
+}
+
+// run is a part of the products of a sum: some channels of a tap, or all channels of some taps.
+type run struct{ tap, taps, channel, channels int }
+
+// runLength is about how many products are added up in one go where sums are blocked.
+const runLength = 256
+
+// BlockSums divides each sum into the sums of runs of some hundred products, which are added up: the error of one long sum of float32 grows with its length.
+// An epilogue is not possible then. It is for training, where long sums follow one another through all layers twice.
+func (c *Conv) BlockSums() {
+	if c.Taps*c.Channels < 2*runLength {
+		return
+	}
+	c.runs = nil
+	if c.Channels < 2*runLength {
+		each := max(1, runLength/c.Channels)
+		for tap := 0; tap < c.Taps; tap += each {
+			c.runs = append(c.runs, run{tap, min(each, c.Taps-tap), 0, c.Channels})
+		}
+		return
+	}
+	for tap := range c.Taps {
+		for channel := 0; channel < c.Channels; channel += runLength {
+			c.runs = append(c.runs, run{tap, 1, channel, min(runLength, c.Channels-channel)})
+		}
+	}
+}
+
+// BlockSums is that of the products.
+func (w *Winograd) BlockSums() {
+	for _, p := range w.products {
+		p.BlockSums()
 	}
 }
 

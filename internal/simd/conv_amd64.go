@@ -39,7 +39,7 @@ func (c *Conv) compute(dst []float32, dstStride int, src []float32, offsets []in
 	for from := 0; from < n; from += block {
 		to := min(from+block, n)
 		for _, p := range c.panels {
-			t.kernel = unsafe.Pointer(&c.packed[p.at])
+			pitch := c.Level.pitch(p.eighths)
 			t.tail, t.mask = p.tailBits, unsafe.Pointer(&tailMasks[min(p.tail, 8)])
 			switch {
 			case e.Bias == nil:
@@ -49,24 +49,34 @@ func (c *Conv) compute(dst []float32, dstStride int, src []float32, offsets []in
 			default:
 				t.bias = unsafe.Pointer(&e.Bias[p.first])
 			}
-			for i := from; i < to; {
-				positions := c.Level.positions(p.eighths, to-i)
-				t.groups = (to - i) / positions
-				t.dst = unsafe.Pointer(&dst[i*dstStride+p.first])
-				if e.Residual != nil {
-					t.residual = unsafe.Pointer(&e.Residual[i*e.ResidualStride+p.first])
+			for number, r := range c.runs {
+				t.kernel = unsafe.Pointer(&c.packed[p.at+(r.tap*c.Channels+r.channel)*pitch])
+				t.taps, t.channels = r.taps, 4*r.channels
+				for i := from; i < to; {
+					positions := c.Level.positions(p.eighths, to-i)
+					t.groups = (to - i) / positions
+					t.dst = unsafe.Pointer(&dst[i*dstStride+p.first])
+					switch {
+					case e.Residual != nil:
+						t.residual = unsafe.Pointer(&e.Residual[i*e.ResidualStride+p.first])
+					case number > 0: // the runs before
+						t.residual, t.residualStride = t.dst, t.dstStride
+					default:
+						t.residual = nil
+					}
+					if offsets == nil {
+						t.src = unsafe.Pointer(&src[i*srcStride+r.channel])
+					} else {
+						t.src = unsafe.Add(unsafe.Pointer(unsafe.SliceData(src)), 4*r.channel)
+						t.offsets = unsafe.Pointer(&offsets[r.tap*n+i])
+					}
+					if c.Level == AVX512 {
+						convAVX512(positions, p.eighths, &t)
+					} else {
+						convAVX2(positions, p.eighths, &t)
+					}
+					i += t.groups * positions
 				}
-				if offsets == nil {
-					t.src = unsafe.Pointer(&src[i*srcStride])
-				} else {
-					t.offsets = unsafe.Pointer(&offsets[i])
-				}
-				if c.Level == AVX512 {
-					convAVX512(positions, p.eighths, &t)
-				} else {
-					convAVX2(positions, p.eighths, &t)
-				}
-				i += t.groups * positions
 			}
 		}
 	}

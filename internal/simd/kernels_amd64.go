@@ -175,6 +175,56 @@ type rows struct {
 	odd    int // and for odd ones
 }
 
+// outerTile is what a micro-kernel of a kernel's gradient takes: a few channels and a panel of filters, the positions of a block.
+type outerTile struct {
+	src         unsafe.Pointer // where the tile's channels lie for the offset 0
+	offsets     unsafe.Pointer // *int32: elements of src to where each position reads; negative: zeros
+	zeros       unsafe.Pointer // as many as the tile has channels
+	cotangent   unsafe.Pointer // the panel's filters of the first position
+	stride      int            // bytes between the filters of positions
+	next        unsafe.Pointer // what is read soon: a cache line for each position is fetched into the second cache
+	nextOffsets unsafe.Pointer // *int32: elements of next to where the lines are
+	positions   int            // at least 1
+	sums        unsafe.Pointer // what the tile is added to
+	sumsStride  int            // bytes between channels
+	tail        int            // as a convolution's
+	mask        unsafe.Pointer // as a convolution's
+}
+
+// gathering is what the loops take that copy a few eighths of values of each position to one place.
+type gathering struct {
+	src       unsafe.Pointer // what offsets count from
+	offsets   unsafe.Pointer // *int32: elements of src to where each position reads; negative: zeros
+	zeros     unsafe.Pointer // as many as are copied of a position
+	dst       unsafe.Pointer // one position after the other, filled with zeros up to whole vectors
+	positions int            // at least 1
+	tail      int            // bits of the lanes of the last vector that count
+	mask      unsafe.Pointer // the same for AVX2
+}
+
+// turnover is what the transposition takes: 8 rows, which become 8 columns.
+type turnover struct {
+	src       unsafe.Pointer
+	srcStride int // bytes between rows
+	dst       unsafe.Pointer
+	dstStride int // bytes between rows
+	groups    int // how many times 8 values of a row
+}
+
+// winogradWeights is what the transform of a 3x3 kernel takes: a panel of filters, some channels.
+type winogradWeights struct {
+	src      unsafe.Pointer // [9][channels][filters]
+	srcTap   int            // bytes between taps
+	srcRow   int            // bytes between channels
+	dst      unsafe.Pointer // [36][channels][filters of the panel]
+	dstPlane int            // bytes between matrices
+	dstRow   int            // bytes between channels
+	rows     int            // channels
+	blocks   int            // vectors of filters, apart from the tail
+	tail     int            // as a convolution's
+	mask     unsafe.Pointer // as a convolution's
+}
+
 // depthwisePositions has how many positions the micro-kernels make at once, from the most.
 var depthwisePositions = []int{7, 4, 2, 1}
 
@@ -547,6 +597,140 @@ func doubleRowAVX2(t *rows)
 //
 //go:noescape
 func convertYCbCrAVX2(t *rows)
+
+// outerChannelsAVX2 is how many channels a micro-kernel of a kernel's gradient takes at most.
+const outerChannelsAVX2 = 4
+
+// outer1x8AVX2 adds up 1 channels of 8 filters.
+//
+//go:noescape
+func outer1x8AVX2(t *outerTile)
+
+// outer2x8AVX2 adds up 2 channels of 8 filters.
+//
+//go:noescape
+func outer2x8AVX2(t *outerTile)
+
+// outer3x8AVX2 adds up 3 channels of 8 filters.
+//
+//go:noescape
+func outer3x8AVX2(t *outerTile)
+
+// outer4x8AVX2 adds up 4 channels of 8 filters.
+//
+//go:noescape
+func outer4x8AVX2(t *outerTile)
+
+// gather8AVX2 copies 8 values of each position.
+//
+//go:noescape
+func gather8AVX2(t *gathering)
+
+// outer1x16AVX2 adds up 1 channels of 16 filters.
+//
+//go:noescape
+func outer1x16AVX2(t *outerTile)
+
+// outer2x16AVX2 adds up 2 channels of 16 filters.
+//
+//go:noescape
+func outer2x16AVX2(t *outerTile)
+
+// outer3x16AVX2 adds up 3 channels of 16 filters.
+//
+//go:noescape
+func outer3x16AVX2(t *outerTile)
+
+// outer4x16AVX2 adds up 4 channels of 16 filters.
+//
+//go:noescape
+func outer4x16AVX2(t *outerTile)
+
+// gather16AVX2 copies 16 values of each position.
+//
+//go:noescape
+func gather16AVX2(t *gathering)
+
+// outer1x24AVX2 adds up 1 channels of 24 filters.
+//
+//go:noescape
+func outer1x24AVX2(t *outerTile)
+
+// outer2x24AVX2 adds up 2 channels of 24 filters.
+//
+//go:noescape
+func outer2x24AVX2(t *outerTile)
+
+// outer3x24AVX2 adds up 3 channels of 24 filters.
+//
+//go:noescape
+func outer3x24AVX2(t *outerTile)
+
+// outer4x24AVX2 adds up 4 channels of 24 filters.
+//
+//go:noescape
+func outer4x24AVX2(t *outerTile)
+
+// gather24AVX2 copies 24 values of each position.
+//
+//go:noescape
+func gather24AVX2(t *gathering)
+
+// outerAVX2 adds up a tile with the micro-kernel of so many channels and eighths of filters.
+func outerAVX2(channels, eighths int, t *outerTile) {
+	switch eighths<<4 | channels {
+	case 1<<4 | 1:
+		outer1x8AVX2(t)
+	case 1<<4 | 2:
+		outer2x8AVX2(t)
+	case 1<<4 | 3:
+		outer3x8AVX2(t)
+	case 1<<4 | 4:
+		outer4x8AVX2(t)
+	case 2<<4 | 1:
+		outer1x16AVX2(t)
+	case 2<<4 | 2:
+		outer2x16AVX2(t)
+	case 2<<4 | 3:
+		outer3x16AVX2(t)
+	case 2<<4 | 4:
+		outer4x16AVX2(t)
+	case 3<<4 | 1:
+		outer1x24AVX2(t)
+	case 3<<4 | 2:
+		outer2x24AVX2(t)
+	case 3<<4 | 3:
+		outer3x24AVX2(t)
+	case 3<<4 | 4:
+		outer4x24AVX2(t)
+	default:
+		panic("simd: no such micro-kernel")
+	}
+}
+
+// gatherAVX2 copies so many eighths of values of each position.
+func gatherAVX2(eighths int, t *gathering) {
+	switch eighths {
+	case 1:
+		gather8AVX2(t)
+	case 2:
+		gather16AVX2(t)
+	case 3:
+		gather24AVX2(t)
+	default:
+		panic("simd: no such loop")
+	}
+}
+
+// transposeAVX2 makes columns of 8 rows.
+//
+//go:noescape
+func transposeAVX2(t *turnover)
+
+// winogradKernelAVX2 transforms a panel of a 3x3 kernel.
+//
+//go:noescape
+func winogradKernelAVX2(t *winogradWeights)
 
 // conv12x8AVX512 makes 12 positions of 8 filters.
 //
@@ -978,3 +1162,405 @@ func widenBytesAVX512(t *spread)
 //
 //go:noescape
 func scalePixelsAVX512(t *spread)
+
+// outerChannelsAVX512 is how many channels a micro-kernel of a kernel's gradient takes at most.
+const outerChannelsAVX512 = 8
+
+// outer1x8AVX512 adds up 1 channels of 8 filters.
+//
+//go:noescape
+func outer1x8AVX512(t *outerTile)
+
+// outer2x8AVX512 adds up 2 channels of 8 filters.
+//
+//go:noescape
+func outer2x8AVX512(t *outerTile)
+
+// outer3x8AVX512 adds up 3 channels of 8 filters.
+//
+//go:noescape
+func outer3x8AVX512(t *outerTile)
+
+// outer4x8AVX512 adds up 4 channels of 8 filters.
+//
+//go:noescape
+func outer4x8AVX512(t *outerTile)
+
+// outer5x8AVX512 adds up 5 channels of 8 filters.
+//
+//go:noescape
+func outer5x8AVX512(t *outerTile)
+
+// outer6x8AVX512 adds up 6 channels of 8 filters.
+//
+//go:noescape
+func outer6x8AVX512(t *outerTile)
+
+// outer7x8AVX512 adds up 7 channels of 8 filters.
+//
+//go:noescape
+func outer7x8AVX512(t *outerTile)
+
+// outer8x8AVX512 adds up 8 channels of 8 filters.
+//
+//go:noescape
+func outer8x8AVX512(t *outerTile)
+
+// gather8AVX512 copies 8 values of each position.
+//
+//go:noescape
+func gather8AVX512(t *gathering)
+
+// outer1x16AVX512 adds up 1 channels of 16 filters.
+//
+//go:noescape
+func outer1x16AVX512(t *outerTile)
+
+// outer2x16AVX512 adds up 2 channels of 16 filters.
+//
+//go:noescape
+func outer2x16AVX512(t *outerTile)
+
+// outer3x16AVX512 adds up 3 channels of 16 filters.
+//
+//go:noescape
+func outer3x16AVX512(t *outerTile)
+
+// outer4x16AVX512 adds up 4 channels of 16 filters.
+//
+//go:noescape
+func outer4x16AVX512(t *outerTile)
+
+// outer5x16AVX512 adds up 5 channels of 16 filters.
+//
+//go:noescape
+func outer5x16AVX512(t *outerTile)
+
+// outer6x16AVX512 adds up 6 channels of 16 filters.
+//
+//go:noescape
+func outer6x16AVX512(t *outerTile)
+
+// outer7x16AVX512 adds up 7 channels of 16 filters.
+//
+//go:noescape
+func outer7x16AVX512(t *outerTile)
+
+// outer8x16AVX512 adds up 8 channels of 16 filters.
+//
+//go:noescape
+func outer8x16AVX512(t *outerTile)
+
+// gather16AVX512 copies 16 values of each position.
+//
+//go:noescape
+func gather16AVX512(t *gathering)
+
+// outer1x24AVX512 adds up 1 channels of 24 filters.
+//
+//go:noescape
+func outer1x24AVX512(t *outerTile)
+
+// outer2x24AVX512 adds up 2 channels of 24 filters.
+//
+//go:noescape
+func outer2x24AVX512(t *outerTile)
+
+// outer3x24AVX512 adds up 3 channels of 24 filters.
+//
+//go:noescape
+func outer3x24AVX512(t *outerTile)
+
+// outer4x24AVX512 adds up 4 channels of 24 filters.
+//
+//go:noescape
+func outer4x24AVX512(t *outerTile)
+
+// outer5x24AVX512 adds up 5 channels of 24 filters.
+//
+//go:noescape
+func outer5x24AVX512(t *outerTile)
+
+// outer6x24AVX512 adds up 6 channels of 24 filters.
+//
+//go:noescape
+func outer6x24AVX512(t *outerTile)
+
+// outer7x24AVX512 adds up 7 channels of 24 filters.
+//
+//go:noescape
+func outer7x24AVX512(t *outerTile)
+
+// outer8x24AVX512 adds up 8 channels of 24 filters.
+//
+//go:noescape
+func outer8x24AVX512(t *outerTile)
+
+// gather24AVX512 copies 24 values of each position.
+//
+//go:noescape
+func gather24AVX512(t *gathering)
+
+// outer1x32AVX512 adds up 1 channels of 32 filters.
+//
+//go:noescape
+func outer1x32AVX512(t *outerTile)
+
+// outer2x32AVX512 adds up 2 channels of 32 filters.
+//
+//go:noescape
+func outer2x32AVX512(t *outerTile)
+
+// outer3x32AVX512 adds up 3 channels of 32 filters.
+//
+//go:noescape
+func outer3x32AVX512(t *outerTile)
+
+// outer4x32AVX512 adds up 4 channels of 32 filters.
+//
+//go:noescape
+func outer4x32AVX512(t *outerTile)
+
+// outer5x32AVX512 adds up 5 channels of 32 filters.
+//
+//go:noescape
+func outer5x32AVX512(t *outerTile)
+
+// outer6x32AVX512 adds up 6 channels of 32 filters.
+//
+//go:noescape
+func outer6x32AVX512(t *outerTile)
+
+// outer7x32AVX512 adds up 7 channels of 32 filters.
+//
+//go:noescape
+func outer7x32AVX512(t *outerTile)
+
+// outer8x32AVX512 adds up 8 channels of 32 filters.
+//
+//go:noescape
+func outer8x32AVX512(t *outerTile)
+
+// gather32AVX512 copies 32 values of each position.
+//
+//go:noescape
+func gather32AVX512(t *gathering)
+
+// outer1x40AVX512 adds up 1 channels of 40 filters.
+//
+//go:noescape
+func outer1x40AVX512(t *outerTile)
+
+// outer2x40AVX512 adds up 2 channels of 40 filters.
+//
+//go:noescape
+func outer2x40AVX512(t *outerTile)
+
+// outer3x40AVX512 adds up 3 channels of 40 filters.
+//
+//go:noescape
+func outer3x40AVX512(t *outerTile)
+
+// outer4x40AVX512 adds up 4 channels of 40 filters.
+//
+//go:noescape
+func outer4x40AVX512(t *outerTile)
+
+// outer5x40AVX512 adds up 5 channels of 40 filters.
+//
+//go:noescape
+func outer5x40AVX512(t *outerTile)
+
+// outer6x40AVX512 adds up 6 channels of 40 filters.
+//
+//go:noescape
+func outer6x40AVX512(t *outerTile)
+
+// outer7x40AVX512 adds up 7 channels of 40 filters.
+//
+//go:noescape
+func outer7x40AVX512(t *outerTile)
+
+// outer8x40AVX512 adds up 8 channels of 40 filters.
+//
+//go:noescape
+func outer8x40AVX512(t *outerTile)
+
+// gather40AVX512 copies 40 values of each position.
+//
+//go:noescape
+func gather40AVX512(t *gathering)
+
+// outer1x48AVX512 adds up 1 channels of 48 filters.
+//
+//go:noescape
+func outer1x48AVX512(t *outerTile)
+
+// outer2x48AVX512 adds up 2 channels of 48 filters.
+//
+//go:noescape
+func outer2x48AVX512(t *outerTile)
+
+// outer3x48AVX512 adds up 3 channels of 48 filters.
+//
+//go:noescape
+func outer3x48AVX512(t *outerTile)
+
+// outer4x48AVX512 adds up 4 channels of 48 filters.
+//
+//go:noescape
+func outer4x48AVX512(t *outerTile)
+
+// outer5x48AVX512 adds up 5 channels of 48 filters.
+//
+//go:noescape
+func outer5x48AVX512(t *outerTile)
+
+// outer6x48AVX512 adds up 6 channels of 48 filters.
+//
+//go:noescape
+func outer6x48AVX512(t *outerTile)
+
+// outer7x48AVX512 adds up 7 channels of 48 filters.
+//
+//go:noescape
+func outer7x48AVX512(t *outerTile)
+
+// outer8x48AVX512 adds up 8 channels of 48 filters.
+//
+//go:noescape
+func outer8x48AVX512(t *outerTile)
+
+// gather48AVX512 copies 48 values of each position.
+//
+//go:noescape
+func gather48AVX512(t *gathering)
+
+// outerAVX512 adds up a tile with the micro-kernel of so many channels and eighths of filters.
+func outerAVX512(channels, eighths int, t *outerTile) {
+	switch eighths<<4 | channels {
+	case 1<<4 | 1:
+		outer1x8AVX512(t)
+	case 1<<4 | 2:
+		outer2x8AVX512(t)
+	case 1<<4 | 3:
+		outer3x8AVX512(t)
+	case 1<<4 | 4:
+		outer4x8AVX512(t)
+	case 1<<4 | 5:
+		outer5x8AVX512(t)
+	case 1<<4 | 6:
+		outer6x8AVX512(t)
+	case 1<<4 | 7:
+		outer7x8AVX512(t)
+	case 1<<4 | 8:
+		outer8x8AVX512(t)
+	case 2<<4 | 1:
+		outer1x16AVX512(t)
+	case 2<<4 | 2:
+		outer2x16AVX512(t)
+	case 2<<4 | 3:
+		outer3x16AVX512(t)
+	case 2<<4 | 4:
+		outer4x16AVX512(t)
+	case 2<<4 | 5:
+		outer5x16AVX512(t)
+	case 2<<4 | 6:
+		outer6x16AVX512(t)
+	case 2<<4 | 7:
+		outer7x16AVX512(t)
+	case 2<<4 | 8:
+		outer8x16AVX512(t)
+	case 3<<4 | 1:
+		outer1x24AVX512(t)
+	case 3<<4 | 2:
+		outer2x24AVX512(t)
+	case 3<<4 | 3:
+		outer3x24AVX512(t)
+	case 3<<4 | 4:
+		outer4x24AVX512(t)
+	case 3<<4 | 5:
+		outer5x24AVX512(t)
+	case 3<<4 | 6:
+		outer6x24AVX512(t)
+	case 3<<4 | 7:
+		outer7x24AVX512(t)
+	case 3<<4 | 8:
+		outer8x24AVX512(t)
+	case 4<<4 | 1:
+		outer1x32AVX512(t)
+	case 4<<4 | 2:
+		outer2x32AVX512(t)
+	case 4<<4 | 3:
+		outer3x32AVX512(t)
+	case 4<<4 | 4:
+		outer4x32AVX512(t)
+	case 4<<4 | 5:
+		outer5x32AVX512(t)
+	case 4<<4 | 6:
+		outer6x32AVX512(t)
+	case 4<<4 | 7:
+		outer7x32AVX512(t)
+	case 4<<4 | 8:
+		outer8x32AVX512(t)
+	case 5<<4 | 1:
+		outer1x40AVX512(t)
+	case 5<<4 | 2:
+		outer2x40AVX512(t)
+	case 5<<4 | 3:
+		outer3x40AVX512(t)
+	case 5<<4 | 4:
+		outer4x40AVX512(t)
+	case 5<<4 | 5:
+		outer5x40AVX512(t)
+	case 5<<4 | 6:
+		outer6x40AVX512(t)
+	case 5<<4 | 7:
+		outer7x40AVX512(t)
+	case 5<<4 | 8:
+		outer8x40AVX512(t)
+	case 6<<4 | 1:
+		outer1x48AVX512(t)
+	case 6<<4 | 2:
+		outer2x48AVX512(t)
+	case 6<<4 | 3:
+		outer3x48AVX512(t)
+	case 6<<4 | 4:
+		outer4x48AVX512(t)
+	case 6<<4 | 5:
+		outer5x48AVX512(t)
+	case 6<<4 | 6:
+		outer6x48AVX512(t)
+	case 6<<4 | 7:
+		outer7x48AVX512(t)
+	case 6<<4 | 8:
+		outer8x48AVX512(t)
+	default:
+		panic("simd: no such micro-kernel")
+	}
+}
+
+// gatherAVX512 copies so many eighths of values of each position.
+func gatherAVX512(eighths int, t *gathering) {
+	switch eighths {
+	case 1:
+		gather8AVX512(t)
+	case 2:
+		gather16AVX512(t)
+	case 3:
+		gather24AVX512(t)
+	case 4:
+		gather32AVX512(t)
+	case 5:
+		gather40AVX512(t)
+	case 6:
+		gather48AVX512(t)
+	default:
+		panic("simd: no such loop")
+	}
+}
+
+// winogradKernelAVX512 transforms a panel of a 3x3 kernel.
+//
+//go:noescape
+func winogradKernelAVX512(t *winogradWeights)

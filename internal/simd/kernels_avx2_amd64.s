@@ -104,6 +104,76 @@ DATA a2plusb2AVX2<>+24(SB)/4, $0x40290000
 DATA a2plusb2AVX2<>+28(SB)/4, $0x40290000
 GLOBL a2plusb2AVX2<>(SB), RODATA|NOPTR, $32
 
+DATA k0AVX2<>+0(SB)/4, $0x3f91a2b4
+DATA k0AVX2<>+4(SB)/4, $0x3f91a2b4
+DATA k0AVX2<>+8(SB)/4, $0x3f91a2b4
+DATA k0AVX2<>+12(SB)/4, $0x3f91a2b4
+DATA k0AVX2<>+16(SB)/4, $0x3f91a2b4
+DATA k0AVX2<>+20(SB)/4, $0x3f91a2b4
+DATA k0AVX2<>+24(SB)/4, $0x3f91a2b4
+DATA k0AVX2<>+28(SB)/4, $0x3f91a2b4
+GLOBL k0AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA ka0AVX2<>+0(SB)/4, $0xbf303b34
+DATA ka0AVX2<>+4(SB)/4, $0xbf303b34
+DATA ka0AVX2<>+8(SB)/4, $0xbf303b34
+DATA ka0AVX2<>+12(SB)/4, $0xbf303b34
+DATA ka0AVX2<>+16(SB)/4, $0xbf303b34
+DATA ka0AVX2<>+20(SB)/4, $0xbf303b34
+DATA ka0AVX2<>+24(SB)/4, $0xbf303b34
+DATA ka0AVX2<>+28(SB)/4, $0xbf303b34
+GLOBL ka0AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA ka1AVX2<>+0(SB)/4, $0xbedc4a01
+DATA ka1AVX2<>+4(SB)/4, $0xbedc4a01
+DATA ka1AVX2<>+8(SB)/4, $0xbedc4a01
+DATA ka1AVX2<>+12(SB)/4, $0xbedc4a01
+DATA ka1AVX2<>+16(SB)/4, $0xbedc4a01
+DATA ka1AVX2<>+20(SB)/4, $0xbedc4a01
+DATA ka1AVX2<>+24(SB)/4, $0xbedc4a01
+DATA ka1AVX2<>+28(SB)/4, $0xbedc4a01
+GLOBL ka1AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA ka2AVX2<>+0(SB)/4, $0xbe89ae41
+DATA ka2AVX2<>+4(SB)/4, $0xbe89ae41
+DATA ka2AVX2<>+8(SB)/4, $0xbe89ae41
+DATA ka2AVX2<>+12(SB)/4, $0xbe89ae41
+DATA ka2AVX2<>+16(SB)/4, $0xbe89ae41
+DATA ka2AVX2<>+20(SB)/4, $0xbe89ae41
+DATA ka2AVX2<>+24(SB)/4, $0xbe89ae41
+DATA ka2AVX2<>+28(SB)/4, $0xbe89ae41
+GLOBL ka2AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA kb0AVX2<>+0(SB)/4, $0x3df4c401
+DATA kb0AVX2<>+4(SB)/4, $0x3df4c401
+DATA kb0AVX2<>+8(SB)/4, $0x3df4c401
+DATA kb0AVX2<>+12(SB)/4, $0x3df4c401
+DATA kb0AVX2<>+16(SB)/4, $0x3df4c401
+DATA kb0AVX2<>+20(SB)/4, $0x3df4c401
+DATA kb0AVX2<>+24(SB)/4, $0x3df4c401
+DATA kb0AVX2<>+28(SB)/4, $0x3df4c401
+GLOBL kb0AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA kb1AVX2<>+0(SB)/4, $0x3e379301
+DATA kb1AVX2<>+4(SB)/4, $0x3e379301
+DATA kb1AVX2<>+8(SB)/4, $0x3e379301
+DATA kb1AVX2<>+12(SB)/4, $0x3e379301
+DATA kb1AVX2<>+16(SB)/4, $0x3e379301
+DATA kb1AVX2<>+20(SB)/4, $0x3e379301
+DATA kb1AVX2<>+24(SB)/4, $0x3e379301
+DATA kb1AVX2<>+28(SB)/4, $0x3e379301
+GLOBL kb1AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA kb2AVX2<>+0(SB)/4, $0x3e89ae41
+DATA kb2AVX2<>+4(SB)/4, $0x3e89ae41
+DATA kb2AVX2<>+8(SB)/4, $0x3e89ae41
+DATA kb2AVX2<>+12(SB)/4, $0x3e89ae41
+DATA kb2AVX2<>+16(SB)/4, $0x3e89ae41
+DATA kb2AVX2<>+20(SB)/4, $0x3e89ae41
+DATA kb2AVX2<>+24(SB)/4, $0x3e89ae41
+DATA kb2AVX2<>+28(SB)/4, $0x3e89ae41
+GLOBL kb2AVX2<>(SB), RODATA|NOPTR, $32
+
 // func conv12x8AVX2(t *byte)
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·conv12x8AVX2(SB), NOSPLIT, $72-8
@@ -14800,3 +14870,1577 @@ DATA interleaved22AVX2<>+4(SB)/4, $0x800c8080
 DATA interleaved22AVX2<>+8(SB)/4, $0x80800d80
 DATA interleaved22AVX2<>+12(SB)/4, $0x0f80800e
 GLOBL interleaved22AVX2<>(SB), RODATA|NOPTR, $16
+
+// func outer1x8AVX2(t *byte)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·outer1x8AVX2(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	VXORPS     Y0, Y0, Y0
+
+position697:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Y1
+	VBROADCASTSS (SI)(R12*1), Y2
+	VFMADD231PS  Y1, Y2, Y0
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position697
+	CMPQ         80(AX), $0x00
+	JNE          tail698
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	JMP          done699
+
+tail698:
+	MOVQ       88(AX), R8
+	VMOVUPS    (R8), Y2
+	VMASKMOVPS (R10), Y2, Y1
+	VADDPS     Y0, Y1, Y0
+	VMASKMOVPS Y0, Y2, (R10)
+
+done699:
+	VZEROUPPER
+	RET
+
+// func outer2x8AVX2(t *byte)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·outer2x8AVX2(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y0, Y0, Y0
+	PREFETCHT0 (R12)
+	VXORPS     Y1, Y1, Y1
+
+position700:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Y2
+	VBROADCASTSS (SI)(R12*1), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS 4(SI)(R12*1), Y4
+	VFMADD231PS  Y2, Y4, Y1
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position700
+	CMPQ         80(AX), $0x00
+	JNE          tail701
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y1, Y1
+	VMOVUPS      Y1, (R10)
+	JMP          done702
+
+tail701:
+	MOVQ       88(AX), R8
+	VMOVUPS    (R8), Y3
+	VMASKMOVPS (R10), Y3, Y2
+	VADDPS     Y0, Y2, Y0
+	VMASKMOVPS Y0, Y3, (R10)
+	ADDQ       R11, R10
+	VMASKMOVPS (R10), Y3, Y2
+	VADDPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y3, (R10)
+
+done702:
+	VZEROUPPER
+	RET
+
+// func outer3x8AVX2(t *byte)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·outer3x8AVX2(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y0, Y0, Y0
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y1, Y1, Y1
+	PREFETCHT0 (R12)
+	VXORPS     Y2, Y2, Y2
+
+position703:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Y3
+	VBROADCASTSS (SI)(R12*1), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS 4(SI)(R12*1), Y5
+	VFMADD231PS  Y3, Y5, Y1
+	VBROADCASTSS 8(SI)(R12*1), Y6
+	VFMADD231PS  Y3, Y6, Y2
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position703
+	CMPQ         80(AX), $0x00
+	JNE          tail704
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y1, Y1
+	VMOVUPS      Y1, (R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y2, Y2
+	VMOVUPS      Y2, (R10)
+	JMP          done705
+
+tail704:
+	MOVQ       88(AX), R8
+	VMOVUPS    (R8), Y4
+	VMASKMOVPS (R10), Y4, Y3
+	VADDPS     Y0, Y3, Y0
+	VMASKMOVPS Y0, Y4, (R10)
+	ADDQ       R11, R10
+	VMASKMOVPS (R10), Y4, Y3
+	VADDPS     Y1, Y3, Y1
+	VMASKMOVPS Y1, Y4, (R10)
+	ADDQ       R11, R10
+	VMASKMOVPS (R10), Y4, Y3
+	VADDPS     Y2, Y3, Y2
+	VMASKMOVPS Y2, Y4, (R10)
+
+done705:
+	VZEROUPPER
+	RET
+
+// func outer4x8AVX2(t *byte)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·outer4x8AVX2(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y0, Y0, Y0
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y1, Y1, Y1
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R12)
+	VXORPS     Y3, Y3, Y3
+
+position706:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Y4
+	VBROADCASTSS (SI)(R12*1), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS 4(SI)(R12*1), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS 8(SI)(R12*1), Y7
+	VFMADD231PS  Y4, Y7, Y2
+	VBROADCASTSS 12(SI)(R12*1), Y8
+	VFMADD231PS  Y4, Y8, Y3
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position706
+	CMPQ         80(AX), $0x00
+	JNE          tail707
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y1, Y1
+	VMOVUPS      Y1, (R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y2, Y2
+	VMOVUPS      Y2, (R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y3, Y3
+	VMOVUPS      Y3, (R10)
+	JMP          done708
+
+tail707:
+	MOVQ       88(AX), R8
+	VMOVUPS    (R8), Y5
+	VMASKMOVPS (R10), Y5, Y4
+	VADDPS     Y0, Y4, Y0
+	VMASKMOVPS Y0, Y5, (R10)
+	ADDQ       R11, R10
+	VMASKMOVPS (R10), Y5, Y4
+	VADDPS     Y1, Y4, Y1
+	VMASKMOVPS Y1, Y5, (R10)
+	ADDQ       R11, R10
+	VMASKMOVPS (R10), Y5, Y4
+	VADDPS     Y2, Y4, Y2
+	VMASKMOVPS Y2, Y5, (R10)
+	ADDQ       R11, R10
+	VMASKMOVPS (R10), Y5, Y4
+	VADDPS     Y3, Y4, Y3
+	VMASKMOVPS Y3, Y5, (R10)
+
+done708:
+	VZEROUPPER
+	RET
+
+// func gather8AVX2(t *byte)
+// Requires: AVX, CMOV
+TEXT ·gather8AVX2(SB), NOSPLIT, $0-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), SI
+	MOVQ    8(AX), DI
+	MOVQ    16(AX), DX
+	SUBQ    SI, DX
+	MOVQ    24(AX), BX
+	MOVQ    32(AX), R9
+	MOVQ    48(AX), R8
+	VMOVUPS (R8), Y1
+
+position709:
+	MOVLQSX    (DI), R12
+	SHLQ       $0x02, R12
+	CMOVQMI    DX, R12
+	VMASKMOVPS (SI)(R12*1), Y1, Y0
+	VMOVUPS    Y0, (BX)
+	ADDQ       $0x04, DI
+	ADDQ       $0x00000020, BX
+	DECQ       R9
+	JNE        position709
+	VZEROUPPER
+	RET
+
+// func outer1x16AVX2(t *byte)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·outer1x16AVX2(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+
+position710:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Y2
+	VMOVUPS      32(BX), Y3
+	VBROADCASTSS (SI)(R12*1), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position710
+	CMPQ         80(AX), $0x00
+	JNE          tail711
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	VADDPS       32(R10), Y1, Y1
+	VMOVUPS      Y1, 32(R10)
+	JMP          done712
+
+tail711:
+	MOVQ       88(AX), R8
+	VMOVUPS    (R8), Y4
+	VADDPS     (R10), Y0, Y0
+	VMOVUPS    Y0, (R10)
+	VMASKMOVPS 32(R10), Y4, Y2
+	VADDPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y4, 32(R10)
+
+done712:
+	VZEROUPPER
+	RET
+
+// func outer2x16AVX2(t *byte)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·outer2x16AVX2(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	PREFETCHT0 (R12)
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+
+position713:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Y4
+	VMOVUPS      32(BX), Y5
+	VBROADCASTSS (SI)(R12*1), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 4(SI)(R12*1), Y7
+	VFMADD231PS  Y4, Y7, Y2
+	VFMADD231PS  Y5, Y7, Y3
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position713
+	CMPQ         80(AX), $0x00
+	JNE          tail714
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	VADDPS       32(R10), Y1, Y1
+	VMOVUPS      Y1, 32(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y2, Y2
+	VMOVUPS      Y2, (R10)
+	VADDPS       32(R10), Y3, Y3
+	VMOVUPS      Y3, 32(R10)
+	JMP          done715
+
+tail714:
+	MOVQ       88(AX), R8
+	VMOVUPS    (R8), Y6
+	VADDPS     (R10), Y0, Y0
+	VMOVUPS    Y0, (R10)
+	VMASKMOVPS 32(R10), Y6, Y4
+	VADDPS     Y1, Y4, Y1
+	VMASKMOVPS Y1, Y6, 32(R10)
+	ADDQ       R11, R10
+	VADDPS     (R10), Y2, Y2
+	VMOVUPS    Y2, (R10)
+	VMASKMOVPS 32(R10), Y6, Y4
+	VADDPS     Y3, Y4, Y3
+	VMASKMOVPS Y3, Y6, 32(R10)
+
+done715:
+	VZEROUPPER
+	RET
+
+// func outer3x16AVX2(t *byte)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·outer3x16AVX2(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	PREFETCHT0 (R12)
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+
+position716:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Y6
+	VMOVUPS      32(BX), Y7
+	VBROADCASTSS (SI)(R12*1), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS 4(SI)(R12*1), Y9
+	VFMADD231PS  Y6, Y9, Y2
+	VFMADD231PS  Y7, Y9, Y3
+	VBROADCASTSS 8(SI)(R12*1), Y10
+	VFMADD231PS  Y6, Y10, Y4
+	VFMADD231PS  Y7, Y10, Y5
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position716
+	CMPQ         80(AX), $0x00
+	JNE          tail717
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	VADDPS       32(R10), Y1, Y1
+	VMOVUPS      Y1, 32(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y2, Y2
+	VMOVUPS      Y2, (R10)
+	VADDPS       32(R10), Y3, Y3
+	VMOVUPS      Y3, 32(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y4, Y4
+	VMOVUPS      Y4, (R10)
+	VADDPS       32(R10), Y5, Y5
+	VMOVUPS      Y5, 32(R10)
+	JMP          done718
+
+tail717:
+	MOVQ       88(AX), R8
+	VMOVUPS    (R8), Y8
+	VADDPS     (R10), Y0, Y0
+	VMOVUPS    Y0, (R10)
+	VMASKMOVPS 32(R10), Y8, Y6
+	VADDPS     Y1, Y6, Y1
+	VMASKMOVPS Y1, Y8, 32(R10)
+	ADDQ       R11, R10
+	VADDPS     (R10), Y2, Y2
+	VMOVUPS    Y2, (R10)
+	VMASKMOVPS 32(R10), Y8, Y6
+	VADDPS     Y3, Y6, Y3
+	VMASKMOVPS Y3, Y8, 32(R10)
+	ADDQ       R11, R10
+	VADDPS     (R10), Y4, Y4
+	VMOVUPS    Y4, (R10)
+	VMASKMOVPS 32(R10), Y8, Y6
+	VADDPS     Y5, Y6, Y5
+	VMASKMOVPS Y5, Y8, 32(R10)
+
+done718:
+	VZEROUPPER
+	RET
+
+// func outer4x16AVX2(t *byte)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·outer4x16AVX2(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	PREFETCHT0 (R12)
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+
+position719:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Y8
+	VMOVUPS      32(BX), Y9
+	VBROADCASTSS (SI)(R12*1), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 4(SI)(R12*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS 8(SI)(R12*1), Y12
+	VFMADD231PS  Y8, Y12, Y4
+	VFMADD231PS  Y9, Y12, Y5
+	VBROADCASTSS 12(SI)(R12*1), Y13
+	VFMADD231PS  Y8, Y13, Y6
+	VFMADD231PS  Y9, Y13, Y7
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position719
+	CMPQ         80(AX), $0x00
+	JNE          tail720
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	VADDPS       32(R10), Y1, Y1
+	VMOVUPS      Y1, 32(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y2, Y2
+	VMOVUPS      Y2, (R10)
+	VADDPS       32(R10), Y3, Y3
+	VMOVUPS      Y3, 32(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y4, Y4
+	VMOVUPS      Y4, (R10)
+	VADDPS       32(R10), Y5, Y5
+	VMOVUPS      Y5, 32(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y6, Y6
+	VMOVUPS      Y6, (R10)
+	VADDPS       32(R10), Y7, Y7
+	VMOVUPS      Y7, 32(R10)
+	JMP          done721
+
+tail720:
+	MOVQ       88(AX), R8
+	VMOVUPS    (R8), Y10
+	VADDPS     (R10), Y0, Y0
+	VMOVUPS    Y0, (R10)
+	VMASKMOVPS 32(R10), Y10, Y8
+	VADDPS     Y1, Y8, Y1
+	VMASKMOVPS Y1, Y10, 32(R10)
+	ADDQ       R11, R10
+	VADDPS     (R10), Y2, Y2
+	VMOVUPS    Y2, (R10)
+	VMASKMOVPS 32(R10), Y10, Y8
+	VADDPS     Y3, Y8, Y3
+	VMASKMOVPS Y3, Y10, 32(R10)
+	ADDQ       R11, R10
+	VADDPS     (R10), Y4, Y4
+	VMOVUPS    Y4, (R10)
+	VMASKMOVPS 32(R10), Y10, Y8
+	VADDPS     Y5, Y8, Y5
+	VMASKMOVPS Y5, Y10, 32(R10)
+	ADDQ       R11, R10
+	VADDPS     (R10), Y6, Y6
+	VMOVUPS    Y6, (R10)
+	VMASKMOVPS 32(R10), Y10, Y8
+	VADDPS     Y7, Y8, Y7
+	VMASKMOVPS Y7, Y10, 32(R10)
+
+done721:
+	VZEROUPPER
+	RET
+
+// func gather16AVX2(t *byte)
+// Requires: AVX, CMOV, MMX+
+TEXT ·gather16AVX2(SB), NOSPLIT, $0-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), SI
+	MOVQ    8(AX), DI
+	MOVQ    16(AX), DX
+	SUBQ    SI, DX
+	MOVQ    24(AX), BX
+	MOVQ    32(AX), R9
+	MOVQ    48(AX), R8
+	VMOVUPS (R8), Y2
+
+position722:
+	MOVLQSX    (DI), R12
+	SHLQ       $0x02, R12
+	CMOVQMI    DX, R12
+	PREFETCHT0 64(SI)(R12*1)
+	VMOVUPS    (SI)(R12*1), Y0
+	VMOVUPS    Y0, (BX)
+	VMASKMOVPS 32(SI)(R12*1), Y2, Y1
+	VMOVUPS    Y1, 32(BX)
+	ADDQ       $0x04, DI
+	ADDQ       $0x00000040, BX
+	DECQ       R9
+	JNE        position722
+	VZEROUPPER
+	RET
+
+// func outer1x24AVX2(t *byte)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·outer1x24AVX2(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+
+position723:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Y3
+	VMOVUPS      32(BX), Y4
+	VMOVUPS      64(BX), Y5
+	VBROADCASTSS (SI)(R12*1), Y6
+	VFMADD231PS  Y3, Y6, Y0
+	VFMADD231PS  Y4, Y6, Y1
+	VFMADD231PS  Y5, Y6, Y2
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position723
+	CMPQ         80(AX), $0x00
+	JNE          tail724
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	VADDPS       32(R10), Y1, Y1
+	VMOVUPS      Y1, 32(R10)
+	VADDPS       64(R10), Y2, Y2
+	VMOVUPS      Y2, 64(R10)
+	JMP          done725
+
+tail724:
+	MOVQ       88(AX), R8
+	VMOVUPS    (R8), Y6
+	VADDPS     (R10), Y0, Y0
+	VMOVUPS    Y0, (R10)
+	VADDPS     32(R10), Y1, Y1
+	VMOVUPS    Y1, 32(R10)
+	VMASKMOVPS 64(R10), Y6, Y3
+	VADDPS     Y2, Y3, Y2
+	VMASKMOVPS Y2, Y6, 64(R10)
+
+done725:
+	VZEROUPPER
+	RET
+
+// func outer2x24AVX2(t *byte)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·outer2x24AVX2(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+
+position726:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Y6
+	VMOVUPS      32(BX), Y7
+	VMOVUPS      64(BX), Y8
+	VBROADCASTSS (SI)(R12*1), Y9
+	VFMADD231PS  Y6, Y9, Y0
+	VFMADD231PS  Y7, Y9, Y1
+	VFMADD231PS  Y8, Y9, Y2
+	VBROADCASTSS 4(SI)(R12*1), Y10
+	VFMADD231PS  Y6, Y10, Y3
+	VFMADD231PS  Y7, Y10, Y4
+	VFMADD231PS  Y8, Y10, Y5
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position726
+	CMPQ         80(AX), $0x00
+	JNE          tail727
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	VADDPS       32(R10), Y1, Y1
+	VMOVUPS      Y1, 32(R10)
+	VADDPS       64(R10), Y2, Y2
+	VMOVUPS      Y2, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y3, Y3
+	VMOVUPS      Y3, (R10)
+	VADDPS       32(R10), Y4, Y4
+	VMOVUPS      Y4, 32(R10)
+	VADDPS       64(R10), Y5, Y5
+	VMOVUPS      Y5, 64(R10)
+	JMP          done728
+
+tail727:
+	MOVQ       88(AX), R8
+	VMOVUPS    (R8), Y9
+	VADDPS     (R10), Y0, Y0
+	VMOVUPS    Y0, (R10)
+	VADDPS     32(R10), Y1, Y1
+	VMOVUPS    Y1, 32(R10)
+	VMASKMOVPS 64(R10), Y9, Y6
+	VADDPS     Y2, Y6, Y2
+	VMASKMOVPS Y2, Y9, 64(R10)
+	ADDQ       R11, R10
+	VADDPS     (R10), Y3, Y3
+	VMOVUPS    Y3, (R10)
+	VADDPS     32(R10), Y4, Y4
+	VMOVUPS    Y4, 32(R10)
+	VMASKMOVPS 64(R10), Y9, Y6
+	VADDPS     Y5, Y6, Y5
+	VMASKMOVPS Y5, Y9, 64(R10)
+
+done728:
+	VZEROUPPER
+	RET
+
+// func outer3x24AVX2(t *byte)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·outer3x24AVX2(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+
+position729:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Y9
+	VMOVUPS      32(BX), Y10
+	VMOVUPS      64(BX), Y11
+	VBROADCASTSS (SI)(R12*1), Y12
+	VFMADD231PS  Y9, Y12, Y0
+	VFMADD231PS  Y10, Y12, Y1
+	VFMADD231PS  Y11, Y12, Y2
+	VBROADCASTSS 4(SI)(R12*1), Y13
+	VFMADD231PS  Y9, Y13, Y3
+	VFMADD231PS  Y10, Y13, Y4
+	VFMADD231PS  Y11, Y13, Y5
+	VBROADCASTSS 8(SI)(R12*1), Y14
+	VFMADD231PS  Y9, Y14, Y6
+	VFMADD231PS  Y10, Y14, Y7
+	VFMADD231PS  Y11, Y14, Y8
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position729
+	CMPQ         80(AX), $0x00
+	JNE          tail730
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	VADDPS       32(R10), Y1, Y1
+	VMOVUPS      Y1, 32(R10)
+	VADDPS       64(R10), Y2, Y2
+	VMOVUPS      Y2, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y3, Y3
+	VMOVUPS      Y3, (R10)
+	VADDPS       32(R10), Y4, Y4
+	VMOVUPS      Y4, 32(R10)
+	VADDPS       64(R10), Y5, Y5
+	VMOVUPS      Y5, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y6, Y6
+	VMOVUPS      Y6, (R10)
+	VADDPS       32(R10), Y7, Y7
+	VMOVUPS      Y7, 32(R10)
+	VADDPS       64(R10), Y8, Y8
+	VMOVUPS      Y8, 64(R10)
+	JMP          done731
+
+tail730:
+	MOVQ       88(AX), R8
+	VMOVUPS    (R8), Y12
+	VADDPS     (R10), Y0, Y0
+	VMOVUPS    Y0, (R10)
+	VADDPS     32(R10), Y1, Y1
+	VMOVUPS    Y1, 32(R10)
+	VMASKMOVPS 64(R10), Y12, Y9
+	VADDPS     Y2, Y9, Y2
+	VMASKMOVPS Y2, Y12, 64(R10)
+	ADDQ       R11, R10
+	VADDPS     (R10), Y3, Y3
+	VMOVUPS    Y3, (R10)
+	VADDPS     32(R10), Y4, Y4
+	VMOVUPS    Y4, 32(R10)
+	VMASKMOVPS 64(R10), Y12, Y9
+	VADDPS     Y5, Y9, Y5
+	VMASKMOVPS Y5, Y12, 64(R10)
+	ADDQ       R11, R10
+	VADDPS     (R10), Y6, Y6
+	VMOVUPS    Y6, (R10)
+	VADDPS     32(R10), Y7, Y7
+	VMOVUPS    Y7, 32(R10)
+	VMASKMOVPS 64(R10), Y12, Y9
+	VADDPS     Y8, Y9, Y8
+	VMASKMOVPS Y8, Y12, 64(R10)
+
+done731:
+	VZEROUPPER
+	RET
+
+// func outer4x24AVX2(t *byte)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·outer4x24AVX2(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	VXORPS     Y11, Y11, Y11
+
+position732:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VMOVUPS      64(BX), Y14
+	VBROADCASTSS (SI)(R12*1), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 4(SI)(R12*1), Y15
+	VFMADD231PS  Y12, Y15, Y3
+	VFMADD231PS  Y13, Y15, Y4
+	VFMADD231PS  Y14, Y15, Y5
+	VBROADCASTSS 8(SI)(R12*1), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VFMADD231PS  Y14, Y15, Y8
+	VBROADCASTSS 12(SI)(R12*1), Y15
+	VFMADD231PS  Y12, Y15, Y9
+	VFMADD231PS  Y13, Y15, Y10
+	VFMADD231PS  Y14, Y15, Y11
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position732
+	CMPQ         80(AX), $0x00
+	JNE          tail733
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	VADDPS       32(R10), Y1, Y1
+	VMOVUPS      Y1, 32(R10)
+	VADDPS       64(R10), Y2, Y2
+	VMOVUPS      Y2, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y3, Y3
+	VMOVUPS      Y3, (R10)
+	VADDPS       32(R10), Y4, Y4
+	VMOVUPS      Y4, 32(R10)
+	VADDPS       64(R10), Y5, Y5
+	VMOVUPS      Y5, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y6, Y6
+	VMOVUPS      Y6, (R10)
+	VADDPS       32(R10), Y7, Y7
+	VMOVUPS      Y7, 32(R10)
+	VADDPS       64(R10), Y8, Y8
+	VMOVUPS      Y8, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y9, Y9
+	VMOVUPS      Y9, (R10)
+	VADDPS       32(R10), Y10, Y10
+	VMOVUPS      Y10, 32(R10)
+	VADDPS       64(R10), Y11, Y11
+	VMOVUPS      Y11, 64(R10)
+	JMP          done734
+
+tail733:
+	MOVQ       88(AX), R8
+	VMOVUPS    (R8), Y15
+	VADDPS     (R10), Y0, Y0
+	VMOVUPS    Y0, (R10)
+	VADDPS     32(R10), Y1, Y1
+	VMOVUPS    Y1, 32(R10)
+	VMASKMOVPS 64(R10), Y15, Y12
+	VADDPS     Y2, Y12, Y2
+	VMASKMOVPS Y2, Y15, 64(R10)
+	ADDQ       R11, R10
+	VADDPS     (R10), Y3, Y3
+	VMOVUPS    Y3, (R10)
+	VADDPS     32(R10), Y4, Y4
+	VMOVUPS    Y4, 32(R10)
+	VMASKMOVPS 64(R10), Y15, Y12
+	VADDPS     Y5, Y12, Y5
+	VMASKMOVPS Y5, Y15, 64(R10)
+	ADDQ       R11, R10
+	VADDPS     (R10), Y6, Y6
+	VMOVUPS    Y6, (R10)
+	VADDPS     32(R10), Y7, Y7
+	VMOVUPS    Y7, 32(R10)
+	VMASKMOVPS 64(R10), Y15, Y12
+	VADDPS     Y8, Y12, Y8
+	VMASKMOVPS Y8, Y15, 64(R10)
+	ADDQ       R11, R10
+	VADDPS     (R10), Y9, Y9
+	VMOVUPS    Y9, (R10)
+	VADDPS     32(R10), Y10, Y10
+	VMOVUPS    Y10, 32(R10)
+	VMASKMOVPS 64(R10), Y15, Y12
+	VADDPS     Y11, Y12, Y11
+	VMASKMOVPS Y11, Y15, 64(R10)
+
+done734:
+	VZEROUPPER
+	RET
+
+// func gather24AVX2(t *byte)
+// Requires: AVX, CMOV
+TEXT ·gather24AVX2(SB), NOSPLIT, $0-8
+	MOVQ    t+0(FP), AX
+	MOVQ    (AX), SI
+	MOVQ    8(AX), DI
+	MOVQ    16(AX), DX
+	SUBQ    SI, DX
+	MOVQ    24(AX), BX
+	MOVQ    32(AX), R9
+	MOVQ    48(AX), R8
+	VMOVUPS (R8), Y3
+
+position735:
+	MOVLQSX    (DI), R12
+	SHLQ       $0x02, R12
+	CMOVQMI    DX, R12
+	VMOVUPS    (SI)(R12*1), Y0
+	VMOVUPS    Y0, (BX)
+	VMOVUPS    32(SI)(R12*1), Y1
+	VMOVUPS    Y1, 32(BX)
+	VMASKMOVPS 64(SI)(R12*1), Y3, Y2
+	VMOVUPS    Y2, 64(BX)
+	ADDQ       $0x04, DI
+	ADDQ       $0x00000060, BX
+	DECQ       R9
+	JNE        position735
+	VZEROUPPER
+	RET
+
+// func transposeAVX2(t *byte)
+// Requires: AVX
+TEXT ·transposeAVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), SI
+	MOVQ 8(AX), DX
+	LEAQ (DX)(DX*2), CX
+	LEAQ (SI)(DX*4), DI
+	MOVQ 16(AX), R8
+	MOVQ 24(AX), R10
+	LEAQ (R10)(R10*2), R11
+	MOVQ 32(AX), BX
+
+group736:
+	LEAQ        (R8)(R10*4), R9
+	VMOVUPS     (SI), X0
+	VINSERTF128 $0x01, (DI), Y0, Y0
+	VMOVUPS     (SI)(DX*1), X1
+	VINSERTF128 $0x01, (DI)(DX*1), Y1, Y1
+	VMOVUPS     (SI)(DX*2), X2
+	VINSERTF128 $0x01, (DI)(DX*2), Y2, Y2
+	VMOVUPS     (SI)(CX*1), X3
+	VINSERTF128 $0x01, (DI)(CX*1), Y3, Y3
+	VUNPCKLPS   Y1, Y0, Y4
+	VUNPCKHPS   Y1, Y0, Y5
+	VUNPCKLPS   Y3, Y2, Y6
+	VUNPCKHPS   Y3, Y2, Y7
+	VUNPCKLPD   Y6, Y4, Y8
+	VUNPCKHPD   Y6, Y4, Y9
+	VUNPCKLPD   Y7, Y5, Y10
+	VUNPCKHPD   Y7, Y5, Y11
+	VMOVUPS     Y8, (R8)
+	VMOVUPS     Y9, (R8)(R10*1)
+	VMOVUPS     Y10, (R8)(R10*2)
+	VMOVUPS     Y11, (R8)(R11*1)
+	VMOVUPS     16(SI), X0
+	VINSERTF128 $0x01, 16(DI), Y0, Y0
+	VMOVUPS     16(SI)(DX*1), X1
+	VINSERTF128 $0x01, 16(DI)(DX*1), Y1, Y1
+	VMOVUPS     16(SI)(DX*2), X2
+	VINSERTF128 $0x01, 16(DI)(DX*2), Y2, Y2
+	VMOVUPS     16(SI)(CX*1), X3
+	VINSERTF128 $0x01, 16(DI)(CX*1), Y3, Y3
+	VUNPCKLPS   Y1, Y0, Y4
+	VUNPCKHPS   Y1, Y0, Y5
+	VUNPCKLPS   Y3, Y2, Y6
+	VUNPCKHPS   Y3, Y2, Y7
+	VUNPCKLPD   Y6, Y4, Y8
+	VUNPCKHPD   Y6, Y4, Y9
+	VUNPCKLPD   Y7, Y5, Y10
+	VUNPCKHPD   Y7, Y5, Y11
+	VMOVUPS     Y8, (R9)
+	VMOVUPS     Y9, (R9)(R10*1)
+	VMOVUPS     Y10, (R9)(R10*2)
+	VMOVUPS     Y11, (R9)(R11*1)
+	ADDQ        $0x20, SI
+	ADDQ        $0x20, DI
+	LEAQ        (R9)(R10*4), R8
+	DECQ        BX
+	JNE         group736
+	VZEROUPPER
+	RET
+
+// func winogradKernelAVX2(t *byte)
+// Requires: AVX, FMA3
+TEXT ·winogradKernelAVX2(SB), NOSPLIT, $16-8
+	MOVQ    t+0(FP), AX
+	CMPQ    64(AX), $0x00
+	JE      noMask737
+	MOVQ    72(AX), R8
+	VMOVUPS (R8), Y15
+
+noMask737:
+	MOVQ 8(AX), CX
+	LEAQ (CX)(CX*2), R12
+	MOVQ 32(AX), R8
+	LEAQ (R8)(R8*2), R9
+	ADDQ R9, R9
+	LEAQ (R9)(R9*2), R10
+	LEAQ (R9)(R9*4), R11
+	MOVQ (AX), SI
+	MOVQ SI, (SP)
+	MOVQ 24(AX), R13
+	MOVQ R13, 8(SP)
+	MOVQ 48(AX), BX
+
+row738:
+	MOVQ  (SP), SI
+	LEAQ  (SI)(R12*1), DI
+	LEAQ  (SI)(R12*2), DX
+	MOVQ  8(SP), R13
+	MOVQ  56(AX), R15
+	TESTQ R15, R15
+	JE    tail740
+
+block739:
+	VMOVUPS      (SI), Y6
+	VMULPS       k0AVX2<>+0(SB), Y6, Y0
+	VMOVUPS      (SI)(CX*2), Y1
+	VMOVUPS      (DI), Y6
+	VMULPS       k0AVX2<>+0(SB), Y6, Y2
+	VMOVUPS      (DI)(CX*2), Y3
+	VMOVUPS      (DX), Y6
+	VMULPS       k0AVX2<>+0(SB), Y6, Y4
+	VMOVUPS      (DX)(CX*2), Y5
+	IMUL3Q       $0x00, R8, R14
+	ADDQ         R13, R14
+	VMULPS       k0AVX2<>+0(SB), Y0, Y6
+	VMOVUPS      Y6, (R14)
+	VMULPS       ka0AVX2<>+0(SB), Y0, Y10
+	VFMADD231PS  ka2AVX2<>+0(SB), Y4, Y10
+	VMOVAPS      Y10, Y9
+	VFMADD231PS  ka1AVX2<>+0(SB), Y2, Y9
+	VFNMADD231PS ka1AVX2<>+0(SB), Y2, Y10
+	VMOVUPS      Y9, (R14)(R9*1)
+	VMOVUPS      Y10, (R14)(R9*2)
+	VMULPS       kb0AVX2<>+0(SB), Y0, Y8
+	VFMADD231PS  kb2AVX2<>+0(SB), Y4, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  kb1AVX2<>+0(SB), Y2, Y7
+	VFNMADD231PS kb1AVX2<>+0(SB), Y2, Y8
+	VMOVUPS      Y7, (R14)(R10*1)
+	VMOVUPS      Y8, (R14)(R9*4)
+	VMOVUPS      Y4, (R14)(R11*1)
+	IMUL3Q       $0x05, R8, R14
+	ADDQ         R13, R14
+	VMULPS       k0AVX2<>+0(SB), Y1, Y6
+	VMOVUPS      Y6, (R14)
+	VMULPS       ka0AVX2<>+0(SB), Y1, Y10
+	VFMADD231PS  ka2AVX2<>+0(SB), Y5, Y10
+	VMOVAPS      Y10, Y9
+	VFMADD231PS  ka1AVX2<>+0(SB), Y3, Y9
+	VFNMADD231PS ka1AVX2<>+0(SB), Y3, Y10
+	VMOVUPS      Y9, (R14)(R9*1)
+	VMOVUPS      Y10, (R14)(R9*2)
+	VMULPS       kb0AVX2<>+0(SB), Y1, Y8
+	VFMADD231PS  kb2AVX2<>+0(SB), Y5, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  kb1AVX2<>+0(SB), Y3, Y7
+	VFNMADD231PS kb1AVX2<>+0(SB), Y3, Y8
+	VMOVUPS      Y7, (R14)(R10*1)
+	VMOVUPS      Y8, (R14)(R9*4)
+	VMOVUPS      Y5, (R14)(R11*1)
+	VMOVUPS      (SI), Y6
+	VMOVUPS      (SI)(CX*1), Y7
+	VMOVUPS      (SI)(CX*2), Y8
+	VMULPS       ka0AVX2<>+0(SB), Y6, Y1
+	VFMADD231PS  ka2AVX2<>+0(SB), Y8, Y1
+	VMOVAPS      Y1, Y0
+	VFMADD231PS  ka1AVX2<>+0(SB), Y7, Y0
+	VFNMADD231PS ka1AVX2<>+0(SB), Y7, Y1
+	VMOVUPS      (DI), Y6
+	VMOVUPS      (DI)(CX*1), Y7
+	VMOVUPS      (DI)(CX*2), Y8
+	VMULPS       ka0AVX2<>+0(SB), Y6, Y3
+	VFMADD231PS  ka2AVX2<>+0(SB), Y8, Y3
+	VMOVAPS      Y3, Y2
+	VFMADD231PS  ka1AVX2<>+0(SB), Y7, Y2
+	VFNMADD231PS ka1AVX2<>+0(SB), Y7, Y3
+	VMOVUPS      (DX), Y6
+	VMOVUPS      (DX)(CX*1), Y7
+	VMOVUPS      (DX)(CX*2), Y8
+	VMULPS       ka0AVX2<>+0(SB), Y6, Y5
+	VFMADD231PS  ka2AVX2<>+0(SB), Y8, Y5
+	VMOVAPS      Y5, Y4
+	VFMADD231PS  ka1AVX2<>+0(SB), Y7, Y4
+	VFNMADD231PS ka1AVX2<>+0(SB), Y7, Y5
+	IMUL3Q       $0x01, R8, R14
+	ADDQ         R13, R14
+	VMULPS       k0AVX2<>+0(SB), Y0, Y6
+	VMOVUPS      Y6, (R14)
+	VMULPS       ka0AVX2<>+0(SB), Y0, Y10
+	VFMADD231PS  ka2AVX2<>+0(SB), Y4, Y10
+	VMOVAPS      Y10, Y9
+	VFMADD231PS  ka1AVX2<>+0(SB), Y2, Y9
+	VFNMADD231PS ka1AVX2<>+0(SB), Y2, Y10
+	VMOVUPS      Y9, (R14)(R9*1)
+	VMOVUPS      Y10, (R14)(R9*2)
+	VMULPS       kb0AVX2<>+0(SB), Y0, Y8
+	VFMADD231PS  kb2AVX2<>+0(SB), Y4, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  kb1AVX2<>+0(SB), Y2, Y7
+	VFNMADD231PS kb1AVX2<>+0(SB), Y2, Y8
+	VMOVUPS      Y7, (R14)(R10*1)
+	VMOVUPS      Y8, (R14)(R9*4)
+	VMOVUPS      Y4, (R14)(R11*1)
+	IMUL3Q       $0x02, R8, R14
+	ADDQ         R13, R14
+	VMULPS       k0AVX2<>+0(SB), Y1, Y6
+	VMOVUPS      Y6, (R14)
+	VMULPS       ka0AVX2<>+0(SB), Y1, Y10
+	VFMADD231PS  ka2AVX2<>+0(SB), Y5, Y10
+	VMOVAPS      Y10, Y9
+	VFMADD231PS  ka1AVX2<>+0(SB), Y3, Y9
+	VFNMADD231PS ka1AVX2<>+0(SB), Y3, Y10
+	VMOVUPS      Y9, (R14)(R9*1)
+	VMOVUPS      Y10, (R14)(R9*2)
+	VMULPS       kb0AVX2<>+0(SB), Y1, Y8
+	VFMADD231PS  kb2AVX2<>+0(SB), Y5, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  kb1AVX2<>+0(SB), Y3, Y7
+	VFNMADD231PS kb1AVX2<>+0(SB), Y3, Y8
+	VMOVUPS      Y7, (R14)(R10*1)
+	VMOVUPS      Y8, (R14)(R9*4)
+	VMOVUPS      Y5, (R14)(R11*1)
+	VMOVUPS      (SI), Y6
+	VMOVUPS      (SI)(CX*1), Y7
+	VMOVUPS      (SI)(CX*2), Y8
+	VMULPS       kb0AVX2<>+0(SB), Y6, Y1
+	VFMADD231PS  kb2AVX2<>+0(SB), Y8, Y1
+	VMOVAPS      Y1, Y0
+	VFMADD231PS  kb1AVX2<>+0(SB), Y7, Y0
+	VFNMADD231PS kb1AVX2<>+0(SB), Y7, Y1
+	VMOVUPS      (DI), Y6
+	VMOVUPS      (DI)(CX*1), Y7
+	VMOVUPS      (DI)(CX*2), Y8
+	VMULPS       kb0AVX2<>+0(SB), Y6, Y3
+	VFMADD231PS  kb2AVX2<>+0(SB), Y8, Y3
+	VMOVAPS      Y3, Y2
+	VFMADD231PS  kb1AVX2<>+0(SB), Y7, Y2
+	VFNMADD231PS kb1AVX2<>+0(SB), Y7, Y3
+	VMOVUPS      (DX), Y6
+	VMOVUPS      (DX)(CX*1), Y7
+	VMOVUPS      (DX)(CX*2), Y8
+	VMULPS       kb0AVX2<>+0(SB), Y6, Y5
+	VFMADD231PS  kb2AVX2<>+0(SB), Y8, Y5
+	VMOVAPS      Y5, Y4
+	VFMADD231PS  kb1AVX2<>+0(SB), Y7, Y4
+	VFNMADD231PS kb1AVX2<>+0(SB), Y7, Y5
+	IMUL3Q       $0x03, R8, R14
+	ADDQ         R13, R14
+	VMULPS       k0AVX2<>+0(SB), Y0, Y6
+	VMOVUPS      Y6, (R14)
+	VMULPS       ka0AVX2<>+0(SB), Y0, Y10
+	VFMADD231PS  ka2AVX2<>+0(SB), Y4, Y10
+	VMOVAPS      Y10, Y9
+	VFMADD231PS  ka1AVX2<>+0(SB), Y2, Y9
+	VFNMADD231PS ka1AVX2<>+0(SB), Y2, Y10
+	VMOVUPS      Y9, (R14)(R9*1)
+	VMOVUPS      Y10, (R14)(R9*2)
+	VMULPS       kb0AVX2<>+0(SB), Y0, Y8
+	VFMADD231PS  kb2AVX2<>+0(SB), Y4, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  kb1AVX2<>+0(SB), Y2, Y7
+	VFNMADD231PS kb1AVX2<>+0(SB), Y2, Y8
+	VMOVUPS      Y7, (R14)(R10*1)
+	VMOVUPS      Y8, (R14)(R9*4)
+	VMOVUPS      Y4, (R14)(R11*1)
+	IMUL3Q       $0x04, R8, R14
+	ADDQ         R13, R14
+	VMULPS       k0AVX2<>+0(SB), Y1, Y6
+	VMOVUPS      Y6, (R14)
+	VMULPS       ka0AVX2<>+0(SB), Y1, Y10
+	VFMADD231PS  ka2AVX2<>+0(SB), Y5, Y10
+	VMOVAPS      Y10, Y9
+	VFMADD231PS  ka1AVX2<>+0(SB), Y3, Y9
+	VFNMADD231PS ka1AVX2<>+0(SB), Y3, Y10
+	VMOVUPS      Y9, (R14)(R9*1)
+	VMOVUPS      Y10, (R14)(R9*2)
+	VMULPS       kb0AVX2<>+0(SB), Y1, Y8
+	VFMADD231PS  kb2AVX2<>+0(SB), Y5, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  kb1AVX2<>+0(SB), Y3, Y7
+	VFNMADD231PS kb1AVX2<>+0(SB), Y3, Y8
+	VMOVUPS      Y7, (R14)(R10*1)
+	VMOVUPS      Y8, (R14)(R9*4)
+	VMOVUPS      Y5, (R14)(R11*1)
+	ADDQ         $0x20, SI
+	ADDQ         $0x20, DI
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, R13
+	DECQ         R15
+	JNE          block739
+
+tail740:
+	CMPQ         64(AX), $0x00
+	JE           done741
+	VMASKMOVPS   (SI), Y15, Y6
+	VMULPS       k0AVX2<>+0(SB), Y6, Y0
+	VMASKMOVPS   (SI)(CX*2), Y15, Y1
+	VMASKMOVPS   (DI), Y15, Y6
+	VMULPS       k0AVX2<>+0(SB), Y6, Y2
+	VMASKMOVPS   (DI)(CX*2), Y15, Y3
+	VMASKMOVPS   (DX), Y15, Y6
+	VMULPS       k0AVX2<>+0(SB), Y6, Y4
+	VMASKMOVPS   (DX)(CX*2), Y15, Y5
+	IMUL3Q       $0x00, R8, R14
+	ADDQ         R13, R14
+	VMULPS       k0AVX2<>+0(SB), Y0, Y6
+	VMASKMOVPS   Y6, Y15, (R14)
+	VMULPS       ka0AVX2<>+0(SB), Y0, Y10
+	VFMADD231PS  ka2AVX2<>+0(SB), Y4, Y10
+	VMOVAPS      Y10, Y9
+	VFMADD231PS  ka1AVX2<>+0(SB), Y2, Y9
+	VFNMADD231PS ka1AVX2<>+0(SB), Y2, Y10
+	VMASKMOVPS   Y9, Y15, (R14)(R9*1)
+	VMASKMOVPS   Y10, Y15, (R14)(R9*2)
+	VMULPS       kb0AVX2<>+0(SB), Y0, Y8
+	VFMADD231PS  kb2AVX2<>+0(SB), Y4, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  kb1AVX2<>+0(SB), Y2, Y7
+	VFNMADD231PS kb1AVX2<>+0(SB), Y2, Y8
+	VMASKMOVPS   Y7, Y15, (R14)(R10*1)
+	VMASKMOVPS   Y8, Y15, (R14)(R9*4)
+	VMASKMOVPS   Y4, Y15, (R14)(R11*1)
+	IMUL3Q       $0x05, R8, R14
+	ADDQ         R13, R14
+	VMULPS       k0AVX2<>+0(SB), Y1, Y6
+	VMASKMOVPS   Y6, Y15, (R14)
+	VMULPS       ka0AVX2<>+0(SB), Y1, Y10
+	VFMADD231PS  ka2AVX2<>+0(SB), Y5, Y10
+	VMOVAPS      Y10, Y9
+	VFMADD231PS  ka1AVX2<>+0(SB), Y3, Y9
+	VFNMADD231PS ka1AVX2<>+0(SB), Y3, Y10
+	VMASKMOVPS   Y9, Y15, (R14)(R9*1)
+	VMASKMOVPS   Y10, Y15, (R14)(R9*2)
+	VMULPS       kb0AVX2<>+0(SB), Y1, Y8
+	VFMADD231PS  kb2AVX2<>+0(SB), Y5, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  kb1AVX2<>+0(SB), Y3, Y7
+	VFNMADD231PS kb1AVX2<>+0(SB), Y3, Y8
+	VMASKMOVPS   Y7, Y15, (R14)(R10*1)
+	VMASKMOVPS   Y8, Y15, (R14)(R9*4)
+	VMASKMOVPS   Y5, Y15, (R14)(R11*1)
+	VMASKMOVPS   (SI), Y15, Y6
+	VMASKMOVPS   (SI)(CX*1), Y15, Y7
+	VMASKMOVPS   (SI)(CX*2), Y15, Y8
+	VMULPS       ka0AVX2<>+0(SB), Y6, Y1
+	VFMADD231PS  ka2AVX2<>+0(SB), Y8, Y1
+	VMOVAPS      Y1, Y0
+	VFMADD231PS  ka1AVX2<>+0(SB), Y7, Y0
+	VFNMADD231PS ka1AVX2<>+0(SB), Y7, Y1
+	VMASKMOVPS   (DI), Y15, Y6
+	VMASKMOVPS   (DI)(CX*1), Y15, Y7
+	VMASKMOVPS   (DI)(CX*2), Y15, Y8
+	VMULPS       ka0AVX2<>+0(SB), Y6, Y3
+	VFMADD231PS  ka2AVX2<>+0(SB), Y8, Y3
+	VMOVAPS      Y3, Y2
+	VFMADD231PS  ka1AVX2<>+0(SB), Y7, Y2
+	VFNMADD231PS ka1AVX2<>+0(SB), Y7, Y3
+	VMASKMOVPS   (DX), Y15, Y6
+	VMASKMOVPS   (DX)(CX*1), Y15, Y7
+	VMASKMOVPS   (DX)(CX*2), Y15, Y8
+	VMULPS       ka0AVX2<>+0(SB), Y6, Y5
+	VFMADD231PS  ka2AVX2<>+0(SB), Y8, Y5
+	VMOVAPS      Y5, Y4
+	VFMADD231PS  ka1AVX2<>+0(SB), Y7, Y4
+	VFNMADD231PS ka1AVX2<>+0(SB), Y7, Y5
+	IMUL3Q       $0x01, R8, R14
+	ADDQ         R13, R14
+	VMULPS       k0AVX2<>+0(SB), Y0, Y6
+	VMASKMOVPS   Y6, Y15, (R14)
+	VMULPS       ka0AVX2<>+0(SB), Y0, Y10
+	VFMADD231PS  ka2AVX2<>+0(SB), Y4, Y10
+	VMOVAPS      Y10, Y9
+	VFMADD231PS  ka1AVX2<>+0(SB), Y2, Y9
+	VFNMADD231PS ka1AVX2<>+0(SB), Y2, Y10
+	VMASKMOVPS   Y9, Y15, (R14)(R9*1)
+	VMASKMOVPS   Y10, Y15, (R14)(R9*2)
+	VMULPS       kb0AVX2<>+0(SB), Y0, Y8
+	VFMADD231PS  kb2AVX2<>+0(SB), Y4, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  kb1AVX2<>+0(SB), Y2, Y7
+	VFNMADD231PS kb1AVX2<>+0(SB), Y2, Y8
+	VMASKMOVPS   Y7, Y15, (R14)(R10*1)
+	VMASKMOVPS   Y8, Y15, (R14)(R9*4)
+	VMASKMOVPS   Y4, Y15, (R14)(R11*1)
+	IMUL3Q       $0x02, R8, R14
+	ADDQ         R13, R14
+	VMULPS       k0AVX2<>+0(SB), Y1, Y6
+	VMASKMOVPS   Y6, Y15, (R14)
+	VMULPS       ka0AVX2<>+0(SB), Y1, Y10
+	VFMADD231PS  ka2AVX2<>+0(SB), Y5, Y10
+	VMOVAPS      Y10, Y9
+	VFMADD231PS  ka1AVX2<>+0(SB), Y3, Y9
+	VFNMADD231PS ka1AVX2<>+0(SB), Y3, Y10
+	VMASKMOVPS   Y9, Y15, (R14)(R9*1)
+	VMASKMOVPS   Y10, Y15, (R14)(R9*2)
+	VMULPS       kb0AVX2<>+0(SB), Y1, Y8
+	VFMADD231PS  kb2AVX2<>+0(SB), Y5, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  kb1AVX2<>+0(SB), Y3, Y7
+	VFNMADD231PS kb1AVX2<>+0(SB), Y3, Y8
+	VMASKMOVPS   Y7, Y15, (R14)(R10*1)
+	VMASKMOVPS   Y8, Y15, (R14)(R9*4)
+	VMASKMOVPS   Y5, Y15, (R14)(R11*1)
+	VMASKMOVPS   (SI), Y15, Y6
+	VMASKMOVPS   (SI)(CX*1), Y15, Y7
+	VMASKMOVPS   (SI)(CX*2), Y15, Y8
+	VMULPS       kb0AVX2<>+0(SB), Y6, Y1
+	VFMADD231PS  kb2AVX2<>+0(SB), Y8, Y1
+	VMOVAPS      Y1, Y0
+	VFMADD231PS  kb1AVX2<>+0(SB), Y7, Y0
+	VFNMADD231PS kb1AVX2<>+0(SB), Y7, Y1
+	VMASKMOVPS   (DI), Y15, Y6
+	VMASKMOVPS   (DI)(CX*1), Y15, Y7
+	VMASKMOVPS   (DI)(CX*2), Y15, Y8
+	VMULPS       kb0AVX2<>+0(SB), Y6, Y3
+	VFMADD231PS  kb2AVX2<>+0(SB), Y8, Y3
+	VMOVAPS      Y3, Y2
+	VFMADD231PS  kb1AVX2<>+0(SB), Y7, Y2
+	VFNMADD231PS kb1AVX2<>+0(SB), Y7, Y3
+	VMASKMOVPS   (DX), Y15, Y6
+	VMASKMOVPS   (DX)(CX*1), Y15, Y7
+	VMASKMOVPS   (DX)(CX*2), Y15, Y8
+	VMULPS       kb0AVX2<>+0(SB), Y6, Y5
+	VFMADD231PS  kb2AVX2<>+0(SB), Y8, Y5
+	VMOVAPS      Y5, Y4
+	VFMADD231PS  kb1AVX2<>+0(SB), Y7, Y4
+	VFNMADD231PS kb1AVX2<>+0(SB), Y7, Y5
+	IMUL3Q       $0x03, R8, R14
+	ADDQ         R13, R14
+	VMULPS       k0AVX2<>+0(SB), Y0, Y6
+	VMASKMOVPS   Y6, Y15, (R14)
+	VMULPS       ka0AVX2<>+0(SB), Y0, Y10
+	VFMADD231PS  ka2AVX2<>+0(SB), Y4, Y10
+	VMOVAPS      Y10, Y9
+	VFMADD231PS  ka1AVX2<>+0(SB), Y2, Y9
+	VFNMADD231PS ka1AVX2<>+0(SB), Y2, Y10
+	VMASKMOVPS   Y9, Y15, (R14)(R9*1)
+	VMASKMOVPS   Y10, Y15, (R14)(R9*2)
+	VMULPS       kb0AVX2<>+0(SB), Y0, Y8
+	VFMADD231PS  kb2AVX2<>+0(SB), Y4, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  kb1AVX2<>+0(SB), Y2, Y7
+	VFNMADD231PS kb1AVX2<>+0(SB), Y2, Y8
+	VMASKMOVPS   Y7, Y15, (R14)(R10*1)
+	VMASKMOVPS   Y8, Y15, (R14)(R9*4)
+	VMASKMOVPS   Y4, Y15, (R14)(R11*1)
+	IMUL3Q       $0x04, R8, R14
+	ADDQ         R13, R14
+	VMULPS       k0AVX2<>+0(SB), Y1, Y6
+	VMASKMOVPS   Y6, Y15, (R14)
+	VMULPS       ka0AVX2<>+0(SB), Y1, Y10
+	VFMADD231PS  ka2AVX2<>+0(SB), Y5, Y10
+	VMOVAPS      Y10, Y9
+	VFMADD231PS  ka1AVX2<>+0(SB), Y3, Y9
+	VFNMADD231PS ka1AVX2<>+0(SB), Y3, Y10
+	VMASKMOVPS   Y9, Y15, (R14)(R9*1)
+	VMASKMOVPS   Y10, Y15, (R14)(R9*2)
+	VMULPS       kb0AVX2<>+0(SB), Y1, Y8
+	VFMADD231PS  kb2AVX2<>+0(SB), Y5, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  kb1AVX2<>+0(SB), Y3, Y7
+	VFNMADD231PS kb1AVX2<>+0(SB), Y3, Y8
+	VMASKMOVPS   Y7, Y15, (R14)(R10*1)
+	VMASKMOVPS   Y8, Y15, (R14)(R9*4)
+	VMASKMOVPS   Y5, Y15, (R14)(R11*1)
+
+done741:
+	MOVQ 16(AX), R15
+	ADDQ R15, (SP)
+	MOVQ 40(AX), R15
+	ADDQ R15, 8(SP)
+	DECQ BX
+	JNE  row738
+	VZEROUPPER
+	RET

@@ -184,6 +184,132 @@ DATA a2plusb2AVX512<>+56(SB)/4, $0x40290000
 DATA a2plusb2AVX512<>+60(SB)/4, $0x40290000
 GLOBL a2plusb2AVX512<>(SB), RODATA|NOPTR, $64
 
+DATA k0AVX512<>+0(SB)/4, $0x3f91a2b4
+DATA k0AVX512<>+4(SB)/4, $0x3f91a2b4
+DATA k0AVX512<>+8(SB)/4, $0x3f91a2b4
+DATA k0AVX512<>+12(SB)/4, $0x3f91a2b4
+DATA k0AVX512<>+16(SB)/4, $0x3f91a2b4
+DATA k0AVX512<>+20(SB)/4, $0x3f91a2b4
+DATA k0AVX512<>+24(SB)/4, $0x3f91a2b4
+DATA k0AVX512<>+28(SB)/4, $0x3f91a2b4
+DATA k0AVX512<>+32(SB)/4, $0x3f91a2b4
+DATA k0AVX512<>+36(SB)/4, $0x3f91a2b4
+DATA k0AVX512<>+40(SB)/4, $0x3f91a2b4
+DATA k0AVX512<>+44(SB)/4, $0x3f91a2b4
+DATA k0AVX512<>+48(SB)/4, $0x3f91a2b4
+DATA k0AVX512<>+52(SB)/4, $0x3f91a2b4
+DATA k0AVX512<>+56(SB)/4, $0x3f91a2b4
+DATA k0AVX512<>+60(SB)/4, $0x3f91a2b4
+GLOBL k0AVX512<>(SB), RODATA|NOPTR, $64
+
+DATA ka0AVX512<>+0(SB)/4, $0xbf303b34
+DATA ka0AVX512<>+4(SB)/4, $0xbf303b34
+DATA ka0AVX512<>+8(SB)/4, $0xbf303b34
+DATA ka0AVX512<>+12(SB)/4, $0xbf303b34
+DATA ka0AVX512<>+16(SB)/4, $0xbf303b34
+DATA ka0AVX512<>+20(SB)/4, $0xbf303b34
+DATA ka0AVX512<>+24(SB)/4, $0xbf303b34
+DATA ka0AVX512<>+28(SB)/4, $0xbf303b34
+DATA ka0AVX512<>+32(SB)/4, $0xbf303b34
+DATA ka0AVX512<>+36(SB)/4, $0xbf303b34
+DATA ka0AVX512<>+40(SB)/4, $0xbf303b34
+DATA ka0AVX512<>+44(SB)/4, $0xbf303b34
+DATA ka0AVX512<>+48(SB)/4, $0xbf303b34
+DATA ka0AVX512<>+52(SB)/4, $0xbf303b34
+DATA ka0AVX512<>+56(SB)/4, $0xbf303b34
+DATA ka0AVX512<>+60(SB)/4, $0xbf303b34
+GLOBL ka0AVX512<>(SB), RODATA|NOPTR, $64
+
+DATA ka1AVX512<>+0(SB)/4, $0xbedc4a01
+DATA ka1AVX512<>+4(SB)/4, $0xbedc4a01
+DATA ka1AVX512<>+8(SB)/4, $0xbedc4a01
+DATA ka1AVX512<>+12(SB)/4, $0xbedc4a01
+DATA ka1AVX512<>+16(SB)/4, $0xbedc4a01
+DATA ka1AVX512<>+20(SB)/4, $0xbedc4a01
+DATA ka1AVX512<>+24(SB)/4, $0xbedc4a01
+DATA ka1AVX512<>+28(SB)/4, $0xbedc4a01
+DATA ka1AVX512<>+32(SB)/4, $0xbedc4a01
+DATA ka1AVX512<>+36(SB)/4, $0xbedc4a01
+DATA ka1AVX512<>+40(SB)/4, $0xbedc4a01
+DATA ka1AVX512<>+44(SB)/4, $0xbedc4a01
+DATA ka1AVX512<>+48(SB)/4, $0xbedc4a01
+DATA ka1AVX512<>+52(SB)/4, $0xbedc4a01
+DATA ka1AVX512<>+56(SB)/4, $0xbedc4a01
+DATA ka1AVX512<>+60(SB)/4, $0xbedc4a01
+GLOBL ka1AVX512<>(SB), RODATA|NOPTR, $64
+
+DATA ka2AVX512<>+0(SB)/4, $0xbe89ae41
+DATA ka2AVX512<>+4(SB)/4, $0xbe89ae41
+DATA ka2AVX512<>+8(SB)/4, $0xbe89ae41
+DATA ka2AVX512<>+12(SB)/4, $0xbe89ae41
+DATA ka2AVX512<>+16(SB)/4, $0xbe89ae41
+DATA ka2AVX512<>+20(SB)/4, $0xbe89ae41
+DATA ka2AVX512<>+24(SB)/4, $0xbe89ae41
+DATA ka2AVX512<>+28(SB)/4, $0xbe89ae41
+DATA ka2AVX512<>+32(SB)/4, $0xbe89ae41
+DATA ka2AVX512<>+36(SB)/4, $0xbe89ae41
+DATA ka2AVX512<>+40(SB)/4, $0xbe89ae41
+DATA ka2AVX512<>+44(SB)/4, $0xbe89ae41
+DATA ka2AVX512<>+48(SB)/4, $0xbe89ae41
+DATA ka2AVX512<>+52(SB)/4, $0xbe89ae41
+DATA ka2AVX512<>+56(SB)/4, $0xbe89ae41
+DATA ka2AVX512<>+60(SB)/4, $0xbe89ae41
+GLOBL ka2AVX512<>(SB), RODATA|NOPTR, $64
+
+DATA kb0AVX512<>+0(SB)/4, $0x3df4c401
+DATA kb0AVX512<>+4(SB)/4, $0x3df4c401
+DATA kb0AVX512<>+8(SB)/4, $0x3df4c401
+DATA kb0AVX512<>+12(SB)/4, $0x3df4c401
+DATA kb0AVX512<>+16(SB)/4, $0x3df4c401
+DATA kb0AVX512<>+20(SB)/4, $0x3df4c401
+DATA kb0AVX512<>+24(SB)/4, $0x3df4c401
+DATA kb0AVX512<>+28(SB)/4, $0x3df4c401
+DATA kb0AVX512<>+32(SB)/4, $0x3df4c401
+DATA kb0AVX512<>+36(SB)/4, $0x3df4c401
+DATA kb0AVX512<>+40(SB)/4, $0x3df4c401
+DATA kb0AVX512<>+44(SB)/4, $0x3df4c401
+DATA kb0AVX512<>+48(SB)/4, $0x3df4c401
+DATA kb0AVX512<>+52(SB)/4, $0x3df4c401
+DATA kb0AVX512<>+56(SB)/4, $0x3df4c401
+DATA kb0AVX512<>+60(SB)/4, $0x3df4c401
+GLOBL kb0AVX512<>(SB), RODATA|NOPTR, $64
+
+DATA kb1AVX512<>+0(SB)/4, $0x3e379301
+DATA kb1AVX512<>+4(SB)/4, $0x3e379301
+DATA kb1AVX512<>+8(SB)/4, $0x3e379301
+DATA kb1AVX512<>+12(SB)/4, $0x3e379301
+DATA kb1AVX512<>+16(SB)/4, $0x3e379301
+DATA kb1AVX512<>+20(SB)/4, $0x3e379301
+DATA kb1AVX512<>+24(SB)/4, $0x3e379301
+DATA kb1AVX512<>+28(SB)/4, $0x3e379301
+DATA kb1AVX512<>+32(SB)/4, $0x3e379301
+DATA kb1AVX512<>+36(SB)/4, $0x3e379301
+DATA kb1AVX512<>+40(SB)/4, $0x3e379301
+DATA kb1AVX512<>+44(SB)/4, $0x3e379301
+DATA kb1AVX512<>+48(SB)/4, $0x3e379301
+DATA kb1AVX512<>+52(SB)/4, $0x3e379301
+DATA kb1AVX512<>+56(SB)/4, $0x3e379301
+DATA kb1AVX512<>+60(SB)/4, $0x3e379301
+GLOBL kb1AVX512<>(SB), RODATA|NOPTR, $64
+
+DATA kb2AVX512<>+0(SB)/4, $0x3e89ae41
+DATA kb2AVX512<>+4(SB)/4, $0x3e89ae41
+DATA kb2AVX512<>+8(SB)/4, $0x3e89ae41
+DATA kb2AVX512<>+12(SB)/4, $0x3e89ae41
+DATA kb2AVX512<>+16(SB)/4, $0x3e89ae41
+DATA kb2AVX512<>+20(SB)/4, $0x3e89ae41
+DATA kb2AVX512<>+24(SB)/4, $0x3e89ae41
+DATA kb2AVX512<>+28(SB)/4, $0x3e89ae41
+DATA kb2AVX512<>+32(SB)/4, $0x3e89ae41
+DATA kb2AVX512<>+36(SB)/4, $0x3e89ae41
+DATA kb2AVX512<>+40(SB)/4, $0x3e89ae41
+DATA kb2AVX512<>+44(SB)/4, $0x3e89ae41
+DATA kb2AVX512<>+48(SB)/4, $0x3e89ae41
+DATA kb2AVX512<>+52(SB)/4, $0x3e89ae41
+DATA kb2AVX512<>+56(SB)/4, $0x3e89ae41
+DATA kb2AVX512<>+60(SB)/4, $0x3e89ae41
+GLOBL kb2AVX512<>(SB), RODATA|NOPTR, $64
+
 // func conv12x8AVX512(t *byte)
 // Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·conv12x8AVX512(SB), NOSPLIT, $72-8
@@ -18642,5 +18768,6700 @@ pixels911:
 	ADDQ    $0xc0, DI
 	DECQ    CX
 	JNE     pixels911
+	VZEROUPPER
+	RET
+
+// func outer1x8AVX512(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·outer1x8AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	VXORPS     Y0, Y0, Y0
+
+position912:
+	MOVLQSX          (DI)(R9*4), R12
+	MOVLQSX          (R14)(R9*4), R15
+	SHLQ             $0x02, R12
+	CMOVQMI          DX, R12
+	PREFETCHT1       (R13)(R15*4)
+	VMOVUPS          (BX), Y1
+	VFMADD231PS.BCST (SI)(R12*1), Y1, Y0
+	ADDQ             CX, BX
+	INCQ             R9
+	JNE              position912
+	CMPQ             80(AX), $0x00
+	JNE              tail913
+	VADDPS           (R10), Y0, Y0
+	VMOVUPS          Y0, (R10)
+	JMP              done914
+
+tail913:
+	KMOVW     80(AX), K1
+	VMOVUPS.Z (R10), K1, Y1
+	VADDPS    Y0, Y1, Y0
+	VMOVUPS   Y0, K1, (R10)
+
+done914:
+	VZEROUPPER
+	RET
+
+// func outer2x8AVX512(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·outer2x8AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y0, Y0, Y0
+	PREFETCHT0 (R12)
+	VXORPS     Y1, Y1, Y1
+
+position915:
+	MOVLQSX          (DI)(R9*4), R12
+	MOVLQSX          (R14)(R9*4), R15
+	SHLQ             $0x02, R12
+	CMOVQMI          DX, R12
+	PREFETCHT1       (R13)(R15*4)
+	VMOVUPS          (BX), Y2
+	VFMADD231PS.BCST (SI)(R12*1), Y2, Y0
+	VFMADD231PS.BCST 4(SI)(R12*1), Y2, Y1
+	ADDQ             CX, BX
+	INCQ             R9
+	JNE              position915
+	CMPQ             80(AX), $0x00
+	JNE              tail916
+	VADDPS           (R10), Y0, Y0
+	VMOVUPS          Y0, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Y1, Y1
+	VMOVUPS          Y1, (R10)
+	JMP              done917
+
+tail916:
+	KMOVW     80(AX), K1
+	VMOVUPS.Z (R10), K1, Y2
+	VADDPS    Y0, Y2, Y0
+	VMOVUPS   Y0, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Y2
+	VADDPS    Y1, Y2, Y1
+	VMOVUPS   Y1, K1, (R10)
+
+done917:
+	VZEROUPPER
+	RET
+
+// func outer3x8AVX512(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·outer3x8AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y0, Y0, Y0
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y1, Y1, Y1
+	PREFETCHT0 (R12)
+	VXORPS     Y2, Y2, Y2
+
+position918:
+	MOVLQSX          (DI)(R9*4), R12
+	MOVLQSX          (R14)(R9*4), R15
+	SHLQ             $0x02, R12
+	CMOVQMI          DX, R12
+	PREFETCHT1       (R13)(R15*4)
+	VMOVUPS          (BX), Y3
+	VFMADD231PS.BCST (SI)(R12*1), Y3, Y0
+	VFMADD231PS.BCST 4(SI)(R12*1), Y3, Y1
+	VFMADD231PS.BCST 8(SI)(R12*1), Y3, Y2
+	ADDQ             CX, BX
+	INCQ             R9
+	JNE              position918
+	CMPQ             80(AX), $0x00
+	JNE              tail919
+	VADDPS           (R10), Y0, Y0
+	VMOVUPS          Y0, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Y1, Y1
+	VMOVUPS          Y1, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Y2, Y2
+	VMOVUPS          Y2, (R10)
+	JMP              done920
+
+tail919:
+	KMOVW     80(AX), K1
+	VMOVUPS.Z (R10), K1, Y3
+	VADDPS    Y0, Y3, Y0
+	VMOVUPS   Y0, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Y3
+	VADDPS    Y1, Y3, Y1
+	VMOVUPS   Y1, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Y3
+	VADDPS    Y2, Y3, Y2
+	VMOVUPS   Y2, K1, (R10)
+
+done920:
+	VZEROUPPER
+	RET
+
+// func outer4x8AVX512(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·outer4x8AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y0, Y0, Y0
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y1, Y1, Y1
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R12)
+	VXORPS     Y3, Y3, Y3
+
+position921:
+	MOVLQSX          (DI)(R9*4), R12
+	MOVLQSX          (R14)(R9*4), R15
+	SHLQ             $0x02, R12
+	CMOVQMI          DX, R12
+	PREFETCHT1       (R13)(R15*4)
+	VMOVUPS          (BX), Y4
+	VFMADD231PS.BCST (SI)(R12*1), Y4, Y0
+	VFMADD231PS.BCST 4(SI)(R12*1), Y4, Y1
+	VFMADD231PS.BCST 8(SI)(R12*1), Y4, Y2
+	VFMADD231PS.BCST 12(SI)(R12*1), Y4, Y3
+	ADDQ             CX, BX
+	INCQ             R9
+	JNE              position921
+	CMPQ             80(AX), $0x00
+	JNE              tail922
+	VADDPS           (R10), Y0, Y0
+	VMOVUPS          Y0, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Y1, Y1
+	VMOVUPS          Y1, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Y2, Y2
+	VMOVUPS          Y2, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Y3, Y3
+	VMOVUPS          Y3, (R10)
+	JMP              done923
+
+tail922:
+	KMOVW     80(AX), K1
+	VMOVUPS.Z (R10), K1, Y4
+	VADDPS    Y0, Y4, Y0
+	VMOVUPS   Y0, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Y4
+	VADDPS    Y1, Y4, Y1
+	VMOVUPS   Y1, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Y4
+	VADDPS    Y2, Y4, Y2
+	VMOVUPS   Y2, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Y4
+	VADDPS    Y3, Y4, Y3
+	VMOVUPS   Y3, K1, (R10)
+
+done923:
+	VZEROUPPER
+	RET
+
+// func outer5x8AVX512(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·outer5x8AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y0, Y0, Y0
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y1, Y1, Y1
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y3, Y3, Y3
+	PREFETCHT0 (R12)
+	VXORPS     Y4, Y4, Y4
+
+position924:
+	MOVLQSX          (DI)(R9*4), R12
+	MOVLQSX          (R14)(R9*4), R15
+	SHLQ             $0x02, R12
+	CMOVQMI          DX, R12
+	PREFETCHT1       (R13)(R15*4)
+	VMOVUPS          (BX), Y5
+	VFMADD231PS.BCST (SI)(R12*1), Y5, Y0
+	VFMADD231PS.BCST 4(SI)(R12*1), Y5, Y1
+	VFMADD231PS.BCST 8(SI)(R12*1), Y5, Y2
+	VFMADD231PS.BCST 12(SI)(R12*1), Y5, Y3
+	VFMADD231PS.BCST 16(SI)(R12*1), Y5, Y4
+	ADDQ             CX, BX
+	INCQ             R9
+	JNE              position924
+	CMPQ             80(AX), $0x00
+	JNE              tail925
+	VADDPS           (R10), Y0, Y0
+	VMOVUPS          Y0, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Y1, Y1
+	VMOVUPS          Y1, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Y2, Y2
+	VMOVUPS          Y2, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Y3, Y3
+	VMOVUPS          Y3, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Y4, Y4
+	VMOVUPS          Y4, (R10)
+	JMP              done926
+
+tail925:
+	KMOVW     80(AX), K1
+	VMOVUPS.Z (R10), K1, Y5
+	VADDPS    Y0, Y5, Y0
+	VMOVUPS   Y0, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Y5
+	VADDPS    Y1, Y5, Y1
+	VMOVUPS   Y1, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Y5
+	VADDPS    Y2, Y5, Y2
+	VMOVUPS   Y2, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Y5
+	VADDPS    Y3, Y5, Y3
+	VMOVUPS   Y3, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Y5
+	VADDPS    Y4, Y5, Y4
+	VMOVUPS   Y4, K1, (R10)
+
+done926:
+	VZEROUPPER
+	RET
+
+// func outer6x8AVX512(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·outer6x8AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y0, Y0, Y0
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y1, Y1, Y1
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y3, Y3, Y3
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y4, Y4, Y4
+	PREFETCHT0 (R12)
+	VXORPS     Y5, Y5, Y5
+
+position927:
+	MOVLQSX          (DI)(R9*4), R12
+	MOVLQSX          (R14)(R9*4), R15
+	SHLQ             $0x02, R12
+	CMOVQMI          DX, R12
+	PREFETCHT1       (R13)(R15*4)
+	VMOVUPS          (BX), Y6
+	VFMADD231PS.BCST (SI)(R12*1), Y6, Y0
+	VFMADD231PS.BCST 4(SI)(R12*1), Y6, Y1
+	VFMADD231PS.BCST 8(SI)(R12*1), Y6, Y2
+	VFMADD231PS.BCST 12(SI)(R12*1), Y6, Y3
+	VFMADD231PS.BCST 16(SI)(R12*1), Y6, Y4
+	VFMADD231PS.BCST 20(SI)(R12*1), Y6, Y5
+	ADDQ             CX, BX
+	INCQ             R9
+	JNE              position927
+	CMPQ             80(AX), $0x00
+	JNE              tail928
+	VADDPS           (R10), Y0, Y0
+	VMOVUPS          Y0, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Y1, Y1
+	VMOVUPS          Y1, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Y2, Y2
+	VMOVUPS          Y2, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Y3, Y3
+	VMOVUPS          Y3, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Y4, Y4
+	VMOVUPS          Y4, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Y5, Y5
+	VMOVUPS          Y5, (R10)
+	JMP              done929
+
+tail928:
+	KMOVW     80(AX), K1
+	VMOVUPS.Z (R10), K1, Y6
+	VADDPS    Y0, Y6, Y0
+	VMOVUPS   Y0, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Y6
+	VADDPS    Y1, Y6, Y1
+	VMOVUPS   Y1, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Y6
+	VADDPS    Y2, Y6, Y2
+	VMOVUPS   Y2, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Y6
+	VADDPS    Y3, Y6, Y3
+	VMOVUPS   Y3, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Y6
+	VADDPS    Y4, Y6, Y4
+	VMOVUPS   Y4, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Y6
+	VADDPS    Y5, Y6, Y5
+	VMOVUPS   Y5, K1, (R10)
+
+done929:
+	VZEROUPPER
+	RET
+
+// func outer7x8AVX512(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·outer7x8AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y0, Y0, Y0
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y1, Y1, Y1
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y3, Y3, Y3
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y4, Y4, Y4
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y5, Y5, Y5
+	PREFETCHT0 (R12)
+	VXORPS     Y6, Y6, Y6
+
+position930:
+	MOVLQSX          (DI)(R9*4), R12
+	MOVLQSX          (R14)(R9*4), R15
+	SHLQ             $0x02, R12
+	CMOVQMI          DX, R12
+	PREFETCHT1       (R13)(R15*4)
+	VMOVUPS          (BX), Y7
+	VFMADD231PS.BCST (SI)(R12*1), Y7, Y0
+	VFMADD231PS.BCST 4(SI)(R12*1), Y7, Y1
+	VFMADD231PS.BCST 8(SI)(R12*1), Y7, Y2
+	VFMADD231PS.BCST 12(SI)(R12*1), Y7, Y3
+	VFMADD231PS.BCST 16(SI)(R12*1), Y7, Y4
+	VFMADD231PS.BCST 20(SI)(R12*1), Y7, Y5
+	VFMADD231PS.BCST 24(SI)(R12*1), Y7, Y6
+	ADDQ             CX, BX
+	INCQ             R9
+	JNE              position930
+	CMPQ             80(AX), $0x00
+	JNE              tail931
+	VADDPS           (R10), Y0, Y0
+	VMOVUPS          Y0, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Y1, Y1
+	VMOVUPS          Y1, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Y2, Y2
+	VMOVUPS          Y2, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Y3, Y3
+	VMOVUPS          Y3, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Y4, Y4
+	VMOVUPS          Y4, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Y5, Y5
+	VMOVUPS          Y5, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Y6, Y6
+	VMOVUPS          Y6, (R10)
+	JMP              done932
+
+tail931:
+	KMOVW     80(AX), K1
+	VMOVUPS.Z (R10), K1, Y7
+	VADDPS    Y0, Y7, Y0
+	VMOVUPS   Y0, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Y7
+	VADDPS    Y1, Y7, Y1
+	VMOVUPS   Y1, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Y7
+	VADDPS    Y2, Y7, Y2
+	VMOVUPS   Y2, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Y7
+	VADDPS    Y3, Y7, Y3
+	VMOVUPS   Y3, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Y7
+	VADDPS    Y4, Y7, Y4
+	VMOVUPS   Y4, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Y7
+	VADDPS    Y5, Y7, Y5
+	VMOVUPS   Y5, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Y7
+	VADDPS    Y6, Y7, Y6
+	VMOVUPS   Y6, K1, (R10)
+
+done932:
+	VZEROUPPER
+	RET
+
+// func outer8x8AVX512(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·outer8x8AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y0, Y0, Y0
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y1, Y1, Y1
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y3, Y3, Y3
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y4, Y4, Y4
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y5, Y5, Y5
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Y6, Y6, Y6
+	PREFETCHT0 (R12)
+	VXORPS     Y7, Y7, Y7
+
+position933:
+	MOVLQSX          (DI)(R9*4), R12
+	MOVLQSX          (R14)(R9*4), R15
+	SHLQ             $0x02, R12
+	CMOVQMI          DX, R12
+	PREFETCHT1       (R13)(R15*4)
+	VMOVUPS          (BX), Y8
+	VFMADD231PS.BCST (SI)(R12*1), Y8, Y0
+	VFMADD231PS.BCST 4(SI)(R12*1), Y8, Y1
+	VFMADD231PS.BCST 8(SI)(R12*1), Y8, Y2
+	VFMADD231PS.BCST 12(SI)(R12*1), Y8, Y3
+	VFMADD231PS.BCST 16(SI)(R12*1), Y8, Y4
+	VFMADD231PS.BCST 20(SI)(R12*1), Y8, Y5
+	VFMADD231PS.BCST 24(SI)(R12*1), Y8, Y6
+	VFMADD231PS.BCST 28(SI)(R12*1), Y8, Y7
+	ADDQ             CX, BX
+	INCQ             R9
+	JNE              position933
+	CMPQ             80(AX), $0x00
+	JNE              tail934
+	VADDPS           (R10), Y0, Y0
+	VMOVUPS          Y0, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Y1, Y1
+	VMOVUPS          Y1, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Y2, Y2
+	VMOVUPS          Y2, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Y3, Y3
+	VMOVUPS          Y3, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Y4, Y4
+	VMOVUPS          Y4, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Y5, Y5
+	VMOVUPS          Y5, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Y6, Y6
+	VMOVUPS          Y6, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Y7, Y7
+	VMOVUPS          Y7, (R10)
+	JMP              done935
+
+tail934:
+	KMOVW     80(AX), K1
+	VMOVUPS.Z (R10), K1, Y8
+	VADDPS    Y0, Y8, Y0
+	VMOVUPS   Y0, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Y8
+	VADDPS    Y1, Y8, Y1
+	VMOVUPS   Y1, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Y8
+	VADDPS    Y2, Y8, Y2
+	VMOVUPS   Y2, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Y8
+	VADDPS    Y3, Y8, Y3
+	VMOVUPS   Y3, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Y8
+	VADDPS    Y4, Y8, Y4
+	VMOVUPS   Y4, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Y8
+	VADDPS    Y5, Y8, Y5
+	VMOVUPS   Y5, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Y8
+	VADDPS    Y6, Y8, Y6
+	VMOVUPS   Y6, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Y8
+	VADDPS    Y7, Y8, Y7
+	VMOVUPS   Y7, K1, (R10)
+
+done935:
+	VZEROUPPER
+	RET
+
+// func gather8AVX512(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, CMOV
+TEXT ·gather8AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), SI
+	MOVQ  8(AX), DI
+	MOVQ  16(AX), DX
+	SUBQ  SI, DX
+	MOVQ  24(AX), BX
+	MOVQ  32(AX), R9
+	KMOVW 40(AX), K1
+
+position936:
+	MOVLQSX   (DI), R12
+	SHLQ      $0x02, R12
+	CMOVQMI   DX, R12
+	VMOVUPS.Z (SI)(R12*1), K1, Y0
+	VMOVUPS   Y0, (BX)
+	ADDQ      $0x04, DI
+	ADDQ      $0x00000020, BX
+	DECQ      R9
+	JNE       position936
+	VZEROUPPER
+	RET
+
+// func outer1x16AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·outer1x16AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	VXORPS     Z0, Z0, Z0
+
+position937:
+	MOVLQSX          (DI)(R9*4), R12
+	MOVLQSX          (R14)(R9*4), R15
+	SHLQ             $0x02, R12
+	CMOVQMI          DX, R12
+	PREFETCHT1       (R13)(R15*4)
+	VMOVUPS          (BX), Z1
+	VFMADD231PS.BCST (SI)(R12*1), Z1, Z0
+	ADDQ             CX, BX
+	INCQ             R9
+	JNE              position937
+	CMPQ             80(AX), $0x00
+	JNE              tail938
+	VADDPS           (R10), Z0, Z0
+	VMOVUPS          Z0, (R10)
+	JMP              done939
+
+tail938:
+	KMOVW     80(AX), K1
+	VMOVUPS.Z (R10), K1, Z1
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (R10)
+
+done939:
+	VZEROUPPER
+	RET
+
+// func outer2x16AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·outer2x16AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Z0, Z0, Z0
+	PREFETCHT0 (R12)
+	VXORPS     Z1, Z1, Z1
+
+position940:
+	MOVLQSX          (DI)(R9*4), R12
+	MOVLQSX          (R14)(R9*4), R15
+	SHLQ             $0x02, R12
+	CMOVQMI          DX, R12
+	PREFETCHT1       (R13)(R15*4)
+	VMOVUPS          (BX), Z2
+	VFMADD231PS.BCST (SI)(R12*1), Z2, Z0
+	VFMADD231PS.BCST 4(SI)(R12*1), Z2, Z1
+	ADDQ             CX, BX
+	INCQ             R9
+	JNE              position940
+	CMPQ             80(AX), $0x00
+	JNE              tail941
+	VADDPS           (R10), Z0, Z0
+	VMOVUPS          Z0, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Z1, Z1
+	VMOVUPS          Z1, (R10)
+	JMP              done942
+
+tail941:
+	KMOVW     80(AX), K1
+	VMOVUPS.Z (R10), K1, Z2
+	VADDPS    Z0, Z2, Z0
+	VMOVUPS   Z0, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Z2
+	VADDPS    Z1, Z2, Z1
+	VMOVUPS   Z1, K1, (R10)
+
+done942:
+	VZEROUPPER
+	RET
+
+// func outer3x16AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·outer3x16AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Z0, Z0, Z0
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Z1, Z1, Z1
+	PREFETCHT0 (R12)
+	VXORPS     Z2, Z2, Z2
+
+position943:
+	MOVLQSX          (DI)(R9*4), R12
+	MOVLQSX          (R14)(R9*4), R15
+	SHLQ             $0x02, R12
+	CMOVQMI          DX, R12
+	PREFETCHT1       (R13)(R15*4)
+	VMOVUPS          (BX), Z3
+	VFMADD231PS.BCST (SI)(R12*1), Z3, Z0
+	VFMADD231PS.BCST 4(SI)(R12*1), Z3, Z1
+	VFMADD231PS.BCST 8(SI)(R12*1), Z3, Z2
+	ADDQ             CX, BX
+	INCQ             R9
+	JNE              position943
+	CMPQ             80(AX), $0x00
+	JNE              tail944
+	VADDPS           (R10), Z0, Z0
+	VMOVUPS          Z0, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Z1, Z1
+	VMOVUPS          Z1, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Z2, Z2
+	VMOVUPS          Z2, (R10)
+	JMP              done945
+
+tail944:
+	KMOVW     80(AX), K1
+	VMOVUPS.Z (R10), K1, Z3
+	VADDPS    Z0, Z3, Z0
+	VMOVUPS   Z0, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Z3
+	VADDPS    Z1, Z3, Z1
+	VMOVUPS   Z1, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Z3
+	VADDPS    Z2, Z3, Z2
+	VMOVUPS   Z2, K1, (R10)
+
+done945:
+	VZEROUPPER
+	RET
+
+// func outer4x16AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·outer4x16AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Z0, Z0, Z0
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Z1, Z1, Z1
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Z2, Z2, Z2
+	PREFETCHT0 (R12)
+	VXORPS     Z3, Z3, Z3
+
+position946:
+	MOVLQSX          (DI)(R9*4), R12
+	MOVLQSX          (R14)(R9*4), R15
+	SHLQ             $0x02, R12
+	CMOVQMI          DX, R12
+	PREFETCHT1       (R13)(R15*4)
+	VMOVUPS          (BX), Z4
+	VFMADD231PS.BCST (SI)(R12*1), Z4, Z0
+	VFMADD231PS.BCST 4(SI)(R12*1), Z4, Z1
+	VFMADD231PS.BCST 8(SI)(R12*1), Z4, Z2
+	VFMADD231PS.BCST 12(SI)(R12*1), Z4, Z3
+	ADDQ             CX, BX
+	INCQ             R9
+	JNE              position946
+	CMPQ             80(AX), $0x00
+	JNE              tail947
+	VADDPS           (R10), Z0, Z0
+	VMOVUPS          Z0, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Z1, Z1
+	VMOVUPS          Z1, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Z2, Z2
+	VMOVUPS          Z2, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Z3, Z3
+	VMOVUPS          Z3, (R10)
+	JMP              done948
+
+tail947:
+	KMOVW     80(AX), K1
+	VMOVUPS.Z (R10), K1, Z4
+	VADDPS    Z0, Z4, Z0
+	VMOVUPS   Z0, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Z4
+	VADDPS    Z1, Z4, Z1
+	VMOVUPS   Z1, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Z4
+	VADDPS    Z2, Z4, Z2
+	VMOVUPS   Z2, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Z4
+	VADDPS    Z3, Z4, Z3
+	VMOVUPS   Z3, K1, (R10)
+
+done948:
+	VZEROUPPER
+	RET
+
+// func outer5x16AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·outer5x16AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Z0, Z0, Z0
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Z1, Z1, Z1
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Z2, Z2, Z2
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Z3, Z3, Z3
+	PREFETCHT0 (R12)
+	VXORPS     Z4, Z4, Z4
+
+position949:
+	MOVLQSX          (DI)(R9*4), R12
+	MOVLQSX          (R14)(R9*4), R15
+	SHLQ             $0x02, R12
+	CMOVQMI          DX, R12
+	PREFETCHT1       (R13)(R15*4)
+	VMOVUPS          (BX), Z5
+	VFMADD231PS.BCST (SI)(R12*1), Z5, Z0
+	VFMADD231PS.BCST 4(SI)(R12*1), Z5, Z1
+	VFMADD231PS.BCST 8(SI)(R12*1), Z5, Z2
+	VFMADD231PS.BCST 12(SI)(R12*1), Z5, Z3
+	VFMADD231PS.BCST 16(SI)(R12*1), Z5, Z4
+	ADDQ             CX, BX
+	INCQ             R9
+	JNE              position949
+	CMPQ             80(AX), $0x00
+	JNE              tail950
+	VADDPS           (R10), Z0, Z0
+	VMOVUPS          Z0, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Z1, Z1
+	VMOVUPS          Z1, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Z2, Z2
+	VMOVUPS          Z2, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Z3, Z3
+	VMOVUPS          Z3, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Z4, Z4
+	VMOVUPS          Z4, (R10)
+	JMP              done951
+
+tail950:
+	KMOVW     80(AX), K1
+	VMOVUPS.Z (R10), K1, Z5
+	VADDPS    Z0, Z5, Z0
+	VMOVUPS   Z0, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Z5
+	VADDPS    Z1, Z5, Z1
+	VMOVUPS   Z1, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Z5
+	VADDPS    Z2, Z5, Z2
+	VMOVUPS   Z2, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Z5
+	VADDPS    Z3, Z5, Z3
+	VMOVUPS   Z3, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Z5
+	VADDPS    Z4, Z5, Z4
+	VMOVUPS   Z4, K1, (R10)
+
+done951:
+	VZEROUPPER
+	RET
+
+// func outer6x16AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·outer6x16AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Z0, Z0, Z0
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Z1, Z1, Z1
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Z2, Z2, Z2
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Z3, Z3, Z3
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Z4, Z4, Z4
+	PREFETCHT0 (R12)
+	VXORPS     Z5, Z5, Z5
+
+position952:
+	MOVLQSX          (DI)(R9*4), R12
+	MOVLQSX          (R14)(R9*4), R15
+	SHLQ             $0x02, R12
+	CMOVQMI          DX, R12
+	PREFETCHT1       (R13)(R15*4)
+	VMOVUPS          (BX), Z6
+	VFMADD231PS.BCST (SI)(R12*1), Z6, Z0
+	VFMADD231PS.BCST 4(SI)(R12*1), Z6, Z1
+	VFMADD231PS.BCST 8(SI)(R12*1), Z6, Z2
+	VFMADD231PS.BCST 12(SI)(R12*1), Z6, Z3
+	VFMADD231PS.BCST 16(SI)(R12*1), Z6, Z4
+	VFMADD231PS.BCST 20(SI)(R12*1), Z6, Z5
+	ADDQ             CX, BX
+	INCQ             R9
+	JNE              position952
+	CMPQ             80(AX), $0x00
+	JNE              tail953
+	VADDPS           (R10), Z0, Z0
+	VMOVUPS          Z0, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Z1, Z1
+	VMOVUPS          Z1, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Z2, Z2
+	VMOVUPS          Z2, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Z3, Z3
+	VMOVUPS          Z3, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Z4, Z4
+	VMOVUPS          Z4, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Z5, Z5
+	VMOVUPS          Z5, (R10)
+	JMP              done954
+
+tail953:
+	KMOVW     80(AX), K1
+	VMOVUPS.Z (R10), K1, Z6
+	VADDPS    Z0, Z6, Z0
+	VMOVUPS   Z0, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Z6
+	VADDPS    Z1, Z6, Z1
+	VMOVUPS   Z1, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Z6
+	VADDPS    Z2, Z6, Z2
+	VMOVUPS   Z2, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Z6
+	VADDPS    Z3, Z6, Z3
+	VMOVUPS   Z3, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Z6
+	VADDPS    Z4, Z6, Z4
+	VMOVUPS   Z4, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Z6
+	VADDPS    Z5, Z6, Z5
+	VMOVUPS   Z5, K1, (R10)
+
+done954:
+	VZEROUPPER
+	RET
+
+// func outer7x16AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·outer7x16AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Z0, Z0, Z0
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Z1, Z1, Z1
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Z2, Z2, Z2
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Z3, Z3, Z3
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Z4, Z4, Z4
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Z5, Z5, Z5
+	PREFETCHT0 (R12)
+	VXORPS     Z6, Z6, Z6
+
+position955:
+	MOVLQSX          (DI)(R9*4), R12
+	MOVLQSX          (R14)(R9*4), R15
+	SHLQ             $0x02, R12
+	CMOVQMI          DX, R12
+	PREFETCHT1       (R13)(R15*4)
+	VMOVUPS          (BX), Z7
+	VFMADD231PS.BCST (SI)(R12*1), Z7, Z0
+	VFMADD231PS.BCST 4(SI)(R12*1), Z7, Z1
+	VFMADD231PS.BCST 8(SI)(R12*1), Z7, Z2
+	VFMADD231PS.BCST 12(SI)(R12*1), Z7, Z3
+	VFMADD231PS.BCST 16(SI)(R12*1), Z7, Z4
+	VFMADD231PS.BCST 20(SI)(R12*1), Z7, Z5
+	VFMADD231PS.BCST 24(SI)(R12*1), Z7, Z6
+	ADDQ             CX, BX
+	INCQ             R9
+	JNE              position955
+	CMPQ             80(AX), $0x00
+	JNE              tail956
+	VADDPS           (R10), Z0, Z0
+	VMOVUPS          Z0, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Z1, Z1
+	VMOVUPS          Z1, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Z2, Z2
+	VMOVUPS          Z2, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Z3, Z3
+	VMOVUPS          Z3, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Z4, Z4
+	VMOVUPS          Z4, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Z5, Z5
+	VMOVUPS          Z5, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Z6, Z6
+	VMOVUPS          Z6, (R10)
+	JMP              done957
+
+tail956:
+	KMOVW     80(AX), K1
+	VMOVUPS.Z (R10), K1, Z7
+	VADDPS    Z0, Z7, Z0
+	VMOVUPS   Z0, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Z7
+	VADDPS    Z1, Z7, Z1
+	VMOVUPS   Z1, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Z7
+	VADDPS    Z2, Z7, Z2
+	VMOVUPS   Z2, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Z7
+	VADDPS    Z3, Z7, Z3
+	VMOVUPS   Z3, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Z7
+	VADDPS    Z4, Z7, Z4
+	VMOVUPS   Z4, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Z7
+	VADDPS    Z5, Z7, Z5
+	VMOVUPS   Z5, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Z7
+	VADDPS    Z6, Z7, Z6
+	VMOVUPS   Z6, K1, (R10)
+
+done957:
+	VZEROUPPER
+	RET
+
+// func outer8x16AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·outer8x16AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Z0, Z0, Z0
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Z1, Z1, Z1
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Z2, Z2, Z2
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Z3, Z3, Z3
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Z4, Z4, Z4
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Z5, Z5, Z5
+	PREFETCHT0 (R12)
+	ADDQ       R11, R12
+	VXORPS     Z6, Z6, Z6
+	PREFETCHT0 (R12)
+	VXORPS     Z7, Z7, Z7
+
+position958:
+	MOVLQSX          (DI)(R9*4), R12
+	MOVLQSX          (R14)(R9*4), R15
+	SHLQ             $0x02, R12
+	CMOVQMI          DX, R12
+	PREFETCHT1       (R13)(R15*4)
+	VMOVUPS          (BX), Z8
+	VFMADD231PS.BCST (SI)(R12*1), Z8, Z0
+	VFMADD231PS.BCST 4(SI)(R12*1), Z8, Z1
+	VFMADD231PS.BCST 8(SI)(R12*1), Z8, Z2
+	VFMADD231PS.BCST 12(SI)(R12*1), Z8, Z3
+	VFMADD231PS.BCST 16(SI)(R12*1), Z8, Z4
+	VFMADD231PS.BCST 20(SI)(R12*1), Z8, Z5
+	VFMADD231PS.BCST 24(SI)(R12*1), Z8, Z6
+	VFMADD231PS.BCST 28(SI)(R12*1), Z8, Z7
+	ADDQ             CX, BX
+	INCQ             R9
+	JNE              position958
+	CMPQ             80(AX), $0x00
+	JNE              tail959
+	VADDPS           (R10), Z0, Z0
+	VMOVUPS          Z0, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Z1, Z1
+	VMOVUPS          Z1, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Z2, Z2
+	VMOVUPS          Z2, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Z3, Z3
+	VMOVUPS          Z3, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Z4, Z4
+	VMOVUPS          Z4, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Z5, Z5
+	VMOVUPS          Z5, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Z6, Z6
+	VMOVUPS          Z6, (R10)
+	ADDQ             R11, R10
+	VADDPS           (R10), Z7, Z7
+	VMOVUPS          Z7, (R10)
+	JMP              done960
+
+tail959:
+	KMOVW     80(AX), K1
+	VMOVUPS.Z (R10), K1, Z8
+	VADDPS    Z0, Z8, Z0
+	VMOVUPS   Z0, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Z8
+	VADDPS    Z1, Z8, Z1
+	VMOVUPS   Z1, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Z8
+	VADDPS    Z2, Z8, Z2
+	VMOVUPS   Z2, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Z8
+	VADDPS    Z3, Z8, Z3
+	VMOVUPS   Z3, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Z8
+	VADDPS    Z4, Z8, Z4
+	VMOVUPS   Z4, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Z8
+	VADDPS    Z5, Z8, Z5
+	VMOVUPS   Z5, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Z8
+	VADDPS    Z6, Z8, Z6
+	VMOVUPS   Z6, K1, (R10)
+	ADDQ      R11, R10
+	VMOVUPS.Z (R10), K1, Z8
+	VADDPS    Z7, Z8, Z7
+	VMOVUPS   Z7, K1, (R10)
+
+done960:
+	VZEROUPPER
+	RET
+
+// func gather16AVX512(t *byte)
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·gather16AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), SI
+	MOVQ  8(AX), DI
+	MOVQ  16(AX), DX
+	SUBQ  SI, DX
+	MOVQ  24(AX), BX
+	MOVQ  32(AX), R9
+	KMOVW 40(AX), K1
+
+position961:
+	MOVLQSX    (DI), R12
+	SHLQ       $0x02, R12
+	CMOVQMI    DX, R12
+	PREFETCHT0 64(SI)(R12*1)
+	VMOVUPS.Z  (SI)(R12*1), K1, Z0
+	VMOVUPS    Z0, (BX)
+	ADDQ       $0x04, DI
+	ADDQ       $0x00000040, BX
+	DECQ       R9
+	JNE        position961
+	VZEROUPPER
+	RET
+
+// func outer1x24AVX512(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, FMA3, MMX+
+TEXT ·outer1x24AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+
+position962:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Y3
+	VMOVUPS      32(BX), Y4
+	VMOVUPS      64(BX), Y5
+	VBROADCASTSS (SI)(R12*1), Y6
+	VFMADD231PS  Y3, Y6, Y0
+	VFMADD231PS  Y4, Y6, Y1
+	VFMADD231PS  Y5, Y6, Y2
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position962
+	CMPQ         80(AX), $0x00
+	JNE          tail963
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	VADDPS       32(R10), Y1, Y1
+	VMOVUPS      Y1, 32(R10)
+	VADDPS       64(R10), Y2, Y2
+	VMOVUPS      Y2, 64(R10)
+	JMP          done964
+
+tail963:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Y0, Y0
+	VMOVUPS   Y0, (R10)
+	VADDPS    32(R10), Y1, Y1
+	VMOVUPS   Y1, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y3
+	VADDPS    Y2, Y3, Y2
+	VMOVUPS   Y2, K1, 64(R10)
+
+done964:
+	VZEROUPPER
+	RET
+
+// func outer2x24AVX512(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, FMA3, MMX+
+TEXT ·outer2x24AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+
+position965:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Y6
+	VMOVUPS      32(BX), Y7
+	VMOVUPS      64(BX), Y8
+	VBROADCASTSS (SI)(R12*1), Y9
+	VFMADD231PS  Y6, Y9, Y0
+	VFMADD231PS  Y7, Y9, Y1
+	VFMADD231PS  Y8, Y9, Y2
+	VBROADCASTSS 4(SI)(R12*1), Y10
+	VFMADD231PS  Y6, Y10, Y3
+	VFMADD231PS  Y7, Y10, Y4
+	VFMADD231PS  Y8, Y10, Y5
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position965
+	CMPQ         80(AX), $0x00
+	JNE          tail966
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	VADDPS       32(R10), Y1, Y1
+	VMOVUPS      Y1, 32(R10)
+	VADDPS       64(R10), Y2, Y2
+	VMOVUPS      Y2, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y3, Y3
+	VMOVUPS      Y3, (R10)
+	VADDPS       32(R10), Y4, Y4
+	VMOVUPS      Y4, 32(R10)
+	VADDPS       64(R10), Y5, Y5
+	VMOVUPS      Y5, 64(R10)
+	JMP          done967
+
+tail966:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Y0, Y0
+	VMOVUPS   Y0, (R10)
+	VADDPS    32(R10), Y1, Y1
+	VMOVUPS   Y1, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y6
+	VADDPS    Y2, Y6, Y2
+	VMOVUPS   Y2, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Y3, Y3
+	VMOVUPS   Y3, (R10)
+	VADDPS    32(R10), Y4, Y4
+	VMOVUPS   Y4, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y6
+	VADDPS    Y5, Y6, Y5
+	VMOVUPS   Y5, K1, 64(R10)
+
+done967:
+	VZEROUPPER
+	RET
+
+// func outer3x24AVX512(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, FMA3, MMX+
+TEXT ·outer3x24AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+
+position968:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Y9
+	VMOVUPS      32(BX), Y10
+	VMOVUPS      64(BX), Y11
+	VBROADCASTSS (SI)(R12*1), Y12
+	VFMADD231PS  Y9, Y12, Y0
+	VFMADD231PS  Y10, Y12, Y1
+	VFMADD231PS  Y11, Y12, Y2
+	VBROADCASTSS 4(SI)(R12*1), Y13
+	VFMADD231PS  Y9, Y13, Y3
+	VFMADD231PS  Y10, Y13, Y4
+	VFMADD231PS  Y11, Y13, Y5
+	VBROADCASTSS 8(SI)(R12*1), Y14
+	VFMADD231PS  Y9, Y14, Y6
+	VFMADD231PS  Y10, Y14, Y7
+	VFMADD231PS  Y11, Y14, Y8
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position968
+	CMPQ         80(AX), $0x00
+	JNE          tail969
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	VADDPS       32(R10), Y1, Y1
+	VMOVUPS      Y1, 32(R10)
+	VADDPS       64(R10), Y2, Y2
+	VMOVUPS      Y2, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y3, Y3
+	VMOVUPS      Y3, (R10)
+	VADDPS       32(R10), Y4, Y4
+	VMOVUPS      Y4, 32(R10)
+	VADDPS       64(R10), Y5, Y5
+	VMOVUPS      Y5, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y6, Y6
+	VMOVUPS      Y6, (R10)
+	VADDPS       32(R10), Y7, Y7
+	VMOVUPS      Y7, 32(R10)
+	VADDPS       64(R10), Y8, Y8
+	VMOVUPS      Y8, 64(R10)
+	JMP          done970
+
+tail969:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Y0, Y0
+	VMOVUPS   Y0, (R10)
+	VADDPS    32(R10), Y1, Y1
+	VMOVUPS   Y1, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y9
+	VADDPS    Y2, Y9, Y2
+	VMOVUPS   Y2, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Y3, Y3
+	VMOVUPS   Y3, (R10)
+	VADDPS    32(R10), Y4, Y4
+	VMOVUPS   Y4, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y9
+	VADDPS    Y5, Y9, Y5
+	VMOVUPS   Y5, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Y6, Y6
+	VMOVUPS   Y6, (R10)
+	VADDPS    32(R10), Y7, Y7
+	VMOVUPS   Y7, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y9
+	VADDPS    Y8, Y9, Y8
+	VMOVUPS   Y8, K1, 64(R10)
+
+done970:
+	VZEROUPPER
+	RET
+
+// func outer4x24AVX512(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, FMA3, MMX+
+TEXT ·outer4x24AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	VXORPS     Y11, Y11, Y11
+
+position971:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VMOVUPS      64(BX), Y14
+	VBROADCASTSS (SI)(R12*1), Y15
+	VFMADD231PS  Y12, Y15, Y0
+	VFMADD231PS  Y13, Y15, Y1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 4(SI)(R12*1), Y16
+	VFMADD231PS  Y12, Y16, Y3
+	VFMADD231PS  Y13, Y16, Y4
+	VFMADD231PS  Y14, Y16, Y5
+	VBROADCASTSS 8(SI)(R12*1), Y17
+	VFMADD231PS  Y12, Y17, Y6
+	VFMADD231PS  Y13, Y17, Y7
+	VFMADD231PS  Y14, Y17, Y8
+	VBROADCASTSS 12(SI)(R12*1), Y18
+	VFMADD231PS  Y12, Y18, Y9
+	VFMADD231PS  Y13, Y18, Y10
+	VFMADD231PS  Y14, Y18, Y11
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position971
+	CMPQ         80(AX), $0x00
+	JNE          tail972
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	VADDPS       32(R10), Y1, Y1
+	VMOVUPS      Y1, 32(R10)
+	VADDPS       64(R10), Y2, Y2
+	VMOVUPS      Y2, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y3, Y3
+	VMOVUPS      Y3, (R10)
+	VADDPS       32(R10), Y4, Y4
+	VMOVUPS      Y4, 32(R10)
+	VADDPS       64(R10), Y5, Y5
+	VMOVUPS      Y5, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y6, Y6
+	VMOVUPS      Y6, (R10)
+	VADDPS       32(R10), Y7, Y7
+	VMOVUPS      Y7, 32(R10)
+	VADDPS       64(R10), Y8, Y8
+	VMOVUPS      Y8, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y9, Y9
+	VMOVUPS      Y9, (R10)
+	VADDPS       32(R10), Y10, Y10
+	VMOVUPS      Y10, 32(R10)
+	VADDPS       64(R10), Y11, Y11
+	VMOVUPS      Y11, 64(R10)
+	JMP          done973
+
+tail972:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Y0, Y0
+	VMOVUPS   Y0, (R10)
+	VADDPS    32(R10), Y1, Y1
+	VMOVUPS   Y1, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y12
+	VADDPS    Y2, Y12, Y2
+	VMOVUPS   Y2, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Y3, Y3
+	VMOVUPS   Y3, (R10)
+	VADDPS    32(R10), Y4, Y4
+	VMOVUPS   Y4, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y12
+	VADDPS    Y5, Y12, Y5
+	VMOVUPS   Y5, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Y6, Y6
+	VMOVUPS   Y6, (R10)
+	VADDPS    32(R10), Y7, Y7
+	VMOVUPS   Y7, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y12
+	VADDPS    Y8, Y12, Y8
+	VMOVUPS   Y8, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Y9, Y9
+	VMOVUPS   Y9, (R10)
+	VADDPS    32(R10), Y10, Y10
+	VMOVUPS   Y10, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y12
+	VADDPS    Y11, Y12, Y11
+	VMOVUPS   Y11, K1, 64(R10)
+
+done973:
+	VZEROUPPER
+	RET
+
+// func outer5x24AVX512(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, FMA3, MMX+
+TEXT ·outer5x24AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	VXORPS     Y11, Y11, Y11
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	VXORPS     Y12, Y12, Y12
+	VXORPS     Y13, Y13, Y13
+	VXORPS     Y14, Y14, Y14
+
+position974:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Y15
+	VMOVUPS      32(BX), Y16
+	VMOVUPS      64(BX), Y17
+	VBROADCASTSS (SI)(R12*1), Y18
+	VFMADD231PS  Y15, Y18, Y0
+	VFMADD231PS  Y16, Y18, Y1
+	VFMADD231PS  Y17, Y18, Y2
+	VBROADCASTSS 4(SI)(R12*1), Y19
+	VFMADD231PS  Y15, Y19, Y3
+	VFMADD231PS  Y16, Y19, Y4
+	VFMADD231PS  Y17, Y19, Y5
+	VBROADCASTSS 8(SI)(R12*1), Y20
+	VFMADD231PS  Y15, Y20, Y6
+	VFMADD231PS  Y16, Y20, Y7
+	VFMADD231PS  Y17, Y20, Y8
+	VBROADCASTSS 12(SI)(R12*1), Y21
+	VFMADD231PS  Y15, Y21, Y9
+	VFMADD231PS  Y16, Y21, Y10
+	VFMADD231PS  Y17, Y21, Y11
+	VBROADCASTSS 16(SI)(R12*1), Y22
+	VFMADD231PS  Y15, Y22, Y12
+	VFMADD231PS  Y16, Y22, Y13
+	VFMADD231PS  Y17, Y22, Y14
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position974
+	CMPQ         80(AX), $0x00
+	JNE          tail975
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	VADDPS       32(R10), Y1, Y1
+	VMOVUPS      Y1, 32(R10)
+	VADDPS       64(R10), Y2, Y2
+	VMOVUPS      Y2, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y3, Y3
+	VMOVUPS      Y3, (R10)
+	VADDPS       32(R10), Y4, Y4
+	VMOVUPS      Y4, 32(R10)
+	VADDPS       64(R10), Y5, Y5
+	VMOVUPS      Y5, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y6, Y6
+	VMOVUPS      Y6, (R10)
+	VADDPS       32(R10), Y7, Y7
+	VMOVUPS      Y7, 32(R10)
+	VADDPS       64(R10), Y8, Y8
+	VMOVUPS      Y8, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y9, Y9
+	VMOVUPS      Y9, (R10)
+	VADDPS       32(R10), Y10, Y10
+	VMOVUPS      Y10, 32(R10)
+	VADDPS       64(R10), Y11, Y11
+	VMOVUPS      Y11, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y12, Y12
+	VMOVUPS      Y12, (R10)
+	VADDPS       32(R10), Y13, Y13
+	VMOVUPS      Y13, 32(R10)
+	VADDPS       64(R10), Y14, Y14
+	VMOVUPS      Y14, 64(R10)
+	JMP          done976
+
+tail975:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Y0, Y0
+	VMOVUPS   Y0, (R10)
+	VADDPS    32(R10), Y1, Y1
+	VMOVUPS   Y1, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y15
+	VADDPS    Y2, Y15, Y2
+	VMOVUPS   Y2, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Y3, Y3
+	VMOVUPS   Y3, (R10)
+	VADDPS    32(R10), Y4, Y4
+	VMOVUPS   Y4, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y15
+	VADDPS    Y5, Y15, Y5
+	VMOVUPS   Y5, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Y6, Y6
+	VMOVUPS   Y6, (R10)
+	VADDPS    32(R10), Y7, Y7
+	VMOVUPS   Y7, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y15
+	VADDPS    Y8, Y15, Y8
+	VMOVUPS   Y8, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Y9, Y9
+	VMOVUPS   Y9, (R10)
+	VADDPS    32(R10), Y10, Y10
+	VMOVUPS   Y10, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y15
+	VADDPS    Y11, Y15, Y11
+	VMOVUPS   Y11, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Y12, Y12
+	VMOVUPS   Y12, (R10)
+	VADDPS    32(R10), Y13, Y13
+	VMOVUPS   Y13, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y15
+	VADDPS    Y14, Y15, Y14
+	VMOVUPS   Y14, K1, 64(R10)
+
+done976:
+	VZEROUPPER
+	RET
+
+// func outer6x24AVX512(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, FMA3, MMX+
+TEXT ·outer6x24AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	VXORPS     Y11, Y11, Y11
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y12, Y12, Y12
+	VXORPS     Y13, Y13, Y13
+	VXORPS     Y14, Y14, Y14
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	VXORPS     Y15, Y15, Y15
+	VXORPS     Y16, Y16, Y16
+	VXORPS     Y17, Y17, Y17
+
+position977:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Y18
+	VMOVUPS      32(BX), Y19
+	VMOVUPS      64(BX), Y20
+	VBROADCASTSS (SI)(R12*1), Y21
+	VFMADD231PS  Y18, Y21, Y0
+	VFMADD231PS  Y19, Y21, Y1
+	VFMADD231PS  Y20, Y21, Y2
+	VBROADCASTSS 4(SI)(R12*1), Y22
+	VFMADD231PS  Y18, Y22, Y3
+	VFMADD231PS  Y19, Y22, Y4
+	VFMADD231PS  Y20, Y22, Y5
+	VBROADCASTSS 8(SI)(R12*1), Y23
+	VFMADD231PS  Y18, Y23, Y6
+	VFMADD231PS  Y19, Y23, Y7
+	VFMADD231PS  Y20, Y23, Y8
+	VBROADCASTSS 12(SI)(R12*1), Y24
+	VFMADD231PS  Y18, Y24, Y9
+	VFMADD231PS  Y19, Y24, Y10
+	VFMADD231PS  Y20, Y24, Y11
+	VBROADCASTSS 16(SI)(R12*1), Y25
+	VFMADD231PS  Y18, Y25, Y12
+	VFMADD231PS  Y19, Y25, Y13
+	VFMADD231PS  Y20, Y25, Y14
+	VBROADCASTSS 20(SI)(R12*1), Y26
+	VFMADD231PS  Y18, Y26, Y15
+	VFMADD231PS  Y19, Y26, Y16
+	VFMADD231PS  Y20, Y26, Y17
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position977
+	CMPQ         80(AX), $0x00
+	JNE          tail978
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	VADDPS       32(R10), Y1, Y1
+	VMOVUPS      Y1, 32(R10)
+	VADDPS       64(R10), Y2, Y2
+	VMOVUPS      Y2, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y3, Y3
+	VMOVUPS      Y3, (R10)
+	VADDPS       32(R10), Y4, Y4
+	VMOVUPS      Y4, 32(R10)
+	VADDPS       64(R10), Y5, Y5
+	VMOVUPS      Y5, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y6, Y6
+	VMOVUPS      Y6, (R10)
+	VADDPS       32(R10), Y7, Y7
+	VMOVUPS      Y7, 32(R10)
+	VADDPS       64(R10), Y8, Y8
+	VMOVUPS      Y8, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y9, Y9
+	VMOVUPS      Y9, (R10)
+	VADDPS       32(R10), Y10, Y10
+	VMOVUPS      Y10, 32(R10)
+	VADDPS       64(R10), Y11, Y11
+	VMOVUPS      Y11, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y12, Y12
+	VMOVUPS      Y12, (R10)
+	VADDPS       32(R10), Y13, Y13
+	VMOVUPS      Y13, 32(R10)
+	VADDPS       64(R10), Y14, Y14
+	VMOVUPS      Y14, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y15, Y15
+	VMOVUPS      Y15, (R10)
+	VADDPS       32(R10), Y16, Y16
+	VMOVUPS      Y16, 32(R10)
+	VADDPS       64(R10), Y17, Y17
+	VMOVUPS      Y17, 64(R10)
+	JMP          done979
+
+tail978:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Y0, Y0
+	VMOVUPS   Y0, (R10)
+	VADDPS    32(R10), Y1, Y1
+	VMOVUPS   Y1, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y18
+	VADDPS    Y2, Y18, Y2
+	VMOVUPS   Y2, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Y3, Y3
+	VMOVUPS   Y3, (R10)
+	VADDPS    32(R10), Y4, Y4
+	VMOVUPS   Y4, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y18
+	VADDPS    Y5, Y18, Y5
+	VMOVUPS   Y5, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Y6, Y6
+	VMOVUPS   Y6, (R10)
+	VADDPS    32(R10), Y7, Y7
+	VMOVUPS   Y7, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y18
+	VADDPS    Y8, Y18, Y8
+	VMOVUPS   Y8, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Y9, Y9
+	VMOVUPS   Y9, (R10)
+	VADDPS    32(R10), Y10, Y10
+	VMOVUPS   Y10, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y18
+	VADDPS    Y11, Y18, Y11
+	VMOVUPS   Y11, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Y12, Y12
+	VMOVUPS   Y12, (R10)
+	VADDPS    32(R10), Y13, Y13
+	VMOVUPS   Y13, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y18
+	VADDPS    Y14, Y18, Y14
+	VMOVUPS   Y14, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Y15, Y15
+	VMOVUPS   Y15, (R10)
+	VADDPS    32(R10), Y16, Y16
+	VMOVUPS   Y16, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y18
+	VADDPS    Y17, Y18, Y17
+	VMOVUPS   Y17, K1, 64(R10)
+
+done979:
+	VZEROUPPER
+	RET
+
+// func outer7x24AVX512(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, FMA3, MMX+
+TEXT ·outer7x24AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	VXORPS     Y11, Y11, Y11
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y12, Y12, Y12
+	VXORPS     Y13, Y13, Y13
+	VXORPS     Y14, Y14, Y14
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y15, Y15, Y15
+	VXORPS     Y16, Y16, Y16
+	VXORPS     Y17, Y17, Y17
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	VXORPS     Y18, Y18, Y18
+	VXORPS     Y19, Y19, Y19
+	VXORPS     Y20, Y20, Y20
+
+position980:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Y21
+	VMOVUPS      32(BX), Y22
+	VMOVUPS      64(BX), Y23
+	VBROADCASTSS (SI)(R12*1), Y24
+	VFMADD231PS  Y21, Y24, Y0
+	VFMADD231PS  Y22, Y24, Y1
+	VFMADD231PS  Y23, Y24, Y2
+	VBROADCASTSS 4(SI)(R12*1), Y25
+	VFMADD231PS  Y21, Y25, Y3
+	VFMADD231PS  Y22, Y25, Y4
+	VFMADD231PS  Y23, Y25, Y5
+	VBROADCASTSS 8(SI)(R12*1), Y26
+	VFMADD231PS  Y21, Y26, Y6
+	VFMADD231PS  Y22, Y26, Y7
+	VFMADD231PS  Y23, Y26, Y8
+	VBROADCASTSS 12(SI)(R12*1), Y27
+	VFMADD231PS  Y21, Y27, Y9
+	VFMADD231PS  Y22, Y27, Y10
+	VFMADD231PS  Y23, Y27, Y11
+	VBROADCASTSS 16(SI)(R12*1), Y28
+	VFMADD231PS  Y21, Y28, Y12
+	VFMADD231PS  Y22, Y28, Y13
+	VFMADD231PS  Y23, Y28, Y14
+	VBROADCASTSS 20(SI)(R12*1), Y29
+	VFMADD231PS  Y21, Y29, Y15
+	VFMADD231PS  Y22, Y29, Y16
+	VFMADD231PS  Y23, Y29, Y17
+	VBROADCASTSS 24(SI)(R12*1), Y30
+	VFMADD231PS  Y21, Y30, Y18
+	VFMADD231PS  Y22, Y30, Y19
+	VFMADD231PS  Y23, Y30, Y20
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position980
+	CMPQ         80(AX), $0x00
+	JNE          tail981
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	VADDPS       32(R10), Y1, Y1
+	VMOVUPS      Y1, 32(R10)
+	VADDPS       64(R10), Y2, Y2
+	VMOVUPS      Y2, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y3, Y3
+	VMOVUPS      Y3, (R10)
+	VADDPS       32(R10), Y4, Y4
+	VMOVUPS      Y4, 32(R10)
+	VADDPS       64(R10), Y5, Y5
+	VMOVUPS      Y5, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y6, Y6
+	VMOVUPS      Y6, (R10)
+	VADDPS       32(R10), Y7, Y7
+	VMOVUPS      Y7, 32(R10)
+	VADDPS       64(R10), Y8, Y8
+	VMOVUPS      Y8, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y9, Y9
+	VMOVUPS      Y9, (R10)
+	VADDPS       32(R10), Y10, Y10
+	VMOVUPS      Y10, 32(R10)
+	VADDPS       64(R10), Y11, Y11
+	VMOVUPS      Y11, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y12, Y12
+	VMOVUPS      Y12, (R10)
+	VADDPS       32(R10), Y13, Y13
+	VMOVUPS      Y13, 32(R10)
+	VADDPS       64(R10), Y14, Y14
+	VMOVUPS      Y14, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y15, Y15
+	VMOVUPS      Y15, (R10)
+	VADDPS       32(R10), Y16, Y16
+	VMOVUPS      Y16, 32(R10)
+	VADDPS       64(R10), Y17, Y17
+	VMOVUPS      Y17, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y18, Y18
+	VMOVUPS      Y18, (R10)
+	VADDPS       32(R10), Y19, Y19
+	VMOVUPS      Y19, 32(R10)
+	VADDPS       64(R10), Y20, Y20
+	VMOVUPS      Y20, 64(R10)
+	JMP          done982
+
+tail981:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Y0, Y0
+	VMOVUPS   Y0, (R10)
+	VADDPS    32(R10), Y1, Y1
+	VMOVUPS   Y1, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y21
+	VADDPS    Y2, Y21, Y2
+	VMOVUPS   Y2, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Y3, Y3
+	VMOVUPS   Y3, (R10)
+	VADDPS    32(R10), Y4, Y4
+	VMOVUPS   Y4, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y21
+	VADDPS    Y5, Y21, Y5
+	VMOVUPS   Y5, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Y6, Y6
+	VMOVUPS   Y6, (R10)
+	VADDPS    32(R10), Y7, Y7
+	VMOVUPS   Y7, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y21
+	VADDPS    Y8, Y21, Y8
+	VMOVUPS   Y8, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Y9, Y9
+	VMOVUPS   Y9, (R10)
+	VADDPS    32(R10), Y10, Y10
+	VMOVUPS   Y10, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y21
+	VADDPS    Y11, Y21, Y11
+	VMOVUPS   Y11, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Y12, Y12
+	VMOVUPS   Y12, (R10)
+	VADDPS    32(R10), Y13, Y13
+	VMOVUPS   Y13, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y21
+	VADDPS    Y14, Y21, Y14
+	VMOVUPS   Y14, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Y15, Y15
+	VMOVUPS   Y15, (R10)
+	VADDPS    32(R10), Y16, Y16
+	VMOVUPS   Y16, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y21
+	VADDPS    Y17, Y21, Y17
+	VMOVUPS   Y17, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Y18, Y18
+	VMOVUPS   Y18, (R10)
+	VADDPS    32(R10), Y19, Y19
+	VMOVUPS   Y19, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y21
+	VADDPS    Y20, Y21, Y20
+	VMOVUPS   Y20, K1, 64(R10)
+
+done982:
+	VZEROUPPER
+	RET
+
+// func outer8x24AVX512(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, FMA3, MMX+
+TEXT ·outer8x24AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	VXORPS     Y11, Y11, Y11
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y12, Y12, Y12
+	VXORPS     Y13, Y13, Y13
+	VXORPS     Y14, Y14, Y14
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y15, Y15, Y15
+	VXORPS     Y16, Y16, Y16
+	VXORPS     Y17, Y17, Y17
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Y18, Y18, Y18
+	VXORPS     Y19, Y19, Y19
+	VXORPS     Y20, Y20, Y20
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	VXORPS     Y21, Y21, Y21
+	VXORPS     Y22, Y22, Y22
+	VXORPS     Y23, Y23, Y23
+
+position983:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Y24
+	VMOVUPS      32(BX), Y25
+	VMOVUPS      64(BX), Y26
+	VBROADCASTSS (SI)(R12*1), Y27
+	VFMADD231PS  Y24, Y27, Y0
+	VFMADD231PS  Y25, Y27, Y1
+	VFMADD231PS  Y26, Y27, Y2
+	VBROADCASTSS 4(SI)(R12*1), Y28
+	VFMADD231PS  Y24, Y28, Y3
+	VFMADD231PS  Y25, Y28, Y4
+	VFMADD231PS  Y26, Y28, Y5
+	VBROADCASTSS 8(SI)(R12*1), Y29
+	VFMADD231PS  Y24, Y29, Y6
+	VFMADD231PS  Y25, Y29, Y7
+	VFMADD231PS  Y26, Y29, Y8
+	VBROADCASTSS 12(SI)(R12*1), Y30
+	VFMADD231PS  Y24, Y30, Y9
+	VFMADD231PS  Y25, Y30, Y10
+	VFMADD231PS  Y26, Y30, Y11
+	VBROADCASTSS 16(SI)(R12*1), Y31
+	VFMADD231PS  Y24, Y31, Y12
+	VFMADD231PS  Y25, Y31, Y13
+	VFMADD231PS  Y26, Y31, Y14
+	VBROADCASTSS 20(SI)(R12*1), Y27
+	VFMADD231PS  Y24, Y27, Y15
+	VFMADD231PS  Y25, Y27, Y16
+	VFMADD231PS  Y26, Y27, Y17
+	VBROADCASTSS 24(SI)(R12*1), Y28
+	VFMADD231PS  Y24, Y28, Y18
+	VFMADD231PS  Y25, Y28, Y19
+	VFMADD231PS  Y26, Y28, Y20
+	VBROADCASTSS 28(SI)(R12*1), Y29
+	VFMADD231PS  Y24, Y29, Y21
+	VFMADD231PS  Y25, Y29, Y22
+	VFMADD231PS  Y26, Y29, Y23
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position983
+	CMPQ         80(AX), $0x00
+	JNE          tail984
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	VADDPS       32(R10), Y1, Y1
+	VMOVUPS      Y1, 32(R10)
+	VADDPS       64(R10), Y2, Y2
+	VMOVUPS      Y2, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y3, Y3
+	VMOVUPS      Y3, (R10)
+	VADDPS       32(R10), Y4, Y4
+	VMOVUPS      Y4, 32(R10)
+	VADDPS       64(R10), Y5, Y5
+	VMOVUPS      Y5, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y6, Y6
+	VMOVUPS      Y6, (R10)
+	VADDPS       32(R10), Y7, Y7
+	VMOVUPS      Y7, 32(R10)
+	VADDPS       64(R10), Y8, Y8
+	VMOVUPS      Y8, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y9, Y9
+	VMOVUPS      Y9, (R10)
+	VADDPS       32(R10), Y10, Y10
+	VMOVUPS      Y10, 32(R10)
+	VADDPS       64(R10), Y11, Y11
+	VMOVUPS      Y11, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y12, Y12
+	VMOVUPS      Y12, (R10)
+	VADDPS       32(R10), Y13, Y13
+	VMOVUPS      Y13, 32(R10)
+	VADDPS       64(R10), Y14, Y14
+	VMOVUPS      Y14, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y15, Y15
+	VMOVUPS      Y15, (R10)
+	VADDPS       32(R10), Y16, Y16
+	VMOVUPS      Y16, 32(R10)
+	VADDPS       64(R10), Y17, Y17
+	VMOVUPS      Y17, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y18, Y18
+	VMOVUPS      Y18, (R10)
+	VADDPS       32(R10), Y19, Y19
+	VMOVUPS      Y19, 32(R10)
+	VADDPS       64(R10), Y20, Y20
+	VMOVUPS      Y20, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Y21, Y21
+	VMOVUPS      Y21, (R10)
+	VADDPS       32(R10), Y22, Y22
+	VMOVUPS      Y22, 32(R10)
+	VADDPS       64(R10), Y23, Y23
+	VMOVUPS      Y23, 64(R10)
+	JMP          done985
+
+tail984:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Y0, Y0
+	VMOVUPS   Y0, (R10)
+	VADDPS    32(R10), Y1, Y1
+	VMOVUPS   Y1, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y24
+	VADDPS    Y2, Y24, Y2
+	VMOVUPS   Y2, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Y3, Y3
+	VMOVUPS   Y3, (R10)
+	VADDPS    32(R10), Y4, Y4
+	VMOVUPS   Y4, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y24
+	VADDPS    Y5, Y24, Y5
+	VMOVUPS   Y5, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Y6, Y6
+	VMOVUPS   Y6, (R10)
+	VADDPS    32(R10), Y7, Y7
+	VMOVUPS   Y7, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y24
+	VADDPS    Y8, Y24, Y8
+	VMOVUPS   Y8, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Y9, Y9
+	VMOVUPS   Y9, (R10)
+	VADDPS    32(R10), Y10, Y10
+	VMOVUPS   Y10, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y24
+	VADDPS    Y11, Y24, Y11
+	VMOVUPS   Y11, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Y12, Y12
+	VMOVUPS   Y12, (R10)
+	VADDPS    32(R10), Y13, Y13
+	VMOVUPS   Y13, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y24
+	VADDPS    Y14, Y24, Y14
+	VMOVUPS   Y14, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Y15, Y15
+	VMOVUPS   Y15, (R10)
+	VADDPS    32(R10), Y16, Y16
+	VMOVUPS   Y16, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y24
+	VADDPS    Y17, Y24, Y17
+	VMOVUPS   Y17, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Y18, Y18
+	VMOVUPS   Y18, (R10)
+	VADDPS    32(R10), Y19, Y19
+	VMOVUPS   Y19, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y24
+	VADDPS    Y20, Y24, Y20
+	VMOVUPS   Y20, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Y21, Y21
+	VMOVUPS   Y21, (R10)
+	VADDPS    32(R10), Y22, Y22
+	VMOVUPS   Y22, 32(R10)
+	VMOVUPS.Z 64(R10), K1, Y24
+	VADDPS    Y23, Y24, Y23
+	VMOVUPS   Y23, K1, 64(R10)
+
+done985:
+	VZEROUPPER
+	RET
+
+// func gather24AVX512(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, CMOV
+TEXT ·gather24AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), SI
+	MOVQ  8(AX), DI
+	MOVQ  16(AX), DX
+	SUBQ  SI, DX
+	MOVQ  24(AX), BX
+	MOVQ  32(AX), R9
+	KMOVW 40(AX), K1
+
+position986:
+	MOVLQSX   (DI), R12
+	SHLQ      $0x02, R12
+	CMOVQMI   DX, R12
+	VMOVUPS   (SI)(R12*1), Y0
+	VMOVUPS   Y0, (BX)
+	VMOVUPS   32(SI)(R12*1), Y1
+	VMOVUPS   Y1, 32(BX)
+	VMOVUPS.Z 64(SI)(R12*1), K1, Y2
+	VMOVUPS   Y2, 64(BX)
+	ADDQ      $0x04, DI
+	ADDQ      $0x00000060, BX
+	DECQ      R9
+	JNE       position986
+	VZEROUPPER
+	RET
+
+// func outer1x32AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·outer1x32AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+
+position987:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Z2
+	VMOVUPS      64(BX), Z3
+	VBROADCASTSS (SI)(R12*1), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VFMADD231PS  Z3, Z4, Z1
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position987
+	CMPQ         80(AX), $0x00
+	JNE          tail988
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	JMP          done989
+
+tail988:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Z0, Z0
+	VMOVUPS   Z0, (R10)
+	VMOVUPS.Z 64(R10), K1, Z2
+	VADDPS    Z1, Z2, Z1
+	VMOVUPS   Z1, K1, 64(R10)
+
+done989:
+	VZEROUPPER
+	RET
+
+// func outer2x32AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·outer2x32AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+
+position990:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Z4
+	VMOVUPS      64(BX), Z5
+	VBROADCASTSS (SI)(R12*1), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS 4(SI)(R12*1), Z7
+	VFMADD231PS  Z4, Z7, Z2
+	VFMADD231PS  Z5, Z7, Z3
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position990
+	CMPQ         80(AX), $0x00
+	JNE          tail991
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z2, Z2
+	VMOVUPS      Z2, (R10)
+	VADDPS       64(R10), Z3, Z3
+	VMOVUPS      Z3, 64(R10)
+	JMP          done992
+
+tail991:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Z0, Z0
+	VMOVUPS   Z0, (R10)
+	VMOVUPS.Z 64(R10), K1, Z4
+	VADDPS    Z1, Z4, Z1
+	VMOVUPS   Z1, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z2, Z2
+	VMOVUPS   Z2, (R10)
+	VMOVUPS.Z 64(R10), K1, Z4
+	VADDPS    Z3, Z4, Z3
+	VMOVUPS   Z3, K1, 64(R10)
+
+done992:
+	VZEROUPPER
+	RET
+
+// func outer3x32AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·outer3x32AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+
+position993:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Z6
+	VMOVUPS      64(BX), Z7
+	VBROADCASTSS (SI)(R12*1), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 4(SI)(R12*1), Z9
+	VFMADD231PS  Z6, Z9, Z2
+	VFMADD231PS  Z7, Z9, Z3
+	VBROADCASTSS 8(SI)(R12*1), Z10
+	VFMADD231PS  Z6, Z10, Z4
+	VFMADD231PS  Z7, Z10, Z5
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position993
+	CMPQ         80(AX), $0x00
+	JNE          tail994
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z2, Z2
+	VMOVUPS      Z2, (R10)
+	VADDPS       64(R10), Z3, Z3
+	VMOVUPS      Z3, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z4, Z4
+	VMOVUPS      Z4, (R10)
+	VADDPS       64(R10), Z5, Z5
+	VMOVUPS      Z5, 64(R10)
+	JMP          done995
+
+tail994:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Z0, Z0
+	VMOVUPS   Z0, (R10)
+	VMOVUPS.Z 64(R10), K1, Z6
+	VADDPS    Z1, Z6, Z1
+	VMOVUPS   Z1, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z2, Z2
+	VMOVUPS   Z2, (R10)
+	VMOVUPS.Z 64(R10), K1, Z6
+	VADDPS    Z3, Z6, Z3
+	VMOVUPS   Z3, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z4, Z4
+	VMOVUPS   Z4, (R10)
+	VMOVUPS.Z 64(R10), K1, Z6
+	VADDPS    Z5, Z6, Z5
+	VMOVUPS   Z5, K1, 64(R10)
+
+done995:
+	VZEROUPPER
+	RET
+
+// func outer4x32AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·outer4x32AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+
+position996:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Z8
+	VMOVUPS      64(BX), Z9
+	VBROADCASTSS (SI)(R12*1), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 4(SI)(R12*1), Z11
+	VFMADD231PS  Z8, Z11, Z2
+	VFMADD231PS  Z9, Z11, Z3
+	VBROADCASTSS 8(SI)(R12*1), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VBROADCASTSS 12(SI)(R12*1), Z13
+	VFMADD231PS  Z8, Z13, Z6
+	VFMADD231PS  Z9, Z13, Z7
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position996
+	CMPQ         80(AX), $0x00
+	JNE          tail997
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z2, Z2
+	VMOVUPS      Z2, (R10)
+	VADDPS       64(R10), Z3, Z3
+	VMOVUPS      Z3, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z4, Z4
+	VMOVUPS      Z4, (R10)
+	VADDPS       64(R10), Z5, Z5
+	VMOVUPS      Z5, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z6, Z6
+	VMOVUPS      Z6, (R10)
+	VADDPS       64(R10), Z7, Z7
+	VMOVUPS      Z7, 64(R10)
+	JMP          done998
+
+tail997:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Z0, Z0
+	VMOVUPS   Z0, (R10)
+	VMOVUPS.Z 64(R10), K1, Z8
+	VADDPS    Z1, Z8, Z1
+	VMOVUPS   Z1, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z2, Z2
+	VMOVUPS   Z2, (R10)
+	VMOVUPS.Z 64(R10), K1, Z8
+	VADDPS    Z3, Z8, Z3
+	VMOVUPS   Z3, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z4, Z4
+	VMOVUPS   Z4, (R10)
+	VMOVUPS.Z 64(R10), K1, Z8
+	VADDPS    Z5, Z8, Z5
+	VMOVUPS   Z5, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z6, Z6
+	VMOVUPS   Z6, (R10)
+	VMOVUPS.Z 64(R10), K1, Z8
+	VADDPS    Z7, Z8, Z7
+	VMOVUPS   Z7, K1, 64(R10)
+
+done998:
+	VZEROUPPER
+	RET
+
+// func outer5x32AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·outer5x32AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+
+position999:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Z10
+	VMOVUPS      64(BX), Z11
+	VBROADCASTSS (SI)(R12*1), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 4(SI)(R12*1), Z13
+	VFMADD231PS  Z10, Z13, Z2
+	VFMADD231PS  Z11, Z13, Z3
+	VBROADCASTSS 8(SI)(R12*1), Z14
+	VFMADD231PS  Z10, Z14, Z4
+	VFMADD231PS  Z11, Z14, Z5
+	VBROADCASTSS 12(SI)(R12*1), Z15
+	VFMADD231PS  Z10, Z15, Z6
+	VFMADD231PS  Z11, Z15, Z7
+	VBROADCASTSS 16(SI)(R12*1), Z16
+	VFMADD231PS  Z10, Z16, Z8
+	VFMADD231PS  Z11, Z16, Z9
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position999
+	CMPQ         80(AX), $0x00
+	JNE          tail1000
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z2, Z2
+	VMOVUPS      Z2, (R10)
+	VADDPS       64(R10), Z3, Z3
+	VMOVUPS      Z3, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z4, Z4
+	VMOVUPS      Z4, (R10)
+	VADDPS       64(R10), Z5, Z5
+	VMOVUPS      Z5, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z6, Z6
+	VMOVUPS      Z6, (R10)
+	VADDPS       64(R10), Z7, Z7
+	VMOVUPS      Z7, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z8, Z8
+	VMOVUPS      Z8, (R10)
+	VADDPS       64(R10), Z9, Z9
+	VMOVUPS      Z9, 64(R10)
+	JMP          done1001
+
+tail1000:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Z0, Z0
+	VMOVUPS   Z0, (R10)
+	VMOVUPS.Z 64(R10), K1, Z10
+	VADDPS    Z1, Z10, Z1
+	VMOVUPS   Z1, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z2, Z2
+	VMOVUPS   Z2, (R10)
+	VMOVUPS.Z 64(R10), K1, Z10
+	VADDPS    Z3, Z10, Z3
+	VMOVUPS   Z3, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z4, Z4
+	VMOVUPS   Z4, (R10)
+	VMOVUPS.Z 64(R10), K1, Z10
+	VADDPS    Z5, Z10, Z5
+	VMOVUPS   Z5, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z6, Z6
+	VMOVUPS   Z6, (R10)
+	VMOVUPS.Z 64(R10), K1, Z10
+	VADDPS    Z7, Z10, Z7
+	VMOVUPS   Z7, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z8, Z8
+	VMOVUPS   Z8, (R10)
+	VMOVUPS.Z 64(R10), K1, Z10
+	VADDPS    Z9, Z10, Z9
+	VMOVUPS   Z9, K1, 64(R10)
+
+done1001:
+	VZEROUPPER
+	RET
+
+// func outer6x32AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·outer6x32AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+
+position1002:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Z12
+	VMOVUPS      64(BX), Z13
+	VBROADCASTSS (SI)(R12*1), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 4(SI)(R12*1), Z15
+	VFMADD231PS  Z12, Z15, Z2
+	VFMADD231PS  Z13, Z15, Z3
+	VBROADCASTSS 8(SI)(R12*1), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VBROADCASTSS 12(SI)(R12*1), Z17
+	VFMADD231PS  Z12, Z17, Z6
+	VFMADD231PS  Z13, Z17, Z7
+	VBROADCASTSS 16(SI)(R12*1), Z18
+	VFMADD231PS  Z12, Z18, Z8
+	VFMADD231PS  Z13, Z18, Z9
+	VBROADCASTSS 20(SI)(R12*1), Z19
+	VFMADD231PS  Z12, Z19, Z10
+	VFMADD231PS  Z13, Z19, Z11
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position1002
+	CMPQ         80(AX), $0x00
+	JNE          tail1003
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z2, Z2
+	VMOVUPS      Z2, (R10)
+	VADDPS       64(R10), Z3, Z3
+	VMOVUPS      Z3, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z4, Z4
+	VMOVUPS      Z4, (R10)
+	VADDPS       64(R10), Z5, Z5
+	VMOVUPS      Z5, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z6, Z6
+	VMOVUPS      Z6, (R10)
+	VADDPS       64(R10), Z7, Z7
+	VMOVUPS      Z7, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z8, Z8
+	VMOVUPS      Z8, (R10)
+	VADDPS       64(R10), Z9, Z9
+	VMOVUPS      Z9, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z10, Z10
+	VMOVUPS      Z10, (R10)
+	VADDPS       64(R10), Z11, Z11
+	VMOVUPS      Z11, 64(R10)
+	JMP          done1004
+
+tail1003:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Z0, Z0
+	VMOVUPS   Z0, (R10)
+	VMOVUPS.Z 64(R10), K1, Z12
+	VADDPS    Z1, Z12, Z1
+	VMOVUPS   Z1, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z2, Z2
+	VMOVUPS   Z2, (R10)
+	VMOVUPS.Z 64(R10), K1, Z12
+	VADDPS    Z3, Z12, Z3
+	VMOVUPS   Z3, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z4, Z4
+	VMOVUPS   Z4, (R10)
+	VMOVUPS.Z 64(R10), K1, Z12
+	VADDPS    Z5, Z12, Z5
+	VMOVUPS   Z5, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z6, Z6
+	VMOVUPS   Z6, (R10)
+	VMOVUPS.Z 64(R10), K1, Z12
+	VADDPS    Z7, Z12, Z7
+	VMOVUPS   Z7, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z8, Z8
+	VMOVUPS   Z8, (R10)
+	VMOVUPS.Z 64(R10), K1, Z12
+	VADDPS    Z9, Z12, Z9
+	VMOVUPS   Z9, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z10, Z10
+	VMOVUPS   Z10, (R10)
+	VMOVUPS.Z 64(R10), K1, Z12
+	VADDPS    Z11, Z12, Z11
+	VMOVUPS   Z11, K1, 64(R10)
+
+done1004:
+	VZEROUPPER
+	RET
+
+// func outer7x32AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·outer7x32AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+
+position1005:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Z14
+	VMOVUPS      64(BX), Z15
+	VBROADCASTSS (SI)(R12*1), Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFMADD231PS  Z15, Z16, Z1
+	VBROADCASTSS 4(SI)(R12*1), Z17
+	VFMADD231PS  Z14, Z17, Z2
+	VFMADD231PS  Z15, Z17, Z3
+	VBROADCASTSS 8(SI)(R12*1), Z18
+	VFMADD231PS  Z14, Z18, Z4
+	VFMADD231PS  Z15, Z18, Z5
+	VBROADCASTSS 12(SI)(R12*1), Z19
+	VFMADD231PS  Z14, Z19, Z6
+	VFMADD231PS  Z15, Z19, Z7
+	VBROADCASTSS 16(SI)(R12*1), Z20
+	VFMADD231PS  Z14, Z20, Z8
+	VFMADD231PS  Z15, Z20, Z9
+	VBROADCASTSS 20(SI)(R12*1), Z21
+	VFMADD231PS  Z14, Z21, Z10
+	VFMADD231PS  Z15, Z21, Z11
+	VBROADCASTSS 24(SI)(R12*1), Z22
+	VFMADD231PS  Z14, Z22, Z12
+	VFMADD231PS  Z15, Z22, Z13
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position1005
+	CMPQ         80(AX), $0x00
+	JNE          tail1006
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z2, Z2
+	VMOVUPS      Z2, (R10)
+	VADDPS       64(R10), Z3, Z3
+	VMOVUPS      Z3, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z4, Z4
+	VMOVUPS      Z4, (R10)
+	VADDPS       64(R10), Z5, Z5
+	VMOVUPS      Z5, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z6, Z6
+	VMOVUPS      Z6, (R10)
+	VADDPS       64(R10), Z7, Z7
+	VMOVUPS      Z7, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z8, Z8
+	VMOVUPS      Z8, (R10)
+	VADDPS       64(R10), Z9, Z9
+	VMOVUPS      Z9, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z10, Z10
+	VMOVUPS      Z10, (R10)
+	VADDPS       64(R10), Z11, Z11
+	VMOVUPS      Z11, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z12, Z12
+	VMOVUPS      Z12, (R10)
+	VADDPS       64(R10), Z13, Z13
+	VMOVUPS      Z13, 64(R10)
+	JMP          done1007
+
+tail1006:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Z0, Z0
+	VMOVUPS   Z0, (R10)
+	VMOVUPS.Z 64(R10), K1, Z14
+	VADDPS    Z1, Z14, Z1
+	VMOVUPS   Z1, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z2, Z2
+	VMOVUPS   Z2, (R10)
+	VMOVUPS.Z 64(R10), K1, Z14
+	VADDPS    Z3, Z14, Z3
+	VMOVUPS   Z3, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z4, Z4
+	VMOVUPS   Z4, (R10)
+	VMOVUPS.Z 64(R10), K1, Z14
+	VADDPS    Z5, Z14, Z5
+	VMOVUPS   Z5, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z6, Z6
+	VMOVUPS   Z6, (R10)
+	VMOVUPS.Z 64(R10), K1, Z14
+	VADDPS    Z7, Z14, Z7
+	VMOVUPS   Z7, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z8, Z8
+	VMOVUPS   Z8, (R10)
+	VMOVUPS.Z 64(R10), K1, Z14
+	VADDPS    Z9, Z14, Z9
+	VMOVUPS   Z9, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z10, Z10
+	VMOVUPS   Z10, (R10)
+	VMOVUPS.Z 64(R10), K1, Z14
+	VADDPS    Z11, Z14, Z11
+	VMOVUPS   Z11, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z12, Z12
+	VMOVUPS   Z12, (R10)
+	VMOVUPS.Z 64(R10), K1, Z14
+	VADDPS    Z13, Z14, Z13
+	VMOVUPS   Z13, K1, 64(R10)
+
+done1007:
+	VZEROUPPER
+	RET
+
+// func outer8x32AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·outer8x32AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Z2, Z2, Z2
+	VXORPS     Z3, Z3, Z3
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Z8, Z8, Z8
+	VXORPS     Z9, Z9, Z9
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R11, R12
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	VXORPS     Z14, Z14, Z14
+	VXORPS     Z15, Z15, Z15
+
+position1008:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Z16
+	VMOVUPS      64(BX), Z17
+	VBROADCASTSS (SI)(R12*1), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS 4(SI)(R12*1), Z19
+	VFMADD231PS  Z16, Z19, Z2
+	VFMADD231PS  Z17, Z19, Z3
+	VBROADCASTSS 8(SI)(R12*1), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VBROADCASTSS 12(SI)(R12*1), Z21
+	VFMADD231PS  Z16, Z21, Z6
+	VFMADD231PS  Z17, Z21, Z7
+	VBROADCASTSS 16(SI)(R12*1), Z22
+	VFMADD231PS  Z16, Z22, Z8
+	VFMADD231PS  Z17, Z22, Z9
+	VBROADCASTSS 20(SI)(R12*1), Z23
+	VFMADD231PS  Z16, Z23, Z10
+	VFMADD231PS  Z17, Z23, Z11
+	VBROADCASTSS 24(SI)(R12*1), Z24
+	VFMADD231PS  Z16, Z24, Z12
+	VFMADD231PS  Z17, Z24, Z13
+	VBROADCASTSS 28(SI)(R12*1), Z25
+	VFMADD231PS  Z16, Z25, Z14
+	VFMADD231PS  Z17, Z25, Z15
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position1008
+	CMPQ         80(AX), $0x00
+	JNE          tail1009
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z2, Z2
+	VMOVUPS      Z2, (R10)
+	VADDPS       64(R10), Z3, Z3
+	VMOVUPS      Z3, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z4, Z4
+	VMOVUPS      Z4, (R10)
+	VADDPS       64(R10), Z5, Z5
+	VMOVUPS      Z5, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z6, Z6
+	VMOVUPS      Z6, (R10)
+	VADDPS       64(R10), Z7, Z7
+	VMOVUPS      Z7, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z8, Z8
+	VMOVUPS      Z8, (R10)
+	VADDPS       64(R10), Z9, Z9
+	VMOVUPS      Z9, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z10, Z10
+	VMOVUPS      Z10, (R10)
+	VADDPS       64(R10), Z11, Z11
+	VMOVUPS      Z11, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z12, Z12
+	VMOVUPS      Z12, (R10)
+	VADDPS       64(R10), Z13, Z13
+	VMOVUPS      Z13, 64(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z14, Z14
+	VMOVUPS      Z14, (R10)
+	VADDPS       64(R10), Z15, Z15
+	VMOVUPS      Z15, 64(R10)
+	JMP          done1010
+
+tail1009:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Z0, Z0
+	VMOVUPS   Z0, (R10)
+	VMOVUPS.Z 64(R10), K1, Z16
+	VADDPS    Z1, Z16, Z1
+	VMOVUPS   Z1, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z2, Z2
+	VMOVUPS   Z2, (R10)
+	VMOVUPS.Z 64(R10), K1, Z16
+	VADDPS    Z3, Z16, Z3
+	VMOVUPS   Z3, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z4, Z4
+	VMOVUPS   Z4, (R10)
+	VMOVUPS.Z 64(R10), K1, Z16
+	VADDPS    Z5, Z16, Z5
+	VMOVUPS   Z5, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z6, Z6
+	VMOVUPS   Z6, (R10)
+	VMOVUPS.Z 64(R10), K1, Z16
+	VADDPS    Z7, Z16, Z7
+	VMOVUPS   Z7, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z8, Z8
+	VMOVUPS   Z8, (R10)
+	VMOVUPS.Z 64(R10), K1, Z16
+	VADDPS    Z9, Z16, Z9
+	VMOVUPS   Z9, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z10, Z10
+	VMOVUPS   Z10, (R10)
+	VMOVUPS.Z 64(R10), K1, Z16
+	VADDPS    Z11, Z16, Z11
+	VMOVUPS   Z11, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z12, Z12
+	VMOVUPS   Z12, (R10)
+	VMOVUPS.Z 64(R10), K1, Z16
+	VADDPS    Z13, Z16, Z13
+	VMOVUPS   Z13, K1, 64(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z14, Z14
+	VMOVUPS   Z14, (R10)
+	VMOVUPS.Z 64(R10), K1, Z16
+	VADDPS    Z15, Z16, Z15
+	VMOVUPS   Z15, K1, 64(R10)
+
+done1010:
+	VZEROUPPER
+	RET
+
+// func gather32AVX512(t *byte)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·gather32AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), SI
+	MOVQ  8(AX), DI
+	MOVQ  16(AX), DX
+	SUBQ  SI, DX
+	MOVQ  24(AX), BX
+	MOVQ  32(AX), R9
+	KMOVW 40(AX), K1
+
+position1011:
+	MOVLQSX   (DI), R12
+	SHLQ      $0x02, R12
+	CMOVQMI   DX, R12
+	VMOVUPS   (SI)(R12*1), Z0
+	VMOVUPS   Z0, (BX)
+	VMOVUPS.Z 64(SI)(R12*1), K1, Z1
+	VMOVUPS   Z1, 64(BX)
+	ADDQ      $0x04, DI
+	ADDQ      $0x00000080, BX
+	DECQ      R9
+	JNE       position1011
+	VZEROUPPER
+	RET
+
+// func outer1x40AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, FMA3, MMX+
+TEXT ·outer1x40AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Y2, Y2, Y2
+
+position1012:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Z3
+	VMOVUPS      64(BX), Z4
+	VMOVUPS      128(BX), Y5
+	VBROADCASTSS (SI)(R12*1), Z6
+	VFMADD231PS  Z3, Z6, Z0
+	VFMADD231PS  Z4, Z6, Z1
+	VFMADD231PS  Y5, Y6, Y2
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position1012
+	CMPQ         80(AX), $0x00
+	JNE          tail1013
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	VADDPS       128(R10), Y2, Y2
+	VMOVUPS      Y2, 128(R10)
+	JMP          done1014
+
+tail1013:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Z0, Z0
+	VMOVUPS   Z0, (R10)
+	VADDPS    64(R10), Z1, Z1
+	VMOVUPS   Z1, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y3
+	VADDPS    Y2, Y3, Y2
+	VMOVUPS   Y2, K1, 128(R10)
+
+done1014:
+	VZEROUPPER
+	RET
+
+// func outer2x40AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, FMA3, MMX+
+TEXT ·outer2x40AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Y5, Y5, Y5
+
+position1015:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Z6
+	VMOVUPS      64(BX), Z7
+	VMOVUPS      128(BX), Y8
+	VBROADCASTSS (SI)(R12*1), Z9
+	VFMADD231PS  Z6, Z9, Z0
+	VFMADD231PS  Z7, Z9, Z1
+	VFMADD231PS  Y8, Y9, Y2
+	VBROADCASTSS 4(SI)(R12*1), Z10
+	VFMADD231PS  Z6, Z10, Z3
+	VFMADD231PS  Z7, Z10, Z4
+	VFMADD231PS  Y8, Y10, Y5
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position1015
+	CMPQ         80(AX), $0x00
+	JNE          tail1016
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	VADDPS       128(R10), Y2, Y2
+	VMOVUPS      Y2, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z3, Z3
+	VMOVUPS      Z3, (R10)
+	VADDPS       64(R10), Z4, Z4
+	VMOVUPS      Z4, 64(R10)
+	VADDPS       128(R10), Y5, Y5
+	VMOVUPS      Y5, 128(R10)
+	JMP          done1017
+
+tail1016:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Z0, Z0
+	VMOVUPS   Z0, (R10)
+	VADDPS    64(R10), Z1, Z1
+	VMOVUPS   Z1, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y6
+	VADDPS    Y2, Y6, Y2
+	VMOVUPS   Y2, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z3, Z3
+	VMOVUPS   Z3, (R10)
+	VADDPS    64(R10), Z4, Z4
+	VMOVUPS   Z4, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y6
+	VADDPS    Y5, Y6, Y5
+	VMOVUPS   Y5, K1, 128(R10)
+
+done1017:
+	VZEROUPPER
+	RET
+
+// func outer3x40AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, FMA3, MMX+
+TEXT ·outer3x40AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Y5, Y5, Y5
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Y8, Y8, Y8
+
+position1018:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Z9
+	VMOVUPS      64(BX), Z10
+	VMOVUPS      128(BX), Y11
+	VBROADCASTSS (SI)(R12*1), Z12
+	VFMADD231PS  Z9, Z12, Z0
+	VFMADD231PS  Z10, Z12, Z1
+	VFMADD231PS  Y11, Y12, Y2
+	VBROADCASTSS 4(SI)(R12*1), Z13
+	VFMADD231PS  Z9, Z13, Z3
+	VFMADD231PS  Z10, Z13, Z4
+	VFMADD231PS  Y11, Y13, Y5
+	VBROADCASTSS 8(SI)(R12*1), Z14
+	VFMADD231PS  Z9, Z14, Z6
+	VFMADD231PS  Z10, Z14, Z7
+	VFMADD231PS  Y11, Y14, Y8
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position1018
+	CMPQ         80(AX), $0x00
+	JNE          tail1019
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	VADDPS       128(R10), Y2, Y2
+	VMOVUPS      Y2, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z3, Z3
+	VMOVUPS      Z3, (R10)
+	VADDPS       64(R10), Z4, Z4
+	VMOVUPS      Z4, 64(R10)
+	VADDPS       128(R10), Y5, Y5
+	VMOVUPS      Y5, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z6, Z6
+	VMOVUPS      Z6, (R10)
+	VADDPS       64(R10), Z7, Z7
+	VMOVUPS      Z7, 64(R10)
+	VADDPS       128(R10), Y8, Y8
+	VMOVUPS      Y8, 128(R10)
+	JMP          done1020
+
+tail1019:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Z0, Z0
+	VMOVUPS   Z0, (R10)
+	VADDPS    64(R10), Z1, Z1
+	VMOVUPS   Z1, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y9
+	VADDPS    Y2, Y9, Y2
+	VMOVUPS   Y2, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z3, Z3
+	VMOVUPS   Z3, (R10)
+	VADDPS    64(R10), Z4, Z4
+	VMOVUPS   Z4, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y9
+	VADDPS    Y5, Y9, Y5
+	VMOVUPS   Y5, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z6, Z6
+	VMOVUPS   Z6, (R10)
+	VADDPS    64(R10), Z7, Z7
+	VMOVUPS   Z7, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y9
+	VADDPS    Y8, Y9, Y8
+	VMOVUPS   Y8, K1, 128(R10)
+
+done1020:
+	VZEROUPPER
+	RET
+
+// func outer4x40AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, FMA3, MMX+
+TEXT ·outer4x40AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Y5, Y5, Y5
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Y8, Y8, Y8
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Y11, Y11, Y11
+
+position1021:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Z12
+	VMOVUPS      64(BX), Z13
+	VMOVUPS      128(BX), Y14
+	VBROADCASTSS (SI)(R12*1), Z15
+	VFMADD231PS  Z12, Z15, Z0
+	VFMADD231PS  Z13, Z15, Z1
+	VFMADD231PS  Y14, Y15, Y2
+	VBROADCASTSS 4(SI)(R12*1), Z16
+	VFMADD231PS  Z12, Z16, Z3
+	VFMADD231PS  Z13, Z16, Z4
+	VFMADD231PS  Y14, Y16, Y5
+	VBROADCASTSS 8(SI)(R12*1), Z17
+	VFMADD231PS  Z12, Z17, Z6
+	VFMADD231PS  Z13, Z17, Z7
+	VFMADD231PS  Y14, Y17, Y8
+	VBROADCASTSS 12(SI)(R12*1), Z18
+	VFMADD231PS  Z12, Z18, Z9
+	VFMADD231PS  Z13, Z18, Z10
+	VFMADD231PS  Y14, Y18, Y11
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position1021
+	CMPQ         80(AX), $0x00
+	JNE          tail1022
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	VADDPS       128(R10), Y2, Y2
+	VMOVUPS      Y2, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z3, Z3
+	VMOVUPS      Z3, (R10)
+	VADDPS       64(R10), Z4, Z4
+	VMOVUPS      Z4, 64(R10)
+	VADDPS       128(R10), Y5, Y5
+	VMOVUPS      Y5, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z6, Z6
+	VMOVUPS      Z6, (R10)
+	VADDPS       64(R10), Z7, Z7
+	VMOVUPS      Z7, 64(R10)
+	VADDPS       128(R10), Y8, Y8
+	VMOVUPS      Y8, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z9, Z9
+	VMOVUPS      Z9, (R10)
+	VADDPS       64(R10), Z10, Z10
+	VMOVUPS      Z10, 64(R10)
+	VADDPS       128(R10), Y11, Y11
+	VMOVUPS      Y11, 128(R10)
+	JMP          done1023
+
+tail1022:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Z0, Z0
+	VMOVUPS   Z0, (R10)
+	VADDPS    64(R10), Z1, Z1
+	VMOVUPS   Z1, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y12
+	VADDPS    Y2, Y12, Y2
+	VMOVUPS   Y2, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z3, Z3
+	VMOVUPS   Z3, (R10)
+	VADDPS    64(R10), Z4, Z4
+	VMOVUPS   Z4, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y12
+	VADDPS    Y5, Y12, Y5
+	VMOVUPS   Y5, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z6, Z6
+	VMOVUPS   Z6, (R10)
+	VADDPS    64(R10), Z7, Z7
+	VMOVUPS   Z7, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y12
+	VADDPS    Y8, Y12, Y8
+	VMOVUPS   Y8, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z9, Z9
+	VMOVUPS   Z9, (R10)
+	VADDPS    64(R10), Z10, Z10
+	VMOVUPS   Z10, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y12
+	VADDPS    Y11, Y12, Y11
+	VMOVUPS   Y11, K1, 128(R10)
+
+done1023:
+	VZEROUPPER
+	RET
+
+// func outer5x40AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, FMA3, MMX+
+TEXT ·outer5x40AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Y5, Y5, Y5
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Y8, Y8, Y8
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Y11, Y11, Y11
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Y14, Y14, Y14
+
+position1024:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Z15
+	VMOVUPS      64(BX), Z16
+	VMOVUPS      128(BX), Y17
+	VBROADCASTSS (SI)(R12*1), Z18
+	VFMADD231PS  Z15, Z18, Z0
+	VFMADD231PS  Z16, Z18, Z1
+	VFMADD231PS  Y17, Y18, Y2
+	VBROADCASTSS 4(SI)(R12*1), Z19
+	VFMADD231PS  Z15, Z19, Z3
+	VFMADD231PS  Z16, Z19, Z4
+	VFMADD231PS  Y17, Y19, Y5
+	VBROADCASTSS 8(SI)(R12*1), Z20
+	VFMADD231PS  Z15, Z20, Z6
+	VFMADD231PS  Z16, Z20, Z7
+	VFMADD231PS  Y17, Y20, Y8
+	VBROADCASTSS 12(SI)(R12*1), Z21
+	VFMADD231PS  Z15, Z21, Z9
+	VFMADD231PS  Z16, Z21, Z10
+	VFMADD231PS  Y17, Y21, Y11
+	VBROADCASTSS 16(SI)(R12*1), Z22
+	VFMADD231PS  Z15, Z22, Z12
+	VFMADD231PS  Z16, Z22, Z13
+	VFMADD231PS  Y17, Y22, Y14
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position1024
+	CMPQ         80(AX), $0x00
+	JNE          tail1025
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	VADDPS       128(R10), Y2, Y2
+	VMOVUPS      Y2, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z3, Z3
+	VMOVUPS      Z3, (R10)
+	VADDPS       64(R10), Z4, Z4
+	VMOVUPS      Z4, 64(R10)
+	VADDPS       128(R10), Y5, Y5
+	VMOVUPS      Y5, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z6, Z6
+	VMOVUPS      Z6, (R10)
+	VADDPS       64(R10), Z7, Z7
+	VMOVUPS      Z7, 64(R10)
+	VADDPS       128(R10), Y8, Y8
+	VMOVUPS      Y8, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z9, Z9
+	VMOVUPS      Z9, (R10)
+	VADDPS       64(R10), Z10, Z10
+	VMOVUPS      Z10, 64(R10)
+	VADDPS       128(R10), Y11, Y11
+	VMOVUPS      Y11, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z12, Z12
+	VMOVUPS      Z12, (R10)
+	VADDPS       64(R10), Z13, Z13
+	VMOVUPS      Z13, 64(R10)
+	VADDPS       128(R10), Y14, Y14
+	VMOVUPS      Y14, 128(R10)
+	JMP          done1026
+
+tail1025:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Z0, Z0
+	VMOVUPS   Z0, (R10)
+	VADDPS    64(R10), Z1, Z1
+	VMOVUPS   Z1, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y15
+	VADDPS    Y2, Y15, Y2
+	VMOVUPS   Y2, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z3, Z3
+	VMOVUPS   Z3, (R10)
+	VADDPS    64(R10), Z4, Z4
+	VMOVUPS   Z4, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y15
+	VADDPS    Y5, Y15, Y5
+	VMOVUPS   Y5, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z6, Z6
+	VMOVUPS   Z6, (R10)
+	VADDPS    64(R10), Z7, Z7
+	VMOVUPS   Z7, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y15
+	VADDPS    Y8, Y15, Y8
+	VMOVUPS   Y8, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z9, Z9
+	VMOVUPS   Z9, (R10)
+	VADDPS    64(R10), Z10, Z10
+	VMOVUPS   Z10, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y15
+	VADDPS    Y11, Y15, Y11
+	VMOVUPS   Y11, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z12, Z12
+	VMOVUPS   Z12, (R10)
+	VADDPS    64(R10), Z13, Z13
+	VMOVUPS   Z13, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y15
+	VADDPS    Y14, Y15, Y14
+	VMOVUPS   Y14, K1, 128(R10)
+
+done1026:
+	VZEROUPPER
+	RET
+
+// func outer6x40AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, FMA3, MMX+
+TEXT ·outer6x40AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Y5, Y5, Y5
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Y8, Y8, Y8
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Y11, Y11, Y11
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Y14, Y14, Y14
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Y17, Y17, Y17
+
+position1027:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Z18
+	VMOVUPS      64(BX), Z19
+	VMOVUPS      128(BX), Y20
+	VBROADCASTSS (SI)(R12*1), Z21
+	VFMADD231PS  Z18, Z21, Z0
+	VFMADD231PS  Z19, Z21, Z1
+	VFMADD231PS  Y20, Y21, Y2
+	VBROADCASTSS 4(SI)(R12*1), Z22
+	VFMADD231PS  Z18, Z22, Z3
+	VFMADD231PS  Z19, Z22, Z4
+	VFMADD231PS  Y20, Y22, Y5
+	VBROADCASTSS 8(SI)(R12*1), Z23
+	VFMADD231PS  Z18, Z23, Z6
+	VFMADD231PS  Z19, Z23, Z7
+	VFMADD231PS  Y20, Y23, Y8
+	VBROADCASTSS 12(SI)(R12*1), Z24
+	VFMADD231PS  Z18, Z24, Z9
+	VFMADD231PS  Z19, Z24, Z10
+	VFMADD231PS  Y20, Y24, Y11
+	VBROADCASTSS 16(SI)(R12*1), Z25
+	VFMADD231PS  Z18, Z25, Z12
+	VFMADD231PS  Z19, Z25, Z13
+	VFMADD231PS  Y20, Y25, Y14
+	VBROADCASTSS 20(SI)(R12*1), Z26
+	VFMADD231PS  Z18, Z26, Z15
+	VFMADD231PS  Z19, Z26, Z16
+	VFMADD231PS  Y20, Y26, Y17
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position1027
+	CMPQ         80(AX), $0x00
+	JNE          tail1028
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	VADDPS       128(R10), Y2, Y2
+	VMOVUPS      Y2, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z3, Z3
+	VMOVUPS      Z3, (R10)
+	VADDPS       64(R10), Z4, Z4
+	VMOVUPS      Z4, 64(R10)
+	VADDPS       128(R10), Y5, Y5
+	VMOVUPS      Y5, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z6, Z6
+	VMOVUPS      Z6, (R10)
+	VADDPS       64(R10), Z7, Z7
+	VMOVUPS      Z7, 64(R10)
+	VADDPS       128(R10), Y8, Y8
+	VMOVUPS      Y8, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z9, Z9
+	VMOVUPS      Z9, (R10)
+	VADDPS       64(R10), Z10, Z10
+	VMOVUPS      Z10, 64(R10)
+	VADDPS       128(R10), Y11, Y11
+	VMOVUPS      Y11, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z12, Z12
+	VMOVUPS      Z12, (R10)
+	VADDPS       64(R10), Z13, Z13
+	VMOVUPS      Z13, 64(R10)
+	VADDPS       128(R10), Y14, Y14
+	VMOVUPS      Y14, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z15, Z15
+	VMOVUPS      Z15, (R10)
+	VADDPS       64(R10), Z16, Z16
+	VMOVUPS      Z16, 64(R10)
+	VADDPS       128(R10), Y17, Y17
+	VMOVUPS      Y17, 128(R10)
+	JMP          done1029
+
+tail1028:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Z0, Z0
+	VMOVUPS   Z0, (R10)
+	VADDPS    64(R10), Z1, Z1
+	VMOVUPS   Z1, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y18
+	VADDPS    Y2, Y18, Y2
+	VMOVUPS   Y2, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z3, Z3
+	VMOVUPS   Z3, (R10)
+	VADDPS    64(R10), Z4, Z4
+	VMOVUPS   Z4, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y18
+	VADDPS    Y5, Y18, Y5
+	VMOVUPS   Y5, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z6, Z6
+	VMOVUPS   Z6, (R10)
+	VADDPS    64(R10), Z7, Z7
+	VMOVUPS   Z7, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y18
+	VADDPS    Y8, Y18, Y8
+	VMOVUPS   Y8, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z9, Z9
+	VMOVUPS   Z9, (R10)
+	VADDPS    64(R10), Z10, Z10
+	VMOVUPS   Z10, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y18
+	VADDPS    Y11, Y18, Y11
+	VMOVUPS   Y11, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z12, Z12
+	VMOVUPS   Z12, (R10)
+	VADDPS    64(R10), Z13, Z13
+	VMOVUPS   Z13, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y18
+	VADDPS    Y14, Y18, Y14
+	VMOVUPS   Y14, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z15, Z15
+	VMOVUPS   Z15, (R10)
+	VADDPS    64(R10), Z16, Z16
+	VMOVUPS   Z16, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y18
+	VADDPS    Y17, Y18, Y17
+	VMOVUPS   Y17, K1, 128(R10)
+
+done1029:
+	VZEROUPPER
+	RET
+
+// func outer7x40AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, FMA3, MMX+
+TEXT ·outer7x40AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Y5, Y5, Y5
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Y8, Y8, Y8
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Y11, Y11, Y11
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Y14, Y14, Y14
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Y17, Y17, Y17
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	VXORPS     Z18, Z18, Z18
+	VXORPS     Z19, Z19, Z19
+	VXORPS     Y20, Y20, Y20
+
+position1030:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Z21
+	VMOVUPS      64(BX), Z22
+	VMOVUPS      128(BX), Y23
+	VBROADCASTSS (SI)(R12*1), Z24
+	VFMADD231PS  Z21, Z24, Z0
+	VFMADD231PS  Z22, Z24, Z1
+	VFMADD231PS  Y23, Y24, Y2
+	VBROADCASTSS 4(SI)(R12*1), Z25
+	VFMADD231PS  Z21, Z25, Z3
+	VFMADD231PS  Z22, Z25, Z4
+	VFMADD231PS  Y23, Y25, Y5
+	VBROADCASTSS 8(SI)(R12*1), Z26
+	VFMADD231PS  Z21, Z26, Z6
+	VFMADD231PS  Z22, Z26, Z7
+	VFMADD231PS  Y23, Y26, Y8
+	VBROADCASTSS 12(SI)(R12*1), Z27
+	VFMADD231PS  Z21, Z27, Z9
+	VFMADD231PS  Z22, Z27, Z10
+	VFMADD231PS  Y23, Y27, Y11
+	VBROADCASTSS 16(SI)(R12*1), Z28
+	VFMADD231PS  Z21, Z28, Z12
+	VFMADD231PS  Z22, Z28, Z13
+	VFMADD231PS  Y23, Y28, Y14
+	VBROADCASTSS 20(SI)(R12*1), Z29
+	VFMADD231PS  Z21, Z29, Z15
+	VFMADD231PS  Z22, Z29, Z16
+	VFMADD231PS  Y23, Y29, Y17
+	VBROADCASTSS 24(SI)(R12*1), Z30
+	VFMADD231PS  Z21, Z30, Z18
+	VFMADD231PS  Z22, Z30, Z19
+	VFMADD231PS  Y23, Y30, Y20
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position1030
+	CMPQ         80(AX), $0x00
+	JNE          tail1031
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	VADDPS       128(R10), Y2, Y2
+	VMOVUPS      Y2, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z3, Z3
+	VMOVUPS      Z3, (R10)
+	VADDPS       64(R10), Z4, Z4
+	VMOVUPS      Z4, 64(R10)
+	VADDPS       128(R10), Y5, Y5
+	VMOVUPS      Y5, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z6, Z6
+	VMOVUPS      Z6, (R10)
+	VADDPS       64(R10), Z7, Z7
+	VMOVUPS      Z7, 64(R10)
+	VADDPS       128(R10), Y8, Y8
+	VMOVUPS      Y8, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z9, Z9
+	VMOVUPS      Z9, (R10)
+	VADDPS       64(R10), Z10, Z10
+	VMOVUPS      Z10, 64(R10)
+	VADDPS       128(R10), Y11, Y11
+	VMOVUPS      Y11, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z12, Z12
+	VMOVUPS      Z12, (R10)
+	VADDPS       64(R10), Z13, Z13
+	VMOVUPS      Z13, 64(R10)
+	VADDPS       128(R10), Y14, Y14
+	VMOVUPS      Y14, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z15, Z15
+	VMOVUPS      Z15, (R10)
+	VADDPS       64(R10), Z16, Z16
+	VMOVUPS      Z16, 64(R10)
+	VADDPS       128(R10), Y17, Y17
+	VMOVUPS      Y17, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z18, Z18
+	VMOVUPS      Z18, (R10)
+	VADDPS       64(R10), Z19, Z19
+	VMOVUPS      Z19, 64(R10)
+	VADDPS       128(R10), Y20, Y20
+	VMOVUPS      Y20, 128(R10)
+	JMP          done1032
+
+tail1031:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Z0, Z0
+	VMOVUPS   Z0, (R10)
+	VADDPS    64(R10), Z1, Z1
+	VMOVUPS   Z1, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y21
+	VADDPS    Y2, Y21, Y2
+	VMOVUPS   Y2, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z3, Z3
+	VMOVUPS   Z3, (R10)
+	VADDPS    64(R10), Z4, Z4
+	VMOVUPS   Z4, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y21
+	VADDPS    Y5, Y21, Y5
+	VMOVUPS   Y5, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z6, Z6
+	VMOVUPS   Z6, (R10)
+	VADDPS    64(R10), Z7, Z7
+	VMOVUPS   Z7, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y21
+	VADDPS    Y8, Y21, Y8
+	VMOVUPS   Y8, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z9, Z9
+	VMOVUPS   Z9, (R10)
+	VADDPS    64(R10), Z10, Z10
+	VMOVUPS   Z10, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y21
+	VADDPS    Y11, Y21, Y11
+	VMOVUPS   Y11, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z12, Z12
+	VMOVUPS   Z12, (R10)
+	VADDPS    64(R10), Z13, Z13
+	VMOVUPS   Z13, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y21
+	VADDPS    Y14, Y21, Y14
+	VMOVUPS   Y14, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z15, Z15
+	VMOVUPS   Z15, (R10)
+	VADDPS    64(R10), Z16, Z16
+	VMOVUPS   Z16, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y21
+	VADDPS    Y17, Y21, Y17
+	VMOVUPS   Y17, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z18, Z18
+	VMOVUPS   Z18, (R10)
+	VADDPS    64(R10), Z19, Z19
+	VMOVUPS   Z19, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y21
+	VADDPS    Y20, Y21, Y20
+	VMOVUPS   Y20, K1, 128(R10)
+
+done1032:
+	VZEROUPPER
+	RET
+
+// func outer8x40AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, FMA3, MMX+
+TEXT ·outer8x40AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Y2, Y2, Y2
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Y5, Y5, Y5
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Y8, Y8, Y8
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Y11, Y11, Y11
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Y14, Y14, Y14
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Y17, Y17, Y17
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z18, Z18, Z18
+	VXORPS     Z19, Z19, Z19
+	VXORPS     Y20, Y20, Y20
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	VXORPS     Z21, Z21, Z21
+	VXORPS     Z22, Z22, Z22
+	VXORPS     Y23, Y23, Y23
+
+position1033:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	VMOVUPS      128(BX), Y26
+	VBROADCASTSS (SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z0
+	VFMADD231PS  Z25, Z27, Z1
+	VFMADD231PS  Y26, Y27, Y2
+	VBROADCASTSS 4(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z3
+	VFMADD231PS  Z25, Z28, Z4
+	VFMADD231PS  Y26, Y28, Y5
+	VBROADCASTSS 8(SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VFMADD231PS  Y26, Y29, Y8
+	VBROADCASTSS 12(SI)(R12*1), Z30
+	VFMADD231PS  Z24, Z30, Z9
+	VFMADD231PS  Z25, Z30, Z10
+	VFMADD231PS  Y26, Y30, Y11
+	VBROADCASTSS 16(SI)(R12*1), Z31
+	VFMADD231PS  Z24, Z31, Z12
+	VFMADD231PS  Z25, Z31, Z13
+	VFMADD231PS  Y26, Y31, Y14
+	VBROADCASTSS 20(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z15
+	VFMADD231PS  Z25, Z27, Z16
+	VFMADD231PS  Y26, Y27, Y17
+	VBROADCASTSS 24(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z18
+	VFMADD231PS  Z25, Z28, Z19
+	VFMADD231PS  Y26, Y28, Y20
+	VBROADCASTSS 28(SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z21
+	VFMADD231PS  Z25, Z29, Z22
+	VFMADD231PS  Y26, Y29, Y23
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position1033
+	CMPQ         80(AX), $0x00
+	JNE          tail1034
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	VADDPS       128(R10), Y2, Y2
+	VMOVUPS      Y2, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z3, Z3
+	VMOVUPS      Z3, (R10)
+	VADDPS       64(R10), Z4, Z4
+	VMOVUPS      Z4, 64(R10)
+	VADDPS       128(R10), Y5, Y5
+	VMOVUPS      Y5, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z6, Z6
+	VMOVUPS      Z6, (R10)
+	VADDPS       64(R10), Z7, Z7
+	VMOVUPS      Z7, 64(R10)
+	VADDPS       128(R10), Y8, Y8
+	VMOVUPS      Y8, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z9, Z9
+	VMOVUPS      Z9, (R10)
+	VADDPS       64(R10), Z10, Z10
+	VMOVUPS      Z10, 64(R10)
+	VADDPS       128(R10), Y11, Y11
+	VMOVUPS      Y11, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z12, Z12
+	VMOVUPS      Z12, (R10)
+	VADDPS       64(R10), Z13, Z13
+	VMOVUPS      Z13, 64(R10)
+	VADDPS       128(R10), Y14, Y14
+	VMOVUPS      Y14, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z15, Z15
+	VMOVUPS      Z15, (R10)
+	VADDPS       64(R10), Z16, Z16
+	VMOVUPS      Z16, 64(R10)
+	VADDPS       128(R10), Y17, Y17
+	VMOVUPS      Y17, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z18, Z18
+	VMOVUPS      Z18, (R10)
+	VADDPS       64(R10), Z19, Z19
+	VMOVUPS      Z19, 64(R10)
+	VADDPS       128(R10), Y20, Y20
+	VMOVUPS      Y20, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z21, Z21
+	VMOVUPS      Z21, (R10)
+	VADDPS       64(R10), Z22, Z22
+	VMOVUPS      Z22, 64(R10)
+	VADDPS       128(R10), Y23, Y23
+	VMOVUPS      Y23, 128(R10)
+	JMP          done1035
+
+tail1034:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Z0, Z0
+	VMOVUPS   Z0, (R10)
+	VADDPS    64(R10), Z1, Z1
+	VMOVUPS   Z1, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y24
+	VADDPS    Y2, Y24, Y2
+	VMOVUPS   Y2, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z3, Z3
+	VMOVUPS   Z3, (R10)
+	VADDPS    64(R10), Z4, Z4
+	VMOVUPS   Z4, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y24
+	VADDPS    Y5, Y24, Y5
+	VMOVUPS   Y5, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z6, Z6
+	VMOVUPS   Z6, (R10)
+	VADDPS    64(R10), Z7, Z7
+	VMOVUPS   Z7, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y24
+	VADDPS    Y8, Y24, Y8
+	VMOVUPS   Y8, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z9, Z9
+	VMOVUPS   Z9, (R10)
+	VADDPS    64(R10), Z10, Z10
+	VMOVUPS   Z10, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y24
+	VADDPS    Y11, Y24, Y11
+	VMOVUPS   Y11, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z12, Z12
+	VMOVUPS   Z12, (R10)
+	VADDPS    64(R10), Z13, Z13
+	VMOVUPS   Z13, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y24
+	VADDPS    Y14, Y24, Y14
+	VMOVUPS   Y14, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z15, Z15
+	VMOVUPS   Z15, (R10)
+	VADDPS    64(R10), Z16, Z16
+	VMOVUPS   Z16, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y24
+	VADDPS    Y17, Y24, Y17
+	VMOVUPS   Y17, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z18, Z18
+	VMOVUPS   Z18, (R10)
+	VADDPS    64(R10), Z19, Z19
+	VMOVUPS   Z19, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y24
+	VADDPS    Y20, Y24, Y20
+	VMOVUPS   Y20, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z21, Z21
+	VMOVUPS   Z21, (R10)
+	VADDPS    64(R10), Z22, Z22
+	VMOVUPS   Z22, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Y24
+	VADDPS    Y23, Y24, Y23
+	VMOVUPS   Y23, K1, 128(R10)
+
+done1035:
+	VZEROUPPER
+	RET
+
+// func gather40AVX512(t *byte)
+// Requires: AVX, AVX512F, AVX512VL, CMOV
+TEXT ·gather40AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), SI
+	MOVQ  8(AX), DI
+	MOVQ  16(AX), DX
+	SUBQ  SI, DX
+	MOVQ  24(AX), BX
+	MOVQ  32(AX), R9
+	KMOVW 40(AX), K1
+
+position1036:
+	MOVLQSX   (DI), R12
+	SHLQ      $0x02, R12
+	CMOVQMI   DX, R12
+	VMOVUPS   (SI)(R12*1), Z0
+	VMOVUPS   Z0, (BX)
+	VMOVUPS   64(SI)(R12*1), Z1
+	VMOVUPS   Z1, 64(BX)
+	VMOVUPS.Z 128(SI)(R12*1), K1, Y2
+	VMOVUPS   Y2, 128(BX)
+	ADDQ      $0x04, DI
+	ADDQ      $0x000000c0, BX
+	DECQ      R9
+	JNE       position1036
+	VZEROUPPER
+	RET
+
+// func outer1x48AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·outer1x48AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+
+position1037:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Z3
+	VMOVUPS      64(BX), Z4
+	VMOVUPS      128(BX), Z5
+	VBROADCASTSS (SI)(R12*1), Z6
+	VFMADD231PS  Z3, Z6, Z0
+	VFMADD231PS  Z4, Z6, Z1
+	VFMADD231PS  Z5, Z6, Z2
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position1037
+	CMPQ         80(AX), $0x00
+	JNE          tail1038
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	VADDPS       128(R10), Z2, Z2
+	VMOVUPS      Z2, 128(R10)
+	JMP          done1039
+
+tail1038:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Z0, Z0
+	VMOVUPS   Z0, (R10)
+	VADDPS    64(R10), Z1, Z1
+	VMOVUPS   Z1, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z3
+	VADDPS    Z2, Z3, Z2
+	VMOVUPS   Z2, K1, 128(R10)
+
+done1039:
+	VZEROUPPER
+	RET
+
+// func outer2x48AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·outer2x48AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+
+position1040:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Z6
+	VMOVUPS      64(BX), Z7
+	VMOVUPS      128(BX), Z8
+	VBROADCASTSS (SI)(R12*1), Z9
+	VFMADD231PS  Z6, Z9, Z0
+	VFMADD231PS  Z7, Z9, Z1
+	VFMADD231PS  Z8, Z9, Z2
+	VBROADCASTSS 4(SI)(R12*1), Z10
+	VFMADD231PS  Z6, Z10, Z3
+	VFMADD231PS  Z7, Z10, Z4
+	VFMADD231PS  Z8, Z10, Z5
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position1040
+	CMPQ         80(AX), $0x00
+	JNE          tail1041
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	VADDPS       128(R10), Z2, Z2
+	VMOVUPS      Z2, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z3, Z3
+	VMOVUPS      Z3, (R10)
+	VADDPS       64(R10), Z4, Z4
+	VMOVUPS      Z4, 64(R10)
+	VADDPS       128(R10), Z5, Z5
+	VMOVUPS      Z5, 128(R10)
+	JMP          done1042
+
+tail1041:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Z0, Z0
+	VMOVUPS   Z0, (R10)
+	VADDPS    64(R10), Z1, Z1
+	VMOVUPS   Z1, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z6
+	VADDPS    Z2, Z6, Z2
+	VMOVUPS   Z2, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z3, Z3
+	VMOVUPS   Z3, (R10)
+	VADDPS    64(R10), Z4, Z4
+	VMOVUPS   Z4, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z6
+	VADDPS    Z5, Z6, Z5
+	VMOVUPS   Z5, K1, 128(R10)
+
+done1042:
+	VZEROUPPER
+	RET
+
+// func outer3x48AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·outer3x48AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+
+position1043:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Z9
+	VMOVUPS      64(BX), Z10
+	VMOVUPS      128(BX), Z11
+	VBROADCASTSS (SI)(R12*1), Z12
+	VFMADD231PS  Z9, Z12, Z0
+	VFMADD231PS  Z10, Z12, Z1
+	VFMADD231PS  Z11, Z12, Z2
+	VBROADCASTSS 4(SI)(R12*1), Z13
+	VFMADD231PS  Z9, Z13, Z3
+	VFMADD231PS  Z10, Z13, Z4
+	VFMADD231PS  Z11, Z13, Z5
+	VBROADCASTSS 8(SI)(R12*1), Z14
+	VFMADD231PS  Z9, Z14, Z6
+	VFMADD231PS  Z10, Z14, Z7
+	VFMADD231PS  Z11, Z14, Z8
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position1043
+	CMPQ         80(AX), $0x00
+	JNE          tail1044
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	VADDPS       128(R10), Z2, Z2
+	VMOVUPS      Z2, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z3, Z3
+	VMOVUPS      Z3, (R10)
+	VADDPS       64(R10), Z4, Z4
+	VMOVUPS      Z4, 64(R10)
+	VADDPS       128(R10), Z5, Z5
+	VMOVUPS      Z5, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z6, Z6
+	VMOVUPS      Z6, (R10)
+	VADDPS       64(R10), Z7, Z7
+	VMOVUPS      Z7, 64(R10)
+	VADDPS       128(R10), Z8, Z8
+	VMOVUPS      Z8, 128(R10)
+	JMP          done1045
+
+tail1044:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Z0, Z0
+	VMOVUPS   Z0, (R10)
+	VADDPS    64(R10), Z1, Z1
+	VMOVUPS   Z1, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z9
+	VADDPS    Z2, Z9, Z2
+	VMOVUPS   Z2, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z3, Z3
+	VMOVUPS   Z3, (R10)
+	VADDPS    64(R10), Z4, Z4
+	VMOVUPS   Z4, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z9
+	VADDPS    Z5, Z9, Z5
+	VMOVUPS   Z5, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z6, Z6
+	VMOVUPS   Z6, (R10)
+	VADDPS    64(R10), Z7, Z7
+	VMOVUPS   Z7, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z9
+	VADDPS    Z8, Z9, Z8
+	VMOVUPS   Z8, K1, 128(R10)
+
+done1045:
+	VZEROUPPER
+	RET
+
+// func outer4x48AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·outer4x48AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+
+position1046:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Z12
+	VMOVUPS      64(BX), Z13
+	VMOVUPS      128(BX), Z14
+	VBROADCASTSS (SI)(R12*1), Z15
+	VFMADD231PS  Z12, Z15, Z0
+	VFMADD231PS  Z13, Z15, Z1
+	VFMADD231PS  Z14, Z15, Z2
+	VBROADCASTSS 4(SI)(R12*1), Z16
+	VFMADD231PS  Z12, Z16, Z3
+	VFMADD231PS  Z13, Z16, Z4
+	VFMADD231PS  Z14, Z16, Z5
+	VBROADCASTSS 8(SI)(R12*1), Z17
+	VFMADD231PS  Z12, Z17, Z6
+	VFMADD231PS  Z13, Z17, Z7
+	VFMADD231PS  Z14, Z17, Z8
+	VBROADCASTSS 12(SI)(R12*1), Z18
+	VFMADD231PS  Z12, Z18, Z9
+	VFMADD231PS  Z13, Z18, Z10
+	VFMADD231PS  Z14, Z18, Z11
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position1046
+	CMPQ         80(AX), $0x00
+	JNE          tail1047
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	VADDPS       128(R10), Z2, Z2
+	VMOVUPS      Z2, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z3, Z3
+	VMOVUPS      Z3, (R10)
+	VADDPS       64(R10), Z4, Z4
+	VMOVUPS      Z4, 64(R10)
+	VADDPS       128(R10), Z5, Z5
+	VMOVUPS      Z5, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z6, Z6
+	VMOVUPS      Z6, (R10)
+	VADDPS       64(R10), Z7, Z7
+	VMOVUPS      Z7, 64(R10)
+	VADDPS       128(R10), Z8, Z8
+	VMOVUPS      Z8, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z9, Z9
+	VMOVUPS      Z9, (R10)
+	VADDPS       64(R10), Z10, Z10
+	VMOVUPS      Z10, 64(R10)
+	VADDPS       128(R10), Z11, Z11
+	VMOVUPS      Z11, 128(R10)
+	JMP          done1048
+
+tail1047:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Z0, Z0
+	VMOVUPS   Z0, (R10)
+	VADDPS    64(R10), Z1, Z1
+	VMOVUPS   Z1, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z12
+	VADDPS    Z2, Z12, Z2
+	VMOVUPS   Z2, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z3, Z3
+	VMOVUPS   Z3, (R10)
+	VADDPS    64(R10), Z4, Z4
+	VMOVUPS   Z4, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z12
+	VADDPS    Z5, Z12, Z5
+	VMOVUPS   Z5, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z6, Z6
+	VMOVUPS   Z6, (R10)
+	VADDPS    64(R10), Z7, Z7
+	VMOVUPS   Z7, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z12
+	VADDPS    Z8, Z12, Z8
+	VMOVUPS   Z8, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z9, Z9
+	VMOVUPS   Z9, (R10)
+	VADDPS    64(R10), Z10, Z10
+	VMOVUPS   Z10, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z12
+	VADDPS    Z11, Z12, Z11
+	VMOVUPS   Z11, K1, 128(R10)
+
+done1048:
+	VZEROUPPER
+	RET
+
+// func outer5x48AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·outer5x48AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+
+position1049:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Z15
+	VMOVUPS      64(BX), Z16
+	VMOVUPS      128(BX), Z17
+	VBROADCASTSS (SI)(R12*1), Z18
+	VFMADD231PS  Z15, Z18, Z0
+	VFMADD231PS  Z16, Z18, Z1
+	VFMADD231PS  Z17, Z18, Z2
+	VBROADCASTSS 4(SI)(R12*1), Z19
+	VFMADD231PS  Z15, Z19, Z3
+	VFMADD231PS  Z16, Z19, Z4
+	VFMADD231PS  Z17, Z19, Z5
+	VBROADCASTSS 8(SI)(R12*1), Z20
+	VFMADD231PS  Z15, Z20, Z6
+	VFMADD231PS  Z16, Z20, Z7
+	VFMADD231PS  Z17, Z20, Z8
+	VBROADCASTSS 12(SI)(R12*1), Z21
+	VFMADD231PS  Z15, Z21, Z9
+	VFMADD231PS  Z16, Z21, Z10
+	VFMADD231PS  Z17, Z21, Z11
+	VBROADCASTSS 16(SI)(R12*1), Z22
+	VFMADD231PS  Z15, Z22, Z12
+	VFMADD231PS  Z16, Z22, Z13
+	VFMADD231PS  Z17, Z22, Z14
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position1049
+	CMPQ         80(AX), $0x00
+	JNE          tail1050
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	VADDPS       128(R10), Z2, Z2
+	VMOVUPS      Z2, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z3, Z3
+	VMOVUPS      Z3, (R10)
+	VADDPS       64(R10), Z4, Z4
+	VMOVUPS      Z4, 64(R10)
+	VADDPS       128(R10), Z5, Z5
+	VMOVUPS      Z5, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z6, Z6
+	VMOVUPS      Z6, (R10)
+	VADDPS       64(R10), Z7, Z7
+	VMOVUPS      Z7, 64(R10)
+	VADDPS       128(R10), Z8, Z8
+	VMOVUPS      Z8, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z9, Z9
+	VMOVUPS      Z9, (R10)
+	VADDPS       64(R10), Z10, Z10
+	VMOVUPS      Z10, 64(R10)
+	VADDPS       128(R10), Z11, Z11
+	VMOVUPS      Z11, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z12, Z12
+	VMOVUPS      Z12, (R10)
+	VADDPS       64(R10), Z13, Z13
+	VMOVUPS      Z13, 64(R10)
+	VADDPS       128(R10), Z14, Z14
+	VMOVUPS      Z14, 128(R10)
+	JMP          done1051
+
+tail1050:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Z0, Z0
+	VMOVUPS   Z0, (R10)
+	VADDPS    64(R10), Z1, Z1
+	VMOVUPS   Z1, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z15
+	VADDPS    Z2, Z15, Z2
+	VMOVUPS   Z2, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z3, Z3
+	VMOVUPS   Z3, (R10)
+	VADDPS    64(R10), Z4, Z4
+	VMOVUPS   Z4, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z15
+	VADDPS    Z5, Z15, Z5
+	VMOVUPS   Z5, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z6, Z6
+	VMOVUPS   Z6, (R10)
+	VADDPS    64(R10), Z7, Z7
+	VMOVUPS   Z7, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z15
+	VADDPS    Z8, Z15, Z8
+	VMOVUPS   Z8, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z9, Z9
+	VMOVUPS   Z9, (R10)
+	VADDPS    64(R10), Z10, Z10
+	VMOVUPS   Z10, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z15
+	VADDPS    Z11, Z15, Z11
+	VMOVUPS   Z11, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z12, Z12
+	VMOVUPS   Z12, (R10)
+	VADDPS    64(R10), Z13, Z13
+	VMOVUPS   Z13, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z15
+	VADDPS    Z14, Z15, Z14
+	VMOVUPS   Z14, K1, 128(R10)
+
+done1051:
+	VZEROUPPER
+	RET
+
+// func outer6x48AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·outer6x48AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Z17, Z17, Z17
+
+position1052:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Z18
+	VMOVUPS      64(BX), Z19
+	VMOVUPS      128(BX), Z20
+	VBROADCASTSS (SI)(R12*1), Z21
+	VFMADD231PS  Z18, Z21, Z0
+	VFMADD231PS  Z19, Z21, Z1
+	VFMADD231PS  Z20, Z21, Z2
+	VBROADCASTSS 4(SI)(R12*1), Z22
+	VFMADD231PS  Z18, Z22, Z3
+	VFMADD231PS  Z19, Z22, Z4
+	VFMADD231PS  Z20, Z22, Z5
+	VBROADCASTSS 8(SI)(R12*1), Z23
+	VFMADD231PS  Z18, Z23, Z6
+	VFMADD231PS  Z19, Z23, Z7
+	VFMADD231PS  Z20, Z23, Z8
+	VBROADCASTSS 12(SI)(R12*1), Z24
+	VFMADD231PS  Z18, Z24, Z9
+	VFMADD231PS  Z19, Z24, Z10
+	VFMADD231PS  Z20, Z24, Z11
+	VBROADCASTSS 16(SI)(R12*1), Z25
+	VFMADD231PS  Z18, Z25, Z12
+	VFMADD231PS  Z19, Z25, Z13
+	VFMADD231PS  Z20, Z25, Z14
+	VBROADCASTSS 20(SI)(R12*1), Z26
+	VFMADD231PS  Z18, Z26, Z15
+	VFMADD231PS  Z19, Z26, Z16
+	VFMADD231PS  Z20, Z26, Z17
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position1052
+	CMPQ         80(AX), $0x00
+	JNE          tail1053
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	VADDPS       128(R10), Z2, Z2
+	VMOVUPS      Z2, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z3, Z3
+	VMOVUPS      Z3, (R10)
+	VADDPS       64(R10), Z4, Z4
+	VMOVUPS      Z4, 64(R10)
+	VADDPS       128(R10), Z5, Z5
+	VMOVUPS      Z5, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z6, Z6
+	VMOVUPS      Z6, (R10)
+	VADDPS       64(R10), Z7, Z7
+	VMOVUPS      Z7, 64(R10)
+	VADDPS       128(R10), Z8, Z8
+	VMOVUPS      Z8, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z9, Z9
+	VMOVUPS      Z9, (R10)
+	VADDPS       64(R10), Z10, Z10
+	VMOVUPS      Z10, 64(R10)
+	VADDPS       128(R10), Z11, Z11
+	VMOVUPS      Z11, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z12, Z12
+	VMOVUPS      Z12, (R10)
+	VADDPS       64(R10), Z13, Z13
+	VMOVUPS      Z13, 64(R10)
+	VADDPS       128(R10), Z14, Z14
+	VMOVUPS      Z14, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z15, Z15
+	VMOVUPS      Z15, (R10)
+	VADDPS       64(R10), Z16, Z16
+	VMOVUPS      Z16, 64(R10)
+	VADDPS       128(R10), Z17, Z17
+	VMOVUPS      Z17, 128(R10)
+	JMP          done1054
+
+tail1053:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Z0, Z0
+	VMOVUPS   Z0, (R10)
+	VADDPS    64(R10), Z1, Z1
+	VMOVUPS   Z1, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z18
+	VADDPS    Z2, Z18, Z2
+	VMOVUPS   Z2, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z3, Z3
+	VMOVUPS   Z3, (R10)
+	VADDPS    64(R10), Z4, Z4
+	VMOVUPS   Z4, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z18
+	VADDPS    Z5, Z18, Z5
+	VMOVUPS   Z5, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z6, Z6
+	VMOVUPS   Z6, (R10)
+	VADDPS    64(R10), Z7, Z7
+	VMOVUPS   Z7, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z18
+	VADDPS    Z8, Z18, Z8
+	VMOVUPS   Z8, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z9, Z9
+	VMOVUPS   Z9, (R10)
+	VADDPS    64(R10), Z10, Z10
+	VMOVUPS   Z10, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z18
+	VADDPS    Z11, Z18, Z11
+	VMOVUPS   Z11, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z12, Z12
+	VMOVUPS   Z12, (R10)
+	VADDPS    64(R10), Z13, Z13
+	VMOVUPS   Z13, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z18
+	VADDPS    Z14, Z18, Z14
+	VMOVUPS   Z14, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z15, Z15
+	VMOVUPS   Z15, (R10)
+	VADDPS    64(R10), Z16, Z16
+	VMOVUPS   Z16, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z18
+	VADDPS    Z17, Z18, Z17
+	VMOVUPS   Z17, K1, 128(R10)
+
+done1054:
+	VZEROUPPER
+	RET
+
+// func outer7x48AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·outer7x48AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Z17, Z17, Z17
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	VXORPS     Z18, Z18, Z18
+	VXORPS     Z19, Z19, Z19
+	VXORPS     Z20, Z20, Z20
+
+position1055:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Z21
+	VMOVUPS      64(BX), Z22
+	VMOVUPS      128(BX), Z23
+	VBROADCASTSS (SI)(R12*1), Z24
+	VFMADD231PS  Z21, Z24, Z0
+	VFMADD231PS  Z22, Z24, Z1
+	VFMADD231PS  Z23, Z24, Z2
+	VBROADCASTSS 4(SI)(R12*1), Z25
+	VFMADD231PS  Z21, Z25, Z3
+	VFMADD231PS  Z22, Z25, Z4
+	VFMADD231PS  Z23, Z25, Z5
+	VBROADCASTSS 8(SI)(R12*1), Z26
+	VFMADD231PS  Z21, Z26, Z6
+	VFMADD231PS  Z22, Z26, Z7
+	VFMADD231PS  Z23, Z26, Z8
+	VBROADCASTSS 12(SI)(R12*1), Z27
+	VFMADD231PS  Z21, Z27, Z9
+	VFMADD231PS  Z22, Z27, Z10
+	VFMADD231PS  Z23, Z27, Z11
+	VBROADCASTSS 16(SI)(R12*1), Z28
+	VFMADD231PS  Z21, Z28, Z12
+	VFMADD231PS  Z22, Z28, Z13
+	VFMADD231PS  Z23, Z28, Z14
+	VBROADCASTSS 20(SI)(R12*1), Z29
+	VFMADD231PS  Z21, Z29, Z15
+	VFMADD231PS  Z22, Z29, Z16
+	VFMADD231PS  Z23, Z29, Z17
+	VBROADCASTSS 24(SI)(R12*1), Z30
+	VFMADD231PS  Z21, Z30, Z18
+	VFMADD231PS  Z22, Z30, Z19
+	VFMADD231PS  Z23, Z30, Z20
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position1055
+	CMPQ         80(AX), $0x00
+	JNE          tail1056
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	VADDPS       128(R10), Z2, Z2
+	VMOVUPS      Z2, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z3, Z3
+	VMOVUPS      Z3, (R10)
+	VADDPS       64(R10), Z4, Z4
+	VMOVUPS      Z4, 64(R10)
+	VADDPS       128(R10), Z5, Z5
+	VMOVUPS      Z5, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z6, Z6
+	VMOVUPS      Z6, (R10)
+	VADDPS       64(R10), Z7, Z7
+	VMOVUPS      Z7, 64(R10)
+	VADDPS       128(R10), Z8, Z8
+	VMOVUPS      Z8, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z9, Z9
+	VMOVUPS      Z9, (R10)
+	VADDPS       64(R10), Z10, Z10
+	VMOVUPS      Z10, 64(R10)
+	VADDPS       128(R10), Z11, Z11
+	VMOVUPS      Z11, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z12, Z12
+	VMOVUPS      Z12, (R10)
+	VADDPS       64(R10), Z13, Z13
+	VMOVUPS      Z13, 64(R10)
+	VADDPS       128(R10), Z14, Z14
+	VMOVUPS      Z14, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z15, Z15
+	VMOVUPS      Z15, (R10)
+	VADDPS       64(R10), Z16, Z16
+	VMOVUPS      Z16, 64(R10)
+	VADDPS       128(R10), Z17, Z17
+	VMOVUPS      Z17, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z18, Z18
+	VMOVUPS      Z18, (R10)
+	VADDPS       64(R10), Z19, Z19
+	VMOVUPS      Z19, 64(R10)
+	VADDPS       128(R10), Z20, Z20
+	VMOVUPS      Z20, 128(R10)
+	JMP          done1057
+
+tail1056:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Z0, Z0
+	VMOVUPS   Z0, (R10)
+	VADDPS    64(R10), Z1, Z1
+	VMOVUPS   Z1, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z21
+	VADDPS    Z2, Z21, Z2
+	VMOVUPS   Z2, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z3, Z3
+	VMOVUPS   Z3, (R10)
+	VADDPS    64(R10), Z4, Z4
+	VMOVUPS   Z4, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z21
+	VADDPS    Z5, Z21, Z5
+	VMOVUPS   Z5, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z6, Z6
+	VMOVUPS   Z6, (R10)
+	VADDPS    64(R10), Z7, Z7
+	VMOVUPS   Z7, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z21
+	VADDPS    Z8, Z21, Z8
+	VMOVUPS   Z8, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z9, Z9
+	VMOVUPS   Z9, (R10)
+	VADDPS    64(R10), Z10, Z10
+	VMOVUPS   Z10, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z21
+	VADDPS    Z11, Z21, Z11
+	VMOVUPS   Z11, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z12, Z12
+	VMOVUPS   Z12, (R10)
+	VADDPS    64(R10), Z13, Z13
+	VMOVUPS   Z13, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z21
+	VADDPS    Z14, Z21, Z14
+	VMOVUPS   Z14, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z15, Z15
+	VMOVUPS   Z15, (R10)
+	VADDPS    64(R10), Z16, Z16
+	VMOVUPS   Z16, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z21
+	VADDPS    Z17, Z21, Z17
+	VMOVUPS   Z17, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z18, Z18
+	VMOVUPS   Z18, (R10)
+	VADDPS    64(R10), Z19, Z19
+	VMOVUPS   Z19, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z21
+	VADDPS    Z20, Z21, Z20
+	VMOVUPS   Z20, K1, 128(R10)
+
+done1057:
+	VZEROUPPER
+	RET
+
+// func outer8x48AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·outer8x48AVX512(SB), NOSPLIT, $0-8
+	MOVQ       t+0(FP), AX
+	MOVQ       (AX), SI
+	MOVQ       16(AX), DX
+	SUBQ       SI, DX
+	MOVQ       24(AX), BX
+	MOVQ       32(AX), CX
+	MOVQ       64(AX), R10
+	MOVQ       72(AX), R11
+	MOVQ       40(AX), R13
+	MOVQ       56(AX), R9
+	MOVQ       8(AX), DI
+	LEAQ       (DI)(R9*4), DI
+	MOVQ       48(AX), R14
+	LEAQ       (R14)(R9*4), R14
+	NEGQ       R9
+	MOVQ       R10, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z0, Z0, Z0
+	VXORPS     Z1, Z1, Z1
+	VXORPS     Z2, Z2, Z2
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z3, Z3, Z3
+	VXORPS     Z4, Z4, Z4
+	VXORPS     Z5, Z5, Z5
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z6, Z6, Z6
+	VXORPS     Z7, Z7, Z7
+	VXORPS     Z8, Z8, Z8
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z9, Z9, Z9
+	VXORPS     Z10, Z10, Z10
+	VXORPS     Z11, Z11, Z11
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z12, Z12, Z12
+	VXORPS     Z13, Z13, Z13
+	VXORPS     Z14, Z14, Z14
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z15, Z15, Z15
+	VXORPS     Z16, Z16, Z16
+	VXORPS     Z17, Z17, Z17
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	ADDQ       R11, R12
+	VXORPS     Z18, Z18, Z18
+	VXORPS     Z19, Z19, Z19
+	VXORPS     Z20, Z20, Z20
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	VXORPS     Z21, Z21, Z21
+	VXORPS     Z22, Z22, Z22
+	VXORPS     Z23, Z23, Z23
+
+position1058:
+	MOVLQSX      (DI)(R9*4), R12
+	MOVLQSX      (R14)(R9*4), R15
+	SHLQ         $0x02, R12
+	CMOVQMI      DX, R12
+	PREFETCHT1   (R13)(R15*4)
+	VMOVUPS      (BX), Z24
+	VMOVUPS      64(BX), Z25
+	VMOVUPS      128(BX), Z26
+	VBROADCASTSS (SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z0
+	VFMADD231PS  Z25, Z27, Z1
+	VFMADD231PS  Z26, Z27, Z2
+	VBROADCASTSS 4(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z3
+	VFMADD231PS  Z25, Z28, Z4
+	VFMADD231PS  Z26, Z28, Z5
+	VBROADCASTSS 8(SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VFMADD231PS  Z26, Z29, Z8
+	VBROADCASTSS 12(SI)(R12*1), Z30
+	VFMADD231PS  Z24, Z30, Z9
+	VFMADD231PS  Z25, Z30, Z10
+	VFMADD231PS  Z26, Z30, Z11
+	VBROADCASTSS 16(SI)(R12*1), Z31
+	VFMADD231PS  Z24, Z31, Z12
+	VFMADD231PS  Z25, Z31, Z13
+	VFMADD231PS  Z26, Z31, Z14
+	VBROADCASTSS 20(SI)(R12*1), Z27
+	VFMADD231PS  Z24, Z27, Z15
+	VFMADD231PS  Z25, Z27, Z16
+	VFMADD231PS  Z26, Z27, Z17
+	VBROADCASTSS 24(SI)(R12*1), Z28
+	VFMADD231PS  Z24, Z28, Z18
+	VFMADD231PS  Z25, Z28, Z19
+	VFMADD231PS  Z26, Z28, Z20
+	VBROADCASTSS 28(SI)(R12*1), Z29
+	VFMADD231PS  Z24, Z29, Z21
+	VFMADD231PS  Z25, Z29, Z22
+	VFMADD231PS  Z26, Z29, Z23
+	ADDQ         CX, BX
+	INCQ         R9
+	JNE          position1058
+	CMPQ         80(AX), $0x00
+	JNE          tail1059
+	VADDPS       (R10), Z0, Z0
+	VMOVUPS      Z0, (R10)
+	VADDPS       64(R10), Z1, Z1
+	VMOVUPS      Z1, 64(R10)
+	VADDPS       128(R10), Z2, Z2
+	VMOVUPS      Z2, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z3, Z3
+	VMOVUPS      Z3, (R10)
+	VADDPS       64(R10), Z4, Z4
+	VMOVUPS      Z4, 64(R10)
+	VADDPS       128(R10), Z5, Z5
+	VMOVUPS      Z5, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z6, Z6
+	VMOVUPS      Z6, (R10)
+	VADDPS       64(R10), Z7, Z7
+	VMOVUPS      Z7, 64(R10)
+	VADDPS       128(R10), Z8, Z8
+	VMOVUPS      Z8, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z9, Z9
+	VMOVUPS      Z9, (R10)
+	VADDPS       64(R10), Z10, Z10
+	VMOVUPS      Z10, 64(R10)
+	VADDPS       128(R10), Z11, Z11
+	VMOVUPS      Z11, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z12, Z12
+	VMOVUPS      Z12, (R10)
+	VADDPS       64(R10), Z13, Z13
+	VMOVUPS      Z13, 64(R10)
+	VADDPS       128(R10), Z14, Z14
+	VMOVUPS      Z14, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z15, Z15
+	VMOVUPS      Z15, (R10)
+	VADDPS       64(R10), Z16, Z16
+	VMOVUPS      Z16, 64(R10)
+	VADDPS       128(R10), Z17, Z17
+	VMOVUPS      Z17, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z18, Z18
+	VMOVUPS      Z18, (R10)
+	VADDPS       64(R10), Z19, Z19
+	VMOVUPS      Z19, 64(R10)
+	VADDPS       128(R10), Z20, Z20
+	VMOVUPS      Z20, 128(R10)
+	ADDQ         R11, R10
+	VADDPS       (R10), Z21, Z21
+	VMOVUPS      Z21, (R10)
+	VADDPS       64(R10), Z22, Z22
+	VMOVUPS      Z22, 64(R10)
+	VADDPS       128(R10), Z23, Z23
+	VMOVUPS      Z23, 128(R10)
+	JMP          done1060
+
+tail1059:
+	KMOVW     80(AX), K1
+	VADDPS    (R10), Z0, Z0
+	VMOVUPS   Z0, (R10)
+	VADDPS    64(R10), Z1, Z1
+	VMOVUPS   Z1, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z24
+	VADDPS    Z2, Z24, Z2
+	VMOVUPS   Z2, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z3, Z3
+	VMOVUPS   Z3, (R10)
+	VADDPS    64(R10), Z4, Z4
+	VMOVUPS   Z4, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z24
+	VADDPS    Z5, Z24, Z5
+	VMOVUPS   Z5, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z6, Z6
+	VMOVUPS   Z6, (R10)
+	VADDPS    64(R10), Z7, Z7
+	VMOVUPS   Z7, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z24
+	VADDPS    Z8, Z24, Z8
+	VMOVUPS   Z8, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z9, Z9
+	VMOVUPS   Z9, (R10)
+	VADDPS    64(R10), Z10, Z10
+	VMOVUPS   Z10, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z24
+	VADDPS    Z11, Z24, Z11
+	VMOVUPS   Z11, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z12, Z12
+	VMOVUPS   Z12, (R10)
+	VADDPS    64(R10), Z13, Z13
+	VMOVUPS   Z13, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z24
+	VADDPS    Z14, Z24, Z14
+	VMOVUPS   Z14, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z15, Z15
+	VMOVUPS   Z15, (R10)
+	VADDPS    64(R10), Z16, Z16
+	VMOVUPS   Z16, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z24
+	VADDPS    Z17, Z24, Z17
+	VMOVUPS   Z17, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z18, Z18
+	VMOVUPS   Z18, (R10)
+	VADDPS    64(R10), Z19, Z19
+	VMOVUPS   Z19, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z24
+	VADDPS    Z20, Z24, Z20
+	VMOVUPS   Z20, K1, 128(R10)
+	ADDQ      R11, R10
+	VADDPS    (R10), Z21, Z21
+	VMOVUPS   Z21, (R10)
+	VADDPS    64(R10), Z22, Z22
+	VMOVUPS   Z22, 64(R10)
+	VMOVUPS.Z 128(R10), K1, Z24
+	VADDPS    Z23, Z24, Z23
+	VMOVUPS   Z23, K1, 128(R10)
+
+done1060:
+	VZEROUPPER
+	RET
+
+// func gather48AVX512(t *byte)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·gather48AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), SI
+	MOVQ  8(AX), DI
+	MOVQ  16(AX), DX
+	SUBQ  SI, DX
+	MOVQ  24(AX), BX
+	MOVQ  32(AX), R9
+	KMOVW 40(AX), K1
+
+position1061:
+	MOVLQSX   (DI), R12
+	SHLQ      $0x02, R12
+	CMOVQMI   DX, R12
+	VMOVUPS   (SI)(R12*1), Z0
+	VMOVUPS   Z0, (BX)
+	VMOVUPS   64(SI)(R12*1), Z1
+	VMOVUPS   Z1, 64(BX)
+	VMOVUPS.Z 128(SI)(R12*1), K1, Z2
+	VMOVUPS   Z2, 128(BX)
+	ADDQ      $0x04, DI
+	ADDQ      $0x000000c0, BX
+	DECQ      R9
+	JNE       position1061
+	VZEROUPPER
+	RET
+
+// func winogradKernelAVX512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·winogradKernelAVX512(SB), NOSPLIT, $16-8
+	MOVQ    t+0(FP), AX
+	VMOVUPS k0AVX512<>+0(SB), Z16
+	VMOVUPS ka0AVX512<>+0(SB), Z17
+	VMOVUPS ka1AVX512<>+0(SB), Z18
+	VMOVUPS ka2AVX512<>+0(SB), Z19
+	VMOVUPS kb0AVX512<>+0(SB), Z20
+	VMOVUPS kb1AVX512<>+0(SB), Z21
+	VMOVUPS kb2AVX512<>+0(SB), Z22
+	CMPQ    64(AX), $0x00
+	JE      noMask1062
+	KMOVW   64(AX), K1
+
+noMask1062:
+	MOVQ 8(AX), CX
+	LEAQ (CX)(CX*2), R12
+	MOVQ 32(AX), R8
+	LEAQ (R8)(R8*2), R9
+	ADDQ R9, R9
+	LEAQ (R9)(R9*2), R10
+	LEAQ (R9)(R9*4), R11
+	MOVQ (AX), SI
+	MOVQ SI, (SP)
+	MOVQ 24(AX), R13
+	MOVQ R13, 8(SP)
+	MOVQ 48(AX), BX
+
+row1063:
+	MOVQ  (SP), SI
+	LEAQ  (SI)(R12*1), DI
+	LEAQ  (SI)(R12*2), DX
+	MOVQ  8(SP), R13
+	MOVQ  56(AX), R15
+	TESTQ R15, R15
+	JE    tail1065
+
+block1064:
+	VMOVUPS      (SI), Z6
+	VMULPS       Z16, Z6, Z0
+	VMOVUPS      (SI)(CX*2), Z1
+	VMOVUPS      (DI), Z6
+	VMULPS       Z16, Z6, Z2
+	VMOVUPS      (DI)(CX*2), Z3
+	VMOVUPS      (DX), Z6
+	VMULPS       Z16, Z6, Z4
+	VMOVUPS      (DX)(CX*2), Z5
+	IMUL3Q       $0x00, R8, R14
+	ADDQ         R13, R14
+	VMULPS       Z16, Z0, Z6
+	VMOVUPS      Z6, (R14)
+	VMULPS       Z17, Z0, Z10
+	VFMADD231PS  Z19, Z4, Z10
+	VMOVAPS      Z10, Z9
+	VFMADD231PS  Z18, Z2, Z9
+	VFNMADD231PS Z18, Z2, Z10
+	VMOVUPS      Z9, (R14)(R9*1)
+	VMOVUPS      Z10, (R14)(R9*2)
+	VMULPS       Z20, Z0, Z8
+	VFMADD231PS  Z22, Z4, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z21, Z2, Z7
+	VFNMADD231PS Z21, Z2, Z8
+	VMOVUPS      Z7, (R14)(R10*1)
+	VMOVUPS      Z8, (R14)(R9*4)
+	VMOVUPS      Z4, (R14)(R11*1)
+	IMUL3Q       $0x05, R8, R14
+	ADDQ         R13, R14
+	VMULPS       Z16, Z1, Z6
+	VMOVUPS      Z6, (R14)
+	VMULPS       Z17, Z1, Z10
+	VFMADD231PS  Z19, Z5, Z10
+	VMOVAPS      Z10, Z9
+	VFMADD231PS  Z18, Z3, Z9
+	VFNMADD231PS Z18, Z3, Z10
+	VMOVUPS      Z9, (R14)(R9*1)
+	VMOVUPS      Z10, (R14)(R9*2)
+	VMULPS       Z20, Z1, Z8
+	VFMADD231PS  Z22, Z5, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z21, Z3, Z7
+	VFNMADD231PS Z21, Z3, Z8
+	VMOVUPS      Z7, (R14)(R10*1)
+	VMOVUPS      Z8, (R14)(R9*4)
+	VMOVUPS      Z5, (R14)(R11*1)
+	VMOVUPS      (SI), Z6
+	VMOVUPS      (SI)(CX*1), Z7
+	VMOVUPS      (SI)(CX*2), Z8
+	VMULPS       Z17, Z6, Z1
+	VFMADD231PS  Z19, Z8, Z1
+	VMOVAPS      Z1, Z0
+	VFMADD231PS  Z18, Z7, Z0
+	VFNMADD231PS Z18, Z7, Z1
+	VMOVUPS      (DI), Z6
+	VMOVUPS      (DI)(CX*1), Z7
+	VMOVUPS      (DI)(CX*2), Z8
+	VMULPS       Z17, Z6, Z3
+	VFMADD231PS  Z19, Z8, Z3
+	VMOVAPS      Z3, Z2
+	VFMADD231PS  Z18, Z7, Z2
+	VFNMADD231PS Z18, Z7, Z3
+	VMOVUPS      (DX), Z6
+	VMOVUPS      (DX)(CX*1), Z7
+	VMOVUPS      (DX)(CX*2), Z8
+	VMULPS       Z17, Z6, Z5
+	VFMADD231PS  Z19, Z8, Z5
+	VMOVAPS      Z5, Z4
+	VFMADD231PS  Z18, Z7, Z4
+	VFNMADD231PS Z18, Z7, Z5
+	IMUL3Q       $0x01, R8, R14
+	ADDQ         R13, R14
+	VMULPS       Z16, Z0, Z6
+	VMOVUPS      Z6, (R14)
+	VMULPS       Z17, Z0, Z10
+	VFMADD231PS  Z19, Z4, Z10
+	VMOVAPS      Z10, Z9
+	VFMADD231PS  Z18, Z2, Z9
+	VFNMADD231PS Z18, Z2, Z10
+	VMOVUPS      Z9, (R14)(R9*1)
+	VMOVUPS      Z10, (R14)(R9*2)
+	VMULPS       Z20, Z0, Z8
+	VFMADD231PS  Z22, Z4, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z21, Z2, Z7
+	VFNMADD231PS Z21, Z2, Z8
+	VMOVUPS      Z7, (R14)(R10*1)
+	VMOVUPS      Z8, (R14)(R9*4)
+	VMOVUPS      Z4, (R14)(R11*1)
+	IMUL3Q       $0x02, R8, R14
+	ADDQ         R13, R14
+	VMULPS       Z16, Z1, Z6
+	VMOVUPS      Z6, (R14)
+	VMULPS       Z17, Z1, Z10
+	VFMADD231PS  Z19, Z5, Z10
+	VMOVAPS      Z10, Z9
+	VFMADD231PS  Z18, Z3, Z9
+	VFNMADD231PS Z18, Z3, Z10
+	VMOVUPS      Z9, (R14)(R9*1)
+	VMOVUPS      Z10, (R14)(R9*2)
+	VMULPS       Z20, Z1, Z8
+	VFMADD231PS  Z22, Z5, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z21, Z3, Z7
+	VFNMADD231PS Z21, Z3, Z8
+	VMOVUPS      Z7, (R14)(R10*1)
+	VMOVUPS      Z8, (R14)(R9*4)
+	VMOVUPS      Z5, (R14)(R11*1)
+	VMOVUPS      (SI), Z6
+	VMOVUPS      (SI)(CX*1), Z7
+	VMOVUPS      (SI)(CX*2), Z8
+	VMULPS       Z20, Z6, Z1
+	VFMADD231PS  Z22, Z8, Z1
+	VMOVAPS      Z1, Z0
+	VFMADD231PS  Z21, Z7, Z0
+	VFNMADD231PS Z21, Z7, Z1
+	VMOVUPS      (DI), Z6
+	VMOVUPS      (DI)(CX*1), Z7
+	VMOVUPS      (DI)(CX*2), Z8
+	VMULPS       Z20, Z6, Z3
+	VFMADD231PS  Z22, Z8, Z3
+	VMOVAPS      Z3, Z2
+	VFMADD231PS  Z21, Z7, Z2
+	VFNMADD231PS Z21, Z7, Z3
+	VMOVUPS      (DX), Z6
+	VMOVUPS      (DX)(CX*1), Z7
+	VMOVUPS      (DX)(CX*2), Z8
+	VMULPS       Z20, Z6, Z5
+	VFMADD231PS  Z22, Z8, Z5
+	VMOVAPS      Z5, Z4
+	VFMADD231PS  Z21, Z7, Z4
+	VFNMADD231PS Z21, Z7, Z5
+	IMUL3Q       $0x03, R8, R14
+	ADDQ         R13, R14
+	VMULPS       Z16, Z0, Z6
+	VMOVUPS      Z6, (R14)
+	VMULPS       Z17, Z0, Z10
+	VFMADD231PS  Z19, Z4, Z10
+	VMOVAPS      Z10, Z9
+	VFMADD231PS  Z18, Z2, Z9
+	VFNMADD231PS Z18, Z2, Z10
+	VMOVUPS      Z9, (R14)(R9*1)
+	VMOVUPS      Z10, (R14)(R9*2)
+	VMULPS       Z20, Z0, Z8
+	VFMADD231PS  Z22, Z4, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z21, Z2, Z7
+	VFNMADD231PS Z21, Z2, Z8
+	VMOVUPS      Z7, (R14)(R10*1)
+	VMOVUPS      Z8, (R14)(R9*4)
+	VMOVUPS      Z4, (R14)(R11*1)
+	IMUL3Q       $0x04, R8, R14
+	ADDQ         R13, R14
+	VMULPS       Z16, Z1, Z6
+	VMOVUPS      Z6, (R14)
+	VMULPS       Z17, Z1, Z10
+	VFMADD231PS  Z19, Z5, Z10
+	VMOVAPS      Z10, Z9
+	VFMADD231PS  Z18, Z3, Z9
+	VFNMADD231PS Z18, Z3, Z10
+	VMOVUPS      Z9, (R14)(R9*1)
+	VMOVUPS      Z10, (R14)(R9*2)
+	VMULPS       Z20, Z1, Z8
+	VFMADD231PS  Z22, Z5, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z21, Z3, Z7
+	VFNMADD231PS Z21, Z3, Z8
+	VMOVUPS      Z7, (R14)(R10*1)
+	VMOVUPS      Z8, (R14)(R9*4)
+	VMOVUPS      Z5, (R14)(R11*1)
+	ADDQ         $0x40, SI
+	ADDQ         $0x40, DI
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, R13
+	DECQ         R15
+	JNE          block1064
+
+tail1065:
+	CMPQ         64(AX), $0x00
+	JE           done1066
+	VMOVUPS.Z    (SI), K1, Z6
+	VMULPS       Z16, Z6, Z0
+	VMOVUPS.Z    (SI)(CX*2), K1, Z1
+	VMOVUPS.Z    (DI), K1, Z6
+	VMULPS       Z16, Z6, Z2
+	VMOVUPS.Z    (DI)(CX*2), K1, Z3
+	VMOVUPS.Z    (DX), K1, Z6
+	VMULPS       Z16, Z6, Z4
+	VMOVUPS.Z    (DX)(CX*2), K1, Z5
+	IMUL3Q       $0x00, R8, R14
+	ADDQ         R13, R14
+	VMULPS       Z16, Z0, Z6
+	VMOVUPS      Z6, K1, (R14)
+	VMULPS       Z17, Z0, Z10
+	VFMADD231PS  Z19, Z4, Z10
+	VMOVAPS      Z10, Z9
+	VFMADD231PS  Z18, Z2, Z9
+	VFNMADD231PS Z18, Z2, Z10
+	VMOVUPS      Z9, K1, (R14)(R9*1)
+	VMOVUPS      Z10, K1, (R14)(R9*2)
+	VMULPS       Z20, Z0, Z8
+	VFMADD231PS  Z22, Z4, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z21, Z2, Z7
+	VFNMADD231PS Z21, Z2, Z8
+	VMOVUPS      Z7, K1, (R14)(R10*1)
+	VMOVUPS      Z8, K1, (R14)(R9*4)
+	VMOVUPS      Z4, K1, (R14)(R11*1)
+	IMUL3Q       $0x05, R8, R14
+	ADDQ         R13, R14
+	VMULPS       Z16, Z1, Z6
+	VMOVUPS      Z6, K1, (R14)
+	VMULPS       Z17, Z1, Z10
+	VFMADD231PS  Z19, Z5, Z10
+	VMOVAPS      Z10, Z9
+	VFMADD231PS  Z18, Z3, Z9
+	VFNMADD231PS Z18, Z3, Z10
+	VMOVUPS      Z9, K1, (R14)(R9*1)
+	VMOVUPS      Z10, K1, (R14)(R9*2)
+	VMULPS       Z20, Z1, Z8
+	VFMADD231PS  Z22, Z5, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z21, Z3, Z7
+	VFNMADD231PS Z21, Z3, Z8
+	VMOVUPS      Z7, K1, (R14)(R10*1)
+	VMOVUPS      Z8, K1, (R14)(R9*4)
+	VMOVUPS      Z5, K1, (R14)(R11*1)
+	VMOVUPS.Z    (SI), K1, Z6
+	VMOVUPS.Z    (SI)(CX*1), K1, Z7
+	VMOVUPS.Z    (SI)(CX*2), K1, Z8
+	VMULPS       Z17, Z6, Z1
+	VFMADD231PS  Z19, Z8, Z1
+	VMOVAPS      Z1, Z0
+	VFMADD231PS  Z18, Z7, Z0
+	VFNMADD231PS Z18, Z7, Z1
+	VMOVUPS.Z    (DI), K1, Z6
+	VMOVUPS.Z    (DI)(CX*1), K1, Z7
+	VMOVUPS.Z    (DI)(CX*2), K1, Z8
+	VMULPS       Z17, Z6, Z3
+	VFMADD231PS  Z19, Z8, Z3
+	VMOVAPS      Z3, Z2
+	VFMADD231PS  Z18, Z7, Z2
+	VFNMADD231PS Z18, Z7, Z3
+	VMOVUPS.Z    (DX), K1, Z6
+	VMOVUPS.Z    (DX)(CX*1), K1, Z7
+	VMOVUPS.Z    (DX)(CX*2), K1, Z8
+	VMULPS       Z17, Z6, Z5
+	VFMADD231PS  Z19, Z8, Z5
+	VMOVAPS      Z5, Z4
+	VFMADD231PS  Z18, Z7, Z4
+	VFNMADD231PS Z18, Z7, Z5
+	IMUL3Q       $0x01, R8, R14
+	ADDQ         R13, R14
+	VMULPS       Z16, Z0, Z6
+	VMOVUPS      Z6, K1, (R14)
+	VMULPS       Z17, Z0, Z10
+	VFMADD231PS  Z19, Z4, Z10
+	VMOVAPS      Z10, Z9
+	VFMADD231PS  Z18, Z2, Z9
+	VFNMADD231PS Z18, Z2, Z10
+	VMOVUPS      Z9, K1, (R14)(R9*1)
+	VMOVUPS      Z10, K1, (R14)(R9*2)
+	VMULPS       Z20, Z0, Z8
+	VFMADD231PS  Z22, Z4, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z21, Z2, Z7
+	VFNMADD231PS Z21, Z2, Z8
+	VMOVUPS      Z7, K1, (R14)(R10*1)
+	VMOVUPS      Z8, K1, (R14)(R9*4)
+	VMOVUPS      Z4, K1, (R14)(R11*1)
+	IMUL3Q       $0x02, R8, R14
+	ADDQ         R13, R14
+	VMULPS       Z16, Z1, Z6
+	VMOVUPS      Z6, K1, (R14)
+	VMULPS       Z17, Z1, Z10
+	VFMADD231PS  Z19, Z5, Z10
+	VMOVAPS      Z10, Z9
+	VFMADD231PS  Z18, Z3, Z9
+	VFNMADD231PS Z18, Z3, Z10
+	VMOVUPS      Z9, K1, (R14)(R9*1)
+	VMOVUPS      Z10, K1, (R14)(R9*2)
+	VMULPS       Z20, Z1, Z8
+	VFMADD231PS  Z22, Z5, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z21, Z3, Z7
+	VFNMADD231PS Z21, Z3, Z8
+	VMOVUPS      Z7, K1, (R14)(R10*1)
+	VMOVUPS      Z8, K1, (R14)(R9*4)
+	VMOVUPS      Z5, K1, (R14)(R11*1)
+	VMOVUPS.Z    (SI), K1, Z6
+	VMOVUPS.Z    (SI)(CX*1), K1, Z7
+	VMOVUPS.Z    (SI)(CX*2), K1, Z8
+	VMULPS       Z20, Z6, Z1
+	VFMADD231PS  Z22, Z8, Z1
+	VMOVAPS      Z1, Z0
+	VFMADD231PS  Z21, Z7, Z0
+	VFNMADD231PS Z21, Z7, Z1
+	VMOVUPS.Z    (DI), K1, Z6
+	VMOVUPS.Z    (DI)(CX*1), K1, Z7
+	VMOVUPS.Z    (DI)(CX*2), K1, Z8
+	VMULPS       Z20, Z6, Z3
+	VFMADD231PS  Z22, Z8, Z3
+	VMOVAPS      Z3, Z2
+	VFMADD231PS  Z21, Z7, Z2
+	VFNMADD231PS Z21, Z7, Z3
+	VMOVUPS.Z    (DX), K1, Z6
+	VMOVUPS.Z    (DX)(CX*1), K1, Z7
+	VMOVUPS.Z    (DX)(CX*2), K1, Z8
+	VMULPS       Z20, Z6, Z5
+	VFMADD231PS  Z22, Z8, Z5
+	VMOVAPS      Z5, Z4
+	VFMADD231PS  Z21, Z7, Z4
+	VFNMADD231PS Z21, Z7, Z5
+	IMUL3Q       $0x03, R8, R14
+	ADDQ         R13, R14
+	VMULPS       Z16, Z0, Z6
+	VMOVUPS      Z6, K1, (R14)
+	VMULPS       Z17, Z0, Z10
+	VFMADD231PS  Z19, Z4, Z10
+	VMOVAPS      Z10, Z9
+	VFMADD231PS  Z18, Z2, Z9
+	VFNMADD231PS Z18, Z2, Z10
+	VMOVUPS      Z9, K1, (R14)(R9*1)
+	VMOVUPS      Z10, K1, (R14)(R9*2)
+	VMULPS       Z20, Z0, Z8
+	VFMADD231PS  Z22, Z4, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z21, Z2, Z7
+	VFNMADD231PS Z21, Z2, Z8
+	VMOVUPS      Z7, K1, (R14)(R10*1)
+	VMOVUPS      Z8, K1, (R14)(R9*4)
+	VMOVUPS      Z4, K1, (R14)(R11*1)
+	IMUL3Q       $0x04, R8, R14
+	ADDQ         R13, R14
+	VMULPS       Z16, Z1, Z6
+	VMOVUPS      Z6, K1, (R14)
+	VMULPS       Z17, Z1, Z10
+	VFMADD231PS  Z19, Z5, Z10
+	VMOVAPS      Z10, Z9
+	VFMADD231PS  Z18, Z3, Z9
+	VFNMADD231PS Z18, Z3, Z10
+	VMOVUPS      Z9, K1, (R14)(R9*1)
+	VMOVUPS      Z10, K1, (R14)(R9*2)
+	VMULPS       Z20, Z1, Z8
+	VFMADD231PS  Z22, Z5, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z21, Z3, Z7
+	VFNMADD231PS Z21, Z3, Z8
+	VMOVUPS      Z7, K1, (R14)(R10*1)
+	VMOVUPS      Z8, K1, (R14)(R9*4)
+	VMOVUPS      Z5, K1, (R14)(R11*1)
+
+done1066:
+	MOVQ 16(AX), R15
+	ADDQ R15, (SP)
+	MOVQ 40(AX), R15
+	ADDQ R15, 8(SP)
+	DECQ BX
+	JNE  row1063
 	VZEROUPPER
 	RET

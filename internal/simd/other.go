@@ -22,6 +22,14 @@ func (w *Winograd) transformOutput(Image, []float32, int, int, Epilogue, int, in
 	panic("simd: no such level")
 }
 
+func (g KernelGradient) block([]float32, []float32, []int32, []float32, int, int, int, int, []float32) {
+	panic("simd: no such level")
+}
+
+func transposeRows([]float32, int, []float32, int, int) { panic("simd: no such level") }
+
+func (w *Winograd) packPanel(panel, []float32, int, int, int, int) { panic("simd: no such level") }
+
 func turnPixels([]float32, []float32, []Tap) int { panic("simd: no such level") }
 
 func turnBytes([]float32, []uint8, []Tap) int { panic("simd: no such level") }

@@ -1,5 +1,5 @@
 // Package simd has the arithmetic of predictions, for processors of the amd64 kind with AVX2 and FMA or with AVX-512:
-// convolutions with packed kernels, depthwise convolutions and a few loops over vectors of channels, in float32.
+// convolutions with packed kernels, depthwise convolutions and a few loops over vectors of channels, in float32. KernelGradient is for training.
 //
 // A feature map is NHWC. Its positions lie at a stride of its own, at least the number of channels, so that maps can be
 // parts of a wider one: a concatenation is made by writing its parts where they belong.
@@ -20,7 +20,9 @@
 //   - a 3x3 convolution of stride 1 for which WinogradPays is a Winograd: threads divide its tiles (ComputeTiles), or its filters (Parts) if the kernel is
 //     large, say above 4 MiB;
 //   - where the channels are few (an image's 3) and the map is padded and dense, a row of the window is one tap: NewConv(level, kernel, kh, kw*cin, filters) with
-//     the offsets of the rows. The kernel's layout and the order of additions stay the same.
+//     the offsets of the rows. The kernel's layout and the order of additions stay the same;
+//   - in training, where kernels change at every step, MakeConv and MakeWinograd have the memory and Repack fills it, in parts (RepackPart) that threads divide
+//     before any of them computes.
 package simd
 
 //go:generate go -C ../../tools run ./simd ../internal/simd

@@ -24,6 +24,7 @@ type Winograd struct {
 	Channels, Filters int
 
 	products [winogradPoints]*Conv
+	apart    int       // values from a product's kernel to the next
 	tiles    int       // that go through at once
 	zeros    []float32 // instead of a bias
 }
@@ -63,7 +64,7 @@ func NewWinograd(level Level, kernel []float32, channels, filters int) *Winograd
 	if channels < 1 || filters < 1 || len(kernel) != 9*channels*filters {
 		panic(fmt.Sprintf("simd: a 3x3 kernel of %d values for %d channels and %d filters", len(kernel), channels, filters))
 	}
-	w := &Winograd{Level: level, Channels: channels, Filters: filters, zeros: make([]float32, filters)}
+	w := MakeWinograd(level, channels, filters)
 	g := winogradKernel()
 	matrix := make([]float32, channels*filters)
 	for p := range winogradPoints {
@@ -77,10 +78,22 @@ func NewWinograd(level Level, kernel []float32, channels, filters int) *Winograd
 			}
 			matrix[i] = float32(sum)
 		}
-		w.products[p] = NewConv(level, matrix, 1, channels, filters)
-		if level == Generic {
-			matrix = make([]float32, channels*filters)
-		}
+		w.products[p].Repack(matrix)
+	}
+	return w
+}
+
+// MakeWinograd has the memory for a kernel [3 3 channels filters] and no kernel: Repack is next.
+func MakeWinograd(level Level, channels, filters int) *Winograd {
+	w := &Winograd{Level: level, Channels: channels, Filters: filters, zeros: make([]float32, max(filters, 0))}
+	product, size := layConv(level, 1, channels, filters)
+	// Repack writes to all matrices at once: an odd number of cache lines apart, they do not displace each other.
+	w.apart = (pad16(size)/16 | 1) * 16
+	memory := aligned(winogradPoints * w.apart)
+	for p := range w.products {
+		one := *product
+		one.place(memory[p*w.apart:][:size:size])
+		w.products[p] = &one
 	}
 	// The matrices of a tile stay in the second cache besides the kernel; if the kernel is larger than that, each reading of it serves more tiles.
 	perTile := 4 * winogradPoints * (pad16(channels) + pad16(filters))
@@ -206,12 +219,10 @@ func (w *Winograd) input(to []float32, plane int, src Image, row, col int, edge 
 		edge = edge[:winogradPoints*w.Channels]
 		clear(edge)
 		first, last := max(col, 0), min(col+winogradWindow, src.Cols)
-		for y := max(row, 0); y < min(row+winogradWindow, src.Rows); y++ {
+		for y := max(row, 0); y < min(row+winogradWindow, src.Rows) && first < last; y++ {
 			to := edge[((y-row)*winogradWindow+first-col)*w.Channels:]
 			if src.Stride == w.Channels {
-				if first < last {
-					copy(to, src.Data[y*src.RowStride+first*src.Stride:][:(last-first)*w.Channels])
-				}
+				copy(to, src.Data[y*src.RowStride+first*src.Stride:][:(last-first)*w.Channels])
 				continue
 			}
 			for x := first; x < last; x++ {

@@ -146,3 +146,27 @@ func TestWinogradIsExact(t *testing.T) {
 		t.Error("Winograd's error is more than three times that of the plain sum")
 	}
 }
+
+// A window may begin further to the left of the map than it is wide.
+func TestWinogradFarFromTheMap(t *testing.T) {
+	for _, level := range Levels() {
+		kernel := make([]float32, 9*24*24)
+		for i := range kernel {
+			kernel[i] = 1
+		}
+		w := NewWinograd(level, kernel, 24, 24)
+		src := Image{make([]float32, 4*4*24), 4, 4, 24, 4 * 24}
+		for i := range src.Data {
+			src.Data[i] = 1
+		}
+		dst := Image{make([]float32, 4*12*24), 4, 12, 24, 12 * 24}
+		w.Compute([]Image{dst}, []Image{src}, 1, 9, make([]float32, w.Scratch()), Epilogue{})
+		for x := range 12 {
+			// The windows of row 1 see three rows, and of the columns 0 to 3 those from x-9 to x-7.
+			want := float32(3 * 24 * max(0, min(3, x-6, 13-x)))
+			if got := dst.Data[(12+x)*24]; math.Abs(float64(got-want)) > 1e-3 {
+				t.Errorf("%v: column %d is %g, want %g", level, x, got, want)
+			}
+		}
+	}
+}

@@ -87,6 +87,10 @@ var constants = []struct {
 }{
 	{"three", 3}, {"sixth", 1. / 6},
 	{"a", a}, {"b", b}, {"a2", a * a}, {"b2", b * b}, {"a3", a * a * a}, {"b3", b * b * b}, {"a2b2", a * a * b * b}, {"a2+b2", a*a + b*b},
+	// A kernel's values at a point: the powers over the products of the distances to the other points.
+	{"k0", 1 / (a * a * b * b)},
+	{"ka0", 1 / (2 * a * a * (a*a - b*b))}, {"ka1", 1 / (2 * a * (a*a - b*b))}, {"ka2", 1 / (2 * (a*a - b*b))},
+	{"kb0", 1 / (2 * b * b * (b*b - a*a))}, {"kb1", 1 / (2 * b * (b*b - a*a))}, {"kb2", 1 / (2 * (b*b - a*a))},
 }
 
 const a, b = 0.625, 1.5

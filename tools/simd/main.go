@@ -52,6 +52,8 @@ func generate() (map[string][]byte, error) {
 		g.loops()
 		g.winograd()
 		g.pixels()
+		g.outer()
+		g.repack()
 		file, err := g.Result()
 		if err != nil {
 			return nil, err

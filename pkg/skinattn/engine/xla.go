@@ -26,8 +26,8 @@ func openXLA(kind, config, wheel string, options map[string]any, opts Options) (
 	plugin, _, _ := strings.Cut(config, ",")
 	opening.Lock()
 	defer opening.Unlock()
-	if kind == CPU && !opts.CompileAnew {
-		keepPrograms(plugin, opts)
+	if kind == CPU {
+		wrap(plugin, opts)
 	}
 	backend, err := xla.NewWithOptions(config, options)
 	if err != nil {
@@ -40,19 +40,22 @@ func openXLA(kind, config, wheel string, options map[string]any, opts Options) (
 // without a lock (go-xla v0.4.3).
 var opening sync.Mutex
 
-// keepPrograms lets go-xla use the plug-in through a table of functions that keeps
-// compiled programs. go-xla takes a plug-in that it has under this name, here its path,
-// for loaded. Where programs can't be kept, go-xla loads the plug-in itself.
-func keepPrograms(plugin string, opts Options) {
+// wrap lets go-xla use the plug-in through a table of functions that keeps
+// compiled programs and computes convolutions. go-xla takes a plug-in that it has under this name, here its path,
+// for loaded. Where that can't be, go-xla loads the plug-in itself.
+func wrap(plugin string, opts Options) {
 	cache, err := programs.Open()
-	if err == nil {
-		var table uintptr
-		var isNew bool
-		if table, isNew, err = cache.Plugin(plugin, func(line string) { opts.logf("%s", line) }); isNew {
-			err = pjrt.RegisterPreloadedPlugin(plugin, table)
-		}
+	if err != nil && !errors.Is(err, programs.ErrOff) {
+		opts.logf("note: compiled programs are not kept: %v", err)
 	}
-	if err != nil && !errors.Is(err, programs.ErrOff) && !errors.Is(err, errors.ErrUnsupported) {
+	if err != nil || opts.CompileAnew {
+		cache = nil
+	}
+	table, isNew, err := cache.Plugin(plugin, !kernelsOff(), func(line string) { opts.logf("%s", line) })
+	if isNew {
+		err = pjrt.RegisterPreloadedPlugin(plugin, table)
+	}
+	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		opts.logf("note: compiled programs are not kept: %v", err)
 	}
 }

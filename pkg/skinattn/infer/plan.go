@@ -9,6 +9,7 @@ import (
 	"sync"
 	"unsafe"
 
+	"github.com/skinattn/skinattn/internal/parallel"
 	"github.com/skinattn/skinattn/internal/simd"
 	"github.com/skinattn/skinattn/pkg/skinattn/layers"
 )
@@ -290,20 +291,8 @@ func (f *frame) at(n *node, k int) []float32 {
 
 // run takes all steps and then copies the outputs.
 func (f *frame) run(q *program) (err error) {
-	threads := len(f.own)
-	t := &team{barrier: barrier{parties: int32(threads)}}
-	if threads > 1 {
-		var group sync.WaitGroup
-		for part := 1; part < threads; part++ {
-			group.Go(func() { t.guard(func() { f.steps(q, t, part) }) })
-		}
-		t.guard(func() { f.steps(q, t, 0) })
-		group.Wait()
-	} else {
-		t.guard(func() { f.steps(q, t, 0) })
-	}
-	if t.failed != nil {
-		return t.failed
+	if err := parallel.Team(len(f.own), func(part int, wait func()) { f.steps(q, part, wait) }); err != nil {
+		return fmt.Errorf("computing a prediction: %w", err)
 	}
 	if q == &f.execution.plan.each {
 		f.carry()
@@ -330,14 +319,12 @@ func (f *frame) carry() {
 	}
 }
 
-func (f *frame) steps(q *program, t *team, part int) {
+func (f *frame) steps(q *program, part int, wait func()) {
 	threads := len(f.own)
 	for _, s := range q.steps {
 		for phase := range s.phases(threads) {
 			s.run(f, phase, part, threads)
-			if threads > 1 {
-				t.wait()
-			}
+			wait()
 		}
 	}
 }

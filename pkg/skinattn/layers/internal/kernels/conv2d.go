@@ -1,6 +1,10 @@
 package kernels
 
-import "github.com/gomlx/gomlx/core/graph"
+import (
+	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/skinattn/skinattn/internal/convolve"
+)
 
 // algorithm is a way to compute a convolution or one of its gradients. M is the number of output positions in the batch.
 type algorithm string
@@ -63,11 +67,53 @@ func (c convolution) choose(p platform) algorithms {
 	return a
 }
 
+// algorithms chooses for a graph. What the engine leaves to internal/convolve is native.
+func (c convolution) algorithms(g *graph.Graph) algorithms {
+	a := c.choose(platformOf(g.Backend()))
+	if !calls(g) {
+		return a
+	}
+	for kind, algorithm := range []*algorithm{&a.forward, &a.input, &a.kernel} {
+		if c.geometry(convolve.Kind(kind)).Pays() {
+			*algorithm = native
+		}
+	}
+	return a
+}
+
+// calls reports whether the engine leaves convolutions of g to internal/convolve.
+func calls(g *graph.Graph) bool {
+	return convolve.Active() && platformOf(g.Backend()) == xlaCPU && !usesBFloat16(g)
+}
+
+// geometry is the native form of the convolution or of one of its gradients.
+func (c convolution) geometry(kind convolve.Kind) convolve.Geometry {
+	one := [2]int{1, 1}
+	x, y := [4]int{c.batch, c.in[0], c.in[1], c.channels[0]}, [4]int{c.batch, c.out[0], c.out[1], c.channels[1]}
+	kernel := [4]int{c.Size[0], c.Size[1], c.channels[0], c.channels[1]}
+	g := convolve.Geometry{Kind: kind, Stride: one, Dilation: one, Spread: one}
+	stride := [2]int{c.Stride, c.Stride}
+	switch kind {
+	case convolve.Forward:
+		g.Stride, g.Pad, g.Dims = stride, c.Pad, [3][4]int{x, kernel, y}
+	case convolve.InputGradient:
+		g.Dilation, g.Pad, g.Dims = stride, c.dilationPadding(c.in, c.out), [3][4]int{y, kernel, x}
+	case convolve.KernelGradient:
+		g.Spread, g.Dims = stride, [3][4]int{x, y, kernel}
+		var crop Padding
+		g.Pad, crop = c.kernelGradientPadding()
+		for axis := range crop {
+			g.Dims[0][1+axis] += crop[axis][1]
+		}
+	}
+	return g
+}
+
 // Conv2D correlates x [B H W Cin] with kernel [kh kw Cin Cout]: [B H' W' Cout]. The algorithms of the forward pass and of
 // both gradients are chosen for the engine.
 func Conv2D(x, kernel *Node, stride int, pad Padding) *Node {
 	c := convolutionOf(x, kernel, stride, pad)
-	return c.build(x, kernel, c.choose(platformOf(x.Graph().Backend())))
+	return c.build(x, kernel, c.algorithms(x.Graph()))
 }
 
 func convolutionOf(x, kernel *Node, stride int, pad Padding) convolution {
@@ -85,7 +131,7 @@ func (s *State) Conv2D(x, kernel *Node, stride int, pad Padding) *Node {
 	if !lazy || c.multiplications() < minMultiplications {
 		return Conv2D(x, kernel, stride, pad)
 	}
-	return c.buildAgain(x, kernel, c.choose(platformOf(x.Graph().Backend())), func(cotangent *Node) *Node { return e.again(cotangent) })
+	return c.buildAgain(x, kernel, c.algorithms(x.Graph()), func(cotangent *Node) *Node { return e.again(cotangent) })
 }
 
 // minMultiplications is the number of multiplications for each value of a map from which computing the map a second time
@@ -212,17 +258,8 @@ func (c convolution) kernelGradient(x, cotangent *Node, a algorithm) *Node {
 
 // nativeKernelGradient is kernelGradient as a convolution of the map with the cotangent; batch and channels swap places.
 func (c convolution) nativeKernelGradient(x, cotangent *Node) *Node {
-	pad := c.Pad
-	for axis := range pad {
-		// The result has the window's size; with a stride, the windows may not reach the end of the map.
-		pad[axis][1] = c.Size[axis] + (c.out[axis]-1)*c.Stride - c.in[axis] - c.Pad[axis][0]
-		if over := -pad[axis][1]; over > 0 {
-			pad[axis][1] = 0
-			crop := Padding{}
-			crop[axis][1] = -over
-			x = padMap(x, crop, 1)
-		}
-	}
+	pad, crop := c.kernelGradientPadding()
+	x = padMap(x, crop, 1)
 	axes := imageAxes
 	axes.InputBatch, axes.InputChannels = 3, 0
 	axes.KernelInputChannels, axes.KernelOutputChannels, axes.KernelSpatial = 0, 3, []int{1, 2}
@@ -230,6 +267,19 @@ func (c convolution) nativeKernelGradient(x, cotangent *Node) *Node {
 	return inPrecision(x, cotangent, func(x, cotangent *Node) *Node {
 		return graph.ConvGeneral(x, cotangent, axes, []int{1, 1}, pad[:], nil, []int{c.Stride, c.Stride}, 1, 1)
 	})
+}
+
+// kernelGradientPadding is the padding of nativeKernelGradient: the result has the window's size. With a stride, the windows may not reach the end
+// of the map, which is then cropped.
+func (c convolution) kernelGradientPadding() (pad, crop Padding) {
+	pad = c.Pad
+	for axis := range pad {
+		pad[axis][1] = c.Size[axis] + (c.out[axis]-1)*c.Stride - c.in[axis] - c.Pad[axis][0]
+		if pad[axis][1] < 0 {
+			pad[axis][1], crop[axis][1] = 0, pad[axis][1]
+		}
+	}
+	return pad, crop
 }
 
 // imageAxes says where the axes of NHWC images and of Keras's kernels are.

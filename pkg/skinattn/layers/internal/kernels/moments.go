@@ -12,10 +12,41 @@ type Moments struct{ Mean, Variance *Node }
 // MomentsOf computes the moments of x [... C], over the images of all devices.
 func MomentsOf(x *Node) Moments {
 	positions := float64(Positions(x))
-	sums := sharedSums(channelSums(x, x))
+	// A variance is the mean of squares less the square of the mean: of values far from zero it would be the small difference of large numbers.
+	// Values less the mean of a few of them are near zero. Devices would have to agree on that mean.
+	var pivot *Node
+	if Devices(x.Graph()) == 1 {
+		pivot = rowMean(x)
+		x = AddChannels(x, graph.Neg(pivot))
+	}
+	sums := sharedSums(settled(channelSums(x, x)))
 	mean := graph.DivScalar(sums[0], positions)
 	variance := graph.Sub(graph.DivScalar(sums[1], positions), graph.Square(mean))
+	if pivot != nil {
+		mean = graph.Add(mean, pivot)
+	}
 	return Moments{mean, graph.MaxScalar(variance, 0)} // rounding can leave it just below
+}
+
+// rowMean is the mean [C] of the middle row of the first of maps x [B H W C], or of all x [N C], without a gradient.
+func rowMean(x *Node) *Node {
+	x = graph.StopGradient(x)
+	if x.Rank() == 4 {
+		x = graph.Slice(x, graph.AxisElem(0), graph.AxisElem(x.Shape().Dimensions[1]/2))
+		x = graph.Reshape(x, x.Shape().Dimensions[2:]...)
+	}
+	return graph.ReduceMean(x, 0)
+}
+
+// settled are two vectors of which the gradient is computed once: many layers may use the moments of a DenseNet block's map, and XLA would add up their cotangents
+// at every position of the map.
+func settled(a, b *Node) (*Node, *Node) {
+	once := func(v *Node) *Node {
+		return withGradient(
+			func(in ...*Node) *Node { return in[0] },
+			func(cotangent *Node) []*Node { return []*Node{materialize(cotangent, graph.StopGradient(v))} }, v)
+	}
+	return once(a), once(b)
 }
 
 // Positions is the number of positions of x [... C], counting the images of all devices.

@@ -1,4 +1,4 @@
-package infer
+package parallel
 
 import (
 	"fmt"
@@ -8,19 +8,37 @@ import (
 	"sync/atomic"
 )
 
-// team is some threads that take the steps of a program together.
+// Team runs work on so many goroutines at the same time, for steps that take microseconds: wait waits for all others, and looks for a while before it
+// sleeps. All call wait equally often. A panic becomes an error with its stack; the others stop at their next wait.
+func Team(threads int, work func(part int, wait func())) error {
+	if threads == 1 {
+		t := &team{}
+		t.guard(func() { work(0, func() {}) })
+		return t.failed
+	}
+	t := &team{barrier: barrier{parties: int32(threads)}}
+	var group sync.WaitGroup
+	for part := 1; part < threads; part++ {
+		group.Go(func() { t.guard(func() { work(part, t.wait) }) })
+	}
+	t.guard(func() { work(0, t.wait) })
+	group.Wait()
+	return t.failed
+}
+
+// team is some goroutines that take steps together.
 type team struct {
 	barrier
 	once   sync.Once
 	failed error
 }
 
-// guard runs one thread of the team. A panic becomes the team's error; the others stop at their next barrier.
+// guard runs one goroutine of the team. A panic becomes the team's error; the others stop at their next barrier.
 func (t *team) guard(work func()) {
 	defer func() {
 		if r := recover(); r != nil {
 			if r != errStopped {
-				t.once.Do(func() { t.failed = fmt.Errorf("computing a prediction: %v\n%s", r, debug.Stack()) })
+				t.once.Do(func() { t.failed = fmt.Errorf("%v\n%s", r, debug.Stack()) })
 			}
 			t.stop()
 		}
@@ -31,7 +49,7 @@ func (t *team) guard(work func()) {
 // errStopped is what a barrier panics with in a team of which a thread failed.
 var errStopped = new(int)
 
-// barrier has threads wait for each other. Steps take microseconds: a thread looks for a while before it sleeps.
+// barrier has threads wait for each other.
 type barrier struct {
 	parties    int32
 	arrived    atomic.Int32

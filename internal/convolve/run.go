@@ -1,0 +1,304 @@
+package convolve
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/skinattn/skinattn/internal/parallel"
+	"github.com/skinattn/skinattn/internal/simd"
+)
+
+// Run computes the convolution of the operands a and b, which have the geometry's dimensions, into out, on all cores.
+func (g Geometry) Run(level simd.Level, a, b, out []float32) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("computing a convolution: %v", r)
+		}
+	}()
+	if !g.valid() || len(a) != size(g.Dims[0]) || len(b) != size(g.Dims[1]) || len(out) != size(g.Dims[2]) {
+		return fmt.Errorf("no convolution of %d and %d values: %+v", len(a), len(b), g)
+	}
+	c := &call{Geometry: g, level: level, a: a, b: b, out: out}
+	c.window, c.channels, c.filters = g.window()
+	if g.joinsRows() {
+		// The rows of the window are the channels of a window of one column.
+		c.window[1], c.channels = 1, c.window[1]*c.channels
+	}
+	switch {
+	case g.Kind == KernelGradient:
+		return c.kernelGradient()
+	case g.Dilation != [2]int{1, 1}:
+		return c.dilated()
+	case c.window == [2]int{3, 3} && g.Stride == [2]int{1, 1} && simd.TrainingWinogradPays(out2(g)[0], out2(g)[1], g.Dims[0][0], c.channels, c.filters):
+		return c.winograd()
+	}
+	return c.plain()
+}
+
+func size(dims [4]int) int { return dims[0] * dims[1] * dims[2] * dims[3] }
+
+func out2(g Geometry) [2]int { return [2]int{g.Dims[2][1], g.Dims[2][2]} }
+
+// call is a convolution that is being computed.
+type call struct {
+	Geometry
+	level             simd.Level
+	a, b, out         []float32
+	window            [2]int
+	channels, filters int
+}
+
+func (c *call) taps() int { return c.window[0] * c.window[1] }
+
+// cores is how many parts a convolution is divided into.
+func cores() int { return min(runtime.NumCPU(), runtime.GOMAXPROCS(0)) }
+
+// together runs the phases, one after the other, for all parts at the same time.
+func together(phases ...func(part, parts int)) error {
+	parts := cores()
+	err := parallel.Team(parts, func(part int, wait func()) {
+		for _, phase := range phases {
+			phase(part, parts)
+			wait()
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("computing a convolution: %w", err)
+	}
+	return nil
+}
+
+// divided is the part of n things that come in whole numbers of each.
+func divided(n, each, part, parts int) (from, to int) {
+	units := (n + each - 1) / each
+	return min(n, units*part/parts*each), min(n, units*(part+1)/parts*each)
+}
+
+// plain is a convolution as the sum over the taps.
+func (c *call) plain() error {
+	kernel := packedConv(c.level, c.taps(), c.channels, c.filters)
+	defer giveConv(kernel)
+	positions := size(c.Dims[2]) / c.Dims[2][3]
+	chunk := chunkOf(kernel)
+	return together(func(part, parts int) { kernel.RepackPart(c.b, form(c.Kind), part, parts) }, func(part, parts int) {
+		from, to := divided(positions, 24, part, parts)
+		offsets := take[int32](chunk * c.taps())
+		defer give(offsets)
+		for ; from < to; from += chunk {
+			n := min(chunk, to-from)
+			dst := c.out[from*c.filters:]
+			if c.dense() {
+				kernel.ComputeRows(dst, c.filters, c.a[from*c.channels:], c.channels, n, simd.Epilogue{})
+				continue
+			}
+			at := offsets[:n*c.taps()]
+			c.offsets(at, from, n, c.Stride, c.Dims[2])
+			kernel.Compute(dst, c.filters, c.a, at, simd.Epilogue{})
+		}
+	})
+}
+
+// dense says that each position sees itself alone.
+func (c *call) dense() bool {
+	return c.taps() == 1 && c.Stride == [2]int{1, 1} && c.Spread == [2]int{1, 1} && c.Pad == [2][2]int{} && c.channels == c.Dims[0][3]
+}
+
+// chunkOf is how many positions are computed at once: their input and output stay in the second cache, unless the kernel is larger
+// than that, which then serves more of them each time it is read.
+func chunkOf(kernel *simd.Conv) int {
+	const l2 = 256 << 10
+	if kernel.Bytes() > 2*l2 {
+		return 1536
+	}
+	return max(48, min(1536, l2/4/(kernel.Channels+kernel.Filters)/24*24))
+}
+
+// offsets has, tap by tap, where in the first operand the channels begin that the positions from..from+n of a map of the given dimensions see; -1: nowhere.
+func (c *call) offsets(at []int32, from, n int, stride [2]int, dims [4]int) {
+	rows, cols := c.Dims[0][1], c.Dims[0][2]
+	channels := c.Dims[0][3]
+	seen := cols // columns at which a joined row may begin
+	if c.channels != channels {
+		seen = cols - c.channels/channels + 1
+	}
+	for tap := range c.taps() {
+		dy, dx := tap/c.window[1]-c.Pad[0][0], tap%c.window[1]-c.Pad[1][0]
+		to := at[tap*n : (tap+1)*n]
+		image, y, x := from/(dims[1]*dims[2]), from/dims[2]%dims[1], from%dims[2]
+		for i := 0; i < n; {
+			row := y*stride[0] + dy
+			count := min(n-i, dims[2]-x)
+			line := to[i : i+count]
+			if row < 0 || row >= rows {
+				for k := range line {
+					line[k] = -1
+				}
+			} else {
+				first := (image*rows + row) * cols
+				for k := range line {
+					col := (x+k)*stride[1] + dx
+					if uint(col) < uint(seen) {
+						line[k] = int32((first + col) * channels)
+					} else {
+						line[k] = -1
+					}
+				}
+			}
+			i, x, y = i+count, 0, y+1
+			if y == dims[1] {
+				y, image = 0, image+1
+			}
+		}
+	}
+}
+
+// winograd is a 3x3 convolution of stride 1 in Winograd's form.
+func (c *call) winograd() error {
+	kernel := packedWinograd(c.level, c.channels, c.filters)
+	defer giveWinograd(kernel)
+	in, out := c.Dims[0], c.Dims[2]
+	var dst, src []simd.Image
+	for i := range in[0] {
+		n, m := in[1]*in[2]*in[3], out[1]*out[2]*out[3]
+		src = append(src, simd.Image{Data: c.a[i*n : (i+1)*n], Rows: in[1], Cols: in[2], Stride: in[3], RowStride: in[2] * in[3]})
+		dst = append(dst, simd.Image{Data: c.out[i*m : (i+1)*m], Rows: out[1], Cols: out[2], Stride: out[3], RowStride: out[2] * out[3]})
+	}
+	tiles := simd.WinogradTiles(out[1], out[2]) * in[0]
+	return together(func(part, parts int) { kernel.RepackPart(c.b, form(c.Kind), part, parts) }, func(part, parts int) {
+		from, to := divided(tiles, 12, part, parts)
+		scratch := take[float32](kernel.Scratch())
+		defer give(scratch)
+		kernel.ComputeTiles(dst, src, c.Pad[0][0], c.Pad[1][0], from, to, scratch, simd.Epilogue{})
+	})
+}
+
+// dilated is the gradient of the input of a convolution with strides. Output positions whose places differ by whole strides see the same
+// taps: each such phase is a convolution of its own.
+func (c *call) dilated() error {
+	type phase struct {
+		kernel *simd.Conv
+		taps   []int
+		values []float32 // of the kernel under the taps
+	}
+	phases := make([]phase, c.Dilation[0]*c.Dilation[1])
+	each := c.channels * c.filters
+	for p := range phases {
+		for tap := range c.taps() {
+			dy, dx := p/c.Dilation[1]+tap/c.window[1]-c.Pad[0][0], p%c.Dilation[1]+tap%c.window[1]-c.Pad[1][0]
+			if mod(dy, c.Dilation[0]) == 0 && mod(dx, c.Dilation[1]) == 0 {
+				phases[p].taps = append(phases[p].taps, tap)
+			}
+		}
+		if n := len(phases[p].taps); n > 0 {
+			phases[p].kernel = packedConv(c.level, n, c.channels, c.filters)
+			defer giveConv(phases[p].kernel)
+			phases[p].values = take[float32](n * each)
+			defer give(phases[p].values)
+		}
+	}
+	in, out := c.Dims[0], c.Dims[2]
+	return together(func(part, parts int) {
+		from, to := divided(each, 16, part, parts)
+		for _, p := range phases {
+			for i, tap := range p.taps {
+				copy(p.values[i*each+from:i*each+to], c.b[tap*each+from:])
+			}
+		}
+	}, func(part, parts int) {
+		for _, p := range phases {
+			if p.kernel != nil {
+				p.kernel.RepackPart(p.values, form(c.Kind), part, parts)
+			}
+		}
+	}, func(part, parts int) {
+		at := take[int32](out[2] * c.taps())
+		defer give(at)
+		from, to := divided(out[0]*out[1], 1, part, parts)
+		for line := from; line < to; line++ {
+			image, y := line/out[1], line%out[1]
+			for px := range min(c.Dilation[1], out[2]) {
+				p := phases[y%c.Dilation[0]*c.Dilation[1]+px]
+				n := (out[2] - px + c.Dilation[1] - 1) / c.Dilation[1]
+				dst := c.out[(line*out[2]+px)*c.filters:]
+				if p.kernel == nil {
+					for i := range n {
+						clear(dst[i*c.Dilation[1]*c.filters:][:c.filters])
+					}
+					continue
+				}
+				for i, tap := range p.taps {
+					row := floorDiv(y+tap/c.window[1]-c.Pad[0][0], c.Dilation[0])
+					first := floorDiv(px+tap%c.window[1]-c.Pad[1][0], c.Dilation[1])
+					for k := range n {
+						at[i*n+k] = -1
+						if col := first + k; uint(row) < uint(in[1]) && uint(col) < uint(in[2]) {
+							at[i*n+k] = int32(((image*in[1]+row)*in[2] + col) * in[3])
+						}
+					}
+				}
+				p.kernel.Compute(dst, c.Dilation[1]*c.filters, c.a, at[:n*len(p.taps)], simd.Epilogue{})
+			}
+		}
+	})
+}
+
+func mod(n, m int) int { return ((n % m) + m) % m }
+
+func floorDiv(n, m int) int { return (n - mod(n, m)) / m }
+
+// gradientBlock is how many positions a part sums at least.
+const gradientBlock = 256
+
+// kernelGradient is the sum, over all positions, of what they see under each tap times their cotangents. The positions are divided among sums, which are added up at
+// the end; where they are too few for all cores, several cores make the taps of one sum.
+func (c *call) kernelGradient() error {
+	dims, each := c.Dims[1], c.channels*c.filters
+	positions, parts := size(dims)/dims[3], cores()
+	sums := make([][]float32, min(parts, (positions+gradientBlock-1)/gradientBlock))
+	sums[0] = c.out
+	for i := range sums[1:] {
+		sums[1+i] = take[float32](len(c.out))
+		defer give(sums[1+i])
+	}
+	const chunk = 2048
+	return together(func(part, parts int) {
+		// Parts that are one too many for the others do nothing.
+		number, member, members := part%len(sums), part/len(sums), parts/len(sums)
+		if member >= members {
+			return
+		}
+		first, last := divided(c.taps(), 1, member, members)
+		if first == last {
+			return
+		}
+		sum := simd.KernelGradient{Level: c.level, Taps: last - first, Channels: c.channels, Filters: c.filters}
+		to := sums[number][first*each : last*each]
+		clear(to)
+		offsets, scratch := take[int32](chunk*c.taps()), take[float32](sum.Scratch())
+		defer give(offsets)
+		defer give(scratch)
+		from, end := divided(positions, gradientBlock, number, len(sums))
+		for ; from < end; from += chunk {
+			n := min(chunk, end-from)
+			at := offsets[:n*c.taps()]
+			c.offsets(at, from, n, c.Spread, dims)
+			sum.Add(to, c.a, at[first*n:last*n], c.b[from*c.filters:], c.filters, scratch)
+		}
+	}, func(part, parts int) {
+		from, to := divided(len(c.out), 16, part, parts)
+		out := c.out[from:to]
+		for _, other := range sums[1:] {
+			for i, v := range other[from:to] {
+				out[i] += v
+			}
+		}
+	})
+}
+
+// form is how the kernel of a kind lies in memory.
+func form(k Kind) simd.Form {
+	if k == InputGradient {
+		return simd.Transposed
+	}
+	return simd.Straight
+}
