@@ -1,4 +1,4 @@
-"""Measures MobileNetV2 in skinattn and its peers in turn, each in a process of its own, and prints the table of docs/performance.md.
+"""Measures MobileNetV2 in skinattn and its peers in turn, each in a process of its own, and prints a table.
 
 Run it through run.sh, with nothing else running. The contestants alternate and the whole is done in rounds, so that a slow
 spell of the machine meets all of them; what counts is the ratio of the best rounds. Writes everything measured as JSON.

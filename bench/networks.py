@@ -43,7 +43,7 @@ def measure(name, args):
         else:
             print(f"{name}, {mode}, batch {batch}, {compare.TITLES[contestant]}: {r['images_per_second']:.1f} images/s, first step "
                   f"{r['compile_seconds']:.1f} s more, peak {r['peak_rss_bytes'] / 1e9:.2f} GB, process {r['process_seconds']:.1f} s", file=sys.stderr)
-        results.append(r | about)
+        results.append(r | about | {"when": now()})
 
     for number in range(1, args.rounds + 1):
         for mode, batch in [(mode, batch) for mode, batch in MEASURED if mode in args.mode]:
@@ -59,8 +59,21 @@ def measure(name, args):
                 for start in ("cold", "warm"):
                     add(contestant, "infer", 1, 1, 0, start=start, variables=kept)
     check_parameters(name, results)
-    return {"network": name, "size": size, "when": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-            "machine": compare.machine(), "measurements": results}
+    return {"network": name, "size": size, "when": now(), "machine": compare.machine(), "measurements": results}
+
+
+def now():
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+
+
+def kept(path, measured, modes):
+    """The measurements of a file in other modes than those that were measured anew, on the same machine."""
+    if not path.exists():
+        return []
+    before = json.loads(path.read_text())
+    if any(before["machine"][key] != measured["machine"][key] for key in ("cpu", "cores", "system", "arch")):
+        return []
+    return [r | {"when": r.get("when", before["when"])} for r in before["measurements"] if r["mode"] not in modes]
 
 
 def check_parameters(name, results):
@@ -101,7 +114,7 @@ def table(files):
     """The Markdown between the document's marks."""
     engines = {r["contestant"]: r["engine"] for f in files for r in f["measurements"] if "engine" in r}
     machines = dict.fromkeys(f"{f['machine']['cpu']}, {f['machine']['cores']} cores" for f in files)
-    days = sorted(f["when"][:10] for f in files)
+    days = sorted(r.get("when", f["when"])[:10] for f in files for r in f["measurements"])
     contestants = [c for c in compare.CONTESTANTS if c in engines]
     titles = [compare.TITLES[c] for c in contestants]
     trained = [c for c in contestants if c not in compare.PREDICT_ALONE]
@@ -183,7 +196,9 @@ def main():
             if not any("failed" in r for r in json.loads(path.read_text())["measurements"]):
                 print(f"{name} has been measured: {path}", file=sys.stderr)
                 continue
-        replace(path, json.dumps(measure(name, args), indent=1) + "\n")
+        measured = measure(name, args)
+        measured["measurements"] += kept(path, measured, args.mode)
+        replace(path, json.dumps(measured, indent=1) + "\n")
     if args.no_document:
         print(table([json.loads(p.read_text()) for p in sorted(args.results.glob("*.json"))]))
     else:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures skinattn beside Keras, PyTorch, ONNX Runtime and OpenVINO and makes the tables of docs/performance.md.
+# Measures skinattn beside Keras, PyTorch, ONNX Runtime and OpenVINO.
 #   bench/run.sh                       MobileNetV2 at 128 and 224 px, in rounds (compare.py)
 #   bench/run.sh --network all         every network at its own size (networks.py); goes on where it was interrupted
 #   bench/run.sh --network NAME...     these alone

@@ -155,7 +155,12 @@ func TestNetworksOnDevices(t *testing.T) {
 			testlong.Skip(t, true)
 			batch := classBatch(c.size, 8)
 			before, one, loss := updated(t, testengine.Devices(t, 1), c.name, batch)
-			_, reordered, _ := updated(t, testengine.Devices(t, 1), c.name, reversed(batch))
+			// One other order may happen to round alike: the larger of two differences counts.
+			var reordered []map[string][]float32
+			for _, other := range []Batch{reversed(batch), rotated(batch, 3)} {
+				_, after, _ := updated(t, testengine.Devices(t, 1), c.name, other)
+				reordered = append(reordered, after)
+			}
 			for _, n := range c.devices {
 				_, several, itsLoss := updated(t, testengine.Devices(t, n), c.name, batch)
 				if math.Abs(itsLoss/loss-1) > 1e-4 {
@@ -165,7 +170,10 @@ func TestNetworksOnDevices(t *testing.T) {
 					name, prefix string
 					origin       map[string][]float32
 				}{{"gradients", firstMoment, nil}, {"updates", "", before}} {
-					far, usual := distance(several, one, what.origin, what.prefix), distance(reordered, one, what.origin, what.prefix)
+					far, usual := distance(several, one, what.origin, what.prefix), 0.
+					for _, r := range reordered {
+						usual = max(usual, distance(r, one, what.origin, what.prefix))
+					}
 					t.Logf("%s on %d devices: %.1e away from one; another order of photos: %.1e", what.name, n, far, usual)
 					if far > 2*usual {
 						t.Errorf("%s on %d devices are %.1e away from those on one; another order of the photos makes %.1e", what.name, n, far, usual)
@@ -195,6 +203,14 @@ func reversed(b Batch) Batch {
 	slices.Reverse(b.Rows)
 	slices.Reverse(b.Labels)
 	slices.Reverse(b.Metadata)
+	return b
+}
+
+// rotated has the first n photos of a batch last.
+func rotated(b Batch, n int) Batch {
+	b.Rows = slices.Concat(b.Rows[n:], b.Rows[:n])
+	b.Labels = slices.Concat(b.Labels[n:], b.Labels[:n])
+	b.Metadata = slices.Concat(b.Metadata[n:], b.Metadata[:n])
 	return b
 }
 

@@ -13,19 +13,16 @@ type Moments struct{ Mean, Variance *Node }
 func MomentsOf(x *Node) Moments {
 	positions := float64(Positions(x))
 	// A variance is the mean of squares less the square of the mean: of values far from zero it would be the small difference of large numbers.
-	// Values less the mean of a few of them are near zero. Devices would have to agree on that mean.
-	var pivot *Node
-	if Devices(x.Graph()) == 1 {
-		pivot = rowMean(x)
-		x = AddChannels(x, graph.Neg(pivot))
+	// Values less the mean of a few of them are near zero. All devices take the same.
+	pivot := SumOverDevices(rowMean(x))[0]
+	if devices := Devices(x.Graph()); devices > 1 {
+		pivot = graph.DivScalar(pivot, float64(devices))
 	}
+	x = AddChannels(x, graph.Neg(pivot))
 	sums := sharedSums(settled(channelSums(x, x)))
 	mean := graph.DivScalar(sums[0], positions)
 	variance := graph.Sub(graph.DivScalar(sums[1], positions), graph.Square(mean))
-	if pivot != nil {
-		mean = graph.Add(mean, pivot)
-	}
-	return Moments{mean, graph.MaxScalar(variance, 0)} // rounding can leave it just below
+	return Moments{graph.Add(mean, pivot), graph.MaxScalar(variance, 0)} // rounding can leave it just below
 }
 
 // rowMean is the mean [C] of the middle row of the first of maps x [B H W C], or of all x [N C], without a gradient.
