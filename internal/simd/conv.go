@@ -138,19 +138,9 @@ func aligned(n int) []float32 {
 // Compute makes len(offsets)/Taps positions of the output: position i at dst[i*dstStride:]. offsets has, tap by tap
 // (offsets[tap*positions+i]), where in src the channels begin that a position sees under a tap; negative: zeros (padding).
 func (c *Conv) Compute(dst []float32, dstStride int, src []float32, offsets []int32, e Epilogue) {
-	n := len(offsets) / c.Taps
-	if len(offsets) != n*c.Taps {
-		panic(fmt.Sprintf("simd: %d offsets for %d taps", len(offsets), c.Taps))
-	}
+	n := checkReads(offsets, c.Taps, c.Channels, src)
 	if n == 0 {
 		return
-	}
-	greatest := int32(-1)
-	for _, at := range offsets {
-		greatest = max(greatest, at)
-	}
-	if int(greatest)+c.Channels > len(src) && greatest >= 0 {
-		panic(fmt.Sprintf("simd: a position reads %d channels from %d of %d", c.Channels, greatest, len(src)))
 	}
 	c.check(dst, dstStride, n, e)
 	if c.Level == Generic {
@@ -158,6 +148,22 @@ func (c *Conv) Compute(dst []float32, dstStride int, src []float32, offsets []in
 		return
 	}
 	c.compute(dst, dstStride, src, offsets, 0, n, e)
+}
+
+// checkReads is how many positions the offsets of so many taps are for. It panics where they don't divide, or where a position would read channels beyond src.
+func checkReads(offsets []int32, taps, channels int, src []float32) (positions int) {
+	positions = len(offsets) / taps
+	if len(offsets) != positions*taps {
+		panic(fmt.Sprintf("simd: %d offsets for %d taps", len(offsets), taps))
+	}
+	greatest := int32(-1)
+	for _, at := range offsets {
+		greatest = max(greatest, at)
+	}
+	if int(greatest)+channels > len(src) && greatest >= 0 {
+		panic(fmt.Sprintf("simd: a position reads %d channels from %d of %d", channels, greatest, len(src)))
+	}
+	return positions
 }
 
 // ComputeRows is Compute for a 1x1 convolution, or matrix product: position i reads src[i*srcStride:].

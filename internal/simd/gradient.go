@@ -44,19 +44,9 @@ func (g KernelGradient) Add(sums []float32, src []float32, offsets []int32, cota
 	if g.Taps < 1 || g.Channels < 1 || g.Filters < 1 || len(sums) < g.Taps*g.Channels*g.Filters {
 		panic(fmt.Sprintf("simd: a kernel's gradient of %d values for %d taps, %d channels and %d filters", len(sums), g.Taps, g.Channels, g.Filters))
 	}
-	n := len(offsets) / g.Taps
-	if len(offsets) != n*g.Taps {
-		panic(fmt.Sprintf("simd: %d offsets for %d taps", len(offsets), g.Taps))
-	}
+	n := checkReads(offsets, g.Taps, g.Channels, src)
 	if n == 0 {
 		return
-	}
-	greatest := int32(-1)
-	for _, at := range offsets {
-		greatest = max(greatest, at)
-	}
-	if int(greatest)+g.Channels > len(src) && greatest >= 0 {
-		panic(fmt.Sprintf("simd: a position reads %d channels from %d of %d", g.Channels, greatest, len(src)))
 	}
 	if stride < 0 || (n-1)*stride+g.Filters > len(cotangent) || (min(n, gradientBlock)-1)*stride > math.MaxInt32 {
 		panic(fmt.Sprintf("simd: %d positions of %d filters at a stride of %d in a cotangent of %d", n, g.Filters, stride, len(cotangent)))
