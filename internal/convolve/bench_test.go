@@ -20,6 +20,7 @@ var shapes = []struct {
 	{14, [2]int{3, 3}, 1, [2]int{256, 256}}, {7, [2]int{3, 3}, 1, [2]int{512, 512}}, {7, [2]int{1, 1}, 1, [2]int{512, 2048}}, {7, [2]int{1, 1}, 1, [2]int{2048, 512}},
 	{28, [2]int{1, 1}, 1, [2]int{256, 128}}, {14, [2]int{1, 1}, 1, [2]int{1024, 128}}, {14, [2]int{3, 3}, 1, [2]int{128, 32}}, {7, [2]int{3, 3}, 1, [2]int{128, 32}},
 	{56, [2]int{3, 3}, 2, [2]int{128, 128}}, {17, [2]int{1, 7}, 1, [2]int{160, 192}}, {112, [2]int{3, 3}, 1, [2]int{128, 128}},
+	{35, [2]int{3, 3}, 1, [2]int{64, 96}}, {147, [2]int{3, 3}, 1, [2]int{32, 64}},
 }
 
 // BenchmarkRun computes convolutions and their gradients. The rate counts the multiplications and additions of the plain form.

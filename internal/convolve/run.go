@@ -25,19 +25,26 @@ func (g Geometry) Run(level simd.Level, a, b, out []float32) (err error) {
 		c.window[1], c.channels = 1, c.window[1]*c.channels
 	}
 	switch {
+	case g.Kind == KernelGradient && g.isWinograd() && simd.WinogradGradientPays(g.Dims[1][1], g.Dims[1][2], g.Dims[1][0], c.channels, c.filters):
+		return c.winogradGradient()
 	case g.Kind == KernelGradient:
 		return c.kernelGradient()
 	case g.Dilation != [2]int{1, 1}:
 		return c.dilated()
-	case c.window == [2]int{3, 3} && g.Stride == [2]int{1, 1} && simd.TrainingWinogradPays(out2(g)[0], out2(g)[1], g.Dims[0][0], c.channels, c.filters):
+	case g.isWinograd() && simd.TrainingWinogradPays(g.Dims[2][1], g.Dims[2][2], g.Dims[0][0], c.channels, c.filters):
 		return c.winograd()
 	}
 	return c.plain()
 }
 
-func size(dims [4]int) int { return dims[0] * dims[1] * dims[2] * dims[3] }
+// isWinograd says that the forward convolution has a kernel of 3x3 and no strides.
+func (g Geometry) isWinograd() bool {
+	size, _, _ := g.window()
+	one := [2]int{1, 1}
+	return size == [2]int{3, 3} && g.Stride == one && g.Spread == one && g.Dilation == one
+}
 
-func out2(g Geometry) [2]int { return [2]int{g.Dims[2][1], g.Dims[2][2]} }
+func size(dims [4]int) int { return dims[0] * dims[1] * dims[2] * dims[3] }
 
 // call is a convolution that is being computed.
 type call struct {
@@ -156,20 +163,51 @@ func (c *call) offsets(at []int32, from, n int, stride [2]int, dims [4]int) {
 func (c *call) winograd() error {
 	kernel := packedWinograd(c.level, c.channels, c.filters)
 	defer giveWinograd(kernel)
-	in, out := c.Dims[0], c.Dims[2]
-	var dst, src []simd.Image
-	for i := range in[0] {
-		n, m := in[1]*in[2]*in[3], out[1]*out[2]*out[3]
-		src = append(src, simd.Image{Data: c.a[i*n : (i+1)*n], Rows: in[1], Cols: in[2], Stride: in[3], RowStride: in[2] * in[3]})
-		dst = append(dst, simd.Image{Data: c.out[i*m : (i+1)*m], Rows: out[1], Cols: out[2], Stride: out[3], RowStride: out[2] * out[3]})
-	}
-	tiles := simd.WinogradTiles(out[1], out[2]) * in[0]
+	src, dst := images(c.a, c.Dims[0]), images(c.out, c.Dims[2])
+	tiles := simd.WinogradTiles(dst[0].Rows, dst[0].Cols) * len(dst)
 	return together(func(part, parts int) { kernel.RepackPart(c.b, form(c.Kind), part, parts) }, func(part, parts int) {
 		from, to := divided(tiles, 12, part, parts)
 		scratch := take[float32](kernel.Scratch())
 		defer give(scratch)
 		kernel.ComputeTiles(dst, src, c.Pad[0][0], c.Pad[1][0], from, to, scratch, simd.Epilogue{})
 	})
+}
+
+// images are the maps of a batch.
+func images(values []float32, dims [4]int) (all []simd.Image) {
+	for i, n := 0, dims[1]*dims[2]*dims[3]; i < dims[0]; i++ {
+		all = append(all, simd.Image{Data: values[i*n : (i+1)*n], Rows: dims[1], Cols: dims[2], Stride: dims[3], RowStride: dims[2] * dims[3]})
+	}
+	return all
+}
+
+// winogradGradient is the gradient of a 3x3 kernel in Winograd's form.
+func (c *call) winogradGradient() error {
+	src, cotangent := images(c.a, c.Dims[0]), images(c.b, c.Dims[1])
+	g := simd.WinogradGradient{Level: c.level, Channels: c.channels, Filters: c.filters, Tiles: simd.WinogradTiles(cotangent[0].Rows, cotangent[0].Cols) * len(src)}
+	in, out := g.Matrices()
+	inputs, cotangents, sums := take[float32](in), take[float32](out), take[float32](g.Sums())
+	defer give(inputs)
+	defer give(cotangents)
+	defer give(sums)
+	withScratch := func(do func(scratch []float32)) {
+		scratch := take[float32](g.Scratch())
+		defer give(scratch)
+		do(scratch)
+	}
+	var phases []func(part, parts int)
+	for first := 0; first < g.Tiles; first += simd.GradientTiles {
+		n := min(simd.GradientTiles, g.Tiles-first)
+		phases = append(phases, func(part, parts int) {
+			withScratch(func(scratch []float32) {
+				from, to := divided(n, 1, part, parts)
+				g.Transform(inputs, cotangents, src, cotangent, c.Pad[0][0], c.Pad[1][0], first, first+from, first+to, scratch)
+			})
+		}, func(part, parts int) {
+			withScratch(func(scratch []float32) { g.Add(sums, inputs, cotangents, first, part, parts, scratch) })
+		})
+	}
+	return together(append(phases, func(part, parts int) { g.Finish(c.out, sums, part, parts) })...)
 }
 
 // dilated is the gradient of the input of a convolution with strides. Output positions whose places differ by whole strides see the same

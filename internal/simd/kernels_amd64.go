@@ -87,7 +87,7 @@ type pooling struct {
 	mask      unsafe.Pointer // as a convolution's
 }
 
-// winogradInput is what the transform of a tile of the input takes: 6x6 positions, all channels.
+// winogradInput is what the transform of a tile takes: 6x6 positions of the input or 4x4 of the cotangent, all channels.
 type winogradInput struct {
 	src       unsafe.Pointer
 	srcStride int            // bytes between columns
@@ -118,6 +118,17 @@ type winogradOutput struct {
 	activation     int            // 0: none, 1: at least lo, 2: between lo and hi, 3: hard swish, 4: hard sigmoid
 	tail           int            // bits of the lanes of the last vector that count; 0: all of them
 	mask           unsafe.Pointer // the same for AVX2: all ones in each lane that counts
+}
+
+// winogradSums is what the transform of the sums of products takes: pairs of channel and filter.
+type winogradSums struct {
+	src      unsafe.Pointer // [36][pairs filled up to whole vectors]
+	srcPlane int            // bytes between matrices
+	dst      unsafe.Pointer // [9][pairs]
+	dstTap   int            // bytes between taps
+	blocks   int            // vectors of pairs, apart from the tail
+	tail     int            // as a convolution's
+	mask     unsafe.Pointer // as a convolution's
 }
 
 // turning is what the loop over pixels of a turned photo takes.
@@ -547,6 +558,16 @@ func winogradInputAVX2(t *winogradInput)
 //
 //go:noescape
 func winogradOutputAVX2(t *winogradOutput)
+
+// winogradCotangentAVX2 transforms a tile of the cotangent.
+//
+//go:noescape
+func winogradCotangentAVX2(t *winogradInput)
+
+// winogradSumsAVX2 transforms what products sum up to.
+//
+//go:noescape
+func winogradSumsAVX2(t *winogradSums)
 
 // widenBytesAVX2 makes floats of bytes.
 //
@@ -1152,6 +1173,16 @@ func winogradInputAVX512(t *winogradInput)
 //
 //go:noescape
 func winogradOutputAVX512(t *winogradOutput)
+
+// winogradCotangentAVX512 transforms a tile of the cotangent.
+//
+//go:noescape
+func winogradCotangentAVX512(t *winogradInput)
+
+// winogradSumsAVX512 transforms what products sum up to.
+//
+//go:noescape
+func winogradSumsAVX512(t *winogradSums)
 
 // widenBytesAVX512 makes floats of bytes.
 //

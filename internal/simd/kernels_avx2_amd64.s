@@ -13987,6 +13987,1078 @@ done649:
 	VZEROUPPER
 	RET
 
+// func winogradCotangentAVX2(t *byte)
+// Requires: AVX, FMA3
+TEXT ·winogradCotangentAVX2(SB), NOSPLIT, $0-8
+	MOVQ    t+0(FP), AX
+	CMPQ    48(AX), $0x00
+	JE      noMask686
+	MOVQ    56(AX), R8
+	VMOVUPS (R8), Y15
+
+noMask686:
+	MOVQ  8(AX), DX
+	LEAQ  (DX)(DX*2), CX
+	MOVQ  16(AX), BX
+	MOVQ  32(AX), R8
+	LEAQ  (R8)(R8*2), R9
+	ADDQ  R9, R9
+	LEAQ  (R9)(R9*2), R10
+	LEAQ  (R9)(R9*4), R11
+	MOVQ  (AX), R12
+	MOVQ  24(AX), R13
+	MOVQ  40(AX), R15
+	TESTQ R15, R15
+	JE    tail688
+
+block687:
+	MOVQ         R12, SI
+	VMOVUPS      (SI), Y0
+	VMOVUPS      (SI)(CX*1), Y1
+	ADDQ         BX, SI
+	VMOVUPS      (SI), Y2
+	VMOVUPS      (SI)(CX*1), Y3
+	ADDQ         BX, SI
+	VMOVUPS      (SI), Y4
+	VMOVUPS      (SI)(CX*1), Y5
+	ADDQ         BX, SI
+	VMOVUPS      (SI), Y6
+	VMOVUPS      (SI)(CX*1), Y7
+	IMUL3Q       $0x00, R8, R14
+	ADDQ         R13, R14
+	VMOVUPS      Y0, (R14)
+	VMOVUPS      Y6, (R14)(R11*1)
+	VMOVAPS      Y0, Y8
+	VFMADD231PS  a2AVX2<>+0(SB), Y4, Y8
+	VMOVAPS      Y2, Y9
+	VFMADD231PS  a2AVX2<>+0(SB), Y6, Y9
+	VMOVAPS      Y8, Y10
+	VFMADD231PS  aAVX2<>+0(SB), Y9, Y10
+	VMOVUPS      Y10, (R14)(R9*1)
+	VFNMADD231PS aAVX2<>+0(SB), Y9, Y8
+	VMOVUPS      Y8, (R14)(R9*2)
+	VMOVAPS      Y0, Y8
+	VFMADD231PS  b2AVX2<>+0(SB), Y4, Y8
+	VMOVAPS      Y2, Y9
+	VFMADD231PS  b2AVX2<>+0(SB), Y6, Y9
+	VMOVAPS      Y8, Y10
+	VFMADD231PS  bAVX2<>+0(SB), Y9, Y10
+	VMOVUPS      Y10, (R14)(R10*1)
+	VFNMADD231PS bAVX2<>+0(SB), Y9, Y8
+	VMOVUPS      Y8, (R14)(R9*4)
+	IMUL3Q       $0x05, R8, R14
+	ADDQ         R13, R14
+	VMOVUPS      Y1, (R14)
+	VMOVUPS      Y7, (R14)(R11*1)
+	VMOVAPS      Y1, Y8
+	VFMADD231PS  a2AVX2<>+0(SB), Y5, Y8
+	VMOVAPS      Y3, Y9
+	VFMADD231PS  a2AVX2<>+0(SB), Y7, Y9
+	VMOVAPS      Y8, Y10
+	VFMADD231PS  aAVX2<>+0(SB), Y9, Y10
+	VMOVUPS      Y10, (R14)(R9*1)
+	VFNMADD231PS aAVX2<>+0(SB), Y9, Y8
+	VMOVUPS      Y8, (R14)(R9*2)
+	VMOVAPS      Y1, Y8
+	VFMADD231PS  b2AVX2<>+0(SB), Y5, Y8
+	VMOVAPS      Y3, Y9
+	VFMADD231PS  b2AVX2<>+0(SB), Y7, Y9
+	VMOVAPS      Y8, Y10
+	VFMADD231PS  bAVX2<>+0(SB), Y9, Y10
+	VMOVUPS      Y10, (R14)(R10*1)
+	VFNMADD231PS bAVX2<>+0(SB), Y9, Y8
+	VMOVUPS      Y8, (R14)(R9*4)
+	MOVQ         R12, SI
+	VMOVUPS      (SI), Y0
+	VMOVUPS      (SI)(DX*2), Y8
+	VFMADD231PS  a2AVX2<>+0(SB), Y8, Y0
+	VMOVUPS      (SI)(DX*1), Y9
+	VMOVUPS      (SI)(CX*1), Y8
+	VFMADD231PS  a2AVX2<>+0(SB), Y8, Y9
+	VMOVAPS      Y0, Y1
+	VFMADD231PS  aAVX2<>+0(SB), Y9, Y0
+	VFNMADD231PS aAVX2<>+0(SB), Y9, Y1
+	ADDQ         BX, SI
+	VMOVUPS      (SI), Y2
+	VMOVUPS      (SI)(DX*2), Y8
+	VFMADD231PS  a2AVX2<>+0(SB), Y8, Y2
+	VMOVUPS      (SI)(DX*1), Y9
+	VMOVUPS      (SI)(CX*1), Y8
+	VFMADD231PS  a2AVX2<>+0(SB), Y8, Y9
+	VMOVAPS      Y2, Y3
+	VFMADD231PS  aAVX2<>+0(SB), Y9, Y2
+	VFNMADD231PS aAVX2<>+0(SB), Y9, Y3
+	ADDQ         BX, SI
+	VMOVUPS      (SI), Y4
+	VMOVUPS      (SI)(DX*2), Y8
+	VFMADD231PS  a2AVX2<>+0(SB), Y8, Y4
+	VMOVUPS      (SI)(DX*1), Y9
+	VMOVUPS      (SI)(CX*1), Y8
+	VFMADD231PS  a2AVX2<>+0(SB), Y8, Y9
+	VMOVAPS      Y4, Y5
+	VFMADD231PS  aAVX2<>+0(SB), Y9, Y4
+	VFNMADD231PS aAVX2<>+0(SB), Y9, Y5
+	ADDQ         BX, SI
+	VMOVUPS      (SI), Y6
+	VMOVUPS      (SI)(DX*2), Y8
+	VFMADD231PS  a2AVX2<>+0(SB), Y8, Y6
+	VMOVUPS      (SI)(DX*1), Y9
+	VMOVUPS      (SI)(CX*1), Y8
+	VFMADD231PS  a2AVX2<>+0(SB), Y8, Y9
+	VMOVAPS      Y6, Y7
+	VFMADD231PS  aAVX2<>+0(SB), Y9, Y6
+	VFNMADD231PS aAVX2<>+0(SB), Y9, Y7
+	IMUL3Q       $0x01, R8, R14
+	ADDQ         R13, R14
+	VMOVUPS      Y0, (R14)
+	VMOVUPS      Y6, (R14)(R11*1)
+	VMOVAPS      Y0, Y8
+	VFMADD231PS  a2AVX2<>+0(SB), Y4, Y8
+	VMOVAPS      Y2, Y9
+	VFMADD231PS  a2AVX2<>+0(SB), Y6, Y9
+	VMOVAPS      Y8, Y10
+	VFMADD231PS  aAVX2<>+0(SB), Y9, Y10
+	VMOVUPS      Y10, (R14)(R9*1)
+	VFNMADD231PS aAVX2<>+0(SB), Y9, Y8
+	VMOVUPS      Y8, (R14)(R9*2)
+	VMOVAPS      Y0, Y8
+	VFMADD231PS  b2AVX2<>+0(SB), Y4, Y8
+	VMOVAPS      Y2, Y9
+	VFMADD231PS  b2AVX2<>+0(SB), Y6, Y9
+	VMOVAPS      Y8, Y10
+	VFMADD231PS  bAVX2<>+0(SB), Y9, Y10
+	VMOVUPS      Y10, (R14)(R10*1)
+	VFNMADD231PS bAVX2<>+0(SB), Y9, Y8
+	VMOVUPS      Y8, (R14)(R9*4)
+	IMUL3Q       $0x02, R8, R14
+	ADDQ         R13, R14
+	VMOVUPS      Y1, (R14)
+	VMOVUPS      Y7, (R14)(R11*1)
+	VMOVAPS      Y1, Y8
+	VFMADD231PS  a2AVX2<>+0(SB), Y5, Y8
+	VMOVAPS      Y3, Y9
+	VFMADD231PS  a2AVX2<>+0(SB), Y7, Y9
+	VMOVAPS      Y8, Y10
+	VFMADD231PS  aAVX2<>+0(SB), Y9, Y10
+	VMOVUPS      Y10, (R14)(R9*1)
+	VFNMADD231PS aAVX2<>+0(SB), Y9, Y8
+	VMOVUPS      Y8, (R14)(R9*2)
+	VMOVAPS      Y1, Y8
+	VFMADD231PS  b2AVX2<>+0(SB), Y5, Y8
+	VMOVAPS      Y3, Y9
+	VFMADD231PS  b2AVX2<>+0(SB), Y7, Y9
+	VMOVAPS      Y8, Y10
+	VFMADD231PS  bAVX2<>+0(SB), Y9, Y10
+	VMOVUPS      Y10, (R14)(R10*1)
+	VFNMADD231PS bAVX2<>+0(SB), Y9, Y8
+	VMOVUPS      Y8, (R14)(R9*4)
+	MOVQ         R12, SI
+	VMOVUPS      (SI), Y0
+	VMOVUPS      (SI)(DX*2), Y8
+	VFMADD231PS  b2AVX2<>+0(SB), Y8, Y0
+	VMOVUPS      (SI)(DX*1), Y9
+	VMOVUPS      (SI)(CX*1), Y8
+	VFMADD231PS  b2AVX2<>+0(SB), Y8, Y9
+	VMOVAPS      Y0, Y1
+	VFMADD231PS  bAVX2<>+0(SB), Y9, Y0
+	VFNMADD231PS bAVX2<>+0(SB), Y9, Y1
+	ADDQ         BX, SI
+	VMOVUPS      (SI), Y2
+	VMOVUPS      (SI)(DX*2), Y8
+	VFMADD231PS  b2AVX2<>+0(SB), Y8, Y2
+	VMOVUPS      (SI)(DX*1), Y9
+	VMOVUPS      (SI)(CX*1), Y8
+	VFMADD231PS  b2AVX2<>+0(SB), Y8, Y9
+	VMOVAPS      Y2, Y3
+	VFMADD231PS  bAVX2<>+0(SB), Y9, Y2
+	VFNMADD231PS bAVX2<>+0(SB), Y9, Y3
+	ADDQ         BX, SI
+	VMOVUPS      (SI), Y4
+	VMOVUPS      (SI)(DX*2), Y8
+	VFMADD231PS  b2AVX2<>+0(SB), Y8, Y4
+	VMOVUPS      (SI)(DX*1), Y9
+	VMOVUPS      (SI)(CX*1), Y8
+	VFMADD231PS  b2AVX2<>+0(SB), Y8, Y9
+	VMOVAPS      Y4, Y5
+	VFMADD231PS  bAVX2<>+0(SB), Y9, Y4
+	VFNMADD231PS bAVX2<>+0(SB), Y9, Y5
+	ADDQ         BX, SI
+	VMOVUPS      (SI), Y6
+	VMOVUPS      (SI)(DX*2), Y8
+	VFMADD231PS  b2AVX2<>+0(SB), Y8, Y6
+	VMOVUPS      (SI)(DX*1), Y9
+	VMOVUPS      (SI)(CX*1), Y8
+	VFMADD231PS  b2AVX2<>+0(SB), Y8, Y9
+	VMOVAPS      Y6, Y7
+	VFMADD231PS  bAVX2<>+0(SB), Y9, Y6
+	VFNMADD231PS bAVX2<>+0(SB), Y9, Y7
+	IMUL3Q       $0x03, R8, R14
+	ADDQ         R13, R14
+	VMOVUPS      Y0, (R14)
+	VMOVUPS      Y6, (R14)(R11*1)
+	VMOVAPS      Y0, Y8
+	VFMADD231PS  a2AVX2<>+0(SB), Y4, Y8
+	VMOVAPS      Y2, Y9
+	VFMADD231PS  a2AVX2<>+0(SB), Y6, Y9
+	VMOVAPS      Y8, Y10
+	VFMADD231PS  aAVX2<>+0(SB), Y9, Y10
+	VMOVUPS      Y10, (R14)(R9*1)
+	VFNMADD231PS aAVX2<>+0(SB), Y9, Y8
+	VMOVUPS      Y8, (R14)(R9*2)
+	VMOVAPS      Y0, Y8
+	VFMADD231PS  b2AVX2<>+0(SB), Y4, Y8
+	VMOVAPS      Y2, Y9
+	VFMADD231PS  b2AVX2<>+0(SB), Y6, Y9
+	VMOVAPS      Y8, Y10
+	VFMADD231PS  bAVX2<>+0(SB), Y9, Y10
+	VMOVUPS      Y10, (R14)(R10*1)
+	VFNMADD231PS bAVX2<>+0(SB), Y9, Y8
+	VMOVUPS      Y8, (R14)(R9*4)
+	IMUL3Q       $0x04, R8, R14
+	ADDQ         R13, R14
+	VMOVUPS      Y1, (R14)
+	VMOVUPS      Y7, (R14)(R11*1)
+	VMOVAPS      Y1, Y8
+	VFMADD231PS  a2AVX2<>+0(SB), Y5, Y8
+	VMOVAPS      Y3, Y9
+	VFMADD231PS  a2AVX2<>+0(SB), Y7, Y9
+	VMOVAPS      Y8, Y10
+	VFMADD231PS  aAVX2<>+0(SB), Y9, Y10
+	VMOVUPS      Y10, (R14)(R9*1)
+	VFNMADD231PS aAVX2<>+0(SB), Y9, Y8
+	VMOVUPS      Y8, (R14)(R9*2)
+	VMOVAPS      Y1, Y8
+	VFMADD231PS  b2AVX2<>+0(SB), Y5, Y8
+	VMOVAPS      Y3, Y9
+	VFMADD231PS  b2AVX2<>+0(SB), Y7, Y9
+	VMOVAPS      Y8, Y10
+	VFMADD231PS  bAVX2<>+0(SB), Y9, Y10
+	VMOVUPS      Y10, (R14)(R10*1)
+	VFNMADD231PS bAVX2<>+0(SB), Y9, Y8
+	VMOVUPS      Y8, (R14)(R9*4)
+	ADDQ         $0x20, R12
+	ADDQ         $0x20, R13
+	DECQ         R15
+	JNE          block687
+
+tail688:
+	CMPQ         48(AX), $0x00
+	JE           done689
+	MOVQ         R12, SI
+	VMASKMOVPS   (SI), Y15, Y0
+	VMASKMOVPS   (SI)(CX*1), Y15, Y1
+	ADDQ         BX, SI
+	VMASKMOVPS   (SI), Y15, Y2
+	VMASKMOVPS   (SI)(CX*1), Y15, Y3
+	ADDQ         BX, SI
+	VMASKMOVPS   (SI), Y15, Y4
+	VMASKMOVPS   (SI)(CX*1), Y15, Y5
+	ADDQ         BX, SI
+	VMASKMOVPS   (SI), Y15, Y6
+	VMASKMOVPS   (SI)(CX*1), Y15, Y7
+	IMUL3Q       $0x00, R8, R14
+	ADDQ         R13, R14
+	VMOVUPS      Y0, (R14)
+	VMOVUPS      Y6, (R14)(R11*1)
+	VMOVAPS      Y0, Y8
+	VFMADD231PS  a2AVX2<>+0(SB), Y4, Y8
+	VMOVAPS      Y2, Y9
+	VFMADD231PS  a2AVX2<>+0(SB), Y6, Y9
+	VMOVAPS      Y8, Y10
+	VFMADD231PS  aAVX2<>+0(SB), Y9, Y10
+	VMOVUPS      Y10, (R14)(R9*1)
+	VFNMADD231PS aAVX2<>+0(SB), Y9, Y8
+	VMOVUPS      Y8, (R14)(R9*2)
+	VMOVAPS      Y0, Y8
+	VFMADD231PS  b2AVX2<>+0(SB), Y4, Y8
+	VMOVAPS      Y2, Y9
+	VFMADD231PS  b2AVX2<>+0(SB), Y6, Y9
+	VMOVAPS      Y8, Y10
+	VFMADD231PS  bAVX2<>+0(SB), Y9, Y10
+	VMOVUPS      Y10, (R14)(R10*1)
+	VFNMADD231PS bAVX2<>+0(SB), Y9, Y8
+	VMOVUPS      Y8, (R14)(R9*4)
+	IMUL3Q       $0x05, R8, R14
+	ADDQ         R13, R14
+	VMOVUPS      Y1, (R14)
+	VMOVUPS      Y7, (R14)(R11*1)
+	VMOVAPS      Y1, Y8
+	VFMADD231PS  a2AVX2<>+0(SB), Y5, Y8
+	VMOVAPS      Y3, Y9
+	VFMADD231PS  a2AVX2<>+0(SB), Y7, Y9
+	VMOVAPS      Y8, Y10
+	VFMADD231PS  aAVX2<>+0(SB), Y9, Y10
+	VMOVUPS      Y10, (R14)(R9*1)
+	VFNMADD231PS aAVX2<>+0(SB), Y9, Y8
+	VMOVUPS      Y8, (R14)(R9*2)
+	VMOVAPS      Y1, Y8
+	VFMADD231PS  b2AVX2<>+0(SB), Y5, Y8
+	VMOVAPS      Y3, Y9
+	VFMADD231PS  b2AVX2<>+0(SB), Y7, Y9
+	VMOVAPS      Y8, Y10
+	VFMADD231PS  bAVX2<>+0(SB), Y9, Y10
+	VMOVUPS      Y10, (R14)(R10*1)
+	VFNMADD231PS bAVX2<>+0(SB), Y9, Y8
+	VMOVUPS      Y8, (R14)(R9*4)
+	MOVQ         R12, SI
+	VMASKMOVPS   (SI), Y15, Y0
+	VMASKMOVPS   (SI)(DX*2), Y15, Y8
+	VFMADD231PS  a2AVX2<>+0(SB), Y8, Y0
+	VMASKMOVPS   (SI)(DX*1), Y15, Y9
+	VMASKMOVPS   (SI)(CX*1), Y15, Y8
+	VFMADD231PS  a2AVX2<>+0(SB), Y8, Y9
+	VMOVAPS      Y0, Y1
+	VFMADD231PS  aAVX2<>+0(SB), Y9, Y0
+	VFNMADD231PS aAVX2<>+0(SB), Y9, Y1
+	ADDQ         BX, SI
+	VMASKMOVPS   (SI), Y15, Y2
+	VMASKMOVPS   (SI)(DX*2), Y15, Y8
+	VFMADD231PS  a2AVX2<>+0(SB), Y8, Y2
+	VMASKMOVPS   (SI)(DX*1), Y15, Y9
+	VMASKMOVPS   (SI)(CX*1), Y15, Y8
+	VFMADD231PS  a2AVX2<>+0(SB), Y8, Y9
+	VMOVAPS      Y2, Y3
+	VFMADD231PS  aAVX2<>+0(SB), Y9, Y2
+	VFNMADD231PS aAVX2<>+0(SB), Y9, Y3
+	ADDQ         BX, SI
+	VMASKMOVPS   (SI), Y15, Y4
+	VMASKMOVPS   (SI)(DX*2), Y15, Y8
+	VFMADD231PS  a2AVX2<>+0(SB), Y8, Y4
+	VMASKMOVPS   (SI)(DX*1), Y15, Y9
+	VMASKMOVPS   (SI)(CX*1), Y15, Y8
+	VFMADD231PS  a2AVX2<>+0(SB), Y8, Y9
+	VMOVAPS      Y4, Y5
+	VFMADD231PS  aAVX2<>+0(SB), Y9, Y4
+	VFNMADD231PS aAVX2<>+0(SB), Y9, Y5
+	ADDQ         BX, SI
+	VMASKMOVPS   (SI), Y15, Y6
+	VMASKMOVPS   (SI)(DX*2), Y15, Y8
+	VFMADD231PS  a2AVX2<>+0(SB), Y8, Y6
+	VMASKMOVPS   (SI)(DX*1), Y15, Y9
+	VMASKMOVPS   (SI)(CX*1), Y15, Y8
+	VFMADD231PS  a2AVX2<>+0(SB), Y8, Y9
+	VMOVAPS      Y6, Y7
+	VFMADD231PS  aAVX2<>+0(SB), Y9, Y6
+	VFNMADD231PS aAVX2<>+0(SB), Y9, Y7
+	IMUL3Q       $0x01, R8, R14
+	ADDQ         R13, R14
+	VMOVUPS      Y0, (R14)
+	VMOVUPS      Y6, (R14)(R11*1)
+	VMOVAPS      Y0, Y8
+	VFMADD231PS  a2AVX2<>+0(SB), Y4, Y8
+	VMOVAPS      Y2, Y9
+	VFMADD231PS  a2AVX2<>+0(SB), Y6, Y9
+	VMOVAPS      Y8, Y10
+	VFMADD231PS  aAVX2<>+0(SB), Y9, Y10
+	VMOVUPS      Y10, (R14)(R9*1)
+	VFNMADD231PS aAVX2<>+0(SB), Y9, Y8
+	VMOVUPS      Y8, (R14)(R9*2)
+	VMOVAPS      Y0, Y8
+	VFMADD231PS  b2AVX2<>+0(SB), Y4, Y8
+	VMOVAPS      Y2, Y9
+	VFMADD231PS  b2AVX2<>+0(SB), Y6, Y9
+	VMOVAPS      Y8, Y10
+	VFMADD231PS  bAVX2<>+0(SB), Y9, Y10
+	VMOVUPS      Y10, (R14)(R10*1)
+	VFNMADD231PS bAVX2<>+0(SB), Y9, Y8
+	VMOVUPS      Y8, (R14)(R9*4)
+	IMUL3Q       $0x02, R8, R14
+	ADDQ         R13, R14
+	VMOVUPS      Y1, (R14)
+	VMOVUPS      Y7, (R14)(R11*1)
+	VMOVAPS      Y1, Y8
+	VFMADD231PS  a2AVX2<>+0(SB), Y5, Y8
+	VMOVAPS      Y3, Y9
+	VFMADD231PS  a2AVX2<>+0(SB), Y7, Y9
+	VMOVAPS      Y8, Y10
+	VFMADD231PS  aAVX2<>+0(SB), Y9, Y10
+	VMOVUPS      Y10, (R14)(R9*1)
+	VFNMADD231PS aAVX2<>+0(SB), Y9, Y8
+	VMOVUPS      Y8, (R14)(R9*2)
+	VMOVAPS      Y1, Y8
+	VFMADD231PS  b2AVX2<>+0(SB), Y5, Y8
+	VMOVAPS      Y3, Y9
+	VFMADD231PS  b2AVX2<>+0(SB), Y7, Y9
+	VMOVAPS      Y8, Y10
+	VFMADD231PS  bAVX2<>+0(SB), Y9, Y10
+	VMOVUPS      Y10, (R14)(R10*1)
+	VFNMADD231PS bAVX2<>+0(SB), Y9, Y8
+	VMOVUPS      Y8, (R14)(R9*4)
+	MOVQ         R12, SI
+	VMASKMOVPS   (SI), Y15, Y0
+	VMASKMOVPS   (SI)(DX*2), Y15, Y8
+	VFMADD231PS  b2AVX2<>+0(SB), Y8, Y0
+	VMASKMOVPS   (SI)(DX*1), Y15, Y9
+	VMASKMOVPS   (SI)(CX*1), Y15, Y8
+	VFMADD231PS  b2AVX2<>+0(SB), Y8, Y9
+	VMOVAPS      Y0, Y1
+	VFMADD231PS  bAVX2<>+0(SB), Y9, Y0
+	VFNMADD231PS bAVX2<>+0(SB), Y9, Y1
+	ADDQ         BX, SI
+	VMASKMOVPS   (SI), Y15, Y2
+	VMASKMOVPS   (SI)(DX*2), Y15, Y8
+	VFMADD231PS  b2AVX2<>+0(SB), Y8, Y2
+	VMASKMOVPS   (SI)(DX*1), Y15, Y9
+	VMASKMOVPS   (SI)(CX*1), Y15, Y8
+	VFMADD231PS  b2AVX2<>+0(SB), Y8, Y9
+	VMOVAPS      Y2, Y3
+	VFMADD231PS  bAVX2<>+0(SB), Y9, Y2
+	VFNMADD231PS bAVX2<>+0(SB), Y9, Y3
+	ADDQ         BX, SI
+	VMASKMOVPS   (SI), Y15, Y4
+	VMASKMOVPS   (SI)(DX*2), Y15, Y8
+	VFMADD231PS  b2AVX2<>+0(SB), Y8, Y4
+	VMASKMOVPS   (SI)(DX*1), Y15, Y9
+	VMASKMOVPS   (SI)(CX*1), Y15, Y8
+	VFMADD231PS  b2AVX2<>+0(SB), Y8, Y9
+	VMOVAPS      Y4, Y5
+	VFMADD231PS  bAVX2<>+0(SB), Y9, Y4
+	VFNMADD231PS bAVX2<>+0(SB), Y9, Y5
+	ADDQ         BX, SI
+	VMASKMOVPS   (SI), Y15, Y6
+	VMASKMOVPS   (SI)(DX*2), Y15, Y8
+	VFMADD231PS  b2AVX2<>+0(SB), Y8, Y6
+	VMASKMOVPS   (SI)(DX*1), Y15, Y9
+	VMASKMOVPS   (SI)(CX*1), Y15, Y8
+	VFMADD231PS  b2AVX2<>+0(SB), Y8, Y9
+	VMOVAPS      Y6, Y7
+	VFMADD231PS  bAVX2<>+0(SB), Y9, Y6
+	VFNMADD231PS bAVX2<>+0(SB), Y9, Y7
+	IMUL3Q       $0x03, R8, R14
+	ADDQ         R13, R14
+	VMOVUPS      Y0, (R14)
+	VMOVUPS      Y6, (R14)(R11*1)
+	VMOVAPS      Y0, Y8
+	VFMADD231PS  a2AVX2<>+0(SB), Y4, Y8
+	VMOVAPS      Y2, Y9
+	VFMADD231PS  a2AVX2<>+0(SB), Y6, Y9
+	VMOVAPS      Y8, Y10
+	VFMADD231PS  aAVX2<>+0(SB), Y9, Y10
+	VMOVUPS      Y10, (R14)(R9*1)
+	VFNMADD231PS aAVX2<>+0(SB), Y9, Y8
+	VMOVUPS      Y8, (R14)(R9*2)
+	VMOVAPS      Y0, Y8
+	VFMADD231PS  b2AVX2<>+0(SB), Y4, Y8
+	VMOVAPS      Y2, Y9
+	VFMADD231PS  b2AVX2<>+0(SB), Y6, Y9
+	VMOVAPS      Y8, Y10
+	VFMADD231PS  bAVX2<>+0(SB), Y9, Y10
+	VMOVUPS      Y10, (R14)(R10*1)
+	VFNMADD231PS bAVX2<>+0(SB), Y9, Y8
+	VMOVUPS      Y8, (R14)(R9*4)
+	IMUL3Q       $0x04, R8, R14
+	ADDQ         R13, R14
+	VMOVUPS      Y1, (R14)
+	VMOVUPS      Y7, (R14)(R11*1)
+	VMOVAPS      Y1, Y8
+	VFMADD231PS  a2AVX2<>+0(SB), Y5, Y8
+	VMOVAPS      Y3, Y9
+	VFMADD231PS  a2AVX2<>+0(SB), Y7, Y9
+	VMOVAPS      Y8, Y10
+	VFMADD231PS  aAVX2<>+0(SB), Y9, Y10
+	VMOVUPS      Y10, (R14)(R9*1)
+	VFNMADD231PS aAVX2<>+0(SB), Y9, Y8
+	VMOVUPS      Y8, (R14)(R9*2)
+	VMOVAPS      Y1, Y8
+	VFMADD231PS  b2AVX2<>+0(SB), Y5, Y8
+	VMOVAPS      Y3, Y9
+	VFMADD231PS  b2AVX2<>+0(SB), Y7, Y9
+	VMOVAPS      Y8, Y10
+	VFMADD231PS  bAVX2<>+0(SB), Y9, Y10
+	VMOVUPS      Y10, (R14)(R10*1)
+	VFNMADD231PS bAVX2<>+0(SB), Y9, Y8
+	VMOVUPS      Y8, (R14)(R9*4)
+
+done689:
+	VZEROUPPER
+	RET
+
+// func winogradSumsAVX2(t *byte)
+// Requires: AVX, FMA3
+TEXT ·winogradSumsAVX2(SB), NOSPLIT, $0-8
+	MOVQ    t+0(FP), AX
+	CMPQ    40(AX), $0x00
+	JE      noMask690
+	MOVQ    48(AX), R8
+	VMOVUPS (R8), Y15
+
+noMask690:
+	MOVQ  8(AX), DX
+	LEAQ  (DX)(DX*2), CX
+	LEAQ  (CX)(CX*1), R9
+	MOVQ  (AX), R10
+	MOVQ  16(AX), R11
+	MOVQ  24(AX), R12
+	MOVQ  32(AX), R14
+	TESTQ R14, R14
+	JE    tail692
+
+block691:
+	MOVQ        R10, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VADDPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VADDPS      (DI), Y7, Y7
+	VMOVUPS     (SI), Y8
+	VMULPS      k0AVX2<>+0(SB), Y8, Y8
+	VFMADD231PS ka0AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb0AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y0
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VADDPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VADDPS      (DI), Y7, Y7
+	VMOVUPS     (SI), Y8
+	VMULPS      k0AVX2<>+0(SB), Y8, Y8
+	VFMADD231PS ka0AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb0AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y1
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VADDPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VADDPS      (DI), Y7, Y7
+	VMOVUPS     (SI), Y8
+	VMULPS      k0AVX2<>+0(SB), Y8, Y8
+	VFMADD231PS ka0AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb0AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y2
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VADDPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VADDPS      (DI), Y7, Y7
+	VMOVUPS     (SI), Y8
+	VMULPS      k0AVX2<>+0(SB), Y8, Y8
+	VFMADD231PS ka0AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb0AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y3
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VADDPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VADDPS      (DI), Y7, Y7
+	VMOVUPS     (SI), Y8
+	VMULPS      k0AVX2<>+0(SB), Y8, Y8
+	VFMADD231PS ka0AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb0AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y4
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VADDPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VADDPS      (DI), Y7, Y7
+	VMOVUPS     (SI), Y8
+	VMULPS      k0AVX2<>+0(SB), Y8, Y8
+	VFMADD231PS ka0AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb0AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y5
+	LEAQ        (R11), R13
+	VMOVAPS     Y1, Y6
+	VADDPS      Y2, Y6, Y6
+	VMOVAPS     Y3, Y7
+	VADDPS      Y4, Y7, Y7
+	VMOVAPS     Y0, Y8
+	VMULPS      k0AVX2<>+0(SB), Y8, Y8
+	VFMADD231PS ka0AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb0AVX2<>+0(SB), Y7, Y8
+	VMOVUPS     Y8, (R13)
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	VMOVAPS     Y1, Y6
+	VSUBPS      Y2, Y6, Y6
+	VMOVAPS     Y3, Y7
+	VSUBPS      Y4, Y7, Y7
+	VMULPS      ka1AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb1AVX2<>+0(SB), Y7, Y8
+	VMOVUPS     Y8, (R13)
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	VMOVAPS     Y1, Y6
+	VADDPS      Y2, Y6, Y6
+	VMOVAPS     Y3, Y7
+	VADDPS      Y4, Y7, Y7
+	VMOVAPS     Y5, Y8
+	VFMADD231PS ka2AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb2AVX2<>+0(SB), Y7, Y8
+	VMOVUPS     Y8, (R13)
+	MOVQ        R10, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VSUBPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VSUBPS      (DI), Y7, Y7
+	VMULPS      ka1AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb1AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y0
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VSUBPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VSUBPS      (DI), Y7, Y7
+	VMULPS      ka1AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb1AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y1
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VSUBPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VSUBPS      (DI), Y7, Y7
+	VMULPS      ka1AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb1AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y2
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VSUBPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VSUBPS      (DI), Y7, Y7
+	VMULPS      ka1AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb1AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y3
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VSUBPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VSUBPS      (DI), Y7, Y7
+	VMULPS      ka1AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb1AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y4
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VSUBPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VSUBPS      (DI), Y7, Y7
+	VMULPS      ka1AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb1AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y5
+	LEAQ        (R11), R13
+	ADDQ        R12, R13
+	VMOVAPS     Y1, Y6
+	VADDPS      Y2, Y6, Y6
+	VMOVAPS     Y3, Y7
+	VADDPS      Y4, Y7, Y7
+	VMOVAPS     Y0, Y8
+	VMULPS      k0AVX2<>+0(SB), Y8, Y8
+	VFMADD231PS ka0AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb0AVX2<>+0(SB), Y7, Y8
+	VMOVUPS     Y8, (R13)
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	VMOVAPS     Y1, Y6
+	VSUBPS      Y2, Y6, Y6
+	VMOVAPS     Y3, Y7
+	VSUBPS      Y4, Y7, Y7
+	VMULPS      ka1AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb1AVX2<>+0(SB), Y7, Y8
+	VMOVUPS     Y8, (R13)
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	VMOVAPS     Y1, Y6
+	VADDPS      Y2, Y6, Y6
+	VMOVAPS     Y3, Y7
+	VADDPS      Y4, Y7, Y7
+	VMOVAPS     Y5, Y8
+	VFMADD231PS ka2AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb2AVX2<>+0(SB), Y7, Y8
+	VMOVUPS     Y8, (R13)
+	MOVQ        R10, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VADDPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VADDPS      (DI), Y7, Y7
+	VMOVUPS     (DI)(DX*1), Y8
+	VFMADD231PS ka2AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb2AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y0
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VADDPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VADDPS      (DI), Y7, Y7
+	VMOVUPS     (DI)(DX*1), Y8
+	VFMADD231PS ka2AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb2AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y1
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VADDPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VADDPS      (DI), Y7, Y7
+	VMOVUPS     (DI)(DX*1), Y8
+	VFMADD231PS ka2AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb2AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y2
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VADDPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VADDPS      (DI), Y7, Y7
+	VMOVUPS     (DI)(DX*1), Y8
+	VFMADD231PS ka2AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb2AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y3
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VADDPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VADDPS      (DI), Y7, Y7
+	VMOVUPS     (DI)(DX*1), Y8
+	VFMADD231PS ka2AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb2AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y4
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VADDPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VADDPS      (DI), Y7, Y7
+	VMOVUPS     (DI)(DX*1), Y8
+	VFMADD231PS ka2AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb2AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y5
+	LEAQ        (R11), R13
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	VMOVAPS     Y1, Y6
+	VADDPS      Y2, Y6, Y6
+	VMOVAPS     Y3, Y7
+	VADDPS      Y4, Y7, Y7
+	VMOVAPS     Y0, Y8
+	VMULPS      k0AVX2<>+0(SB), Y8, Y8
+	VFMADD231PS ka0AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb0AVX2<>+0(SB), Y7, Y8
+	VMOVUPS     Y8, (R13)
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	VMOVAPS     Y1, Y6
+	VSUBPS      Y2, Y6, Y6
+	VMOVAPS     Y3, Y7
+	VSUBPS      Y4, Y7, Y7
+	VMULPS      ka1AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb1AVX2<>+0(SB), Y7, Y8
+	VMOVUPS     Y8, (R13)
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	VMOVAPS     Y1, Y6
+	VADDPS      Y2, Y6, Y6
+	VMOVAPS     Y3, Y7
+	VADDPS      Y4, Y7, Y7
+	VMOVAPS     Y5, Y8
+	VFMADD231PS ka2AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb2AVX2<>+0(SB), Y7, Y8
+	VMOVUPS     Y8, (R13)
+	ADDQ        $0x20, R10
+	ADDQ        $0x20, R11
+	DECQ        R14
+	JNE         block691
+
+tail692:
+	CMPQ        40(AX), $0x00
+	JE          done693
+	MOVQ        R10, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VADDPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VADDPS      (DI), Y7, Y7
+	VMOVUPS     (SI), Y8
+	VMULPS      k0AVX2<>+0(SB), Y8, Y8
+	VFMADD231PS ka0AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb0AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y0
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VADDPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VADDPS      (DI), Y7, Y7
+	VMOVUPS     (SI), Y8
+	VMULPS      k0AVX2<>+0(SB), Y8, Y8
+	VFMADD231PS ka0AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb0AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y1
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VADDPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VADDPS      (DI), Y7, Y7
+	VMOVUPS     (SI), Y8
+	VMULPS      k0AVX2<>+0(SB), Y8, Y8
+	VFMADD231PS ka0AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb0AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y2
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VADDPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VADDPS      (DI), Y7, Y7
+	VMOVUPS     (SI), Y8
+	VMULPS      k0AVX2<>+0(SB), Y8, Y8
+	VFMADD231PS ka0AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb0AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y3
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VADDPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VADDPS      (DI), Y7, Y7
+	VMOVUPS     (SI), Y8
+	VMULPS      k0AVX2<>+0(SB), Y8, Y8
+	VFMADD231PS ka0AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb0AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y4
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VADDPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VADDPS      (DI), Y7, Y7
+	VMOVUPS     (SI), Y8
+	VMULPS      k0AVX2<>+0(SB), Y8, Y8
+	VFMADD231PS ka0AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb0AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y5
+	LEAQ        (R11), R13
+	VMOVAPS     Y1, Y6
+	VADDPS      Y2, Y6, Y6
+	VMOVAPS     Y3, Y7
+	VADDPS      Y4, Y7, Y7
+	VMOVAPS     Y0, Y8
+	VMULPS      k0AVX2<>+0(SB), Y8, Y8
+	VFMADD231PS ka0AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb0AVX2<>+0(SB), Y7, Y8
+	VMASKMOVPS  Y8, Y15, (R13)
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	VMOVAPS     Y1, Y6
+	VSUBPS      Y2, Y6, Y6
+	VMOVAPS     Y3, Y7
+	VSUBPS      Y4, Y7, Y7
+	VMULPS      ka1AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb1AVX2<>+0(SB), Y7, Y8
+	VMASKMOVPS  Y8, Y15, (R13)
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	VMOVAPS     Y1, Y6
+	VADDPS      Y2, Y6, Y6
+	VMOVAPS     Y3, Y7
+	VADDPS      Y4, Y7, Y7
+	VMOVAPS     Y5, Y8
+	VFMADD231PS ka2AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb2AVX2<>+0(SB), Y7, Y8
+	VMASKMOVPS  Y8, Y15, (R13)
+	MOVQ        R10, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VSUBPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VSUBPS      (DI), Y7, Y7
+	VMULPS      ka1AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb1AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y0
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VSUBPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VSUBPS      (DI), Y7, Y7
+	VMULPS      ka1AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb1AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y1
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VSUBPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VSUBPS      (DI), Y7, Y7
+	VMULPS      ka1AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb1AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y2
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VSUBPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VSUBPS      (DI), Y7, Y7
+	VMULPS      ka1AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb1AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y3
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VSUBPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VSUBPS      (DI), Y7, Y7
+	VMULPS      ka1AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb1AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y4
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VSUBPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VSUBPS      (DI), Y7, Y7
+	VMULPS      ka1AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb1AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y5
+	LEAQ        (R11), R13
+	ADDQ        R12, R13
+	VMOVAPS     Y1, Y6
+	VADDPS      Y2, Y6, Y6
+	VMOVAPS     Y3, Y7
+	VADDPS      Y4, Y7, Y7
+	VMOVAPS     Y0, Y8
+	VMULPS      k0AVX2<>+0(SB), Y8, Y8
+	VFMADD231PS ka0AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb0AVX2<>+0(SB), Y7, Y8
+	VMASKMOVPS  Y8, Y15, (R13)
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	VMOVAPS     Y1, Y6
+	VSUBPS      Y2, Y6, Y6
+	VMOVAPS     Y3, Y7
+	VSUBPS      Y4, Y7, Y7
+	VMULPS      ka1AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb1AVX2<>+0(SB), Y7, Y8
+	VMASKMOVPS  Y8, Y15, (R13)
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	VMOVAPS     Y1, Y6
+	VADDPS      Y2, Y6, Y6
+	VMOVAPS     Y3, Y7
+	VADDPS      Y4, Y7, Y7
+	VMOVAPS     Y5, Y8
+	VFMADD231PS ka2AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb2AVX2<>+0(SB), Y7, Y8
+	VMASKMOVPS  Y8, Y15, (R13)
+	MOVQ        R10, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VADDPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VADDPS      (DI), Y7, Y7
+	VMOVUPS     (DI)(DX*1), Y8
+	VFMADD231PS ka2AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb2AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y0
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VADDPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VADDPS      (DI), Y7, Y7
+	VMOVUPS     (DI)(DX*1), Y8
+	VFMADD231PS ka2AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb2AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y1
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VADDPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VADDPS      (DI), Y7, Y7
+	VMOVUPS     (DI)(DX*1), Y8
+	VFMADD231PS ka2AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb2AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y2
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VADDPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VADDPS      (DI), Y7, Y7
+	VMOVUPS     (DI)(DX*1), Y8
+	VFMADD231PS ka2AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb2AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y3
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VADDPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VADDPS      (DI), Y7, Y7
+	VMOVUPS     (DI)(DX*1), Y8
+	VFMADD231PS ka2AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb2AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y4
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Y6
+	VADDPS      (SI)(DX*2), Y6, Y6
+	VMOVUPS     (SI)(CX*1), Y7
+	VADDPS      (DI), Y7, Y7
+	VMOVUPS     (DI)(DX*1), Y8
+	VFMADD231PS ka2AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb2AVX2<>+0(SB), Y7, Y8
+	VMOVAPS     Y8, Y5
+	LEAQ        (R11), R13
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	VMOVAPS     Y1, Y6
+	VADDPS      Y2, Y6, Y6
+	VMOVAPS     Y3, Y7
+	VADDPS      Y4, Y7, Y7
+	VMOVAPS     Y0, Y8
+	VMULPS      k0AVX2<>+0(SB), Y8, Y8
+	VFMADD231PS ka0AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb0AVX2<>+0(SB), Y7, Y8
+	VMASKMOVPS  Y8, Y15, (R13)
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	VMOVAPS     Y1, Y6
+	VSUBPS      Y2, Y6, Y6
+	VMOVAPS     Y3, Y7
+	VSUBPS      Y4, Y7, Y7
+	VMULPS      ka1AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb1AVX2<>+0(SB), Y7, Y8
+	VMASKMOVPS  Y8, Y15, (R13)
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	VMOVAPS     Y1, Y6
+	VADDPS      Y2, Y6, Y6
+	VMOVAPS     Y3, Y7
+	VADDPS      Y4, Y7, Y7
+	VMOVAPS     Y5, Y8
+	VFMADD231PS ka2AVX2<>+0(SB), Y6, Y8
+	VFMADD231PS kb2AVX2<>+0(SB), Y7, Y8
+	VMASKMOVPS  Y8, Y15, (R13)
+
+done693:
+	VZEROUPPER
+	RET
+
 // func widenBytesAVX2(t *byte)
 // Requires: AVX, AVX2
 TEXT ·widenBytesAVX2(SB), NOSPLIT, $0-8
@@ -13995,14 +15067,14 @@ TEXT ·widenBytesAVX2(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), SI
 	MOVQ 16(AX), CX
 
-values686:
+values694:
 	VPMOVZXBD (SI), Y0
 	VCVTDQ2PS Y0, Y0
 	VMOVUPS   Y0, (DI)
 	ADDQ      $0x08, SI
 	ADDQ      $0x20, DI
 	DECQ      CX
-	JNE       values686
+	JNE       values694
 	VZEROUPPER
 	RET
 
@@ -14022,7 +15094,7 @@ TEXT ·scalePixelsAVX2(SB), NOSPLIT, $0-8
 	VMOVUPS 32(DX), Y7
 	VMOVUPS 64(DX), Y8
 
-pixels687:
+pixels695:
 	VMULPS  (SI), Y3, Y0
 	VADDPS  Y6, Y0, Y0
 	VMULPS  32(SI), Y4, Y1
@@ -14035,7 +15107,7 @@ pixels687:
 	ADDQ    $0x60, SI
 	ADDQ    $0x60, DI
 	DECQ    CX
-	JNE     pixels687
+	JNE     pixels695
 	VZEROUPPER
 	RET
 
@@ -14049,7 +15121,7 @@ TEXT ·turnPixelsAVX2(SB), NOSPLIT, $0-8
 	MOVQ    24(AX), CX
 	VMOVUPS denseAVX2<>+0(SB), Y7
 
-pixels688:
+pixels696:
 	VMOVUPS        (DX), Y4
 	MOVLQSX        (DX), R8
 	MOVLQSX        4(DX), R9
@@ -14085,7 +15157,7 @@ pixels688:
 	ADDQ           $0x20, DX
 	ADDQ           $0x18, DI
 	DECQ           CX
-	JNE            pixels688
+	JNE            pixels696
 	VZEROUPPER
 	RET
 
@@ -14111,7 +15183,7 @@ TEXT ·turnBytesAVX2(SB), NOSPLIT, $0-8
 	VMOVDQU leftBytesAVX2<>+0(SB), Y8
 	VMOVDQU rightBytesAVX2<>+0(SB), Y9
 
-pixels689:
+pixels697:
 	VMOVUPS      (DX), Y4
 	MOVLQSX      (DX), R8
 	MOVLQSX      4(DX), R9
@@ -14149,7 +15221,7 @@ pixels689:
 	ADDQ         $0x20, DX
 	ADDQ         $0x18, DI
 	DECQ         CX
-	JNE          pixels689
+	JNE          pixels697
 	VZEROUPPER
 	RET
 
@@ -14184,13 +15256,13 @@ TEXT ·reduceRowAVX2(SB), NOSPLIT, $0-8
 	MOVQ 32(AX), R8
 	MOVQ 40(AX), CX
 
-pixels690:
+pixels698:
 	MOVLQSX (DX), R9
 	ADDQ    SI, R9
 	MOVQ    R8, R10
 	VXORPD  Y0, Y0, Y0
 
-taps691:
+taps699:
 	VPMOVZXBD    (R9), X1
 	VCVTDQ2PD    X1, Y1
 	VBROADCASTSD (BX), Y2
@@ -14199,12 +15271,12 @@ taps691:
 	ADDQ         $0x03, R9
 	ADDQ         $0x08, BX
 	DECQ         R10
-	JNE          taps691
+	JNE          taps699
 	VMOVUPD      Y0, (DI)
 	ADDQ         $0x18, DI
 	ADDQ         $0x04, DX
 	DECQ         CX
-	JNE          pixels690
+	JNE          pixels698
 	VZEROUPPER
 	RET
 
@@ -14219,14 +15291,14 @@ TEXT ·weighRowsAVX2(SB), NOSPLIT, $0-8
 	MOVQ 32(AX), CX
 	XORQ R11, R11
 
-values692:
+values700:
 	VXORPD Y0, Y0, Y0
 	VXORPD Y1, Y1, Y1
 	VXORPD Y2, Y2, Y2
 	VXORPD Y3, Y3, Y3
 	XORQ   R10, R10
 
-rows693:
+rows701:
 	MOVQ         (SI)(R10*8), R9
 	VBROADCASTSD (DX)(R10*8), Y8
 	VMULPD       (R9)(R11*8), Y8, Y4
@@ -14239,7 +15311,7 @@ rows693:
 	VADDPD       Y7, Y3, Y3
 	INCQ         R10
 	CMPQ         R10, R8
-	JNE          rows693
+	JNE          rows701
 	VCVTPD2PSY   Y0, X0
 	VMOVUPS      X0, (DI)(R11*4)
 	VCVTPD2PSY   Y1, X1
@@ -14250,7 +15322,7 @@ rows693:
 	VMOVUPS      X3, 48(DI)(R11*4)
 	ADDQ         $0x10, R11
 	DECQ         CX
-	JNE          values692
+	JNE          values700
 	VZEROUPPER
 	RET
 
@@ -14638,7 +15710,7 @@ TEXT ·sumRowsAVX2(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), BX
 	MOVQ 32(AX), CX
 
-samples694:
+samples702:
 	VPMOVZXBW (SI), Y0
 	VPMOVZXBW (DX), Y1
 	VPADDW    Y0, Y1, Y1
@@ -14649,7 +15721,7 @@ samples694:
 	ADDQ      $0x10, DX
 	ADDQ      $0x20, DI
 	DECQ      CX
-	JNE       samples694
+	JNE       samples702
 	VZEROUPPER
 	RET
 
@@ -14665,7 +15737,7 @@ TEXT ·doubleRowAVX2(SB), NOSPLIT, $0-8
 	VPBROADCASTW 40(AX), Y0
 	VPBROADCASTW 48(AX), Y1
 
-samples695:
+samples703:
 	VMOVDQU (SI), Y2
 	VPADDW  Y2, Y2, Y3
 	VPADDW  Y3, Y2, Y2
@@ -14681,7 +15753,7 @@ samples695:
 	ADDQ    $0x20, SI
 	ADDQ    $0x20, DI
 	DECQ    CX
-	JNE     samples695
+	JNE     samples703
 	VZEROUPPER
 	RET
 
@@ -14695,7 +15767,7 @@ TEXT ·convertYCbCrAVX2(SB), NOSPLIT, $0-8
 	MOVQ 24(AX), BX
 	MOVQ 32(AX), CX
 
-samples696:
+samples704:
 	VPMOVZXBW    (SI), Y0
 	VPMOVZXBW    (DX), Y1
 	VPSUBW       all8388736AVX2<>+0(SB), Y1, Y1
@@ -14753,7 +15825,7 @@ samples696:
 	ADDQ         $0x10, BX
 	ADDQ         $0x30, DI
 	DECQ         CX
-	JNE          samples696
+	JNE          samples704
 	VZEROUPPER
 	RET
 
@@ -14893,7 +15965,7 @@ TEXT ·outer1x8AVX2(SB), NOSPLIT, $0-8
 	PREFETCHT0 (R12)
 	VXORPS     Y0, Y0, Y0
 
-position697:
+position705:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -14904,21 +15976,21 @@ position697:
 	VFMADD231PS  Y1, Y2, Y0
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position697
+	JNE          position705
 	CMPQ         80(AX), $0x00
-	JNE          tail698
+	JNE          tail706
 	VADDPS       (R10), Y0, Y0
 	VMOVUPS      Y0, (R10)
-	JMP          done699
+	JMP          done707
 
-tail698:
+tail706:
 	MOVQ       88(AX), R8
 	VMOVUPS    (R8), Y2
 	VMASKMOVPS (R10), Y2, Y1
 	VADDPS     Y0, Y1, Y0
 	VMASKMOVPS Y0, Y2, (R10)
 
-done699:
+done707:
 	VZEROUPPER
 	RET
 
@@ -14947,7 +16019,7 @@ TEXT ·outer2x8AVX2(SB), NOSPLIT, $0-8
 	PREFETCHT0 (R12)
 	VXORPS     Y1, Y1, Y1
 
-position700:
+position708:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -14960,17 +16032,17 @@ position700:
 	VFMADD231PS  Y2, Y4, Y1
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position700
+	JNE          position708
 	CMPQ         80(AX), $0x00
-	JNE          tail701
+	JNE          tail709
 	VADDPS       (R10), Y0, Y0
 	VMOVUPS      Y0, (R10)
 	ADDQ         R11, R10
 	VADDPS       (R10), Y1, Y1
 	VMOVUPS      Y1, (R10)
-	JMP          done702
+	JMP          done710
 
-tail701:
+tail709:
 	MOVQ       88(AX), R8
 	VMOVUPS    (R8), Y3
 	VMASKMOVPS (R10), Y3, Y2
@@ -14981,7 +16053,7 @@ tail701:
 	VADDPS     Y1, Y2, Y1
 	VMASKMOVPS Y1, Y3, (R10)
 
-done702:
+done710:
 	VZEROUPPER
 	RET
 
@@ -15013,7 +16085,7 @@ TEXT ·outer3x8AVX2(SB), NOSPLIT, $0-8
 	PREFETCHT0 (R12)
 	VXORPS     Y2, Y2, Y2
 
-position703:
+position711:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -15028,9 +16100,9 @@ position703:
 	VFMADD231PS  Y3, Y6, Y2
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position703
+	JNE          position711
 	CMPQ         80(AX), $0x00
-	JNE          tail704
+	JNE          tail712
 	VADDPS       (R10), Y0, Y0
 	VMOVUPS      Y0, (R10)
 	ADDQ         R11, R10
@@ -15039,9 +16111,9 @@ position703:
 	ADDQ         R11, R10
 	VADDPS       (R10), Y2, Y2
 	VMOVUPS      Y2, (R10)
-	JMP          done705
+	JMP          done713
 
-tail704:
+tail712:
 	MOVQ       88(AX), R8
 	VMOVUPS    (R8), Y4
 	VMASKMOVPS (R10), Y4, Y3
@@ -15056,7 +16128,7 @@ tail704:
 	VADDPS     Y2, Y3, Y2
 	VMASKMOVPS Y2, Y4, (R10)
 
-done705:
+done713:
 	VZEROUPPER
 	RET
 
@@ -15091,7 +16163,7 @@ TEXT ·outer4x8AVX2(SB), NOSPLIT, $0-8
 	PREFETCHT0 (R12)
 	VXORPS     Y3, Y3, Y3
 
-position706:
+position714:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -15108,9 +16180,9 @@ position706:
 	VFMADD231PS  Y4, Y8, Y3
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position706
+	JNE          position714
 	CMPQ         80(AX), $0x00
-	JNE          tail707
+	JNE          tail715
 	VADDPS       (R10), Y0, Y0
 	VMOVUPS      Y0, (R10)
 	ADDQ         R11, R10
@@ -15122,9 +16194,9 @@ position706:
 	ADDQ         R11, R10
 	VADDPS       (R10), Y3, Y3
 	VMOVUPS      Y3, (R10)
-	JMP          done708
+	JMP          done716
 
-tail707:
+tail715:
 	MOVQ       88(AX), R8
 	VMOVUPS    (R8), Y5
 	VMASKMOVPS (R10), Y5, Y4
@@ -15143,7 +16215,7 @@ tail707:
 	VADDPS     Y3, Y4, Y3
 	VMASKMOVPS Y3, Y5, (R10)
 
-done708:
+done716:
 	VZEROUPPER
 	RET
 
@@ -15160,7 +16232,7 @@ TEXT ·gather8AVX2(SB), NOSPLIT, $0-8
 	MOVQ    48(AX), R8
 	VMOVUPS (R8), Y1
 
-position709:
+position717:
 	MOVLQSX    (DI), R12
 	SHLQ       $0x02, R12
 	CMOVQMI    DX, R12
@@ -15169,7 +16241,7 @@ position709:
 	ADDQ       $0x04, DI
 	ADDQ       $0x00000020, BX
 	DECQ       R9
-	JNE        position709
+	JNE        position717
 	VZEROUPPER
 	RET
 
@@ -15196,7 +16268,7 @@ TEXT ·outer1x16AVX2(SB), NOSPLIT, $0-8
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 
-position710:
+position718:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -15209,16 +16281,16 @@ position710:
 	VFMADD231PS  Y3, Y4, Y1
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position710
+	JNE          position718
 	CMPQ         80(AX), $0x00
-	JNE          tail711
+	JNE          tail719
 	VADDPS       (R10), Y0, Y0
 	VMOVUPS      Y0, (R10)
 	VADDPS       32(R10), Y1, Y1
 	VMOVUPS      Y1, 32(R10)
-	JMP          done712
+	JMP          done720
 
-tail711:
+tail719:
 	MOVQ       88(AX), R8
 	VMOVUPS    (R8), Y4
 	VADDPS     (R10), Y0, Y0
@@ -15227,7 +16299,7 @@ tail711:
 	VADDPS     Y1, Y2, Y1
 	VMASKMOVPS Y1, Y4, 32(R10)
 
-done712:
+done720:
 	VZEROUPPER
 	RET
 
@@ -15258,7 +16330,7 @@ TEXT ·outer2x16AVX2(SB), NOSPLIT, $0-8
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 
-position713:
+position721:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -15274,9 +16346,9 @@ position713:
 	VFMADD231PS  Y5, Y7, Y3
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position713
+	JNE          position721
 	CMPQ         80(AX), $0x00
-	JNE          tail714
+	JNE          tail722
 	VADDPS       (R10), Y0, Y0
 	VMOVUPS      Y0, (R10)
 	VADDPS       32(R10), Y1, Y1
@@ -15286,9 +16358,9 @@ position713:
 	VMOVUPS      Y2, (R10)
 	VADDPS       32(R10), Y3, Y3
 	VMOVUPS      Y3, 32(R10)
-	JMP          done715
+	JMP          done723
 
-tail714:
+tail722:
 	MOVQ       88(AX), R8
 	VMOVUPS    (R8), Y6
 	VADDPS     (R10), Y0, Y0
@@ -15303,7 +16375,7 @@ tail714:
 	VADDPS     Y3, Y4, Y3
 	VMASKMOVPS Y3, Y6, 32(R10)
 
-done715:
+done723:
 	VZEROUPPER
 	RET
 
@@ -15338,7 +16410,7 @@ TEXT ·outer3x16AVX2(SB), NOSPLIT, $0-8
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
 
-position716:
+position724:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -15357,9 +16429,9 @@ position716:
 	VFMADD231PS  Y7, Y10, Y5
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position716
+	JNE          position724
 	CMPQ         80(AX), $0x00
-	JNE          tail717
+	JNE          tail725
 	VADDPS       (R10), Y0, Y0
 	VMOVUPS      Y0, (R10)
 	VADDPS       32(R10), Y1, Y1
@@ -15374,9 +16446,9 @@ position716:
 	VMOVUPS      Y4, (R10)
 	VADDPS       32(R10), Y5, Y5
 	VMOVUPS      Y5, 32(R10)
-	JMP          done718
+	JMP          done726
 
-tail717:
+tail725:
 	MOVQ       88(AX), R8
 	VMOVUPS    (R8), Y8
 	VADDPS     (R10), Y0, Y0
@@ -15397,7 +16469,7 @@ tail717:
 	VADDPS     Y5, Y6, Y5
 	VMASKMOVPS Y5, Y8, 32(R10)
 
-done718:
+done726:
 	VZEROUPPER
 	RET
 
@@ -15436,7 +16508,7 @@ TEXT ·outer4x16AVX2(SB), NOSPLIT, $0-8
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
 
-position719:
+position727:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -15458,9 +16530,9 @@ position719:
 	VFMADD231PS  Y9, Y13, Y7
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position719
+	JNE          position727
 	CMPQ         80(AX), $0x00
-	JNE          tail720
+	JNE          tail728
 	VADDPS       (R10), Y0, Y0
 	VMOVUPS      Y0, (R10)
 	VADDPS       32(R10), Y1, Y1
@@ -15480,9 +16552,9 @@ position719:
 	VMOVUPS      Y6, (R10)
 	VADDPS       32(R10), Y7, Y7
 	VMOVUPS      Y7, 32(R10)
-	JMP          done721
+	JMP          done729
 
-tail720:
+tail728:
 	MOVQ       88(AX), R8
 	VMOVUPS    (R8), Y10
 	VADDPS     (R10), Y0, Y0
@@ -15509,7 +16581,7 @@ tail720:
 	VADDPS     Y7, Y8, Y7
 	VMASKMOVPS Y7, Y10, 32(R10)
 
-done721:
+done729:
 	VZEROUPPER
 	RET
 
@@ -15526,7 +16598,7 @@ TEXT ·gather16AVX2(SB), NOSPLIT, $0-8
 	MOVQ    48(AX), R8
 	VMOVUPS (R8), Y2
 
-position722:
+position730:
 	MOVLQSX    (DI), R12
 	SHLQ       $0x02, R12
 	CMOVQMI    DX, R12
@@ -15538,7 +16610,7 @@ position722:
 	ADDQ       $0x04, DI
 	ADDQ       $0x00000040, BX
 	DECQ       R9
-	JNE        position722
+	JNE        position730
 	VZEROUPPER
 	RET
 
@@ -15567,7 +16639,7 @@ TEXT ·outer1x24AVX2(SB), NOSPLIT, $0-8
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 
-position723:
+position731:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -15582,18 +16654,18 @@ position723:
 	VFMADD231PS  Y5, Y6, Y2
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position723
+	JNE          position731
 	CMPQ         80(AX), $0x00
-	JNE          tail724
+	JNE          tail732
 	VADDPS       (R10), Y0, Y0
 	VMOVUPS      Y0, (R10)
 	VADDPS       32(R10), Y1, Y1
 	VMOVUPS      Y1, 32(R10)
 	VADDPS       64(R10), Y2, Y2
 	VMOVUPS      Y2, 64(R10)
-	JMP          done725
+	JMP          done733
 
-tail724:
+tail732:
 	MOVQ       88(AX), R8
 	VMOVUPS    (R8), Y6
 	VADDPS     (R10), Y0, Y0
@@ -15604,7 +16676,7 @@ tail724:
 	VADDPS     Y2, Y3, Y2
 	VMASKMOVPS Y2, Y6, 64(R10)
 
-done725:
+done733:
 	VZEROUPPER
 	RET
 
@@ -15639,7 +16711,7 @@ TEXT ·outer2x24AVX2(SB), NOSPLIT, $0-8
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
 
-position726:
+position734:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -15658,9 +16730,9 @@ position726:
 	VFMADD231PS  Y8, Y10, Y5
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position726
+	JNE          position734
 	CMPQ         80(AX), $0x00
-	JNE          tail727
+	JNE          tail735
 	VADDPS       (R10), Y0, Y0
 	VMOVUPS      Y0, (R10)
 	VADDPS       32(R10), Y1, Y1
@@ -15674,9 +16746,9 @@ position726:
 	VMOVUPS      Y4, 32(R10)
 	VADDPS       64(R10), Y5, Y5
 	VMOVUPS      Y5, 64(R10)
-	JMP          done728
+	JMP          done736
 
-tail727:
+tail735:
 	MOVQ       88(AX), R8
 	VMOVUPS    (R8), Y9
 	VADDPS     (R10), Y0, Y0
@@ -15695,7 +16767,7 @@ tail727:
 	VADDPS     Y5, Y6, Y5
 	VMASKMOVPS Y5, Y9, 64(R10)
 
-done728:
+done736:
 	VZEROUPPER
 	RET
 
@@ -15736,7 +16808,7 @@ TEXT ·outer3x24AVX2(SB), NOSPLIT, $0-8
 	VXORPS     Y7, Y7, Y7
 	VXORPS     Y8, Y8, Y8
 
-position729:
+position737:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -15759,9 +16831,9 @@ position729:
 	VFMADD231PS  Y11, Y14, Y8
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position729
+	JNE          position737
 	CMPQ         80(AX), $0x00
-	JNE          tail730
+	JNE          tail738
 	VADDPS       (R10), Y0, Y0
 	VMOVUPS      Y0, (R10)
 	VADDPS       32(R10), Y1, Y1
@@ -15782,9 +16854,9 @@ position729:
 	VMOVUPS      Y7, 32(R10)
 	VADDPS       64(R10), Y8, Y8
 	VMOVUPS      Y8, 64(R10)
-	JMP          done731
+	JMP          done739
 
-tail730:
+tail738:
 	MOVQ       88(AX), R8
 	VMOVUPS    (R8), Y12
 	VADDPS     (R10), Y0, Y0
@@ -15811,7 +16883,7 @@ tail730:
 	VADDPS     Y8, Y9, Y8
 	VMASKMOVPS Y8, Y12, 64(R10)
 
-done731:
+done739:
 	VZEROUPPER
 	RET
 
@@ -15858,7 +16930,7 @@ TEXT ·outer4x24AVX2(SB), NOSPLIT, $0-8
 	VXORPS     Y10, Y10, Y10
 	VXORPS     Y11, Y11, Y11
 
-position732:
+position740:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -15885,9 +16957,9 @@ position732:
 	VFMADD231PS  Y14, Y15, Y11
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position732
+	JNE          position740
 	CMPQ         80(AX), $0x00
-	JNE          tail733
+	JNE          tail741
 	VADDPS       (R10), Y0, Y0
 	VMOVUPS      Y0, (R10)
 	VADDPS       32(R10), Y1, Y1
@@ -15915,9 +16987,9 @@ position732:
 	VMOVUPS      Y10, 32(R10)
 	VADDPS       64(R10), Y11, Y11
 	VMOVUPS      Y11, 64(R10)
-	JMP          done734
+	JMP          done742
 
-tail733:
+tail741:
 	MOVQ       88(AX), R8
 	VMOVUPS    (R8), Y15
 	VADDPS     (R10), Y0, Y0
@@ -15952,7 +17024,7 @@ tail733:
 	VADDPS     Y11, Y12, Y11
 	VMASKMOVPS Y11, Y15, 64(R10)
 
-done734:
+done742:
 	VZEROUPPER
 	RET
 
@@ -15969,7 +17041,7 @@ TEXT ·gather24AVX2(SB), NOSPLIT, $0-8
 	MOVQ    48(AX), R8
 	VMOVUPS (R8), Y3
 
-position735:
+position743:
 	MOVLQSX    (DI), R12
 	SHLQ       $0x02, R12
 	CMOVQMI    DX, R12
@@ -15982,7 +17054,7 @@ position735:
 	ADDQ       $0x04, DI
 	ADDQ       $0x00000060, BX
 	DECQ       R9
-	JNE        position735
+	JNE        position743
 	VZEROUPPER
 	RET
 
@@ -15999,7 +17071,7 @@ TEXT ·transposeAVX2(SB), NOSPLIT, $0-8
 	LEAQ (R10)(R10*2), R11
 	MOVQ 32(AX), BX
 
-group736:
+group744:
 	LEAQ        (R8)(R10*4), R9
 	VMOVUPS     (SI), X0
 	VINSERTF128 $0x01, (DI), Y0, Y0
@@ -16045,7 +17117,7 @@ group736:
 	ADDQ        $0x20, DI
 	LEAQ        (R9)(R10*4), R8
 	DECQ        BX
-	JNE         group736
+	JNE         group744
 	VZEROUPPER
 	RET
 
@@ -16054,11 +17126,11 @@ group736:
 TEXT ·winogradKernelAVX2(SB), NOSPLIT, $16-8
 	MOVQ    t+0(FP), AX
 	CMPQ    64(AX), $0x00
-	JE      noMask737
+	JE      noMask745
 	MOVQ    72(AX), R8
 	VMOVUPS (R8), Y15
 
-noMask737:
+noMask745:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), R12
 	MOVQ 32(AX), R8
@@ -16072,16 +17144,16 @@ noMask737:
 	MOVQ R13, 8(SP)
 	MOVQ 48(AX), BX
 
-row738:
+row746:
 	MOVQ  (SP), SI
 	LEAQ  (SI)(R12*1), DI
 	LEAQ  (SI)(R12*2), DX
 	MOVQ  8(SP), R13
 	MOVQ  56(AX), R15
 	TESTQ R15, R15
-	JE    tail740
+	JE    tail748
 
-block739:
+block747:
 	VMOVUPS      (SI), Y6
 	VMULPS       k0AVX2<>+0(SB), Y6, Y0
 	VMOVUPS      (SI)(CX*2), Y1
@@ -16258,11 +17330,11 @@ block739:
 	ADDQ         $0x20, DX
 	ADDQ         $0x20, R13
 	DECQ         R15
-	JNE          block739
+	JNE          block747
 
-tail740:
+tail748:
 	CMPQ         64(AX), $0x00
-	JE           done741
+	JE           done749
 	VMASKMOVPS   (SI), Y15, Y6
 	VMULPS       k0AVX2<>+0(SB), Y6, Y0
 	VMASKMOVPS   (SI)(CX*2), Y15, Y1
@@ -16435,12 +17507,12 @@ tail740:
 	VMASKMOVPS   Y8, Y15, (R14)(R9*4)
 	VMASKMOVPS   Y5, Y15, (R14)(R11*1)
 
-done741:
+done749:
 	MOVQ 16(AX), R15
 	ADDQ R15, (SP)
 	MOVQ 40(AX), R15
 	ADDQ R15, 8(SP)
 	DECQ BX
-	JNE  row738
+	JNE  row746
 	VZEROUPPER
 	RET

@@ -18719,6 +18719,1087 @@ done873:
 	VZEROUPPER
 	RET
 
+// func winogradCotangentAVX512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·winogradCotangentAVX512(SB), NOSPLIT, $0-8
+	MOVQ    t+0(FP), AX
+	VMOVUPS aAVX512<>+0(SB), Z16
+	VMOVUPS bAVX512<>+0(SB), Z17
+	VMOVUPS a2AVX512<>+0(SB), Z18
+	VMOVUPS b2AVX512<>+0(SB), Z19
+	CMPQ    48(AX), $0x00
+	JE      noMask910
+	KMOVW   48(AX), K1
+
+noMask910:
+	MOVQ  8(AX), DX
+	LEAQ  (DX)(DX*2), CX
+	MOVQ  16(AX), BX
+	MOVQ  32(AX), R8
+	LEAQ  (R8)(R8*2), R9
+	ADDQ  R9, R9
+	LEAQ  (R9)(R9*2), R10
+	LEAQ  (R9)(R9*4), R11
+	MOVQ  (AX), R12
+	MOVQ  24(AX), R13
+	MOVQ  40(AX), R15
+	TESTQ R15, R15
+	JE    tail912
+
+block911:
+	MOVQ         R12, SI
+	VMOVUPS      (SI), Z0
+	VMOVUPS      (SI)(CX*1), Z1
+	ADDQ         BX, SI
+	VMOVUPS      (SI), Z2
+	VMOVUPS      (SI)(CX*1), Z3
+	ADDQ         BX, SI
+	VMOVUPS      (SI), Z4
+	VMOVUPS      (SI)(CX*1), Z5
+	ADDQ         BX, SI
+	VMOVUPS      (SI), Z6
+	VMOVUPS      (SI)(CX*1), Z7
+	IMUL3Q       $0x00, R8, R14
+	ADDQ         R13, R14
+	VMOVUPS      Z0, (R14)
+	VMOVUPS      Z6, (R14)(R11*1)
+	VMOVAPS      Z0, Z8
+	VFMADD231PS  Z18, Z4, Z8
+	VMOVAPS      Z2, Z9
+	VFMADD231PS  Z18, Z6, Z9
+	VMOVAPS      Z8, Z10
+	VFMADD231PS  Z16, Z9, Z10
+	VMOVUPS      Z10, (R14)(R9*1)
+	VFNMADD231PS Z16, Z9, Z8
+	VMOVUPS      Z8, (R14)(R9*2)
+	VMOVAPS      Z0, Z8
+	VFMADD231PS  Z19, Z4, Z8
+	VMOVAPS      Z2, Z9
+	VFMADD231PS  Z19, Z6, Z9
+	VMOVAPS      Z8, Z10
+	VFMADD231PS  Z17, Z9, Z10
+	VMOVUPS      Z10, (R14)(R10*1)
+	VFNMADD231PS Z17, Z9, Z8
+	VMOVUPS      Z8, (R14)(R9*4)
+	IMUL3Q       $0x05, R8, R14
+	ADDQ         R13, R14
+	VMOVUPS      Z1, (R14)
+	VMOVUPS      Z7, (R14)(R11*1)
+	VMOVAPS      Z1, Z8
+	VFMADD231PS  Z18, Z5, Z8
+	VMOVAPS      Z3, Z9
+	VFMADD231PS  Z18, Z7, Z9
+	VMOVAPS      Z8, Z10
+	VFMADD231PS  Z16, Z9, Z10
+	VMOVUPS      Z10, (R14)(R9*1)
+	VFNMADD231PS Z16, Z9, Z8
+	VMOVUPS      Z8, (R14)(R9*2)
+	VMOVAPS      Z1, Z8
+	VFMADD231PS  Z19, Z5, Z8
+	VMOVAPS      Z3, Z9
+	VFMADD231PS  Z19, Z7, Z9
+	VMOVAPS      Z8, Z10
+	VFMADD231PS  Z17, Z9, Z10
+	VMOVUPS      Z10, (R14)(R10*1)
+	VFNMADD231PS Z17, Z9, Z8
+	VMOVUPS      Z8, (R14)(R9*4)
+	MOVQ         R12, SI
+	VMOVUPS      (SI), Z0
+	VMOVUPS      (SI)(DX*2), Z8
+	VFMADD231PS  Z18, Z8, Z0
+	VMOVUPS      (SI)(DX*1), Z9
+	VMOVUPS      (SI)(CX*1), Z8
+	VFMADD231PS  Z18, Z8, Z9
+	VMOVAPS      Z0, Z1
+	VFMADD231PS  Z16, Z9, Z0
+	VFNMADD231PS Z16, Z9, Z1
+	ADDQ         BX, SI
+	VMOVUPS      (SI), Z2
+	VMOVUPS      (SI)(DX*2), Z8
+	VFMADD231PS  Z18, Z8, Z2
+	VMOVUPS      (SI)(DX*1), Z9
+	VMOVUPS      (SI)(CX*1), Z8
+	VFMADD231PS  Z18, Z8, Z9
+	VMOVAPS      Z2, Z3
+	VFMADD231PS  Z16, Z9, Z2
+	VFNMADD231PS Z16, Z9, Z3
+	ADDQ         BX, SI
+	VMOVUPS      (SI), Z4
+	VMOVUPS      (SI)(DX*2), Z8
+	VFMADD231PS  Z18, Z8, Z4
+	VMOVUPS      (SI)(DX*1), Z9
+	VMOVUPS      (SI)(CX*1), Z8
+	VFMADD231PS  Z18, Z8, Z9
+	VMOVAPS      Z4, Z5
+	VFMADD231PS  Z16, Z9, Z4
+	VFNMADD231PS Z16, Z9, Z5
+	ADDQ         BX, SI
+	VMOVUPS      (SI), Z6
+	VMOVUPS      (SI)(DX*2), Z8
+	VFMADD231PS  Z18, Z8, Z6
+	VMOVUPS      (SI)(DX*1), Z9
+	VMOVUPS      (SI)(CX*1), Z8
+	VFMADD231PS  Z18, Z8, Z9
+	VMOVAPS      Z6, Z7
+	VFMADD231PS  Z16, Z9, Z6
+	VFNMADD231PS Z16, Z9, Z7
+	IMUL3Q       $0x01, R8, R14
+	ADDQ         R13, R14
+	VMOVUPS      Z0, (R14)
+	VMOVUPS      Z6, (R14)(R11*1)
+	VMOVAPS      Z0, Z8
+	VFMADD231PS  Z18, Z4, Z8
+	VMOVAPS      Z2, Z9
+	VFMADD231PS  Z18, Z6, Z9
+	VMOVAPS      Z8, Z10
+	VFMADD231PS  Z16, Z9, Z10
+	VMOVUPS      Z10, (R14)(R9*1)
+	VFNMADD231PS Z16, Z9, Z8
+	VMOVUPS      Z8, (R14)(R9*2)
+	VMOVAPS      Z0, Z8
+	VFMADD231PS  Z19, Z4, Z8
+	VMOVAPS      Z2, Z9
+	VFMADD231PS  Z19, Z6, Z9
+	VMOVAPS      Z8, Z10
+	VFMADD231PS  Z17, Z9, Z10
+	VMOVUPS      Z10, (R14)(R10*1)
+	VFNMADD231PS Z17, Z9, Z8
+	VMOVUPS      Z8, (R14)(R9*4)
+	IMUL3Q       $0x02, R8, R14
+	ADDQ         R13, R14
+	VMOVUPS      Z1, (R14)
+	VMOVUPS      Z7, (R14)(R11*1)
+	VMOVAPS      Z1, Z8
+	VFMADD231PS  Z18, Z5, Z8
+	VMOVAPS      Z3, Z9
+	VFMADD231PS  Z18, Z7, Z9
+	VMOVAPS      Z8, Z10
+	VFMADD231PS  Z16, Z9, Z10
+	VMOVUPS      Z10, (R14)(R9*1)
+	VFNMADD231PS Z16, Z9, Z8
+	VMOVUPS      Z8, (R14)(R9*2)
+	VMOVAPS      Z1, Z8
+	VFMADD231PS  Z19, Z5, Z8
+	VMOVAPS      Z3, Z9
+	VFMADD231PS  Z19, Z7, Z9
+	VMOVAPS      Z8, Z10
+	VFMADD231PS  Z17, Z9, Z10
+	VMOVUPS      Z10, (R14)(R10*1)
+	VFNMADD231PS Z17, Z9, Z8
+	VMOVUPS      Z8, (R14)(R9*4)
+	MOVQ         R12, SI
+	VMOVUPS      (SI), Z0
+	VMOVUPS      (SI)(DX*2), Z8
+	VFMADD231PS  Z19, Z8, Z0
+	VMOVUPS      (SI)(DX*1), Z9
+	VMOVUPS      (SI)(CX*1), Z8
+	VFMADD231PS  Z19, Z8, Z9
+	VMOVAPS      Z0, Z1
+	VFMADD231PS  Z17, Z9, Z0
+	VFNMADD231PS Z17, Z9, Z1
+	ADDQ         BX, SI
+	VMOVUPS      (SI), Z2
+	VMOVUPS      (SI)(DX*2), Z8
+	VFMADD231PS  Z19, Z8, Z2
+	VMOVUPS      (SI)(DX*1), Z9
+	VMOVUPS      (SI)(CX*1), Z8
+	VFMADD231PS  Z19, Z8, Z9
+	VMOVAPS      Z2, Z3
+	VFMADD231PS  Z17, Z9, Z2
+	VFNMADD231PS Z17, Z9, Z3
+	ADDQ         BX, SI
+	VMOVUPS      (SI), Z4
+	VMOVUPS      (SI)(DX*2), Z8
+	VFMADD231PS  Z19, Z8, Z4
+	VMOVUPS      (SI)(DX*1), Z9
+	VMOVUPS      (SI)(CX*1), Z8
+	VFMADD231PS  Z19, Z8, Z9
+	VMOVAPS      Z4, Z5
+	VFMADD231PS  Z17, Z9, Z4
+	VFNMADD231PS Z17, Z9, Z5
+	ADDQ         BX, SI
+	VMOVUPS      (SI), Z6
+	VMOVUPS      (SI)(DX*2), Z8
+	VFMADD231PS  Z19, Z8, Z6
+	VMOVUPS      (SI)(DX*1), Z9
+	VMOVUPS      (SI)(CX*1), Z8
+	VFMADD231PS  Z19, Z8, Z9
+	VMOVAPS      Z6, Z7
+	VFMADD231PS  Z17, Z9, Z6
+	VFNMADD231PS Z17, Z9, Z7
+	IMUL3Q       $0x03, R8, R14
+	ADDQ         R13, R14
+	VMOVUPS      Z0, (R14)
+	VMOVUPS      Z6, (R14)(R11*1)
+	VMOVAPS      Z0, Z8
+	VFMADD231PS  Z18, Z4, Z8
+	VMOVAPS      Z2, Z9
+	VFMADD231PS  Z18, Z6, Z9
+	VMOVAPS      Z8, Z10
+	VFMADD231PS  Z16, Z9, Z10
+	VMOVUPS      Z10, (R14)(R9*1)
+	VFNMADD231PS Z16, Z9, Z8
+	VMOVUPS      Z8, (R14)(R9*2)
+	VMOVAPS      Z0, Z8
+	VFMADD231PS  Z19, Z4, Z8
+	VMOVAPS      Z2, Z9
+	VFMADD231PS  Z19, Z6, Z9
+	VMOVAPS      Z8, Z10
+	VFMADD231PS  Z17, Z9, Z10
+	VMOVUPS      Z10, (R14)(R10*1)
+	VFNMADD231PS Z17, Z9, Z8
+	VMOVUPS      Z8, (R14)(R9*4)
+	IMUL3Q       $0x04, R8, R14
+	ADDQ         R13, R14
+	VMOVUPS      Z1, (R14)
+	VMOVUPS      Z7, (R14)(R11*1)
+	VMOVAPS      Z1, Z8
+	VFMADD231PS  Z18, Z5, Z8
+	VMOVAPS      Z3, Z9
+	VFMADD231PS  Z18, Z7, Z9
+	VMOVAPS      Z8, Z10
+	VFMADD231PS  Z16, Z9, Z10
+	VMOVUPS      Z10, (R14)(R9*1)
+	VFNMADD231PS Z16, Z9, Z8
+	VMOVUPS      Z8, (R14)(R9*2)
+	VMOVAPS      Z1, Z8
+	VFMADD231PS  Z19, Z5, Z8
+	VMOVAPS      Z3, Z9
+	VFMADD231PS  Z19, Z7, Z9
+	VMOVAPS      Z8, Z10
+	VFMADD231PS  Z17, Z9, Z10
+	VMOVUPS      Z10, (R14)(R10*1)
+	VFNMADD231PS Z17, Z9, Z8
+	VMOVUPS      Z8, (R14)(R9*4)
+	ADDQ         $0x40, R12
+	ADDQ         $0x40, R13
+	DECQ         R15
+	JNE          block911
+
+tail912:
+	CMPQ         48(AX), $0x00
+	JE           done913
+	MOVQ         R12, SI
+	VMOVUPS.Z    (SI), K1, Z0
+	VMOVUPS.Z    (SI)(CX*1), K1, Z1
+	ADDQ         BX, SI
+	VMOVUPS.Z    (SI), K1, Z2
+	VMOVUPS.Z    (SI)(CX*1), K1, Z3
+	ADDQ         BX, SI
+	VMOVUPS.Z    (SI), K1, Z4
+	VMOVUPS.Z    (SI)(CX*1), K1, Z5
+	ADDQ         BX, SI
+	VMOVUPS.Z    (SI), K1, Z6
+	VMOVUPS.Z    (SI)(CX*1), K1, Z7
+	IMUL3Q       $0x00, R8, R14
+	ADDQ         R13, R14
+	VMOVUPS      Z0, (R14)
+	VMOVUPS      Z6, (R14)(R11*1)
+	VMOVAPS      Z0, Z8
+	VFMADD231PS  Z18, Z4, Z8
+	VMOVAPS      Z2, Z9
+	VFMADD231PS  Z18, Z6, Z9
+	VMOVAPS      Z8, Z10
+	VFMADD231PS  Z16, Z9, Z10
+	VMOVUPS      Z10, (R14)(R9*1)
+	VFNMADD231PS Z16, Z9, Z8
+	VMOVUPS      Z8, (R14)(R9*2)
+	VMOVAPS      Z0, Z8
+	VFMADD231PS  Z19, Z4, Z8
+	VMOVAPS      Z2, Z9
+	VFMADD231PS  Z19, Z6, Z9
+	VMOVAPS      Z8, Z10
+	VFMADD231PS  Z17, Z9, Z10
+	VMOVUPS      Z10, (R14)(R10*1)
+	VFNMADD231PS Z17, Z9, Z8
+	VMOVUPS      Z8, (R14)(R9*4)
+	IMUL3Q       $0x05, R8, R14
+	ADDQ         R13, R14
+	VMOVUPS      Z1, (R14)
+	VMOVUPS      Z7, (R14)(R11*1)
+	VMOVAPS      Z1, Z8
+	VFMADD231PS  Z18, Z5, Z8
+	VMOVAPS      Z3, Z9
+	VFMADD231PS  Z18, Z7, Z9
+	VMOVAPS      Z8, Z10
+	VFMADD231PS  Z16, Z9, Z10
+	VMOVUPS      Z10, (R14)(R9*1)
+	VFNMADD231PS Z16, Z9, Z8
+	VMOVUPS      Z8, (R14)(R9*2)
+	VMOVAPS      Z1, Z8
+	VFMADD231PS  Z19, Z5, Z8
+	VMOVAPS      Z3, Z9
+	VFMADD231PS  Z19, Z7, Z9
+	VMOVAPS      Z8, Z10
+	VFMADD231PS  Z17, Z9, Z10
+	VMOVUPS      Z10, (R14)(R10*1)
+	VFNMADD231PS Z17, Z9, Z8
+	VMOVUPS      Z8, (R14)(R9*4)
+	MOVQ         R12, SI
+	VMOVUPS.Z    (SI), K1, Z0
+	VMOVUPS.Z    (SI)(DX*2), K1, Z8
+	VFMADD231PS  Z18, Z8, Z0
+	VMOVUPS.Z    (SI)(DX*1), K1, Z9
+	VMOVUPS.Z    (SI)(CX*1), K1, Z8
+	VFMADD231PS  Z18, Z8, Z9
+	VMOVAPS      Z0, Z1
+	VFMADD231PS  Z16, Z9, Z0
+	VFNMADD231PS Z16, Z9, Z1
+	ADDQ         BX, SI
+	VMOVUPS.Z    (SI), K1, Z2
+	VMOVUPS.Z    (SI)(DX*2), K1, Z8
+	VFMADD231PS  Z18, Z8, Z2
+	VMOVUPS.Z    (SI)(DX*1), K1, Z9
+	VMOVUPS.Z    (SI)(CX*1), K1, Z8
+	VFMADD231PS  Z18, Z8, Z9
+	VMOVAPS      Z2, Z3
+	VFMADD231PS  Z16, Z9, Z2
+	VFNMADD231PS Z16, Z9, Z3
+	ADDQ         BX, SI
+	VMOVUPS.Z    (SI), K1, Z4
+	VMOVUPS.Z    (SI)(DX*2), K1, Z8
+	VFMADD231PS  Z18, Z8, Z4
+	VMOVUPS.Z    (SI)(DX*1), K1, Z9
+	VMOVUPS.Z    (SI)(CX*1), K1, Z8
+	VFMADD231PS  Z18, Z8, Z9
+	VMOVAPS      Z4, Z5
+	VFMADD231PS  Z16, Z9, Z4
+	VFNMADD231PS Z16, Z9, Z5
+	ADDQ         BX, SI
+	VMOVUPS.Z    (SI), K1, Z6
+	VMOVUPS.Z    (SI)(DX*2), K1, Z8
+	VFMADD231PS  Z18, Z8, Z6
+	VMOVUPS.Z    (SI)(DX*1), K1, Z9
+	VMOVUPS.Z    (SI)(CX*1), K1, Z8
+	VFMADD231PS  Z18, Z8, Z9
+	VMOVAPS      Z6, Z7
+	VFMADD231PS  Z16, Z9, Z6
+	VFNMADD231PS Z16, Z9, Z7
+	IMUL3Q       $0x01, R8, R14
+	ADDQ         R13, R14
+	VMOVUPS      Z0, (R14)
+	VMOVUPS      Z6, (R14)(R11*1)
+	VMOVAPS      Z0, Z8
+	VFMADD231PS  Z18, Z4, Z8
+	VMOVAPS      Z2, Z9
+	VFMADD231PS  Z18, Z6, Z9
+	VMOVAPS      Z8, Z10
+	VFMADD231PS  Z16, Z9, Z10
+	VMOVUPS      Z10, (R14)(R9*1)
+	VFNMADD231PS Z16, Z9, Z8
+	VMOVUPS      Z8, (R14)(R9*2)
+	VMOVAPS      Z0, Z8
+	VFMADD231PS  Z19, Z4, Z8
+	VMOVAPS      Z2, Z9
+	VFMADD231PS  Z19, Z6, Z9
+	VMOVAPS      Z8, Z10
+	VFMADD231PS  Z17, Z9, Z10
+	VMOVUPS      Z10, (R14)(R10*1)
+	VFNMADD231PS Z17, Z9, Z8
+	VMOVUPS      Z8, (R14)(R9*4)
+	IMUL3Q       $0x02, R8, R14
+	ADDQ         R13, R14
+	VMOVUPS      Z1, (R14)
+	VMOVUPS      Z7, (R14)(R11*1)
+	VMOVAPS      Z1, Z8
+	VFMADD231PS  Z18, Z5, Z8
+	VMOVAPS      Z3, Z9
+	VFMADD231PS  Z18, Z7, Z9
+	VMOVAPS      Z8, Z10
+	VFMADD231PS  Z16, Z9, Z10
+	VMOVUPS      Z10, (R14)(R9*1)
+	VFNMADD231PS Z16, Z9, Z8
+	VMOVUPS      Z8, (R14)(R9*2)
+	VMOVAPS      Z1, Z8
+	VFMADD231PS  Z19, Z5, Z8
+	VMOVAPS      Z3, Z9
+	VFMADD231PS  Z19, Z7, Z9
+	VMOVAPS      Z8, Z10
+	VFMADD231PS  Z17, Z9, Z10
+	VMOVUPS      Z10, (R14)(R10*1)
+	VFNMADD231PS Z17, Z9, Z8
+	VMOVUPS      Z8, (R14)(R9*4)
+	MOVQ         R12, SI
+	VMOVUPS.Z    (SI), K1, Z0
+	VMOVUPS.Z    (SI)(DX*2), K1, Z8
+	VFMADD231PS  Z19, Z8, Z0
+	VMOVUPS.Z    (SI)(DX*1), K1, Z9
+	VMOVUPS.Z    (SI)(CX*1), K1, Z8
+	VFMADD231PS  Z19, Z8, Z9
+	VMOVAPS      Z0, Z1
+	VFMADD231PS  Z17, Z9, Z0
+	VFNMADD231PS Z17, Z9, Z1
+	ADDQ         BX, SI
+	VMOVUPS.Z    (SI), K1, Z2
+	VMOVUPS.Z    (SI)(DX*2), K1, Z8
+	VFMADD231PS  Z19, Z8, Z2
+	VMOVUPS.Z    (SI)(DX*1), K1, Z9
+	VMOVUPS.Z    (SI)(CX*1), K1, Z8
+	VFMADD231PS  Z19, Z8, Z9
+	VMOVAPS      Z2, Z3
+	VFMADD231PS  Z17, Z9, Z2
+	VFNMADD231PS Z17, Z9, Z3
+	ADDQ         BX, SI
+	VMOVUPS.Z    (SI), K1, Z4
+	VMOVUPS.Z    (SI)(DX*2), K1, Z8
+	VFMADD231PS  Z19, Z8, Z4
+	VMOVUPS.Z    (SI)(DX*1), K1, Z9
+	VMOVUPS.Z    (SI)(CX*1), K1, Z8
+	VFMADD231PS  Z19, Z8, Z9
+	VMOVAPS      Z4, Z5
+	VFMADD231PS  Z17, Z9, Z4
+	VFNMADD231PS Z17, Z9, Z5
+	ADDQ         BX, SI
+	VMOVUPS.Z    (SI), K1, Z6
+	VMOVUPS.Z    (SI)(DX*2), K1, Z8
+	VFMADD231PS  Z19, Z8, Z6
+	VMOVUPS.Z    (SI)(DX*1), K1, Z9
+	VMOVUPS.Z    (SI)(CX*1), K1, Z8
+	VFMADD231PS  Z19, Z8, Z9
+	VMOVAPS      Z6, Z7
+	VFMADD231PS  Z17, Z9, Z6
+	VFNMADD231PS Z17, Z9, Z7
+	IMUL3Q       $0x03, R8, R14
+	ADDQ         R13, R14
+	VMOVUPS      Z0, (R14)
+	VMOVUPS      Z6, (R14)(R11*1)
+	VMOVAPS      Z0, Z8
+	VFMADD231PS  Z18, Z4, Z8
+	VMOVAPS      Z2, Z9
+	VFMADD231PS  Z18, Z6, Z9
+	VMOVAPS      Z8, Z10
+	VFMADD231PS  Z16, Z9, Z10
+	VMOVUPS      Z10, (R14)(R9*1)
+	VFNMADD231PS Z16, Z9, Z8
+	VMOVUPS      Z8, (R14)(R9*2)
+	VMOVAPS      Z0, Z8
+	VFMADD231PS  Z19, Z4, Z8
+	VMOVAPS      Z2, Z9
+	VFMADD231PS  Z19, Z6, Z9
+	VMOVAPS      Z8, Z10
+	VFMADD231PS  Z17, Z9, Z10
+	VMOVUPS      Z10, (R14)(R10*1)
+	VFNMADD231PS Z17, Z9, Z8
+	VMOVUPS      Z8, (R14)(R9*4)
+	IMUL3Q       $0x04, R8, R14
+	ADDQ         R13, R14
+	VMOVUPS      Z1, (R14)
+	VMOVUPS      Z7, (R14)(R11*1)
+	VMOVAPS      Z1, Z8
+	VFMADD231PS  Z18, Z5, Z8
+	VMOVAPS      Z3, Z9
+	VFMADD231PS  Z18, Z7, Z9
+	VMOVAPS      Z8, Z10
+	VFMADD231PS  Z16, Z9, Z10
+	VMOVUPS      Z10, (R14)(R9*1)
+	VFNMADD231PS Z16, Z9, Z8
+	VMOVUPS      Z8, (R14)(R9*2)
+	VMOVAPS      Z1, Z8
+	VFMADD231PS  Z19, Z5, Z8
+	VMOVAPS      Z3, Z9
+	VFMADD231PS  Z19, Z7, Z9
+	VMOVAPS      Z8, Z10
+	VFMADD231PS  Z17, Z9, Z10
+	VMOVUPS      Z10, (R14)(R10*1)
+	VFNMADD231PS Z17, Z9, Z8
+	VMOVUPS      Z8, (R14)(R9*4)
+
+done913:
+	VZEROUPPER
+	RET
+
+// func winogradSumsAVX512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·winogradSumsAVX512(SB), NOSPLIT, $0-8
+	MOVQ    t+0(FP), AX
+	VMOVUPS k0AVX512<>+0(SB), Z16
+	VMOVUPS ka0AVX512<>+0(SB), Z17
+	VMOVUPS ka1AVX512<>+0(SB), Z18
+	VMOVUPS ka2AVX512<>+0(SB), Z19
+	VMOVUPS kb0AVX512<>+0(SB), Z20
+	VMOVUPS kb1AVX512<>+0(SB), Z21
+	VMOVUPS kb2AVX512<>+0(SB), Z22
+	CMPQ    40(AX), $0x00
+	JE      noMask914
+	KMOVW   40(AX), K1
+
+noMask914:
+	MOVQ  8(AX), DX
+	LEAQ  (DX)(DX*2), CX
+	LEAQ  (CX)(CX*1), R9
+	MOVQ  (AX), R10
+	MOVQ  16(AX), R11
+	MOVQ  24(AX), R12
+	MOVQ  32(AX), R14
+	TESTQ R14, R14
+	JE    tail916
+
+block915:
+	MOVQ        R10, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VADDPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VADDPS      (DI), Z7, Z7
+	VMOVUPS     (SI), Z8
+	VMULPS      Z16, Z8, Z8
+	VFMADD231PS Z17, Z6, Z8
+	VFMADD231PS Z20, Z7, Z8
+	VMOVAPS     Z8, Z0
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VADDPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VADDPS      (DI), Z7, Z7
+	VMOVUPS     (SI), Z8
+	VMULPS      Z16, Z8, Z8
+	VFMADD231PS Z17, Z6, Z8
+	VFMADD231PS Z20, Z7, Z8
+	VMOVAPS     Z8, Z1
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VADDPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VADDPS      (DI), Z7, Z7
+	VMOVUPS     (SI), Z8
+	VMULPS      Z16, Z8, Z8
+	VFMADD231PS Z17, Z6, Z8
+	VFMADD231PS Z20, Z7, Z8
+	VMOVAPS     Z8, Z2
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VADDPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VADDPS      (DI), Z7, Z7
+	VMOVUPS     (SI), Z8
+	VMULPS      Z16, Z8, Z8
+	VFMADD231PS Z17, Z6, Z8
+	VFMADD231PS Z20, Z7, Z8
+	VMOVAPS     Z8, Z3
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VADDPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VADDPS      (DI), Z7, Z7
+	VMOVUPS     (SI), Z8
+	VMULPS      Z16, Z8, Z8
+	VFMADD231PS Z17, Z6, Z8
+	VFMADD231PS Z20, Z7, Z8
+	VMOVAPS     Z8, Z4
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VADDPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VADDPS      (DI), Z7, Z7
+	VMOVUPS     (SI), Z8
+	VMULPS      Z16, Z8, Z8
+	VFMADD231PS Z17, Z6, Z8
+	VFMADD231PS Z20, Z7, Z8
+	VMOVAPS     Z8, Z5
+	LEAQ        (R11), R13
+	VMOVAPS     Z1, Z6
+	VADDPS      Z2, Z6, Z6
+	VMOVAPS     Z3, Z7
+	VADDPS      Z4, Z7, Z7
+	VMOVAPS     Z0, Z8
+	VMULPS      Z16, Z8, Z8
+	VFMADD231PS Z17, Z6, Z8
+	VFMADD231PS Z20, Z7, Z8
+	VMOVUPS     Z8, (R13)
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	VMOVAPS     Z1, Z6
+	VSUBPS      Z2, Z6, Z6
+	VMOVAPS     Z3, Z7
+	VSUBPS      Z4, Z7, Z7
+	VMULPS      Z18, Z6, Z8
+	VFMADD231PS Z21, Z7, Z8
+	VMOVUPS     Z8, (R13)
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	VMOVAPS     Z1, Z6
+	VADDPS      Z2, Z6, Z6
+	VMOVAPS     Z3, Z7
+	VADDPS      Z4, Z7, Z7
+	VMOVAPS     Z5, Z8
+	VFMADD231PS Z19, Z6, Z8
+	VFMADD231PS Z22, Z7, Z8
+	VMOVUPS     Z8, (R13)
+	MOVQ        R10, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VSUBPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VSUBPS      (DI), Z7, Z7
+	VMULPS      Z18, Z6, Z8
+	VFMADD231PS Z21, Z7, Z8
+	VMOVAPS     Z8, Z0
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VSUBPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VSUBPS      (DI), Z7, Z7
+	VMULPS      Z18, Z6, Z8
+	VFMADD231PS Z21, Z7, Z8
+	VMOVAPS     Z8, Z1
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VSUBPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VSUBPS      (DI), Z7, Z7
+	VMULPS      Z18, Z6, Z8
+	VFMADD231PS Z21, Z7, Z8
+	VMOVAPS     Z8, Z2
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VSUBPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VSUBPS      (DI), Z7, Z7
+	VMULPS      Z18, Z6, Z8
+	VFMADD231PS Z21, Z7, Z8
+	VMOVAPS     Z8, Z3
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VSUBPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VSUBPS      (DI), Z7, Z7
+	VMULPS      Z18, Z6, Z8
+	VFMADD231PS Z21, Z7, Z8
+	VMOVAPS     Z8, Z4
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VSUBPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VSUBPS      (DI), Z7, Z7
+	VMULPS      Z18, Z6, Z8
+	VFMADD231PS Z21, Z7, Z8
+	VMOVAPS     Z8, Z5
+	LEAQ        (R11), R13
+	ADDQ        R12, R13
+	VMOVAPS     Z1, Z6
+	VADDPS      Z2, Z6, Z6
+	VMOVAPS     Z3, Z7
+	VADDPS      Z4, Z7, Z7
+	VMOVAPS     Z0, Z8
+	VMULPS      Z16, Z8, Z8
+	VFMADD231PS Z17, Z6, Z8
+	VFMADD231PS Z20, Z7, Z8
+	VMOVUPS     Z8, (R13)
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	VMOVAPS     Z1, Z6
+	VSUBPS      Z2, Z6, Z6
+	VMOVAPS     Z3, Z7
+	VSUBPS      Z4, Z7, Z7
+	VMULPS      Z18, Z6, Z8
+	VFMADD231PS Z21, Z7, Z8
+	VMOVUPS     Z8, (R13)
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	VMOVAPS     Z1, Z6
+	VADDPS      Z2, Z6, Z6
+	VMOVAPS     Z3, Z7
+	VADDPS      Z4, Z7, Z7
+	VMOVAPS     Z5, Z8
+	VFMADD231PS Z19, Z6, Z8
+	VFMADD231PS Z22, Z7, Z8
+	VMOVUPS     Z8, (R13)
+	MOVQ        R10, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VADDPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VADDPS      (DI), Z7, Z7
+	VMOVUPS     (DI)(DX*1), Z8
+	VFMADD231PS Z19, Z6, Z8
+	VFMADD231PS Z22, Z7, Z8
+	VMOVAPS     Z8, Z0
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VADDPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VADDPS      (DI), Z7, Z7
+	VMOVUPS     (DI)(DX*1), Z8
+	VFMADD231PS Z19, Z6, Z8
+	VFMADD231PS Z22, Z7, Z8
+	VMOVAPS     Z8, Z1
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VADDPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VADDPS      (DI), Z7, Z7
+	VMOVUPS     (DI)(DX*1), Z8
+	VFMADD231PS Z19, Z6, Z8
+	VFMADD231PS Z22, Z7, Z8
+	VMOVAPS     Z8, Z2
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VADDPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VADDPS      (DI), Z7, Z7
+	VMOVUPS     (DI)(DX*1), Z8
+	VFMADD231PS Z19, Z6, Z8
+	VFMADD231PS Z22, Z7, Z8
+	VMOVAPS     Z8, Z3
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VADDPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VADDPS      (DI), Z7, Z7
+	VMOVUPS     (DI)(DX*1), Z8
+	VFMADD231PS Z19, Z6, Z8
+	VFMADD231PS Z22, Z7, Z8
+	VMOVAPS     Z8, Z4
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VADDPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VADDPS      (DI), Z7, Z7
+	VMOVUPS     (DI)(DX*1), Z8
+	VFMADD231PS Z19, Z6, Z8
+	VFMADD231PS Z22, Z7, Z8
+	VMOVAPS     Z8, Z5
+	LEAQ        (R11), R13
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	VMOVAPS     Z1, Z6
+	VADDPS      Z2, Z6, Z6
+	VMOVAPS     Z3, Z7
+	VADDPS      Z4, Z7, Z7
+	VMOVAPS     Z0, Z8
+	VMULPS      Z16, Z8, Z8
+	VFMADD231PS Z17, Z6, Z8
+	VFMADD231PS Z20, Z7, Z8
+	VMOVUPS     Z8, (R13)
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	VMOVAPS     Z1, Z6
+	VSUBPS      Z2, Z6, Z6
+	VMOVAPS     Z3, Z7
+	VSUBPS      Z4, Z7, Z7
+	VMULPS      Z18, Z6, Z8
+	VFMADD231PS Z21, Z7, Z8
+	VMOVUPS     Z8, (R13)
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	VMOVAPS     Z1, Z6
+	VADDPS      Z2, Z6, Z6
+	VMOVAPS     Z3, Z7
+	VADDPS      Z4, Z7, Z7
+	VMOVAPS     Z5, Z8
+	VFMADD231PS Z19, Z6, Z8
+	VFMADD231PS Z22, Z7, Z8
+	VMOVUPS     Z8, (R13)
+	ADDQ        $0x40, R10
+	ADDQ        $0x40, R11
+	DECQ        R14
+	JNE         block915
+
+tail916:
+	CMPQ        40(AX), $0x00
+	JE          done917
+	MOVQ        R10, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VADDPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VADDPS      (DI), Z7, Z7
+	VMOVUPS     (SI), Z8
+	VMULPS      Z16, Z8, Z8
+	VFMADD231PS Z17, Z6, Z8
+	VFMADD231PS Z20, Z7, Z8
+	VMOVAPS     Z8, Z0
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VADDPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VADDPS      (DI), Z7, Z7
+	VMOVUPS     (SI), Z8
+	VMULPS      Z16, Z8, Z8
+	VFMADD231PS Z17, Z6, Z8
+	VFMADD231PS Z20, Z7, Z8
+	VMOVAPS     Z8, Z1
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VADDPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VADDPS      (DI), Z7, Z7
+	VMOVUPS     (SI), Z8
+	VMULPS      Z16, Z8, Z8
+	VFMADD231PS Z17, Z6, Z8
+	VFMADD231PS Z20, Z7, Z8
+	VMOVAPS     Z8, Z2
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VADDPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VADDPS      (DI), Z7, Z7
+	VMOVUPS     (SI), Z8
+	VMULPS      Z16, Z8, Z8
+	VFMADD231PS Z17, Z6, Z8
+	VFMADD231PS Z20, Z7, Z8
+	VMOVAPS     Z8, Z3
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VADDPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VADDPS      (DI), Z7, Z7
+	VMOVUPS     (SI), Z8
+	VMULPS      Z16, Z8, Z8
+	VFMADD231PS Z17, Z6, Z8
+	VFMADD231PS Z20, Z7, Z8
+	VMOVAPS     Z8, Z4
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VADDPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VADDPS      (DI), Z7, Z7
+	VMOVUPS     (SI), Z8
+	VMULPS      Z16, Z8, Z8
+	VFMADD231PS Z17, Z6, Z8
+	VFMADD231PS Z20, Z7, Z8
+	VMOVAPS     Z8, Z5
+	LEAQ        (R11), R13
+	VMOVAPS     Z1, Z6
+	VADDPS      Z2, Z6, Z6
+	VMOVAPS     Z3, Z7
+	VADDPS      Z4, Z7, Z7
+	VMOVAPS     Z0, Z8
+	VMULPS      Z16, Z8, Z8
+	VFMADD231PS Z17, Z6, Z8
+	VFMADD231PS Z20, Z7, Z8
+	VMOVUPS     Z8, K1, (R13)
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	VMOVAPS     Z1, Z6
+	VSUBPS      Z2, Z6, Z6
+	VMOVAPS     Z3, Z7
+	VSUBPS      Z4, Z7, Z7
+	VMULPS      Z18, Z6, Z8
+	VFMADD231PS Z21, Z7, Z8
+	VMOVUPS     Z8, K1, (R13)
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	VMOVAPS     Z1, Z6
+	VADDPS      Z2, Z6, Z6
+	VMOVAPS     Z3, Z7
+	VADDPS      Z4, Z7, Z7
+	VMOVAPS     Z5, Z8
+	VFMADD231PS Z19, Z6, Z8
+	VFMADD231PS Z22, Z7, Z8
+	VMOVUPS     Z8, K1, (R13)
+	MOVQ        R10, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VSUBPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VSUBPS      (DI), Z7, Z7
+	VMULPS      Z18, Z6, Z8
+	VFMADD231PS Z21, Z7, Z8
+	VMOVAPS     Z8, Z0
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VSUBPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VSUBPS      (DI), Z7, Z7
+	VMULPS      Z18, Z6, Z8
+	VFMADD231PS Z21, Z7, Z8
+	VMOVAPS     Z8, Z1
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VSUBPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VSUBPS      (DI), Z7, Z7
+	VMULPS      Z18, Z6, Z8
+	VFMADD231PS Z21, Z7, Z8
+	VMOVAPS     Z8, Z2
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VSUBPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VSUBPS      (DI), Z7, Z7
+	VMULPS      Z18, Z6, Z8
+	VFMADD231PS Z21, Z7, Z8
+	VMOVAPS     Z8, Z3
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VSUBPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VSUBPS      (DI), Z7, Z7
+	VMULPS      Z18, Z6, Z8
+	VFMADD231PS Z21, Z7, Z8
+	VMOVAPS     Z8, Z4
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VSUBPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VSUBPS      (DI), Z7, Z7
+	VMULPS      Z18, Z6, Z8
+	VFMADD231PS Z21, Z7, Z8
+	VMOVAPS     Z8, Z5
+	LEAQ        (R11), R13
+	ADDQ        R12, R13
+	VMOVAPS     Z1, Z6
+	VADDPS      Z2, Z6, Z6
+	VMOVAPS     Z3, Z7
+	VADDPS      Z4, Z7, Z7
+	VMOVAPS     Z0, Z8
+	VMULPS      Z16, Z8, Z8
+	VFMADD231PS Z17, Z6, Z8
+	VFMADD231PS Z20, Z7, Z8
+	VMOVUPS     Z8, K1, (R13)
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	VMOVAPS     Z1, Z6
+	VSUBPS      Z2, Z6, Z6
+	VMOVAPS     Z3, Z7
+	VSUBPS      Z4, Z7, Z7
+	VMULPS      Z18, Z6, Z8
+	VFMADD231PS Z21, Z7, Z8
+	VMOVUPS     Z8, K1, (R13)
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	VMOVAPS     Z1, Z6
+	VADDPS      Z2, Z6, Z6
+	VMOVAPS     Z3, Z7
+	VADDPS      Z4, Z7, Z7
+	VMOVAPS     Z5, Z8
+	VFMADD231PS Z19, Z6, Z8
+	VFMADD231PS Z22, Z7, Z8
+	VMOVUPS     Z8, K1, (R13)
+	MOVQ        R10, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VADDPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VADDPS      (DI), Z7, Z7
+	VMOVUPS     (DI)(DX*1), Z8
+	VFMADD231PS Z19, Z6, Z8
+	VFMADD231PS Z22, Z7, Z8
+	VMOVAPS     Z8, Z0
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VADDPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VADDPS      (DI), Z7, Z7
+	VMOVUPS     (DI)(DX*1), Z8
+	VFMADD231PS Z19, Z6, Z8
+	VFMADD231PS Z22, Z7, Z8
+	VMOVAPS     Z8, Z1
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VADDPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VADDPS      (DI), Z7, Z7
+	VMOVUPS     (DI)(DX*1), Z8
+	VFMADD231PS Z19, Z6, Z8
+	VFMADD231PS Z22, Z7, Z8
+	VMOVAPS     Z8, Z2
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VADDPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VADDPS      (DI), Z7, Z7
+	VMOVUPS     (DI)(DX*1), Z8
+	VFMADD231PS Z19, Z6, Z8
+	VFMADD231PS Z22, Z7, Z8
+	VMOVAPS     Z8, Z3
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VADDPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VADDPS      (DI), Z7, Z7
+	VMOVUPS     (DI)(DX*1), Z8
+	VFMADD231PS Z19, Z6, Z8
+	VFMADD231PS Z22, Z7, Z8
+	VMOVAPS     Z8, Z4
+	ADDQ        R9, SI
+	LEAQ        (SI)(DX*4), DI
+	VMOVUPS     (SI)(DX*1), Z6
+	VADDPS      (SI)(DX*2), Z6, Z6
+	VMOVUPS     (SI)(CX*1), Z7
+	VADDPS      (DI), Z7, Z7
+	VMOVUPS     (DI)(DX*1), Z8
+	VFMADD231PS Z19, Z6, Z8
+	VFMADD231PS Z22, Z7, Z8
+	VMOVAPS     Z8, Z5
+	LEAQ        (R11), R13
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	VMOVAPS     Z1, Z6
+	VADDPS      Z2, Z6, Z6
+	VMOVAPS     Z3, Z7
+	VADDPS      Z4, Z7, Z7
+	VMOVAPS     Z0, Z8
+	VMULPS      Z16, Z8, Z8
+	VFMADD231PS Z17, Z6, Z8
+	VFMADD231PS Z20, Z7, Z8
+	VMOVUPS     Z8, K1, (R13)
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	VMOVAPS     Z1, Z6
+	VSUBPS      Z2, Z6, Z6
+	VMOVAPS     Z3, Z7
+	VSUBPS      Z4, Z7, Z7
+	VMULPS      Z18, Z6, Z8
+	VFMADD231PS Z21, Z7, Z8
+	VMOVUPS     Z8, K1, (R13)
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	ADDQ        R12, R13
+	VMOVAPS     Z1, Z6
+	VADDPS      Z2, Z6, Z6
+	VMOVAPS     Z3, Z7
+	VADDPS      Z4, Z7, Z7
+	VMOVAPS     Z5, Z8
+	VFMADD231PS Z19, Z6, Z8
+	VFMADD231PS Z22, Z7, Z8
+	VMOVUPS     Z8, K1, (R13)
+
+done917:
+	VZEROUPPER
+	RET
+
 // func widenBytesAVX512(t *byte)
 // Requires: AVX, AVX512F
 TEXT ·widenBytesAVX512(SB), NOSPLIT, $0-8
@@ -18727,14 +19808,14 @@ TEXT ·widenBytesAVX512(SB), NOSPLIT, $0-8
 	MOVQ 8(AX), SI
 	MOVQ 16(AX), CX
 
-values910:
+values918:
 	VPMOVZXBD (SI), Z0
 	VCVTDQ2PS Z0, Z0
 	VMOVUPS   Z0, (DI)
 	ADDQ      $0x10, SI
 	ADDQ      $0x40, DI
 	DECQ      CX
-	JNE       values910
+	JNE       values918
 	VZEROUPPER
 	RET
 
@@ -18754,7 +19835,7 @@ TEXT ·scalePixelsAVX512(SB), NOSPLIT, $0-8
 	VMOVUPS 64(DX), Z7
 	VMOVUPS 128(DX), Z8
 
-pixels911:
+pixels919:
 	VMULPS  (SI), Z3, Z0
 	VADDPS  Z6, Z0, Z0
 	VMULPS  64(SI), Z4, Z1
@@ -18767,7 +19848,7 @@ pixels911:
 	ADDQ    $0xc0, SI
 	ADDQ    $0xc0, DI
 	DECQ    CX
-	JNE     pixels911
+	JNE     pixels919
 	VZEROUPPER
 	RET
 
@@ -18793,7 +19874,7 @@ TEXT ·outer1x8AVX512(SB), NOSPLIT, $0-8
 	PREFETCHT0 (R12)
 	VXORPS     Y0, Y0, Y0
 
-position912:
+position920:
 	MOVLQSX          (DI)(R9*4), R12
 	MOVLQSX          (R14)(R9*4), R15
 	SHLQ             $0x02, R12
@@ -18803,20 +19884,20 @@ position912:
 	VFMADD231PS.BCST (SI)(R12*1), Y1, Y0
 	ADDQ             CX, BX
 	INCQ             R9
-	JNE              position912
+	JNE              position920
 	CMPQ             80(AX), $0x00
-	JNE              tail913
+	JNE              tail921
 	VADDPS           (R10), Y0, Y0
 	VMOVUPS          Y0, (R10)
-	JMP              done914
+	JMP              done922
 
-tail913:
+tail921:
 	KMOVW     80(AX), K1
 	VMOVUPS.Z (R10), K1, Y1
 	VADDPS    Y0, Y1, Y0
 	VMOVUPS   Y0, K1, (R10)
 
-done914:
+done922:
 	VZEROUPPER
 	RET
 
@@ -18845,7 +19926,7 @@ TEXT ·outer2x8AVX512(SB), NOSPLIT, $0-8
 	PREFETCHT0 (R12)
 	VXORPS     Y1, Y1, Y1
 
-position915:
+position923:
 	MOVLQSX          (DI)(R9*4), R12
 	MOVLQSX          (R14)(R9*4), R15
 	SHLQ             $0x02, R12
@@ -18856,17 +19937,17 @@ position915:
 	VFMADD231PS.BCST 4(SI)(R12*1), Y2, Y1
 	ADDQ             CX, BX
 	INCQ             R9
-	JNE              position915
+	JNE              position923
 	CMPQ             80(AX), $0x00
-	JNE              tail916
+	JNE              tail924
 	VADDPS           (R10), Y0, Y0
 	VMOVUPS          Y0, (R10)
 	ADDQ             R11, R10
 	VADDPS           (R10), Y1, Y1
 	VMOVUPS          Y1, (R10)
-	JMP              done917
+	JMP              done925
 
-tail916:
+tail924:
 	KMOVW     80(AX), K1
 	VMOVUPS.Z (R10), K1, Y2
 	VADDPS    Y0, Y2, Y0
@@ -18876,7 +19957,7 @@ tail916:
 	VADDPS    Y1, Y2, Y1
 	VMOVUPS   Y1, K1, (R10)
 
-done917:
+done925:
 	VZEROUPPER
 	RET
 
@@ -18908,7 +19989,7 @@ TEXT ·outer3x8AVX512(SB), NOSPLIT, $0-8
 	PREFETCHT0 (R12)
 	VXORPS     Y2, Y2, Y2
 
-position918:
+position926:
 	MOVLQSX          (DI)(R9*4), R12
 	MOVLQSX          (R14)(R9*4), R15
 	SHLQ             $0x02, R12
@@ -18920,9 +20001,9 @@ position918:
 	VFMADD231PS.BCST 8(SI)(R12*1), Y3, Y2
 	ADDQ             CX, BX
 	INCQ             R9
-	JNE              position918
+	JNE              position926
 	CMPQ             80(AX), $0x00
-	JNE              tail919
+	JNE              tail927
 	VADDPS           (R10), Y0, Y0
 	VMOVUPS          Y0, (R10)
 	ADDQ             R11, R10
@@ -18931,9 +20012,9 @@ position918:
 	ADDQ             R11, R10
 	VADDPS           (R10), Y2, Y2
 	VMOVUPS          Y2, (R10)
-	JMP              done920
+	JMP              done928
 
-tail919:
+tail927:
 	KMOVW     80(AX), K1
 	VMOVUPS.Z (R10), K1, Y3
 	VADDPS    Y0, Y3, Y0
@@ -18947,7 +20028,7 @@ tail919:
 	VADDPS    Y2, Y3, Y2
 	VMOVUPS   Y2, K1, (R10)
 
-done920:
+done928:
 	VZEROUPPER
 	RET
 
@@ -18982,7 +20063,7 @@ TEXT ·outer4x8AVX512(SB), NOSPLIT, $0-8
 	PREFETCHT0 (R12)
 	VXORPS     Y3, Y3, Y3
 
-position921:
+position929:
 	MOVLQSX          (DI)(R9*4), R12
 	MOVLQSX          (R14)(R9*4), R15
 	SHLQ             $0x02, R12
@@ -18995,9 +20076,9 @@ position921:
 	VFMADD231PS.BCST 12(SI)(R12*1), Y4, Y3
 	ADDQ             CX, BX
 	INCQ             R9
-	JNE              position921
+	JNE              position929
 	CMPQ             80(AX), $0x00
-	JNE              tail922
+	JNE              tail930
 	VADDPS           (R10), Y0, Y0
 	VMOVUPS          Y0, (R10)
 	ADDQ             R11, R10
@@ -19009,9 +20090,9 @@ position921:
 	ADDQ             R11, R10
 	VADDPS           (R10), Y3, Y3
 	VMOVUPS          Y3, (R10)
-	JMP              done923
+	JMP              done931
 
-tail922:
+tail930:
 	KMOVW     80(AX), K1
 	VMOVUPS.Z (R10), K1, Y4
 	VADDPS    Y0, Y4, Y0
@@ -19029,7 +20110,7 @@ tail922:
 	VADDPS    Y3, Y4, Y3
 	VMOVUPS   Y3, K1, (R10)
 
-done923:
+done931:
 	VZEROUPPER
 	RET
 
@@ -19067,7 +20148,7 @@ TEXT ·outer5x8AVX512(SB), NOSPLIT, $0-8
 	PREFETCHT0 (R12)
 	VXORPS     Y4, Y4, Y4
 
-position924:
+position932:
 	MOVLQSX          (DI)(R9*4), R12
 	MOVLQSX          (R14)(R9*4), R15
 	SHLQ             $0x02, R12
@@ -19081,9 +20162,9 @@ position924:
 	VFMADD231PS.BCST 16(SI)(R12*1), Y5, Y4
 	ADDQ             CX, BX
 	INCQ             R9
-	JNE              position924
+	JNE              position932
 	CMPQ             80(AX), $0x00
-	JNE              tail925
+	JNE              tail933
 	VADDPS           (R10), Y0, Y0
 	VMOVUPS          Y0, (R10)
 	ADDQ             R11, R10
@@ -19098,9 +20179,9 @@ position924:
 	ADDQ             R11, R10
 	VADDPS           (R10), Y4, Y4
 	VMOVUPS          Y4, (R10)
-	JMP              done926
+	JMP              done934
 
-tail925:
+tail933:
 	KMOVW     80(AX), K1
 	VMOVUPS.Z (R10), K1, Y5
 	VADDPS    Y0, Y5, Y0
@@ -19122,7 +20203,7 @@ tail925:
 	VADDPS    Y4, Y5, Y4
 	VMOVUPS   Y4, K1, (R10)
 
-done926:
+done934:
 	VZEROUPPER
 	RET
 
@@ -19163,7 +20244,7 @@ TEXT ·outer6x8AVX512(SB), NOSPLIT, $0-8
 	PREFETCHT0 (R12)
 	VXORPS     Y5, Y5, Y5
 
-position927:
+position935:
 	MOVLQSX          (DI)(R9*4), R12
 	MOVLQSX          (R14)(R9*4), R15
 	SHLQ             $0x02, R12
@@ -19178,9 +20259,9 @@ position927:
 	VFMADD231PS.BCST 20(SI)(R12*1), Y6, Y5
 	ADDQ             CX, BX
 	INCQ             R9
-	JNE              position927
+	JNE              position935
 	CMPQ             80(AX), $0x00
-	JNE              tail928
+	JNE              tail936
 	VADDPS           (R10), Y0, Y0
 	VMOVUPS          Y0, (R10)
 	ADDQ             R11, R10
@@ -19198,9 +20279,9 @@ position927:
 	ADDQ             R11, R10
 	VADDPS           (R10), Y5, Y5
 	VMOVUPS          Y5, (R10)
-	JMP              done929
+	JMP              done937
 
-tail928:
+tail936:
 	KMOVW     80(AX), K1
 	VMOVUPS.Z (R10), K1, Y6
 	VADDPS    Y0, Y6, Y0
@@ -19226,7 +20307,7 @@ tail928:
 	VADDPS    Y5, Y6, Y5
 	VMOVUPS   Y5, K1, (R10)
 
-done929:
+done937:
 	VZEROUPPER
 	RET
 
@@ -19270,7 +20351,7 @@ TEXT ·outer7x8AVX512(SB), NOSPLIT, $0-8
 	PREFETCHT0 (R12)
 	VXORPS     Y6, Y6, Y6
 
-position930:
+position938:
 	MOVLQSX          (DI)(R9*4), R12
 	MOVLQSX          (R14)(R9*4), R15
 	SHLQ             $0x02, R12
@@ -19286,9 +20367,9 @@ position930:
 	VFMADD231PS.BCST 24(SI)(R12*1), Y7, Y6
 	ADDQ             CX, BX
 	INCQ             R9
-	JNE              position930
+	JNE              position938
 	CMPQ             80(AX), $0x00
-	JNE              tail931
+	JNE              tail939
 	VADDPS           (R10), Y0, Y0
 	VMOVUPS          Y0, (R10)
 	ADDQ             R11, R10
@@ -19309,9 +20390,9 @@ position930:
 	ADDQ             R11, R10
 	VADDPS           (R10), Y6, Y6
 	VMOVUPS          Y6, (R10)
-	JMP              done932
+	JMP              done940
 
-tail931:
+tail939:
 	KMOVW     80(AX), K1
 	VMOVUPS.Z (R10), K1, Y7
 	VADDPS    Y0, Y7, Y0
@@ -19341,7 +20422,7 @@ tail931:
 	VADDPS    Y6, Y7, Y6
 	VMOVUPS   Y6, K1, (R10)
 
-done932:
+done940:
 	VZEROUPPER
 	RET
 
@@ -19388,7 +20469,7 @@ TEXT ·outer8x8AVX512(SB), NOSPLIT, $0-8
 	PREFETCHT0 (R12)
 	VXORPS     Y7, Y7, Y7
 
-position933:
+position941:
 	MOVLQSX          (DI)(R9*4), R12
 	MOVLQSX          (R14)(R9*4), R15
 	SHLQ             $0x02, R12
@@ -19405,9 +20486,9 @@ position933:
 	VFMADD231PS.BCST 28(SI)(R12*1), Y8, Y7
 	ADDQ             CX, BX
 	INCQ             R9
-	JNE              position933
+	JNE              position941
 	CMPQ             80(AX), $0x00
-	JNE              tail934
+	JNE              tail942
 	VADDPS           (R10), Y0, Y0
 	VMOVUPS          Y0, (R10)
 	ADDQ             R11, R10
@@ -19431,9 +20512,9 @@ position933:
 	ADDQ             R11, R10
 	VADDPS           (R10), Y7, Y7
 	VMOVUPS          Y7, (R10)
-	JMP              done935
+	JMP              done943
 
-tail934:
+tail942:
 	KMOVW     80(AX), K1
 	VMOVUPS.Z (R10), K1, Y8
 	VADDPS    Y0, Y8, Y0
@@ -19467,7 +20548,7 @@ tail934:
 	VADDPS    Y7, Y8, Y7
 	VMOVUPS   Y7, K1, (R10)
 
-done935:
+done943:
 	VZEROUPPER
 	RET
 
@@ -19483,7 +20564,7 @@ TEXT ·gather8AVX512(SB), NOSPLIT, $0-8
 	MOVQ  32(AX), R9
 	KMOVW 40(AX), K1
 
-position936:
+position944:
 	MOVLQSX   (DI), R12
 	SHLQ      $0x02, R12
 	CMOVQMI   DX, R12
@@ -19492,7 +20573,7 @@ position936:
 	ADDQ      $0x04, DI
 	ADDQ      $0x00000020, BX
 	DECQ      R9
-	JNE       position936
+	JNE       position944
 	VZEROUPPER
 	RET
 
@@ -19518,7 +20599,7 @@ TEXT ·outer1x16AVX512(SB), NOSPLIT, $0-8
 	PREFETCHT0 (R12)
 	VXORPS     Z0, Z0, Z0
 
-position937:
+position945:
 	MOVLQSX          (DI)(R9*4), R12
 	MOVLQSX          (R14)(R9*4), R15
 	SHLQ             $0x02, R12
@@ -19528,20 +20609,20 @@ position937:
 	VFMADD231PS.BCST (SI)(R12*1), Z1, Z0
 	ADDQ             CX, BX
 	INCQ             R9
-	JNE              position937
+	JNE              position945
 	CMPQ             80(AX), $0x00
-	JNE              tail938
+	JNE              tail946
 	VADDPS           (R10), Z0, Z0
 	VMOVUPS          Z0, (R10)
-	JMP              done939
+	JMP              done947
 
-tail938:
+tail946:
 	KMOVW     80(AX), K1
 	VMOVUPS.Z (R10), K1, Z1
 	VADDPS    Z0, Z1, Z0
 	VMOVUPS   Z0, K1, (R10)
 
-done939:
+done947:
 	VZEROUPPER
 	RET
 
@@ -19570,7 +20651,7 @@ TEXT ·outer2x16AVX512(SB), NOSPLIT, $0-8
 	PREFETCHT0 (R12)
 	VXORPS     Z1, Z1, Z1
 
-position940:
+position948:
 	MOVLQSX          (DI)(R9*4), R12
 	MOVLQSX          (R14)(R9*4), R15
 	SHLQ             $0x02, R12
@@ -19581,17 +20662,17 @@ position940:
 	VFMADD231PS.BCST 4(SI)(R12*1), Z2, Z1
 	ADDQ             CX, BX
 	INCQ             R9
-	JNE              position940
+	JNE              position948
 	CMPQ             80(AX), $0x00
-	JNE              tail941
+	JNE              tail949
 	VADDPS           (R10), Z0, Z0
 	VMOVUPS          Z0, (R10)
 	ADDQ             R11, R10
 	VADDPS           (R10), Z1, Z1
 	VMOVUPS          Z1, (R10)
-	JMP              done942
+	JMP              done950
 
-tail941:
+tail949:
 	KMOVW     80(AX), K1
 	VMOVUPS.Z (R10), K1, Z2
 	VADDPS    Z0, Z2, Z0
@@ -19601,7 +20682,7 @@ tail941:
 	VADDPS    Z1, Z2, Z1
 	VMOVUPS   Z1, K1, (R10)
 
-done942:
+done950:
 	VZEROUPPER
 	RET
 
@@ -19633,7 +20714,7 @@ TEXT ·outer3x16AVX512(SB), NOSPLIT, $0-8
 	PREFETCHT0 (R12)
 	VXORPS     Z2, Z2, Z2
 
-position943:
+position951:
 	MOVLQSX          (DI)(R9*4), R12
 	MOVLQSX          (R14)(R9*4), R15
 	SHLQ             $0x02, R12
@@ -19645,9 +20726,9 @@ position943:
 	VFMADD231PS.BCST 8(SI)(R12*1), Z3, Z2
 	ADDQ             CX, BX
 	INCQ             R9
-	JNE              position943
+	JNE              position951
 	CMPQ             80(AX), $0x00
-	JNE              tail944
+	JNE              tail952
 	VADDPS           (R10), Z0, Z0
 	VMOVUPS          Z0, (R10)
 	ADDQ             R11, R10
@@ -19656,9 +20737,9 @@ position943:
 	ADDQ             R11, R10
 	VADDPS           (R10), Z2, Z2
 	VMOVUPS          Z2, (R10)
-	JMP              done945
+	JMP              done953
 
-tail944:
+tail952:
 	KMOVW     80(AX), K1
 	VMOVUPS.Z (R10), K1, Z3
 	VADDPS    Z0, Z3, Z0
@@ -19672,7 +20753,7 @@ tail944:
 	VADDPS    Z2, Z3, Z2
 	VMOVUPS   Z2, K1, (R10)
 
-done945:
+done953:
 	VZEROUPPER
 	RET
 
@@ -19707,7 +20788,7 @@ TEXT ·outer4x16AVX512(SB), NOSPLIT, $0-8
 	PREFETCHT0 (R12)
 	VXORPS     Z3, Z3, Z3
 
-position946:
+position954:
 	MOVLQSX          (DI)(R9*4), R12
 	MOVLQSX          (R14)(R9*4), R15
 	SHLQ             $0x02, R12
@@ -19720,9 +20801,9 @@ position946:
 	VFMADD231PS.BCST 12(SI)(R12*1), Z4, Z3
 	ADDQ             CX, BX
 	INCQ             R9
-	JNE              position946
+	JNE              position954
 	CMPQ             80(AX), $0x00
-	JNE              tail947
+	JNE              tail955
 	VADDPS           (R10), Z0, Z0
 	VMOVUPS          Z0, (R10)
 	ADDQ             R11, R10
@@ -19734,9 +20815,9 @@ position946:
 	ADDQ             R11, R10
 	VADDPS           (R10), Z3, Z3
 	VMOVUPS          Z3, (R10)
-	JMP              done948
+	JMP              done956
 
-tail947:
+tail955:
 	KMOVW     80(AX), K1
 	VMOVUPS.Z (R10), K1, Z4
 	VADDPS    Z0, Z4, Z0
@@ -19754,7 +20835,7 @@ tail947:
 	VADDPS    Z3, Z4, Z3
 	VMOVUPS   Z3, K1, (R10)
 
-done948:
+done956:
 	VZEROUPPER
 	RET
 
@@ -19792,7 +20873,7 @@ TEXT ·outer5x16AVX512(SB), NOSPLIT, $0-8
 	PREFETCHT0 (R12)
 	VXORPS     Z4, Z4, Z4
 
-position949:
+position957:
 	MOVLQSX          (DI)(R9*4), R12
 	MOVLQSX          (R14)(R9*4), R15
 	SHLQ             $0x02, R12
@@ -19806,9 +20887,9 @@ position949:
 	VFMADD231PS.BCST 16(SI)(R12*1), Z5, Z4
 	ADDQ             CX, BX
 	INCQ             R9
-	JNE              position949
+	JNE              position957
 	CMPQ             80(AX), $0x00
-	JNE              tail950
+	JNE              tail958
 	VADDPS           (R10), Z0, Z0
 	VMOVUPS          Z0, (R10)
 	ADDQ             R11, R10
@@ -19823,9 +20904,9 @@ position949:
 	ADDQ             R11, R10
 	VADDPS           (R10), Z4, Z4
 	VMOVUPS          Z4, (R10)
-	JMP              done951
+	JMP              done959
 
-tail950:
+tail958:
 	KMOVW     80(AX), K1
 	VMOVUPS.Z (R10), K1, Z5
 	VADDPS    Z0, Z5, Z0
@@ -19847,7 +20928,7 @@ tail950:
 	VADDPS    Z4, Z5, Z4
 	VMOVUPS   Z4, K1, (R10)
 
-done951:
+done959:
 	VZEROUPPER
 	RET
 
@@ -19888,7 +20969,7 @@ TEXT ·outer6x16AVX512(SB), NOSPLIT, $0-8
 	PREFETCHT0 (R12)
 	VXORPS     Z5, Z5, Z5
 
-position952:
+position960:
 	MOVLQSX          (DI)(R9*4), R12
 	MOVLQSX          (R14)(R9*4), R15
 	SHLQ             $0x02, R12
@@ -19903,9 +20984,9 @@ position952:
 	VFMADD231PS.BCST 20(SI)(R12*1), Z6, Z5
 	ADDQ             CX, BX
 	INCQ             R9
-	JNE              position952
+	JNE              position960
 	CMPQ             80(AX), $0x00
-	JNE              tail953
+	JNE              tail961
 	VADDPS           (R10), Z0, Z0
 	VMOVUPS          Z0, (R10)
 	ADDQ             R11, R10
@@ -19923,9 +21004,9 @@ position952:
 	ADDQ             R11, R10
 	VADDPS           (R10), Z5, Z5
 	VMOVUPS          Z5, (R10)
-	JMP              done954
+	JMP              done962
 
-tail953:
+tail961:
 	KMOVW     80(AX), K1
 	VMOVUPS.Z (R10), K1, Z6
 	VADDPS    Z0, Z6, Z0
@@ -19951,7 +21032,7 @@ tail953:
 	VADDPS    Z5, Z6, Z5
 	VMOVUPS   Z5, K1, (R10)
 
-done954:
+done962:
 	VZEROUPPER
 	RET
 
@@ -19995,7 +21076,7 @@ TEXT ·outer7x16AVX512(SB), NOSPLIT, $0-8
 	PREFETCHT0 (R12)
 	VXORPS     Z6, Z6, Z6
 
-position955:
+position963:
 	MOVLQSX          (DI)(R9*4), R12
 	MOVLQSX          (R14)(R9*4), R15
 	SHLQ             $0x02, R12
@@ -20011,9 +21092,9 @@ position955:
 	VFMADD231PS.BCST 24(SI)(R12*1), Z7, Z6
 	ADDQ             CX, BX
 	INCQ             R9
-	JNE              position955
+	JNE              position963
 	CMPQ             80(AX), $0x00
-	JNE              tail956
+	JNE              tail964
 	VADDPS           (R10), Z0, Z0
 	VMOVUPS          Z0, (R10)
 	ADDQ             R11, R10
@@ -20034,9 +21115,9 @@ position955:
 	ADDQ             R11, R10
 	VADDPS           (R10), Z6, Z6
 	VMOVUPS          Z6, (R10)
-	JMP              done957
+	JMP              done965
 
-tail956:
+tail964:
 	KMOVW     80(AX), K1
 	VMOVUPS.Z (R10), K1, Z7
 	VADDPS    Z0, Z7, Z0
@@ -20066,7 +21147,7 @@ tail956:
 	VADDPS    Z6, Z7, Z6
 	VMOVUPS   Z6, K1, (R10)
 
-done957:
+done965:
 	VZEROUPPER
 	RET
 
@@ -20113,7 +21194,7 @@ TEXT ·outer8x16AVX512(SB), NOSPLIT, $0-8
 	PREFETCHT0 (R12)
 	VXORPS     Z7, Z7, Z7
 
-position958:
+position966:
 	MOVLQSX          (DI)(R9*4), R12
 	MOVLQSX          (R14)(R9*4), R15
 	SHLQ             $0x02, R12
@@ -20130,9 +21211,9 @@ position958:
 	VFMADD231PS.BCST 28(SI)(R12*1), Z8, Z7
 	ADDQ             CX, BX
 	INCQ             R9
-	JNE              position958
+	JNE              position966
 	CMPQ             80(AX), $0x00
-	JNE              tail959
+	JNE              tail967
 	VADDPS           (R10), Z0, Z0
 	VMOVUPS          Z0, (R10)
 	ADDQ             R11, R10
@@ -20156,9 +21237,9 @@ position958:
 	ADDQ             R11, R10
 	VADDPS           (R10), Z7, Z7
 	VMOVUPS          Z7, (R10)
-	JMP              done960
+	JMP              done968
 
-tail959:
+tail967:
 	KMOVW     80(AX), K1
 	VMOVUPS.Z (R10), K1, Z8
 	VADDPS    Z0, Z8, Z0
@@ -20192,7 +21273,7 @@ tail959:
 	VADDPS    Z7, Z8, Z7
 	VMOVUPS   Z7, K1, (R10)
 
-done960:
+done968:
 	VZEROUPPER
 	RET
 
@@ -20208,7 +21289,7 @@ TEXT ·gather16AVX512(SB), NOSPLIT, $0-8
 	MOVQ  32(AX), R9
 	KMOVW 40(AX), K1
 
-position961:
+position969:
 	MOVLQSX    (DI), R12
 	SHLQ       $0x02, R12
 	CMOVQMI    DX, R12
@@ -20218,7 +21299,7 @@ position961:
 	ADDQ       $0x04, DI
 	ADDQ       $0x00000040, BX
 	DECQ       R9
-	JNE        position961
+	JNE        position969
 	VZEROUPPER
 	RET
 
@@ -20247,7 +21328,7 @@ TEXT ·outer1x24AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 
-position962:
+position970:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -20262,18 +21343,18 @@ position962:
 	VFMADD231PS  Y5, Y6, Y2
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position962
+	JNE          position970
 	CMPQ         80(AX), $0x00
-	JNE          tail963
+	JNE          tail971
 	VADDPS       (R10), Y0, Y0
 	VMOVUPS      Y0, (R10)
 	VADDPS       32(R10), Y1, Y1
 	VMOVUPS      Y1, 32(R10)
 	VADDPS       64(R10), Y2, Y2
 	VMOVUPS      Y2, 64(R10)
-	JMP          done964
+	JMP          done972
 
-tail963:
+tail971:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Y0, Y0
 	VMOVUPS   Y0, (R10)
@@ -20283,7 +21364,7 @@ tail963:
 	VADDPS    Y2, Y3, Y2
 	VMOVUPS   Y2, K1, 64(R10)
 
-done964:
+done972:
 	VZEROUPPER
 	RET
 
@@ -20318,7 +21399,7 @@ TEXT ·outer2x24AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
 
-position965:
+position973:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -20337,9 +21418,9 @@ position965:
 	VFMADD231PS  Y8, Y10, Y5
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position965
+	JNE          position973
 	CMPQ         80(AX), $0x00
-	JNE          tail966
+	JNE          tail974
 	VADDPS       (R10), Y0, Y0
 	VMOVUPS      Y0, (R10)
 	VADDPS       32(R10), Y1, Y1
@@ -20353,9 +21434,9 @@ position965:
 	VMOVUPS      Y4, 32(R10)
 	VADDPS       64(R10), Y5, Y5
 	VMOVUPS      Y5, 64(R10)
-	JMP          done967
+	JMP          done975
 
-tail966:
+tail974:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Y0, Y0
 	VMOVUPS   Y0, (R10)
@@ -20373,7 +21454,7 @@ tail966:
 	VADDPS    Y5, Y6, Y5
 	VMOVUPS   Y5, K1, 64(R10)
 
-done967:
+done975:
 	VZEROUPPER
 	RET
 
@@ -20414,7 +21495,7 @@ TEXT ·outer3x24AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Y7, Y7, Y7
 	VXORPS     Y8, Y8, Y8
 
-position968:
+position976:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -20437,9 +21518,9 @@ position968:
 	VFMADD231PS  Y11, Y14, Y8
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position968
+	JNE          position976
 	CMPQ         80(AX), $0x00
-	JNE          tail969
+	JNE          tail977
 	VADDPS       (R10), Y0, Y0
 	VMOVUPS      Y0, (R10)
 	VADDPS       32(R10), Y1, Y1
@@ -20460,9 +21541,9 @@ position968:
 	VMOVUPS      Y7, 32(R10)
 	VADDPS       64(R10), Y8, Y8
 	VMOVUPS      Y8, 64(R10)
-	JMP          done970
+	JMP          done978
 
-tail969:
+tail977:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Y0, Y0
 	VMOVUPS   Y0, (R10)
@@ -20488,7 +21569,7 @@ tail969:
 	VADDPS    Y8, Y9, Y8
 	VMOVUPS   Y8, K1, 64(R10)
 
-done970:
+done978:
 	VZEROUPPER
 	RET
 
@@ -20535,7 +21616,7 @@ TEXT ·outer4x24AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Y10, Y10, Y10
 	VXORPS     Y11, Y11, Y11
 
-position971:
+position979:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -20562,9 +21643,9 @@ position971:
 	VFMADD231PS  Y14, Y18, Y11
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position971
+	JNE          position979
 	CMPQ         80(AX), $0x00
-	JNE          tail972
+	JNE          tail980
 	VADDPS       (R10), Y0, Y0
 	VMOVUPS      Y0, (R10)
 	VADDPS       32(R10), Y1, Y1
@@ -20592,9 +21673,9 @@ position971:
 	VMOVUPS      Y10, 32(R10)
 	VADDPS       64(R10), Y11, Y11
 	VMOVUPS      Y11, 64(R10)
-	JMP          done973
+	JMP          done981
 
-tail972:
+tail980:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Y0, Y0
 	VMOVUPS   Y0, (R10)
@@ -20628,7 +21709,7 @@ tail972:
 	VADDPS    Y11, Y12, Y11
 	VMOVUPS   Y11, K1, 64(R10)
 
-done973:
+done981:
 	VZEROUPPER
 	RET
 
@@ -20681,7 +21762,7 @@ TEXT ·outer5x24AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Y13, Y13, Y13
 	VXORPS     Y14, Y14, Y14
 
-position974:
+position982:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -20712,9 +21793,9 @@ position974:
 	VFMADD231PS  Y17, Y22, Y14
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position974
+	JNE          position982
 	CMPQ         80(AX), $0x00
-	JNE          tail975
+	JNE          tail983
 	VADDPS       (R10), Y0, Y0
 	VMOVUPS      Y0, (R10)
 	VADDPS       32(R10), Y1, Y1
@@ -20749,9 +21830,9 @@ position974:
 	VMOVUPS      Y13, 32(R10)
 	VADDPS       64(R10), Y14, Y14
 	VMOVUPS      Y14, 64(R10)
-	JMP          done976
+	JMP          done984
 
-tail975:
+tail983:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Y0, Y0
 	VMOVUPS   Y0, (R10)
@@ -20793,7 +21874,7 @@ tail975:
 	VADDPS    Y14, Y15, Y14
 	VMOVUPS   Y14, K1, 64(R10)
 
-done976:
+done984:
 	VZEROUPPER
 	RET
 
@@ -20852,7 +21933,7 @@ TEXT ·outer6x24AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Y16, Y16, Y16
 	VXORPS     Y17, Y17, Y17
 
-position977:
+position985:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -20887,9 +21968,9 @@ position977:
 	VFMADD231PS  Y20, Y26, Y17
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position977
+	JNE          position985
 	CMPQ         80(AX), $0x00
-	JNE          tail978
+	JNE          tail986
 	VADDPS       (R10), Y0, Y0
 	VMOVUPS      Y0, (R10)
 	VADDPS       32(R10), Y1, Y1
@@ -20931,9 +22012,9 @@ position977:
 	VMOVUPS      Y16, 32(R10)
 	VADDPS       64(R10), Y17, Y17
 	VMOVUPS      Y17, 64(R10)
-	JMP          done979
+	JMP          done987
 
-tail978:
+tail986:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Y0, Y0
 	VMOVUPS   Y0, (R10)
@@ -20983,7 +22064,7 @@ tail978:
 	VADDPS    Y17, Y18, Y17
 	VMOVUPS   Y17, K1, 64(R10)
 
-done979:
+done987:
 	VZEROUPPER
 	RET
 
@@ -21048,7 +22129,7 @@ TEXT ·outer7x24AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Y19, Y19, Y19
 	VXORPS     Y20, Y20, Y20
 
-position980:
+position988:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -21087,9 +22168,9 @@ position980:
 	VFMADD231PS  Y23, Y30, Y20
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position980
+	JNE          position988
 	CMPQ         80(AX), $0x00
-	JNE          tail981
+	JNE          tail989
 	VADDPS       (R10), Y0, Y0
 	VMOVUPS      Y0, (R10)
 	VADDPS       32(R10), Y1, Y1
@@ -21138,9 +22219,9 @@ position980:
 	VMOVUPS      Y19, 32(R10)
 	VADDPS       64(R10), Y20, Y20
 	VMOVUPS      Y20, 64(R10)
-	JMP          done982
+	JMP          done990
 
-tail981:
+tail989:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Y0, Y0
 	VMOVUPS   Y0, (R10)
@@ -21198,7 +22279,7 @@ tail981:
 	VADDPS    Y20, Y21, Y20
 	VMOVUPS   Y20, K1, 64(R10)
 
-done982:
+done990:
 	VZEROUPPER
 	RET
 
@@ -21269,7 +22350,7 @@ TEXT ·outer8x24AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Y22, Y22, Y22
 	VXORPS     Y23, Y23, Y23
 
-position983:
+position991:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -21312,9 +22393,9 @@ position983:
 	VFMADD231PS  Y26, Y29, Y23
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position983
+	JNE          position991
 	CMPQ         80(AX), $0x00
-	JNE          tail984
+	JNE          tail992
 	VADDPS       (R10), Y0, Y0
 	VMOVUPS      Y0, (R10)
 	VADDPS       32(R10), Y1, Y1
@@ -21370,9 +22451,9 @@ position983:
 	VMOVUPS      Y22, 32(R10)
 	VADDPS       64(R10), Y23, Y23
 	VMOVUPS      Y23, 64(R10)
-	JMP          done985
+	JMP          done993
 
-tail984:
+tail992:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Y0, Y0
 	VMOVUPS   Y0, (R10)
@@ -21438,7 +22519,7 @@ tail984:
 	VADDPS    Y23, Y24, Y23
 	VMOVUPS   Y23, K1, 64(R10)
 
-done985:
+done993:
 	VZEROUPPER
 	RET
 
@@ -21454,7 +22535,7 @@ TEXT ·gather24AVX512(SB), NOSPLIT, $0-8
 	MOVQ  32(AX), R9
 	KMOVW 40(AX), K1
 
-position986:
+position994:
 	MOVLQSX   (DI), R12
 	SHLQ      $0x02, R12
 	CMOVQMI   DX, R12
@@ -21467,7 +22548,7 @@ position986:
 	ADDQ      $0x04, DI
 	ADDQ      $0x00000060, BX
 	DECQ      R9
-	JNE       position986
+	JNE       position994
 	VZEROUPPER
 	RET
 
@@ -21495,7 +22576,7 @@ TEXT ·outer1x32AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Z0, Z0, Z0
 	VXORPS     Z1, Z1, Z1
 
-position987:
+position995:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -21508,16 +22589,16 @@ position987:
 	VFMADD231PS  Z3, Z4, Z1
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position987
+	JNE          position995
 	CMPQ         80(AX), $0x00
-	JNE          tail988
+	JNE          tail996
 	VADDPS       (R10), Z0, Z0
 	VMOVUPS      Z0, (R10)
 	VADDPS       64(R10), Z1, Z1
 	VMOVUPS      Z1, 64(R10)
-	JMP          done989
+	JMP          done997
 
-tail988:
+tail996:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS   Z0, (R10)
@@ -21525,7 +22606,7 @@ tail988:
 	VADDPS    Z1, Z2, Z1
 	VMOVUPS   Z1, K1, 64(R10)
 
-done989:
+done997:
 	VZEROUPPER
 	RET
 
@@ -21558,7 +22639,7 @@ TEXT ·outer2x32AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Z2, Z2, Z2
 	VXORPS     Z3, Z3, Z3
 
-position990:
+position998:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -21574,9 +22655,9 @@ position990:
 	VFMADD231PS  Z5, Z7, Z3
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position990
+	JNE          position998
 	CMPQ         80(AX), $0x00
-	JNE          tail991
+	JNE          tail999
 	VADDPS       (R10), Z0, Z0
 	VMOVUPS      Z0, (R10)
 	VADDPS       64(R10), Z1, Z1
@@ -21586,9 +22667,9 @@ position990:
 	VMOVUPS      Z2, (R10)
 	VADDPS       64(R10), Z3, Z3
 	VMOVUPS      Z3, 64(R10)
-	JMP          done992
+	JMP          done1000
 
-tail991:
+tail999:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS   Z0, (R10)
@@ -21602,7 +22683,7 @@ tail991:
 	VADDPS    Z3, Z4, Z3
 	VMOVUPS   Z3, K1, 64(R10)
 
-done992:
+done1000:
 	VZEROUPPER
 	RET
 
@@ -21640,7 +22721,7 @@ TEXT ·outer3x32AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Z4, Z4, Z4
 	VXORPS     Z5, Z5, Z5
 
-position993:
+position1001:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -21659,9 +22740,9 @@ position993:
 	VFMADD231PS  Z7, Z10, Z5
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position993
+	JNE          position1001
 	CMPQ         80(AX), $0x00
-	JNE          tail994
+	JNE          tail1002
 	VADDPS       (R10), Z0, Z0
 	VMOVUPS      Z0, (R10)
 	VADDPS       64(R10), Z1, Z1
@@ -21676,9 +22757,9 @@ position993:
 	VMOVUPS      Z4, (R10)
 	VADDPS       64(R10), Z5, Z5
 	VMOVUPS      Z5, 64(R10)
-	JMP          done995
+	JMP          done1003
 
-tail994:
+tail1002:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS   Z0, (R10)
@@ -21698,7 +22779,7 @@ tail994:
 	VADDPS    Z5, Z6, Z5
 	VMOVUPS   Z5, K1, 64(R10)
 
-done995:
+done1003:
 	VZEROUPPER
 	RET
 
@@ -21741,7 +22822,7 @@ TEXT ·outer4x32AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Z6, Z6, Z6
 	VXORPS     Z7, Z7, Z7
 
-position996:
+position1004:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -21763,9 +22844,9 @@ position996:
 	VFMADD231PS  Z9, Z13, Z7
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position996
+	JNE          position1004
 	CMPQ         80(AX), $0x00
-	JNE          tail997
+	JNE          tail1005
 	VADDPS       (R10), Z0, Z0
 	VMOVUPS      Z0, (R10)
 	VADDPS       64(R10), Z1, Z1
@@ -21785,9 +22866,9 @@ position996:
 	VMOVUPS      Z6, (R10)
 	VADDPS       64(R10), Z7, Z7
 	VMOVUPS      Z7, 64(R10)
-	JMP          done998
+	JMP          done1006
 
-tail997:
+tail1005:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS   Z0, (R10)
@@ -21813,7 +22894,7 @@ tail997:
 	VADDPS    Z7, Z8, Z7
 	VMOVUPS   Z7, K1, 64(R10)
 
-done998:
+done1006:
 	VZEROUPPER
 	RET
 
@@ -21861,7 +22942,7 @@ TEXT ·outer5x32AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Z8, Z8, Z8
 	VXORPS     Z9, Z9, Z9
 
-position999:
+position1007:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -21886,9 +22967,9 @@ position999:
 	VFMADD231PS  Z11, Z16, Z9
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position999
+	JNE          position1007
 	CMPQ         80(AX), $0x00
-	JNE          tail1000
+	JNE          tail1008
 	VADDPS       (R10), Z0, Z0
 	VMOVUPS      Z0, (R10)
 	VADDPS       64(R10), Z1, Z1
@@ -21913,9 +22994,9 @@ position999:
 	VMOVUPS      Z8, (R10)
 	VADDPS       64(R10), Z9, Z9
 	VMOVUPS      Z9, 64(R10)
-	JMP          done1001
+	JMP          done1009
 
-tail1000:
+tail1008:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS   Z0, (R10)
@@ -21947,7 +23028,7 @@ tail1000:
 	VADDPS    Z9, Z10, Z9
 	VMOVUPS   Z9, K1, 64(R10)
 
-done1001:
+done1009:
 	VZEROUPPER
 	RET
 
@@ -22000,7 +23081,7 @@ TEXT ·outer6x32AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Z10, Z10, Z10
 	VXORPS     Z11, Z11, Z11
 
-position1002:
+position1010:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -22028,9 +23109,9 @@ position1002:
 	VFMADD231PS  Z13, Z19, Z11
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position1002
+	JNE          position1010
 	CMPQ         80(AX), $0x00
-	JNE          tail1003
+	JNE          tail1011
 	VADDPS       (R10), Z0, Z0
 	VMOVUPS      Z0, (R10)
 	VADDPS       64(R10), Z1, Z1
@@ -22060,9 +23141,9 @@ position1002:
 	VMOVUPS      Z10, (R10)
 	VADDPS       64(R10), Z11, Z11
 	VMOVUPS      Z11, 64(R10)
-	JMP          done1004
+	JMP          done1012
 
-tail1003:
+tail1011:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS   Z0, (R10)
@@ -22100,7 +23181,7 @@ tail1003:
 	VADDPS    Z11, Z12, Z11
 	VMOVUPS   Z11, K1, 64(R10)
 
-done1004:
+done1012:
 	VZEROUPPER
 	RET
 
@@ -22158,7 +23239,7 @@ TEXT ·outer7x32AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Z12, Z12, Z12
 	VXORPS     Z13, Z13, Z13
 
-position1005:
+position1013:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -22189,9 +23270,9 @@ position1005:
 	VFMADD231PS  Z15, Z22, Z13
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position1005
+	JNE          position1013
 	CMPQ         80(AX), $0x00
-	JNE          tail1006
+	JNE          tail1014
 	VADDPS       (R10), Z0, Z0
 	VMOVUPS      Z0, (R10)
 	VADDPS       64(R10), Z1, Z1
@@ -22226,9 +23307,9 @@ position1005:
 	VMOVUPS      Z12, (R10)
 	VADDPS       64(R10), Z13, Z13
 	VMOVUPS      Z13, 64(R10)
-	JMP          done1007
+	JMP          done1015
 
-tail1006:
+tail1014:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS   Z0, (R10)
@@ -22272,7 +23353,7 @@ tail1006:
 	VADDPS    Z13, Z14, Z13
 	VMOVUPS   Z13, K1, 64(R10)
 
-done1007:
+done1015:
 	VZEROUPPER
 	RET
 
@@ -22335,7 +23416,7 @@ TEXT ·outer8x32AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Z14, Z14, Z14
 	VXORPS     Z15, Z15, Z15
 
-position1008:
+position1016:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -22369,9 +23450,9 @@ position1008:
 	VFMADD231PS  Z17, Z25, Z15
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position1008
+	JNE          position1016
 	CMPQ         80(AX), $0x00
-	JNE          tail1009
+	JNE          tail1017
 	VADDPS       (R10), Z0, Z0
 	VMOVUPS      Z0, (R10)
 	VADDPS       64(R10), Z1, Z1
@@ -22411,9 +23492,9 @@ position1008:
 	VMOVUPS      Z14, (R10)
 	VADDPS       64(R10), Z15, Z15
 	VMOVUPS      Z15, 64(R10)
-	JMP          done1010
+	JMP          done1018
 
-tail1009:
+tail1017:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS   Z0, (R10)
@@ -22463,7 +23544,7 @@ tail1009:
 	VADDPS    Z15, Z16, Z15
 	VMOVUPS   Z15, K1, 64(R10)
 
-done1010:
+done1018:
 	VZEROUPPER
 	RET
 
@@ -22479,7 +23560,7 @@ TEXT ·gather32AVX512(SB), NOSPLIT, $0-8
 	MOVQ  32(AX), R9
 	KMOVW 40(AX), K1
 
-position1011:
+position1019:
 	MOVLQSX   (DI), R12
 	SHLQ      $0x02, R12
 	CMOVQMI   DX, R12
@@ -22490,7 +23571,7 @@ position1011:
 	ADDQ      $0x04, DI
 	ADDQ      $0x00000080, BX
 	DECQ      R9
-	JNE       position1011
+	JNE       position1019
 	VZEROUPPER
 	RET
 
@@ -22520,7 +23601,7 @@ TEXT ·outer1x40AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Z1, Z1, Z1
 	VXORPS     Y2, Y2, Y2
 
-position1012:
+position1020:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -22535,18 +23616,18 @@ position1012:
 	VFMADD231PS  Y5, Y6, Y2
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position1012
+	JNE          position1020
 	CMPQ         80(AX), $0x00
-	JNE          tail1013
+	JNE          tail1021
 	VADDPS       (R10), Z0, Z0
 	VMOVUPS      Z0, (R10)
 	VADDPS       64(R10), Z1, Z1
 	VMOVUPS      Z1, 64(R10)
 	VADDPS       128(R10), Y2, Y2
 	VMOVUPS      Y2, 128(R10)
-	JMP          done1014
+	JMP          done1022
 
-tail1013:
+tail1021:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS   Z0, (R10)
@@ -22556,7 +23637,7 @@ tail1013:
 	VADDPS    Y2, Y3, Y2
 	VMOVUPS   Y2, K1, 128(R10)
 
-done1014:
+done1022:
 	VZEROUPPER
 	RET
 
@@ -22593,7 +23674,7 @@ TEXT ·outer2x40AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Z4, Z4, Z4
 	VXORPS     Y5, Y5, Y5
 
-position1015:
+position1023:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -22612,9 +23693,9 @@ position1015:
 	VFMADD231PS  Y8, Y10, Y5
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position1015
+	JNE          position1023
 	CMPQ         80(AX), $0x00
-	JNE          tail1016
+	JNE          tail1024
 	VADDPS       (R10), Z0, Z0
 	VMOVUPS      Z0, (R10)
 	VADDPS       64(R10), Z1, Z1
@@ -22628,9 +23709,9 @@ position1015:
 	VMOVUPS      Z4, 64(R10)
 	VADDPS       128(R10), Y5, Y5
 	VMOVUPS      Y5, 128(R10)
-	JMP          done1017
+	JMP          done1025
 
-tail1016:
+tail1024:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS   Z0, (R10)
@@ -22648,7 +23729,7 @@ tail1016:
 	VADDPS    Y5, Y6, Y5
 	VMOVUPS   Y5, K1, 128(R10)
 
-done1017:
+done1025:
 	VZEROUPPER
 	RET
 
@@ -22692,7 +23773,7 @@ TEXT ·outer3x40AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Z7, Z7, Z7
 	VXORPS     Y8, Y8, Y8
 
-position1018:
+position1026:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -22715,9 +23796,9 @@ position1018:
 	VFMADD231PS  Y11, Y14, Y8
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position1018
+	JNE          position1026
 	CMPQ         80(AX), $0x00
-	JNE          tail1019
+	JNE          tail1027
 	VADDPS       (R10), Z0, Z0
 	VMOVUPS      Z0, (R10)
 	VADDPS       64(R10), Z1, Z1
@@ -22738,9 +23819,9 @@ position1018:
 	VMOVUPS      Z7, 64(R10)
 	VADDPS       128(R10), Y8, Y8
 	VMOVUPS      Y8, 128(R10)
-	JMP          done1020
+	JMP          done1028
 
-tail1019:
+tail1027:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS   Z0, (R10)
@@ -22766,7 +23847,7 @@ tail1019:
 	VADDPS    Y8, Y9, Y8
 	VMOVUPS   Y8, K1, 128(R10)
 
-done1020:
+done1028:
 	VZEROUPPER
 	RET
 
@@ -22817,7 +23898,7 @@ TEXT ·outer4x40AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Z10, Z10, Z10
 	VXORPS     Y11, Y11, Y11
 
-position1021:
+position1029:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -22844,9 +23925,9 @@ position1021:
 	VFMADD231PS  Y14, Y18, Y11
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position1021
+	JNE          position1029
 	CMPQ         80(AX), $0x00
-	JNE          tail1022
+	JNE          tail1030
 	VADDPS       (R10), Z0, Z0
 	VMOVUPS      Z0, (R10)
 	VADDPS       64(R10), Z1, Z1
@@ -22874,9 +23955,9 @@ position1021:
 	VMOVUPS      Z10, 64(R10)
 	VADDPS       128(R10), Y11, Y11
 	VMOVUPS      Y11, 128(R10)
-	JMP          done1023
+	JMP          done1031
 
-tail1022:
+tail1030:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS   Z0, (R10)
@@ -22910,7 +23991,7 @@ tail1022:
 	VADDPS    Y11, Y12, Y11
 	VMOVUPS   Y11, K1, 128(R10)
 
-done1023:
+done1031:
 	VZEROUPPER
 	RET
 
@@ -22968,7 +24049,7 @@ TEXT ·outer5x40AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Z13, Z13, Z13
 	VXORPS     Y14, Y14, Y14
 
-position1024:
+position1032:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -22999,9 +24080,9 @@ position1024:
 	VFMADD231PS  Y17, Y22, Y14
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position1024
+	JNE          position1032
 	CMPQ         80(AX), $0x00
-	JNE          tail1025
+	JNE          tail1033
 	VADDPS       (R10), Z0, Z0
 	VMOVUPS      Z0, (R10)
 	VADDPS       64(R10), Z1, Z1
@@ -23036,9 +24117,9 @@ position1024:
 	VMOVUPS      Z13, 64(R10)
 	VADDPS       128(R10), Y14, Y14
 	VMOVUPS      Y14, 128(R10)
-	JMP          done1026
+	JMP          done1034
 
-tail1025:
+tail1033:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS   Z0, (R10)
@@ -23080,7 +24161,7 @@ tail1025:
 	VADDPS    Y14, Y15, Y14
 	VMOVUPS   Y14, K1, 128(R10)
 
-done1026:
+done1034:
 	VZEROUPPER
 	RET
 
@@ -23145,7 +24226,7 @@ TEXT ·outer6x40AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Z16, Z16, Z16
 	VXORPS     Y17, Y17, Y17
 
-position1027:
+position1035:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -23180,9 +24261,9 @@ position1027:
 	VFMADD231PS  Y20, Y26, Y17
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position1027
+	JNE          position1035
 	CMPQ         80(AX), $0x00
-	JNE          tail1028
+	JNE          tail1036
 	VADDPS       (R10), Z0, Z0
 	VMOVUPS      Z0, (R10)
 	VADDPS       64(R10), Z1, Z1
@@ -23224,9 +24305,9 @@ position1027:
 	VMOVUPS      Z16, 64(R10)
 	VADDPS       128(R10), Y17, Y17
 	VMOVUPS      Y17, 128(R10)
-	JMP          done1029
+	JMP          done1037
 
-tail1028:
+tail1036:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS   Z0, (R10)
@@ -23276,7 +24357,7 @@ tail1028:
 	VADDPS    Y17, Y18, Y17
 	VMOVUPS   Y17, K1, 128(R10)
 
-done1029:
+done1037:
 	VZEROUPPER
 	RET
 
@@ -23348,7 +24429,7 @@ TEXT ·outer7x40AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Z19, Z19, Z19
 	VXORPS     Y20, Y20, Y20
 
-position1030:
+position1038:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -23387,9 +24468,9 @@ position1030:
 	VFMADD231PS  Y23, Y30, Y20
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position1030
+	JNE          position1038
 	CMPQ         80(AX), $0x00
-	JNE          tail1031
+	JNE          tail1039
 	VADDPS       (R10), Z0, Z0
 	VMOVUPS      Z0, (R10)
 	VADDPS       64(R10), Z1, Z1
@@ -23438,9 +24519,9 @@ position1030:
 	VMOVUPS      Z19, 64(R10)
 	VADDPS       128(R10), Y20, Y20
 	VMOVUPS      Y20, 128(R10)
-	JMP          done1032
+	JMP          done1040
 
-tail1031:
+tail1039:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS   Z0, (R10)
@@ -23498,7 +24579,7 @@ tail1031:
 	VADDPS    Y20, Y21, Y20
 	VMOVUPS   Y20, K1, 128(R10)
 
-done1032:
+done1040:
 	VZEROUPPER
 	RET
 
@@ -23577,7 +24658,7 @@ TEXT ·outer8x40AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Z22, Z22, Z22
 	VXORPS     Y23, Y23, Y23
 
-position1033:
+position1041:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -23620,9 +24701,9 @@ position1033:
 	VFMADD231PS  Y26, Y29, Y23
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position1033
+	JNE          position1041
 	CMPQ         80(AX), $0x00
-	JNE          tail1034
+	JNE          tail1042
 	VADDPS       (R10), Z0, Z0
 	VMOVUPS      Z0, (R10)
 	VADDPS       64(R10), Z1, Z1
@@ -23678,9 +24759,9 @@ position1033:
 	VMOVUPS      Z22, 64(R10)
 	VADDPS       128(R10), Y23, Y23
 	VMOVUPS      Y23, 128(R10)
-	JMP          done1035
+	JMP          done1043
 
-tail1034:
+tail1042:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS   Z0, (R10)
@@ -23746,7 +24827,7 @@ tail1034:
 	VADDPS    Y23, Y24, Y23
 	VMOVUPS   Y23, K1, 128(R10)
 
-done1035:
+done1043:
 	VZEROUPPER
 	RET
 
@@ -23762,7 +24843,7 @@ TEXT ·gather40AVX512(SB), NOSPLIT, $0-8
 	MOVQ  32(AX), R9
 	KMOVW 40(AX), K1
 
-position1036:
+position1044:
 	MOVLQSX   (DI), R12
 	SHLQ      $0x02, R12
 	CMOVQMI   DX, R12
@@ -23775,7 +24856,7 @@ position1036:
 	ADDQ      $0x04, DI
 	ADDQ      $0x000000c0, BX
 	DECQ      R9
-	JNE       position1036
+	JNE       position1044
 	VZEROUPPER
 	RET
 
@@ -23805,7 +24886,7 @@ TEXT ·outer1x48AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Z1, Z1, Z1
 	VXORPS     Z2, Z2, Z2
 
-position1037:
+position1045:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -23820,18 +24901,18 @@ position1037:
 	VFMADD231PS  Z5, Z6, Z2
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position1037
+	JNE          position1045
 	CMPQ         80(AX), $0x00
-	JNE          tail1038
+	JNE          tail1046
 	VADDPS       (R10), Z0, Z0
 	VMOVUPS      Z0, (R10)
 	VADDPS       64(R10), Z1, Z1
 	VMOVUPS      Z1, 64(R10)
 	VADDPS       128(R10), Z2, Z2
 	VMOVUPS      Z2, 128(R10)
-	JMP          done1039
+	JMP          done1047
 
-tail1038:
+tail1046:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS   Z0, (R10)
@@ -23841,7 +24922,7 @@ tail1038:
 	VADDPS    Z2, Z3, Z2
 	VMOVUPS   Z2, K1, 128(R10)
 
-done1039:
+done1047:
 	VZEROUPPER
 	RET
 
@@ -23878,7 +24959,7 @@ TEXT ·outer2x48AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Z4, Z4, Z4
 	VXORPS     Z5, Z5, Z5
 
-position1040:
+position1048:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -23897,9 +24978,9 @@ position1040:
 	VFMADD231PS  Z8, Z10, Z5
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position1040
+	JNE          position1048
 	CMPQ         80(AX), $0x00
-	JNE          tail1041
+	JNE          tail1049
 	VADDPS       (R10), Z0, Z0
 	VMOVUPS      Z0, (R10)
 	VADDPS       64(R10), Z1, Z1
@@ -23913,9 +24994,9 @@ position1040:
 	VMOVUPS      Z4, 64(R10)
 	VADDPS       128(R10), Z5, Z5
 	VMOVUPS      Z5, 128(R10)
-	JMP          done1042
+	JMP          done1050
 
-tail1041:
+tail1049:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS   Z0, (R10)
@@ -23933,7 +25014,7 @@ tail1041:
 	VADDPS    Z5, Z6, Z5
 	VMOVUPS   Z5, K1, 128(R10)
 
-done1042:
+done1050:
 	VZEROUPPER
 	RET
 
@@ -23977,7 +25058,7 @@ TEXT ·outer3x48AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Z7, Z7, Z7
 	VXORPS     Z8, Z8, Z8
 
-position1043:
+position1051:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -24000,9 +25081,9 @@ position1043:
 	VFMADD231PS  Z11, Z14, Z8
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position1043
+	JNE          position1051
 	CMPQ         80(AX), $0x00
-	JNE          tail1044
+	JNE          tail1052
 	VADDPS       (R10), Z0, Z0
 	VMOVUPS      Z0, (R10)
 	VADDPS       64(R10), Z1, Z1
@@ -24023,9 +25104,9 @@ position1043:
 	VMOVUPS      Z7, 64(R10)
 	VADDPS       128(R10), Z8, Z8
 	VMOVUPS      Z8, 128(R10)
-	JMP          done1045
+	JMP          done1053
 
-tail1044:
+tail1052:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS   Z0, (R10)
@@ -24051,7 +25132,7 @@ tail1044:
 	VADDPS    Z8, Z9, Z8
 	VMOVUPS   Z8, K1, 128(R10)
 
-done1045:
+done1053:
 	VZEROUPPER
 	RET
 
@@ -24102,7 +25183,7 @@ TEXT ·outer4x48AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Z10, Z10, Z10
 	VXORPS     Z11, Z11, Z11
 
-position1046:
+position1054:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -24129,9 +25210,9 @@ position1046:
 	VFMADD231PS  Z14, Z18, Z11
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position1046
+	JNE          position1054
 	CMPQ         80(AX), $0x00
-	JNE          tail1047
+	JNE          tail1055
 	VADDPS       (R10), Z0, Z0
 	VMOVUPS      Z0, (R10)
 	VADDPS       64(R10), Z1, Z1
@@ -24159,9 +25240,9 @@ position1046:
 	VMOVUPS      Z10, 64(R10)
 	VADDPS       128(R10), Z11, Z11
 	VMOVUPS      Z11, 128(R10)
-	JMP          done1048
+	JMP          done1056
 
-tail1047:
+tail1055:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS   Z0, (R10)
@@ -24195,7 +25276,7 @@ tail1047:
 	VADDPS    Z11, Z12, Z11
 	VMOVUPS   Z11, K1, 128(R10)
 
-done1048:
+done1056:
 	VZEROUPPER
 	RET
 
@@ -24253,7 +25334,7 @@ TEXT ·outer5x48AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Z13, Z13, Z13
 	VXORPS     Z14, Z14, Z14
 
-position1049:
+position1057:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -24284,9 +25365,9 @@ position1049:
 	VFMADD231PS  Z17, Z22, Z14
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position1049
+	JNE          position1057
 	CMPQ         80(AX), $0x00
-	JNE          tail1050
+	JNE          tail1058
 	VADDPS       (R10), Z0, Z0
 	VMOVUPS      Z0, (R10)
 	VADDPS       64(R10), Z1, Z1
@@ -24321,9 +25402,9 @@ position1049:
 	VMOVUPS      Z13, 64(R10)
 	VADDPS       128(R10), Z14, Z14
 	VMOVUPS      Z14, 128(R10)
-	JMP          done1051
+	JMP          done1059
 
-tail1050:
+tail1058:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS   Z0, (R10)
@@ -24365,7 +25446,7 @@ tail1050:
 	VADDPS    Z14, Z15, Z14
 	VMOVUPS   Z14, K1, 128(R10)
 
-done1051:
+done1059:
 	VZEROUPPER
 	RET
 
@@ -24430,7 +25511,7 @@ TEXT ·outer6x48AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Z16, Z16, Z16
 	VXORPS     Z17, Z17, Z17
 
-position1052:
+position1060:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -24465,9 +25546,9 @@ position1052:
 	VFMADD231PS  Z20, Z26, Z17
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position1052
+	JNE          position1060
 	CMPQ         80(AX), $0x00
-	JNE          tail1053
+	JNE          tail1061
 	VADDPS       (R10), Z0, Z0
 	VMOVUPS      Z0, (R10)
 	VADDPS       64(R10), Z1, Z1
@@ -24509,9 +25590,9 @@ position1052:
 	VMOVUPS      Z16, 64(R10)
 	VADDPS       128(R10), Z17, Z17
 	VMOVUPS      Z17, 128(R10)
-	JMP          done1054
+	JMP          done1062
 
-tail1053:
+tail1061:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS   Z0, (R10)
@@ -24561,7 +25642,7 @@ tail1053:
 	VADDPS    Z17, Z18, Z17
 	VMOVUPS   Z17, K1, 128(R10)
 
-done1054:
+done1062:
 	VZEROUPPER
 	RET
 
@@ -24633,7 +25714,7 @@ TEXT ·outer7x48AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Z19, Z19, Z19
 	VXORPS     Z20, Z20, Z20
 
-position1055:
+position1063:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -24672,9 +25753,9 @@ position1055:
 	VFMADD231PS  Z23, Z30, Z20
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position1055
+	JNE          position1063
 	CMPQ         80(AX), $0x00
-	JNE          tail1056
+	JNE          tail1064
 	VADDPS       (R10), Z0, Z0
 	VMOVUPS      Z0, (R10)
 	VADDPS       64(R10), Z1, Z1
@@ -24723,9 +25804,9 @@ position1055:
 	VMOVUPS      Z19, 64(R10)
 	VADDPS       128(R10), Z20, Z20
 	VMOVUPS      Z20, 128(R10)
-	JMP          done1057
+	JMP          done1065
 
-tail1056:
+tail1064:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS   Z0, (R10)
@@ -24783,7 +25864,7 @@ tail1056:
 	VADDPS    Z20, Z21, Z20
 	VMOVUPS   Z20, K1, 128(R10)
 
-done1057:
+done1065:
 	VZEROUPPER
 	RET
 
@@ -24862,7 +25943,7 @@ TEXT ·outer8x48AVX512(SB), NOSPLIT, $0-8
 	VXORPS     Z22, Z22, Z22
 	VXORPS     Z23, Z23, Z23
 
-position1058:
+position1066:
 	MOVLQSX      (DI)(R9*4), R12
 	MOVLQSX      (R14)(R9*4), R15
 	SHLQ         $0x02, R12
@@ -24905,9 +25986,9 @@ position1058:
 	VFMADD231PS  Z26, Z29, Z23
 	ADDQ         CX, BX
 	INCQ         R9
-	JNE          position1058
+	JNE          position1066
 	CMPQ         80(AX), $0x00
-	JNE          tail1059
+	JNE          tail1067
 	VADDPS       (R10), Z0, Z0
 	VMOVUPS      Z0, (R10)
 	VADDPS       64(R10), Z1, Z1
@@ -24963,9 +26044,9 @@ position1058:
 	VMOVUPS      Z22, 64(R10)
 	VADDPS       128(R10), Z23, Z23
 	VMOVUPS      Z23, 128(R10)
-	JMP          done1060
+	JMP          done1068
 
-tail1059:
+tail1067:
 	KMOVW     80(AX), K1
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS   Z0, (R10)
@@ -25031,7 +26112,7 @@ tail1059:
 	VADDPS    Z23, Z24, Z23
 	VMOVUPS   Z23, K1, 128(R10)
 
-done1060:
+done1068:
 	VZEROUPPER
 	RET
 
@@ -25047,7 +26128,7 @@ TEXT ·gather48AVX512(SB), NOSPLIT, $0-8
 	MOVQ  32(AX), R9
 	KMOVW 40(AX), K1
 
-position1061:
+position1069:
 	MOVLQSX   (DI), R12
 	SHLQ      $0x02, R12
 	CMOVQMI   DX, R12
@@ -25060,7 +26141,7 @@ position1061:
 	ADDQ      $0x04, DI
 	ADDQ      $0x000000c0, BX
 	DECQ      R9
-	JNE       position1061
+	JNE       position1069
 	VZEROUPPER
 	RET
 
@@ -25076,10 +26157,10 @@ TEXT ·winogradKernelAVX512(SB), NOSPLIT, $16-8
 	VMOVUPS kb1AVX512<>+0(SB), Z21
 	VMOVUPS kb2AVX512<>+0(SB), Z22
 	CMPQ    64(AX), $0x00
-	JE      noMask1062
+	JE      noMask1070
 	KMOVW   64(AX), K1
 
-noMask1062:
+noMask1070:
 	MOVQ 8(AX), CX
 	LEAQ (CX)(CX*2), R12
 	MOVQ 32(AX), R8
@@ -25093,16 +26174,16 @@ noMask1062:
 	MOVQ R13, 8(SP)
 	MOVQ 48(AX), BX
 
-row1063:
+row1071:
 	MOVQ  (SP), SI
 	LEAQ  (SI)(R12*1), DI
 	LEAQ  (SI)(R12*2), DX
 	MOVQ  8(SP), R13
 	MOVQ  56(AX), R15
 	TESTQ R15, R15
-	JE    tail1065
+	JE    tail1073
 
-block1064:
+block1072:
 	VMOVUPS      (SI), Z6
 	VMULPS       Z16, Z6, Z0
 	VMOVUPS      (SI)(CX*2), Z1
@@ -25279,11 +26360,11 @@ block1064:
 	ADDQ         $0x40, DX
 	ADDQ         $0x40, R13
 	DECQ         R15
-	JNE          block1064
+	JNE          block1072
 
-tail1065:
+tail1073:
 	CMPQ         64(AX), $0x00
-	JE           done1066
+	JE           done1074
 	VMOVUPS.Z    (SI), K1, Z6
 	VMULPS       Z16, Z6, Z0
 	VMOVUPS.Z    (SI)(CX*2), K1, Z1
@@ -25456,12 +26537,12 @@ tail1065:
 	VMOVUPS      Z8, K1, (R14)(R9*4)
 	VMOVUPS      Z5, K1, (R14)(R11*1)
 
-done1066:
+done1074:
 	MOVQ 16(AX), R15
 	ADDQ R15, (SP)
 	MOVQ 40(AX), R15
 	ADDQ R15, 8(SP)
 	DECQ BX
-	JNE  row1063
+	JNE  row1071
 	VZEROUPPER
 	RET

@@ -16,7 +16,11 @@ func (l Level) loop(int, Map, Map, Map, []float32, int, int, float32, Activation
 
 func (l Level) pool(bool, Map, Window, int, int, float32, float32) { panic("simd: no such level") }
 
-func (w *Winograd) transformInput([]float32, int, Image) { panic("simd: no such level") }
+func (l Level) transformInput([]float32, int, Image, int) { panic("simd: no such level") }
+
+func (l Level) transformCotangent([]float32, int, Image, int) { panic("simd: no such level") }
+
+func (l Level) transformSums([]float32, int, []float32, int, int) { panic("simd: no such level") }
 
 func (w *Winograd) transformOutput(Image, []float32, int, int, Epilogue, int, int) {
 	panic("simd: no such level")

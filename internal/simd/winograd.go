@@ -141,13 +141,13 @@ func (w *Winograd) Parts(n int) []*Winograd {
 	return parts
 }
 
-// plane is how far the matrices of so many tiles lie apart: not at a power of two, where they would displace each other from the caches.
-func (w *Winograd) plane(tiles, channels int) int { return tiles*pad16(channels) + 16 }
+// planeOf is how far the matrices of so many tiles lie apart: not at a power of two, where they would displace each other from the caches.
+func planeOf(tiles, channels int) int { return tiles*pad16(channels) + 16 }
 
 // Scratch is how many values of scratch Compute needs. Each goroutine has its own.
 func (w *Winograd) Scratch() int {
 	edge := winogradPoints * w.Channels
-	return winogradPoints*(w.plane(w.tiles, w.Channels)+w.plane(w.tiles, w.Filters)) + edge
+	return winogradPoints*(planeOf(w.tiles, w.Channels)+planeOf(w.tiles, w.Filters)) + edge
 }
 
 // Compute makes the outputs dst[i] from the inputs src[i], all of one shape each. The window of row y and column x of an output begins at row y-top and column x-left of its input; what lies
@@ -188,12 +188,12 @@ func (w *Winograd) ComputeTiles(dst, src []Image, top, left, from, to int, scrat
 	}
 	for ; from < to; from += w.tiles {
 		n := min(w.tiles, to-from)
-		in, out := w.plane(n, w.Channels), w.plane(n, w.Filters)
+		in, out := planeOf(n, w.Channels), planeOf(n, w.Filters)
 		inputs, outputs := scratch[:winogradPoints*in], scratch[winogradPoints*in:winogradPoints*(in+out)]
 		edge := scratch[winogradPoints*(in+out):]
 		for t := range n {
 			image, y, x := (from+t)/each, (from+t)%each/across*winogradTile, (from+t)%each%across*winogradTile
-			w.input(inputs[t*pad16(w.Channels):], in, src[image], y-top, x-left, edge)
+			w.Level.input(inputs[t*pad16(w.Channels):], in, tileOf(src[image], y-top, x-left, winogradWindow, w.Channels, edge), w.Channels)
 		}
 		for p, product := range w.products {
 			product.ComputeRows(outputs[p*out:(p+1)*out], pad16(w.Filters), inputs[p*in:(p+1)*in], pad16(w.Channels), n, Epilogue{})
@@ -212,36 +212,40 @@ func (w *Winograd) ComputeTiles(dst, src []Image, top, left, from, to int, scrat
 	}
 }
 
-// input transforms the tile of the input that begins at a row and column; to has its channels in the first matrix.
-func (w *Winograd) input(to []float32, plane int, src Image, row, col int, edge []float32) {
-	if row < 0 || col < 0 || row+winogradWindow > src.Rows || col+winogradWindow > src.Cols {
-		// What exists of the tile is copied between zeros.
-		edge = edge[:winogradPoints*w.Channels]
-		clear(edge)
-		first, last := max(col, 0), min(col+winogradWindow, src.Cols)
-		for y := max(row, 0); y < min(row+winogradWindow, src.Rows) && first < last; y++ {
-			to := edge[((y-row)*winogradWindow+first-col)*w.Channels:]
-			if src.Stride == w.Channels {
-				copy(to, src.Data[y*src.RowStride+first*src.Stride:][:(last-first)*w.Channels])
-				continue
-			}
-			for x := first; x < last; x++ {
-				copy(to[(x-first)*w.Channels:], src.Data[y*src.RowStride+x*src.Stride:][:w.Channels])
-			}
-		}
-		src = Image{edge, winogradWindow, winogradWindow, w.Channels, winogradWindow * w.Channels}
-	} else {
+// tileOf is the part of size x size positions of a map that begins at a row and column, which may lie outside of it: then edge, of as many positions with their
+// channels, has a copy of what exists between zeros.
+func tileOf(src Image, row, col, size, channels int, edge []float32) Image {
+	if row >= 0 && col >= 0 && row+size <= src.Rows && col+size <= src.Cols {
 		src.Data = src.Data[row*src.RowStride+col*src.Stride:]
+		return src
 	}
-	if w.Level != Generic {
-		w.transformInput(to, plane, src)
+	edge = edge[:size*size*channels]
+	clear(edge)
+	first, last := max(col, 0), min(col+size, src.Cols)
+	for y := max(row, 0); y < min(row+size, src.Rows) && first < last; y++ {
+		to := edge[((y-row)*size+first-col)*channels:]
+		if src.Stride == channels {
+			copy(to, src.Data[y*src.RowStride+first*src.Stride:][:(last-first)*channels])
+			continue
+		}
+		for x := first; x < last; x++ {
+			copy(to[(x-first)*channels:], src.Data[y*src.RowStride+x*src.Stride:][:channels])
+		}
+	}
+	return Image{edge, size, size, channels, size * channels}
+}
+
+// input transforms a tile of the input; to has its channels in the first matrix.
+func (l Level) input(to []float32, plane int, tile Image, channels int) {
+	if l != Generic {
+		l.transformInput(to, plane, tile, channels)
 		return
 	}
-	for c := range w.Channels {
+	for c := range channels {
 		var v [winogradWindow][winogradWindow]float32
 		for y := range v {
 			for x := range v[y] {
-				v[y][x] = src.Data[y*src.RowStride+x*src.Stride+c]
+				v[y][x] = tile.Data[y*tile.RowStride+x*tile.Stride+c]
 			}
 			v[y] = transformInput(v[y])
 		}

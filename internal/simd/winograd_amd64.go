@@ -2,18 +2,44 @@ package simd
 
 import "unsafe"
 
-func (w *Winograd) transformInput(to []float32, plane int, src Image) {
-	lanes := w.Level.lanes()
-	tail := w.Channels % lanes
-	t := winogradInput{
-		src: unsafe.Pointer(&src.Data[0]), srcStride: 4 * src.Stride, srcRow: 4 * src.RowStride,
-		dst: unsafe.Pointer(&to[0]), dstPlane: 4 * plane,
-		blocks: w.Channels / lanes, tail: 1<<tail - 1, mask: unsafe.Pointer(&tailMasks[min(tail, 8)]),
-	}
-	if w.Level == AVX512 {
+func (l Level) transformInput(to []float32, plane int, tile Image, channels int) {
+	t := l.tile(to, plane, tile, channels)
+	if l == AVX512 {
 		winogradInputAVX512(&t)
 	} else {
 		winogradInputAVX2(&t)
+	}
+}
+
+func (l Level) transformCotangent(to []float32, plane int, tile Image, filters int) {
+	t := l.tile(to, plane, tile, filters)
+	if l == AVX512 {
+		winogradCotangentAVX512(&t)
+	} else {
+		winogradCotangentAVX2(&t)
+	}
+}
+
+func (l Level) tile(to []float32, plane int, tile Image, channels int) winogradInput {
+	tail := channels % l.lanes()
+	return winogradInput{
+		src: unsafe.Pointer(&tile.Data[0]), srcStride: 4 * tile.Stride, srcRow: 4 * tile.RowStride,
+		dst: unsafe.Pointer(&to[0]), dstPlane: 4 * plane,
+		blocks: channels / l.lanes(), tail: 1<<tail - 1, mask: unsafe.Pointer(&tailMasks[min(tail, 8)]),
+	}
+}
+
+// transformSums makes n pairs of channel and filter of all taps.
+func (l Level) transformSums(out []float32, tap int, sums []float32, plane, n int) {
+	tail := n % l.lanes()
+	t := winogradSums{
+		src: unsafe.Pointer(&sums[0]), srcPlane: 4 * plane, dst: unsafe.Pointer(&out[0]), dstTap: 4 * tap,
+		blocks: n / l.lanes(), tail: 1<<tail - 1, mask: unsafe.Pointer(&tailMasks[min(tail, 8)]),
+	}
+	if l == AVX512 {
+		winogradSumsAVX512(&t)
+	} else {
+		winogradSumsAVX2(&t)
 	}
 }
 

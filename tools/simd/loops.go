@@ -59,11 +59,7 @@ func (g *generator) elementwise(name, doc string) {
 	if name == "add" {
 		g.VBROADCASTSS(loop.at(reg.RAX, "factor"), factor)
 	}
-	noMask := g.label("noMask")
-	g.CMPQ(loop.at(reg.RAX, "tail"), operand.Imm(0))
-	g.JE(operand.LabelRef(noMask))
-	g.loadMask(loop, mask)
-	g.Label(noMask)
+	g.loadTail(loop, mask)
 
 	body := func(n int, masked bool) {
 		values, others := g.all(0, n), g.all(4, n)
@@ -171,11 +167,7 @@ func (g *generator) pool(name, doc string, join func(x operand.Op, a reg.Registe
 	stride, positions, dst, first := reg.R10, reg.R11, reg.R12, reg.R13
 	g.VBROADCASTSS(pooling.at(reg.RAX, "start"), start)
 	g.VBROADCASTSS(pooling.at(reg.RAX, "scale"), scale)
-	noMask := g.label("noMask")
-	g.CMPQ(pooling.at(reg.RAX, "tail"), operand.Imm(0))
-	g.JE(operand.LabelRef(noMask))
-	g.loadMask(pooling, mask)
-	g.Label(noMask)
+	g.loadTail(pooling, mask)
 	g.MOVQ(pooling.at(reg.RAX, "srcStride"), stride)
 	g.MOVQ(pooling.at(reg.RAX, "positions"), positions)
 	g.MOVQ(pooling.at(reg.RAX, "dst"), dst)

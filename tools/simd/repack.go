@@ -102,21 +102,13 @@ func (g *generator) winogradKernel() {
 	k := g.factors(16, "k0", "ka0", "ka1", "ka2", "kb0", "kb1", "kb2")
 	tap := reg.RCX
 	bases := []reg.Register{reg.RSI, reg.RDI, reg.RDX} // the rows of the kernel
-	plane, plane6, plane18, plane30 := reg.R8, reg.R9, reg.R10, reg.R11
+	matrices := planes{reg.R8, reg.R9, reg.R10, reg.R11}
 	tap3, dst, to, blocks, rows := reg.R12, reg.R13, reg.R14, reg.R15, reg.RBX
 	srcRow, dstRow := g.AllocLocal(8), g.AllocLocal(8) // where the channel begins
-	noMask := g.label("noMask")
-	g.CMPQ(winogradWeights.at(reg.RAX, "tail"), operand.Imm(0))
-	g.JE(operand.LabelRef(noMask))
-	g.loadMask(winogradWeights, mask)
-	g.Label(noMask)
+	g.loadTail(winogradWeights, mask)
 	g.MOVQ(winogradWeights.at(reg.RAX, "srcTap"), tap)
 	g.LEAQ(operand.Mem{Base: tap, Index: tap, Scale: 2}, tap3)
-	g.MOVQ(winogradWeights.at(reg.RAX, "dstPlane"), plane)
-	g.LEAQ(operand.Mem{Base: plane, Index: plane, Scale: 2}, plane6)
-	g.ADDQ(plane6, plane6)
-	g.LEAQ(operand.Mem{Base: plane6, Index: plane6, Scale: 2}, plane18)
-	g.LEAQ(operand.Mem{Base: plane6, Index: plane6, Scale: 4}, plane30)
+	matrices.load(g, winogradWeights.at(reg.RAX, "dstPlane"))
 	g.MOVQ(winogradWeights.at(reg.RAX, "src"), bases[0])
 	g.MOVQ(bases[0], srcRow)
 	g.MOVQ(winogradWeights.at(reg.RAX, "dst"), dst)
@@ -158,19 +150,10 @@ func (g *generator) winogradKernel() {
 				}
 			}
 			for q, column := range columns {
-				g.IMUL3Q(operand.Imm(uint64(column)), plane, to)
+				g.IMUL3Q(operand.Imm(uint64(column)), matrices.one, to)
 				g.ADDQ(dst, to)
 				store := func(i int, r reg.Register) {
-					m := operand.Mem{Base: to}
-					switch i {
-					case 1, 2, 4:
-						m.Index, m.Scale = plane6, uint8(i)
-					case 3:
-						m.Index, m.Scale = plane18, 1
-					case 5:
-						m.Index, m.Scale = plane30, 1
-					}
-					if masked {
+					if m := matrices.at(to, i); masked {
 						g.storeMasked(r, mask, m)
 					} else {
 						g.VMOVUPS(r, m)
@@ -189,28 +172,17 @@ func (g *generator) winogradKernel() {
 			}
 		}
 	}
-	row, block, tail, done := g.label("row"), g.label("block"), g.label("tail"), g.label("done")
+	row := g.label("row")
 	g.Label(row)
 	g.MOVQ(srcRow, bases[0])
 	g.LEAQ(operand.Mem{Base: bases[0], Index: tap3, Scale: 1}, bases[1])
 	g.LEAQ(operand.Mem{Base: bases[0], Index: tap3, Scale: 2}, bases[2])
 	g.MOVQ(dstRow, dst)
-	g.MOVQ(winogradWeights.at(reg.RAX, "blocks"), blocks)
-	g.TESTQ(blocks, blocks)
-	g.JE(operand.LabelRef(tail))
-	g.Label(block)
-	body(false)
-	for _, base := range bases {
-		g.ADDQ(operand.Imm(uint64(step)), base)
-	}
-	g.ADDQ(operand.Imm(uint64(step)), dst)
-	g.DECQ(blocks)
-	g.JNE(operand.LabelRef(block))
-	g.Label(tail)
-	g.CMPQ(winogradWeights.at(reg.RAX, "tail"), operand.Imm(0))
-	g.JE(operand.LabelRef(done))
-	body(true)
-	g.Label(done)
+	g.blocks(winogradWeights, blocks, body, func() {
+		for _, base := range append(bases, dst) {
+			g.ADDQ(operand.Imm(uint64(step)), base)
+		}
+	})
 	g.MOVQ(winogradWeights.at(reg.RAX, "srcRow"), blocks)
 	g.ADDQ(blocks, srcRow)
 	g.MOVQ(winogradWeights.at(reg.RAX, "dstRow"), blocks)

@@ -8,8 +8,8 @@ import (
 // The Winograd form F(4x4, 3x3) takes tiles of 6x6 positions of the input to 36 products and these to 4x4 positions of the output. Its transforms
 // evaluate polynomials at 0, a, -a, b, -b and infinity.
 
-// winogradInput is what the transform of a tile of the input takes.
-var winogradInput = record{"winogradInput", "what the transform of a tile of the input takes: 6x6 positions, all channels", []field{
+// winogradInput is what the transform of a tile of the input takes, and that of a tile of the output's cotangent.
+var winogradInput = record{"winogradInput", "what the transform of a tile takes: 6x6 positions of the input or 4x4 of the cotangent, all channels", []field{
 	pointer("src", ""),
 	word("srcStride", "bytes between columns"),
 	word("srcRow", "bytes between rows"),
@@ -36,6 +36,76 @@ var winogradOutput = record{"winogradOutput", "what the transform of a tile's pr
 func (g *generator) winograd() {
 	g.winogradInput()
 	g.winogradOutput()
+	g.winogradCotangent()
+	g.winogradSums()
+}
+
+// planes are the registers that lead to the six matrices of a column of points.
+type planes struct{ one, six, eighteen, thirty reg.Register }
+
+// load makes the multiples of what leads from a matrix to the next.
+func (p planes) load(g *generator, from operand.Mem) {
+	g.MOVQ(from, p.one)
+	g.LEAQ(operand.Mem{Base: p.one, Index: p.one, Scale: 2}, p.six)
+	g.ADDQ(p.six, p.six)
+	g.LEAQ(operand.Mem{Base: p.six, Index: p.six, Scale: 2}, p.eighteen)
+	g.LEAQ(operand.Mem{Base: p.six, Index: p.six, Scale: 4}, p.thirty)
+}
+
+// at is where the values for a row of the points lie, from those for the first one.
+func (p planes) at(column reg.Register, row int) operand.Mem {
+	m := operand.Mem{Base: column}
+	switch row {
+	case 1, 2, 4:
+		m.Index, m.Scale = p.six, uint8(row)
+	case 3:
+		m.Index, m.Scale = p.eighteen, 1
+	case 5:
+		m.Index, m.Scale = p.thirty, 1
+	}
+	return m
+}
+
+// multiple is the place so many strides behind a base, or behind base4, which lies four of them further.
+func multiple(base, base4, stride, stride3 reg.Register, n int) operand.Mem {
+	m := operand.Mem{Base: base}
+	if n >= 4 {
+		m.Base = base4
+	}
+	switch n % 4 {
+	case 1, 2:
+		m.Index, m.Scale = stride, uint8(n%4)
+	case 3:
+		m.Index, m.Scale = stride3, 1
+	}
+	return m
+}
+
+// blocks writes the loop over the vectors of a record, and what comes for its tail.
+func (g *generator) blocks(r record, counter reg.Register, body func(masked bool), next func()) {
+	block, tail, done := g.label("block"), g.label("tail"), g.label("done")
+	g.MOVQ(r.at(reg.RAX, "blocks"), counter)
+	g.TESTQ(counter, counter)
+	g.JE(operand.LabelRef(tail))
+	g.Label(block)
+	body(false)
+	next()
+	g.DECQ(counter)
+	g.JNE(operand.LabelRef(block))
+	g.Label(tail)
+	g.CMPQ(r.at(reg.RAX, "tail"), operand.Imm(0))
+	g.JE(operand.LabelRef(done))
+	body(true)
+	g.Label(done)
+}
+
+// loadTail prepares the mask of a record's tail if it has one.
+func (g *generator) loadTail(r record, mask reg.Register) {
+	none := g.label("noMask")
+	g.CMPQ(r.at(reg.RAX, "tail"), operand.Imm(0))
+	g.JE(operand.LabelRef(none))
+	g.loadMask(r, mask)
+	g.Label(none)
 }
 
 // factor is a constant: a register where there are enough, else memory.
@@ -63,36 +133,19 @@ func (g *generator) winogradInput() {
 	t, u, mask := g.vector(12), g.vector(13), g.vector(15)
 	k := g.factors(16, "a", "b", "a2", "b2", "a2b2", "a2+b2")
 	base, base4, stride, stride3, row := reg.RSI, reg.RDI, reg.RDX, reg.RCX, reg.RBX
-	plane, plane6, plane18, plane30 := reg.R8, reg.R9, reg.R10, reg.R11
+	matrices := planes{reg.R8, reg.R9, reg.R10, reg.R11}
 	src, dst, to, blocks := reg.R12, reg.R13, reg.R14, reg.R15
-	noMask := g.label("noMask")
-	g.CMPQ(winogradInput.at(reg.RAX, "tail"), operand.Imm(0))
-	g.JE(operand.LabelRef(noMask))
-	g.loadMask(winogradInput, mask)
-	g.Label(noMask)
+	g.loadTail(winogradInput, mask)
 	g.MOVQ(winogradInput.at(reg.RAX, "srcStride"), stride)
 	g.LEAQ(operand.Mem{Base: stride, Index: stride, Scale: 2}, stride3)
 	g.MOVQ(winogradInput.at(reg.RAX, "srcRow"), row)
-	g.MOVQ(winogradInput.at(reg.RAX, "dstPlane"), plane)
-	g.LEAQ(operand.Mem{Base: plane, Index: plane, Scale: 2}, plane6)
-	g.ADDQ(plane6, plane6)
-	g.LEAQ(operand.Mem{Base: plane6, Index: plane6, Scale: 2}, plane18)
-	g.LEAQ(operand.Mem{Base: plane6, Index: plane6, Scale: 4}, plane30)
+	matrices.load(g, winogradInput.at(reg.RAX, "dstPlane"))
 	g.MOVQ(winogradInput.at(reg.RAX, "src"), src)
 	g.MOVQ(winogradInput.at(reg.RAX, "dst"), dst)
 
 	body := func(masked bool) {
 		load := func(column int, r reg.Register) {
-			m := operand.Mem{Base: base}
-			if column >= 4 {
-				m.Base = base4
-			}
-			switch column % 4 {
-			case 1, 2:
-				m.Index, m.Scale = stride, uint8(column%4)
-			case 3:
-				m.Index, m.Scale = stride3, 1
-			}
+			m := multiple(base, base4, stride, stride3, column)
 			if masked {
 				g.loadMasked(m, mask, r)
 			} else {
@@ -139,20 +192,9 @@ func (g *generator) winogradInput() {
 			}
 			// Along the columns.
 			for q, column := range columns {
-				g.IMUL3Q(operand.Imm(uint64(column)), plane, to)
+				g.IMUL3Q(operand.Imm(uint64(column)), matrices.one, to)
 				g.ADDQ(dst, to)
-				store := func(i int, r reg.Register) {
-					m := operand.Mem{Base: to}
-					switch i {
-					case 1, 2, 4:
-						m.Index, m.Scale = plane6, uint8(i)
-					case 3:
-						m.Index, m.Scale = plane18, 1
-					case 5:
-						m.Index, m.Scale = plane30, 1
-					}
-					g.VMOVUPS(r, m)
-				}
+				store := func(i int, r reg.Register) { g.VMOVUPS(r, matrices.at(to, i)) }
 				d := func(i int) reg.Register { return v[2*i+q] }
 				g.VMOVAPS(d(4), t)
 				g.VFNMADD231PS(k["a2+b2"], d(2), t)
@@ -181,24 +223,13 @@ func (g *generator) winogradInput() {
 			}
 		}
 	}
-	block, tail, done := g.label("block"), g.label("tail"), g.label("done")
-	g.MOVQ(winogradInput.at(reg.RAX, "blocks"), blocks)
-	g.TESTQ(blocks, blocks)
-	g.JE(operand.LabelRef(tail))
-	g.Label(block)
 	saved, savedT := append([]reg.Register(nil), v...), t
-	body(false)
-	copy(v, saved)
-	t = savedT
-	g.ADDQ(operand.Imm(uint64(step)), src)
-	g.ADDQ(operand.Imm(uint64(step)), dst)
-	g.DECQ(blocks)
-	g.JNE(operand.LabelRef(block))
-	g.Label(tail)
-	g.CMPQ(winogradInput.at(reg.RAX, "tail"), operand.Imm(0))
-	g.JE(operand.LabelRef(done))
-	body(true)
-	g.Label(done)
+	g.blocks(winogradInput, blocks, body, func() {
+		copy(v, saved)
+		t = savedT
+		g.ADDQ(operand.Imm(uint64(step)), src)
+		g.ADDQ(operand.Imm(uint64(step)), dst)
+	})
 	g.VZEROUPPER()
 	g.RET()
 }
@@ -213,11 +244,7 @@ func (g *generator) winogradOutput() {
 	base, base4, plane, plane3, plane6 := reg.RSI, reg.RDI, reg.RDX, reg.RCX, reg.R9
 	src, channel, blocks := reg.R10, reg.RBX, reg.R11
 	to, stride, row, column := reg.R12, reg.R13, reg.R14, reg.R15
-	noMask := g.label("noMask")
-	g.CMPQ(winogradOutput.at(reg.RAX, "tail"), operand.Imm(0))
-	g.JE(operand.LabelRef(noMask))
-	g.loadMask(winogradOutput, mask)
-	g.Label(noMask)
+	g.loadTail(winogradOutput, mask)
 	g.MOVQ(winogradOutput.at(reg.RAX, "srcPlane"), plane)
 	g.LEAQ(operand.Mem{Base: plane, Index: plane, Scale: 2}, plane3)
 	g.LEAQ(operand.Mem{Base: plane3, Index: plane3, Scale: 1}, plane6)
@@ -230,19 +257,7 @@ func (g *generator) winogradOutput() {
 			g.LEAQ(operand.Mem{Base: src, Index: channel, Scale: 1}, base)
 			for i := range 6 {
 				g.LEAQ(operand.Mem{Base: base, Index: plane, Scale: 4}, base4)
-				m := func(j int) operand.Mem {
-					at := operand.Mem{Base: base}
-					if j >= 4 {
-						at.Base = base4
-					}
-					switch j % 4 {
-					case 1, 2:
-						at.Index, at.Scale = plane, uint8(j%4)
-					case 3:
-						at.Index, at.Scale = plane3, 1
-					}
-					return at
-				}
+				m := func(j int) operand.Mem { return multiple(base, base4, plane, plane3, j) }
 				x, y := v[2*i], v[2*i+1]
 				g.VMOVUPS(m(1), t)
 				g.VMOVUPS(m(3), u)
@@ -339,20 +354,7 @@ func (g *generator) winogradOutput() {
 			})
 		}
 	}
-	block, tail, done := g.label("block"), g.label("tail"), g.label("done")
-	g.MOVQ(winogradOutput.at(reg.RAX, "blocks"), blocks)
-	g.TESTQ(blocks, blocks)
-	g.JE(operand.LabelRef(tail))
-	g.Label(block)
-	body(false)
-	g.ADDQ(operand.Imm(uint64(step)), channel)
-	g.DECQ(blocks)
-	g.JNE(operand.LabelRef(block))
-	g.Label(tail)
-	g.CMPQ(winogradOutput.at(reg.RAX, "tail"), operand.Imm(0))
-	g.JE(operand.LabelRef(done))
-	body(true)
-	g.Label(done)
+	g.blocks(winogradOutput, blocks, body, func() { g.ADDQ(operand.Imm(uint64(step)), channel) })
 	g.VZEROUPPER()
 	g.RET()
 }

@@ -1,0 +1,197 @@
+package simd
+
+import "fmt"
+
+// WinogradGradient adds up the gradient of the kernel of a 3x3 convolution of stride 1 in the form F(3x3, 4x4), which is [Winograd] transposed: for each tile of 4x4
+// positions, 36 products for each pair of channel and filter instead of 144.
+//
+// The tiles of all images count through, those of an image rows first. They are taken in groups of at most GradientTiles: Transform for its tiles, then Add, and Finish
+// at the end. Each of the three may be divided among threads, which wait for each other in between. The order of the sums does not depend on it.
+type WinogradGradient struct {
+	Level             Level
+	Channels, Filters int
+	Tiles             int // of all images
+}
+
+// GradientTiles is how many tiles go through at once: as many as a KernelGradient sums in one go.
+const GradientTiles = gradientBlock
+
+// WinogradGradientPays says whether Winograd's form beats the plain one for the gradient of the kernel of a convolution with outputs of rows x cols for a batch of so many
+// images. It is the same on all levels, and depends on the size of the batch.
+func WinogradGradientPays(rows, cols, images, channels, filters int) bool {
+	positions, tiles := rows*cols*images, WinogradTiles(rows, cols)*images
+	least := 8
+	if 4*winogradPoints*channels*filters > 10<<20 { // the sums go through memory
+		least = 16
+	}
+	// Of 16 positions of a tile, those beyond the borders are multiplied for nothing.
+	return min(channels, filters) >= 16 && tiles >= least && positions >= 6*tiles
+}
+
+// Matrices is how many values the transforms of a group take, of the input and of the cotangent.
+func (g WinogradGradient) Matrices() (input, cotangent int) {
+	n := min(g.Tiles, GradientTiles)
+	return winogradPoints * planeOf(n, g.Channels), winogradPoints * planeOf(n, g.Filters)
+}
+
+// Sums is how many values the sums of the products take.
+func (g WinogradGradient) Sums() int { return winogradPoints * g.sumsPlane() }
+
+// sumsPlane is how far the sums of a point lie from those of the next: not at a power of two.
+func (g WinogradGradient) sumsPlane() int { return pad16(g.Channels*g.Filters) + 16 }
+
+// Scratch is how many values of scratch Transform and Add need. Each goroutine has its own.
+func (g WinogradGradient) Scratch() int {
+	return max(winogradPoints*g.Channels, winogradTile*winogradTile*g.Filters, g.products(g.Channels).Scratch())
+}
+
+// products sums the products of a point for some of the channels.
+func (g WinogradGradient) products(channels int) KernelGradient {
+	return KernelGradient{Level: g.Level, Taps: 1, Channels: channels, Filters: g.Filters}
+}
+
+// Transform transforms the tiles from..to of a group that begins with the tile first. src and cotangent have the images, of one shape each; the window of row y and
+// column x of a cotangent begins at row y-top and column x-left of its input, and what lies outside of the input is zero.
+func (g WinogradGradient) Transform(inputs, cotangents []float32, src, cotangent []Image, top, left, first, from, to int, scratch []float32) {
+	if len(src) != len(cotangent) || len(src) == 0 {
+		panic(fmt.Sprintf("simd: %d cotangents of %d inputs", len(cotangent), len(src)))
+	}
+	rows, cols := cotangent[0].Rows, cotangent[0].Cols
+	for i := range src {
+		src[i].check(g.Channels)
+		cotangent[i].check(g.Filters)
+		if cotangent[i].Rows != rows || cotangent[i].Cols != cols {
+			panic(fmt.Sprintf("simd: a cotangent of %dx%d besides one of %dx%d", cotangent[i].Rows, cotangent[i].Cols, rows, cols))
+		}
+	}
+	each, across := WinogradTiles(rows, cols), (cols+winogradTile-1)/winogradTile
+	n := g.group(first)
+	if each*len(src) != g.Tiles || from < first || to > first+n {
+		panic(fmt.Sprintf("simd: the tiles from %d to %d of a group of %d from %d on, of %d", from, to, n, first, each*len(src)))
+	}
+	in, out := planeOf(n, g.Channels), planeOf(n, g.Filters)
+	if len(inputs) < winogradPoints*in || len(cotangents) < winogradPoints*out || len(scratch) < g.Scratch() {
+		panic(fmt.Sprintf("simd: matrices of %d and %d and a scratch of %d for %d tiles", len(inputs), len(cotangents), len(scratch), n))
+	}
+	for t := from; t < to; t++ {
+		image, y, x := t/each, t%each/across*winogradTile, t%each%across*winogradTile
+		g.Level.input(inputs[(t-first)*pad16(g.Channels):], in, tileOf(src[image], y-top, x-left, winogradWindow, g.Channels, scratch), g.Channels)
+		g.Level.cotangent(cotangents[(t-first)*pad16(g.Filters):], out, tileOf(cotangent[image], y, x, winogradTile, g.Filters, scratch), g.Filters)
+	}
+}
+
+// group is how many tiles the group has that begins with a tile.
+func (g WinogradGradient) group(first int) int {
+	if first < 0 || first >= g.Tiles || first%GradientTiles != 0 {
+		panic(fmt.Sprintf("simd: a group of tiles from %d on, of %d", first, g.Tiles))
+	}
+	return min(g.Tiles-first, GradientTiles)
+}
+
+// Add adds one part of so many of the group's products to sums. The first group's replace what was there.
+func (g WinogradGradient) Add(sums, inputs, cotangents []float32, first, part, parts int, scratch []float32) {
+	n := g.group(first)
+	in, out := planeOf(n, g.Channels), planeOf(n, g.Filters)
+	if len(sums) < g.Sums() || len(inputs) < winogradPoints*in || len(cotangents) < winogradPoints*out || len(scratch) < g.Scratch() {
+		panic(fmt.Sprintf("simd: sums of %d, matrices of %d and %d and a scratch of %d for %d tiles", len(sums), len(inputs), len(cotangents), len(scratch), n))
+	}
+	var offsets [GradientTiles]int32
+	for i := range n {
+		offsets[i] = int32(i * pad16(g.Channels))
+	}
+	// A point's channels come in pieces: cores may be many.
+	pieces := (g.Channels + gatheredChannels - 1) / gatheredChannels
+	from, to := winogradPoints*pieces*part/parts, winogradPoints*pieces*(part+1)/parts
+	for from < to {
+		point, piece := from/pieces, from%pieces
+		count := min(to-from, pieces-piece)
+		begin, end := piece*gatheredChannels, min((piece+count)*gatheredChannels, g.Channels)
+		sum := sums[point*g.sumsPlane()+begin*g.Filters : point*g.sumsPlane()+end*g.Filters]
+		if first == 0 {
+			clear(sum)
+		}
+		g.products(end-begin).Add(sum, inputs[point*in+begin:(point+1)*in], offsets[:n], cotangents[point*out:(point+1)*out], pad16(g.Filters), scratch)
+		from += count
+	}
+}
+
+// Finish makes one part of so many of the gradient [3 3 channels filters] from the sums.
+func (g WinogradGradient) Finish(gradient, sums []float32, part, parts int) {
+	n := g.Channels * g.Filters
+	if len(gradient) != 9*n || len(sums) < g.Sums() {
+		panic(fmt.Sprintf("simd: the gradient of a 3x3 kernel of %d values from sums of %d for %d channels and %d filters", len(gradient), len(sums), g.Channels, g.Filters))
+	}
+	from, to := n/16*part/parts*16, n/16*(part+1)/parts*16
+	if part == parts-1 {
+		to = n
+	}
+	if from == to {
+		return
+	}
+	gradient, sums = gradient[from:], sums[from:]
+	if g.Level != Generic {
+		g.Level.transformSums(gradient, n, sums, g.sumsPlane(), to-from)
+		return
+	}
+	for i := range to - from {
+		var v [winogradWindow][3]float32
+		for y := range v {
+			var s [winogradWindow]float32
+			for x := range s {
+				s[x] = sums[(y*winogradWindow+x)*g.sumsPlane()+i]
+			}
+			v[y] = transformSums(s)
+		}
+		for x := range 3 {
+			for y, value := range transformSums([winogradWindow]float32{v[0][x], v[1][x], v[2][x], v[3][x], v[4][x], v[5][x]}) {
+				gradient[(3*y+x)*n+i] = value
+			}
+		}
+	}
+}
+
+// cotangent transforms a tile of the cotangent; to has its filters in the first matrix.
+func (l Level) cotangent(to []float32, plane int, tile Image, filters int) {
+	if l != Generic {
+		l.transformCotangent(to, plane, tile, filters)
+		return
+	}
+	for f := range filters {
+		var v [winogradTile][winogradWindow]float32
+		for y := range v {
+			var d [winogradTile]float32
+			for x := range d {
+				d[x] = tile.Data[y*tile.RowStride+x*tile.Stride+f]
+			}
+			v[y] = transformCotangent(d)
+		}
+		for x := range winogradWindow {
+			for y, value := range transformCotangent([winogradTile]float32{v[0][x], v[1][x], v[2][x], v[3][x]}) {
+				to[(y*winogradWindow+x)*plane+f] = value
+			}
+		}
+	}
+}
+
+// transformCotangent is the transposed transformOutput, in the order of operations of the assembly.
+func transformCotangent(d [winogradTile]float32) (t [winogradWindow]float32) {
+	const a, b = pointA, pointB
+	t[0], t[5] = d[0], d[3]
+	even, odd := fma(a*a, d[2], d[0]), fma(a*a, d[3], d[1])
+	t[1], t[2] = fma(a, odd, even), fma(-a, odd, even)
+	even, odd = fma(b*b, d[2], d[0]), fma(b*b, d[3], d[1])
+	t[3], t[4] = fma(b, odd, even), fma(-b, odd, even)
+	return t
+}
+
+// transformSums is the transposed transformKernel, in the order of operations of the assembly.
+func transformSums(s [winogradWindow]float32) [3]float32 {
+	const a, b = pointA, pointB
+	sumA, differenceA := s[1]+s[2], s[1]-s[2]
+	sumB, differenceB := s[3]+s[4], s[3]-s[4]
+	return [3]float32{
+		fma(1/(2*b*b*(b*b-a*a)), sumB, fma(1/(2*a*a*(a*a-b*b)), sumA, float32(1/(a*a*b*b)*s[0]))),
+		fma(1/(2*b*(b*b-a*a)), differenceB, float32(1/(2*a*(a*a-b*b))*differenceA)),
+		fma(1/(2*(b*b-a*a)), sumB, fma(1/(2*(a*a-b*b)), sumA, s[5])),
+	}
+}

@@ -1,0 +1,191 @@
+package simd
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// runGradient takes all groups of tiles through, divided among threads that run one after the other.
+func runGradient(g WinogradGradient, src, cotangent []Image, top, left, parts int, fresh func(n int) []float32) []float32 {
+	in, out := g.Matrices()
+	inputs, cotangents, sums, scratch := fresh(in), fresh(out), fresh(g.Sums()), fresh(g.Scratch())
+	for first := 0; first < g.Tiles; first += GradientTiles {
+		n := min(GradientTiles, g.Tiles-first)
+		for part := range parts {
+			g.Transform(inputs, cotangents, src, cotangent, top, left, first, first+n*part/parts, first+n*(part+1)/parts, scratch)
+		}
+		for part := range parts {
+			g.Add(sums, inputs, cotangents, first, part, parts, scratch)
+		}
+	}
+	gradient := fresh(9 * g.Channels * g.Filters)
+	for part := range parts {
+		g.Finish(gradient, sums, part, parts)
+	}
+	return gradient
+}
+
+// TestWinogradGradient compares with sums in float64, all levels and divisions among threads bit by bit.
+func TestWinogradGradient(t *testing.T) {
+	r := rand.New(rand.NewPCG(31, 32))
+	for round := range 120 {
+		channels, filters, images := 1+r.IntN(40), 1+r.IntN(60), 1+r.IntN(3)
+		rows, cols, top, left := 1+r.IntN(11), 1+r.IntN(11), r.IntN(4)-1, r.IntN(4)-1
+		inRows, inCols := 1+r.IntN(12), 1+r.IntN(12)
+		if round < 3 { // more than a group of tiles
+			channels, filters, images, rows, cols, inRows, inCols = 1+r.IntN(20), 1+r.IntN(20), 3, 41, 39, 40, 38
+		}
+		atEnd := r.IntN(2) == 0
+		image := func(rows, cols, channels int) Image {
+			m := Image{Rows: rows, Cols: cols, Stride: channels + r.IntN(2)*r.IntN(9)}
+			m.RowStride = cols*m.Stride + r.IntN(2)*r.IntN(30)
+			m.Data = random(r, guarded(t, (rows-1)*m.RowStride+(cols-1)*m.Stride+channels, atEnd))
+			return m
+		}
+		var src, cotangent []Image
+		for range images {
+			src, cotangent = append(src, image(inRows, inCols, channels)), append(cotangent, image(rows, cols, filters))
+		}
+		what := fmt.Sprintf("%d images, %dx%dx%d, cotangents %dx%dx%d, top %d, left %d", images, inRows, inCols, channels, rows, cols, filters, top, left)
+		fresh := func(n int) []float32 {
+			values := guarded(t, n, atEnd)
+			for i := range values {
+				values[i] = float32(math.NaN())
+			}
+			return values
+		}
+		var plain []float32
+		for _, level := range Levels() {
+			g := WinogradGradient{level, channels, filters, images * WinogradTiles(rows, cols)}
+			got := runGradient(g, src, cotangent, top, left, 1+r.IntN(5), fresh)
+			if plain == nil {
+				plain = got
+				for at, v := range got {
+					sum, size := 0., 0.
+					dy, dx, c, f := at/filters/channels/3-top, at/filters/channels%3-left, at/filters%channels, at%filters
+					for i := range images {
+						for y := range rows {
+							for x := range cols {
+								if uint(y+dy) < uint(inRows) && uint(x+dx) < uint(inCols) {
+									p := float64(src[i].Data[(y+dy)*src[i].RowStride+(x+dx)*src[i].Stride+c]) * float64(cotangent[i].Data[y*cotangent[i].RowStride+x*cotangent[i].Stride+f])
+									sum, size = sum+p, size+math.Abs(p)
+								}
+							}
+						}
+					}
+					if !(math.Abs(float64(v)-sum) <= 2e-6*size+3e-5*math.Sqrt(float64(images*rows*cols))) {
+						t.Fatalf("%s: value %d is %v, want %v", what, at, v, sum)
+					}
+				}
+			} else if at := sameBits(got, plain); at >= 0 {
+				t.Fatalf("%s: %v has %v at %d, plain Go %v", what, level, got[at], at, plain[at])
+			}
+		}
+	}
+}
+
+// TestWinogradGradientIsExact asks that the error of the form is at most six times that of the plain sum in blocks, in the mean.
+func TestWinogradGradientIsExact(t *testing.T) {
+	r := rand.New(rand.NewPCG(33, 34))
+	const size, channels, filters, images = 28, 16, 16, 4
+	level, _ := Best()
+	src := random(r, make([]float32, images*size*size*channels))
+	for i, v := range src {
+		src[i] = max(v, 0)
+	}
+	cotangent := random(r, make([]float32, images*size*size*filters))
+	imagesOf := func(values []float32, channels int) (all []Image) {
+		for one := range slices.Chunk(values, size*size*channels) {
+			all = append(all, Image{one, size, size, channels, size * channels})
+		}
+		return all
+	}
+	g := WinogradGradient{level, channels, filters, images * WinogradTiles(size, size)}
+	fast := runGradient(g, imagesOf(src, channels), imagesOf(cotangent, filters), 1, 1, 1, func(n int) []float32 { return make([]float32, n) })
+	var offsets []int32
+	for tap := range 9 {
+		for i := range images * size * size {
+			y, x := i/size%size+tap/3-1, i%size+tap%3-1
+			at := int32(((i/size/size*size+y)*size + x) * channels)
+			if y < 0 || x < 0 || y >= size || x >= size {
+				at = -1
+			}
+			offsets = append(offsets, at)
+		}
+	}
+	plain, exact := make([]float32, len(fast)), make([]float64, len(fast))
+	k := KernelGradient{level, 9, channels, filters}
+	k.Add(plain, src, offsets, cotangent, filters, make([]float32, k.Scratch()))
+	positions := images * size * size
+	for at := range exact {
+		tap, c, f := at/filters/channels, at/filters%channels, at%filters
+		for i, from := range offsets[tap*positions : (tap+1)*positions] {
+			if from >= 0 {
+				exact[at] += float64(src[int(from)+c]) * float64(cotangent[i*filters+f])
+			}
+		}
+	}
+	var fastError, plainError, norm float64
+	for i, want := range exact {
+		fastError += math.Pow(float64(fast[i])-want, 2)
+		plainError += math.Pow(float64(plain[i])-want, 2)
+		norm += want * want
+	}
+	t.Logf("relative errors in the mean: Winograd %.2g, plain %.2g", math.Sqrt(fastError/norm), math.Sqrt(plainError/norm))
+	if fastError > 36*plainError {
+		t.Error("Winograd's error is more than six times that of the plain sum")
+	}
+}
+
+func TestWinogradGradientOfWrongSlicesPanics(t *testing.T) {
+	for _, level := range Levels() {
+		g := WinogradGradient{level, 2, 3, 1}
+		s := func(n int) []float32 { return make([]float32, n) }
+		in, out := g.Matrices()
+		src, cotangent := []Image{{s(2 * 9), 3, 3, 2, 6}}, []Image{{s(3 * 9), 3, 3, 3, 9}}
+		run := func(inputs, cotangents, sums, gradient, scratch int, src, cotangent []Image, first, to int) func() {
+			return func() {
+				g.Transform(s(inputs), s(cotangents), src, cotangent, 1, 1, first, first, to, s(scratch))
+				g.Add(s(sums), s(inputs), s(cotangents), first, 0, 1, s(scratch))
+				g.Finish(s(gradient), s(sums), 0, 1)
+			}
+		}
+		run(in, out, g.Sums(), 54, g.Scratch(), src, cotangent, 0, 1)()
+		for name, f := range map[string]func(){
+			"inputs":       run(in-1, out, g.Sums(), 54, g.Scratch(), src, cotangent, 0, 1),
+			"cotangents":   run(in, out-1, g.Sums(), 54, g.Scratch(), src, cotangent, 0, 1),
+			"sums":         run(in, out, g.Sums()-1, 54, g.Scratch(), src, cotangent, 0, 1),
+			"gradient":     run(in, out, g.Sums(), 53, g.Scratch(), src, cotangent, 0, 1),
+			"scratch":      run(in, out, g.Sums(), 54, g.Scratch()-1, src, cotangent, 0, 1),
+			"no images":    run(in, out, g.Sums(), 54, g.Scratch(), nil, nil, 0, 1),
+			"one of two":   run(in, out, g.Sums(), 54, g.Scratch(), src, nil, 0, 1),
+			"too short":    run(in, out, g.Sums(), 54, g.Scratch(), []Image{{s(17), 3, 3, 2, 6}}, cotangent, 0, 1),
+			"more tiles":   run(in, out, g.Sums(), 54, g.Scratch(), src, cotangent, 0, 2),
+			"other images": run(in, out, g.Sums(), 54, g.Scratch(), append(src, src...), append(cotangent, cotangent...), 0, 1),
+			"no group":     run(in, out, g.Sums(), 54, g.Scratch(), src, cotangent, 1, 1),
+		} {
+			if message := panics(f); len(message) < 6 || message[:6] != "simd: " {
+				t.Errorf("%v, %s: panics with %q", level, name, message)
+			}
+		}
+	}
+}
+
+// The expectations are measured: twice the speed for most shapes that pay, 1.2 to 1.3 times for the least, and .5 to 1.1 for those that don't.
+func TestWinogradGradientPays(t *testing.T) {
+	for _, c := range []struct {
+		size, images, channels, filters int
+		want                            bool
+	}{
+		{56, 8, 64, 64, true}, {28, 8, 128, 128, true}, {14, 8, 256, 256, true}, {7, 8, 512, 512, true}, {7, 4, 512, 512, true}, {7, 3, 512, 512, false}, {7, 1, 512, 512, false},
+		{14, 1, 512, 512, true}, {8, 4, 1024, 256, true}, {8, 2, 1024, 256, false}, {8, 2, 256, 256, true}, {7, 8, 128, 32, true}, {7, 16, 64, 24, true}, {28, 8, 16, 16, true},
+		{56, 8, 64, 16, true}, {112, 8, 3, 64, false}, {2, 8, 192, 192, false}, {1, 64, 64, 64, false},
+	} {
+		if got := WinogradGradientPays(c.size, c.size, c.images, c.channels, c.filters); got != c.want {
+			t.Errorf("%d images of %dx%d, %d to %d: %v", c.images, c.size, c.size, c.channels, c.filters, got)
+		}
+	}
+}
