@@ -3,6 +3,7 @@ package convolve
 import (
 	"fmt"
 	"runtime"
+	"sync/atomic"
 
 	"github.com/skinattn/skinattn/internal/parallel"
 	"github.com/skinattn/skinattn/internal/simd"
@@ -60,10 +61,26 @@ func (c *call) taps() int { return c.window[0] * c.window[1] }
 // cores is how many parts a convolution is divided into.
 func cores() int { return min(runtime.NumCPU(), runtime.GOMAXPROCS(0)) }
 
+// crew has the goroutines in Help.
+var (
+	crew   parallel.Crew
+	helped atomic.Bool
+)
+
+// Help takes part in the next convolution that another goroutine computes, until over says that it has been.
+func Help(over func() bool) {
+	helped.Store(true)
+	crew.Join(over)
+}
+
 // together runs the phases, one after the other, for all parts at the same time.
 func together(phases ...func(part, parts int)) error {
 	parts := cores()
-	err := parallel.Team(parts, func(part int, wait func()) {
+	team := parallel.Team
+	if helped.Load() {
+		team = crew.Team
+	}
+	err := team(parts, func(part int, wait func()) {
 		for _, phase := range phases {
 			phase(part, parts)
 			wait()

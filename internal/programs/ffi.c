@@ -10,10 +10,12 @@
 #include "xla_ffi_c_api.h"
 
 // Go computes the convolutions in a goroutine that takes one after the other. A function of Go that XLA's threads call would have to wait for
-// one of Go's processors, which Go takes from threads outside of Go only every now and then, up to ten milliseconds later.
+// one of Go's processors, which Go takes from threads outside of Go only every now and then, up to ten milliseconds later. Other goroutines wait here to help it:
+// woken together, they are there at once, while a new goroutine takes a tenth of a millisecond to find its core.
 static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER, mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t asked = PTHREAD_COND_INITIALIZER, answered = PTHREAD_COND_INITIALIZER;
 static skinattn_convolution *waiting, *current;
+static int64_t calls;
 static char *answer;
 
 skinattn_convolution *skinattn_ffi_next(char *wrong) {
@@ -30,12 +32,23 @@ skinattn_convolution *skinattn_ffi_next(char *wrong) {
 	return current;
 }
 
+int64_t skinattn_ffi_help(int64_t seen) {
+	pthread_mutex_lock(&mutex);
+	while (calls == seen) pthread_cond_wait(&asked, &mutex);
+	seen = calls;
+	pthread_mutex_unlock(&mutex);
+	return seen;
+}
+
 // ask has a convolution computed. It returns 0, or a text to be freed.
 static char *ask(skinattn_convolution *call) {
 	pthread_mutex_lock(&one_at_a_time);
 	pthread_mutex_lock(&mutex);
 	waiting = call;
-	pthread_cond_signal(&asked);
+	call->number = ++calls;
+	pthread_mutex_unlock(&mutex); // those who wake up need it
+	pthread_cond_broadcast(&asked);
+	pthread_mutex_lock(&mutex);
 	while (waiting != NULL || current != NULL) pthread_cond_wait(&answered, &mutex);
 	char *wrong = answer;
 	pthread_mutex_unlock(&mutex);

@@ -10,6 +10,8 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"runtime"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/skinattn/skinattn/internal/convolve"
@@ -26,12 +28,24 @@ func registerConvolutions(api *C.PJRT_Api) error {
 	if wrong := C.skinattn_ffi_register(api, name); wrong != nil {
 		return errors.New(C.GoString(wrong))
 	}
+	var ended atomic.Int64 // calls
 	go func() {
 		var wrong *C.char
 		for {
-			wrong = compute(C.skinattn_ffi_next(wrong))
+			call := C.skinattn_ffi_next(wrong)
+			wrong = compute(call)
+			ended.Store(int64(call.number))
 		}
 	}()
+	for range runtime.NumCPU() - 1 {
+		go func() {
+			var seen C.int64_t
+			for {
+				seen = C.skinattn_ffi_help(seen)
+				convolve.Help(func() bool { return ended.Load() >= int64(seen) })
+			}
+		}()
+	}
 	return nil
 }
 

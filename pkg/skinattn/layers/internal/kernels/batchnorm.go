@@ -33,7 +33,7 @@ func (n BatchNorm) Normalize(scale, shift *Node, epsilon float64) *Node {
 				cotangent = materialize(cotangent, z)
 			}
 			// The cotangents of shift and scale.
-			sum, products := channelSums(cotangent, z)
+			sum, products := channelSums(cotangent, z, z)
 			total := sharedSums(sum, products) // mean and variance are those of all devices
 			// The gradient of z is the direct term plus the terms through the batch's variance and mean.
 			scale := vectors[0]

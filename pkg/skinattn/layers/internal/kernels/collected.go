@@ -39,8 +39,8 @@ func (c Collected) Add(x *Node) Collected {
 	c.node = withGradient(
 		func(...*Node) *Node { return graph.SliceAxis(buffer, -1, graph.AxisRange(0, to)) },
 		func(cotangent *Node) []*Node {
-			// Without the barrier XLA would compute the sum over all later layers for each part.
-			cotangent = materialize(cotangent, buffer)
+			// Without the barrier XLA would compute the sum over all later layers for each part. Its other value is the last buffer, as above.
+			cotangent = materialize(cotangent, c.block.buffer)
 			return []*Node{graph.SliceAxis(cotangent, -1, graph.AxisRange(0, from)), graph.SliceAxis(cotangent, -1, graph.AxisRange(from, to))}
 		}, collected, x)
 	return c
@@ -69,7 +69,7 @@ func (c Collected) Pointwise(scale, shift *Node, limit float64, kernel *Node) *N
 			// The barrier keeps XLA from computing the maps of all layers before the first is needed.
 			x, y := activated(materialize(c.block.buffer, cotangent))
 			back := reluGradient(y, pointwise(cotangent, matrix, true), limit)
-			sum, products := channelSums(back, x)
+			sum, products := channelSums(back, x, vectors[0])
 			return []*Node{ScaleChannels(back, vectors[0]), products, sum, graph.Reshape(contractPositions(y, cotangent), size...)}
 		}, c.node, scale, shift, kernel)
 }

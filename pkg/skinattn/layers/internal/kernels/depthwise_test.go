@@ -47,7 +47,7 @@ func TestPairedSums(t *testing.T) {
 		}
 		for _, eng := range testengine.Both(t) {
 			exec := graph.MustNewExec(eng.Backend, func(x, y *Node) *Node {
-				sum, products := pairedSums(x, y)
+				sum, products := pairedSums(x, y, y)
 				return graph.Stack([]*Node{sum, products}, 0)
 			})
 			if err := near(arrayOf(exec.MustCall(x.Tensor(), y.Tensor())[0]), want, 1e-4); err != nil {

@@ -19,7 +19,7 @@ func MomentsOf(x *Node) Moments {
 		pivot = graph.DivScalar(pivot, float64(devices))
 	}
 	x = AddChannels(x, graph.Neg(pivot))
-	sums := sharedSums(settled(channelSums(x, x)))
+	sums := sharedSums(settled(channelSums(x, x, pivot)))
 	mean := graph.DivScalar(sums[0], positions)
 	variance := graph.Sub(graph.DivScalar(sums[1], positions), graph.Square(mean))
 	return Moments{graph.Add(mean, pivot), graph.MaxScalar(variance, 0)} // rounding can leave it just below
@@ -103,26 +103,26 @@ func (p Pointwise) Moments() Moments {
 // pairBytes is the size from which a map's two sums are computed in one pass. A smaller map stays in the cache between two.
 const pairBytes = 4 << 20
 
-// channelSums are the sums over positions of x [... C] and of its products with y.
-func channelSums(x, y *Node) (sum, products *Node) {
+// channelSums are the sums over positions of x [... C] and of its products with y. Neither need be in memory; anchor is, and materialize explains it.
+func channelSums(x, y, anchor *Node) (sum, products *Node) {
 	if x.Rank() == 4 && 4*x.Shape().Size() >= pairBytes && HasCache(x.Graph()) {
-		return pairedSums(x, y)
+		return pairedSums(x, y, anchor)
 	}
 	axes := []int{0, 1, 2}[:x.Rank()-1]
 	return graph.ReduceSum(x, axes...), graph.ReduceSum(graph.Mul(x, y), axes...)
 }
 
-// pairedSums is channelSums for maps [B H W C], in one pass; x need not be in memory. XLA would pass over the maps once
+// pairedSums is channelSums for maps [B H W C], in one pass. XLA would pass over the maps once
 // for each of two reductions, and write out a product before reducing it. So x and the product stand side by side,
 // additions fold the columns of a row, and a reduction sums the rest. Without the barrier in materialize the reduction
 // would absorb the additions and XLA would write out every term.
-func pairedSums(x, y *Node) (sum, products *Node) {
+func pairedSums(x, y, anchor *Node) (sum, products *Node) {
 	pair := like(x, slices.Insert(slices.Clone(x.Shape().Dimensions), 3, 2)...) // [B H W 2 C]
 	twice := func(x *Node) *Node { return graph.BroadcastToDims(graph.ExpandAxes(x, 3), pair.Dimensions...) }
 	isProduct := graph.GreaterThan(graph.Iota(x.Graph(), pair, 3), graph.ScalarZero(x.Graph(), x.DType()))
 	factor := twice(y)
 	sums := foldColumns(nil, graph.Mul(twice(x), graph.Where(isProduct, factor, graph.OnesLike(factor))))
-	sums = graph.ReduceSum(materialize(sums, y), 0, 1, 2)
+	sums = graph.ReduceSum(materialize(sums, anchor), 0, 1, 2)
 	row := func(i int) *Node { return graph.Reshape(graph.Slice(sums, graph.AxisElem(i)), -1) }
 	return row(0), row(1)
 }

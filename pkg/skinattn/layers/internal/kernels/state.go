@@ -93,8 +93,8 @@ func union(lists ...[]*Node) []*Node {
 	return all
 }
 
-// materialize makes XLA store x once in place of recomputing it for every user. anchor is any other value: XLA drops an
-// optimization barrier around a single value.
+// materialize makes XLA store x once in place of recomputing it for every user. anchor is any other value that is stored anyway, since the barrier has XLA
+// store it, too, and keep it until then: XLA drops an optimization barrier around a single value.
 func materialize(x, anchor *Node) *Node { return graph.OptimizationBarriers(x, anchor)[0] }
 
 // TooWide reports whether training should recompute a map of the given shape [B H W C] in micro-batches, and their number

@@ -44,7 +44,7 @@ func BenchmarkSums(b *testing.B) {
 				way{"reductions", func(in []*Node) *Node {
 					return stack(graph.ReduceSum(in[0], 0, 1, 2), graph.ReduceSum(graph.Mul(in[0], in[1]), 0, 1, 2))
 				}},
-				way{"together", func(in []*Node) *Node { return stack(pairedSums(in[0], in[1])) }})
+				way{"together", func(in []*Node) *Node { return stack(pairedSums(in[0], in[1], in[1])) }})
 		}
 		x.MustFinalizeAll()
 		cotangent.MustFinalizeAll()
