@@ -57,78 +57,66 @@ func give[T float32 | int32](block []T) {
 // shape tells packed kernels apart.
 type shape struct {
 	level                   simd.Level
+	form                    simd.Shape // of a Line
 	taps, channels, filters int
 }
 
-// packed has packed kernels that no call uses, by shape: fresh memory of megabytes would be cleared by the system at each call.
-var packed struct {
+// packed is a kernel in the form in which it is computed with.
+type packed interface{ Bytes() int }
+
+// kept has packed kernels that no call uses: fresh memory of megabytes would be cleared by the system at each call.
+var kept struct {
 	sync.Mutex
-	convs     map[shape][]*simd.Conv
-	winograds map[shape][]*simd.Winograd
-	bytes     int // of all
+	kernels map[shape][]packed
+	bytes   int // of all
 }
 
-// mostPacked is how many bytes of packed kernels are kept: more than a network has. Beyond it, all go: another network is computed.
-const mostPacked = 512 << 20
+// mostKept is how many bytes of packed kernels are kept: more than a network has. Beyond it, all go: another network is computed.
+const mostKept = 512 << 20
 
-// keep makes room for so many bytes. The lock is held.
-func keep(bytes int) {
-	if packed.bytes += bytes; packed.bytes > mostPacked {
-		packed.convs, packed.winograds, packed.bytes = nil, nil, bytes
+// takeKernel returns a kernel of a shape, whatever its values, and what gives it back.
+func takeKernel[K packed](s shape, fresh func() K) (kernel K, giveBack func()) {
+	kept.Lock()
+	defer kept.Unlock()
+	if list := kept.kernels[s]; len(list) > 0 {
+		last := len(list) - 1
+		kernel, kept.kernels[s] = list[last].(K), list[:last]
+		kept.bytes -= kernel.Bytes()
+	} else {
+		kernel = fresh()
+	}
+	return kernel, func() {
+		kept.Lock()
+		defer kept.Unlock()
+		kept.bytes += kernel.Bytes()
+		if kept.kernels == nil || kept.bytes > mostKept {
+			kept.kernels, kept.bytes = map[shape][]packed{}, kernel.Bytes()
+		}
+		kept.kernels[s] = append(kept.kernels[s], kernel)
 	}
 }
 
-func packedConv(level simd.Level, taps, channels, filters int) *simd.Conv {
-	packed.Lock()
-	defer packed.Unlock()
-	if c := pop(packed.convs, shape{level, taps, channels, filters}); c != nil {
-		packed.bytes -= c.Bytes()
+func takeConv(level simd.Level, taps, channels, filters int) (*simd.Conv, func()) {
+	return takeKernel(shape{level: level, taps: taps, channels: channels, filters: filters}, func() *simd.Conv {
+		c := simd.MakeConv(level, taps, channels, filters)
+		c.BlockSums()
 		return c
-	}
-	c := simd.MakeConv(level, taps, channels, filters)
-	c.BlockSums()
-	return c
+	})
 }
 
-func giveConv(c *simd.Conv) {
-	packed.Lock()
-	defer packed.Unlock()
-	keep(c.Bytes())
-	push(&packed.convs, shape{c.Level, c.Taps, c.Channels, c.Filters}, c)
-}
+// square is the number of taps of a 3x3 kernel in Winograd's form, which a Conv's is not.
+const square = -9
 
-func packedWinograd(level simd.Level, channels, filters int) *simd.Winograd {
-	packed.Lock()
-	defer packed.Unlock()
-	if w := pop(packed.winograds, shape{level, 9, channels, filters}); w != nil {
-		packed.bytes -= w.Bytes()
+func takeWinograd(level simd.Level, channels, filters int) (*simd.Winograd, func()) {
+	return takeKernel(shape{level: level, taps: square, channels: channels, filters: filters}, func() *simd.Winograd {
+		w := simd.MakeWinograd(level, channels, filters)
+		w.BlockSums()
 		return w
-	}
-	w := simd.MakeWinograd(level, channels, filters)
-	w.BlockSums()
-	return w
+	})
 }
 
-func giveWinograd(w *simd.Winograd) {
-	packed.Lock()
-	defer packed.Unlock()
-	keep(w.Bytes())
-	push(&packed.winograds, shape{w.Level, 9, w.Channels, w.Filters}, w)
-}
-
-func pop[K comparable, V any](lists map[K][]*V, key K) *V {
-	list := lists[key]
-	if len(list) == 0 {
-		return nil
-	}
-	last := list[len(list)-1]
-	lists[key] = list[:len(list)-1]
-	return last
-}
-
-func push[K comparable, V any](lists *map[K][]*V, key K, value *V) {
-	if *lists == nil {
-		*lists = map[K][]*V{}
-	}
-	(*lists)[key] = append((*lists)[key], value)
+func takeLine(level simd.Level, form simd.Shape, channels, filters int) (*simd.Line, func()) {
+	return takeKernel(shape{level: level, form: form, channels: channels, filters: filters}, func() *simd.Line {
+		return simd.MakeLine(level, form, channels, filters)
+	})
 }

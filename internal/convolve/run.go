@@ -25,24 +25,31 @@ func (g Geometry) Run(level simd.Level, a, b, out []float32) (err error) {
 		// The rows of the window are the channels of a window of one column.
 		c.window[1], c.channels = 1, c.window[1]*c.channels
 	}
+	form, ok := g.form()
+	n, rows, cols := g.Dims[2][0], g.Dims[2][1], g.Dims[2][2]
 	switch {
-	case g.Kind == KernelGradient && g.isWinograd() && simd.WinogradGradientPays(g.Dims[1][1], g.Dims[1][2], g.Dims[1][0], c.channels, c.filters):
-		return c.winogradGradient()
+	case g.Kind == KernelGradient && ok && simd.WinogradGradientPays(form, g.Dims[1][1], g.Dims[1][2], g.Dims[1][0], c.channels, c.filters):
+		return c.winogradGradient(form)
 	case g.Kind == KernelGradient:
 		return c.kernelGradient()
 	case g.Dilation != [2]int{1, 1}:
 		return c.dilated()
-	case g.isWinograd() && simd.TrainingWinogradPays(g.Dims[2][1], g.Dims[2][2], g.Dims[0][0], c.channels, c.filters):
+	case ok && form == simd.Square && simd.TrainingWinogradPays(rows, cols, n, c.channels, c.filters):
 		return c.winograd()
+	case ok && form != simd.Square && simd.LinePays(form, rows, cols, n, c.channels, c.filters):
+		return c.line(form)
 	}
 	return c.plain()
 }
 
-// isWinograd says that the forward convolution has a kernel of 3x3 and no strides.
-func (g Geometry) isWinograd() bool {
+// form is the Winograd form that a convolution without strides has, or its gradient.
+func (g Geometry) form() (form simd.Shape, ok bool) {
+	if one := [2]int{1, 1}; g.Stride != one || g.Spread != one || g.Dilation != one || g.joinsRows() {
+		return 0, false
+	}
 	size, _, _ := g.window()
-	one := [2]int{1, 1}
-	return size == [2]int{3, 3} && g.Stride == one && g.Spread == one && g.Dilation == one
+	form, ok = map[[2]int]simd.Shape{{3, 3}: simd.Square, {1, 7}: simd.Row, {7, 1}: simd.Column}[size]
+	return form, ok
 }
 
 func size(dims [4]int) int { return dims[0] * dims[1] * dims[2] * dims[3] }
@@ -100,11 +107,11 @@ func divided(n, each, part, parts int) (from, to int) {
 
 // plain is a convolution as the sum over the taps.
 func (c *call) plain() error {
-	kernel := packedConv(c.level, c.taps(), c.channels, c.filters)
-	defer giveConv(kernel)
+	kernel, giveBack := takeConv(c.level, c.taps(), c.channels, c.filters)
+	defer giveBack()
 	positions := size(c.Dims[2]) / c.Dims[2][3]
 	chunk := chunkOf(kernel)
-	return together(func(part, parts int) { kernel.RepackPart(c.b, form(c.Kind), part, parts) }, func(part, parts int) {
+	return together(func(part, parts int) { kernel.RepackPart(c.b, layout(c.Kind), part, parts) }, func(part, parts int) {
 		from, to := divided(positions, 24, part, parts)
 		offsets := take[int32](chunk * c.taps())
 		defer give(offsets)
@@ -178,11 +185,11 @@ func (c *call) offsets(at []int32, from, n int, stride [2]int, dims [4]int) {
 
 // winograd is a 3x3 convolution of stride 1 in Winograd's form.
 func (c *call) winograd() error {
-	kernel := packedWinograd(c.level, c.channels, c.filters)
-	defer giveWinograd(kernel)
+	kernel, giveBack := takeWinograd(c.level, c.channels, c.filters)
+	defer giveBack()
 	src, dst := images(c.a, c.Dims[0]), images(c.out, c.Dims[2])
 	tiles := simd.WinogradTiles(dst[0].Rows, dst[0].Cols) * len(dst)
-	return together(func(part, parts int) { kernel.RepackPart(c.b, form(c.Kind), part, parts) }, func(part, parts int) {
+	return together(func(part, parts int) { kernel.RepackPart(c.b, layout(c.Kind), part, parts) }, func(part, parts int) {
 		from, to := divided(tiles, 12, part, parts)
 		scratch := take[float32](kernel.Scratch())
 		defer give(scratch)
@@ -198,10 +205,28 @@ func images(values []float32, dims [4]int) (all []simd.Image) {
 	return all
 }
 
-// winogradGradient is the gradient of a 3x3 kernel in Winograd's form.
-func (c *call) winogradGradient() error {
+// line is a convolution of 1x7 or 7x1 in Winograd's form.
+func (c *call) line(form simd.Shape) error {
+	kernel, giveBack := takeLine(c.level, form, c.channels, c.filters)
+	defer giveBack()
+	matrices := take[float32](kernel.Matrices())
+	defer give(matrices)
+	src, dst := images(c.a, c.Dims[0]), images(c.out, c.Dims[2])
+	tiles := form.Tiles(dst[0].Rows, dst[0].Cols) * len(dst)
+	return together(func(part, parts int) { kernel.TransformKernel(matrices, c.b, part, parts) },
+		func(part, parts int) { kernel.RepackPart(matrices, layout(c.Kind), part, parts) },
+		func(part, parts int) {
+			from, to := divided(tiles, 12, part, parts)
+			scratch := take[float32](kernel.Scratch())
+			defer give(scratch)
+			kernel.ComputeTiles(dst, src, c.Pad[0][0], c.Pad[1][0], from, to, scratch)
+		})
+}
+
+// winogradGradient is the gradient of a kernel in Winograd's form.
+func (c *call) winogradGradient(form simd.Shape) error {
 	src, cotangent := images(c.a, c.Dims[0]), images(c.b, c.Dims[1])
-	g := simd.WinogradGradient{Level: c.level, Channels: c.channels, Filters: c.filters, Tiles: simd.WinogradTiles(cotangent[0].Rows, cotangent[0].Cols) * len(src)}
+	g := simd.WinogradGradient{Level: c.level, Shape: form, Channels: c.channels, Filters: c.filters, Tiles: form.Tiles(cotangent[0].Rows, cotangent[0].Cols) * len(src)}
 	in, out := g.Matrices()
 	inputs, cotangents, sums := take[float32](in), take[float32](out), take[float32](g.Sums())
 	defer give(inputs)
@@ -245,8 +270,9 @@ func (c *call) dilated() error {
 			}
 		}
 		if n := len(phases[p].taps); n > 0 {
-			phases[p].kernel = packedConv(c.level, n, c.channels, c.filters)
-			defer giveConv(phases[p].kernel)
+			kernel, giveBack := takeConv(c.level, n, c.channels, c.filters)
+			phases[p].kernel = kernel
+			defer giveBack()
 			phases[p].values = take[float32](n * each)
 			defer give(phases[p].values)
 		}
@@ -262,7 +288,7 @@ func (c *call) dilated() error {
 	}, func(part, parts int) {
 		for _, p := range phases {
 			if p.kernel != nil {
-				p.kernel.RepackPart(p.values, form(c.Kind), part, parts)
+				p.kernel.RepackPart(p.values, layout(c.Kind), part, parts)
 			}
 		}
 	}, func(part, parts int) {
@@ -350,8 +376,8 @@ func (c *call) kernelGradient() error {
 	})
 }
 
-// form is how the kernel of a kind lies in memory.
-func form(k Kind) simd.Form {
+// layout is how the kernel of a kind lies in memory.
+func layout(k Kind) simd.Form {
 	if k == InputGradient {
 		return simd.Transposed
 	}

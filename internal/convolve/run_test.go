@@ -19,8 +19,12 @@ func geometries(rng *rand.Rand, n int) []Geometry {
 		window := [2]int{1 + rng.IntN(5), 1 + rng.IntN(5)}
 		stride := 1 + rng.IntN(3)
 		channels := [2]int{1 + rng.IntN(40), 1 + rng.IntN(70)}
-		if rng.IntN(3) == 0 {
-			window, stride, channels = [2]int{3, 3}, 1, [2]int{24 + rng.IntN(40), 24 + rng.IntN(40)}
+		if rng.IntN(2) == 0 { // Winograd's forms, but for few channels
+			window, stride = [][2]int{{3, 3}, {1, 7}, {7, 1}}[rng.IntN(3)], 1
+			channels = [2]int{24 + rng.IntN(40), 24 + rng.IntN(40)}
+			if rng.IntN(4) == 0 {
+				channels[0] = 1 + rng.IntN(20)
+			}
 		}
 		var pad [2][2]int
 		for axis := range pad {
@@ -95,7 +99,7 @@ func random(rng *rand.Rand, n int) []float32 {
 func TestRun(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	rng := rand.New(rand.NewPCG(1, 2))
-	for _, g := range geometries(rng, 150) {
+	for _, g := range geometries(rng, 250) {
 		a, b := random(rng, size(g.Dims[0])), random(rng, size(g.Dims[1]))
 		want, sizes := plain(g, a, b)
 		most := slices.Max(sizes)

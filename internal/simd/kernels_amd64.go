@@ -131,6 +131,17 @@ type winogradSums struct {
 	mask     unsafe.Pointer // as a convolution's
 }
 
+// lines is what a transform of a line takes: vectors of channels, filters, or pairs of both.
+type lines struct {
+	src       unsafe.Pointer // the first of the line
+	srcStride int            // bytes to the next
+	dst       unsafe.Pointer // the first of what is made
+	dstStride int            // bytes to the next
+	blocks    int            // vectors, apart from the tail
+	tail      int            // as a convolution's
+	mask      unsafe.Pointer // as a convolution's
+}
+
 // turning is what the loop over pixels of a turned photo takes.
 type turning struct {
 	dst    unsafe.Pointer // three floats a pixel
@@ -568,6 +579,31 @@ func winogradCotangentAVX2(t *winogradInput)
 //
 //go:noescape
 func winogradSumsAVX2(t *winogradSums)
+
+// lineInputAVX2 transforms ten positions of the input.
+//
+//go:noescape
+func lineInputAVX2(t *lines)
+
+// lineKernelAVX2 transforms a kernel of seven taps.
+//
+//go:noescape
+func lineKernelAVX2(t *lines)
+
+// lineOutputAVX2 transforms ten products to four positions.
+//
+//go:noescape
+func lineOutputAVX2(t *lines)
+
+// lineCotangentAVX2 transforms four positions of the cotangent.
+//
+//go:noescape
+func lineCotangentAVX2(t *lines)
+
+// lineSumsAVX2 transforms what products sum up to, to seven taps.
+//
+//go:noescape
+func lineSumsAVX2(t *lines)
 
 // widenBytesAVX2 makes floats of bytes.
 //
@@ -1183,6 +1219,31 @@ func winogradCotangentAVX512(t *winogradInput)
 //
 //go:noescape
 func winogradSumsAVX512(t *winogradSums)
+
+// lineInputAVX512 transforms ten positions of the input.
+//
+//go:noescape
+func lineInputAVX512(t *lines)
+
+// lineKernelAVX512 transforms a kernel of seven taps.
+//
+//go:noescape
+func lineKernelAVX512(t *lines)
+
+// lineOutputAVX512 transforms ten products to four positions.
+//
+//go:noescape
+func lineOutputAVX512(t *lines)
+
+// lineCotangentAVX512 transforms four positions of the cotangent.
+//
+//go:noescape
+func lineCotangentAVX512(t *lines)
+
+// lineSumsAVX512 transforms what products sum up to, to seven taps.
+//
+//go:noescape
+func lineSumsAVX512(t *lines)
 
 // widenBytesAVX512 makes floats of bytes.
 //

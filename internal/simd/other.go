@@ -20,6 +20,10 @@ func (l Level) transformInput([]float32, int, Image, int) { panic("simd: no such
 
 func (l Level) transformCotangent([]float32, int, Image, int) { panic("simd: no such level") }
 
+func (l Level) lines(lineTransform, []float32, int, []float32, int, int) {
+	panic("simd: no such level")
+}
+
 func (l Level) transformSums([]float32, int, []float32, int, int) { panic("simd: no such level") }
 
 func (w *Winograd) transformOutput(Image, []float32, int, int, Epilogue, int, int) {

@@ -68,3 +68,34 @@ func (w *Winograd) transformOutput(dst Image, from []float32, plane, cols int, e
 		winogradOutputAVX2(&t)
 	}
 }
+
+func (l Level) lines(t lineTransform, dst []float32, dstStride int, src []float32, srcStride, n int) {
+	tail := n % l.lanes()
+	values := &lines{
+		src: unsafe.Pointer(&src[0]), srcStride: 4 * srcStride, dst: unsafe.Pointer(&dst[0]), dstStride: 4 * dstStride,
+		blocks: n / l.lanes(), tail: 1<<tail - 1, mask: unsafe.Pointer(&tailMasks[min(tail, 8)]),
+	}
+	wide := l == AVX512
+	switch {
+	case t == lineInput && wide:
+		lineInputAVX512(values)
+	case t == lineInput:
+		lineInputAVX2(values)
+	case t == lineKernel && wide:
+		lineKernelAVX512(values)
+	case t == lineKernel:
+		lineKernelAVX2(values)
+	case t == lineOutput && wide:
+		lineOutputAVX512(values)
+	case t == lineOutput:
+		lineOutputAVX2(values)
+	case t == lineCotangent && wide:
+		lineCotangentAVX512(values)
+	case t == lineCotangent:
+		lineCotangentAVX2(values)
+	case t == lineSums && wide:
+		lineSumsAVX512(values)
+	case t == lineSums:
+		lineSumsAVX2(values)
+	}
+}

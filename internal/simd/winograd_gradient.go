@@ -2,13 +2,13 @@ package simd
 
 import "fmt"
 
-// WinogradGradient adds up the gradient of the kernel of a 3x3 convolution of stride 1 in the form F(3x3, 4x4), which is [Winograd] transposed: for each tile of 4x4
-// positions, 36 products for each pair of channel and filter instead of 144.
+// WinogradGradient adds up the gradient of the kernel of a convolution of stride 1 in the form that is [Winograd] transposed, F(3x3, 4x4), or [Line], F(7, 4): for each
+// tile of 4x4 positions, 36 products for each pair of channel and filter instead of 144.
 //
-// The tiles of all images count through, those of an image rows first. They are taken in groups of at most GradientTiles: Transform for its tiles, then Add, and Finish
-// at the end. Each of the three may be divided among threads, which wait for each other in between. The order of the sums does not depend on it.
+// The tiles are taken in groups of at most GradientTiles: Transform for its tiles, then Add, and Finish at the end. Each of the three may be divided among threads, which wait for each other in between. The order of the sums does not depend on it.
 type WinogradGradient struct {
 	Level             Level
+	Shape             Shape
 	Channels, Filters int
 	Tiles             int // of all images
 }
@@ -18,24 +18,25 @@ const GradientTiles = gradientBlock
 
 // WinogradGradientPays says whether Winograd's form beats the plain one for the gradient of the kernel of a convolution with outputs of rows x cols for a batch of so many
 // images. It is the same on all levels, and depends on the size of the batch.
-func WinogradGradientPays(rows, cols, images, channels, filters int) bool {
-	positions, tiles := rows*cols*images, WinogradTiles(rows, cols)*images
+func WinogradGradientPays(shape Shape, rows, cols, images, channels, filters int) bool {
+	positions, tiles := rows*cols*images, shape.Tiles(rows, cols)*images
 	least := 8
-	if 4*winogradPoints*channels*filters > 10<<20 { // the sums go through memory
+	if 4*shape.points()*channels*filters > 10<<20 { // the sums go through memory
 		least = 16
 	}
-	// Of 16 positions of a tile, those beyond the borders are multiplied for nothing.
-	return min(channels, filters) >= 16 && tiles >= least && positions >= 6*tiles
+	// Of the positions of a tile, those beyond the borders are multiplied for nothing.
+	y, x := shape.tile()
+	return min(channels, filters) >= 16 && tiles >= least && 8*positions >= 3*tiles*y*x
 }
 
 // Matrices is how many values the transforms of a group take, of the input and of the cotangent.
 func (g WinogradGradient) Matrices() (input, cotangent int) {
 	n := min(g.Tiles, GradientTiles)
-	return winogradPoints * planeOf(n, g.Channels), winogradPoints * planeOf(n, g.Filters)
+	return g.Shape.points() * planeOf(n, g.Channels), g.Shape.points() * planeOf(n, g.Filters)
 }
 
 // Sums is how many values the sums of the products take.
-func (g WinogradGradient) Sums() int { return winogradPoints * g.sumsPlane() }
+func (g WinogradGradient) Sums() int { return g.Shape.points() * g.sumsPlane() }
 
 // sumsPlane is how far the sums of a point lie from those of the next: not at a power of two.
 func (g WinogradGradient) sumsPlane() int { return pad16(g.Channels*g.Filters) + 16 }
@@ -53,30 +54,27 @@ func (g WinogradGradient) products(channels int) KernelGradient {
 // Transform transforms the tiles from..to of a group that begins with the tile first. src and cotangent have the images, of one shape each; the window of row y and
 // column x of a cotangent begins at row y-top and column x-left of its input, and what lies outside of the input is zero.
 func (g WinogradGradient) Transform(inputs, cotangents []float32, src, cotangent []Image, top, left, first, from, to int, scratch []float32) {
-	if len(src) != len(cotangent) || len(src) == 0 {
-		panic(fmt.Sprintf("simd: %d cotangents of %d inputs", len(cotangent), len(src)))
-	}
-	rows, cols := cotangent[0].Rows, cotangent[0].Cols
-	for i := range src {
-		src[i].check(g.Channels)
-		cotangent[i].check(g.Filters)
-		if cotangent[i].Rows != rows || cotangent[i].Cols != cols {
-			panic(fmt.Sprintf("simd: a cotangent of %dx%d besides one of %dx%d", cotangent[i].Rows, cotangent[i].Cols, rows, cols))
-		}
-	}
-	each, across := WinogradTiles(rows, cols), (cols+winogradTile-1)/winogradTile
-	n := g.group(first)
-	if each*len(src) != g.Tiles || from < first || to > first+n {
-		panic(fmt.Sprintf("simd: the tiles from %d to %d of a group of %d from %d on, of %d", from, to, n, first, each*len(src)))
+	rows, cols := checkImages(cotangent, src, g.Filters, g.Channels)
+	n, all := g.group(first), g.Shape.Tiles(rows, cols)*len(src)
+	if all != g.Tiles || from < first || to > first+n {
+		panic(fmt.Sprintf("simd: the tiles from %d to %d of a group of %d from %d on, of %d", from, to, n, first, all))
 	}
 	in, out := planeOf(n, g.Channels), planeOf(n, g.Filters)
-	if len(inputs) < winogradPoints*in || len(cotangents) < winogradPoints*out || len(scratch) < g.Scratch() {
+	if len(inputs) < g.Shape.points()*in || len(cotangents) < g.Shape.points()*out || len(scratch) < g.Scratch() {
 		panic(fmt.Sprintf("simd: matrices of %d and %d and a scratch of %d for %d tiles", len(inputs), len(cotangents), len(scratch), n))
 	}
 	for t := from; t < to; t++ {
-		image, y, x := t/each, t%each/across*winogradTile, t%each%across*winogradTile
-		g.Level.input(inputs[(t-first)*pad16(g.Channels):], in, tileOf(src[image], y-top, x-left, winogradWindow, g.Channels, scratch), g.Channels)
-		g.Level.cotangent(cotangents[(t-first)*pad16(g.Filters):], out, tileOf(cotangent[image], y, x, winogradTile, g.Filters, scratch), g.Filters)
+		image, y, x := g.Shape.origin(t, rows, cols)
+		input, output := inputs[(t-first)*pad16(g.Channels):], cotangents[(t-first)*pad16(g.Filters):]
+		if g.Shape == Square {
+			g.Level.input(input, in, tileOf(src[image], y-top, x-left, winogradWindow, g.Channels, scratch), g.Channels)
+			g.Level.cotangent(output, out, tileOf(cotangent[image], y, x, winogradTile, g.Filters, scratch), g.Filters)
+			continue
+		}
+		line, stride := g.Shape.line(src[image], y-top, x-left, linePoints, g.Channels, scratch)
+		g.Level.transformLine(lineInput, input, in, line, stride, g.Channels)
+		line, stride = g.Shape.line(cotangent[image], y, x, lineTile, g.Filters, scratch)
+		g.Level.transformLine(lineCotangent, output, out, line, stride, g.Filters)
 	}
 }
 
@@ -92,7 +90,7 @@ func (g WinogradGradient) group(first int) int {
 func (g WinogradGradient) Add(sums, inputs, cotangents []float32, first, part, parts int, scratch []float32) {
 	n := g.group(first)
 	in, out := planeOf(n, g.Channels), planeOf(n, g.Filters)
-	if len(sums) < g.Sums() || len(inputs) < winogradPoints*in || len(cotangents) < winogradPoints*out || len(scratch) < g.Scratch() {
+	if len(sums) < g.Sums() || len(inputs) < g.Shape.points()*in || len(cotangents) < g.Shape.points()*out || len(scratch) < g.Scratch() {
 		panic(fmt.Sprintf("simd: sums of %d, matrices of %d and %d and a scratch of %d for %d tiles", len(sums), len(inputs), len(cotangents), len(scratch), n))
 	}
 	var offsets [GradientTiles]int32
@@ -101,7 +99,7 @@ func (g WinogradGradient) Add(sums, inputs, cotangents []float32, first, part, p
 	}
 	// A point's channels come in pieces: cores may be many.
 	pieces := (g.Channels + gatheredChannels - 1) / gatheredChannels
-	from, to := winogradPoints*pieces*part/parts, winogradPoints*pieces*(part+1)/parts
+	from, to := g.Shape.points()*pieces*part/parts, g.Shape.points()*pieces*(part+1)/parts
 	for from < to {
 		point, piece := from/pieces, from%pieces
 		count := min(to-from, pieces-piece)
@@ -115,11 +113,11 @@ func (g WinogradGradient) Add(sums, inputs, cotangents []float32, first, part, p
 	}
 }
 
-// Finish makes one part of so many of the gradient [3 3 channels filters] from the sums.
+// Finish makes one part of so many of the gradient [3 3 channels filters], or [7 channels filters], from the sums.
 func (g WinogradGradient) Finish(gradient, sums []float32, part, parts int) {
 	n := g.Channels * g.Filters
-	if len(gradient) != 9*n || len(sums) < g.Sums() {
-		panic(fmt.Sprintf("simd: the gradient of a 3x3 kernel of %d values from sums of %d for %d channels and %d filters", len(gradient), len(sums), g.Channels, g.Filters))
+	if len(gradient) != g.Shape.taps()*n || len(sums) < g.Sums() {
+		panic(fmt.Sprintf("simd: the gradient of a kernel of %d values from sums of %d for %d channels and %d filters", len(gradient), len(sums), g.Channels, g.Filters))
 	}
 	from, to := n/16*part/parts*16, n/16*(part+1)/parts*16
 	if part == parts-1 {
@@ -129,6 +127,10 @@ func (g WinogradGradient) Finish(gradient, sums []float32, part, parts int) {
 		return
 	}
 	gradient, sums = gradient[from:], sums[from:]
+	if g.Shape != Square {
+		g.Level.transformLine(lineSums, gradient, n, sums, g.sumsPlane(), to-from)
+		return
+	}
 	if g.Level != Generic {
 		g.Level.transformSums(gradient, n, sums, g.sumsPlane(), to-from)
 		return

@@ -104,11 +104,16 @@ const readOnly = build.RODATA | build.NOPTR
 
 func (g *generator) constants() {
 	for _, c := range constants {
-		g.StaticGlobal(g.symbol(c.name))
-		g.DataAttributes(readOnly)
-		for range g.lanes() {
-			g.AppendDatum(operand.U32(math.Float32bits(c.value)))
-		}
+		g.vectorOf(c.name, c.value)
+	}
+}
+
+// vectorOf writes a constant: a vector that has a value in all lanes.
+func (g *generator) vectorOf(name string, value float32) {
+	g.StaticGlobal(g.symbol(name))
+	g.DataAttributes(readOnly)
+	for range g.lanes() {
+		g.AppendDatum(operand.U32(math.Float32bits(value)))
 	}
 }
 

@@ -2,7 +2,8 @@
 //
 //	go -C tools run ./simd ../internal/simd
 //
-// It writes kernels_LEVEL_amd64.s and, with the structs that the loops take and the tables that choose among them, kernels_amd64.go.
+// It writes kernels_LEVEL_amd64.s and, with the structs that the loops take and the tables that choose among them, kernels_amd64.go; and, for plain Go,
+// the matrices of some transforms, kernels_lines.go.
 package main
 
 import (
@@ -51,6 +52,7 @@ func generate() (map[string][]byte, error) {
 		g.depthwise()
 		g.loops()
 		g.winograd()
+		g.line()
 		g.pixels()
 		g.outer()
 		g.repack()
@@ -73,5 +75,8 @@ func generate() (map[string][]byte, error) {
 		return nil, err
 	}
 	files["kernels_amd64.go"] = text
+	if files["kernels_lines.go"], err = format.Source(lineTables()); err != nil {
+		return nil, err
+	}
 	return files, nil
 }

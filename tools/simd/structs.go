@@ -37,7 +37,7 @@ var epilogue = []field{
 	pointer("mask", "the same for AVX2: all ones in each lane that counts"),
 }
 
-var structs = []record{tile, strip, loop, pooling, winogradInput, winogradOutput, winogradSums, turning, spread, reducing, weighing, transforming, rows, outerTile, gathering, turnover, winogradWeights}
+var structs = []record{tile, strip, loop, pooling, winogradInput, winogradOutput, winogradSums, lines, turning, spread, reducing, weighing, transforming, rows, outerTile, gathering, turnover, winogradWeights}
 
 // tile is what a micro-kernel of a convolution takes.
 var tile = record{"tile", "what a micro-kernel of a convolution takes: a few positions and a panel of filters, some times", append([]field{
