@@ -10,7 +10,12 @@ import (
 )
 
 // Run computes the convolution of the operands a and b, which have the geometry's dimensions, into out, on all cores.
-func (g Geometry) Run(level simd.Level, a, b, out []float32) (err error) {
+func (g Geometry) Run(level simd.Level, a, b, out []float32) error {
+	return g.run(level, Cores(), a, b, out)
+}
+
+// run is Run, divided into so many parts. They are counted once: the number of cores may change while a convolution is computed.
+func (g Geometry) run(level simd.Level, parts int, a, b, out []float32) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("computing a convolution: %v", r)
@@ -19,7 +24,7 @@ func (g Geometry) Run(level simd.Level, a, b, out []float32) (err error) {
 	if !g.valid() || len(a) != size(g.Dims[0]) || len(b) != size(g.Dims[1]) || len(out) != size(g.Dims[2]) {
 		return fmt.Errorf("no convolution of %d and %d values: %+v", len(a), len(b), g)
 	}
-	c := &call{Geometry: g, level: level, a: a, b: b, out: out}
+	c := &call{Geometry: g, level: level, parts: parts, a: a, b: b, out: out}
 	c.window, c.channels, c.filters = g.window()
 	if g.joinsRows() {
 		// The rows of the window are the channels of a window of one column.
@@ -58,6 +63,7 @@ func size(dims [4]int) int { return dims[0] * dims[1] * dims[2] * dims[3] }
 type call struct {
 	Geometry
 	level             simd.Level
+	parts             int // at the same time
 	a, b, out         []float32
 	window            [2]int
 	channels, filters int
@@ -65,8 +71,8 @@ type call struct {
 
 func (c *call) taps() int { return c.window[0] * c.window[1] }
 
-// cores is how many parts a convolution is divided into.
-func cores() int { return min(runtime.NumCPU(), runtime.GOMAXPROCS(0)) }
+// Cores is how many parts a convolution is divided into.
+func Cores() int { return min(runtime.NumCPU(), runtime.GOMAXPROCS(0)) }
 
 // crew has the goroutines in Help.
 var (
@@ -81,15 +87,14 @@ func Help(over func() bool) {
 }
 
 // together runs the phases, one after the other, for all parts at the same time.
-func together(phases ...func(part, parts int)) error {
-	parts := cores()
+func (c *call) together(phases ...func(part, parts int)) error {
 	team := parallel.Team
 	if helped.Load() {
 		team = crew.Team
 	}
-	err := team(parts, func(part int, wait func()) {
+	err := team(c.parts, func(part int, wait func()) {
 		for _, phase := range phases {
-			phase(part, parts)
+			phase(part, c.parts)
 			wait()
 		}
 	})
@@ -111,7 +116,7 @@ func (c *call) plain() error {
 	defer giveBack()
 	positions := size(c.Dims[2]) / c.Dims[2][3]
 	chunk := chunkOf(kernel)
-	return together(func(part, parts int) { kernel.RepackPart(c.b, layout(c.Kind), part, parts) }, func(part, parts int) {
+	return c.together(func(part, parts int) { kernel.RepackPart(c.b, layout(c.Kind), part, parts) }, func(part, parts int) {
 		from, to := divided(positions, 24, part, parts)
 		offsets := take[int32](chunk * c.taps())
 		defer give(offsets)
@@ -189,7 +194,7 @@ func (c *call) winograd() error {
 	defer giveBack()
 	src, dst := images(c.a, c.Dims[0]), images(c.out, c.Dims[2])
 	tiles := simd.WinogradTiles(dst[0].Rows, dst[0].Cols) * len(dst)
-	return together(func(part, parts int) { kernel.RepackPart(c.b, layout(c.Kind), part, parts) }, func(part, parts int) {
+	return c.together(func(part, parts int) { kernel.RepackPart(c.b, layout(c.Kind), part, parts) }, func(part, parts int) {
 		from, to := divided(tiles, 12, part, parts)
 		scratch := take[float32](kernel.Scratch())
 		defer give(scratch)
@@ -213,7 +218,7 @@ func (c *call) line(form simd.Shape) error {
 	defer give(matrices)
 	src, dst := images(c.a, c.Dims[0]), images(c.out, c.Dims[2])
 	tiles := form.Tiles(dst[0].Rows, dst[0].Cols) * len(dst)
-	return together(func(part, parts int) { kernel.TransformKernel(matrices, c.b, part, parts) },
+	return c.together(func(part, parts int) { kernel.TransformKernel(matrices, c.b, part, parts) },
 		func(part, parts int) { kernel.RepackPart(matrices, layout(c.Kind), part, parts) },
 		func(part, parts int) {
 			from, to := divided(tiles, 12, part, parts)
@@ -249,7 +254,7 @@ func (c *call) winogradGradient(form simd.Shape) error {
 			withScratch(func(scratch []float32) { g.Add(sums, inputs, cotangents, first, part, parts, scratch) })
 		})
 	}
-	return together(append(phases, func(part, parts int) { g.Finish(c.out, sums, part, parts) })...)
+	return c.together(append(phases, func(part, parts int) { g.Finish(c.out, sums, part, parts) })...)
 }
 
 // dilated is the gradient of the input of a convolution with strides. Output positions whose places differ by whole strides see the same
@@ -278,7 +283,7 @@ func (c *call) dilated() error {
 		}
 	}
 	in, out := c.Dims[0], c.Dims[2]
-	return together(func(part, parts int) {
+	return c.together(func(part, parts int) {
 		from, to := divided(each, 16, part, parts)
 		for _, p := range phases {
 			for i, tap := range p.taps {
@@ -334,15 +339,15 @@ const gradientBlock = 256
 // the end; where they are too few for all cores, several cores make the taps of one sum.
 func (c *call) kernelGradient() error {
 	dims, each := c.Dims[1], c.channels*c.filters
-	positions, parts := size(dims)/dims[3], cores()
-	sums := make([][]float32, min(parts, (positions+gradientBlock-1)/gradientBlock))
+	positions := size(dims) / dims[3]
+	sums := make([][]float32, min(c.parts, (positions+gradientBlock-1)/gradientBlock))
 	sums[0] = c.out
 	for i := range sums[1:] {
 		sums[1+i] = take[float32](len(c.out))
 		defer give(sums[1+i])
 	}
 	const chunk = 2048
-	return together(func(part, parts int) {
+	return c.together(func(part, parts int) {
 		// Parts that are one too many for the others do nothing.
 		number, member, members := part%len(sums), part/len(sums), parts/len(sums)
 		if member >= members {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -95,24 +94,23 @@ func random(rng *rand.Rand, n int) []float32 {
 	return values
 }
 
-// TestRun compares random convolutions on every level of instructions and on one to three cores with loops over float64.
+// TestRun compares random convolutions on every level of instructions, and divided into a few parts or many, with loops over float64.
 func TestRun(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, g := range geometries(rng, 250) {
 		a, b := random(rng, size(g.Dims[0])), random(rng, size(g.Dims[1]))
 		want, sizes := plain(g, a, b)
 		most := slices.Max(sizes)
 		for _, level := range simd.Levels() {
-			runtime.GOMAXPROCS(1 + rng.IntN(3))
+			parts := []int{1, 2, 3, 5, 16}[rng.IntN(5)]
 			out := slices.Repeat([]float32{float32(math.NaN())}, len(want))
-			if err := g.Run(level, a, b, out); err != nil {
-				t.Fatalf("%+v: %v", g, err)
+			if err := g.run(level, parts, a, b, out); err != nil {
+				t.Fatalf("%+v in %d parts: %v", g, parts, err)
 			}
 			for i, v := range out {
 				// Winograd's form has the larger rounding, of all that a tile sees.
 				if allowed := 4e-6*sizes[i] + 1e-6*most; !(math.Abs(float64(v)-want[i]) <= allowed) {
-					t.Fatalf("%+v, %v: value %d is %g, want %g", g, level, i, v, want[i])
+					t.Fatalf("%+v in %d parts, %v: value %d is %g, want %g", g, parts, level, i, v, want[i])
 				}
 			}
 		}

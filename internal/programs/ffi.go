@@ -10,7 +10,6 @@ import "C"
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"sync/atomic"
 	"unsafe"
 
@@ -37,7 +36,7 @@ func registerConvolutions(api *C.PJRT_Api) error {
 			ended.Store(int64(call.number))
 		}
 	}()
-	for range runtime.NumCPU() - 1 {
+	for range convolve.Cores() - 1 {
 		go func() {
 			var seen C.int64_t
 			for {

@@ -58,7 +58,7 @@ func (s Shape) line(src Image, row, col, n, channels int, edge []float32) (data 
 }
 
 // Line is the kernel of a convolution of 1x7 or 7x1 and of stride 1 in the form F(4, 7): four positions of the output from ten products for each pair of channels
-// instead of 28. The error is about ten times that of the plain sum.
+// instead of 28. The error is about ten times that of the plain sum. A value that is not finite spreads as in a [Winograd].
 type Line struct {
 	Level             Level
 	Shape             Shape // Row or Column

@@ -205,3 +205,57 @@ func TestLinePays(t *testing.T) {
 		}
 	}
 }
+
+// TestNaNStaysInItsTiles says how far an infinite value of the input goes: to all that sees it, and to nothing but what the tiles make whose windows have it.
+func TestNaNStaysInItsTiles(t *testing.T) {
+	r := rand.New(rand.NewPCG(47, 48))
+	const rows, cols, channels, filters, images = 13, 14, 5, 18, 2
+	for _, level := range Levels() {
+		for _, shape := range []Shape{Square, Row, Column} {
+			maps := func(channels int) (all []Image) {
+				for range images {
+					all = append(all, Image{random(r, make([]float32, rows*cols*channels)), rows, cols, channels, cols * channels})
+				}
+				return all
+			}
+			src, dst := maps(channels), maps(filters)
+			dy, dx := shape.offset(shape.taps() - 1)
+			top, left := dy/2, dx/2
+			height, width := shape.tile()
+			kernel := random(r, make([]float32, shape.taps()*channels*filters))
+			run := func() {
+				if shape == Square {
+					w := NewWinograd(level, kernel, channels, filters)
+					w.Compute(dst, src, top, left, make([]float32, w.Scratch()), Epilogue{})
+					return
+				}
+				runLine(MakeLine(level, shape, channels, filters), kernel, Straight, dst, src, top, left, 1, func(n int) []float32 { return make([]float32, n) })
+			}
+			gradient := func() []float32 {
+				g := WinogradGradient{level, shape, channels, filters, images * shape.Tiles(rows, cols)}
+				return runGradient(g, src, dst, top, left, 1, func(n int) []float32 { return make([]float32, n) })
+			}
+			run()
+			clean, cleanGradient := [][]float32{slices.Clone(dst[0].Data), slices.Clone(dst[1].Data)}, gradient()
+			row, col, channel := r.IntN(rows), r.IntN(cols), r.IntN(channels)
+			src[1].Data[(row*cols+col)*channels+channel] = float32(math.Inf(1))
+			for at, v := range gradient() {
+				if at/filters%channels != channel && v != cleanGradient[at] {
+					t.Fatalf("%v, shape %d: with an infinite value in channel %d, the gradient has %v at %d", level, shape, channel, v, at)
+				}
+			}
+			run()
+			for i, d := range dst {
+				for at, v := range d.Data {
+					y, x := at/filters/cols, at/filters%cols
+					sees := i == 1 && row >= y-top && row <= y-top+dy && col >= x-left && col <= x-left+dx
+					y, x = y/height*height, x/width*width
+					reads := i == 1 && row >= y-top && row < y-top+height+dy && col >= x-left && col < x-left+width+dx
+					if finite := !math.IsNaN(float64(v)) && !math.IsInf(float64(v), 0); sees && finite || !reads && v != clean[i][at] {
+						t.Fatalf("%v, shape %d: with an infinite value in row %d and column %d, image %d has %v at %d", level, shape, row, col, i, v, at)
+					}
+				}
+			}
+		}
+	}
+}

@@ -55,11 +55,16 @@ func (c *Conv) RepackPart(kernel []float32, form Form, part, parts int) {
 
 // partOf is where a part of n rows begins and ends: at multiples of 8, which are whole cache lines and whole steps of the loops.
 func partOf(n, part, parts int) (from, to int) {
+	from, to = shareOf((n+7)/8, part, parts)
+	return min(8*from, n), min(8*to, n)
+}
+
+// shareOf is where a part of n things begins and ends.
+func shareOf(n, part, parts int) (from, to int) {
 	if parts < 1 || part < 0 || part >= parts {
 		panic(fmt.Sprintf("simd: part %d of %d", part, parts))
 	}
-	eighths := (n + 7) / 8
-	return min(8*(part*eighths/parts), n), min(8*((part+1)*eighths/parts), n)
+	return n * part / parts, n * (part + 1) / parts
 }
 
 // packRows copies rows of a kernel to all panels. A few rows at once are read one after the other and written in longer pieces.

@@ -18,6 +18,8 @@ func (m Image) check(channels int) {
 // Winograd is the kernel of a 3x3 convolution of stride 1 in the form F(4x4, 3x3): 4x4 positions of the output from 36 products for each pair of
 // channels instead of 144. The points are 0, ±5/8, ±3/2 and infinity: the error is about twice that of the plain sum.
 //
+// A value of the input that is not finite makes NaN also of positions that do not see it: of those of the tiles whose windows have it, in all filters.
+//
 // S. Winograd, Arithmetic complexity of computations, 1980; A. Lavin and S. Gray, Fast algorithms for convolutional neural networks, CVPR 2016.
 type Winograd struct {
 	Level             Level

@@ -4,6 +4,7 @@ import "fmt"
 
 // WinogradGradient adds up the gradient of the kernel of a convolution of stride 1 in the form that is [Winograd] transposed, F(3x3, 4x4), or [Line], F(7, 4): for each
 // tile of 4x4 positions, 36 products for each pair of channel and filter instead of 144.
+// A value that is not finite makes NaN also of taps that do not see it, of the same channel or filter.
 //
 // The tiles are taken in groups of at most GradientTiles: Transform for its tiles, then Add, and Finish at the end. Each of the three may be divided among threads, which wait for each other in between. The order of the sums does not depend on it.
 type WinogradGradient struct {
@@ -99,7 +100,7 @@ func (g WinogradGradient) Add(sums, inputs, cotangents []float32, first, part, p
 	}
 	// A point's channels come in pieces: cores may be many.
 	pieces := (g.Channels + gatheredChannels - 1) / gatheredChannels
-	from, to := g.Shape.points()*pieces*part/parts, g.Shape.points()*pieces*(part+1)/parts
+	from, to := shareOf(g.Shape.points()*pieces, part, parts)
 	for from < to {
 		point, piece := from/pieces, from%pieces
 		count := min(to-from, pieces-piece)
@@ -119,10 +120,7 @@ func (g WinogradGradient) Finish(gradient, sums []float32, part, parts int) {
 	if len(gradient) != g.Shape.taps()*n || len(sums) < g.Sums() {
 		panic(fmt.Sprintf("simd: the gradient of a kernel of %d values from sums of %d for %d channels and %d filters", len(gradient), len(sums), g.Channels, g.Filters))
 	}
-	from, to := n/16*part/parts*16, n/16*(part+1)/parts*16
-	if part == parts-1 {
-		to = n
-	}
+	from, to := partOf(n, part, parts)
 	if from == to {
 		return
 	}

@@ -194,6 +194,9 @@ func TestWinogradGradientOfWrongSlicesPanics(t *testing.T) {
 			"more tiles":   run(in, out, g.Sums(), 54, g.Scratch(), src, cotangent, 0, 2),
 			"other images": run(in, out, g.Sums(), 54, g.Scratch(), append(src, src...), append(cotangent, cotangent...), 0, 1),
 			"no group":     run(in, out, g.Sums(), 54, g.Scratch(), src, cotangent, 1, 1),
+			"part to add":  func() { g.Add(s(g.Sums()), s(in), s(out), 0, 2, 2, s(g.Scratch())) },
+			"last part":    func() { g.Finish(s(54), s(g.Sums()), 2, 2) },
+			"no parts":     func() { g.Finish(s(54), s(g.Sums()), 0, 0) },
 		} {
 			if message := panics(f); len(message) < 6 || message[:6] != "simd: " {
 				t.Errorf("%v, %s: panics with %q", level, name, message)

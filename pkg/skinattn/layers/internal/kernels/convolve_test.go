@@ -2,6 +2,10 @@ package kernels
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/gomlx/gomlx/core/graph"
@@ -57,5 +61,25 @@ func TestCallsAgree(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
+	}
+}
+
+// TestGoroutinesAreAsManyAsParts: where a process may use a few of many cores, as in a container, the others' goroutines would wake up for nothing at each convolution.
+func TestGoroutinesAreAsManyAsParts(t *testing.T) {
+	if os.Getenv("GOMAXPROCS") != "1" {
+		again := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+		again.Env = append(os.Environ(), "GOMAXPROCS=1")
+		if out, err := again.CombinedOutput(); err != nil {
+			t.Errorf("with one core: %v\n%s", err, out)
+		}
+	}
+	testengine.Named(t, engine.CPU)
+	if !convolve.Active() {
+		t.Skip("this engine computes all convolutions itself")
+	}
+	stacks := make([]byte, 1<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	if n := strings.Count(string(stacks), "created by github.com/skinattn/skinattn/internal/programs.registerConvolutions"); n != convolve.Cores() {
+		t.Errorf("%d goroutines wait for convolutions, want %d", n, convolve.Cores())
 	}
 }
