@@ -21,13 +21,17 @@ const GradientTiles = gradientBlock
 // images. It is the same on all levels, and depends on the size of the batch.
 func WinogradGradientPays(shape Shape, rows, cols, images, channels, filters int) bool {
 	positions, tiles := rows*cols*images, shape.Tiles(rows, cols)*images
-	least := 8
-	if 4*shape.points()*channels*filters > 10<<20 { // the sums go through memory
-		least = 16
-	}
-	// Of the positions of a tile, those beyond the borders are multiplied for nothing.
 	y, x := shape.tile()
-	return min(channels, filters) >= 16 && tiles >= least && 8*positions >= 3*tiles*y*x
+	switch {
+	case min(channels, filters) < 16 || tiles < 8:
+		return false
+	case 8*positions < 3*tiles*y*x: // of the positions of a tile, those beyond the borders are multiplied for nothing
+		return false
+	case 4*shape.points()*channels*filters <= 10<<20:
+		return true
+	}
+	// The sums go through memory, which takes as long as the products of 32 tiles do.
+	return shape.taps()*positions >= shape.points()*(32+tiles)
 }
 
 // Matrices is how many values the transforms of a group take, of the input and of the cotangent.
