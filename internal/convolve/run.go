@@ -193,7 +193,7 @@ func (c *call) winograd() error {
 	kernel, giveBack := takeWinograd(c.level, c.channels, c.filters)
 	defer giveBack()
 	src, dst := images(c.a, c.Dims[0]), images(c.out, c.Dims[2])
-	tiles := simd.WinogradTiles(dst[0].Rows, dst[0].Cols) * len(dst)
+	tiles := simd.Square.Tiles(dst[0].Rows, dst[0].Cols) * len(dst)
 	return c.together(func(part, parts int) { kernel.RepackPart(c.b, layout(c.Kind), part, parts) }, func(part, parts int) {
 		from, to := divided(tiles, 12, part, parts)
 		scratch := take[float32](kernel.Scratch())

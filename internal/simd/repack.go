@@ -176,7 +176,7 @@ func TrainingWinogradPays(rows, cols, images, channels, filters int) bool {
 	if min(channels, filters) < 24 {
 		return false
 	}
-	positions, tiles := rows*cols*images, WinogradTiles(rows, cols)*images
+	positions, tiles := rows*cols*images, Square.Tiles(rows, cols)*images
 	// The transformed kernel stays in the third cache, or is written to memory and comes back. In quarters of what the plain form takes for a position, a tenth added:
 	packing, tile := 64, 18
 	if 4*winogradPoints*channels*filters > 10<<20 {

@@ -281,7 +281,7 @@ func BenchmarkTrainingWinograd(b *testing.B) {
 					start := time.Now()
 					w.Repack(kernel)
 					packing = min(packing, time.Since(start))
-					w.ComputeTiles(dst, src, 1, 1, 0, WinogradTiles(c.size, c.size)*images, scratch, Epilogue{})
+					w.ComputeTiles(dst, src, 1, 1, 0, Square.Tiles(c.size, c.size)*images, scratch, Epilogue{})
 					winograd = min(winograd, time.Since(start))
 					start = time.Now()
 					k.Repack(kernel)

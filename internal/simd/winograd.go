@@ -42,7 +42,7 @@ const (
 // WinogradPays says whether Winograd's form beats the plain one for an output of rows x cols. It depends on the shape alone, so that
 // results do not change with the size of a batch, and is the same on all levels.
 func WinogradPays(rows, cols, channels, filters int) bool {
-	tiles := WinogradTiles(rows, cols)
+	tiles := Square.Tiles(rows, cols)
 	switch {
 	case channels < 16 || filters < 16:
 		return false
@@ -54,11 +54,6 @@ func WinogradPays(rows, cols, channels, filters int) bool {
 	// The kernel is four times as large: with few tiles it would be read more often than it is multiplied.
 	const cache = 4 << 20
 	return tiles >= 16 || 4*winogradPoints*channels*filters <= cache
-}
-
-// WinogradTiles is the number of tiles of an output of rows x cols.
-func WinogradTiles(rows, cols int) int {
-	return (rows + winogradTile - 1) / winogradTile * ((cols + winogradTile - 1) / winogradTile)
 }
 
 // NewWinograd transforms and packs a kernel [3 3 channels filters].
@@ -156,26 +151,16 @@ func (w *Winograd) Scratch() int {
 // outside of the input is zero. A strip of an output is an Image of its own with another top. Position i of the residual counts through all outputs, rows first.
 func (w *Winograd) Compute(dst, src []Image, top, left int, scratch []float32, e Epilogue) {
 	if len(dst) > 0 {
-		w.ComputeTiles(dst, src, top, left, 0, WinogradTiles(dst[0].Rows, dst[0].Cols)*len(dst), scratch, e)
+		w.ComputeTiles(dst, src, top, left, 0, Square.Tiles(dst[0].Rows, dst[0].Cols)*len(dst), scratch, e)
 	}
 }
 
 // ComputeTiles is Compute for the tiles from..to of all outputs, one output after the other, in each of them rows first: how threads may divide an image.
 func (w *Winograd) ComputeTiles(dst, src []Image, top, left, from, to int, scratch []float32, e Epilogue) {
-	if len(dst) != len(src) {
-		panic(fmt.Sprintf("simd: %d outputs of %d inputs", len(dst), len(src)))
-	}
-	if len(dst) == 0 {
+	if len(dst) == 0 && len(src) == 0 {
 		return
 	}
-	rows, cols := dst[0].Rows, dst[0].Cols
-	for i := range dst {
-		dst[i].check(w.Filters)
-		src[i].check(w.Channels)
-		if dst[i].Rows != rows || dst[i].Cols != cols || dst[i].Stride < w.Filters && cols > 1 {
-			panic(fmt.Sprintf("simd: an output of %dx%d at a stride of %d besides one of %dx%d", dst[i].Rows, dst[i].Cols, dst[i].Stride, rows, cols))
-		}
-	}
+	rows, cols := checkImages(dst, src, w.Filters, w.Channels)
 	w.products[0].check(nil, 0, 0, Epilogue{Bias: e.Bias})
 	if e.Residual != nil {
 		Map{e.Residual, e.ResidualStride}.check(len(dst)*rows*cols, w.Filters)
@@ -183,10 +168,8 @@ func (w *Winograd) ComputeTiles(dst, src []Image, top, left, from, to int, scrat
 	if len(scratch) < w.Scratch() {
 		panic(fmt.Sprintf("simd: %d values of scratch, not %d", len(scratch), w.Scratch()))
 	}
-	across := (cols + winogradTile - 1) / winogradTile
-	each := (rows + winogradTile - 1) / winogradTile * across
-	if from < 0 || to > each*len(dst) {
-		panic(fmt.Sprintf("simd: the tiles from %d to %d of %d", from, to, each*len(dst)))
+	if all := Square.Tiles(rows, cols) * len(dst); from < 0 || to > all {
+		panic(fmt.Sprintf("simd: the tiles from %d to %d of %d", from, to, all))
 	}
 	for ; from < to; from += w.tiles {
 		n := min(w.tiles, to-from)
@@ -194,14 +177,14 @@ func (w *Winograd) ComputeTiles(dst, src []Image, top, left, from, to int, scrat
 		inputs, outputs := scratch[:winogradPoints*in], scratch[winogradPoints*in:winogradPoints*(in+out)]
 		edge := scratch[winogradPoints*(in+out):]
 		for t := range n {
-			image, y, x := (from+t)/each, (from+t)%each/across*winogradTile, (from+t)%each%across*winogradTile
+			image, y, x := Square.origin(from+t, rows, cols)
 			w.Level.input(inputs[t*pad16(w.Channels):], in, tileOf(src[image], y-top, x-left, winogradWindow, w.Channels, edge), w.Channels)
 		}
 		for p, product := range w.products {
 			product.ComputeRows(outputs[p*out:(p+1)*out], pad16(w.Filters), inputs[p*in:(p+1)*in], pad16(w.Channels), n, Epilogue{})
 		}
 		for t := range n {
-			image, y, x := (from+t)/each, (from+t)%each/across*winogradTile, (from+t)%each%across*winogradTile
+			image, y, x := Square.origin(from+t, rows, cols)
 			d := dst[image]
 			d.Data = d.Data[y*d.RowStride+x*d.Stride:]
 			d.Rows, d.Cols = min(winogradTile, rows-y), min(winogradTile, cols-x)

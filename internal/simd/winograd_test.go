@@ -65,7 +65,7 @@ func TestWinograd(t *testing.T) {
 			}
 			for _, w := range parts {
 				scratch := random(r, guarded(t, w.Scratch(), atEnd))
-				if all := WinogradTiles(rows, cols) * images; r.IntN(2) == 0 { // two threads
+				if all := Square.Tiles(rows, cols) * images; r.IntN(2) == 0 { // two threads
 					middle := r.IntN(all + 1)
 					w.ComputeTiles(dst, src, top, left, middle, all, scratch, e)
 					w.ComputeTiles(dst, src, top, left, 0, middle, scratch, e)

@@ -67,7 +67,7 @@ func (s *winogradStep) run(f *frame, phase, part, parts int) {
 		return
 	}
 	kernel := s.kernel
-	from, to := 0, simd.WinogradTiles(s.rows, s.cols)
+	from, to := 0, simd.Square.Tiles(s.rows, s.cols)
 	if s.large() {
 		if part >= len(s.parts[parts-1]) {
 			return
