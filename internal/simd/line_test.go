@@ -31,12 +31,7 @@ func TestLine(t *testing.T) {
 		channels, filters, images := 1+r.IntN(40), 1+r.IntN(60), 1+r.IntN(3)
 		rows, cols, top, left := 1+r.IntN(13), 1+r.IntN(13), r.IntN(8)-1, r.IntN(8)-1
 		atEnd := r.IntN(2) == 0
-		image := func(rows, cols, channels int) Image {
-			m := Image{Rows: rows, Cols: cols, Stride: channels + r.IntN(2)*r.IntN(9)}
-			m.RowStride = cols*m.Stride + r.IntN(2)*r.IntN(30)
-			m.Data = random(r, guarded(t, (rows-1)*m.RowStride+(cols-1)*m.Stride+channels, atEnd))
-			return m
-		}
+		image := func(rows, cols, channels int) Image { return guardedImage(t, r, rows, cols, channels, atEnd) }
 		var src, dst []Image
 		inRows, inCols := 1+r.IntN(14), 1+r.IntN(14)
 		for range images {

@@ -43,12 +43,7 @@ func TestWinogradGradient(t *testing.T) {
 			channels, filters, images, rows, cols, inRows, inCols = 1+r.IntN(20), 1+r.IntN(20), 3, 41, 39, 40, 38
 		}
 		atEnd := r.IntN(2) == 0
-		image := func(rows, cols, channels int) Image {
-			m := Image{Rows: rows, Cols: cols, Stride: channels + r.IntN(2)*r.IntN(9)}
-			m.RowStride = cols*m.Stride + r.IntN(2)*r.IntN(30)
-			m.Data = random(r, guarded(t, (rows-1)*m.RowStride+(cols-1)*m.Stride+channels, atEnd))
-			return m
-		}
+		image := func(rows, cols, channels int) Image { return guardedImage(t, r, rows, cols, channels, atEnd) }
 		var src, cotangent []Image
 		for range images {
 			src, cotangent = append(src, image(inRows, inCols, channels)), append(cotangent, image(rows, cols, filters))

@@ -23,18 +23,21 @@ func plain3x3(src Image, kernel []float32, channels, filters, row, col, f int) (
 	return sum
 }
 
+// guardedImage is a map of random values, with or without room between positions and rows, that begins or ends where memory does.
+func guardedImage(t *testing.T, r *rand.Rand, rows, cols, channels int, atEnd bool) Image {
+	m := Image{Rows: rows, Cols: cols, Stride: channels + r.IntN(2)*r.IntN(9)}
+	m.RowStride = cols*m.Stride + r.IntN(2)*r.IntN(30)
+	m.Data = random(r, guarded(t, (rows-1)*m.RowStride+(cols-1)*m.Stride+channels, atEnd))
+	return m
+}
+
 func TestWinograd(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 12))
 	for range 150 {
 		channels, filters, images := 1+r.IntN(40), 1+r.IntN(60), 1+r.IntN(3)
 		rows, cols, top, left := 1+r.IntN(11), 1+r.IntN(11), r.IntN(4)-1, r.IntN(4)-1
 		atEnd := r.IntN(2) == 0
-		image := func(rows, cols, channels int) Image {
-			m := Image{Rows: rows, Cols: cols, Stride: channels + r.IntN(2)*r.IntN(9)}
-			m.RowStride = cols*m.Stride + r.IntN(2)*r.IntN(30)
-			m.Data = random(r, guarded(t, (rows-1)*m.RowStride+(cols-1)*m.Stride+channels, atEnd))
-			return m
-		}
+		image := func(rows, cols, channels int) Image { return guardedImage(t, r, rows, cols, channels, atEnd) }
 		var src, dst []Image
 		inRows, inCols := 1+r.IntN(12), 1+r.IntN(12)
 		for range images {
