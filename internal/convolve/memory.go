@@ -57,8 +57,8 @@ func give[T float32 | int32](block []T) {
 // shape tells packed kernels apart.
 type shape struct {
 	level                   simd.Level
-	form                    simd.Shape // of a Line
-	taps, channels, filters int
+	form                    simd.Shape // of a kernel in Winograd's form
+	taps, channels, filters int        // taps: of a Conv, else 0
 }
 
 // packed is a kernel in the form in which it is computed with.
@@ -104,11 +104,8 @@ func takeConv(level simd.Level, taps, channels, filters int) (*simd.Conv, func()
 	})
 }
 
-// square is the number of taps of a 3x3 kernel in Winograd's form, which a Conv's is not.
-const square = -9
-
 func takeWinograd(level simd.Level, channels, filters int) (*simd.Winograd, func()) {
-	return takeKernel(shape{level: level, taps: square, channels: channels, filters: filters}, func() *simd.Winograd {
+	return takeKernel(shape{level: level, form: simd.Square, channels: channels, filters: filters}, func() *simd.Winograd {
 		w := simd.MakeWinograd(level, channels, filters)
 		w.BlockSums()
 		return w

@@ -332,15 +332,12 @@ func mod(n, m int) int { return ((n % m) + m) % m }
 
 func floorDiv(n, m int) int { return (n - mod(n, m)) / m }
 
-// gradientBlock is how many positions a part sums at least.
-const gradientBlock = 256
-
 // kernelGradient is the sum, over all positions, of what they see under each tap times their cotangents. The positions are divided among sums, which are added up at
 // the end; where they are too few for all cores, several cores make the taps of one sum.
 func (c *call) kernelGradient() error {
 	dims, each := c.Dims[1], c.channels*c.filters
 	positions := size(dims) / dims[3]
-	sums := make([][]float32, min(c.parts, (positions+gradientBlock-1)/gradientBlock))
+	sums := make([][]float32, min(c.parts, (positions+simd.GradientBlock-1)/simd.GradientBlock))
 	sums[0] = c.out
 	for i := range sums[1:] {
 		sums[1+i] = take[float32](len(c.out))
@@ -363,7 +360,7 @@ func (c *call) kernelGradient() error {
 		offsets, scratch := take[int32](chunk*c.taps()), take[float32](sum.Scratch())
 		defer give(offsets)
 		defer give(scratch)
-		from, end := divided(positions, gradientBlock, number, len(sums))
+		from, end := divided(positions, simd.GradientBlock, number, len(sums))
 		for ; from < end; from += chunk {
 			n := min(chunk, end-from)
 			at := offsets[:n*c.taps()]

@@ -8,7 +8,7 @@ import (
 // KernelGradient adds up the gradient of a convolution's kernel [taps channels filters]: for each tap, the sum over positions of the channels that the position sees under
 // the tap times the filters of the output's cotangent at the position.
 //
-// The order of the sums is fixed, and the same on all levels: gradientBlock positions make a block, the last may be shorter; within a block, one fused multiply-add
+// The order of the sums is fixed, and the same on all levels: GradientBlock positions make a block, the last may be shorter; within a block, one fused multiply-add
 // for each position, in order, beginning with zero; then one addition of the block's sum to what was there. A position that sees padding is a product with zero like any other:
 // where the cotangent is infinite, that gives NaN. Calls for whole blocks, one after the other, give the bits of one call for all of them.
 //
@@ -18,9 +18,9 @@ type KernelGradient struct {
 	Taps, Channels, Filters int
 }
 
-// gradientBlock is how many positions are summed before they are added to the gradient. Results depend on it. A panel of 32 filters has 32 KiB of a block's cotangent,
+// GradientBlock is how many positions are summed before they are added to the gradient. Results depend on it. A panel of 32 filters has 32 KiB of a block's cotangent,
 // which streams from the second cache; a shorter block adds to the gradient more often.
-const gradientBlock = 256
+const GradientBlock = 256
 
 // gradientFilters is how many filters of a block go through all taps and channels before the next at most: 256 KiB of cotangents in the second cache.
 const gradientFilters = 256
@@ -34,7 +34,7 @@ func (g KernelGradient) Scratch() int {
 		return g.Filters
 	}
 	// The filters of the last panel are whole vectors. 15 values lead to where a cache line begins.
-	return gradientBlock*(min((g.Filters+15)/16*16, gradientFilters)+gatheredChannels) + 15
+	return GradientBlock*(min((g.Filters+15)/16*16, gradientFilters)+gatheredChannels) + 15
 }
 
 // Add adds to sums [taps channels filters], dense and row-major, what positions contribute. There are len(offsets)/Taps of them. offsets has, tap by tap
@@ -48,14 +48,14 @@ func (g KernelGradient) Add(sums []float32, src []float32, offsets []int32, cota
 	if n == 0 {
 		return
 	}
-	if stride < 0 || (n-1)*stride+g.Filters > len(cotangent) || (min(n, gradientBlock)-1)*stride > math.MaxInt32 {
+	if stride < 0 || (n-1)*stride+g.Filters > len(cotangent) || (min(n, GradientBlock)-1)*stride > math.MaxInt32 {
 		panic(fmt.Sprintf("simd: %d positions of %d filters at a stride of %d in a cotangent of %d", n, g.Filters, stride, len(cotangent)))
 	}
 	if len(scratch) < g.Scratch() {
 		panic(fmt.Sprintf("simd: a scratch of %d for %d", len(scratch), g.Scratch()))
 	}
-	for from := 0; from < n; from += gradientBlock {
-		to := min(from+gradientBlock, n)
+	for from := 0; from < n; from += GradientBlock {
+		to := min(from+GradientBlock, n)
 		if g.Level == Generic {
 			g.generic(sums, src, offsets, cotangent[from*stride:], stride, from, to, n, scratch)
 		} else {

@@ -3,7 +3,7 @@ package simd
 import "unsafe"
 
 // gatheredOffsets is where positions lie that gatheredChannels have been copied of.
-var gatheredOffsets = func() (offsets [gradientBlock]int32) {
+var gatheredOffsets = func() (offsets [GradientBlock]int32) {
 	for i := range offsets {
 		offsets[i] = int32(i * gatheredChannels)
 	}
@@ -27,8 +27,8 @@ func (l Level) outerEighths(left int) int {
 // block adds the positions from..to-1 of n. cotangent begins with that of the first.
 func (g KernelGradient) block(sums, src []float32, offsets []int32, cotangent []float32, stride, from, to, n int, scratch []float32) {
 	scratch = scratch[(64-int(uintptr(unsafe.Pointer(unsafe.SliceData(scratch)))&63))&63/4:]
-	channels, scratch := scratch[:gradientBlock*gatheredChannels], scratch[gradientBlock*gatheredChannels:]
-	var strides [gradientBlock]int32 // where the cotangents of the positions lie
+	channels, scratch := scratch[:GradientBlock*gatheredChannels], scratch[GradientBlock*gatheredChannels:]
+	var strides [GradientBlock]int32 // where the cotangents of the positions lie
 	for i := range to - from {
 		strides[i] = int32(i * stride)
 	}
@@ -38,8 +38,8 @@ func (g KernelGradient) block(sums, src []float32, offsets []int32, cotangent []
 		count, size := 0, 0
 		for first < g.Filters && count < len(panels) {
 			p := outerPanel{first: first, eighths: g.Level.outerEighths((g.Filters - first + 7) / 8)}
-			end := size + gradientBlock*g.Level.pitch(p.eighths)
-			if end > gradientBlock*gradientFilters {
+			end := size + GradientBlock*g.Level.pitch(p.eighths)
+			if end > GradientBlock*gradientFilters {
 				break
 			}
 			p.filters = min(8*p.eighths, g.Filters-first)

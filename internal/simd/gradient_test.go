@@ -113,12 +113,12 @@ func TestKernelGradientHasTheSameBitsOnEachLevel(t *testing.T) {
 func TestKernelGradientHasTheSameBitsInBlocks(t *testing.T) {
 	r := rand.New(rand.NewPCG(25, 26))
 	for _, level := range Levels() {
-		c := newGradientCase(t, r, 2, 9, 20, 3*gradientBlock-5)
+		c := newGradientCase(t, r, 2, 9, 20, 3*GradientBlock-5)
 		want := c.run(t, level)
 		copy(c.sums, c.before)
 		g := KernelGradient{level, c.taps, c.channels, c.filters}
-		for from := 0; from < c.n; from += gradientBlock {
-			to := min(from+gradientBlock, c.n)
+		for from := 0; from < c.n; from += GradientBlock {
+			to := min(from+GradientBlock, c.n)
 			var offsets []int32
 			for tap := range c.taps {
 				offsets = append(offsets, c.offsets[tap*c.n+from:tap*c.n+to]...)

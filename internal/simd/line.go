@@ -37,24 +37,22 @@ func (s Shape) origin(tile, rows, cols int) (image, row, col int) {
 	return tile / each, tile % each / across * y, tile % each % across * x
 }
 
-// line is n positions of a map from a row and column on, along a Row or Column, with their distance. Where some lie outside of the map, edge has a copy, with zeros for those.
-func (s Shape) line(src Image, row, col, n, channels int, edge []float32) (data []float32, stride int) {
-	down, right := 0, 1
-	stride = src.Stride
+// step is how far the positions of a line of a map lie apart.
+func (s Shape) step(m Image) int {
 	if s == Column {
-		down, right, stride = 1, 0, src.RowStride
+		return m.RowStride
 	}
-	inside := func(row, col int) bool { return row >= 0 && col >= 0 && row < src.Rows && col < src.Cols }
-	if inside(row, col) && inside(row+down*(n-1), col+right*(n-1)) {
-		return src.Data[row*src.RowStride+col*src.Stride:], stride
+	return m.Stride
+}
+
+// line is n positions of a map from a row and column on, along a Row or Column, with their distance; edge is as tileOf's.
+func (s Shape) line(src Image, row, col, n, channels int, edge []float32) (data []float32, step int) {
+	rows, cols := 1, n
+	if s == Column {
+		rows, cols = n, 1
 	}
-	clear(edge[:n*channels])
-	for i := range n {
-		if y, x := row+down*i, col+right*i; inside(y, x) {
-			copy(edge[i*channels:], src.Data[y*src.RowStride+x*src.Stride:][:channels])
-		}
-	}
-	return edge, channels
+	tile := tileOf(src, row, col, rows, cols, channels, edge)
+	return tile.Data, s.step(tile)
 }
 
 // Line is the kernel of a convolution of 1x7 or 7x1 and of stride 1 in the form F(4, 7): four positions of the output from ten products for each pair of channels
@@ -146,9 +144,9 @@ func (l *Line) ComputeTiles(dst, src []Image, top, left, from, to int, scratch [
 		for t := range n {
 			image, y, x := l.Shape.origin(from+t, rows, cols)
 			d := dst[image]
-			stride, exist := d.Stride, cols-x
+			stride, exist := l.Shape.step(d), cols-x
 			if l.Shape == Column {
-				stride, exist = d.RowStride, rows-y
+				exist = rows - y
 			}
 			to := d.Data[y*d.RowStride+x*d.Stride:]
 			if exist >= lineTile {

@@ -178,7 +178,7 @@ func (w *Winograd) ComputeTiles(dst, src []Image, top, left, from, to int, scrat
 		edge := scratch[winogradPoints*(in+out):]
 		for t := range n {
 			image, y, x := Square.origin(from+t, rows, cols)
-			w.Level.input(inputs[t*pad16(w.Channels):], in, tileOf(src[image], y-top, x-left, winogradWindow, w.Channels, edge), w.Channels)
+			w.Level.input(inputs[t*pad16(w.Channels):], in, tileOf(src[image], y-top, x-left, winogradWindow, winogradWindow, w.Channels, edge), w.Channels)
 		}
 		for p, product := range w.products {
 			product.ComputeRows(outputs[p*out:(p+1)*out], pad16(w.Filters), inputs[p*in:(p+1)*in], pad16(w.Channels), n, Epilogue{})
@@ -197,18 +197,18 @@ func (w *Winograd) ComputeTiles(dst, src []Image, top, left, from, to int, scrat
 	}
 }
 
-// tileOf is the part of size x size positions of a map that begins at a row and column, which may lie outside of it: then edge, of as many positions with their
+// tileOf is the part of rows x cols positions of a map that begins at a row and column, which may lie outside of it: then edge, of as many positions with their
 // channels, has a copy of what exists between zeros.
-func tileOf(src Image, row, col, size, channels int, edge []float32) Image {
-	if row >= 0 && col >= 0 && row+size <= src.Rows && col+size <= src.Cols {
+func tileOf(src Image, row, col, rows, cols, channels int, edge []float32) Image {
+	if row >= 0 && col >= 0 && row+rows <= src.Rows && col+cols <= src.Cols {
 		src.Data = src.Data[row*src.RowStride+col*src.Stride:]
 		return src
 	}
-	edge = edge[:size*size*channels]
+	edge = edge[:rows*cols*channels]
 	clear(edge)
-	first, last := max(col, 0), min(col+size, src.Cols)
-	for y := max(row, 0); y < min(row+size, src.Rows) && first < last; y++ {
-		to := edge[((y-row)*size+first-col)*channels:]
+	first, last := max(col, 0), min(col+cols, src.Cols)
+	for y := max(row, 0); y < min(row+rows, src.Rows) && first < last; y++ {
+		to := edge[((y-row)*cols+first-col)*channels:]
 		if src.Stride == channels {
 			copy(to, src.Data[y*src.RowStride+first*src.Stride:][:(last-first)*channels])
 			continue
@@ -217,7 +217,7 @@ func tileOf(src Image, row, col, size, channels int, edge []float32) Image {
 			copy(to[(x-first)*channels:], src.Data[y*src.RowStride+x*src.Stride:][:channels])
 		}
 	}
-	return Image{edge, size, size, channels, size * channels}
+	return Image{edge, rows, cols, channels, cols * channels}
 }
 
 // input transforms a tile of the input; to has its channels in the first matrix.

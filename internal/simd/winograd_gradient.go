@@ -15,7 +15,7 @@ type WinogradGradient struct {
 }
 
 // GradientTiles is how many tiles go through at once: as many as a KernelGradient sums in one go.
-const GradientTiles = gradientBlock
+const GradientTiles = GradientBlock
 
 // WinogradGradientPays says whether Winograd's form beats the plain one for the gradient of the kernel of a convolution with outputs of rows x cols for a batch of so many
 // images. It is the same on all levels, and depends on the size of the batch.
@@ -72,8 +72,8 @@ func (g WinogradGradient) Transform(inputs, cotangents []float32, src, cotangent
 		image, y, x := g.Shape.origin(t, rows, cols)
 		input, output := inputs[(t-first)*pad16(g.Channels):], cotangents[(t-first)*pad16(g.Filters):]
 		if g.Shape == Square {
-			g.Level.input(input, in, tileOf(src[image], y-top, x-left, winogradWindow, g.Channels, scratch), g.Channels)
-			g.Level.cotangent(output, out, tileOf(cotangent[image], y, x, winogradTile, g.Filters, scratch), g.Filters)
+			g.Level.input(input, in, tileOf(src[image], y-top, x-left, winogradWindow, winogradWindow, g.Channels, scratch), g.Channels)
+			g.Level.cotangent(output, out, tileOf(cotangent[image], y, x, winogradTile, winogradTile, g.Filters, scratch), g.Filters)
 			continue
 		}
 		line, stride := g.Shape.line(src[image], y-top, x-left, linePoints, g.Channels, scratch)
