@@ -7,18 +7,17 @@ func (d *Depthwise) row(dst []float32, dstStride int, src [][]float32, srcStride
 	for r := range d.Rows {
 		rows[r] = unsafe.Pointer(unsafe.SliceData(src[r]))
 	}
-	lanes := d.Level.lanes()
-	tail := d.Channels % lanes
+	blocks, tail, mask := d.Level.vectors(d.Channels)
 	t := strip{
 		rows:      unsafe.Pointer(&rows[0]),
 		count:     d.Rows,
 		srcStride: 4 * srcStride,
-		blocks:    d.Channels / lanes,
+		blocks:    blocks,
 		kernel:    unsafe.Pointer(&d.packed[0]),
 		dstStride: 4 * dstStride,
 		bias:      unsafe.Pointer(&d.zeros[0]),
-		tail:      1<<tail - 1,
-		mask:      unsafe.Pointer(&tailMasks[min(tail, 8)]),
+		tail:      tail,
+		mask:      mask,
 	}
 	if e.Bias != nil {
 		t.bias = unsafe.Pointer(&e.Bias[0])

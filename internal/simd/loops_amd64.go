@@ -3,9 +3,7 @@ package simd
 import "unsafe"
 
 func (l Level) loop(kind int, dst, x, y Map, shift []float32, positions, channels int, factor float32, a Activation) {
-	lanes := l.lanes()
-	tail := channels % lanes
-	vectors := channels / lanes
+	vectors, tail, mask := l.vectors(channels)
 	t := loop{
 		dst: unsafe.Pointer(&dst.Data[0]), dstStride: 4 * dst.Stride,
 		x: unsafe.Pointer(&x.Data[0]), xStride: 4 * x.Stride,
@@ -13,8 +11,8 @@ func (l Level) loop(kind int, dst, x, y Map, shift []float32, positions, channel
 		shift:     unsafe.Pointer(unsafe.SliceData(shift)),
 		positions: positions, quads: vectors / 4, blocks: vectors % 4,
 		factor: factor,
-		tail:   1<<tail - 1,
-		mask:   unsafe.Pointer(&tailMasks[min(tail, 8)]),
+		tail:   tail,
+		mask:   mask,
 	}
 	t.activation, t.lo, t.hi = a.parameters()
 	if l == AVX512 {
@@ -52,16 +50,15 @@ func (l Level) pool(maximum bool, dst Map, w Window, n, channels int, start, sca
 	for _, row := range w.Rows {
 		rows = append(rows, unsafe.Pointer(&row[0]))
 	}
-	lanes := l.lanes()
-	tail := channels % lanes
+	blocks, tail, mask := l.vectors(channels)
 	t := pooling{
 		rows: unsafe.Pointer(&rows[0]), count: len(rows), columns: w.Columns,
 		srcStride: 4 * w.SrcStride, step: 4 * w.Step * w.SrcStride,
-		positions: n, blocks: channels / lanes,
+		positions: n, blocks: blocks,
 		dst: unsafe.Pointer(&dst.Data[0]), dstStride: 4 * dst.Stride,
 		start: start, scale: scale,
-		tail: 1<<tail - 1,
-		mask: unsafe.Pointer(&tailMasks[min(tail, 8)]),
+		tail: tail,
+		mask: mask,
 	}
 	switch {
 	case maximum && l == AVX512:
@@ -73,4 +70,10 @@ func (l Level) pool(maximum bool, dst Map, w Window, n, channels int, start, sca
 	default:
 		sumPoolAVX2(&t)
 	}
+}
+
+// vectors divides n values into whole vectors and the lanes of a last one that count, as bits and as a mask.
+func (l Level) vectors(n int) (whole, tail int, mask unsafe.Pointer) {
+	lanes := n % l.lanes()
+	return n / l.lanes(), 1<<lanes - 1, unsafe.Pointer(&tailMasks[min(lanes, 8)])
 }

@@ -11,12 +11,12 @@ func transposeRows(dst []float32, dstStride int, src []float32, srcStride, group
 // packPanel transforms the channels from..to-1 of a panel's filters; src has the first channel's, the taps and the channels so many values apart.
 func (w *Winograd) packPanel(p panel, src []float32, tap, row, from, to int) {
 	_ = src[8*tap+(to-from-1)*row+p.filters-1]
-	lanes, pitch := w.Level.lanes(), w.Level.pitch(p.eighths)
-	tail := p.filters % lanes
+	pitch := w.Level.pitch(p.eighths)
+	blocks, tail, mask := w.Level.vectors(p.filters)
 	t := winogradWeights{
 		src: unsafe.Pointer(&src[0]), srcTap: 4 * tap, srcRow: 4 * row,
 		dst: unsafe.Pointer(&w.products[0].packed[p.at+from*pitch]), dstPlane: 4 * w.apart, dstRow: 4 * pitch, rows: to - from,
-		blocks: p.filters / lanes, tail: 1<<tail - 1, mask: unsafe.Pointer(&tailMasks[min(tail, 8)]),
+		blocks: blocks, tail: tail, mask: mask,
 	}
 	if w.Level == AVX512 {
 		winogradKernelAVX512(&t)

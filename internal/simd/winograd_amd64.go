@@ -21,20 +21,20 @@ func (l Level) transformCotangent(to []float32, plane int, tile Image, filters i
 }
 
 func (l Level) tile(to []float32, plane int, tile Image, channels int) winogradInput {
-	tail := channels % l.lanes()
+	blocks, tail, mask := l.vectors(channels)
 	return winogradInput{
 		src: unsafe.Pointer(&tile.Data[0]), srcStride: 4 * tile.Stride, srcRow: 4 * tile.RowStride,
 		dst: unsafe.Pointer(&to[0]), dstPlane: 4 * plane,
-		blocks: channels / l.lanes(), tail: 1<<tail - 1, mask: unsafe.Pointer(&tailMasks[min(tail, 8)]),
+		blocks: blocks, tail: tail, mask: mask,
 	}
 }
 
 // transformSums makes n pairs of channel and filter of all taps.
 func (l Level) transformSums(out []float32, tap int, sums []float32, plane, n int) {
-	tail := n % l.lanes()
+	blocks, tail, mask := l.vectors(n)
 	t := winogradSums{
 		src: unsafe.Pointer(&sums[0]), srcPlane: 4 * plane, dst: unsafe.Pointer(&out[0]), dstTap: 4 * tap,
-		blocks: n / l.lanes(), tail: 1<<tail - 1, mask: unsafe.Pointer(&tailMasks[min(tail, 8)]),
+		blocks: blocks, tail: tail, mask: mask,
 	}
 	if l == AVX512 {
 		winogradSumsAVX512(&t)
@@ -45,13 +45,12 @@ func (l Level) transformSums(out []float32, tap int, sums []float32, plane, n in
 
 // transformOutput makes the filters from one to another.
 func (w *Winograd) transformOutput(dst Image, from []float32, plane, cols int, e Epilogue, first, last int) {
-	lanes := w.Level.lanes()
-	tail := (last - first) % lanes
+	blocks, tail, mask := w.Level.vectors(last - first)
 	t := winogradOutput{
 		src: unsafe.Pointer(&from[first]), srcPlane: 4 * plane,
 		dst: unsafe.Pointer(&dst.Data[first]), dstStride: 4 * dst.Stride, dstRow: 4 * dst.RowStride,
 		rows: dst.Rows, columns: dst.Cols,
-		blocks: (last - first) / lanes, tail: 1<<tail - 1, mask: unsafe.Pointer(&tailMasks[min(tail, 8)]),
+		blocks: blocks, tail: tail, mask: mask,
 		bias: unsafe.Pointer(&w.zeros[first]),
 	}
 	if e.Bias != nil {
@@ -70,10 +69,10 @@ func (w *Winograd) transformOutput(dst Image, from []float32, plane, cols int, e
 }
 
 func (l Level) lines(t lineTransform, dst []float32, dstStride int, src []float32, srcStride, n int) {
-	tail := n % l.lanes()
+	blocks, tail, mask := l.vectors(n)
 	values := &lines{
 		src: unsafe.Pointer(&src[0]), srcStride: 4 * srcStride, dst: unsafe.Pointer(&dst[0]), dstStride: 4 * dstStride,
-		blocks: n / l.lanes(), tail: 1<<tail - 1, mask: unsafe.Pointer(&tailMasks[min(tail, 8)]),
+		blocks: blocks, tail: tail, mask: mask,
 	}
 	wide := l == AVX512
 	switch {
