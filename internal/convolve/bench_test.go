@@ -2,6 +2,7 @@ package convolve
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 
 	"github.com/skinattn/skinattn/internal/simd"
@@ -37,7 +38,7 @@ func BenchmarkRun(b *testing.B) {
 			b.Run(name, func(b *testing.B) {
 				x, y, out := make([]float32, size(g.Dims[0])), make([]float32, size(g.Dims[1])), make([]float32, size(g.Dims[2]))
 				for b.Loop() {
-					if err := g.Run(level, x, y, out); err != nil {
+					if err := g.Run(level, goroutines(runtime.GOMAXPROCS(0)), x, y, out); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -2,20 +2,13 @@ package convolve
 
 import (
 	"fmt"
-	"runtime"
-	"sync/atomic"
 
 	"github.com/skinattn/skinattn/internal/parallel"
 	"github.com/skinattn/skinattn/internal/simd"
 )
 
-// Run computes the convolution of the operands a and b, which have the geometry's dimensions, into out, on all cores.
-func (g Geometry) Run(level simd.Level, a, b, out []float32) error {
-	return g.run(level, Cores(), a, b, out)
-}
-
-// run is Run, divided into so many parts. They are counted once: the number of cores may change while a convolution is computed.
-func (g Geometry) run(level simd.Level, parts int, a, b, out []float32) (err error) {
+// Run computes the convolution of the operands a and b, which have the geometry's dimensions, into out.
+func (g Geometry) Run(level simd.Level, on Cores, a, b, out []float32) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("computing a convolution: %v", r)
@@ -24,7 +17,7 @@ func (g Geometry) run(level simd.Level, parts int, a, b, out []float32) (err err
 	if !g.valid() || len(a) != size(g.Dims[0]) || len(b) != size(g.Dims[1]) || len(out) != size(g.Dims[2]) {
 		return fmt.Errorf("no convolution of %d and %d values: %+v", len(a), len(b), g)
 	}
-	c := &call{Geometry: g, level: level, parts: parts, a: a, b: b, out: out}
+	c := &call{Geometry: g, level: level, cores: on, a: a, b: b, out: out}
 	c.window, c.channels, c.filters = g.window()
 	if g.joinsRows() {
 		// The rows of the window are the channels of a window of one column.
@@ -63,7 +56,7 @@ func size(dims [4]int) int { return dims[0] * dims[1] * dims[2] * dims[3] }
 type call struct {
 	Geometry
 	level             simd.Level
-	parts             int // at the same time
+	cores             Cores
 	a, b, out         []float32
 	window            [2]int
 	channels, filters int
@@ -71,34 +64,36 @@ type call struct {
 
 func (c *call) taps() int { return c.window[0] * c.window[1] }
 
-// Cores is how many parts a convolution is divided into.
-func Cores() int { return min(runtime.NumCPU(), runtime.GOMAXPROCS(0)) }
-
-// crew has the goroutines in Help.
-var (
-	crew   parallel.Crew
-	helped atomic.Bool
-)
-
-// Help takes part in the next convolution that another goroutine computes, until over says that it has been.
-func Help(over func() bool) {
-	helped.Store(true)
-	crew.Join(over)
+// Cores compute a convolution. The zero value is the caller's alone.
+type Cores struct {
+	Others int               // besides the caller's
+	Help   func(task func()) // hands a task to some of them, which run it if they have time
 }
 
-// together runs the phases, one after the other, for all parts at the same time.
-func (c *call) together(phases ...func(part, parts int)) error {
-	team := parallel.Team
-	if helped.Load() {
-		team = crew.Team
+// all is how many they are.
+func (c Cores) all() int { return 1 + c.Others }
+
+func (c Cores) help(task func()) {
+	if c.Others > 0 {
+		c.Help(task)
 	}
-	err := team(c.parts, func(part int, wait func()) {
-		for _, phase := range phases {
-			phase(part, c.parts)
-			wait()
-		}
-	})
-	if err != nil {
+}
+
+// fine is a number of parts for phases whose result does not depend on it: whoever is late does fewer of them.
+func (c *call) fine() int {
+	if c.cores.Others == 0 {
+		return 1
+	}
+	return 4 * c.cores.all()
+}
+
+// together runs the phases, one after the other, each in so many parts that may be computed at the same time.
+func (c *call) together(parts int, phases ...func(part, parts int)) error {
+	rounds := make([]parallel.Round, len(phases))
+	for i, phase := range phases {
+		rounds[i] = parallel.Round{Pieces: parts, Do: func(part int) { phase(part, parts) }}
+	}
+	if err := parallel.Rounds(c.cores.help, rounds...); err != nil {
 		return fmt.Errorf("computing a convolution: %w", err)
 	}
 	return nil
@@ -116,7 +111,7 @@ func (c *call) plain() error {
 	defer giveBack()
 	positions := size(c.Dims[2]) / c.Dims[2][3]
 	chunk := chunkOf(kernel)
-	return c.together(func(part, parts int) { kernel.RepackPart(c.b, layout(c.Kind), part, parts) }, func(part, parts int) {
+	return c.together(c.fine(), func(part, parts int) { kernel.RepackPart(c.b, layout(c.Kind), part, parts) }, func(part, parts int) {
 		from, to := divided(positions, 24, part, parts)
 		offsets := take[int32](chunk * c.taps())
 		defer give(offsets)
@@ -194,7 +189,7 @@ func (c *call) winograd() error {
 	defer giveBack()
 	src, dst := images(c.a, c.Dims[0]), images(c.out, c.Dims[2])
 	tiles := simd.Square.Tiles(dst[0].Rows, dst[0].Cols) * len(dst)
-	return c.together(func(part, parts int) { kernel.RepackPart(c.b, layout(c.Kind), part, parts) }, func(part, parts int) {
+	return c.together(c.fine(), func(part, parts int) { kernel.RepackPart(c.b, layout(c.Kind), part, parts) }, func(part, parts int) {
 		from, to := divided(tiles, 12, part, parts)
 		scratch := take[float32](kernel.Scratch())
 		defer give(scratch)
@@ -218,7 +213,7 @@ func (c *call) line(form simd.Shape) error {
 	defer give(matrices)
 	src, dst := images(c.a, c.Dims[0]), images(c.out, c.Dims[2])
 	tiles := form.Tiles(dst[0].Rows, dst[0].Cols) * len(dst)
-	return c.together(func(part, parts int) { kernel.TransformKernel(matrices, c.b, part, parts) },
+	return c.together(c.fine(), func(part, parts int) { kernel.TransformKernel(matrices, c.b, part, parts) },
 		func(part, parts int) { kernel.RepackPart(matrices, layout(c.Kind), part, parts) },
 		func(part, parts int) {
 			from, to := divided(tiles, 12, part, parts)
@@ -254,7 +249,7 @@ func (c *call) winogradGradient(form simd.Shape) error {
 			withScratch(func(scratch []float32) { g.Add(sums, inputs, cotangents, first, part, parts, scratch) })
 		})
 	}
-	return c.together(append(phases, func(part, parts int) { g.Finish(c.out, sums, part, parts) })...)
+	return c.together(c.fine(), append(phases, func(part, parts int) { g.Finish(c.out, sums, part, parts) })...)
 }
 
 // dilated is the gradient of the input of a convolution with strides. Output positions whose places differ by whole strides see the same
@@ -283,7 +278,7 @@ func (c *call) dilated() error {
 		}
 	}
 	in, out := c.Dims[0], c.Dims[2]
-	return c.together(func(part, parts int) {
+	return c.together(c.fine(), func(part, parts int) {
 		from, to := divided(each, 16, part, parts)
 		for _, p := range phases {
 			for i, tap := range p.taps {
@@ -337,14 +332,14 @@ func floorDiv(n, m int) int { return (n - mod(n, m)) / m }
 func (c *call) kernelGradient() error {
 	dims, each := c.Dims[1], c.channels*c.filters
 	positions := size(dims) / dims[3]
-	sums := make([][]float32, min(c.parts, (positions+simd.GradientBlock-1)/simd.GradientBlock))
+	sums := make([][]float32, min(c.cores.all(), (positions+simd.GradientBlock-1)/simd.GradientBlock))
 	sums[0] = c.out
 	for i := range sums[1:] {
 		sums[1+i] = take[float32](len(c.out))
 		defer give(sums[1+i])
 	}
 	const chunk = 2048
-	return c.together(func(part, parts int) {
+	return c.together(c.cores.all(), func(part, parts int) {
 		// Parts that are one too many for the others do nothing.
 		number, member, members := part%len(sums), part/len(sums), parts/len(sums)
 		if member >= members {

@@ -94,6 +94,15 @@ func random(rng *rand.Rand, n int) []float32 {
 	return values
 }
 
+// goroutines compute at the same time.
+func goroutines(n int) Cores {
+	return Cores{Others: n - 1, Help: func(task func()) {
+		for range n - 1 {
+			go task()
+		}
+	}}
+}
+
 // TestRun compares random convolutions on every level of instructions, and divided into a few parts or many, with loops over float64.
 func TestRun(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -104,7 +113,7 @@ func TestRun(t *testing.T) {
 		for _, level := range simd.Levels() {
 			parts := []int{1, 2, 3, 5, 16}[rng.IntN(5)]
 			out := slices.Repeat([]float32{float32(math.NaN())}, len(want))
-			if err := g.run(level, parts, a, b, out); err != nil {
+			if err := g.Run(level, goroutines(parts), a, b, out); err != nil {
 				t.Fatalf("%+v in %d parts: %v", g, parts, err)
 			}
 			for i, v := range out {
@@ -126,7 +135,7 @@ func TestRunGivesEqualBits(t *testing.T) {
 		rng := rand.New(rand.NewPCG(5, 6))
 		for i, g := range list {
 			a, b, out := random(rng, size(g.Dims[0])), random(rng, size(g.Dims[1])), make([]float32, size(g.Dims[2]))
-			if err := g.Run(level, a, b, out); err != nil {
+			if err := g.Run(level, Cores{}, a, b, out); err != nil {
 				t.Fatal(err)
 			}
 			if round == 0 {
@@ -141,15 +150,15 @@ func TestRunGivesEqualBits(t *testing.T) {
 func TestRunRefuses(t *testing.T) {
 	g := of(Forward, 1, [2]int{4, 4}, [2]int{3, 3}, 1, [2]int{2, 3}, [2][2]int{{1, 1}, {1, 1}})
 	a, b, out := make([]float32, 32), make([]float32, 54), make([]float32, 48)
-	if err := g.Run(simd.Generic, a, b, out); err != nil {
+	if err := g.Run(simd.Generic, Cores{}, a, b, out); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.Run(simd.Generic, a[1:], b, out); err == nil {
+	if err := g.Run(simd.Generic, Cores{}, a[1:], b, out); err == nil {
 		t.Error("an operand of another size is taken")
 	}
 	wrong := g
 	wrong.Dims[2][1] = 5
-	if err := wrong.Run(simd.Generic, a, b, make([]float32, 60)); err == nil {
+	if err := wrong.Run(simd.Generic, Cores{}, a, b, make([]float32, 60)); err == nil {
 		t.Error("a result of another size is taken")
 	}
 }
@@ -192,7 +201,7 @@ func FuzzFromNumbers(f *testing.F) {
 				if err != nil || size(g.Dims[0])+size(g.Dims[1])+size(g.Dims[2]) > 1<<14 {
 					continue
 				}
-				if err := g.Run(simd.Generic, make([]float32, size(g.Dims[0])), make([]float32, size(g.Dims[1])), make([]float32, size(g.Dims[2]))); err != nil {
+				if err := g.Run(simd.Generic, Cores{}, make([]float32, size(g.Dims[0])), make([]float32, size(g.Dims[1])), make([]float32, size(g.Dims[2]))); err != nil {
 					t.Fatalf("%+v: %v", g, err)
 				}
 			}

@@ -3,7 +3,6 @@ package parallel
 
 import (
 	"context"
-	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -25,7 +24,7 @@ func For(ctx context.Context, n int, work func(i int) error) error {
 // its tasks, so what newWorker allocates is used by one task at a time.
 func ForWorkers(ctx context.Context, n, workers int, newWorker func() func(i int) error) error {
 	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
+		workers = Cores()
 	}
 	var (
 		next    atomic.Int64

@@ -11,83 +11,26 @@ import (
 // Team runs work on so many goroutines at the same time, for steps that take microseconds: wait waits for all others, and looks for a while before it
 // sleeps. All call wait equally often. A panic becomes an error with its stack; the others stop at their next wait.
 func Team(threads int, work func(part int, wait func())) error {
-	t := newTeam(threads, work)
-	t.fill()
-	return t.lead(func() {})
-}
-
-// Crew is goroutines that wait for teams: to start one takes longer than a small step.
-type Crew struct{ open atomic.Pointer[team] }
-
-// Team is [Team] with the goroutines that are in Join. Those that are missing when the first step ends are started.
-func (c *Crew) Team(threads int, work func(part int, wait func())) error {
-	t := newTeam(threads, work)
-	c.open.Store(t)
-	return t.lead(sync.OnceFunc(func() {
-		c.open.CompareAndSwap(t, nil)
-		t.fill()
-	}))
-}
-
-// Join takes a part in the next team, unless there is none to be had before over says that it is, or within about a millisecond.
-func (c *Crew) Join(over func() bool) {
-	for i := 0; i < looks && !over(); i++ {
-		if t := c.open.Load(); t != nil {
-			if part, ok := t.claim(); ok {
-				t.take(part)
-				return
-			}
-		}
-		if i%1024 == 1023 {
-			runtime.Gosched()
-		}
+	if threads == 1 {
+		t := &team{}
+		t.guard(func() { work(0, func() {}) })
+		return t.failed
 	}
+	t := &team{barrier: barrier{parties: int32(threads)}}
+	var group sync.WaitGroup
+	for part := 1; part < threads; part++ {
+		group.Go(func() { t.guard(func() { work(part, t.wait) }) })
+	}
+	t.guard(func() { work(0, t.wait) })
+	group.Wait()
+	return t.failed
 }
 
 // team is some goroutines that take steps together.
 type team struct {
 	barrier
-	work    func(part int, wait func())
-	claimed atomic.Int32 // parts, besides the first
-	group   sync.WaitGroup
-	once    sync.Once
-	failed  error
-}
-
-func newTeam(threads int, work func(part int, wait func())) *team {
-	t := &team{barrier: barrier{parties: int32(threads)}, work: work}
-	t.group.Add(threads - 1)
-	return t
-}
-
-// claim is a part that nobody else takes.
-func (t *team) claim() (part int, ok bool) {
-	if t.claimed.Load() >= t.parties {
-		return 0, false
-	}
-	part = int(t.claimed.Add(1))
-	return part, part < int(t.parties)
-}
-
-// take does a part that was claimed.
-func (t *team) take(part int) {
-	defer t.group.Done()
-	t.guard(func() { t.work(part, t.wait) })
-}
-
-// fill starts goroutines for the parts that nobody has claimed.
-func (t *team) fill() {
-	for part, ok := t.claim(); ok; part, ok = t.claim() {
-		go t.take(part)
-	}
-}
-
-// lead does the first part and waits for the others, after it has made sure that there are some.
-func (t *team) lead(fill func()) error {
-	t.guard(func() { t.work(0, func() { fill(); t.wait() }) })
-	fill()
-	t.group.Wait()
-	return t.failed
+	once   sync.Once
+	failed error
 }
 
 // guard runs one goroutine of the team. A panic becomes the team's error; the others stop at their next barrier.
@@ -122,9 +65,6 @@ type barrier struct {
 const looks = 1000000
 
 func (b *barrier) wait() {
-	if b.parties == 1 {
-		return
-	}
 	generation := b.generation.Load()
 	if b.arrived.Add(1) == b.parties {
 		b.arrived.Store(0)

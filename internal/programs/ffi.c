@@ -2,58 +2,31 @@
 
 #include "ffi.h"
 
-#include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "xla_ffi_c_api.h"
 
-// Go computes the convolutions in a goroutine that takes one after the other. A function of Go that XLA's threads call would have to wait for
-// one of Go's processors, which Go takes from threads outside of Go only every now and then, up to ten milliseconds later. Other goroutines wait here to help it:
-// woken together, they are there at once, while a new goroutine takes a tenth of a millisecond to find its core.
-static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER, mutex = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t asked = PTHREAD_COND_INITIALIZER, answered = PTHREAD_COND_INITIALIZER;
-static skinattn_convolution *waiting, *current;
-static int64_t calls;
-static char *answer;
+// Of Go, in ffi.go. Go 1.21 and later keep what a thread needs to call Go from one call to the next.
+extern char *skinattnConvolve(skinattn_convolution *call);
+extern void skinattnHelp(uintptr_t task);
 
-skinattn_convolution *skinattn_ffi_next(char *wrong) {
-	pthread_mutex_lock(&mutex);
-	if (current != NULL) {
-		current = NULL;
-		answer = wrong;
-		pthread_cond_signal(&answered);
-	}
-	while (waiting == NULL) pthread_cond_wait(&asked, &mutex);
-	current = waiting;
-	waiting = NULL;
-	pthread_mutex_unlock(&mutex);
-	return current;
-}
+static void help(void *task) { skinattnHelp((uintptr_t)task); }
 
-int64_t skinattn_ffi_help(int64_t seen) {
-	pthread_mutex_lock(&mutex);
-	while (calls == seen) pthread_cond_wait(&asked, &mutex);
-	seen = calls;
-	pthread_mutex_unlock(&mutex);
-	return seen;
-}
-
-// ask has a convolution computed. It returns 0, or a text to be freed.
-static char *ask(skinattn_convolution *call) {
-	pthread_mutex_lock(&one_at_a_time);
-	pthread_mutex_lock(&mutex);
-	waiting = call;
-	call->number = ++calls;
-	pthread_mutex_unlock(&mutex); // those who wake up need it
-	pthread_cond_broadcast(&asked);
-	pthread_mutex_lock(&mutex);
-	while (waiting != NULL || current != NULL) pthread_cond_wait(&answered, &mutex);
-	char *wrong = answer;
-	pthread_mutex_unlock(&mutex);
-	pthread_mutex_unlock(&one_at_a_time);
-	return wrong;
+int skinattn_ffi_schedule(const skinattn_convolution *call, uintptr_t task) {
+	const XLA_FFI_CallFrame *frame = call->frame;
+	XLA_FFI_ThreadPool_Schedule_Args args = {
+	    .struct_size = XLA_FFI_ThreadPool_Schedule_Args_STRUCT_SIZE,
+	    .ctx = frame->ctx,
+	    .task = help,
+	    .data = (void *)task,
+	};
+	XLA_FFI_Error *error = frame->api->XLA_FFI_ThreadPool_Schedule(&args);
+	if (error == NULL) return 1;
+	XLA_FFI_Error_Destroy_Args destroy = {.struct_size = XLA_FFI_Error_Destroy_Args_STRUCT_SIZE, .error = error};
+	frame->api->XLA_FFI_Error_Destroy(&destroy);
+	return 0;
 }
 
 static XLA_FFI_Error *fail(const XLA_FFI_CallFrame *frame, const char *message) {
@@ -85,13 +58,13 @@ static XLA_FFI_Error *convolve(XLA_FFI_CallFrame *frame) {
 		return fail(frame, "a convolution needs two operands, a result and its geometry");
 	const XLA_FFI_Array *geometry = frame->attrs.attrs[0];
 	if (geometry->dtype != XLA_FFI_DataType_S64) return fail(frame, "the geometry of a convolution is of int64");
-	skinattn_convolution call = {.geometry = geometry->data, .numbers = geometry->size};
+	skinattn_convolution call = {.geometry = geometry->data, .numbers = geometry->size, .frame = frame};
 	call.operands[0] = buffer(frame->args.args[0], call.dims[0]);
 	call.operands[1] = buffer(frame->args.args[1], call.dims[1]);
 	call.result = buffer(frame->rets.rets[0], call.dims[2]);
 	if (call.operands[0] == NULL || call.operands[1] == NULL || call.result == NULL)
 		return fail(frame, "the operands of a convolution are of float32 with four axes");
-	char *wrong = ask(&call);
+	char *wrong = skinattnConvolve(&call);
 	if (wrong == NULL) return NULL;
 	XLA_FFI_Error *error = fail(frame, wrong);
 	free(wrong);

@@ -10,10 +10,12 @@ import "C"
 import (
 	"errors"
 	"fmt"
-	"sync/atomic"
+	"runtime"
+	"runtime/cgo"
 	"unsafe"
 
 	"github.com/skinattn/skinattn/internal/convolve"
+	"github.com/skinattn/skinattn/internal/parallel"
 	"github.com/skinattn/skinattn/internal/simd"
 )
 
@@ -27,25 +29,32 @@ func registerConvolutions(api *C.PJRT_Api) error {
 	if wrong := C.skinattn_ffi_register(api, name); wrong != nil {
 		return errors.New(C.GoString(wrong))
 	}
-	var ended atomic.Int64 // calls
-	go func() {
-		var wrong *C.char
-		for {
-			call := C.skinattn_ffi_next(wrong)
-			wrong = compute(call)
-			ended.Store(int64(call.number))
-		}
-	}()
-	for range convolve.Cores() - 1 {
-		go func() {
-			var seen C.int64_t
-			for {
-				seen = C.skinattn_ffi_help(seen)
-				convolve.Help(func() bool { return ended.Load() >= int64(seen) })
-			}
-		}()
-	}
+	// Go's functions run on XLA's threads, beside those that wait in C for XLA to end: each needs a processor of Go's, and would wait for one until Go notices, up to ten milliseconds later.
+	parallel.Spare(2 * parallel.Cores())
 	return nil
+}
+
+//export skinattnConvolve
+func skinattnConvolve(c *C.skinattn_convolution) *C.char { return compute(c) }
+
+//export skinattnHelp
+func skinattnHelp(task C.uintptr_t) {
+	handle := cgo.Handle(task)
+	help := handle.Value().(func())
+	handle.Delete()
+	help()
+}
+
+// cores are XLA's threads that compute.
+func cores(c *C.skinattn_convolution) convolve.Cores {
+	others := min(runtime.NumCPU(), parallel.Cores()) - 1
+	return convolve.Cores{Others: others, Help: func(task func()) {
+		for range others {
+			if handle := cgo.NewHandle(task); C.skinattn_ffi_schedule(c, C.uintptr_t(handle)) == 0 {
+				handle.Delete()
+			}
+		}
+	}}
 }
 
 // compute answers a custom call of internal/convolve: nil, or what went wrong.
@@ -67,7 +76,7 @@ func compute(c *C.skinattn_convolution) (wrong *C.char) {
 	if err == nil {
 		floats := func(p *C.float, n int) []float32 { return unsafe.Slice((*float32)(unsafe.Pointer(p)), n) }
 		level, _ := simd.Best()
-		err = g.Run(level, floats(c.operands[0], size[0]), floats(c.operands[1], size[1]), floats(c.result, size[2]))
+		err = g.Run(level, cores(c), floats(c.operands[0], size[0]), floats(c.operands[1], size[1]), floats(c.result, size[2]))
 	}
 	if err != nil {
 		return C.CString(err.Error())

@@ -27,14 +27,11 @@ typedef struct {
   int64_t dims[3][4]; // of the operands and the result
   const float *operands[2];
   float *result;
-  int64_t number; // of all calls, from 1
+  const void *frame; // of the call: XLA_FFI_CallFrame
 } skinattn_convolution;
 
-// skinattn_ffi_next waits for the next convolution that a program asks for. The one before is finished, with a text that says what went wrong, to be freed, or 0.
-skinattn_convolution *skinattn_ffi_next(char *wrong);
-
-// skinattn_ffi_help waits until a program has asked for more convolutions than so many, and returns how many.
-int64_t skinattn_ffi_help(int64_t seen);
+// skinattn_ffi_schedule has one of XLA's threads that compute call skinattnHelp with a task, when it has time. It returns 0 if there are no such threads.
+int skinattn_ffi_schedule(const skinattn_convolution *call, uintptr_t task);
 
 // skinattn_ffi_register makes the custom call known to the plug-in whose table is api. It returns 0, or a text that says why it can't.
 const char *skinattn_ffi_register(const PJRT_Api *api, const char *name);

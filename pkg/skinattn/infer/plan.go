@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"runtime"
 	"slices"
 	"sync"
 	"unsafe"
@@ -55,7 +54,7 @@ func Compile(graph *layers.Graph, weights Weights, outputs []string, o Options) 
 	}
 	p := &Plan{level: o.Level, threads: o.Threads, inputs: map[string]*node{}}
 	if p.threads <= 0 {
-		p.threads = runtime.GOMAXPROCS(0)
+		p.threads = parallel.Cores()
 	}
 	for _, name := range outputs {
 		n := l.values[name]

@@ -8,11 +8,11 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/skinattn/skinattn/internal/parallel"
 	"github.com/skinattn/skinattn/pkg/skinattn"
 	"github.com/skinattn/skinattn/pkg/skinattn/imaging"
 	"github.com/skinattn/skinattn/pkg/skinattn/run"
@@ -110,7 +110,7 @@ func New(ctx context.Context, model *skinattn.Model, opts Options) (*Server, err
 func newServer(net network, opts Options) *Server {
 	s := &Server{opts: opts.withDefaults(), net: net, metrics: newMetrics()}
 	s.batcher = newBatcher(net, s.opts.Wait, s.metrics, s.opts.Log)
-	s.limits = newLimits(s.opts.Queue, bodyBytes, runtime.GOMAXPROCS(0), preparedBatches*net.capacity())
+	s.limits = newLimits(s.opts.Queue, bodyBytes, parallel.Cores(), preparedBatches*net.capacity())
 	s.handler = s.guarded(s.routes())
 	return s
 }

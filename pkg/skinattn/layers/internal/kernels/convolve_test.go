@@ -2,10 +2,9 @@ package kernels
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
 	"runtime"
-	"strings"
+	"slices"
+	"sync"
 	"testing"
 
 	"github.com/gomlx/gomlx/core/graph"
@@ -64,22 +63,34 @@ func TestCallsAgree(t *testing.T) {
 	}
 }
 
-// TestGoroutinesAreAsManyAsParts: where a process may use a few of many cores, as in a container, the others' goroutines would wake up for nothing at each convolution.
-func TestGoroutinesAreAsManyAsParts(t *testing.T) {
-	if os.Getenv("GOMAXPROCS") != "1" {
-		again := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
-		again.Env = append(os.Environ(), "GOMAXPROCS=1")
-		if out, err := again.CombinedOutput(); err != nil {
-			t.Errorf("with one core: %v\n%s", err, out)
-		}
-	}
-	testengine.Named(t, engine.CPU)
+// Convolutions that several programs ask for at the same time have the values that they have alone, whatever becomes of GOMAXPROCS meanwhile.
+func TestCallsAtTheSameTime(t *testing.T) {
+	eng := testengine.Named(t, engine.CPU)
 	if !convolve.Active() {
 		t.Skip("this engine computes all convolutions itself")
 	}
-	stacks := make([]byte, 1<<20)
-	stacks = stacks[:runtime.Stack(stacks, true)]
-	if n := strings.Count(string(stacks), "created by github.com/skinattn/skinattn/internal/programs.registerConvolutions"); n != convolve.Cores() {
-		t.Errorf("%d goroutines wait for convolutions, want %d", n, convolve.Cores())
+	s := Window{[2]int{3, 3}, 1, Padding{{1, 1}, {1, 1}}}
+	c := convolution{batch: 4, in: [2]int{28, 28}, channels: [2]int{64, 96}, Window: s}
+	c.out = c.Out(c.in)
+	x, k := filled(1, -1, 1, c.batch, 28, 28, 64), filled(2, -1, 1, 3, 3, 64, 96)
+	results := func() []float64 {
+		exec := graph.MustNewExec(eng.Backend, func(in []*Node) *Node { return c.forward(in[0], in[1], native) })
+		return arrayOf(exec.MustCall(x.Tensor(), k.Tensor())[0]).V
 	}
+	want := results()
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	var group sync.WaitGroup
+	for program := range 4 {
+		group.Go(func() {
+			for round := range 25 {
+				if program == 0 {
+					runtime.GOMAXPROCS(1 + round%7)
+				}
+				if got := results(); !slices.Equal(got, want) {
+					t.Errorf("round %d of program %d has other values", round, program)
+				}
+			}
+		})
+	}
+	group.Wait()
 }
