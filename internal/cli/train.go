@@ -32,7 +32,7 @@ type trainCommand struct {
 	Split    string  `help:"Take this split instead of drawing one." placeholder:"FILE"`
 	TestData string  `help:"Protocol ${official_test}: folder with the official test, its photos and the table of their truth, which is then reported (default: the validation part is)." placeholder:"DIR"`
 	Dir      string  `name:"run" help:"Run folder to make." placeholder:"DIR"`
-	Resume   bool    `help:"Go on with the run in the folder; with --epochs N, up to more epochs than before."`
+	Resume   bool    `help:"Go on with the run in the folder; with --epochs N, to another number of epochs than before."`
 	Again    string  `help:"Train this run again, by its config.json and split.csv, and say whether the predictions are the same. Flags change what they name; a seed or a protocol asks for a new split." placeholder:"RUN"`
 	Size     *int    `help:"Image width and height in pixels (default: the network's own)." placeholder:"PX"`
 	Weights  string  `help:"Keras applications file to start from, 'imagenet' (as fetched; the default) or 'random'." placeholder:"FILE"`
@@ -143,7 +143,7 @@ func (c *trainCommand) blame(err error) error {
 func (c *trainCommand) options(s *session) (opts pipeline.TrainOptions, err error) {
 	opts = pipeline.TrainOptions{
 		Protocol: word(c.Protocol), TestShare: c.Share, Arm: c.Arm, Folds: c.Folds, Fold: c.fold(), AsRun: c.AsRun, Seed: s.seed(),
-		Weights: c.Weights, Dir: c.Dir, Resume: c.Resume, RaiseEpochs: c.has("epochs"), SaveEvery: c.SaveEvery,
+		Weights: c.Weights, Dir: c.Dir, Resume: c.Resume, ChangeEpochs: c.has("epochs"), SaveEvery: c.SaveEvery,
 		FeatureCache: c.Features, FastDevRun: c.Fast, TensorBoard: c.Board,
 	}
 	if c.Size != nil && (*c.Size < 1 || *c.Size > maxSize) {

@@ -87,7 +87,7 @@ func Demo(ctx context.Context, eng *engine.Engine, opts DemoOptions) error {
 	if err := Train(ctx, eng, TrainOptions{
 		Data: data, Network: network, Regime: reg,
 		Protocol: split.Grouped, Seed: opts.Seed, Weights: RandomWeights,
-		Dir: runDir, Resume: notBegun == nil, RaiseEpochs: opts.Epochs > 0, Watch: opts.Watch,
+		Dir: runDir, Resume: notBegun == nil, ChangeEpochs: opts.Epochs > 0, Watch: opts.Watch,
 	}); err != nil {
 		return err
 	}

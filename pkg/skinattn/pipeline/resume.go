@@ -10,7 +10,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/skinattn/training"
 )
 
-// EpochsError says why the epochs of a run can't be raised.
+// EpochsError says why a run can't have another number of epochs.
 type EpochsError struct {
 	Dir        string
 	Have, Want int
@@ -18,19 +18,19 @@ type EpochsError struct {
 }
 
 func (e *EpochsError) Error() string {
-	return fmt.Sprintf("the epochs of %s can't be raised from %d to %d: %s", e.Dir, e.Have, e.Want, e.Reason)
+	return fmt.Sprintf("the epochs of %s can't be changed from %d to %d: %s", e.Dir, e.Have, e.Want, e.Reason)
 }
 
 // resumed is what a comparison of a run with the options finds.
 type resumed struct {
 	sealed   bool // config.json has a fingerprint
 	finished bool // nothing is left to do
-	epochs   int  // the number that the epochs are raised to; 0: they stay
+	epochs   int  // the number that the run is to have; 0: it stays
 }
 
 // compare compares the options with the run in folder, whose config.json must be as it was
 // when the run began. It completes cfg, the configuration by the options, by what they
-// leave open; epochs that are raised stay as they were in cfg until raise.
+// leave open; epochs that are changed stay as they were in cfg until change.
 func (o TrainOptions) compare(folder *run.Folder, cfg *run.Config) (r resumed, err error) {
 	have, err := folder.Config()
 	if err != nil {
@@ -50,7 +50,7 @@ func (o TrainOptions) compare(folder *run.Folder, cfg *run.Config) (r resumed, e
 	if err := o.comparable(have, cfg); err != nil {
 		return r, err
 	}
-	if o.RaiseEpochs && have.Regime != nil && cfg.Regime.Epochs > have.Regime.Epochs {
+	if o.ChangeEpochs && have.Regime != nil && cfg.Regime.Epochs != have.Regime.Epochs {
 		r.epochs = cfg.Regime.Epochs
 		cfg.Regime = withEpochs(cfg.Regime, have.Regime.Epochs)
 	}
@@ -59,7 +59,7 @@ func (o TrainOptions) compare(folder *run.Folder, cfg *run.Config) (r resumed, e
 	}
 	cfg.Format, cfg.Fingerprint = have.Format, have.Fingerprint
 	if r.epochs > 0 {
-		return r, mayRaise(folder, have, r.epochs)
+		return r, mayChange(folder, have, r.epochs)
 	}
 	r.finished, err = finished(folder, have)
 	return r, err
@@ -72,9 +72,9 @@ func withEpochs(reg *spec.Regime, epochs int) *spec.Regime {
 	return &changed
 }
 
-// mayRaise returns an *EpochsError if the run would not be the same as one that began with
-// that many epochs, or would not train them.
-func mayRaise(folder *run.Folder, have run.Config, epochs int) error {
+// mayChange returns an *EpochsError if the run would not be the same as one that began with
+// that many epochs.
+func mayChange(folder *run.Folder, have run.Config, epochs int) error {
 	refused := &EpochsError{Dir: folder.Dir, Have: have.Regime.Epochs, Want: epochs}
 	if have.Regime.Schedule == spec.Cosine {
 		refused.Reason = "its cosine schedule lets the learning rate fall over all epochs, so the steps already made would have had other rates"
@@ -86,16 +86,24 @@ func mayRaise(folder *run.Folder, have run.Config, epochs int) error {
 		return nil
 	case err != nil:
 		return err
-	case saved.Stopped:
+	case saved.Stopped && epochs > have.Regime.Epochs:
 		refused.Reason = fmt.Sprintf("its stopping rule has ended the training after epoch %d", saved.Epoch)
+		return refused
+	}
+	begun := saved.Epoch
+	if saved.Within {
+		begun++
+	}
+	if begun > epochs {
+		refused.Reason = fmt.Sprintf("it has begun epoch %d", begun)
 		return refused
 	}
 	return nil
 }
 
-// raise writes the raised number of epochs into config.json and cfg.
-func (r resumed) raise(folder *run.Folder, cfg *run.Config) error {
-	if err := folder.RemoveResults(); err != nil { // they are of fewer epochs
+// change writes the changed number of epochs into config.json and cfg.
+func (r resumed) change(folder *run.Folder, cfg *run.Config) error {
+	if err := folder.RemoveResults(); err != nil { // they are of another number
 		return err
 	}
 	cfg.Regime = withEpochs(cfg.Regime, r.epochs)

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -119,6 +120,21 @@ type logged struct {
 }
 
 func (l *logged) Log(line string) { l.lines = append(l.lines, line) }
+
+// until calls then after the first step of an epoch.
+type until struct {
+	training.Watcher
+	epoch, running int
+	then           func()
+}
+
+func (u *until) StartEpoch(epoch, _, _ int) { u.running = epoch }
+
+func (u *until) Step(int, float64, float64) {
+	if u.running == u.epoch {
+		u.then()
+	}
+}
 
 // Another engine, plug-in, processor or number of cores gives a warning, the same ones none.
 func TestResumeOnAnotherEngine(t *testing.T) {
@@ -261,7 +277,7 @@ func TestResumeIsTheSameRun(t *testing.T) {
 		}
 		epochs := o.Regime.Epochs
 		o.Network, o.Regime, o.Seed = cfg.Network, *cfg.Regime, cfg.Seed
-		if o.RaiseEpochs {
+		if o.ChangeEpochs {
 			o.Regime.Epochs = epochs
 		}
 		return Train(t.Context(), eng, o)
@@ -375,7 +391,7 @@ func TestResumeIsTheSameRun(t *testing.T) {
 	})
 	t.Run("raised epochs", func(t *testing.T) {
 		raised, watch := copied(t)
-		raised.RaiseEpochs, raised.Regime.Epochs = true, 3
+		raised.ChangeEpochs, raised.Regime.Epochs = true, 3
 		if err := resume(t, raised); err != nil {
 			t.Fatal(err)
 		}
@@ -404,7 +420,7 @@ func TestResumeIsTheSameRun(t *testing.T) {
 			}
 		}
 		before := files(t, raised.Dir)
-		raised.RaiseEpochs = false
+		raised.ChangeEpochs = false
 		if err := resume(t, raised); err != nil || !strings.Contains(watch.lines[len(watch.lines)-1], "finished") {
 			t.Errorf("%v, %q", err, watch.lines)
 		}
@@ -414,9 +430,42 @@ func TestResumeIsTheSameRun(t *testing.T) {
 	})
 	t.Run("lowered epochs", func(t *testing.T) {
 		o, _ := copied(t)
-		o.RaiseEpochs, o.Regime.Epochs = true, 1
-		if err := resume(t, o); err == nil || !strings.Contains(err.Error(), "regime.epochs (the run has 2, now 1)") {
+		before := files(t, o.Dir)
+		o.ChangeEpochs, o.Regime.Epochs = true, 1
+		err := resume(t, o)
+		if refused, is := errors.AsType[*EpochsError](err); !is || refused.Have != 2 || refused.Want != 1 || !strings.Contains(err.Error(), "it has begun epoch 2") {
 			t.Errorf("error %v", err)
+		}
+		if diff := cmp.Diff(before, files(t, o.Dir)); diff != "" {
+			t.Errorf("the run has changed (-before +after):\n%s", diff)
+		}
+	})
+	// A run that was to have more epochs, and was interrupted within its second.
+	t.Run("lowered epochs that have not begun", func(t *testing.T) {
+		o, _ := copied(t)
+		if err := os.RemoveAll(o.Dir); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		o.Resume, o.Regime.Epochs, o.Watch = false, 5, &until{Watcher: training.Watchers{}, epoch: 2, then: cancel}
+		if err := Train(ctx, eng, o); !errors.Is(err, training.ErrInterrupted) {
+			t.Fatalf("error %v", err)
+		}
+		o.Resume, o.ChangeEpochs, o.Watch = true, true, training.Watchers{}
+		o.Regime.Epochs = 1
+		if err := resume(t, o); err == nil || !strings.Contains(err.Error(), "it has begun epoch 2") {
+			t.Errorf("error %v", err)
+		}
+		o.Regime.Epochs = 2
+		if err := resume(t, o); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{run.ConfigFile, run.MetricsFile, run.PredictionsFile(split.Test)} {
+			want, _ := os.ReadFile(filepath.Join(whole, name))
+			if got, err := os.ReadFile(filepath.Join(o.Dir, name)); err != nil || string(got) != string(want) {
+				t.Errorf("%s differs from that of a run that began with 2 epochs (%v)", name, err)
+			}
 		}
 	})
 	t.Run("raised epochs of a cosine", func(t *testing.T) {
@@ -431,7 +480,7 @@ func TestResumeIsTheSameRun(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := files(t, o.Dir)
-		o.RaiseEpochs, o.Regime.Epochs = true, 3
+		o.ChangeEpochs, o.Regime.Epochs = true, 3
 		err = resume(t, o)
 		if refused, is := errors.AsType[*EpochsError](err); !is || refused.Have != 2 || refused.Want != 3 || !strings.Contains(err.Error(), "cosine") {
 			t.Errorf("error %v", err)

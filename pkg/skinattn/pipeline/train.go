@@ -48,10 +48,10 @@ type TrainOptions struct {
 	// Resume goes on with the run in Dir, and leaves a finished one as it is. All other
 	// options must be as they were; Protocol and Weights may be empty.
 	Resume bool
-	// RaiseEpochs allows Regime more epochs than the run has. Where that leads to the run
-	// that began with as many, its configuration is changed; elsewhere it is an
+	// ChangeEpochs allows Regime more epochs than the run has, or fewer. Where that leads to
+	// the run that began with as many, its configuration is changed; elsewhere it is an
 	// *EpochsError.
-	RaiseEpochs bool
+	ChangeEpochs bool
 	// FeatureCache computes the features of a frozen backbone once, and keeps
 	// them in the user's cache folder.
 	FeatureCache bool
@@ -160,7 +160,7 @@ func Train(ctx context.Context, eng *engine.Engine, opts TrainOptions) (err erro
 	if opts.Resume {
 		trainer.Resumed = opts.resumption(folder, eng)
 		if err = folder.RequireConfig(cfg); err == nil && before.epochs > 0 {
-			err = before.raise(folder, &cfg)
+			err = before.change(folder, &cfg)
 		}
 	} else if cfg.Data.SourceSize, err = data.SourceSize(ctx); err == nil {
 		cfg = cfg.Sealed()

@@ -447,6 +447,7 @@ func (t *trainer) diverged(epoch, step int, loss float64, images []string) error
 // Saved is what the newest intact checkpoint tells about a run.
 type Saved struct {
 	Epoch   int         // epochs finished
+	Within  bool        // the next one has begun
 	Stopped bool        // the stopping rule has ended the training
 	Config  *run.Config // that it was made with; nil in older runs
 }
@@ -456,5 +457,5 @@ type Saved struct {
 func ReadSaved(f *run.Folder, log func(line string)) (Saved, error) {
 	var s state
 	err := checkpoint.Load(f, checkpoint.Last, nil, &s, log)
-	return Saved{Epoch: s.Epoch, Stopped: s.Finished, Config: s.Config}, err
+	return Saved{Epoch: s.Epoch, Within: s.Running.Images > 0, Stopped: s.Finished, Config: s.Config}, err
 }
