@@ -7,8 +7,10 @@ import (
 
 // Spare processors are nobody's cores, and what a program asks for afterwards counts.
 func TestSpare(t *testing.T) {
+	was, now := spare.before, spare.now
 	before := runtime.GOMAXPROCS(3)
-	defer runtime.GOMAXPROCS(before)
+	defer func() { spare.before, spare.now = was, now; runtime.GOMAXPROCS(before) }()
+	spare.before, spare.now = 0, 0
 	for range 2 {
 		Spare(4)
 		if all, cores := runtime.GOMAXPROCS(0), Cores(); all != 7 || cores != 3 {

@@ -30,7 +30,7 @@ func registerConvolutions(api *C.PJRT_Api) error {
 		return errors.New(C.GoString(wrong))
 	}
 	// Go's functions run on XLA's threads, beside those that wait in C for XLA to end: each needs a processor of Go's, and would wait for one until Go notices, up to ten milliseconds later.
-	parallel.Spare(2 * parallel.Cores())
+	parallel.Spare(2 * max(runtime.NumCPU(), parallel.Cores())) // XLA has threads for all cores
 	return nil
 }
 

@@ -82,6 +82,9 @@ func mayChange(folder *run.Folder, have run.Config, epochs int) error {
 	}
 	saved, err := training.ReadSaved(folder, nil)
 	switch {
+	case errors.Is(err, checkpoint.ErrNone) && folder.HasResults():
+		refused.Reason = "its checkpoints are gone, so it would be trained from the beginning"
+		return refused
 	case errors.Is(err, checkpoint.ErrNone):
 		return nil
 	case err != nil:

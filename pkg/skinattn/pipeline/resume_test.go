@@ -440,6 +440,20 @@ func TestResumeIsTheSameRun(t *testing.T) {
 			t.Errorf("the run has changed (-before +after):\n%s", diff)
 		}
 	})
+	t.Run("other epochs without checkpoints", func(t *testing.T) {
+		o, _ := copied(t)
+		if err := os.RemoveAll(filepath.Join(o.Dir, run.CheckpointDir)); err != nil {
+			t.Fatal(err)
+		}
+		before := files(t, o.Dir)
+		o.ChangeEpochs, o.Regime.Epochs = true, 3
+		if err := resume(t, o); err == nil || !strings.Contains(err.Error(), "its checkpoints are gone") {
+			t.Errorf("error %v", err)
+		}
+		if diff := cmp.Diff(before, files(t, o.Dir)); diff != "" {
+			t.Errorf("the run has changed (-before +after):\n%s", diff)
+		}
+	})
 	// A run that was to have more epochs, and was interrupted within its second.
 	t.Run("lowered epochs that have not begun", func(t *testing.T) {
 		o, _ := copied(t)
