@@ -6,5 +6,5 @@
 // for which [Geometry.Pays] into custom calls, and [Geometry.Run] is what they call. A convolution that Rewrite does not know remains
 // XLA's.
 //
-// A result does not change from run to run. It may change with the number of cores, among which the sum of a kernel's gradient in the plain form is divided.
+// A result does not change from run to run. It may change with the number of cores that Go may use, among which the sum of a kernel's gradient in the plain form is divided.
 package convolve

@@ -112,8 +112,8 @@ func (g Geometry) valid() bool {
 	return in[0]*in[1]*in[2]*in[3] < 1<<31 && out[0]*out[1]*out[2]*out[3] < 1<<31
 }
 
-// LeastWork is the number of multiplications from which a call pays: XLA's thread has to hand the call over, all cores take part in it, and XLA would compute other
-// small ones at the same time. Tests lower it.
+// LeastWork is the number of multiplications from which a call pays: it packs the kernel, and asks the other cores to help, while XLA would compute other small ones at
+// the same time. Tests lower it.
 var LeastWork = 1 << 24
 
 // leastChannels is the number of channels from which the micro-kernels pay: they broadcast one channel after the other. The rows of a window count

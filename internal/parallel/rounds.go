@@ -24,6 +24,9 @@ func Rounds(help func(task func()), rounds ...Round) error {
 	}
 	help(r.take)
 	r.take()
+	if n := len(rounds); n > 0 {
+		r.rounds[n-1].await()
+	}
 	return r.failed
 }
 
@@ -40,14 +43,16 @@ type openRound struct {
 	claimed, done atomic.Int32 // pieces
 }
 
-// take does pieces until there are no more.
+// take does pieces until there are none left to begin.
 func (r *inRounds) take() {
 	for i := range r.rounds {
+		if i > 0 {
+			r.rounds[i-1].await()
+		}
 		round := &r.rounds[i]
 		for piece := round.claimed.Add(1); int(piece) <= round.Pieces; piece = round.claimed.Add(1) {
 			r.do(round, int(piece-1))
 		}
-		round.await()
 	}
 }
 

@@ -11,11 +11,6 @@ import (
 // Team runs work on so many goroutines at the same time, for steps that take microseconds: wait waits for all others, and looks for a while before it
 // sleeps. All call wait equally often. A panic becomes an error with its stack; the others stop at their next wait.
 func Team(threads int, work func(part int, wait func())) error {
-	if threads == 1 {
-		t := &team{}
-		t.guard(func() { work(0, func() {}) })
-		return t.failed
-	}
 	t := &team{barrier: barrier{parties: int32(threads)}}
 	var group sync.WaitGroup
 	for part := 1; part < threads; part++ {

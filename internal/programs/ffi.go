@@ -52,6 +52,7 @@ func cores(c *C.skinattn_convolution) convolve.Cores {
 		for range others {
 			if handle := cgo.NewHandle(task); C.skinattn_ffi_schedule(c, C.uintptr_t(handle)) == 0 {
 				handle.Delete()
+				return
 			}
 		}
 	}}

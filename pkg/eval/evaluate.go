@@ -27,7 +27,7 @@ type Options struct {
 	// Groups are evaluated like classes. Nil means [Malignant], if the table has
 	// its classes; an empty slice means no groups.
 	Groups []Group
-	// Workers bounds the goroutines; 0 means GOMAXPROCS.
+	// Workers bounds the goroutines; 0 means as many as Go may use cores.
 	Workers int
 }
 

@@ -428,31 +428,28 @@ func TestResumeIsTheSameRun(t *testing.T) {
 			t.Errorf("the run has changed (-before +after):\n%s", diff)
 		}
 	})
-	t.Run("lowered epochs", func(t *testing.T) {
-		o, _ := copied(t)
+	refused := func(t *testing.T, o TrainOptions, epochs int, reason string) {
+		t.Helper()
 		before := files(t, o.Dir)
-		o.ChangeEpochs, o.Regime.Epochs = true, 1
+		o.ChangeEpochs, o.Regime.Epochs = true, epochs
 		err := resume(t, o)
-		if refused, is := errors.AsType[*EpochsError](err); !is || refused.Have != 2 || refused.Want != 1 || !strings.Contains(err.Error(), "it has begun epoch 2") {
+		if refused, is := errors.AsType[*EpochsError](err); !is || refused.Have != 2 || refused.Want != epochs || !strings.Contains(err.Error(), reason) {
 			t.Errorf("error %v", err)
 		}
 		if diff := cmp.Diff(before, files(t, o.Dir)); diff != "" {
 			t.Errorf("the run has changed (-before +after):\n%s", diff)
 		}
+	}
+	t.Run("lowered epochs", func(t *testing.T) {
+		o, _ := copied(t)
+		refused(t, o, 1, "it has begun epoch 2")
 	})
 	t.Run("other epochs without checkpoints", func(t *testing.T) {
 		o, _ := copied(t)
 		if err := os.RemoveAll(filepath.Join(o.Dir, run.CheckpointDir)); err != nil {
 			t.Fatal(err)
 		}
-		before := files(t, o.Dir)
-		o.ChangeEpochs, o.Regime.Epochs = true, 3
-		if err := resume(t, o); err == nil || !strings.Contains(err.Error(), "its checkpoints are gone") {
-			t.Errorf("error %v", err)
-		}
-		if diff := cmp.Diff(before, files(t, o.Dir)); diff != "" {
-			t.Errorf("the run has changed (-before +after):\n%s", diff)
-		}
+		refused(t, o, 3, "its checkpoints are gone")
 	})
 	// A run that was to have more epochs, and was interrupted within its second.
 	t.Run("lowered epochs that have not begun", func(t *testing.T) {
@@ -493,15 +490,7 @@ func TestResumeIsTheSameRun(t *testing.T) {
 		if err := folder.WriteConfig(cfg.Sealed()); err != nil {
 			t.Fatal(err)
 		}
-		before := files(t, o.Dir)
-		o.ChangeEpochs, o.Regime.Epochs = true, 3
-		err = resume(t, o)
-		if refused, is := errors.AsType[*EpochsError](err); !is || refused.Have != 2 || refused.Want != 3 || !strings.Contains(err.Error(), "cosine") {
-			t.Errorf("error %v", err)
-		}
-		if diff := cmp.Diff(before, files(t, o.Dir)); diff != "" {
-			t.Errorf("the run has changed (-before +after):\n%s", diff)
-		}
+		refused(t, o, 3, "cosine")
 	})
 	// The pixels in the cache are the photos', or they are made anew.
 	t.Run("damaged cache", func(t *testing.T) {

@@ -78,14 +78,14 @@ func (f *Folder) HasResults() bool {
 }
 
 // RemoveResults removes predictions, metrics, calibration and the score of unusual photos,
-// for a run that goes on after its end. The metrics go first: without them no run is finished.
+// for a run that is to have another number of epochs. The metrics go first: without them no run is finished.
 func (f *Folder) RemoveResults() error {
 	if err := f.Writable(); err != nil {
 		return err
 	}
 	for _, name := range []string{MetricsFile, PredictionsFile(split.Val), PredictionsFile(split.Test), CalibrationFile, UnusualFile, UnusualTensorsFile} {
 		if err := os.Remove(f.Path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("removing the results of fewer epochs: %w", err)
+			return fmt.Errorf("removing the results of another number of epochs: %w", err)
 		}
 	}
 	return nil

@@ -99,7 +99,7 @@ func (f *Folder) CheckFingerprint() (known bool, err error) {
 }
 
 // mayDiffer are the paths of values in which a run may differ from its checkpoints: the
-// epochs can be raised, which changes the fingerprint, and 'runs migrate' fills the size of
+// epochs can be changed, which changes the fingerprint, and 'runs migrate' fills the size of
 // the photos in.
 var mayDiffer = []string{"regime.epochs", "data.source_size", fingerprintPath}
 
