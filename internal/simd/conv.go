@@ -15,6 +15,7 @@ type Conv struct {
 	panels []panel
 	runs   []run     // of the products of a sum
 	zeros  []float32 // what a position outside of the map reads
+	next   *Conv     // the kernel that is used after this one; nil: unknown
 }
 
 // panel is a part of the filters that a micro-kernel makes at once.
@@ -257,6 +258,40 @@ func (c *Conv) BlockSums() {
 func (w *Winograd) BlockSums() {
 	for _, p := range w.products {
 		p.BlockSums()
+	}
+}
+
+// fetchedAhead is the size from which what follows in a kernel is fetched into the second cache while a panel is used: a smaller kernel stays in the first.
+const fetchedAhead = 64 << 10
+
+// following is what is used after a run of a panel, for a last or another block of positions; nil where it need not be fetched.
+func (c *Conv) following(panel, run int, last bool) []float32 {
+	switch small := c.next == nil && c.Bytes() < fetchedAhead; {
+	case small:
+		return nil
+	case run+1 < len(c.runs):
+		return c.part(panel, run+1)
+	case panel+1 < len(c.panels):
+		return c.part(panel+1, 0)
+	case !last:
+		return c.part(0, 0)
+	case c.next != nil:
+		return c.next.part(0, 0)
+	}
+	return nil
+}
+
+// part is the kernel of a run of a panel.
+func (c *Conv) part(panel, run int) []float32 {
+	p, r := c.panels[panel], c.runs[run]
+	pitch := c.Level.pitch(p.eighths)
+	return c.packed[p.at+(r.tap*c.Channels+r.channel)*pitch:][:r.taps*r.channels*pitch]
+}
+
+// chain says that kernels are used one after the other.
+func chain(kernels []*Conv) {
+	for i, c := range kernels[1:] {
+		kernels[i].next = c
 	}
 }
 

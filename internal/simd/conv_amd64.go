@@ -38,8 +38,7 @@ func (c *Conv) compute(dst []float32, dstStride int, src []float32, offsets []in
 	block := c.block(n)
 	for from := 0; from < n; from += block {
 		to := min(from+block, n)
-		for _, p := range c.panels {
-			pitch := c.Level.pitch(p.eighths)
+		for panel, p := range c.panels {
 			t.tail, t.mask = p.tailBits, unsafe.Pointer(&tailMasks[min(p.tail, 8)])
 			switch {
 			case e.Bias == nil:
@@ -50,12 +49,15 @@ func (c *Conv) compute(dst []float32, dstStride int, src []float32, offsets []in
 				t.bias = unsafe.Pointer(&e.Bias[p.first])
 			}
 			for number, r := range c.runs {
-				t.kernel = unsafe.Pointer(&c.packed[p.at+(r.tap*c.Channels+r.channel)*pitch])
+				t.kernel = unsafe.Pointer(&c.part(panel, number)[0])
 				t.taps, t.channels = r.taps, 4*r.channels
+				following := c.following(panel, number, to == n)
 				for i := from; i < to; {
 					positions := c.Level.positions(p.eighths, to-i)
 					t.groups = (to - i) / positions
 					t.dst = unsafe.Pointer(&dst[i*dstStride+p.first])
+					t.fetch(following, t.groups*r.taps*r.channels)
+					following = nil // the first micro-kernel makes the most positions
 					switch {
 					case e.Residual != nil:
 						t.residual = unsafe.Pointer(&e.Residual[i*e.ResidualStride+p.first])
@@ -79,6 +81,14 @@ func (c *Conv) compute(dst []float32, dstStride int, src []float32, offsets []in
 				}
 			}
 		}
+	}
+}
+
+// fetch spreads the fetching of what follows over so many channels of the sums, a cache line each at most. Without any, they fetch what is there.
+func (t *tile) fetch(following []float32, channels int) {
+	t.ahead, t.aheadStep = t.kernel, 0
+	if len(following) > 0 {
+		t.ahead, t.aheadStep = unsafe.Pointer(&following[0]), min((4*len(following)+channels-1)/channels, 64)
 	}
 }
 

@@ -202,6 +202,41 @@ func TestPartsAreEven(t *testing.T) {
 	}
 }
 
+// What is fetched ahead is what is used next, once around: each run of each panel, then the next kernel, or the same for other positions.
+func TestWhatFollowsInAKernelIsFetched(t *testing.T) {
+	for _, level := range Levels()[1:] {
+		k, next := MakeConv(level, 2, 600, 100), MakeConv(level, 1, 8, 8)
+		k.BlockSums()
+		if len(k.runs) < 2 || len(k.panels) < 2 {
+			t.Fatalf("%v: %d runs, %d panels", level, len(k.runs), len(k.panels))
+		}
+		at := 0
+		used := func(part []float32, of *Conv) {
+			t.Helper()
+			if at += len(part); len(part) == 0 || &part[0] != &of.packed[(at-len(part))%len(of.packed)] {
+				t.Errorf("%v: %d values, not those before %d", level, len(part), at)
+			}
+		}
+		panel, run := len(k.panels)-1, len(k.runs)-1
+		used(k.following(panel, run, false), k)
+		for i := range (panel+1)*(run+1) - 1 {
+			used(k.following(i/(run+1), i%(run+1), true), k)
+		}
+		if at != len(k.packed) {
+			t.Errorf("%v: %d of %d values are fetched", level, at, len(k.packed))
+		}
+		if part := k.following(panel, run, true); part != nil {
+			t.Errorf("%v: %d values behind the last", level, len(part))
+		}
+		chain([]*Conv{k, next})
+		at = 0
+		used(k.following(panel, run, true), next)
+		if part := next.following(0, 0, false); part != nil {
+			t.Errorf("%v: %d values of a small kernel", level, len(part))
+		}
+	}
+}
+
 func panics(f func()) (message string) {
 	defer func() { message = fmt.Sprint(recover()) }()
 	f()

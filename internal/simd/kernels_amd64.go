@@ -15,6 +15,8 @@ type tile struct {
 	taps           int
 	channels       int            // bytes
 	kernel         unsafe.Pointer // [taps][channels][filters of the panel]
+	ahead          unsafe.Pointer // what is on its way to the second cache while the sums are made
+	aheadStep      int            // bytes of it for each channel
 	dst            unsafe.Pointer
 	dstStride      int            // bytes between positions
 	bias           unsafe.Pointer // a value for each filter

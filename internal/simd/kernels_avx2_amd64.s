@@ -184,14 +184,14 @@ TEXT ·conv12x8AVX2(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
 
 group1:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Y0
 	VMOVAPS    Y0, Y1
 	VMOVAPS    Y0, Y2
@@ -207,7 +207,7 @@ group1:
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch4
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	ADDQ       DI, SI
 	PREFETCHT0 (SI)
@@ -334,11 +334,11 @@ channel6:
 	JNE          channel6
 	DECQ         8(SP)
 	JNE          tap5
-	CMPQ         96(AX), $0x00
+	CMPQ         112(AX), $0x00
 	JE           noResidual7
 	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
+	MOVQ         120(AX), DI
+	CMPQ         144(AX), $0x00
 	JNE          tail8
 	VADDPS       (SI), Y0, Y0
 	ADDQ         DI, SI
@@ -367,7 +367,7 @@ channel6:
 	JMP          done9
 
 tail8:
-	MOVQ       136(AX), R8
+	MOVQ       152(AX), R8
 	VMOVUPS    (R8), Y13
 	VMASKMOVPS (SI), Y13, Y12
 	VADDPS     Y12, Y0, Y0
@@ -410,13 +410,13 @@ done9:
 	MOVQ SI, 64(SP)
 
 noResidual7:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated13
-	VBROADCASTSS 112(AX), Y12
+	VBROADCASTSS 128(AX), Y12
 	CMPQ         R8, $0x01
 	JE           relu10
-	VBROADCASTSS 116(AX), Y13
+	VBROADCASTSS 132(AX), Y13
 	CMPQ         R8, $0x02
 	JE           clamp11
 	CMPQ         R8, $0x04
@@ -577,8 +577,8 @@ clamp11:
 
 activated13:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail14
 	VMOVUPS Y0, (SI)
 	ADDQ    DI, SI
@@ -607,7 +607,7 @@ activated13:
 	JMP     done15
 
 tail14:
-	MOVQ       136(AX), R8
+	MOVQ       152(AX), R8
 	VMOVUPS    (R8), Y13
 	VMASKMOVPS Y0, Y13, (SI)
 	ADDQ       DI, SI
@@ -678,14 +678,16 @@ TEXT ·conv8x8AVX2(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), R14
+	MOVQ 80(AX), R15
 
 group17:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Y0
 	VMOVAPS    Y0, Y1
 	VMOVAPS    Y0, Y2
@@ -697,7 +699,7 @@ group17:
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch20
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	ADDQ       DI, SI
 	PREFETCHT0 (SI)
@@ -771,6 +773,8 @@ sum19:
 
 channel22:
 	VMOVUPS      (DX), Y8
+	PREFETCHT1   (R14)
+	ADDQ         R15, R14
 	VBROADCASTSS (SI)(CX*1), Y9
 	VFMADD231PS  Y8, Y9, Y0
 	VBROADCASTSS (DI)(CX*1), Y10
@@ -792,11 +796,11 @@ channel22:
 	JNE          channel22
 	DECQ         8(SP)
 	JNE          tap21
-	CMPQ         96(AX), $0x00
+	CMPQ         112(AX), $0x00
 	JE           noResidual23
 	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
+	MOVQ         120(AX), DI
+	CMPQ         144(AX), $0x00
 	JNE          tail24
 	VADDPS       (SI), Y0, Y0
 	ADDQ         DI, SI
@@ -817,7 +821,7 @@ channel22:
 	JMP          done25
 
 tail24:
-	MOVQ       136(AX), R8
+	MOVQ       152(AX), R8
 	VMOVUPS    (R8), Y9
 	VMASKMOVPS (SI), Y9, Y8
 	VADDPS     Y8, Y0, Y0
@@ -848,13 +852,13 @@ done25:
 	MOVQ SI, 64(SP)
 
 noResidual23:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated29
-	VBROADCASTSS 112(AX), Y8
+	VBROADCASTSS 128(AX), Y8
 	CMPQ         R8, $0x01
 	JE           relu26
-	VBROADCASTSS 116(AX), Y9
+	VBROADCASTSS 132(AX), Y9
 	CMPQ         R8, $0x02
 	JE           clamp27
 	CMPQ         R8, $0x04
@@ -967,8 +971,8 @@ clamp27:
 
 activated29:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail30
 	VMOVUPS Y0, (SI)
 	ADDQ    DI, SI
@@ -989,7 +993,7 @@ activated29:
 	JMP     done31
 
 tail30:
-	MOVQ       136(AX), R8
+	MOVQ       152(AX), R8
 	VMOVUPS    (R8), Y9
 	VMASKMOVPS Y0, Y9, (SI)
 	ADDQ       DI, SI
@@ -1048,14 +1052,16 @@ TEXT ·conv4x8AVX2(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), R10
+	MOVQ 80(AX), R11
 
 group33:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Y0
 	VMOVAPS    Y0, Y1
 	VMOVAPS    Y0, Y2
@@ -1063,7 +1069,7 @@ group33:
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch36
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	ADDQ       DI, SI
 	PREFETCHT0 (SI)
@@ -1113,6 +1119,8 @@ sum35:
 
 channel38:
 	VMOVUPS      (DX), Y4
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
 	VBROADCASTSS (SI)(CX*1), Y5
 	VFMADD231PS  Y4, Y5, Y0
 	VBROADCASTSS (DI)(CX*1), Y6
@@ -1126,11 +1134,11 @@ channel38:
 	JNE          channel38
 	DECQ         8(SP)
 	JNE          tap37
-	CMPQ         96(AX), $0x00
+	CMPQ         112(AX), $0x00
 	JE           noResidual39
 	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
+	MOVQ         120(AX), DI
+	CMPQ         144(AX), $0x00
 	JNE          tail40
 	VADDPS       (SI), Y0, Y0
 	ADDQ         DI, SI
@@ -1143,7 +1151,7 @@ channel38:
 	JMP          done41
 
 tail40:
-	MOVQ       136(AX), R8
+	MOVQ       152(AX), R8
 	VMOVUPS    (R8), Y5
 	VMASKMOVPS (SI), Y5, Y4
 	VADDPS     Y4, Y0, Y0
@@ -1162,13 +1170,13 @@ done41:
 	MOVQ SI, 64(SP)
 
 noResidual39:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated45
-	VBROADCASTSS 112(AX), Y4
+	VBROADCASTSS 128(AX), Y4
 	CMPQ         R8, $0x01
 	JE           relu42
-	VBROADCASTSS 116(AX), Y5
+	VBROADCASTSS 132(AX), Y5
 	CMPQ         R8, $0x02
 	JE           clamp43
 	CMPQ         R8, $0x04
@@ -1233,8 +1241,8 @@ clamp43:
 
 activated45:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail46
 	VMOVUPS Y0, (SI)
 	ADDQ    DI, SI
@@ -1247,7 +1255,7 @@ activated45:
 	JMP     done47
 
 tail46:
-	MOVQ       136(AX), R8
+	MOVQ       152(AX), R8
 	VMOVUPS    (R8), Y5
 	VMASKMOVPS Y0, Y5, (SI)
 	ADDQ       DI, SI
@@ -1294,20 +1302,22 @@ TEXT ·conv2x8AVX2(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), R8
+	MOVQ 80(AX), R9
 
 group49:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Y0
 	VMOVAPS    Y0, Y1
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch52
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	ADDQ       DI, SI
 	PREFETCHT0 (SI)
@@ -1345,6 +1355,8 @@ sum51:
 
 channel54:
 	VMOVUPS      (DX), Y2
+	PREFETCHT1   (R8)
+	ADDQ         R9, R8
 	VBROADCASTSS (SI)(CX*1), Y3
 	VFMADD231PS  Y2, Y3, Y0
 	VBROADCASTSS (DI)(CX*1), Y4
@@ -1354,11 +1366,11 @@ channel54:
 	JNE          channel54
 	DECQ         8(SP)
 	JNE          tap53
-	CMPQ         96(AX), $0x00
+	CMPQ         112(AX), $0x00
 	JE           noResidual55
 	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
+	MOVQ         120(AX), DI
+	CMPQ         144(AX), $0x00
 	JNE          tail56
 	VADDPS       (SI), Y0, Y0
 	ADDQ         DI, SI
@@ -1367,7 +1379,7 @@ channel54:
 	JMP          done57
 
 tail56:
-	MOVQ       136(AX), R8
+	MOVQ       152(AX), R8
 	VMOVUPS    (R8), Y3
 	VMASKMOVPS (SI), Y3, Y2
 	VADDPS     Y2, Y0, Y0
@@ -1380,13 +1392,13 @@ done57:
 	MOVQ SI, 64(SP)
 
 noResidual55:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated61
-	VBROADCASTSS 112(AX), Y2
+	VBROADCASTSS 128(AX), Y2
 	CMPQ         R8, $0x01
 	JE           relu58
-	VBROADCASTSS 116(AX), Y3
+	VBROADCASTSS 132(AX), Y3
 	CMPQ         R8, $0x02
 	JE           clamp59
 	CMPQ         R8, $0x04
@@ -1427,8 +1439,8 @@ clamp59:
 
 activated61:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail62
 	VMOVUPS Y0, (SI)
 	ADDQ    DI, SI
@@ -1437,7 +1449,7 @@ activated61:
 	JMP     done63
 
 tail62:
-	MOVQ       136(AX), R8
+	MOVQ       152(AX), R8
 	VMOVUPS    (R8), Y3
 	VMASKMOVPS Y0, Y3, (SI)
 	ADDQ       DI, SI
@@ -1478,19 +1490,21 @@ TEXT ·conv1x8AVX2(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), DI
+	MOVQ 80(AX), R8
 
 group65:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Y0
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch68
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 
 noPrefetch68:
@@ -1522,6 +1536,8 @@ sum67:
 
 channel70:
 	VMOVUPS      (DX), Y1
+	PREFETCHT1   (DI)
+	ADDQ         R8, DI
 	VBROADCASTSS (SI)(CX*1), Y2
 	VFMADD231PS  Y1, Y2, Y0
 	ADDQ         $0x00000020, DX
@@ -1529,18 +1545,18 @@ channel70:
 	JNE          channel70
 	DECQ         8(SP)
 	JNE          tap69
-	CMPQ         96(AX), $0x00
+	CMPQ         112(AX), $0x00
 	JE           noResidual71
 	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
+	MOVQ         120(AX), DI
+	CMPQ         144(AX), $0x00
 	JNE          tail72
 	VADDPS       (SI), Y0, Y0
 	ADDQ         DI, SI
 	JMP          done73
 
 tail72:
-	MOVQ       136(AX), R8
+	MOVQ       152(AX), R8
 	VMOVUPS    (R8), Y2
 	VMASKMOVPS (SI), Y2, Y1
 	VADDPS     Y1, Y0, Y0
@@ -1550,13 +1566,13 @@ done73:
 	MOVQ SI, 64(SP)
 
 noResidual71:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated77
-	VBROADCASTSS 112(AX), Y1
+	VBROADCASTSS 128(AX), Y1
 	CMPQ         R8, $0x01
 	JE           relu74
-	VBROADCASTSS 116(AX), Y2
+	VBROADCASTSS 132(AX), Y2
 	CMPQ         R8, $0x02
 	JE           clamp75
 	CMPQ         R8, $0x04
@@ -1585,15 +1601,15 @@ clamp75:
 
 activated77:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail78
 	VMOVUPS Y0, (SI)
 	ADDQ    DI, SI
 	JMP     done79
 
 tail78:
-	MOVQ       136(AX), R8
+	MOVQ       152(AX), R8
 	VMOVUPS    (R8), Y2
 	VMASKMOVPS Y0, Y2, (SI)
 	ADDQ       DI, SI
@@ -1631,14 +1647,16 @@ TEXT ·conv6x16AVX2(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), R12
+	MOVQ 80(AX), R13
 
 group81:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Y0
 	VMOVAPS    Y0, Y2
 	VMOVAPS    Y0, Y4
@@ -1654,7 +1672,7 @@ group81:
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch84
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	ADDQ       DI, SI
 	PREFETCHT0 (SI)
@@ -1717,6 +1735,8 @@ sum83:
 channel86:
 	VMOVUPS      (DX), Y12
 	VMOVUPS      32(DX), Y13
+	PREFETCHT1   (R12)
+	ADDQ         R13, R12
 	VBROADCASTSS (SI)(CX*1), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
@@ -1740,11 +1760,11 @@ channel86:
 	JNE          channel86
 	DECQ         8(SP)
 	JNE          tap85
-	CMPQ         96(AX), $0x00
+	CMPQ         112(AX), $0x00
 	JE           noResidual87
 	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
+	MOVQ         120(AX), DI
+	CMPQ         144(AX), $0x00
 	JNE          tail88
 	VADDPS       (SI), Y0, Y0
 	VADDPS       32(SI), Y1, Y1
@@ -1767,7 +1787,7 @@ channel86:
 	JMP          done89
 
 tail88:
-	MOVQ       136(AX), R8
+	MOVQ       152(AX), R8
 	VMOVUPS    (R8), Y13
 	VADDPS     (SI), Y0, Y0
 	VMASKMOVPS 32(SI), Y13, Y12
@@ -1798,13 +1818,13 @@ done89:
 	MOVQ SI, 64(SP)
 
 noResidual87:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated93
-	VBROADCASTSS 112(AX), Y12
+	VBROADCASTSS 128(AX), Y12
 	CMPQ         R8, $0x01
 	JE           relu90
-	VBROADCASTSS 116(AX), Y13
+	VBROADCASTSS 132(AX), Y13
 	CMPQ         R8, $0x02
 	JE           clamp91
 	CMPQ         R8, $0x04
@@ -1965,8 +1985,8 @@ clamp91:
 
 activated93:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail94
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
@@ -1989,7 +2009,7 @@ activated93:
 	JMP     done95
 
 tail94:
-	MOVQ       136(AX), R8
+	MOVQ       152(AX), R8
 	VMOVUPS    (R8), Y13
 	VMOVUPS    Y0, (SI)
 	VMASKMOVPS Y1, Y13, 32(SI)
@@ -2048,14 +2068,16 @@ TEXT ·conv4x16AVX2(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), R10
+	MOVQ 80(AX), R11
 
 group97:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Y0
 	VMOVAPS    Y0, Y2
 	VMOVAPS    Y0, Y4
@@ -2067,7 +2089,7 @@ group97:
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch100
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	ADDQ       DI, SI
 	PREFETCHT0 (SI)
@@ -2118,6 +2140,8 @@ sum99:
 channel102:
 	VMOVUPS      (DX), Y8
 	VMOVUPS      32(DX), Y9
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
 	VBROADCASTSS (SI)(CX*1), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
@@ -2135,11 +2159,11 @@ channel102:
 	JNE          channel102
 	DECQ         8(SP)
 	JNE          tap101
-	CMPQ         96(AX), $0x00
+	CMPQ         112(AX), $0x00
 	JE           noResidual103
 	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
+	MOVQ         120(AX), DI
+	CMPQ         144(AX), $0x00
 	JNE          tail104
 	VADDPS       (SI), Y0, Y0
 	VADDPS       32(SI), Y1, Y1
@@ -2156,7 +2180,7 @@ channel102:
 	JMP          done105
 
 tail104:
-	MOVQ       136(AX), R8
+	MOVQ       152(AX), R8
 	VMOVUPS    (R8), Y9
 	VADDPS     (SI), Y0, Y0
 	VMASKMOVPS 32(SI), Y9, Y8
@@ -2179,13 +2203,13 @@ done105:
 	MOVQ SI, 64(SP)
 
 noResidual103:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated109
-	VBROADCASTSS 112(AX), Y8
+	VBROADCASTSS 128(AX), Y8
 	CMPQ         R8, $0x01
 	JE           relu106
-	VBROADCASTSS 116(AX), Y9
+	VBROADCASTSS 132(AX), Y9
 	CMPQ         R8, $0x02
 	JE           clamp107
 	CMPQ         R8, $0x04
@@ -2298,8 +2322,8 @@ clamp107:
 
 activated109:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail110
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
@@ -2316,7 +2340,7 @@ activated109:
 	JMP     done111
 
 tail110:
-	MOVQ       136(AX), R8
+	MOVQ       152(AX), R8
 	VMOVUPS    (R8), Y9
 	VMOVUPS    Y0, (SI)
 	VMASKMOVPS Y1, Y9, 32(SI)
@@ -2367,14 +2391,16 @@ TEXT ·conv2x16AVX2(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), R8
+	MOVQ 80(AX), R9
 
 group113:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Y0
 	VMOVAPS    Y0, Y2
 	VMOVUPS    32(SI), Y1
@@ -2382,7 +2408,7 @@ group113:
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch116
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	ADDQ       DI, SI
 	PREFETCHT0 (SI)
@@ -2421,6 +2447,8 @@ sum115:
 channel118:
 	VMOVUPS      (DX), Y4
 	VMOVUPS      32(DX), Y5
+	PREFETCHT1   (R8)
+	ADDQ         R9, R8
 	VBROADCASTSS (SI)(CX*1), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
@@ -2432,11 +2460,11 @@ channel118:
 	JNE          channel118
 	DECQ         8(SP)
 	JNE          tap117
-	CMPQ         96(AX), $0x00
+	CMPQ         112(AX), $0x00
 	JE           noResidual119
 	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
+	MOVQ         120(AX), DI
+	CMPQ         144(AX), $0x00
 	JNE          tail120
 	VADDPS       (SI), Y0, Y0
 	VADDPS       32(SI), Y1, Y1
@@ -2447,7 +2475,7 @@ channel118:
 	JMP          done121
 
 tail120:
-	MOVQ       136(AX), R8
+	MOVQ       152(AX), R8
 	VMOVUPS    (R8), Y5
 	VADDPS     (SI), Y0, Y0
 	VMASKMOVPS 32(SI), Y5, Y4
@@ -2462,13 +2490,13 @@ done121:
 	MOVQ SI, 64(SP)
 
 noResidual119:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated125
-	VBROADCASTSS 112(AX), Y4
+	VBROADCASTSS 128(AX), Y4
 	CMPQ         R8, $0x01
 	JE           relu122
-	VBROADCASTSS 116(AX), Y5
+	VBROADCASTSS 132(AX), Y5
 	CMPQ         R8, $0x02
 	JE           clamp123
 	CMPQ         R8, $0x04
@@ -2533,8 +2561,8 @@ clamp123:
 
 activated125:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail126
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
@@ -2545,7 +2573,7 @@ activated125:
 	JMP     done127
 
 tail126:
-	MOVQ       136(AX), R8
+	MOVQ       152(AX), R8
 	VMOVUPS    (R8), Y5
 	VMOVUPS    Y0, (SI)
 	VMASKMOVPS Y1, Y5, 32(SI)
@@ -2588,20 +2616,22 @@ TEXT ·conv1x16AVX2(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), DI
+	MOVQ 80(AX), R8
 
 group129:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Y0
 	VMOVUPS    32(SI), Y1
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch132
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 
 noPrefetch132:
@@ -2634,6 +2664,8 @@ sum131:
 channel134:
 	VMOVUPS      (DX), Y2
 	VMOVUPS      32(DX), Y3
+	PREFETCHT1   (DI)
+	ADDQ         R8, DI
 	VBROADCASTSS (SI)(CX*1), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
@@ -2642,11 +2674,11 @@ channel134:
 	JNE          channel134
 	DECQ         8(SP)
 	JNE          tap133
-	CMPQ         96(AX), $0x00
+	CMPQ         112(AX), $0x00
 	JE           noResidual135
 	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
+	MOVQ         120(AX), DI
+	CMPQ         144(AX), $0x00
 	JNE          tail136
 	VADDPS       (SI), Y0, Y0
 	VADDPS       32(SI), Y1, Y1
@@ -2654,7 +2686,7 @@ channel134:
 	JMP          done137
 
 tail136:
-	MOVQ       136(AX), R8
+	MOVQ       152(AX), R8
 	VMOVUPS    (R8), Y3
 	VADDPS     (SI), Y0, Y0
 	VMASKMOVPS 32(SI), Y3, Y2
@@ -2665,13 +2697,13 @@ done137:
 	MOVQ SI, 64(SP)
 
 noResidual135:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated141
-	VBROADCASTSS 112(AX), Y2
+	VBROADCASTSS 128(AX), Y2
 	CMPQ         R8, $0x01
 	JE           relu138
-	VBROADCASTSS 116(AX), Y3
+	VBROADCASTSS 132(AX), Y3
 	CMPQ         R8, $0x02
 	JE           clamp139
 	CMPQ         R8, $0x04
@@ -2712,8 +2744,8 @@ clamp139:
 
 activated141:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail142
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
@@ -2721,7 +2753,7 @@ activated141:
 	JMP     done143
 
 tail142:
-	MOVQ       136(AX), R8
+	MOVQ       152(AX), R8
 	VMOVUPS    (R8), Y3
 	VMOVUPS    Y0, (SI)
 	VMASKMOVPS Y1, Y3, 32(SI)
@@ -2760,14 +2792,16 @@ TEXT ·conv4x24AVX2(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), R10
+	MOVQ 80(AX), R11
 
 group145:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Y0
 	VMOVAPS    Y0, Y3
 	VMOVAPS    Y0, Y6
@@ -2783,7 +2817,7 @@ group145:
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch148
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 	ADDQ       DI, SI
@@ -2839,6 +2873,8 @@ channel150:
 	VMOVUPS      (DX), Y12
 	VMOVUPS      32(DX), Y13
 	VMOVUPS      64(DX), Y14
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
 	VBROADCASTSS (SI)(CX*1), Y15
 	VFMADD231PS  Y12, Y15, Y0
 	VFMADD231PS  Y13, Y15, Y1
@@ -2860,11 +2896,11 @@ channel150:
 	JNE          channel150
 	DECQ         8(SP)
 	JNE          tap149
-	CMPQ         96(AX), $0x00
+	CMPQ         112(AX), $0x00
 	JE           noResidual151
 	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
+	MOVQ         120(AX), DI
+	CMPQ         144(AX), $0x00
 	JNE          tail152
 	VADDPS       (SI), Y0, Y0
 	VADDPS       32(SI), Y1, Y1
@@ -2885,7 +2921,7 @@ channel150:
 	JMP          done153
 
 tail152:
-	MOVQ       136(AX), R8
+	MOVQ       152(AX), R8
 	VMOVUPS    (R8), Y13
 	VADDPS     (SI), Y0, Y0
 	VADDPS     32(SI), Y1, Y1
@@ -2912,13 +2948,13 @@ done153:
 	MOVQ SI, 64(SP)
 
 noResidual151:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated157
-	VBROADCASTSS 112(AX), Y12
+	VBROADCASTSS 128(AX), Y12
 	CMPQ         R8, $0x01
 	JE           relu154
-	VBROADCASTSS 116(AX), Y13
+	VBROADCASTSS 132(AX), Y13
 	CMPQ         R8, $0x02
 	JE           clamp155
 	CMPQ         R8, $0x04
@@ -3079,8 +3115,8 @@ clamp155:
 
 activated157:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail158
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
@@ -3101,7 +3137,7 @@ activated157:
 	JMP     done159
 
 tail158:
-	MOVQ       136(AX), R8
+	MOVQ       152(AX), R8
 	VMOVUPS    (R8), Y13
 	VMOVUPS    Y0, (SI)
 	VMOVUPS    Y1, 32(SI)
@@ -3156,14 +3192,16 @@ TEXT ·conv2x24AVX2(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), R8
+	MOVQ 80(AX), R9
 
 group161:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Y0
 	VMOVAPS    Y0, Y3
 	VMOVUPS    32(SI), Y1
@@ -3173,7 +3211,7 @@ group161:
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch164
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 	ADDQ       DI, SI
@@ -3215,6 +3253,8 @@ channel166:
 	VMOVUPS      (DX), Y6
 	VMOVUPS      32(DX), Y7
 	VMOVUPS      64(DX), Y8
+	PREFETCHT1   (R8)
+	ADDQ         R9, R8
 	VBROADCASTSS (SI)(CX*1), Y9
 	VFMADD231PS  Y6, Y9, Y0
 	VFMADD231PS  Y7, Y9, Y1
@@ -3228,11 +3268,11 @@ channel166:
 	JNE          channel166
 	DECQ         8(SP)
 	JNE          tap165
-	CMPQ         96(AX), $0x00
+	CMPQ         112(AX), $0x00
 	JE           noResidual167
 	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
+	MOVQ         120(AX), DI
+	CMPQ         144(AX), $0x00
 	JNE          tail168
 	VADDPS       (SI), Y0, Y0
 	VADDPS       32(SI), Y1, Y1
@@ -3245,7 +3285,7 @@ channel166:
 	JMP          done169
 
 tail168:
-	MOVQ       136(AX), R8
+	MOVQ       152(AX), R8
 	VMOVUPS    (R8), Y7
 	VADDPS     (SI), Y0, Y0
 	VADDPS     32(SI), Y1, Y1
@@ -3262,13 +3302,13 @@ done169:
 	MOVQ SI, 64(SP)
 
 noResidual167:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated173
-	VBROADCASTSS 112(AX), Y6
+	VBROADCASTSS 128(AX), Y6
 	CMPQ         R8, $0x01
 	JE           relu170
-	VBROADCASTSS 116(AX), Y7
+	VBROADCASTSS 132(AX), Y7
 	CMPQ         R8, $0x02
 	JE           clamp171
 	CMPQ         R8, $0x04
@@ -3357,8 +3397,8 @@ clamp171:
 
 activated173:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail174
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
@@ -3371,7 +3411,7 @@ activated173:
 	JMP     done175
 
 tail174:
-	MOVQ       136(AX), R8
+	MOVQ       152(AX), R8
 	VMOVUPS    (R8), Y7
 	VMOVUPS    Y0, (SI)
 	VMOVUPS    Y1, 32(SI)
@@ -3416,21 +3456,23 @@ TEXT ·conv1x24AVX2(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), DI
+	MOVQ 80(AX), R8
 
 group177:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Y0
 	VMOVUPS    32(SI), Y1
 	VMOVUPS    64(SI), Y2
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch180
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 
@@ -3465,6 +3507,8 @@ channel182:
 	VMOVUPS      (DX), Y3
 	VMOVUPS      32(DX), Y4
 	VMOVUPS      64(DX), Y5
+	PREFETCHT1   (DI)
+	ADDQ         R8, DI
 	VBROADCASTSS (SI)(CX*1), Y6
 	VFMADD231PS  Y3, Y6, Y0
 	VFMADD231PS  Y4, Y6, Y1
@@ -3474,11 +3518,11 @@ channel182:
 	JNE          channel182
 	DECQ         8(SP)
 	JNE          tap181
-	CMPQ         96(AX), $0x00
+	CMPQ         112(AX), $0x00
 	JE           noResidual183
 	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
+	MOVQ         120(AX), DI
+	CMPQ         144(AX), $0x00
 	JNE          tail184
 	VADDPS       (SI), Y0, Y0
 	VADDPS       32(SI), Y1, Y1
@@ -3487,7 +3531,7 @@ channel182:
 	JMP          done185
 
 tail184:
-	MOVQ       136(AX), R8
+	MOVQ       152(AX), R8
 	VMOVUPS    (R8), Y4
 	VADDPS     (SI), Y0, Y0
 	VADDPS     32(SI), Y1, Y1
@@ -3499,13 +3543,13 @@ done185:
 	MOVQ SI, 64(SP)
 
 noResidual183:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated189
-	VBROADCASTSS 112(AX), Y3
+	VBROADCASTSS 128(AX), Y3
 	CMPQ         R8, $0x01
 	JE           relu186
-	VBROADCASTSS 116(AX), Y4
+	VBROADCASTSS 132(AX), Y4
 	CMPQ         R8, $0x02
 	JE           clamp187
 	CMPQ         R8, $0x04
@@ -3558,8 +3602,8 @@ clamp187:
 
 activated189:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail190
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
@@ -3568,7 +3612,7 @@ activated189:
 	JMP     done191
 
 tail190:
-	MOVQ       136(AX), R8
+	MOVQ       152(AX), R8
 	VMOVUPS    (R8), Y4
 	VMOVUPS    Y0, (SI)
 	VMOVUPS    Y1, 32(SI)

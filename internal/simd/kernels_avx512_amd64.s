@@ -320,14 +320,14 @@ TEXT ·conv12x8AVX512(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
 
 group1:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Y0
 	VMOVAPS    Y0, Y1
 	VMOVAPS    Y0, Y2
@@ -343,7 +343,7 @@ group1:
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch4
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	ADDQ       DI, SI
 	PREFETCHT0 (SI)
@@ -458,11 +458,11 @@ channel6:
 	JNE              channel6
 	DECQ             8(SP)
 	JNE              tap5
-	CMPQ             96(AX), $0x00
+	CMPQ             112(AX), $0x00
 	JE               noResidual7
 	MOVQ             64(SP), SI
-	MOVQ             104(AX), DI
-	CMPQ             128(AX), $0x00
+	MOVQ             120(AX), DI
+	CMPQ             144(AX), $0x00
 	JNE              tail8
 	VADDPS           (SI), Y0, Y0
 	ADDQ             DI, SI
@@ -491,7 +491,7 @@ channel6:
 	JMP              done9
 
 tail8:
-	KMOVW     128(AX), K1
+	KMOVW     144(AX), K1
 	VMOVUPS.Z (SI), K1, Y12
 	VADDPS    Y12, Y0, Y0
 	ADDQ      DI, SI
@@ -533,13 +533,13 @@ done9:
 	MOVQ SI, 64(SP)
 
 noResidual7:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated13
-	VBROADCASTSS 112(AX), Z12
+	VBROADCASTSS 128(AX), Z12
 	CMPQ         R8, $0x01
 	JE           relu10
-	VBROADCASTSS 116(AX), Z13
+	VBROADCASTSS 132(AX), Z13
 	CMPQ         R8, $0x02
 	JE           clamp11
 	CMPQ         R8, $0x04
@@ -700,8 +700,8 @@ clamp11:
 
 activated13:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail14
 	VMOVUPS Y0, (SI)
 	ADDQ    DI, SI
@@ -730,7 +730,7 @@ activated13:
 	JMP     done15
 
 tail14:
-	KMOVW   128(AX), K1
+	KMOVW   144(AX), K1
 	VMOVUPS Y0, K1, (SI)
 	ADDQ    DI, SI
 	VMOVUPS Y1, K1, (SI)
@@ -800,14 +800,16 @@ TEXT ·conv8x8AVX512(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), R14
+	MOVQ 80(AX), R15
 
 group17:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Y0
 	VMOVAPS    Y0, Y1
 	VMOVAPS    Y0, Y2
@@ -819,7 +821,7 @@ group17:
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch20
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	ADDQ       DI, SI
 	PREFETCHT0 (SI)
@@ -893,6 +895,8 @@ sum19:
 
 channel22:
 	VMOVUPS          (DX), Y8
+	PREFETCHT1       (R14)
+	ADDQ             R15, R14
 	VFMADD231PS.BCST (SI)(CX*1), Y8, Y0
 	VFMADD231PS.BCST (DI)(CX*1), Y8, Y1
 	VFMADD231PS.BCST (R8)(CX*1), Y8, Y2
@@ -906,11 +910,11 @@ channel22:
 	JNE              channel22
 	DECQ             8(SP)
 	JNE              tap21
-	CMPQ             96(AX), $0x00
+	CMPQ             112(AX), $0x00
 	JE               noResidual23
 	MOVQ             64(SP), SI
-	MOVQ             104(AX), DI
-	CMPQ             128(AX), $0x00
+	MOVQ             120(AX), DI
+	CMPQ             144(AX), $0x00
 	JNE              tail24
 	VADDPS           (SI), Y0, Y0
 	ADDQ             DI, SI
@@ -931,7 +935,7 @@ channel22:
 	JMP              done25
 
 tail24:
-	KMOVW     128(AX), K1
+	KMOVW     144(AX), K1
 	VMOVUPS.Z (SI), K1, Y8
 	VADDPS    Y8, Y0, Y0
 	ADDQ      DI, SI
@@ -961,13 +965,13 @@ done25:
 	MOVQ SI, 64(SP)
 
 noResidual23:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated29
-	VBROADCASTSS 112(AX), Z8
+	VBROADCASTSS 128(AX), Z8
 	CMPQ         R8, $0x01
 	JE           relu26
-	VBROADCASTSS 116(AX), Z9
+	VBROADCASTSS 132(AX), Z9
 	CMPQ         R8, $0x02
 	JE           clamp27
 	CMPQ         R8, $0x04
@@ -1080,8 +1084,8 @@ clamp27:
 
 activated29:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail30
 	VMOVUPS Y0, (SI)
 	ADDQ    DI, SI
@@ -1102,7 +1106,7 @@ activated29:
 	JMP     done31
 
 tail30:
-	KMOVW   128(AX), K1
+	KMOVW   144(AX), K1
 	VMOVUPS Y0, K1, (SI)
 	ADDQ    DI, SI
 	VMOVUPS Y1, K1, (SI)
@@ -1160,14 +1164,16 @@ TEXT ·conv4x8AVX512(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), R10
+	MOVQ 80(AX), R11
 
 group33:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Y0
 	VMOVAPS    Y0, Y1
 	VMOVAPS    Y0, Y2
@@ -1175,7 +1181,7 @@ group33:
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch36
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	ADDQ       DI, SI
 	PREFETCHT0 (SI)
@@ -1225,6 +1231,8 @@ sum35:
 
 channel38:
 	VMOVUPS          (DX), Y4
+	PREFETCHT1       (R10)
+	ADDQ             R11, R10
 	VFMADD231PS.BCST (SI)(CX*1), Y4, Y0
 	VFMADD231PS.BCST (DI)(CX*1), Y4, Y1
 	VFMADD231PS.BCST (R8)(CX*1), Y4, Y2
@@ -1234,11 +1242,11 @@ channel38:
 	JNE              channel38
 	DECQ             8(SP)
 	JNE              tap37
-	CMPQ             96(AX), $0x00
+	CMPQ             112(AX), $0x00
 	JE               noResidual39
 	MOVQ             64(SP), SI
-	MOVQ             104(AX), DI
-	CMPQ             128(AX), $0x00
+	MOVQ             120(AX), DI
+	CMPQ             144(AX), $0x00
 	JNE              tail40
 	VADDPS           (SI), Y0, Y0
 	ADDQ             DI, SI
@@ -1251,7 +1259,7 @@ channel38:
 	JMP              done41
 
 tail40:
-	KMOVW     128(AX), K1
+	KMOVW     144(AX), K1
 	VMOVUPS.Z (SI), K1, Y4
 	VADDPS    Y4, Y0, Y0
 	ADDQ      DI, SI
@@ -1269,13 +1277,13 @@ done41:
 	MOVQ SI, 64(SP)
 
 noResidual39:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated45
-	VBROADCASTSS 112(AX), Z4
+	VBROADCASTSS 128(AX), Z4
 	CMPQ         R8, $0x01
 	JE           relu42
-	VBROADCASTSS 116(AX), Z5
+	VBROADCASTSS 132(AX), Z5
 	CMPQ         R8, $0x02
 	JE           clamp43
 	CMPQ         R8, $0x04
@@ -1340,8 +1348,8 @@ clamp43:
 
 activated45:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail46
 	VMOVUPS Y0, (SI)
 	ADDQ    DI, SI
@@ -1354,7 +1362,7 @@ activated45:
 	JMP     done47
 
 tail46:
-	KMOVW   128(AX), K1
+	KMOVW   144(AX), K1
 	VMOVUPS Y0, K1, (SI)
 	ADDQ    DI, SI
 	VMOVUPS Y1, K1, (SI)
@@ -1400,20 +1408,22 @@ TEXT ·conv2x8AVX512(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), R8
+	MOVQ 80(AX), R9
 
 group49:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Y0
 	VMOVAPS    Y0, Y1
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch52
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	ADDQ       DI, SI
 	PREFETCHT0 (SI)
@@ -1451,6 +1461,8 @@ sum51:
 
 channel54:
 	VMOVUPS          (DX), Y2
+	PREFETCHT1       (R8)
+	ADDQ             R9, R8
 	VFMADD231PS.BCST (SI)(CX*1), Y2, Y0
 	VFMADD231PS.BCST (DI)(CX*1), Y2, Y1
 	ADDQ             $0x00000020, DX
@@ -1458,11 +1470,11 @@ channel54:
 	JNE              channel54
 	DECQ             8(SP)
 	JNE              tap53
-	CMPQ             96(AX), $0x00
+	CMPQ             112(AX), $0x00
 	JE               noResidual55
 	MOVQ             64(SP), SI
-	MOVQ             104(AX), DI
-	CMPQ             128(AX), $0x00
+	MOVQ             120(AX), DI
+	CMPQ             144(AX), $0x00
 	JNE              tail56
 	VADDPS           (SI), Y0, Y0
 	ADDQ             DI, SI
@@ -1471,7 +1483,7 @@ channel54:
 	JMP              done57
 
 tail56:
-	KMOVW     128(AX), K1
+	KMOVW     144(AX), K1
 	VMOVUPS.Z (SI), K1, Y2
 	VADDPS    Y2, Y0, Y0
 	ADDQ      DI, SI
@@ -1483,13 +1495,13 @@ done57:
 	MOVQ SI, 64(SP)
 
 noResidual55:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated61
-	VBROADCASTSS 112(AX), Z2
+	VBROADCASTSS 128(AX), Z2
 	CMPQ         R8, $0x01
 	JE           relu58
-	VBROADCASTSS 116(AX), Z3
+	VBROADCASTSS 132(AX), Z3
 	CMPQ         R8, $0x02
 	JE           clamp59
 	CMPQ         R8, $0x04
@@ -1530,8 +1542,8 @@ clamp59:
 
 activated61:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail62
 	VMOVUPS Y0, (SI)
 	ADDQ    DI, SI
@@ -1540,7 +1552,7 @@ activated61:
 	JMP     done63
 
 tail62:
-	KMOVW   128(AX), K1
+	KMOVW   144(AX), K1
 	VMOVUPS Y0, K1, (SI)
 	ADDQ    DI, SI
 	VMOVUPS Y1, K1, (SI)
@@ -1580,19 +1592,21 @@ TEXT ·conv1x8AVX512(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), DI
+	MOVQ 80(AX), R8
 
 group65:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Y0
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch68
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 
 noPrefetch68:
@@ -1624,24 +1638,26 @@ sum67:
 
 channel70:
 	VMOVUPS          (DX), Y1
+	PREFETCHT1       (DI)
+	ADDQ             R8, DI
 	VFMADD231PS.BCST (SI)(CX*1), Y1, Y0
 	ADDQ             $0x00000020, DX
 	ADDQ             $0x04, CX
 	JNE              channel70
 	DECQ             8(SP)
 	JNE              tap69
-	CMPQ             96(AX), $0x00
+	CMPQ             112(AX), $0x00
 	JE               noResidual71
 	MOVQ             64(SP), SI
-	MOVQ             104(AX), DI
-	CMPQ             128(AX), $0x00
+	MOVQ             120(AX), DI
+	CMPQ             144(AX), $0x00
 	JNE              tail72
 	VADDPS           (SI), Y0, Y0
 	ADDQ             DI, SI
 	JMP              done73
 
 tail72:
-	KMOVW     128(AX), K1
+	KMOVW     144(AX), K1
 	VMOVUPS.Z (SI), K1, Y1
 	VADDPS    Y1, Y0, Y0
 	ADDQ      DI, SI
@@ -1650,13 +1666,13 @@ done73:
 	MOVQ SI, 64(SP)
 
 noResidual71:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated77
-	VBROADCASTSS 112(AX), Z1
+	VBROADCASTSS 128(AX), Z1
 	CMPQ         R8, $0x01
 	JE           relu74
-	VBROADCASTSS 116(AX), Z2
+	VBROADCASTSS 132(AX), Z2
 	CMPQ         R8, $0x02
 	JE           clamp75
 	CMPQ         R8, $0x04
@@ -1685,15 +1701,15 @@ clamp75:
 
 activated77:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail78
 	VMOVUPS Y0, (SI)
 	ADDQ    DI, SI
 	JMP     done79
 
 tail78:
-	KMOVW   128(AX), K1
+	KMOVW   144(AX), K1
 	VMOVUPS Y0, K1, (SI)
 	ADDQ    DI, SI
 
@@ -1730,14 +1746,16 @@ TEXT ·conv8x16AVX512(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), R14
+	MOVQ 80(AX), R15
 
 group81:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Z0
 	VMOVAPS    Z0, Z1
 	VMOVAPS    Z0, Z2
@@ -1749,7 +1767,7 @@ group81:
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch84
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	ADDQ       DI, SI
 	PREFETCHT0 (SI)
@@ -1823,6 +1841,8 @@ sum83:
 
 channel86:
 	VMOVUPS          (DX), Z8
+	PREFETCHT1       (R14)
+	ADDQ             R15, R14
 	VFMADD231PS.BCST (SI)(CX*1), Z8, Z0
 	VFMADD231PS.BCST (DI)(CX*1), Z8, Z1
 	VFMADD231PS.BCST (R8)(CX*1), Z8, Z2
@@ -1836,11 +1856,11 @@ channel86:
 	JNE              channel86
 	DECQ             8(SP)
 	JNE              tap85
-	CMPQ             96(AX), $0x00
+	CMPQ             112(AX), $0x00
 	JE               noResidual87
 	MOVQ             64(SP), SI
-	MOVQ             104(AX), DI
-	CMPQ             128(AX), $0x00
+	MOVQ             120(AX), DI
+	CMPQ             144(AX), $0x00
 	JNE              tail88
 	VADDPS           (SI), Z0, Z0
 	ADDQ             DI, SI
@@ -1861,7 +1881,7 @@ channel86:
 	JMP              done89
 
 tail88:
-	KMOVW     128(AX), K1
+	KMOVW     144(AX), K1
 	VMOVUPS.Z (SI), K1, Z8
 	VADDPS    Z8, Z0, Z0
 	ADDQ      DI, SI
@@ -1891,13 +1911,13 @@ done89:
 	MOVQ SI, 64(SP)
 
 noResidual87:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated93
-	VBROADCASTSS 112(AX), Z8
+	VBROADCASTSS 128(AX), Z8
 	CMPQ         R8, $0x01
 	JE           relu90
-	VBROADCASTSS 116(AX), Z9
+	VBROADCASTSS 132(AX), Z9
 	CMPQ         R8, $0x02
 	JE           clamp91
 	CMPQ         R8, $0x04
@@ -2010,8 +2030,8 @@ clamp91:
 
 activated93:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail94
 	VMOVUPS Z0, (SI)
 	ADDQ    DI, SI
@@ -2032,7 +2052,7 @@ activated93:
 	JMP     done95
 
 tail94:
-	KMOVW   128(AX), K1
+	KMOVW   144(AX), K1
 	VMOVUPS Z0, K1, (SI)
 	ADDQ    DI, SI
 	VMOVUPS Z1, K1, (SI)
@@ -2090,14 +2110,16 @@ TEXT ·conv4x16AVX512(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), R10
+	MOVQ 80(AX), R11
 
 group97:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Z0
 	VMOVAPS    Z0, Z1
 	VMOVAPS    Z0, Z2
@@ -2105,7 +2127,7 @@ group97:
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch100
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	ADDQ       DI, SI
 	PREFETCHT0 (SI)
@@ -2155,6 +2177,8 @@ sum99:
 
 channel102:
 	VMOVUPS          (DX), Z4
+	PREFETCHT1       (R10)
+	ADDQ             R11, R10
 	VFMADD231PS.BCST (SI)(CX*1), Z4, Z0
 	VFMADD231PS.BCST (DI)(CX*1), Z4, Z1
 	VFMADD231PS.BCST (R8)(CX*1), Z4, Z2
@@ -2164,11 +2188,11 @@ channel102:
 	JNE              channel102
 	DECQ             8(SP)
 	JNE              tap101
-	CMPQ             96(AX), $0x00
+	CMPQ             112(AX), $0x00
 	JE               noResidual103
 	MOVQ             64(SP), SI
-	MOVQ             104(AX), DI
-	CMPQ             128(AX), $0x00
+	MOVQ             120(AX), DI
+	CMPQ             144(AX), $0x00
 	JNE              tail104
 	VADDPS           (SI), Z0, Z0
 	ADDQ             DI, SI
@@ -2181,7 +2205,7 @@ channel102:
 	JMP              done105
 
 tail104:
-	KMOVW     128(AX), K1
+	KMOVW     144(AX), K1
 	VMOVUPS.Z (SI), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	ADDQ      DI, SI
@@ -2199,13 +2223,13 @@ done105:
 	MOVQ SI, 64(SP)
 
 noResidual103:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated109
-	VBROADCASTSS 112(AX), Z4
+	VBROADCASTSS 128(AX), Z4
 	CMPQ         R8, $0x01
 	JE           relu106
-	VBROADCASTSS 116(AX), Z5
+	VBROADCASTSS 132(AX), Z5
 	CMPQ         R8, $0x02
 	JE           clamp107
 	CMPQ         R8, $0x04
@@ -2270,8 +2294,8 @@ clamp107:
 
 activated109:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail110
 	VMOVUPS Z0, (SI)
 	ADDQ    DI, SI
@@ -2284,7 +2308,7 @@ activated109:
 	JMP     done111
 
 tail110:
-	KMOVW   128(AX), K1
+	KMOVW   144(AX), K1
 	VMOVUPS Z0, K1, (SI)
 	ADDQ    DI, SI
 	VMOVUPS Z1, K1, (SI)
@@ -2330,20 +2354,22 @@ TEXT ·conv2x16AVX512(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), R8
+	MOVQ 80(AX), R9
 
 group113:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Z0
 	VMOVAPS    Z0, Z1
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch116
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	ADDQ       DI, SI
 	PREFETCHT0 (SI)
@@ -2381,6 +2407,8 @@ sum115:
 
 channel118:
 	VMOVUPS          (DX), Z2
+	PREFETCHT1       (R8)
+	ADDQ             R9, R8
 	VFMADD231PS.BCST (SI)(CX*1), Z2, Z0
 	VFMADD231PS.BCST (DI)(CX*1), Z2, Z1
 	ADDQ             $0x00000040, DX
@@ -2388,11 +2416,11 @@ channel118:
 	JNE              channel118
 	DECQ             8(SP)
 	JNE              tap117
-	CMPQ             96(AX), $0x00
+	CMPQ             112(AX), $0x00
 	JE               noResidual119
 	MOVQ             64(SP), SI
-	MOVQ             104(AX), DI
-	CMPQ             128(AX), $0x00
+	MOVQ             120(AX), DI
+	CMPQ             144(AX), $0x00
 	JNE              tail120
 	VADDPS           (SI), Z0, Z0
 	ADDQ             DI, SI
@@ -2401,7 +2429,7 @@ channel118:
 	JMP              done121
 
 tail120:
-	KMOVW     128(AX), K1
+	KMOVW     144(AX), K1
 	VMOVUPS.Z (SI), K1, Z2
 	VADDPS    Z2, Z0, Z0
 	ADDQ      DI, SI
@@ -2413,13 +2441,13 @@ done121:
 	MOVQ SI, 64(SP)
 
 noResidual119:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated125
-	VBROADCASTSS 112(AX), Z2
+	VBROADCASTSS 128(AX), Z2
 	CMPQ         R8, $0x01
 	JE           relu122
-	VBROADCASTSS 116(AX), Z3
+	VBROADCASTSS 132(AX), Z3
 	CMPQ         R8, $0x02
 	JE           clamp123
 	CMPQ         R8, $0x04
@@ -2460,8 +2488,8 @@ clamp123:
 
 activated125:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail126
 	VMOVUPS Z0, (SI)
 	ADDQ    DI, SI
@@ -2470,7 +2498,7 @@ activated125:
 	JMP     done127
 
 tail126:
-	KMOVW   128(AX), K1
+	KMOVW   144(AX), K1
 	VMOVUPS Z0, K1, (SI)
 	ADDQ    DI, SI
 	VMOVUPS Z1, K1, (SI)
@@ -2510,19 +2538,21 @@ TEXT ·conv1x16AVX512(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), DI
+	MOVQ 80(AX), R8
 
 group129:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Z0
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch132
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 
 noPrefetch132:
@@ -2554,24 +2584,26 @@ sum131:
 
 channel134:
 	VMOVUPS          (DX), Z1
+	PREFETCHT1       (DI)
+	ADDQ             R8, DI
 	VFMADD231PS.BCST (SI)(CX*1), Z1, Z0
 	ADDQ             $0x00000040, DX
 	ADDQ             $0x04, CX
 	JNE              channel134
 	DECQ             8(SP)
 	JNE              tap133
-	CMPQ             96(AX), $0x00
+	CMPQ             112(AX), $0x00
 	JE               noResidual135
 	MOVQ             64(SP), SI
-	MOVQ             104(AX), DI
-	CMPQ             128(AX), $0x00
+	MOVQ             120(AX), DI
+	CMPQ             144(AX), $0x00
 	JNE              tail136
 	VADDPS           (SI), Z0, Z0
 	ADDQ             DI, SI
 	JMP              done137
 
 tail136:
-	KMOVW     128(AX), K1
+	KMOVW     144(AX), K1
 	VMOVUPS.Z (SI), K1, Z1
 	VADDPS    Z1, Z0, Z0
 	ADDQ      DI, SI
@@ -2580,13 +2612,13 @@ done137:
 	MOVQ SI, 64(SP)
 
 noResidual135:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated141
-	VBROADCASTSS 112(AX), Z1
+	VBROADCASTSS 128(AX), Z1
 	CMPQ         R8, $0x01
 	JE           relu138
-	VBROADCASTSS 116(AX), Z2
+	VBROADCASTSS 132(AX), Z2
 	CMPQ         R8, $0x02
 	JE           clamp139
 	CMPQ         R8, $0x04
@@ -2615,15 +2647,15 @@ clamp139:
 
 activated141:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail142
 	VMOVUPS Z0, (SI)
 	ADDQ    DI, SI
 	JMP     done143
 
 tail142:
-	KMOVW   128(AX), K1
+	KMOVW   144(AX), K1
 	VMOVUPS Z0, K1, (SI)
 	ADDQ    DI, SI
 
@@ -2660,14 +2692,16 @@ TEXT ·conv8x24AVX512(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), R14
+	MOVQ 80(AX), R15
 
 group145:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Y0
 	VMOVAPS    Y0, Y3
 	VMOVAPS    Y0, Y6
@@ -2695,7 +2729,7 @@ group145:
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch148
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 	ADDQ       DI, SI
@@ -2779,6 +2813,8 @@ channel150:
 	VMOVUPS      (DX), Y24
 	VMOVUPS      32(DX), Y25
 	VMOVUPS      64(DX), Y26
+	PREFETCHT1   (R14)
+	ADDQ         R15, R14
 	VBROADCASTSS (SI)(CX*1), Y27
 	VFMADD231PS  Y24, Y27, Y0
 	VFMADD231PS  Y25, Y27, Y1
@@ -2816,11 +2852,11 @@ channel150:
 	JNE          channel150
 	DECQ         8(SP)
 	JNE          tap149
-	CMPQ         96(AX), $0x00
+	CMPQ         112(AX), $0x00
 	JE           noResidual151
 	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
+	MOVQ         120(AX), DI
+	CMPQ         144(AX), $0x00
 	JNE          tail152
 	VADDPS       (SI), Y0, Y0
 	VADDPS       32(SI), Y1, Y1
@@ -2857,7 +2893,7 @@ channel150:
 	JMP          done153
 
 tail152:
-	KMOVW     128(AX), K1
+	KMOVW     144(AX), K1
 	VADDPS    (SI), Y0, Y0
 	VADDPS    32(SI), Y1, Y1
 	VMOVUPS.Z 64(SI), K1, Y24
@@ -2903,13 +2939,13 @@ done153:
 	MOVQ SI, 64(SP)
 
 noResidual151:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated157
-	VBROADCASTSS 112(AX), Z24
+	VBROADCASTSS 128(AX), Z24
 	CMPQ         R8, $0x01
 	JE           relu154
-	VBROADCASTSS 116(AX), Z25
+	VBROADCASTSS 132(AX), Z25
 	CMPQ         R8, $0x02
 	JE           clamp155
 	CMPQ         R8, $0x04
@@ -3214,8 +3250,8 @@ clamp155:
 
 activated157:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail158
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
@@ -3252,7 +3288,7 @@ activated157:
 	JMP     done159
 
 tail158:
-	KMOVW   128(AX), K1
+	KMOVW   144(AX), K1
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, K1, 64(SI)
@@ -3326,14 +3362,16 @@ TEXT ·conv4x24AVX512(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), R10
+	MOVQ 80(AX), R11
 
 group161:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Y0
 	VMOVAPS    Y0, Y3
 	VMOVAPS    Y0, Y6
@@ -3349,7 +3387,7 @@ group161:
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch164
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 	ADDQ       DI, SI
@@ -3405,6 +3443,8 @@ channel166:
 	VMOVUPS      (DX), Y12
 	VMOVUPS      32(DX), Y13
 	VMOVUPS      64(DX), Y14
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
 	VBROADCASTSS (SI)(CX*1), Y15
 	VFMADD231PS  Y12, Y15, Y0
 	VFMADD231PS  Y13, Y15, Y1
@@ -3426,11 +3466,11 @@ channel166:
 	JNE          channel166
 	DECQ         8(SP)
 	JNE          tap165
-	CMPQ         96(AX), $0x00
+	CMPQ         112(AX), $0x00
 	JE           noResidual167
 	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
+	MOVQ         120(AX), DI
+	CMPQ         144(AX), $0x00
 	JNE          tail168
 	VADDPS       (SI), Y0, Y0
 	VADDPS       32(SI), Y1, Y1
@@ -3451,7 +3491,7 @@ channel166:
 	JMP          done169
 
 tail168:
-	KMOVW     128(AX), K1
+	KMOVW     144(AX), K1
 	VADDPS    (SI), Y0, Y0
 	VADDPS    32(SI), Y1, Y1
 	VMOVUPS.Z 64(SI), K1, Y12
@@ -3477,13 +3517,13 @@ done169:
 	MOVQ SI, 64(SP)
 
 noResidual167:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated173
-	VBROADCASTSS 112(AX), Z12
+	VBROADCASTSS 128(AX), Z12
 	CMPQ         R8, $0x01
 	JE           relu170
-	VBROADCASTSS 116(AX), Z13
+	VBROADCASTSS 132(AX), Z13
 	CMPQ         R8, $0x02
 	JE           clamp171
 	CMPQ         R8, $0x04
@@ -3644,8 +3684,8 @@ clamp171:
 
 activated173:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail174
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
@@ -3666,7 +3706,7 @@ activated173:
 	JMP     done175
 
 tail174:
-	KMOVW   128(AX), K1
+	KMOVW   144(AX), K1
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, K1, 64(SI)
@@ -3720,14 +3760,16 @@ TEXT ·conv2x24AVX512(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), R8
+	MOVQ 80(AX), R9
 
 group177:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Y0
 	VMOVAPS    Y0, Y3
 	VMOVUPS    32(SI), Y1
@@ -3737,7 +3779,7 @@ group177:
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch180
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 	ADDQ       DI, SI
@@ -3779,6 +3821,8 @@ channel182:
 	VMOVUPS      (DX), Y6
 	VMOVUPS      32(DX), Y7
 	VMOVUPS      64(DX), Y8
+	PREFETCHT1   (R8)
+	ADDQ         R9, R8
 	VBROADCASTSS (SI)(CX*1), Y9
 	VFMADD231PS  Y6, Y9, Y0
 	VFMADD231PS  Y7, Y9, Y1
@@ -3792,11 +3836,11 @@ channel182:
 	JNE          channel182
 	DECQ         8(SP)
 	JNE          tap181
-	CMPQ         96(AX), $0x00
+	CMPQ         112(AX), $0x00
 	JE           noResidual183
 	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
+	MOVQ         120(AX), DI
+	CMPQ         144(AX), $0x00
 	JNE          tail184
 	VADDPS       (SI), Y0, Y0
 	VADDPS       32(SI), Y1, Y1
@@ -3809,7 +3853,7 @@ channel182:
 	JMP          done185
 
 tail184:
-	KMOVW     128(AX), K1
+	KMOVW     144(AX), K1
 	VADDPS    (SI), Y0, Y0
 	VADDPS    32(SI), Y1, Y1
 	VMOVUPS.Z 64(SI), K1, Y6
@@ -3825,13 +3869,13 @@ done185:
 	MOVQ SI, 64(SP)
 
 noResidual183:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated189
-	VBROADCASTSS 112(AX), Z6
+	VBROADCASTSS 128(AX), Z6
 	CMPQ         R8, $0x01
 	JE           relu186
-	VBROADCASTSS 116(AX), Z7
+	VBROADCASTSS 132(AX), Z7
 	CMPQ         R8, $0x02
 	JE           clamp187
 	CMPQ         R8, $0x04
@@ -3920,8 +3964,8 @@ clamp187:
 
 activated189:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail190
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
@@ -3934,7 +3978,7 @@ activated189:
 	JMP     done191
 
 tail190:
-	KMOVW   128(AX), K1
+	KMOVW   144(AX), K1
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, K1, 64(SI)
@@ -3978,21 +4022,23 @@ TEXT ·conv1x24AVX512(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), DI
+	MOVQ 80(AX), R8
 
 group193:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Y0
 	VMOVUPS    32(SI), Y1
 	VMOVUPS    64(SI), Y2
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch196
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 
@@ -4027,6 +4073,8 @@ channel198:
 	VMOVUPS      (DX), Y3
 	VMOVUPS      32(DX), Y4
 	VMOVUPS      64(DX), Y5
+	PREFETCHT1   (DI)
+	ADDQ         R8, DI
 	VBROADCASTSS (SI)(CX*1), Y6
 	VFMADD231PS  Y3, Y6, Y0
 	VFMADD231PS  Y4, Y6, Y1
@@ -4036,11 +4084,11 @@ channel198:
 	JNE          channel198
 	DECQ         8(SP)
 	JNE          tap197
-	CMPQ         96(AX), $0x00
+	CMPQ         112(AX), $0x00
 	JE           noResidual199
 	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
+	MOVQ         120(AX), DI
+	CMPQ         144(AX), $0x00
 	JNE          tail200
 	VADDPS       (SI), Y0, Y0
 	VADDPS       32(SI), Y1, Y1
@@ -4049,7 +4097,7 @@ channel198:
 	JMP          done201
 
 tail200:
-	KMOVW     128(AX), K1
+	KMOVW     144(AX), K1
 	VADDPS    (SI), Y0, Y0
 	VADDPS    32(SI), Y1, Y1
 	VMOVUPS.Z 64(SI), K1, Y3
@@ -4060,13 +4108,13 @@ done201:
 	MOVQ SI, 64(SP)
 
 noResidual199:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated205
-	VBROADCASTSS 112(AX), Z3
+	VBROADCASTSS 128(AX), Z3
 	CMPQ         R8, $0x01
 	JE           relu202
-	VBROADCASTSS 116(AX), Z4
+	VBROADCASTSS 132(AX), Z4
 	CMPQ         R8, $0x02
 	JE           clamp203
 	CMPQ         R8, $0x04
@@ -4119,8 +4167,8 @@ clamp203:
 
 activated205:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail206
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
@@ -4129,7 +4177,7 @@ activated205:
 	JMP     done207
 
 tail206:
-	KMOVW   128(AX), K1
+	KMOVW   144(AX), K1
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, K1, 64(SI)
@@ -4168,14 +4216,16 @@ TEXT ·conv8x32AVX512(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), R14
+	MOVQ 80(AX), R15
 
 group209:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Z0
 	VMOVAPS    Z0, Z2
 	VMOVAPS    Z0, Z4
@@ -4195,7 +4245,7 @@ group209:
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch212
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 	ADDQ       DI, SI
@@ -4278,6 +4328,8 @@ sum211:
 channel214:
 	VMOVUPS      (DX), Z16
 	VMOVUPS      64(DX), Z17
+	PREFETCHT1   (R14)
+	ADDQ         R15, R14
 	VBROADCASTSS (SI)(CX*1), Z18
 	VFMADD231PS  Z16, Z18, Z0
 	VFMADD231PS  Z17, Z18, Z1
@@ -4307,11 +4359,11 @@ channel214:
 	JNE          channel214
 	DECQ         8(SP)
 	JNE          tap213
-	CMPQ         96(AX), $0x00
+	CMPQ         112(AX), $0x00
 	JE           noResidual215
 	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
+	MOVQ         120(AX), DI
+	CMPQ         144(AX), $0x00
 	JNE          tail216
 	VADDPS       (SI), Z0, Z0
 	VADDPS       64(SI), Z1, Z1
@@ -4340,7 +4392,7 @@ channel214:
 	JMP          done217
 
 tail216:
-	KMOVW     128(AX), K1
+	KMOVW     144(AX), K1
 	VADDPS    (SI), Z0, Z0
 	VMOVUPS.Z 64(SI), K1, Z16
 	VADDPS    Z16, Z1, Z1
@@ -4378,13 +4430,13 @@ done217:
 	MOVQ SI, 64(SP)
 
 noResidual215:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated221
-	VBROADCASTSS 112(AX), Z16
+	VBROADCASTSS 128(AX), Z16
 	CMPQ         R8, $0x01
 	JE           relu218
-	VBROADCASTSS 116(AX), Z17
+	VBROADCASTSS 132(AX), Z17
 	CMPQ         R8, $0x02
 	JE           clamp219
 	CMPQ         R8, $0x04
@@ -4593,8 +4645,8 @@ clamp219:
 
 activated221:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail222
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
@@ -4623,7 +4675,7 @@ activated221:
 	JMP     done223
 
 tail222:
-	KMOVW   128(AX), K1
+	KMOVW   144(AX), K1
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, K1, 64(SI)
 	ADDQ    DI, SI
@@ -4689,14 +4741,16 @@ TEXT ·conv7x32AVX512(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), R13
+	MOVQ 80(AX), R14
 
 group225:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Z0
 	VMOVAPS    Z0, Z2
 	VMOVAPS    Z0, Z4
@@ -4714,7 +4768,7 @@ group225:
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch228
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 	ADDQ       DI, SI
@@ -4790,6 +4844,8 @@ sum227:
 channel230:
 	VMOVUPS      (DX), Z14
 	VMOVUPS      64(DX), Z15
+	PREFETCHT1   (R13)
+	ADDQ         R14, R13
 	VBROADCASTSS (SI)(CX*1), Z16
 	VFMADD231PS  Z14, Z16, Z0
 	VFMADD231PS  Z15, Z16, Z1
@@ -4816,11 +4872,11 @@ channel230:
 	JNE          channel230
 	DECQ         8(SP)
 	JNE          tap229
-	CMPQ         96(AX), $0x00
+	CMPQ         112(AX), $0x00
 	JE           noResidual231
 	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
+	MOVQ         120(AX), DI
+	CMPQ         144(AX), $0x00
 	JNE          tail232
 	VADDPS       (SI), Z0, Z0
 	VADDPS       64(SI), Z1, Z1
@@ -4846,7 +4902,7 @@ channel230:
 	JMP          done233
 
 tail232:
-	KMOVW     128(AX), K1
+	KMOVW     144(AX), K1
 	VADDPS    (SI), Z0, Z0
 	VMOVUPS.Z 64(SI), K1, Z14
 	VADDPS    Z14, Z1, Z1
@@ -4880,13 +4936,13 @@ done233:
 	MOVQ SI, 64(SP)
 
 noResidual231:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated237
-	VBROADCASTSS 112(AX), Z14
+	VBROADCASTSS 128(AX), Z14
 	CMPQ         R8, $0x01
 	JE           relu234
-	VBROADCASTSS 116(AX), Z15
+	VBROADCASTSS 132(AX), Z15
 	CMPQ         R8, $0x02
 	JE           clamp235
 	CMPQ         R8, $0x04
@@ -5071,8 +5127,8 @@ clamp235:
 
 activated237:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail238
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
@@ -5098,7 +5154,7 @@ activated237:
 	JMP     done239
 
 tail238:
-	KMOVW   128(AX), K1
+	KMOVW   144(AX), K1
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, K1, 64(SI)
 	ADDQ    DI, SI
@@ -5160,14 +5216,16 @@ TEXT ·conv4x32AVX512(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), R10
+	MOVQ 80(AX), R11
 
 group241:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Z0
 	VMOVAPS    Z0, Z2
 	VMOVAPS    Z0, Z4
@@ -5179,7 +5237,7 @@ group241:
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch244
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 	ADDQ       DI, SI
@@ -5234,6 +5292,8 @@ sum243:
 channel246:
 	VMOVUPS      (DX), Z8
 	VMOVUPS      64(DX), Z9
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
 	VBROADCASTSS (SI)(CX*1), Z10
 	VFMADD231PS  Z8, Z10, Z0
 	VFMADD231PS  Z9, Z10, Z1
@@ -5251,11 +5311,11 @@ channel246:
 	JNE          channel246
 	DECQ         8(SP)
 	JNE          tap245
-	CMPQ         96(AX), $0x00
+	CMPQ         112(AX), $0x00
 	JE           noResidual247
 	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
+	MOVQ         120(AX), DI
+	CMPQ         144(AX), $0x00
 	JNE          tail248
 	VADDPS       (SI), Z0, Z0
 	VADDPS       64(SI), Z1, Z1
@@ -5272,7 +5332,7 @@ channel246:
 	JMP          done249
 
 tail248:
-	KMOVW     128(AX), K1
+	KMOVW     144(AX), K1
 	VADDPS    (SI), Z0, Z0
 	VMOVUPS.Z 64(SI), K1, Z8
 	VADDPS    Z8, Z1, Z1
@@ -5294,13 +5354,13 @@ done249:
 	MOVQ SI, 64(SP)
 
 noResidual247:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated253
-	VBROADCASTSS 112(AX), Z8
+	VBROADCASTSS 128(AX), Z8
 	CMPQ         R8, $0x01
 	JE           relu250
-	VBROADCASTSS 116(AX), Z9
+	VBROADCASTSS 132(AX), Z9
 	CMPQ         R8, $0x02
 	JE           clamp251
 	CMPQ         R8, $0x04
@@ -5413,8 +5473,8 @@ clamp251:
 
 activated253:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail254
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
@@ -5431,7 +5491,7 @@ activated253:
 	JMP     done255
 
 tail254:
-	KMOVW   128(AX), K1
+	KMOVW   144(AX), K1
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, K1, 64(SI)
 	ADDQ    DI, SI
@@ -5481,14 +5541,16 @@ TEXT ·conv2x32AVX512(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), R8
+	MOVQ 80(AX), R9
 
 group257:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Z0
 	VMOVAPS    Z0, Z2
 	VMOVUPS    64(SI), Z1
@@ -5496,7 +5558,7 @@ group257:
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch260
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 	ADDQ       DI, SI
@@ -5537,6 +5599,8 @@ sum259:
 channel262:
 	VMOVUPS      (DX), Z4
 	VMOVUPS      64(DX), Z5
+	PREFETCHT1   (R8)
+	ADDQ         R9, R8
 	VBROADCASTSS (SI)(CX*1), Z6
 	VFMADD231PS  Z4, Z6, Z0
 	VFMADD231PS  Z5, Z6, Z1
@@ -5548,11 +5612,11 @@ channel262:
 	JNE          channel262
 	DECQ         8(SP)
 	JNE          tap261
-	CMPQ         96(AX), $0x00
+	CMPQ         112(AX), $0x00
 	JE           noResidual263
 	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
+	MOVQ         120(AX), DI
+	CMPQ         144(AX), $0x00
 	JNE          tail264
 	VADDPS       (SI), Z0, Z0
 	VADDPS       64(SI), Z1, Z1
@@ -5563,7 +5627,7 @@ channel262:
 	JMP          done265
 
 tail264:
-	KMOVW     128(AX), K1
+	KMOVW     144(AX), K1
 	VADDPS    (SI), Z0, Z0
 	VMOVUPS.Z 64(SI), K1, Z4
 	VADDPS    Z4, Z1, Z1
@@ -5577,13 +5641,13 @@ done265:
 	MOVQ SI, 64(SP)
 
 noResidual263:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated269
-	VBROADCASTSS 112(AX), Z4
+	VBROADCASTSS 128(AX), Z4
 	CMPQ         R8, $0x01
 	JE           relu266
-	VBROADCASTSS 116(AX), Z5
+	VBROADCASTSS 132(AX), Z5
 	CMPQ         R8, $0x02
 	JE           clamp267
 	CMPQ         R8, $0x04
@@ -5648,8 +5712,8 @@ clamp267:
 
 activated269:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail270
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
@@ -5660,7 +5724,7 @@ activated269:
 	JMP     done271
 
 tail270:
-	KMOVW   128(AX), K1
+	KMOVW   144(AX), K1
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, K1, 64(SI)
 	ADDQ    DI, SI
@@ -5702,20 +5766,22 @@ TEXT ·conv1x32AVX512(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), DI
+	MOVQ 80(AX), R8
 
 group273:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Z0
 	VMOVUPS    64(SI), Z1
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch276
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 
@@ -5749,6 +5815,8 @@ sum275:
 channel278:
 	VMOVUPS      (DX), Z2
 	VMOVUPS      64(DX), Z3
+	PREFETCHT1   (DI)
+	ADDQ         R8, DI
 	VBROADCASTSS (SI)(CX*1), Z4
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
@@ -5757,11 +5825,11 @@ channel278:
 	JNE          channel278
 	DECQ         8(SP)
 	JNE          tap277
-	CMPQ         96(AX), $0x00
+	CMPQ         112(AX), $0x00
 	JE           noResidual279
 	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
+	MOVQ         120(AX), DI
+	CMPQ         144(AX), $0x00
 	JNE          tail280
 	VADDPS       (SI), Z0, Z0
 	VADDPS       64(SI), Z1, Z1
@@ -5769,7 +5837,7 @@ channel278:
 	JMP          done281
 
 tail280:
-	KMOVW     128(AX), K1
+	KMOVW     144(AX), K1
 	VADDPS    (SI), Z0, Z0
 	VMOVUPS.Z 64(SI), K1, Z2
 	VADDPS    Z2, Z1, Z1
@@ -5779,13 +5847,13 @@ done281:
 	MOVQ SI, 64(SP)
 
 noResidual279:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated285
-	VBROADCASTSS 112(AX), Z2
+	VBROADCASTSS 128(AX), Z2
 	CMPQ         R8, $0x01
 	JE           relu282
-	VBROADCASTSS 116(AX), Z3
+	VBROADCASTSS 132(AX), Z3
 	CMPQ         R8, $0x02
 	JE           clamp283
 	CMPQ         R8, $0x04
@@ -5826,8 +5894,8 @@ clamp283:
 
 activated285:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail286
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
@@ -5835,7 +5903,7 @@ activated285:
 	JMP     done287
 
 tail286:
-	KMOVW   128(AX), K1
+	KMOVW   144(AX), K1
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, K1, 64(SI)
 	ADDQ    DI, SI
@@ -5873,14 +5941,16 @@ TEXT ·conv6x40AVX512(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), R12
+	MOVQ 80(AX), R13
 
 group289:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Z0
 	VMOVAPS    Z0, Z3
 	VMOVAPS    Z0, Z6
@@ -5902,7 +5972,7 @@ group289:
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch292
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 	PREFETCHT0 128(SI)
@@ -5978,6 +6048,8 @@ channel294:
 	VMOVUPS      (DX), Z18
 	VMOVUPS      64(DX), Z19
 	VMOVUPS      128(DX), Y20
+	PREFETCHT1   (R12)
+	ADDQ         R13, R12
 	VBROADCASTSS (SI)(CX*1), Z21
 	VFMADD231PS  Z18, Z21, Z0
 	VFMADD231PS  Z19, Z21, Z1
@@ -6007,11 +6079,11 @@ channel294:
 	JNE          channel294
 	DECQ         8(SP)
 	JNE          tap293
-	CMPQ         96(AX), $0x00
+	CMPQ         112(AX), $0x00
 	JE           noResidual295
 	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
+	MOVQ         120(AX), DI
+	CMPQ         144(AX), $0x00
 	JNE          tail296
 	VADDPS       (SI), Z0, Z0
 	VADDPS       64(SI), Z1, Z1
@@ -6040,7 +6112,7 @@ channel294:
 	JMP          done297
 
 tail296:
-	KMOVW     128(AX), K1
+	KMOVW     144(AX), K1
 	VADDPS    (SI), Z0, Z0
 	VADDPS    64(SI), Z1, Z1
 	VMOVUPS.Z 128(SI), K1, Y18
@@ -6076,13 +6148,13 @@ done297:
 	MOVQ SI, 64(SP)
 
 noResidual295:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated301
-	VBROADCASTSS 112(AX), Z18
+	VBROADCASTSS 128(AX), Z18
 	CMPQ         R8, $0x01
 	JE           relu298
-	VBROADCASTSS 116(AX), Z19
+	VBROADCASTSS 132(AX), Z19
 	CMPQ         R8, $0x02
 	JE           clamp299
 	CMPQ         R8, $0x04
@@ -6315,8 +6387,8 @@ clamp299:
 
 activated301:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail302
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
@@ -6345,7 +6417,7 @@ activated301:
 	JMP     done303
 
 tail302:
-	KMOVW   128(AX), K1
+	KMOVW   144(AX), K1
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Y2, K1, 128(SI)
@@ -6409,14 +6481,16 @@ TEXT ·conv4x40AVX512(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), R10
+	MOVQ 80(AX), R11
 
 group305:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Z0
 	VMOVAPS    Z0, Z3
 	VMOVAPS    Z0, Z6
@@ -6432,7 +6506,7 @@ group305:
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch308
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 	PREFETCHT0 128(SI)
@@ -6492,6 +6566,8 @@ channel310:
 	VMOVUPS      (DX), Z12
 	VMOVUPS      64(DX), Z13
 	VMOVUPS      128(DX), Y14
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
 	VBROADCASTSS (SI)(CX*1), Z15
 	VFMADD231PS  Z12, Z15, Z0
 	VFMADD231PS  Z13, Z15, Z1
@@ -6513,11 +6589,11 @@ channel310:
 	JNE          channel310
 	DECQ         8(SP)
 	JNE          tap309
-	CMPQ         96(AX), $0x00
+	CMPQ         112(AX), $0x00
 	JE           noResidual311
 	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
+	MOVQ         120(AX), DI
+	CMPQ         144(AX), $0x00
 	JNE          tail312
 	VADDPS       (SI), Z0, Z0
 	VADDPS       64(SI), Z1, Z1
@@ -6538,7 +6614,7 @@ channel310:
 	JMP          done313
 
 tail312:
-	KMOVW     128(AX), K1
+	KMOVW     144(AX), K1
 	VADDPS    (SI), Z0, Z0
 	VADDPS    64(SI), Z1, Z1
 	VMOVUPS.Z 128(SI), K1, Y12
@@ -6564,13 +6640,13 @@ done313:
 	MOVQ SI, 64(SP)
 
 noResidual311:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated317
-	VBROADCASTSS 112(AX), Z12
+	VBROADCASTSS 128(AX), Z12
 	CMPQ         R8, $0x01
 	JE           relu314
-	VBROADCASTSS 116(AX), Z13
+	VBROADCASTSS 132(AX), Z13
 	CMPQ         R8, $0x02
 	JE           clamp315
 	CMPQ         R8, $0x04
@@ -6731,8 +6807,8 @@ clamp315:
 
 activated317:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail318
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
@@ -6753,7 +6829,7 @@ activated317:
 	JMP     done319
 
 tail318:
-	KMOVW   128(AX), K1
+	KMOVW   144(AX), K1
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Y2, K1, 128(SI)
@@ -6807,14 +6883,16 @@ TEXT ·conv2x40AVX512(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), R8
+	MOVQ 80(AX), R9
 
 group321:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Z0
 	VMOVAPS    Z0, Z3
 	VMOVUPS    64(SI), Z1
@@ -6824,7 +6902,7 @@ group321:
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch324
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 	PREFETCHT0 128(SI)
@@ -6868,6 +6946,8 @@ channel326:
 	VMOVUPS      (DX), Z6
 	VMOVUPS      64(DX), Z7
 	VMOVUPS      128(DX), Y8
+	PREFETCHT1   (R8)
+	ADDQ         R9, R8
 	VBROADCASTSS (SI)(CX*1), Z9
 	VFMADD231PS  Z6, Z9, Z0
 	VFMADD231PS  Z7, Z9, Z1
@@ -6881,11 +6961,11 @@ channel326:
 	JNE          channel326
 	DECQ         8(SP)
 	JNE          tap325
-	CMPQ         96(AX), $0x00
+	CMPQ         112(AX), $0x00
 	JE           noResidual327
 	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
+	MOVQ         120(AX), DI
+	CMPQ         144(AX), $0x00
 	JNE          tail328
 	VADDPS       (SI), Z0, Z0
 	VADDPS       64(SI), Z1, Z1
@@ -6898,7 +6978,7 @@ channel326:
 	JMP          done329
 
 tail328:
-	KMOVW     128(AX), K1
+	KMOVW     144(AX), K1
 	VADDPS    (SI), Z0, Z0
 	VADDPS    64(SI), Z1, Z1
 	VMOVUPS.Z 128(SI), K1, Y6
@@ -6914,13 +6994,13 @@ done329:
 	MOVQ SI, 64(SP)
 
 noResidual327:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated333
-	VBROADCASTSS 112(AX), Z6
+	VBROADCASTSS 128(AX), Z6
 	CMPQ         R8, $0x01
 	JE           relu330
-	VBROADCASTSS 116(AX), Z7
+	VBROADCASTSS 132(AX), Z7
 	CMPQ         R8, $0x02
 	JE           clamp331
 	CMPQ         R8, $0x04
@@ -7009,8 +7089,8 @@ clamp331:
 
 activated333:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail334
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
@@ -7023,7 +7103,7 @@ activated333:
 	JMP     done335
 
 tail334:
-	KMOVW   128(AX), K1
+	KMOVW   144(AX), K1
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Y2, K1, 128(SI)
@@ -7067,21 +7147,23 @@ TEXT ·conv1x40AVX512(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), DI
+	MOVQ 80(AX), R8
 
 group337:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Z0
 	VMOVUPS    64(SI), Z1
 	VMOVUPS    128(SI), Y2
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch340
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 	PREFETCHT0 128(SI)
@@ -7117,6 +7199,8 @@ channel342:
 	VMOVUPS      (DX), Z3
 	VMOVUPS      64(DX), Z4
 	VMOVUPS      128(DX), Y5
+	PREFETCHT1   (DI)
+	ADDQ         R8, DI
 	VBROADCASTSS (SI)(CX*1), Z6
 	VFMADD231PS  Z3, Z6, Z0
 	VFMADD231PS  Z4, Z6, Z1
@@ -7126,11 +7210,11 @@ channel342:
 	JNE          channel342
 	DECQ         8(SP)
 	JNE          tap341
-	CMPQ         96(AX), $0x00
+	CMPQ         112(AX), $0x00
 	JE           noResidual343
 	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
+	MOVQ         120(AX), DI
+	CMPQ         144(AX), $0x00
 	JNE          tail344
 	VADDPS       (SI), Z0, Z0
 	VADDPS       64(SI), Z1, Z1
@@ -7139,7 +7223,7 @@ channel342:
 	JMP          done345
 
 tail344:
-	KMOVW     128(AX), K1
+	KMOVW     144(AX), K1
 	VADDPS    (SI), Z0, Z0
 	VADDPS    64(SI), Z1, Z1
 	VMOVUPS.Z 128(SI), K1, Y3
@@ -7150,13 +7234,13 @@ done345:
 	MOVQ SI, 64(SP)
 
 noResidual343:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated349
-	VBROADCASTSS 112(AX), Z3
+	VBROADCASTSS 128(AX), Z3
 	CMPQ         R8, $0x01
 	JE           relu346
-	VBROADCASTSS 116(AX), Z4
+	VBROADCASTSS 132(AX), Z4
 	CMPQ         R8, $0x02
 	JE           clamp347
 	CMPQ         R8, $0x04
@@ -7209,8 +7293,8 @@ clamp347:
 
 activated349:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail350
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
@@ -7219,7 +7303,7 @@ activated349:
 	JMP     done351
 
 tail350:
-	KMOVW   128(AX), K1
+	KMOVW   144(AX), K1
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Y2, K1, 128(SI)
@@ -7258,14 +7342,16 @@ TEXT ·conv6x48AVX512(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), R12
+	MOVQ 80(AX), R13
 
 group353:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Z0
 	VMOVAPS    Z0, Z3
 	VMOVAPS    Z0, Z6
@@ -7287,7 +7373,7 @@ group353:
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch356
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 	PREFETCHT0 128(SI)
@@ -7363,6 +7449,8 @@ channel358:
 	VMOVUPS      (DX), Z18
 	VMOVUPS      64(DX), Z19
 	VMOVUPS      128(DX), Z20
+	PREFETCHT1   (R12)
+	ADDQ         R13, R12
 	VBROADCASTSS (SI)(CX*1), Z21
 	VFMADD231PS  Z18, Z21, Z0
 	VFMADD231PS  Z19, Z21, Z1
@@ -7392,11 +7480,11 @@ channel358:
 	JNE          channel358
 	DECQ         8(SP)
 	JNE          tap357
-	CMPQ         96(AX), $0x00
+	CMPQ         112(AX), $0x00
 	JE           noResidual359
 	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
+	MOVQ         120(AX), DI
+	CMPQ         144(AX), $0x00
 	JNE          tail360
 	VADDPS       (SI), Z0, Z0
 	VADDPS       64(SI), Z1, Z1
@@ -7425,7 +7513,7 @@ channel358:
 	JMP          done361
 
 tail360:
-	KMOVW     128(AX), K1
+	KMOVW     144(AX), K1
 	VADDPS    (SI), Z0, Z0
 	VADDPS    64(SI), Z1, Z1
 	VMOVUPS.Z 128(SI), K1, Z18
@@ -7461,13 +7549,13 @@ done361:
 	MOVQ SI, 64(SP)
 
 noResidual359:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated365
-	VBROADCASTSS 112(AX), Z18
+	VBROADCASTSS 128(AX), Z18
 	CMPQ         R8, $0x01
 	JE           relu362
-	VBROADCASTSS 116(AX), Z19
+	VBROADCASTSS 132(AX), Z19
 	CMPQ         R8, $0x02
 	JE           clamp363
 	CMPQ         R8, $0x04
@@ -7700,8 +7788,8 @@ clamp363:
 
 activated365:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail366
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
@@ -7730,7 +7818,7 @@ activated365:
 	JMP     done367
 
 tail366:
-	KMOVW   128(AX), K1
+	KMOVW   144(AX), K1
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, K1, 128(SI)
@@ -7794,14 +7882,16 @@ TEXT ·conv4x48AVX512(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), R10
+	MOVQ 80(AX), R11
 
 group369:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Z0
 	VMOVAPS    Z0, Z3
 	VMOVAPS    Z0, Z6
@@ -7817,7 +7907,7 @@ group369:
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch372
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 	PREFETCHT0 128(SI)
@@ -7877,6 +7967,8 @@ channel374:
 	VMOVUPS      (DX), Z12
 	VMOVUPS      64(DX), Z13
 	VMOVUPS      128(DX), Z14
+	PREFETCHT1   (R10)
+	ADDQ         R11, R10
 	VBROADCASTSS (SI)(CX*1), Z15
 	VFMADD231PS  Z12, Z15, Z0
 	VFMADD231PS  Z13, Z15, Z1
@@ -7898,11 +7990,11 @@ channel374:
 	JNE          channel374
 	DECQ         8(SP)
 	JNE          tap373
-	CMPQ         96(AX), $0x00
+	CMPQ         112(AX), $0x00
 	JE           noResidual375
 	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
+	MOVQ         120(AX), DI
+	CMPQ         144(AX), $0x00
 	JNE          tail376
 	VADDPS       (SI), Z0, Z0
 	VADDPS       64(SI), Z1, Z1
@@ -7923,7 +8015,7 @@ channel374:
 	JMP          done377
 
 tail376:
-	KMOVW     128(AX), K1
+	KMOVW     144(AX), K1
 	VADDPS    (SI), Z0, Z0
 	VADDPS    64(SI), Z1, Z1
 	VMOVUPS.Z 128(SI), K1, Z12
@@ -7949,13 +8041,13 @@ done377:
 	MOVQ SI, 64(SP)
 
 noResidual375:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated381
-	VBROADCASTSS 112(AX), Z12
+	VBROADCASTSS 128(AX), Z12
 	CMPQ         R8, $0x01
 	JE           relu378
-	VBROADCASTSS 116(AX), Z13
+	VBROADCASTSS 132(AX), Z13
 	CMPQ         R8, $0x02
 	JE           clamp379
 	CMPQ         R8, $0x04
@@ -8116,8 +8208,8 @@ clamp379:
 
 activated381:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail382
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
@@ -8138,7 +8230,7 @@ activated381:
 	JMP     done383
 
 tail382:
-	KMOVW   128(AX), K1
+	KMOVW   144(AX), K1
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, K1, 128(SI)
@@ -8192,14 +8284,16 @@ TEXT ·conv2x48AVX512(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), R8
+	MOVQ 80(AX), R9
 
 group385:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Z0
 	VMOVAPS    Z0, Z3
 	VMOVUPS    64(SI), Z1
@@ -8209,7 +8303,7 @@ group385:
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch388
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 	PREFETCHT0 128(SI)
@@ -8253,6 +8347,8 @@ channel390:
 	VMOVUPS      (DX), Z6
 	VMOVUPS      64(DX), Z7
 	VMOVUPS      128(DX), Z8
+	PREFETCHT1   (R8)
+	ADDQ         R9, R8
 	VBROADCASTSS (SI)(CX*1), Z9
 	VFMADD231PS  Z6, Z9, Z0
 	VFMADD231PS  Z7, Z9, Z1
@@ -8266,11 +8362,11 @@ channel390:
 	JNE          channel390
 	DECQ         8(SP)
 	JNE          tap389
-	CMPQ         96(AX), $0x00
+	CMPQ         112(AX), $0x00
 	JE           noResidual391
 	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
+	MOVQ         120(AX), DI
+	CMPQ         144(AX), $0x00
 	JNE          tail392
 	VADDPS       (SI), Z0, Z0
 	VADDPS       64(SI), Z1, Z1
@@ -8283,7 +8379,7 @@ channel390:
 	JMP          done393
 
 tail392:
-	KMOVW     128(AX), K1
+	KMOVW     144(AX), K1
 	VADDPS    (SI), Z0, Z0
 	VADDPS    64(SI), Z1, Z1
 	VMOVUPS.Z 128(SI), K1, Z6
@@ -8299,13 +8395,13 @@ done393:
 	MOVQ SI, 64(SP)
 
 noResidual391:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated397
-	VBROADCASTSS 112(AX), Z6
+	VBROADCASTSS 128(AX), Z6
 	CMPQ         R8, $0x01
 	JE           relu394
-	VBROADCASTSS 116(AX), Z7
+	VBROADCASTSS 132(AX), Z7
 	CMPQ         R8, $0x02
 	JE           clamp395
 	CMPQ         R8, $0x04
@@ -8394,8 +8490,8 @@ clamp395:
 
 activated397:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail398
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
@@ -8408,7 +8504,7 @@ activated397:
 	JMP     done399
 
 tail398:
-	KMOVW   128(AX), K1
+	KMOVW   144(AX), K1
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, K1, 128(SI)
@@ -8452,21 +8548,23 @@ TEXT ·conv1x48AVX512(SB), NOSPLIT, $72-8
 	MOVQ SI, 40(SP)
 	MOVQ 8(AX), SI
 	MOVQ SI, 32(SP)
-	MOVQ 72(AX), SI
+	MOVQ 88(AX), SI
 	MOVQ SI, 56(SP)
-	MOVQ 96(AX), SI
+	MOVQ 112(AX), SI
 	MOVQ SI, 64(SP)
+	MOVQ 72(AX), DI
+	MOVQ 80(AX), R8
 
 group401:
 	MOVQ       64(AX), DX
-	MOVQ       88(AX), SI
+	MOVQ       104(AX), SI
 	VMOVUPS    (SI), Z0
 	VMOVUPS    64(SI), Z1
 	VMOVUPS    128(SI), Z2
 	MOVQ       64(SP), SI
 	TESTQ      SI, SI
 	JE         noPrefetch404
-	MOVQ       104(AX), DI
+	MOVQ       120(AX), DI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 	PREFETCHT0 128(SI)
@@ -8502,6 +8600,8 @@ channel406:
 	VMOVUPS      (DX), Z3
 	VMOVUPS      64(DX), Z4
 	VMOVUPS      128(DX), Z5
+	PREFETCHT1   (DI)
+	ADDQ         R8, DI
 	VBROADCASTSS (SI)(CX*1), Z6
 	VFMADD231PS  Z3, Z6, Z0
 	VFMADD231PS  Z4, Z6, Z1
@@ -8511,11 +8611,11 @@ channel406:
 	JNE          channel406
 	DECQ         8(SP)
 	JNE          tap405
-	CMPQ         96(AX), $0x00
+	CMPQ         112(AX), $0x00
 	JE           noResidual407
 	MOVQ         64(SP), SI
-	MOVQ         104(AX), DI
-	CMPQ         128(AX), $0x00
+	MOVQ         120(AX), DI
+	CMPQ         144(AX), $0x00
 	JNE          tail408
 	VADDPS       (SI), Z0, Z0
 	VADDPS       64(SI), Z1, Z1
@@ -8524,7 +8624,7 @@ channel406:
 	JMP          done409
 
 tail408:
-	KMOVW     128(AX), K1
+	KMOVW     144(AX), K1
 	VADDPS    (SI), Z0, Z0
 	VADDPS    64(SI), Z1, Z1
 	VMOVUPS.Z 128(SI), K1, Z3
@@ -8535,13 +8635,13 @@ done409:
 	MOVQ SI, 64(SP)
 
 noResidual407:
-	MOVQ         120(AX), R8
+	MOVQ         136(AX), R8
 	TESTQ        R8, R8
 	JE           activated413
-	VBROADCASTSS 112(AX), Z3
+	VBROADCASTSS 128(AX), Z3
 	CMPQ         R8, $0x01
 	JE           relu410
-	VBROADCASTSS 116(AX), Z4
+	VBROADCASTSS 132(AX), Z4
 	CMPQ         R8, $0x02
 	JE           clamp411
 	CMPQ         R8, $0x04
@@ -8594,8 +8694,8 @@ clamp411:
 
 activated413:
 	MOVQ    56(SP), SI
-	MOVQ    80(AX), DI
-	CMPQ    128(AX), $0x00
+	MOVQ    96(AX), DI
+	CMPQ    144(AX), $0x00
 	JNE     tail414
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
@@ -8604,7 +8704,7 @@ activated413:
 	JMP     done415
 
 tail414:
-	KMOVW   128(AX), K1
+	KMOVW   144(AX), K1
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, K1, 128(SI)

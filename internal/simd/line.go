@@ -73,6 +73,7 @@ func MakeLine(level Level, shape Shape, channels, filters int) *Line {
 		l.products[p] = MakeConv(level, 1, channels, filters)
 		l.products[p].BlockSums()
 	}
+	chain(l.products[:])
 	// The matrices of a tile stay in the second cache with a part of the kernel.
 	l.tiles = min(max(12, (768<<10)/(4*linePoints*(pad16(channels)+pad16(filters)))/12*12), 96)
 	return l

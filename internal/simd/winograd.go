@@ -92,6 +92,7 @@ func MakeWinograd(level Level, channels, filters int) *Winograd {
 		one.place(memory[p*w.apart:][:size:size])
 		w.products[p] = &one
 	}
+	chain(w.products[:])
 	// The matrices of a tile stay in the second cache besides the kernel; if the kernel is larger than that, each reading of it serves more tiles.
 	perTile := 4 * winogradPoints * (pad16(channels) + pad16(filters))
 	room := 448 << 10
@@ -134,6 +135,9 @@ func (w *Winograd) Parts(n int) []*Winograd {
 			}
 			parts[i].products[p] = part
 		}
+	}
+	for _, part := range parts {
+		chain(part.products[:])
 	}
 	return parts
 }

@@ -112,6 +112,7 @@ func (g *generator) convolution(s shape) {
 	src, firstOffsets, groups, dst, residual := g.AllocLocal(8), g.AllocLocal(8), g.AllocLocal(8), g.AllocLocal(8), g.AllocLocal(8)
 	channels, tap, position := reg.RCX, reg.RCX, positionRegisters
 	kernel := reg.RDX
+	ahead := positionRegisters[s.positions:] // where the kernel is fetched from ahead, and by how much that moves
 
 	nextGroup, readRows, sum := g.label("group"), g.label("rows"), g.label("sum")
 	g.MOVQ(tile.at(reg.RAX, "groups"), reg.RSI)
@@ -125,6 +126,11 @@ func (g *generator) convolution(s shape) {
 	g.MOVQ(tile.at(reg.RAX, "residual"), reg.RSI)
 	g.MOVQ(reg.RSI, residual)
 
+	fetches := len(ahead) >= 2
+	if fetches {
+		g.MOVQ(tile.at(reg.RAX, "ahead"), ahead[0])
+		g.MOVQ(tile.at(reg.RAX, "aheadStep"), ahead[1])
+	}
 	g.Label(nextGroup)
 	g.MOVQ(tile.at(reg.RAX, "kernel"), kernel)
 	g.MOVQ(tile.at(reg.RAX, "bias"), reg.RSI)
@@ -179,6 +185,10 @@ func (g *generator) convolution(s shape) {
 	g.Label(nextChannel)
 	for v, w := range weights {
 		g.VMOVUPS(operand.Mem{Base: kernel, Disp: v * step}, w)
+	}
+	if fetches {
+		g.PREFETCHT1(operand.Mem{Base: ahead[0]})
+		g.ADDQ(ahead[1], ahead[0])
 	}
 	for i, row := range accumulators {
 		from := operand.Mem{Base: position[i], Index: channels, Scale: 1}

@@ -50,6 +50,8 @@ var tile = record{"tile", "what a micro-kernel of a convolution takes: a few pos
 	word("taps", ""),
 	word("channels", "bytes"),
 	pointer("kernel", "[taps][channels][filters of the panel]"),
+	pointer("ahead", "what is on its way to the second cache while the sums are made"),
+	word("aheadStep", "bytes of it for each channel"),
 	pointer("dst", ""),
 	word("dstStride", "bytes between positions"),
 }, epilogue...)}
