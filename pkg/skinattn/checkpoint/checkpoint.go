@@ -169,9 +169,9 @@ func list(f *run.Folder, kind string) ([]string, error) {
 var ErrNone = errors.New("the run has no checkpoint")
 
 // Load fills state, and store unless it is nil, from the newest intact checkpoint of a
-// kind. It passes over damaged checkpoints: log, which may be nil, gets a line about each,
-// and in a locked folder Load renames them to "damaged-...". Without an intact checkpoint
-// the error is an ErrNone.
+// kind. It passes over damaged checkpoints: log gets a line about each, and in a locked folder
+// Load renames them to "damaged-...". With a nil log it leaves them where they are, so that whoever
+// goes on from the checkpoint hears of them. Without an intact checkpoint the error is an ErrNone.
 func Load(f *run.Folder, kind string, store *model.Store, state any, log func(line string)) error {
 	names, err := list(f, kind)
 	if err != nil {
@@ -185,6 +185,9 @@ func Load(f *run.Folder, kind string, store *model.Store, state any, log func(li
 		}
 		if errors.Is(err, os.ErrPermission) {
 			return fmt.Errorf("reading checkpoint %s: %w", path, err)
+		}
+		if err != nil && log == nil {
+			continue
 		}
 		if err != nil {
 			say(log, "warning: checkpoint %s is damaged (%v)%s; taking the one before", path, err, setAside(f, name))

@@ -319,13 +319,16 @@ func write(t *testing.T, path, content string) {
 	}
 }
 
-// Load passes over a damaged checkpoint without a log, too.
+// Load passes over a damaged checkpoint without a log, too, and leaves it for those who tell about it.
 func TestLoadWithoutALog(t *testing.T) {
 	f := saved(t, Last, 1, 2)
 	write(t, filepath.Join(Newest(f, Last), WeightsFile), "x")
 	var state testState
 	if err := Load(f, Last, model.NewStore(), &state, nil); err != nil || state.Epoch != 1 {
 		t.Errorf("epoch %d, %v", state.Epoch, err)
+	}
+	if diff := cmp.Diff([]string{"last-epoch00001", "last-epoch00002"}, names(t, f)); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -6,4 +6,7 @@
 // SHA-256, and kept in go-xla's standard folder, so a machine needs nothing but Go.
 // An interrupted download goes on the next time. Without a network the pure Go
 // backend serves: it always works, and is slow.
+//
+// Opening the CPU engine raises GOMAXPROCS of the process by two for each core where XLA
+// calls vector kernels (docs/kernels.md).
 package engine

@@ -38,7 +38,7 @@ func (o TrainOptions) compare(folder *run.Folder, cfg *run.Config) (r resumed, e
 	}
 	if r.sealed, err = folder.CheckFingerprint(); err != nil {
 		if edited, ok := errors.AsType[*run.EditedError](err); ok {
-			if saved, fault := training.ReadSaved(folder, nil); fault == nil && saved.Config != nil {
+			if saved, fault := training.ReadSaved(folder); fault == nil && saved.Config != nil {
 				edited.Fields = run.Changed(*saved.Config, have)
 			}
 		}
@@ -80,7 +80,7 @@ func mayChange(folder *run.Folder, have run.Config, epochs int) error {
 		refused.Reason = "its cosine schedule lets the learning rate fall over all epochs, so the steps already made would have had other rates"
 		return refused
 	}
-	saved, err := training.ReadSaved(folder, nil)
+	saved, err := training.ReadSaved(folder)
 	switch {
 	case errors.Is(err, checkpoint.ErrNone) && folder.HasResults():
 		refused.Reason = "its checkpoints are gone, so it would be trained from the beginning"
@@ -125,7 +125,7 @@ func finished(folder *run.Folder, have run.Config) (bool, error) {
 	if have.Fingerprint != "" {
 		return true, nil
 	}
-	saved, err := training.ReadSaved(folder, nil)
+	saved, err := training.ReadSaved(folder)
 	if errors.Is(err, checkpoint.ErrNone) { // the committed form of a run
 		return true, nil
 	}

@@ -452,10 +452,10 @@ type Saved struct {
 	Config  *run.Config // that it was made with; nil in older runs
 }
 
-// ReadSaved reads the newest intact checkpoint to go on from. Without one the error is a
-// checkpoint.ErrNone. log is as in checkpoint.Load.
-func ReadSaved(f *run.Folder, log func(line string)) (Saved, error) {
+// ReadSaved reads the newest intact checkpoint to go on from, and changes nothing. Without one the
+// error is a checkpoint.ErrNone.
+func ReadSaved(f *run.Folder) (Saved, error) {
 	var s state
-	err := checkpoint.Load(f, checkpoint.Last, nil, &s, log)
+	err := checkpoint.Load(f, checkpoint.Last, nil, &s, nil)
 	return Saved{Epoch: s.Epoch, Within: s.Running.Images > 0, Stopped: s.Finished, Config: s.Config}, err
 }

@@ -235,6 +235,10 @@ func TestDamagedCheckpoints(t *testing.T) {
 	r := quickRun(t, dir, false)
 	train(t, r)
 	damage(t, r.Folder, checkpoint.Last)
+	// Looking at the run first takes nothing from what is said.
+	if saved, err := ReadSaved(r.Folder); err != nil || saved.Epoch != 1 {
+		t.Errorf("read %+v, %v", saved, err)
+	}
 	log := train(t, quickRun(t, dir, true))
 	if !strings.Contains(log, "is damaged") || !strings.Contains(log, "going on after epoch 1, step 4") {
 		t.Errorf("the log names neither the damage nor where it went on: %s", log)
