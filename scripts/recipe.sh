@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
-# recipe.sh SKINATTN DATA WEIGHTS OUT: the short runs by which the options of the regime `modern`
-# were chosen (docs/training.md). Each run changes one thing; the validation part alone is looked at.
-# A second start goes on where the first stopped.
+# recipe.sh SKINATTN DATA WEIGHTS OUT [NAME...]: the short runs that try options for the regime `modern`
+# (docs/training.md), or the named ones only. Each changes one thing; the validation part alone is looked
+# at. A second start goes on where the first stopped. Without checkpoints they are studies/recipe.
 set -euo pipefail
 skinattn=$1 data=$2 weights=$3 out=$4
-common=(--backbone mobilenet_v2 --protocol grouped --regime modern --size 128 --epochs 10 --seed 1 --data "$data" --weights "$weights" --quiet)
+shift 4
+wanted=" $* "
+common=(--backbone mobilenet_v2 --protocol grouped --regime modern --size 128 --seed 1 --data "$data" --weights "$weights" --quiet)
 
 trial() {
   local name=$1 run=$out/$1 resume=()
   shift
+  [ "$wanted" = "  " ] || [[ $wanted == *" $name "* ]] || return 0
   [ -f "$run/metrics.json" ] && return
   [ -f "$run/config.json" ] && resume=(--resume)
   echo "$(date +%T) $name"
-  "$skinattn" train "${common[@]}" --run "$run" "$@" "${resume[@]}"
+  "$skinattn" train "${common[@]}" --epochs "${epochs:-10}" --run "$run" "$@" "${resume[@]}"
 }
 
 trial as-before --resize= --oversample 0 --views 8
@@ -26,3 +29,4 @@ trial mixup --mixup .2
 trial rate-backbone --layer-rates backbone=.3 --learning-rate 1e-3
 trial no-smoothing --label-smoothing 0
 trial gap --head gap
+epochs=20 trial long

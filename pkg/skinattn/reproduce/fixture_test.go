@@ -34,8 +34,8 @@ type fixture struct {
 }
 
 // studies are the runs of the experiments: an ablation with two seeds, of which a third
-// lacks a combination, both arms of a pair with two seeds, of which a third lacks an arm, and
-// the whole network of the ablation on the ISIC Archive's sites.
+// lacks a combination, both arms of a pair with two seeds, of which a third lacks an arm,
+// the whole network of the ablation on the ISIC Archive's sites, and trials of options.
 // More Soft-Attention changes nothing, metadata helps, class weights harm.
 func studies() (all []fixture) {
 	for seed := uint64(1); seed <= 3; seed++ {
@@ -56,6 +56,22 @@ func studies() (all []fixture) {
 			size: 64, seed: seed, skill: 0.9, change: func(c *run.Config) {
 				c.Data.CoarseSites, c.Data.SplitSHA256 = "9 head/neck", fmt.Sprint("of seed ", seed)
 			}})
+		if seed == 1 {
+			for i, name := range []string{"a-mixup", "b-longer", "c-base", "d-two"} {
+				all = append(all, fixture{name: name, study: "recipe", backbone: "mobilenet_v2", regime: "modern", protocol: split.Grouped,
+					size: 64, seed: seed, skill: []float64{0, 1, .8, .8}[i], change: func(c *run.Config) {
+						c.Data.SplitSHA256 = "of the recipe"
+						switch name {
+						case "a-mixup":
+							c.Regime.Mix.Mixup = .2
+						case "b-longer":
+							c.Regime.Epochs = 600
+						case "d-two":
+							c.Regime.EMA, c.Regime.LabelSmoothing = .99, .2
+						}
+					}})
+			}
+		}
 		for i, arm := range split.Arms {
 			if seed == 3 && i == 0 {
 				continue
@@ -186,6 +202,15 @@ func (f fixture) write(t *testing.T, dir string) {
 	p, err := eval.NewTable(f.predictions(test))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if f.study == recipeStudy {
+		val, err := eval.NewTable(f.predictions(parts.Part(split.Val)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := folder.WritePredictions(split.Val, val); err != nil {
+			t.Fatal(err)
+		}
 	}
 	m, err := eval.Evaluate(t.Context(), p, eval.Options{Resamples: 100, Seed: 1})
 	if err != nil {

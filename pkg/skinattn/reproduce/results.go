@@ -22,6 +22,7 @@ type resultsView struct {
 	Ablations []ablationView
 	Pairs     []pairView
 	Sites     []siteView
+	Recipes   []recipeView
 	Command   string // that trains the runs of the studies
 	Paper     render.Grid
 	Others    string // how a command changes for the other protocols
@@ -42,7 +43,7 @@ func (r *Report) resultsView() (resultsView, error) {
 	if err != nil {
 		return resultsView{}, err
 	}
-	v := resultsView{Ablations: studies.Ablations, Pairs: studies.Pairs, Sites: studies.Sites, Command: studies.Command, Paper: r.paperRows(), Others: otherProtocols()}
+	v := resultsView{Ablations: studies.Ablations, Pairs: studies.Pairs, Sites: studies.Sites, Recipes: studies.Recipes, Command: studies.Command, Paper: r.paperRows(), Others: otherProtocols()}
 	v.Settings.Head = append([]string{"network", "regime", "protocol", "leak", "px", "seeds", "n", "epochs"}, metricHeads()...)
 	for _, s := range settings {
 		v.Settings.Add(r.settingLine(s)...)

@@ -16,6 +16,7 @@ type experiments struct {
 	ablations []*ablation
 	pairs     []*leakPair
 	sites     []*siteStudy
+	recipes   []*recipe
 }
 
 // experiments finds and measures the experiments among all runs.
@@ -37,7 +38,10 @@ func (r *Report) experiments() (e experiments, err error) {
 	if e.pairs, err = r.leakPairs(runs); err != nil {
 		return e, err
 	}
-	e.sites, err = r.siteStudies(runs)
+	if e.sites, err = r.siteStudies(runs); err != nil {
+		return e, err
+	}
+	e.recipes, err = r.recipes(runs)
 	return e, err
 }
 
@@ -47,6 +51,7 @@ type studiesView struct {
 	Ablations []ablationView
 	Pairs     []pairView
 	Sites     []siteView
+	Recipes   []recipeView
 	Command   string // that trains the runs
 }
 
@@ -88,6 +93,9 @@ func (r *Report) studiesView(pictures figuresView) (studiesView, error) {
 	}
 	for _, s := range e.sites {
 		v.Sites = append(v.Sites, r.siteView(s))
+	}
+	for _, p := range e.recipes {
+		v.Recipes = append(v.Recipes, r.recipeView(p))
 	}
 	return v, nil
 }
@@ -293,6 +301,7 @@ const (
 	StudyAblation = "ablation"  // of protocol grouped or paper
 	StudyLeak     = "leak pair" // what the leak is worth: protocol leak-pair
 	StudySites    = "archive sites"
+	StudyRecipe   = "recipe" // trials of a regime's options, on validation parts
 )
 
 // Study is an experiment of several runs, with its answer.
@@ -303,7 +312,8 @@ type Study struct {
 	Sentences []string // the answer, as Markdown
 	// Effects are main effects, then interactions, of an ablation; of a leak pair, the
 	// effect on all test photos, on those whose siblings were trained on, and on the others; of
-	// the archive's sites, what they change, and what leaving out all metadata changes.
+	// the archive's sites, what they change, and what leaving out all metadata changes; of a
+	// recipe, what each trial changes.
 	Effects []StudyEffect
 }
 
@@ -326,7 +336,7 @@ type StudyChange struct {
 }
 
 // Studies are the experiments among the runs: ablations, the protocol to believe first, then
-// leak pairs, then those on the ISIC Archive's coarser sites.
+// leak pairs, then those on the ISIC Archive's coarser sites, then trials.
 func (r *Report) Studies() ([]Study, error) {
 	e, err := r.measured()
 	if err != nil {
@@ -350,6 +360,9 @@ func (r *Report) Studies() ([]Study, error) {
 	for _, s := range e.sites {
 		v := r.siteView(s)
 		studies = append(studies, Study{Kind: StudySites, Protocol: s.archive[0].config.Data.Protocol, Setting: v.Setting, Sentences: v.Sentences, Effects: studyEffects(s.effects)})
+	}
+	for _, p := range e.recipes {
+		studies = append(studies, Study{StudyRecipe, p.base.config.Data.Protocol, r.recipeView(p).Setting, p.sentences(), studyEffects(p.effects)})
 	}
 	return studies, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/plots"
 	"github.com/skinattn/skinattn/pkg/skinattn/spec"
+	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
 // Cells in the order none, S, M, SM, W, SW, MW, SMW; by hand.
@@ -154,6 +155,48 @@ func TestArchiveSites(t *testing.T) {
 	}
 }
 
+// The base of trials is the run that all others are near to; the values are those of the validation part.
+func TestRecipe(t *testing.T) {
+	r := report(t, results(t), built)
+	e, err := r.measured()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(e.recipes) != 1 {
+		t.Fatalf("%d experiments", len(e.recipes))
+	}
+	p := e.recipes[0]
+	var names []string
+	accuracy := map[string]float64{}
+	for _, run := range append([]*Run{p.base}, p.trials...) {
+		names = append(names, run.Name)
+		table, err := run.folder.Predictions(split.Val)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := table.Score(nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		accuracy[run.Name] = m.Accuracy
+	}
+	if !slices.Equal(names, []string{"c-base", "d-two", "b-longer", "a-mixup"}) {
+		t.Errorf("the base and its trials are %q", names)
+	}
+	for i, want := range []string{"ema 0.99, label_smoothing 0.2", "epochs 600", "mix.mixup 0.2"} {
+		change := accuracy[names[1+i]] - accuracy["c-base"]
+		if got := p.effects[i]; got.name != want || math.Abs(got.values[0].Value-change) > 1e-12 {
+			t.Errorf("%s: %+v, want %s: %v", got.name, got.values[0], want, change)
+		}
+	}
+	if got := p.means[0].values[0].Value; p.means[0].name != "nothing" || math.Abs(got-accuracy["c-base"]) > 1e-12 || p.images != 49 {
+		t.Errorf("%s: %v of %d, want %v", p.means[0].name, got, p.images, accuracy["c-base"])
+	}
+	if v := r.recipeView(p); len(v.Clear) != 1 || !strings.HasPrefix(v.Clear[0], "`mix.mixup 0.2` lowers the accuracy") {
+		t.Errorf("%q", v.Clear)
+	}
+}
+
 func TestSentences(t *testing.T) {
 	of := func(value, adjusted float64) measured {
 		return measured{Effect: eval.Effect{Value: value, CI: eval.Interval{Low: value - .01, High: value + .01}}, adjusted: adjusted}
@@ -187,10 +230,10 @@ func TestStudiesStandApart(t *testing.T) {
 	for _, run := range runs {
 		counts[run.Study]++
 	}
-	if counts[""] != len(fixtures) || counts["ablation"] != 23 || counts["leak-pair"] != 5 || counts["archive-sites"] != 3 {
+	if counts[""] != len(fixtures) || counts["ablation"] != 23 || counts["leak-pair"] != 5 || counts["archive-sites"] != 3 || counts["recipe"] != 4 {
 		t.Errorf("%v", counts)
 	}
-	if r := report(t, dir, built); len(r.Runs) != len(fixtures) || len(r.studies) != 31 {
+	if r := report(t, dir, built); len(r.Runs) != len(fixtures) || len(r.studies) != 35 {
 		t.Errorf("%d runs, %d of studies", len(r.Runs), len(r.studies))
 	}
 	for _, page := range []string{"index.md", "deviations.md", "tables/table-5.md"} {
