@@ -1,13 +1,15 @@
 """Measures training and prediction of the authors' networks in skinattn and its peers, and writes the tables of docs/performance.md.
 
 Run it as bench/run.sh --network all, with nothing else running: an hour on two cores. Every network has a JSON file of its own
-in bench/results, and a network that has one is not measured again, so that the command goes on where it was interrupted.
+in the folder of the processor in bench/results, and a network that has one is not measured again, so that the command goes on
+where it was interrupted. Every processor has its tables.
 """
 import argparse
 import datetime
 import json
 import os
 import pathlib
+import re
 import statistics
 import sys
 import tempfile
@@ -22,6 +24,7 @@ MEASURED = [("train", 8), ("infer", 1), ("infer", 8), ("infer", 32)]
 STEPS = {"small": (6, 100, 12, 2), "medium": (3, 40, 6, 1), "large": (2, 20, 4, 1)}
 WORK = {"densenet201": "medium", "resnet50": "medium", "resnet34": "medium", "resnet152": "large", "vgg16": "large",
         "inception_resnet_v2": "large", "nasnet_large": "large"}
+RESULTS = compare.HERE / "results"
 DOCUMENT = compare.HERE.parent / "docs/performance.md"
 BEGIN, END = "<!-- networks.py: begin -->\n", "<!-- networks.py: end -->\n"
 
@@ -111,15 +114,15 @@ def p99(result):
 
 
 def table(files):
-    """The Markdown between the document's marks."""
+    """The Markdown of the networks that were measured on a processor."""
     engines = {r["contestant"]: r["engine"] for f in files for r in f["measurements"] if "engine" in r}
     machines = dict.fromkeys(f"{f['machine']['cpu']}, {f['machine']['cores']} cores" for f in files)
     days = sorted(r.get("when", f["when"])[:10] for f in files for r in f["measurements"])
     contestants = [c for c in compare.CONTESTANTS if c in engines]
     titles = [compare.TITLES[c] for c in contestants]
     trained = [c for c in contestants if c not in compare.PREDICT_ALONE]
-    lines = [f"Float32; {'; '.join(machines)}; {' to '.join(dict.fromkeys((days[0], days[-1])))}, by `bench/run.sh --network all`; "
-             f"{', '.join(engines[c] for c in contestants)}. Raw values: `bench/results`.", ""]
+    lines = [f"#### {'; '.join(machines)}", "", f"Float32; {' to '.join(dict.fromkeys((days[0], days[-1])))}, by `bench/run.sh --network all`; "
+             f"{', '.join(engines[c] for c in contestants)}.", ""]
     rows = [(f, [best(f, "train", 8, c) for c in trained]) for f in files]
     rows = [(f, row) for f, row in rows if any(row)]
     if rows:
@@ -141,6 +144,8 @@ def table(files):
               "first with nothing kept from earlier ones, then again:", "", f"| network | | {' | '.join(titles)} |", "| --- | --- |" + " --- |" * len(titles)]
     for f in files:
         row = [best(f, "infer", 1, c) for c in contestants]
+        if not any(row):
+            continue
         latency = texts(row, lambda r: f"{statistics.median(r['step_seconds']) * 1e3:.1f}, {p99(r):.1f}")
         lines.append(f"| {f['network']} | latency | {' | '.join(latency)} |")
         for start in ("cold", "warm"):
@@ -152,15 +157,25 @@ def table(files):
     return "\n".join(lines + [""])
 
 
-def write_document(results):
-    """Puts the table of all networks that have been measured into the document."""
-    files = [json.loads(p.read_text()) for p in (results / (name + ".json") for name in NETWORKS) if p.exists()]
+def read(folder):
+    """The files of all networks that have been measured, in the order of the tables."""
+    return [json.loads(p.read_text()) for p in (folder / (name + ".json") for name in NETWORKS) if p.exists()]
+
+
+def folder_of(cpu):
+    """The name of the folder of a processor: amd-epyc."""
+    return re.sub("[^a-z0-9]+", "-", re.sub(r"\((r|tm)\)", "", cpu.lower())).strip("-")
+
+
+def write_document():
+    """Puts the tables of all processors into the document."""
+    tables = [table(files) for files in map(read, sorted(RESULTS.iterdir())) if files]
     text = DOCUMENT.read_text()
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     if not rest or END not in rest:
         sys.exit(f"networks.py: {DOCUMENT} has no lines {BEGIN.strip()} and {END.strip()}")
-    replace(DOCUMENT, before + BEGIN + table(files) + END + after)
+    replace(DOCUMENT, before + BEGIN + "\n".join(tables) + END + after)
 
 
 def replace(path, text):
@@ -180,7 +195,7 @@ def arguments():
     parser.add_argument("--infer-steps", type=int, help="timed steps (default: 4 to 12, by network)")
     parser.add_argument("--warm-up", type=int, help="steps after the first that are not timed (default: 1 or 2, by network)")
     parser.add_argument("--again", action="store_true", help="measure also what has been measured")
-    parser.add_argument("--results", type=pathlib.Path, default=compare.HERE / "results", help="folder of the JSON files")
+    parser.add_argument("--results", type=pathlib.Path, default=RESULTS / folder_of(compare.machine()["cpu"]), help="folder of the JSON files")
     parser.add_argument("--no-document", action="store_true", help=f"print the table and leave {DOCUMENT.name} as it is")
     return parser.parse_args()
 
@@ -200,9 +215,9 @@ def main():
         measured["measurements"] += kept(path, measured, args.mode)
         replace(path, json.dumps(measured, indent=1) + "\n")
     if args.no_document:
-        print(table([json.loads(p.read_text()) for p in sorted(args.results.glob("*.json"))]))
+        print(table(read(args.results)))
     else:
-        write_document(args.results)
+        write_document()
 
 
 if __name__ == "__main__":
