@@ -115,7 +115,7 @@ def p99(result):
 
 def table(files):
     """The Markdown of the networks that were measured on a processor."""
-    engines = {r["contestant"]: r["engine"] for f in files for r in f["measurements"] if "engine" in r}
+    engines = {r["contestant"]: "skinattn" if r["contestant"] == "skinattn" else r["engine"] for f in files for r in f["measurements"] if "engine" in r}
     machines = dict.fromkeys(f"{f['machine']['cpu']}, {f['machine']['cores']} cores" for f in files)
     days = sorted(r.get("when", f["when"])[:10] for f in files for r in f["measurements"])
     contestants = [c for c in compare.CONTESTANTS if c in engines]
