@@ -162,9 +162,10 @@ def read(folder):
     return [json.loads(p.read_text()) for p in (folder / (name + ".json") for name in NETWORKS) if p.exists()]
 
 
-def folder_of(cpu):
-    """The name of the folder of a processor: amd-epyc."""
-    return re.sub("[^a-z0-9]+", "-", re.sub(r"\((r|tm)\)", "", cpu.lower())).strip("-")
+def folder_of(machine):
+    """The name of the folder of a processor: amd-epyc-2-cores."""
+    name = re.sub(r"\((r|tm)\)", "", (machine["cpu"] or machine["arch"]).lower())
+    return re.sub("[^a-z0-9]+", "-", f"{name} {machine['cores']} cores").strip("-")
 
 
 def write_document():
@@ -195,9 +196,12 @@ def arguments():
     parser.add_argument("--infer-steps", type=int, help="timed steps (default: 4 to 12, by network)")
     parser.add_argument("--warm-up", type=int, help="steps after the first that are not timed (default: 1 or 2, by network)")
     parser.add_argument("--again", action="store_true", help="measure also what has been measured")
-    parser.add_argument("--results", type=pathlib.Path, default=RESULTS / folder_of(compare.machine()["cpu"]), help="folder of the JSON files")
+    parser.add_argument("--results", type=pathlib.Path, help="another folder for the JSON files; the document stays as it is")
     parser.add_argument("--no-document", action="store_true", help=f"print the table and leave {DOCUMENT.name} as it is")
-    return parser.parse_args()
+    args = parser.parse_args()
+    args.no_document = args.no_document or args.results is not None
+    args.results = args.results or RESULTS / folder_of(compare.machine())
+    return args
 
 
 def main():

@@ -261,7 +261,7 @@ func (w *Winograd) BlockSums() {
 	}
 }
 
-// fetchedAhead is the size from which what follows in a kernel is fetched into the second cache while a panel is used: a smaller kernel stays in the first.
+// fetchedAhead is the size from which what follows in a kernel is fetched into the second cache while a panel is used: of a smaller kernel most stays in the first.
 const fetchedAhead = 64 << 10
 
 // following is what is used after a run of a panel, for a last or another block of positions; nil where it need not be fetched.
@@ -290,6 +290,9 @@ func (c *Conv) part(panel, run int) []float32 {
 
 // chain says that kernels are used one after the other.
 func chain(kernels []*Conv) {
+	if kernels[0].Level == Generic { // whose parts are the whole
+		return
+	}
 	for i, c := range kernels[1:] {
 		kernels[i].next = c
 	}

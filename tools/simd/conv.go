@@ -7,8 +7,10 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// The registers of the convolutions besides the record in RAX: where each position reads, which are then free for the epilogue.
+// The registers of the convolutions besides the record in RAX: where each position reads. The first few, betweenSums, are also what leads to the next sums and stores the last.
 var positionRegisters = []reg.Register{reg.RSI, reg.RDI, reg.R8, reg.R9, reg.R10, reg.R11, reg.R12, reg.R13, reg.R14, reg.R15, reg.RBX, reg.RBP}
+
+const betweenSums = 3
 
 // shape is what a micro-kernel makes: so many positions of a panel that is so many times 8 filters wide.
 type shape struct{ positions, eighths int }
@@ -112,7 +114,8 @@ func (g *generator) convolution(s shape) {
 	src, firstOffsets, groups, dst, residual := g.AllocLocal(8), g.AllocLocal(8), g.AllocLocal(8), g.AllocLocal(8), g.AllocLocal(8)
 	channels, tap, position := reg.RCX, reg.RCX, positionRegisters
 	kernel := reg.RDX
-	ahead := positionRegisters[s.positions:] // where the kernel is fetched from ahead, and by how much that moves
+	// Where the kernel is fetched from ahead, and by how much that moves. The first registers are needed between the sums, too.
+	ahead := positionRegisters[max(s.positions, betweenSums):]
 
 	nextGroup, readRows, sum := g.label("group"), g.label("rows"), g.label("sum")
 	g.MOVQ(tile.at(reg.RAX, "groups"), reg.RSI)

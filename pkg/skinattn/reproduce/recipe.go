@@ -1,12 +1,14 @@
 package reproduce
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/skinattn/skinattn/pkg/eval"
 	"github.com/skinattn/skinattn/pkg/skinattn/reproduce/internal/render"
+	"github.com/skinattn/skinattn/pkg/skinattn/spec"
 	"github.com/skinattn/skinattn/pkg/skinattn/split"
 )
 
@@ -28,22 +30,13 @@ type recipe struct {
 func (r *Report) recipes(runs []*Run) ([]*recipe, error) {
 	runs = slices.DeleteFunc(slices.Clone(runs), func(run *Run) bool { return run.Study != recipeStudy || run.config.Regime == nil })
 	var found []*recipe
-	for _, same := range grouped(runs, func(run *Run) string {
-		c := run.config
-		return fmt.Sprint(c.Network.Backbone, c.Network.Size, c.Regime.Name, c.Data.SplitSHA256, c.Seed)
-	}) {
-		if len(same) < 2 {
+	for _, same := range grouped(runs, func(run *Run) string { return run.identity(triedPaths()...) }) {
+		base := r.baseOf(same)
+		same = slices.DeleteFunc(same, func(run *Run) bool { return run == base || len(r.tried(base, run)) == 0 })
+		if len(same) == 0 {
 			continue
 		}
-		// Every trial is near the base, and farther from other trials.
-		changes := func(base *Run) (n int) {
-			for _, trial := range same {
-				n += len(r.tried(base, trial))
-			}
-			return n
-		}
-		slices.SortStableFunc(same, func(a, b *Run) int { return changes(a) - changes(b) })
-		p := &recipe{base: same[0], trials: same[1:]}
+		p := &recipe{base: base, trials: same}
 		slices.SortFunc(p.trials, func(a, b *Run) int { return strings.Compare(r.trial(p, a), r.trial(p, b)) })
 		if err := r.measureRecipe(p); err != nil {
 			return nil, fmt.Errorf("measuring the trials beside %s: %w", p.base.Name, err)
@@ -51,6 +44,33 @@ func (r *Report) recipes(runs []*Run) ([]*recipe, error) {
 		found = append(found, p)
 	}
 	return found, nil
+}
+
+// triedPaths are the paths of config.json that trials change: the options by which tried names them.
+func triedPaths() (paths []string) {
+	for _, o := range spec.RegimeOptions() {
+		paths = append(paths, "regime."+o.Path)
+	}
+	for _, o := range spec.NetworkOptions() {
+		if !o.BeyondPaper() && !slices.Contains(toldElsewhere, o.Path) {
+			paths = append(paths, "network."+o.Path)
+		}
+	}
+	return paths
+}
+
+// baseOf is the run that every other is near to, while trials are farther from each other; of two alike the one that is nearer to the
+// regime of its name.
+func (r *Report) baseOf(runs []*Run) *Run {
+	return slices.MinFunc(runs, func(a, b *Run) int {
+		distance := func(base *Run) (n int) {
+			for _, trial := range runs {
+				n += len(r.tried(base, trial))
+			}
+			return n
+		}
+		return cmp.Or(distance(a)-distance(b), len(r.changes(a))-len(r.changes(b)))
+	})
 }
 
 // tried are the options that a trial changes.
@@ -79,7 +99,7 @@ func (r *Report) measureRecipe(p *recipe) error {
 	for _, run := range slices.Concat([]*Run{p.base}, p.trials) {
 		table, err := run.folder.Predictions(split.Val)
 		if err != nil {
-			return err
+			return fmt.Errorf("%w; trials are compared by it: add it or take the folder out", err)
 		}
 		tables = append(tables, table)
 	}

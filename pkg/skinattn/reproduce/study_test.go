@@ -192,6 +192,12 @@ func TestRecipe(t *testing.T) {
 	if got := p.means[0].values[0].Value; p.means[0].name != "nothing" || math.Abs(got-accuracy["c-base"]) > 1e-12 || p.images != 49 {
 		t.Errorf("%s: %v of %d, want %v", p.means[0].name, got, p.images, accuracy["c-base"])
 	}
+	// One trial: both runs are as far from the other, and the base is nearer to the regime. A repetition is no trial.
+	again := *p.base
+	found, err := r.recipes([]*Run{p.trials[2], &again, p.base})
+	if err != nil || len(found) != 1 || found[0].base != &again || !slices.Equal(found[0].trials, p.trials[2:]) {
+		t.Errorf("of one trial: %+v, %v", found, err)
+	}
 	if v := r.recipeView(p); len(v.Clear) != 1 || !strings.HasPrefix(v.Clear[0], "`mix.mixup 0.2` lowers the accuracy") {
 		t.Errorf("%q", v.Clear)
 	}

@@ -94,3 +94,30 @@ func TestCallsAtTheSameTime(t *testing.T) {
 	}
 	group.Wait()
 }
+
+// TestCallsFlushDenormals: numbers too small for a normal float32 are zero in calls, as in the engine's own loops, whatever thread computes them.
+func TestCallsFlushDenormals(t *testing.T) {
+	eng := testengine.Named(t, engine.CPU)
+	if !convolve.Active() {
+		t.Skip("this engine computes all convolutions itself")
+	}
+	defer func(n int) { convolve.LeastWork = n }(convolve.LeastWork)
+	for _, least := range []int{1, 1 << 40} {
+		convolve.LeastWork = least
+		x := make([][][][]float32, 4)
+		for b := range x {
+			x[b] = make([][][]float32, 32)
+			for y := range x[b] {
+				x[b][y] = make([][]float32, 32)
+				for c := range x[b][y] {
+					x[b][y][c] = slices.Repeat([]float32{1e-39}, 32)
+				}
+			}
+		}
+		kernel := [][][][]float32{{slices.Repeat([][]float32{slices.Repeat([]float32{1}, 40)}, 32)}}
+		exec := graph.MustNewExec(eng.Backend, func(x, kernel *Node) *Node { return graph.ReduceAllMax(Conv2D(x, kernel, 1, Padding{})) })
+		if got := exec.MustCall(x, kernel)[0].Value().(float32); got != 0 {
+			t.Errorf("from %d multiplications on: 32 times 1e-39 is %g", least, got)
+		}
+	}
+}
