@@ -161,6 +161,11 @@ func (r *Report) changes(run *Run) []deviation {
 // toldElsewhere are the options of the network with rows of their own.
 var toldElsewhere = []string{"backbone", "size", "soft_attention", "metadata", "attention_window"}
 
+// networkDeviations are the options of the network that are told as deviations.
+func networkDeviations() []spec.Option {
+	return slices.DeleteFunc(spec.NetworkOptions(), func(o spec.Option) bool { return o.BeyondPaper() || slices.Contains(toldElsewhere, o.Path) })
+}
+
 // fieldDifferences lists the options in which a run's regime and network differ from
 // the regime of that name, by their paths in config.json.
 func fieldDifferences(named spec.Regime, used run.Config) ([]deviation, error) {
@@ -177,10 +182,8 @@ func fieldDifferences(named spec.Regime, used run.Config) ([]deviation, error) {
 	for _, o := range spec.RegimeOptions() {
 		compare(o, &named, used.Regime)
 	}
-	for _, o := range spec.NetworkOptions() {
-		if !o.BeyondPaper() && !slices.Contains(toldElsewhere, o.Path) {
-			compare(o, &network, &used.Network)
-		}
+	for _, o := range networkDeviations() {
+		compare(o, &network, &used.Network)
 	}
 	slices.SortFunc(out, func(a, b deviation) int { return strings.Compare(a.what, b.what) })
 	return out, nil

@@ -20,9 +20,10 @@ const recipeStudy = "recipe"
 type recipe struct {
 	base    *Run
 	trials  []*Run
-	effects []effect // of each trial less the base
-	means   []effect // values of the base, then of each trial
-	images  int      // of the validation part
+	names   map[*Run]string // of the trials: what each changes
+	effects []effect        // of each trial less the base
+	means   []effect        // values of the base, then of each trial
+	images  int             // of the validation part
 	info    *eval.BootstrapInfo
 }
 
@@ -31,13 +32,10 @@ func (r *Report) recipes(runs []*Run) ([]*recipe, error) {
 	runs = slices.DeleteFunc(slices.Clone(runs), func(run *Run) bool { return run.Study != recipeStudy || run.config.Regime == nil })
 	var found []*recipe
 	for _, same := range grouped(runs, func(run *Run) string { return run.identity(triedPaths()...) }) {
-		base := r.baseOf(same)
-		same = slices.DeleteFunc(same, func(run *Run) bool { return run == base || len(r.tried(base, run)) == 0 })
-		if len(same) == 0 {
+		p := r.newRecipe(same)
+		if len(p.trials) == 0 {
 			continue
 		}
-		p := &recipe{base: base, trials: same}
-		slices.SortFunc(p.trials, func(a, b *Run) int { return strings.Compare(r.trial(p, a), r.trial(p, b)) })
 		if err := r.measureRecipe(p); err != nil {
 			return nil, fmt.Errorf("measuring the trials beside %s: %w", p.base.Name, err)
 		}
@@ -51,47 +49,49 @@ func triedPaths() (paths []string) {
 	for _, o := range spec.RegimeOptions() {
 		paths = append(paths, "regime."+o.Path)
 	}
-	for _, o := range spec.NetworkOptions() {
-		if !o.BeyondPaper() && !slices.Contains(toldElsewhere, o.Path) {
-			paths = append(paths, "network."+o.Path)
-		}
+	for _, o := range networkDeviations() {
+		paths = append(paths, "network."+o.Path)
 	}
 	return paths
 }
 
-// baseOf is the run that every other is near to, while trials are farther from each other; of two alike the one that is nearer to the
-// regime of its name.
-func (r *Report) baseOf(runs []*Run) *Run {
-	return slices.MinFunc(runs, func(a, b *Run) int {
-		distance := func(base *Run) (n int) {
-			for _, trial := range runs {
-				n += len(r.tried(base, trial))
-			}
-			return n
+// newRecipe orders runs. The base is the run that every other is near to, while trials are farther from each other; of two alike, the one that
+// is nearer to the regime of its name. A repetition of the base is no trial.
+func (r *Report) newRecipe(runs []*Run) *recipe {
+	changes, distance := map[*Run][]deviation{}, map[*Run]int{}
+	for _, run := range runs {
+		changes[run] = r.changes(run)
+	}
+	for _, base := range runs {
+		for _, trial := range runs {
+			distance[base] += len(tried(changes[base], changes[trial]))
 		}
-		return cmp.Or(distance(a)-distance(b), len(r.changes(a))-len(r.changes(b)))
-	})
+	}
+	p := &recipe{base: slices.MinFunc(runs, func(a, b *Run) int {
+		return cmp.Or(distance[a]-distance[b], len(changes[a])-len(changes[b]))
+	}), names: map[*Run]string{}}
+	for _, run := range runs {
+		if changed := tried(changes[p.base], changes[run]); len(changed) > 0 {
+			p.trials, p.names[run] = append(p.trials, run), strings.Join(changed, ", ")
+		}
+	}
+	slices.SortFunc(p.trials, func(a, b *Run) int { return strings.Compare(p.names[a], p.names[b]) })
+	return p
 }
 
-// tried are the options that a trial changes.
-func (r *Report) tried(base, trial *Run) (changed []string) {
-	before, after := r.changes(base), r.changes(trial)
-	for _, d := range after {
-		if !slices.Contains(before, d) {
+// tried are the options that a trial changes, given what base and trial change of their regime.
+func tried(base, trial []deviation) (changed []string) {
+	for _, d := range trial {
+		if !slices.Contains(base, d) {
 			changed = append(changed, d.what+" "+d.here)
 		}
 	}
-	for _, d := range before {
-		if !slices.ContainsFunc(after, func(other deviation) bool { return other.what == d.what }) {
+	for _, d := range base {
+		if !slices.ContainsFunc(trial, func(other deviation) bool { return other.what == d.what }) {
 			changed = append(changed, d.what+" "+d.authors)
 		}
 	}
 	return changed
-}
-
-// trial names a trial by what it changes.
-func (r *Report) trial(p *recipe, run *Run) string {
-	return strings.Join(r.tried(p.base, run), ", ")
 }
 
 func (r *Report) measureRecipe(p *recipe) error {
@@ -118,11 +118,11 @@ func (r *Report) measureRecipe(p *recipe) error {
 		names, weights = append(names, name), append(weights, one)
 	}
 	for i, trial := range p.trials {
-		add(r.trial(p, trial), map[int]float64{0: -1, 1 + i: 1})
+		add(p.names[trial], map[int]float64{0: -1, 1 + i: 1})
 	}
 	add("nothing", map[int]float64{0: 1})
 	for i, trial := range p.trials {
-		add(r.trial(p, trial), map[int]float64{1 + i: 1})
+		add(p.names[trial], map[int]float64{1 + i: 1})
 	}
 	measured, info, err := r.contrasts(tables, 1, names, weights)
 	if err != nil {
